@@ -1,0 +1,96 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Claimant is a live worker process in the eyes of the others: it holds a lock
+// in Postgres for as long as its connection lives. River marks a job as running
+// and knows nothing more of its worker; when the lock is gone, so is the worker,
+// and its jobs are given back at once instead of after River's hour.
+type Claimant struct {
+	conn *pgxpool.Conn
+	id   string
+}
+
+// claimLock is the lock of the worker whose River client has the id $1.
+const claimLock = `hashtextextended('jobvault worker ' || $1, 0)`
+
+// NewClaimant announces the worker whose River client has the id. Call it before
+// that client starts, and Close after it has stopped.
+func (db *DB) NewClaimant(ctx context.Context, id string) (*Claimant, error) {
+	conn, err := db.pool.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("store: announce worker: %w", err)
+	}
+	var held bool
+	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock(`+claimLock+`)`, id).Scan(&held)
+	if err == nil && !held {
+		err = errors.New("the id is taken")
+	}
+	if err != nil {
+		conn.Release()
+		return nil, fmt.Errorf("store: announce worker %s: %w", id, err)
+	}
+	return &Claimant{conn: conn, id: id}, nil
+}
+
+// ReleaseDead gives back the running archive jobs of workers that are dead, and
+// returns how many. An error means that this worker's own lock may be gone; then
+// make a new Claimant. A worker that only lost its connection may go on with a
+// job that another has taken over: archiving twice is harmless.
+func (c *Claimant) ReleaseDead(ctx context.Context) (int64, error) {
+	rows, err := c.conn.Query(ctx, `
+		SELECT DISTINCT attempted_by[array_upper(attempted_by, 1)] FROM queue.river_job
+		WHERE state = 'running' AND attempted_by[array_upper(attempted_by, 1)] <> $1`, c.id)
+	if err != nil {
+		return 0, fmt.Errorf("store: find dead workers: %w", err)
+	}
+	defer rows.Close()
+	var others []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return 0, fmt.Errorf("store: find dead workers: %w", err)
+		}
+		others = append(others, id)
+	}
+	if err := rows.Err(); err != nil {
+		return 0, fmt.Errorf("store: find dead workers: %w", err)
+	}
+	var total int64
+	for _, id := range others {
+		n, err := c.releaseIfDead(ctx, id)
+		if err != nil {
+			return total, fmt.Errorf("store: release jobs of worker %s: %w", id, err)
+		}
+		total += n
+	}
+	return total, nil
+}
+
+func (c *Claimant) releaseIfDead(ctx context.Context, id string) (int64, error) {
+	var dead bool
+	if err := c.conn.QueryRow(ctx, `SELECT pg_try_advisory_lock(`+claimLock+`)`, id).Scan(&dead); err != nil || !dead {
+		return 0, err
+	}
+	// The attempt was not the job's fault.
+	tag, err := c.conn.Exec(ctx, `
+		UPDATE queue.river_job
+		SET state = 'available', attempt = greatest(attempt - 1, 0), scheduled_at = now()
+		WHERE state = 'running' AND attempted_by[array_upper(attempted_by, 1)] = $1`, id)
+	if err != nil {
+		return 0, err
+	}
+	_, err = c.conn.Exec(ctx, `SELECT pg_advisory_unlock(`+claimLock+`)`, id)
+	return tag.RowsAffected(), err
+}
+
+// Close ends the connection, and with it the lock.
+func (c *Claimant) Close(ctx context.Context) error {
+	return c.conn.Hijack().Close(ctx)
+}

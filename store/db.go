@@ -1,0 +1,91 @@
+// Package store is jobvault's Postgres: one file for each noun, the SQL beside
+// the function that runs it, and the types that everybody shares.
+//
+// Each exported method is one transaction. Methods may be called by any number
+// of goroutines and processes at once, and repeating any of them is harmless.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+)
+
+// DB is jobvault's database. It does not own the pool.
+type DB struct {
+	pool  *pgxpool.Pool
+	queue *river.Client[pgx.Tx] // inserts only; ingest runs the workers
+}
+
+// OpenPool connects lazily: an unreachable Postgres is not an error here but at
+// the first use. The URL may carry a password; no error repeats it.
+func OpenPool(ctx context.Context, url string, maxConns int32) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		// pgx redacts passwords it recognises; a URL it cannot parse it may not.
+		return nil, errors.New("store: the database URL cannot be parsed")
+	}
+	config.MaxConns = maxConns
+	config.ConnConfig.ConnectTimeout = 10 * time.Second
+	config.ConnConfig.RuntimeParams["application_name"] = "jobvault"
+	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("store: open pool: %w", err)
+	}
+	return pool, nil
+}
+
+// New uses a pool whose database is migrated.
+func New(pool *pgxpool.Pool) (*DB, error) {
+	queue, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
+		Schema: QueueSchema,
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: queue client: %w", err)
+	}
+	return &DB{pool: pool, queue: queue}, nil
+}
+
+// Pool is the pool that New was given.
+func (db *DB) Pool() *pgxpool.Pool { return db.pool }
+
+// Ping asks Postgres for an answer.
+func (db *DB) Ping(ctx context.Context) error {
+	if err := db.pool.Ping(ctx); err != nil {
+		return fmt.Errorf("store: ping: %w", err)
+	}
+	return nil
+}
+
+// inTx runs f in one transaction and commits if f returns nil.
+func (db *DB) inTx(ctx context.Context, op string, f func(pgx.Tx) error) error {
+	if err := pgx.BeginFunc(ctx, db.pool, f); err != nil {
+		return fmt.Errorf("store: %s: %w", op, err)
+	}
+	return nil
+}
+
+// checkViolation is SQLSTATE 23514.
+const checkViolation = "23514"
+
+// IsBadData tells an error that Postgres raised because of the values it was
+// given from one that may go away: class 22 (data exception), 54 (a limit of
+// Postgres, such as the size of an index entry), and violated checks.
+func IsBadData(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return false
+	}
+	return strings.HasPrefix(pg.Code, "22") || strings.HasPrefix(pg.Code, "54") || pg.Code == checkViolation
+}

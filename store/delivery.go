@@ -1,0 +1,193 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// States of a delivery.
+const (
+	DeliveryReceived    = "received"
+	DeliveryDone        = "done"
+	DeliveryQuarantined = "quarantined"
+)
+
+// Delivery is one webhook delivery as it was accepted.
+type Delivery struct {
+	GUID         uuid.UUID
+	Event        string
+	Action       *string
+	ReceivedAt   time.Time
+	RepositoryID *int64
+	JobID        *int64
+	Payload      []byte // the signed body, zstd; nil once pruned
+	State        string
+	Error        *string
+}
+
+// InsertDeliveries commits a group of deliveries at once. A GUID that is there
+// already is left as it is. ReceivedAt is the database's clock.
+func (db *DB) InsertDeliveries(ctx context.Context, ds []Delivery) error {
+	n := len(ds)
+	guids, events := make([]uuid.UUID, n), make([]string, n)
+	actions, repositories, jobs := make([]*string, n), make([]*int64, n), make([]*int64, n)
+	payloads, states, errs := make([][]byte, n), make([]string, n), make([]*string, n)
+	for i, d := range ds {
+		guids[i], events[i], actions[i] = d.GUID, d.Event, d.Action
+		repositories[i], jobs[i], payloads[i] = d.RepositoryID, d.JobID, d.Payload
+		states[i], errs[i] = d.State, d.Error
+	}
+	return db.inTx(ctx, "insert deliveries", func(tx pgx.Tx) error {
+		// clock_timestamp(): the moment of this row, so that the order within a
+		// group is kept.
+		_, err := tx.Exec(ctx, `
+			INSERT INTO deliveries (guid, event, action, received_at, repository_id, job_id, payload, state, error)
+			SELECT guid, event, action, clock_timestamp(), repository_id, job_id, payload, state, error
+			FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[], $7::text[], $8::text[])
+				AS d(guid, event, action, repository_id, job_id, payload, state, error)
+			ON CONFLICT (guid) DO NOTHING`,
+			guids, events, actions, repositories, jobs, payloads, states, errs)
+		return err
+	})
+}
+
+// Verdict is what became of one delivery: done, or quarantined with an error.
+type Verdict struct {
+	GUID  uuid.UUID
+	Error string // empty: done
+}
+
+// Understood is what a batch of deliveries means: rows to write, and a verdict
+// for each delivery that was in state received.
+type Understood struct {
+	Facts    []Facts
+	Verdicts []Verdict
+}
+
+// deliveriesPerJob bounds how many deliveries of one job are read at a time. No
+// real job has a tenth of it; with more, the newest count.
+const deliveriesPerJob = 200
+
+// DrainDeliveries works on up to limit deliveries that wait, oldest first, in
+// one transaction: it hands understand all deliveries of every job that they
+// name (the old ones too, oldest first), writes the rows that it returns,
+// enqueues an archive job for each completed job that the ledger holds as
+// pending, and marks the deliveries. Deliveries that another process works on
+// are passed over. It returns the GUIDs that it took, also with an error, when
+// they wait as before.
+//
+// understand gets everything that GitHub sent of a job, so that the rows do
+// not depend on the order in which deliveries come; it must be a pure function.
+func (db *DB) DrainDeliveries(ctx context.Context, limit int, understand func([]Delivery) Understood) ([]uuid.UUID, error) {
+	var guids []uuid.UUID
+	err := db.inTx(ctx, "drain deliveries", func(tx pgx.Tx) error {
+		var jobIDs []int64
+		var err error
+		guids, jobIDs, err = claimDeliveries(ctx, tx, limit)
+		if err != nil || len(guids) == 0 {
+			return err
+		}
+		if err := lockJobs(ctx, tx, jobIDs); err != nil {
+			return err
+		}
+		ds, err := deliveriesOf(ctx, tx, jobIDs)
+		if err != nil {
+			return err
+		}
+		u := understand(ds)
+		if err := writeFacts(ctx, tx, u.Facts, nil); err != nil {
+			return err
+		}
+		if err := db.enqueueCompleted(ctx, tx, jobIDs); err != nil {
+			return err
+		}
+		// Only what is claimed here: a delivery of the same job may be locked by
+		// a process that waits for our lock on the job.
+		return markDeliveries(ctx, tx, u.Verdicts, guids)
+	})
+	return guids, err
+}
+
+// claimDeliveries locks waiting deliveries and returns them with their jobs.
+func claimDeliveries(ctx context.Context, tx pgx.Tx, limit int) (guids []uuid.UUID, jobIDs []int64, err error) {
+	rows, err := tx.Query(ctx, `
+		SELECT guid, job_id FROM deliveries
+		WHERE state = 'received'
+		ORDER BY received_at
+		LIMIT $1
+		FOR UPDATE SKIP LOCKED`, limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	var guid uuid.UUID
+	var jobID int64
+	_, err = pgx.ForEachRow(rows, []any{&guid, &jobID}, func() error {
+		guids, jobIDs = append(guids, guid), append(jobIDs, jobID)
+		return nil
+	})
+	return guids, jobIDs, err
+}
+
+// deliveriesOf reads what GitHub sent of these jobs, oldest first.
+func deliveriesOf(ctx context.Context, tx pgx.Tx, jobIDs []int64) ([]Delivery, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT guid, event, action, received_at, repository_id, job_id, payload, state, error
+		FROM (SELECT *, row_number() OVER (PARTITION BY job_id ORDER BY received_at DESC, guid) AS newest
+		      FROM deliveries
+		      WHERE job_id = ANY($1) AND payload IS NOT NULL AND state <> 'quarantined') d
+		WHERE newest <= $2
+		ORDER BY received_at, guid`, jobIDs, deliveriesPerJob)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Delivery])
+}
+
+// lockJobs makes this transaction the only one that writes rows of these jobs.
+// Always taken in the order of the ids, so that two cannot wait for each other.
+func lockJobs(ctx context.Context, tx pgx.Tx, jobIDs []int64) error {
+	_, err := tx.Exec(ctx, `
+		SELECT pg_advisory_xact_lock(hashtextextended('jobvault job', id))
+		FROM (SELECT DISTINCT id FROM unnest($1::bigint[]) id ORDER BY id) ordered`, jobIDs)
+	return err
+}
+
+// enqueueCompleted enqueues those of the jobs that have completed and whose log
+// is not settled.
+func (db *DB) enqueueCompleted(ctx context.Context, tx pgx.Tx, jobIDs []int64) error {
+	rows, err := tx.Query(ctx, `
+		SELECT j.id FROM jobs j JOIN job_logs l ON l.job_id = j.id
+		WHERE j.id = ANY($1) AND j.status = 'completed' AND l.state = 'pending'`, jobIDs)
+	if err != nil {
+		return err
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return err
+	}
+	return db.enqueueArchive(ctx, tx, ids)
+}
+
+// markDeliveries gives those of the deliveries in among that wait their verdict.
+func markDeliveries(ctx context.Context, tx pgx.Tx, vs []Verdict, among []uuid.UUID) error {
+	guids, errs := make([]uuid.UUID, len(vs)), make([]string, len(vs))
+	for i, v := range vs {
+		guids[i], errs[i] = v.GUID, v.Error
+	}
+	_, err := tx.Exec(ctx, `
+		UPDATE deliveries d
+		SET state = CASE WHEN v.error = '' THEN 'done' ELSE 'quarantined' END, error = nullif(v.error, '')
+		FROM unnest($1::uuid[], $2::text[]) AS v(guid, error)
+		WHERE d.guid = v.guid AND d.guid = ANY($3) AND d.state = 'received'`, guids, errs, among)
+	return err
+}
+
+// QuarantineDelivery sets one delivery aside with the reason, if it still waits.
+func (db *DB) QuarantineDelivery(ctx context.Context, guid uuid.UUID, reason string) error {
+	return db.inTx(ctx, "quarantine delivery", func(tx pgx.Tx) error {
+		return markDeliveries(ctx, tx, []Verdict{{GUID: guid, Error: reason}}, []uuid.UUID{guid})
+	})
+}

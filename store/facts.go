@@ -1,0 +1,111 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Facts is all that is known of one job at one moment, from webhooks or from
+// the REST API.
+type Facts struct {
+	Repository Repository
+	Run        WorkflowRun
+	Job        Job
+	Steps      []Step
+	Labels     []string
+}
+
+// writeFacts writes the rows of jobs that this transaction has locked.
+// A fetchedAt says that they come from the REST API, whose word on a completed
+// job is final: from then on webhooks only fill what it left null.
+//
+// Every statement takes its rows in the order of their keys, and the tables
+// come in one order, so that transactions cannot wait for each other in a ring.
+func writeFacts(ctx context.Context, tx pgx.Tx, facts []Facts, fetchedAt *time.Time) error {
+	if len(facts) == 0 {
+		return nil
+	}
+	if err := upsertRepositories(ctx, tx, facts); err != nil {
+		return fmt.Errorf("repositories: %w", err)
+	}
+	if err := upsertRuns(ctx, tx, facts); err != nil {
+		return fmt.Errorf("workflow runs: %w", err)
+	}
+	newer, older, err := splitByAge(ctx, tx, facts, fetchedAt != nil)
+	if err != nil {
+		return fmt.Errorf("compare jobs: %w", err)
+	}
+	if err := upsertJobs(ctx, tx, newer, fetchedAt, overwriteJobs); err != nil {
+		return fmt.Errorf("jobs: %w", err)
+	}
+	if err := upsertJobs(ctx, tx, older, nil, fillJobs); err != nil {
+		return fmt.Errorf("jobs: %w", err)
+	}
+	if err := replaceSteps(ctx, tx, newer, older); err != nil {
+		return fmt.Errorf("steps: %w", err)
+	}
+	if err := replaceLabels(ctx, tx, newer, older); err != nil {
+		return fmt.Errorf("labels: %w", err)
+	}
+	return openLedger(ctx, tx, facts)
+}
+
+// splitByAge tells facts that may replace what the job's row says from facts
+// that may only fill what it leaves null.
+func splitByAge(ctx context.Context, tx pgx.Tx, facts []Facts, fetched bool) (newer, older []Facts, err error) {
+	ids := make([]int64, len(facts))
+	for i, f := range facts {
+		ids[i] = f.Job.ID
+	}
+	rows, err := tx.Query(ctx, `SELECT id, status, fetched_at IS NOT NULL FROM jobs WHERE id = ANY($1)`, ids)
+	if err != nil {
+		return nil, nil, err
+	}
+	var id int64
+	var status string
+	var final bool
+	held := make(map[int64]bool)
+	completed := make(map[int64]bool)
+	_, err = pgx.ForEachRow(rows, []any{&id, &status, &final}, func() error {
+		completed[id], held[id] = status == StatusCompleted, final && !fetched
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, f := range facts {
+		backwards := completed[f.Job.ID] && f.Job.Status != StatusCompleted
+		if held[f.Job.ID] || backwards {
+			older = append(older, f)
+		} else {
+			newer = append(newer, f)
+		}
+	}
+	return newer, older, nil
+}
+
+// RecordFetched writes what the REST API says of one job. Only what it says of
+// a completed job is taken as final.
+func (db *DB) RecordFetched(ctx context.Context, f Facts, at time.Time) error {
+	var fetchedAt *time.Time
+	if f.Job.Status == StatusCompleted {
+		fetchedAt = &at
+	}
+	return db.inTx(ctx, fmt.Sprintf("record job %d", f.Job.ID), func(tx pgx.Tx) error {
+		if err := lockJobs(ctx, tx, []int64{f.Job.ID}); err != nil {
+			return err
+		}
+		return writeFacts(ctx, tx, []Facts{f}, fetchedAt)
+	})
+}
+
+// records makes the one parameter of a statement that reads its rows with
+// jsonb_to_recordset.
+func records[T any](rows []T) (string, error) {
+	b, err := json.Marshal(rows)
+	return string(b), err
+}

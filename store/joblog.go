@@ -1,0 +1,170 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// States of a job's log in the ledger; DESIGN.md has the table of what may
+// become what.
+const (
+	LogPending  = "pending"
+	LogArchived = "archived"
+	LogNone     = "none"
+	LogExpired  = "expired"
+	LogMissing  = "missing"
+	LogDenied   = "denied"
+	LogRemoved  = "removed"
+)
+
+// JobLog is a job's line in the ledger.
+type JobLog struct {
+	JobID        int64
+	State        string
+	Reason       *string
+	HTTPStatus   *int `db:"http_status"`
+	Attempts     int
+	ObjectKey    *string
+	RawBytes     *int64
+	StoredBytes  *int64
+	Lines        *int64
+	SHA256       []byte `db:"sha256"`
+	FrameLines   []int64
+	FrameOffsets []int64
+	Truncated    bool
+	ArchivedAt   *time.Time
+	SettledAt    *time.Time
+}
+
+const jobLogColumns = `job_id, state, reason, http_status, attempts, object_key, raw_bytes, stored_bytes, lines, sha256,
+	frame_lines, frame_offsets, truncated, archived_at, settled_at`
+
+// openLedger gives each job that has none its line in the ledger.
+func openLedger(ctx context.Context, tx pgx.Tx, facts []Facts) error {
+	ids := make([]int64, len(facts))
+	for i, f := range facts {
+		ids[i] = f.Job.ID
+	}
+	if _, err := tx.Exec(ctx, `
+		INSERT INTO job_logs (job_id) SELECT id FROM unnest($1::bigint[]) id ORDER BY id
+		ON CONFLICT (job_id) DO NOTHING`, ids); err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	return nil
+}
+
+// Settlement is what an archive job found out about a log.
+type Settlement struct {
+	JobID      int64
+	State      string
+	Reason     string // empty: none worth saying
+	HTTPStatus int    // 0: GitHub was not asked
+	Asked      bool   // whether the log was asked for; counts as an attempt
+	Object     *Object
+	Steps      []StepLines
+}
+
+// Object is an archived log in the bucket.
+type Object struct {
+	Key          string
+	RawBytes     int64
+	StoredBytes  int64
+	Lines        int64
+	SHA256       [32]byte
+	FrameLines   []int64
+	FrameOffsets []int64
+	Truncated    bool
+	ArchivedAt   time.Time
+}
+
+// StepLines says which lines of the log are a step's, by estimate.
+type StepLines struct {
+	Number      int64
+	First, Last int64
+}
+
+// Settle writes the outcome into the ledger, if its state may become that, and
+// says whether it did: what is archived stays archived whatever a second worker
+// believes. It is called last, when the object is complete in the bucket.
+func (db *DB) Settle(ctx context.Context, s Settlement, at time.Time) (bool, error) {
+	var changed bool
+	err := db.inTx(ctx, fmt.Sprintf("settle job %d as %s", s.JobID, s.State), func(tx pgx.Tx) error {
+		if err := writeStepLines(ctx, tx, s.JobID, s.Steps); err != nil {
+			return err
+		}
+		object := Object{}
+		if s.Object != nil {
+			object = *s.Object
+		}
+		tag, err := tx.Exec(ctx, `
+			UPDATE job_logs SET
+				state = $2, reason = nullif($3, ''), http_status = coalesce(nullif($4, 0), http_status), attempts = attempts + $5,
+				settled_at = CASE WHEN $2 IN ('pending', 'denied') THEN NULL ELSE $6::timestamptz END,
+				object_key = $7, raw_bytes = $8, stored_bytes = $9, lines = $10, sha256 = $11,
+				frame_lines = $12, frame_offsets = $13, truncated = $14, archived_at = $15
+			WHERE job_id = $1
+			  AND (state IN ('pending', 'denied')
+			    OR (state IN ('expired', 'missing') AND $2 = 'archived'))`,
+			s.JobID, s.State, s.Reason, s.HTTPStatus, boolInt(s.Asked), at,
+			ifArchived(s.Object, object.Key), ifArchived(s.Object, object.RawBytes), ifArchived(s.Object, object.StoredBytes),
+			ifArchived(s.Object, object.Lines), ifArchived(s.Object, object.SHA256[:]), object.FrameLines, object.FrameOffsets,
+			object.Truncated, ifArchived(s.Object, object.ArchivedAt))
+		changed = tag.RowsAffected() == 1
+		return err
+	})
+	return changed, err
+}
+
+// ifArchived is the value for a column that only an archived log has.
+func ifArchived[T any](o *Object, v T) *T {
+	if o == nil {
+		return nil
+	}
+	return &v
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func writeStepLines(ctx context.Context, tx pgx.Tx, jobID int64, lines []StepLines) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	n, first, last := make([]int64, len(lines)), make([]int64, len(lines)), make([]int64, len(lines))
+	for i, l := range lines {
+		n[i], first[i], last[i] = l.Number, l.First, l.Last
+	}
+	_, err := tx.Exec(ctx, `
+		UPDATE steps s SET log_first_line = l.first, log_last_line = l.last
+		FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS l(number, first, last)
+		WHERE s.job_id = $1 AND s.number = l.number`, jobID, n, first, last)
+	return err
+}
+
+// NoteAttempt records that the log was asked for and is pending still, with
+// GitHub's status (0: no answer) and why.
+func (db *DB) NoteAttempt(ctx context.Context, jobID int64, status int, reason string) error {
+	return db.inTx(ctx, fmt.Sprintf("note attempt of job %d", jobID), func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			UPDATE job_logs SET state = 'pending', attempts = attempts + 1, http_status = coalesce(nullif($2, 0), http_status), reason = nullif($3, '')
+			WHERE job_id = $1 AND state IN ('pending', 'denied')`, jobID, status, reason)
+		return err
+	})
+}
+
+// JobLog reads a job's line in the ledger, or ErrNotFound.
+func (db *DB) JobLog(ctx context.Context, jobID int64) (JobLog, error) {
+	var l JobLog
+	err := db.inTx(ctx, fmt.Sprintf("ledger of job %d", jobID), func(tx pgx.Tx) (err error) {
+		l, err = one[JobLog](ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = $1`, jobID)
+		return err
+	})
+	return l, err
+}

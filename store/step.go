@@ -1,0 +1,115 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Step is a step of a job. LogFirstLine and LogLastLine are estimates, from 1,
+// inclusive.
+type Step struct {
+	JobID        int64      `json:"job_id"`
+	Number       int64      `json:"number"`
+	Name         string     `json:"name"`
+	Status       string     `json:"status"`
+	Conclusion   *string    `json:"conclusion"`
+	StartedAt    *time.Time `json:"started_at"`
+	CompletedAt  *time.Time `json:"completed_at"`
+	LogFirstLine *int64     `json:"log_first_line"`
+	LogLastLine  *int64     `json:"log_last_line"`
+}
+
+// replaceSteps makes the steps of newer facts the steps of their jobs; those of
+// older facts count only where a job has none. Facts without steps say nothing.
+func replaceSteps(ctx context.Context, tx pgx.Tx, newer, older []Facts) error {
+	var steps []Step
+	var ids []int64
+	add := func(f Facts) {
+		if len(f.Steps) > 0 {
+			steps, ids = append(steps, f.Steps...), append(ids, f.Job.ID)
+		}
+	}
+	for _, f := range newer {
+		add(f)
+	}
+	bare, err := jobsWithout(ctx, tx, "steps", older)
+	if err != nil {
+		return err
+	}
+	for _, f := range bare {
+		add(f)
+	}
+	if len(steps) == 0 {
+		return nil
+	}
+	param, err := records(steps)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `
+		DELETE FROM steps s
+		WHERE s.job_id = ANY($2) AND NOT EXISTS (
+			SELECT FROM jsonb_to_recordset($1::jsonb) AS f(job_id bigint, number bigint)
+			WHERE f.job_id = s.job_id AND f.number = s.number)`, param, ids); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
+		INSERT INTO steps AS s (job_id, number, name, status, conclusion, started_at, completed_at)
+		SELECT job_id, number, name, status, conclusion, started_at, completed_at
+		FROM jsonb_to_recordset($1::jsonb) AS f(
+			job_id bigint, number bigint, name text, status text, conclusion text, started_at timestamptz, completed_at timestamptz)
+		ON CONFLICT (job_id, number) DO UPDATE SET
+			name = excluded.name,
+			status = excluded.status,
+			conclusion = coalesce(excluded.conclusion, s.conclusion),
+			started_at = coalesce(excluded.started_at, s.started_at),
+			completed_at = coalesce(excluded.completed_at, s.completed_at)
+		WHERE (s.name, s.status, s.conclusion, s.started_at, s.completed_at)
+		      IS DISTINCT FROM (excluded.name, excluded.status, excluded.conclusion, excluded.started_at, excluded.completed_at)`, param)
+	return err
+}
+
+// jobsWithout returns those of the facts whose job has no row in the table.
+func jobsWithout(ctx context.Context, tx pgx.Tx, table string, facts []Facts) ([]Facts, error) {
+	if len(facts) == 0 {
+		return nil, nil
+	}
+	ids := make([]int64, len(facts))
+	for i, f := range facts {
+		ids[i] = f.Job.ID
+	}
+	rows, err := tx.Query(ctx, fmt.Sprintf(`SELECT DISTINCT job_id FROM %s WHERE job_id = ANY($1)`, table), ids)
+	if err != nil {
+		return nil, err
+	}
+	has := make(map[int64]bool)
+	var id int64
+	if _, err := pgx.ForEachRow(rows, []any{&id}, func() error { has[id] = true; return nil }); err != nil {
+		return nil, err
+	}
+	var bare []Facts
+	for _, f := range facts {
+		if !has[f.Job.ID] {
+			bare = append(bare, f)
+		}
+	}
+	return bare, nil
+}
+
+// Steps lists the steps of a job by number; none for an unknown job.
+func (db *DB) Steps(ctx context.Context, jobID int64) ([]Step, error) {
+	rows, err := db.pool.Query(ctx, `
+		SELECT job_id, number, name, status, conclusion, started_at, completed_at, log_first_line, log_last_line
+		FROM steps WHERE job_id = $1 ORDER BY number`, jobID)
+	if err != nil {
+		return nil, fmt.Errorf("store: steps of job %d: %w", jobID, err)
+	}
+	steps, err := pgx.CollectRows(rows, pgx.RowToStructByName[Step])
+	if err != nil {
+		return nil, fmt.Errorf("store: steps of job %d: %w", jobID, err)
+	}
+	return steps, nil
+}
