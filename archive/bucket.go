@@ -1,0 +1,85 @@
+// Package archive is the bucket: where logs and job details are kept, byte for
+// byte as GitHub sent them.
+//
+// A log is one object in the seekable Zstandard format: `zstd -dc` gives back
+// GitHub's bytes, and because it is made of independent frames of about 1 MiB,
+// a few lines of a huge log take one range read.
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+)
+
+var (
+	// ErrExists says that the key is taken. What is stored is untouched.
+	ErrExists = errors.New("object exists already")
+	// ErrNotFound says that there is no object under the key.
+	ErrNotFound = errors.New("object not found")
+	// ErrStoredWrong says that the server holds something else than was sent.
+	ErrStoredWrong = errors.New("object was stored wrong")
+)
+
+// Bucket keeps immutable objects under keys made of letters, digits, '.', '-',
+// '_' and '/'. Implementations may be used by any number of goroutines and
+// processes at once.
+type Bucket interface {
+	// Put stores all that r gives under a key that is free, or fails with
+	// ErrExists. The object is there whole, with the size and checksum of what
+	// was read, once Put returns nil; else, also when the process is killed,
+	// not at all. An error of r fails the Put with that error.
+	Put(ctx context.Context, key string, r io.Reader) (size int64, err error)
+	// Get reads length bytes from offset; a negative length reads to the end.
+	// Fails with ErrNotFound. Reading past the end gives what there is.
+	Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)
+	// Size is the object's size in bytes. Fails with ErrNotFound.
+	Size(ctx context.Context, key string) (int64, error)
+	// Check tells whether the bucket answers; it stores nothing.
+	Check(ctx context.Context) error
+	// String is the bucket's URL, without credentials.
+	String() string
+}
+
+// Open opens the bucket behind a URL:
+//
+//	file:///path
+//	s3://bucket/prefix?endpoint=host:port&region=R&tls=false
+//
+// It does not ask whether the bucket is there; Check does.
+func Open(rawURL string) (Bucket, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return nil, errors.New("archive: the bucket URL cannot be parsed")
+	}
+	switch u.Scheme {
+	case "file":
+		return openFileURL(u)
+	case "s3":
+		return openS3URL(u)
+	default:
+		return nil, fmt.Errorf("archive: bucket URL %q: the scheme must be file or s3", u.Redacted())
+	}
+}
+
+// checkKey refuses keys that could leave the bucket or mean two things. All keys
+// are made by this package from ids; this is the second lock on the door.
+func checkKey(key string) error {
+	start := 0
+	for i := 0; i <= len(key); i++ {
+		if i < len(key) && key[i] != '/' {
+			c := key[i]
+			if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '-' || c == '_') {
+				return fmt.Errorf("archive: key %q: character %q", key, c)
+			}
+			continue
+		}
+		if part := key[start:i]; part == "" || part == "." || part == ".." {
+			return fmt.Errorf("archive: key %q: part %q", key, part)
+		}
+		start = i + 1
+	}
+	return nil
+}

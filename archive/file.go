@@ -1,0 +1,201 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// fileBucket keeps objects as files in a directory. A file is written under a
+// temporary name, synced, and then linked to its own, which the kernel refuses
+// if the name is taken.
+type fileBucket struct {
+	dir string
+}
+
+// staleTemp is the age at which a temporary file belongs to nobody any more:
+// its writer was killed.
+const staleTemp = 24 * time.Hour
+
+func openFileURL(u *url.URL) (Bucket, error) {
+	if u.Host != "" || u.Path == "" || u.RawQuery != "" {
+		return nil, fmt.Errorf("archive: bucket URL %q: want file:///absolute/path", u.Redacted())
+	}
+	return OpenDir(filepath.FromSlash(u.Path))
+}
+
+// OpenDir opens, and makes if need be, a bucket in a directory.
+func OpenDir(dir string) (Bucket, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("archive: %w", err)
+	}
+	b := &fileBucket{dir: dir}
+	if err := os.MkdirAll(b.temp(), 0o750); err != nil {
+		return nil, fmt.Errorf("archive: %w", err)
+	}
+	return b, b.removeStale()
+}
+
+func (b *fileBucket) temp() string           { return filepath.Join(b.dir, ".tmp") }
+func (b *fileBucket) path(key string) string { return filepath.Join(b.dir, filepath.FromSlash(key)) }
+func (b *fileBucket) String() string         { return "file://" + filepath.ToSlash(b.dir) }
+
+func (b *fileBucket) removeStale() error {
+	entries, err := os.ReadDir(b.temp())
+	if err != nil {
+		return fmt.Errorf("archive: %w", err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || time.Since(info.ModTime()) < staleTemp {
+			continue
+		}
+		if err := os.Remove(filepath.Join(b.temp(), e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("archive: %w", err)
+		}
+	}
+	return nil
+}
+
+func (b *fileBucket) Put(ctx context.Context, key string, r io.Reader) (size int64, err error) {
+	if err := checkKey(key); err != nil {
+		return 0, err
+	}
+	path := b.path(key)
+	if _, err := os.Lstat(path); err == nil {
+		return 0, fmt.Errorf("archive: put %s: %w", key, ErrExists)
+	}
+	f, err := os.CreateTemp(b.temp(), "put-*")
+	if err != nil {
+		return 0, fmt.Errorf("archive: put %s: %w", key, err)
+	}
+	defer func() {
+		// The temporary name goes in any case; the object has its own by now.
+		err = errors.Join(err, os.Remove(f.Name()))
+	}()
+	size, err = io.Copy(f, contextReader{ctx, r})
+	if err == nil {
+		err = checkFile(f, size)
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return 0, fmt.Errorf("archive: put %s: %w", key, err)
+	}
+	if err := link(f.Name(), path, b.dir); err != nil {
+		return 0, fmt.Errorf("archive: put %s: %w", key, err)
+	}
+	return size, nil
+}
+
+// checkFile forces the file to the disk and compares its size.
+func checkFile(f *os.File, size int64) error {
+	if err := f.Chmod(0o440); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() != size {
+		return fmt.Errorf("%w: %d bytes on disk, %d sent", ErrStoredWrong, info.Size(), size)
+	}
+	return nil
+}
+
+// link gives the file its own name, and syncs the directories that changed, so
+// that the name survives a power cut.
+func link(from, to, root string) error {
+	dir := filepath.Dir(to)
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return err
+	}
+	if err := os.Link(from, to); errors.Is(err, fs.ErrExist) {
+		return ErrExists
+	} else if err != nil {
+		return err
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		if err := syncDir(dir); err != nil {
+			return err
+		}
+		if dir == root || dir == filepath.Dir(dir) {
+			return nil
+		}
+	}
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func (b *fileBucket) Get(_ context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(b.path(key))
+	if err != nil {
+		return nil, fileError("get", key, err)
+	}
+	if length < 0 {
+		info, err := f.Stat()
+		if err != nil {
+			return nil, errors.Join(fileError("get", key, err), f.Close())
+		}
+		length = max(info.Size()-offset, 0)
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.NewSectionReader(f, offset, length), f}, nil
+}
+
+func (b *fileBucket) Size(_ context.Context, key string) (int64, error) {
+	if err := checkKey(key); err != nil {
+		return 0, err
+	}
+	info, err := os.Stat(b.path(key))
+	if err != nil {
+		return 0, fileError("size of", key, err)
+	}
+	return info.Size(), nil
+}
+
+func (b *fileBucket) Check(context.Context) error {
+	if _, err := os.Stat(b.temp()); err != nil {
+		return fmt.Errorf("archive: %w", err)
+	}
+	return nil
+}
+
+func fileError(op, key string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		err = ErrNotFound
+	}
+	return fmt.Errorf("archive: %s %s: %w", op, key, err)
+}
+
+// contextReader ends with the context's error once that is done.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r contextReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}

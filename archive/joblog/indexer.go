@@ -1,0 +1,142 @@
+package joblog
+
+import (
+	"bytes"
+)
+
+// Index is what a log's text tells at one reading: enough to estimate later
+// which lines belong to which step. Its size is bounded whatever the log's.
+type Index struct {
+	Lines   int64  // a last line without a newline counts
+	Seconds []Mark // the first line of each second in which something was printed
+	Starts  []Mark // lines with which a step may begin
+}
+
+// Mark is a line and the second it was printed in.
+type Mark struct {
+	Line int64 // from 1
+	Unix int64
+}
+
+// Bounds of an Index: a second of a day each, and more steps than GitHub allows
+// composite actions to have. What comes after them is left out.
+const (
+	maxSeconds = 100_000
+	maxStarts  = 100_000
+)
+
+// startPrefixes begin the first line of a step: of a command or an action, of
+// an action's clean-up, and of the runner's own last one.
+var startPrefixes = [][]byte{
+	[]byte("##[group]Run "),
+	[]byte("Post job cleanup."),
+	[]byte("Cleaning up orphan processes"),
+	[]byte("Evaluate and set job outputs"),
+	[]byte("##[group]Checking docker version"),
+	[]byte("Stop and remove container"),
+}
+
+// headLen is how much of a line's beginning is looked at.
+const headLen = 3 + stampLen + 40
+
+// Indexer reads a log piece by piece, in order.
+type Indexer struct {
+	index  Index
+	line   int64  // number of the line that is being read
+	head   []byte // its beginning, when it began in an earlier piece
+	inLine bool
+	second [len("2006-01-02T15:04:05")]byte
+	unix   int64
+}
+
+// NewIndexer starts at line 1.
+func NewIndexer() *Indexer { return &Indexer{line: 1} }
+
+// Line is the number of the line, from 1, that the next byte belongs to.
+func (x *Indexer) Line() int64 { return x.line }
+
+// Add reads the next piece. Lines may be cut anywhere between pieces.
+func (x *Indexer) Add(p []byte) {
+	for len(p) > 0 {
+		end := bytes.IndexByte(p, '\n')
+		part := p
+		if end >= 0 {
+			part = p[:end]
+		}
+		head := part
+		if x.inLine {
+			x.keep(part)
+			head = x.head
+		}
+		if end < 0 {
+			if !x.inLine {
+				x.inLine = true
+				x.head = x.head[:0]
+				x.keep(part)
+			}
+			return
+		}
+		x.look(head)
+		x.inLine = false
+		x.line++
+		p = p[end+1:]
+	}
+}
+
+// keep adds to the beginning of a line that is cut.
+func (x *Indexer) keep(part []byte) {
+	room := headLen - len(x.head)
+	x.head = append(x.head, part[:min(room, len(part))]...)
+}
+
+// Finish ends the log and returns its index.
+func (x *Indexer) Finish() *Index {
+	if x.inLine {
+		x.look(x.head)
+		x.line++
+		x.inLine = false
+	}
+	x.index.Lines = x.line - 1
+	return &x.index
+}
+
+// look takes note of the line that has just ended, by its beginning.
+func (x *Indexer) look(head []byte) {
+	head = bytes.TrimPrefix(head, byteOrderMark)
+	if len(head) < stampLen-1 || head[stampLen-2] != 'Z' {
+		return
+	}
+	if !bytes.Equal(head[:len(x.second)], x.second[:]) {
+		x.newSecond(head)
+	}
+	text := head[stampLen-1:]
+	if len(text) < 2 || x.unix == 0 {
+		return
+	}
+	// Almost every line ends here: the prefixes begin with four letters.
+	switch text[1] {
+	case '#', 'P', 'C', 'E', 'S':
+	default:
+		return
+	}
+	for _, p := range startPrefixes {
+		if bytes.HasPrefix(text[1:], p) && len(x.index.Starts) < maxStarts {
+			x.index.Starts = append(x.index.Starts, Mark{Line: x.line, Unix: x.unix})
+			return
+		}
+	}
+}
+
+func (x *Indexer) newSecond(head []byte) {
+	l := ParseLine(head)
+	if l.Time.IsZero() {
+		return
+	}
+	copy(x.second[:], head)
+	unix := l.Time.Unix()
+	// Clocks step back; the index does not.
+	if unix > x.unix && len(x.index.Seconds) < maxSeconds {
+		x.index.Seconds = append(x.index.Seconds, Mark{Line: x.line, Unix: unix})
+	}
+	x.unix = max(x.unix, unix)
+}

@@ -1,0 +1,183 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"runtime"
+
+	seekable "github.com/SaveTheRbtz/zstd-seekable-format-go/pkg"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/jobvault/jobvault/archive/joblog"
+)
+
+// frameSize is how much of a log one frame holds: small enough to fetch for a
+// few lines, large enough to compress well.
+const frameSize = 1 << 20
+
+// Log describes an archived log.
+type Log struct {
+	Key          string
+	RawBytes     int64
+	StoredBytes  int64
+	Lines        int64 // a last line without a newline counts
+	SHA256       [32]byte
+	FrameLines   []int64 // line, from 1, that each frame's first byte belongs to
+	FrameOffsets []int64 // where each frame starts in the object
+	Truncated    bool    // the log went on beyond the limit
+	Index        *joblog.Index
+}
+
+// Archive writes and reads logs and job details in a bucket.
+type Archive struct {
+	bucket  Bucket
+	encoder *zstd.Encoder
+	limit   int64
+}
+
+// New uses a bucket. A log is cut at limit bytes.
+func New(b Bucket, limit int64) (*Archive, error) {
+	// One encoder for all logs: it runs at most one EncodeAll per CPU and keeps
+	// the tables of those, so memory does not grow with the number of logs.
+	enc, err := zstd.NewWriter(nil,
+		zstd.WithEncoderLevel(zstd.SpeedFastest),
+		zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)),
+		zstd.WithWindowSize(frameSize))
+	if err != nil {
+		return nil, fmt.Errorf("archive: encoder: %w", err)
+	}
+	return &Archive{bucket: b, encoder: enc, limit: limit}, nil
+}
+
+// Bucket is the bucket that New was given.
+func (a *Archive) Bucket() Bucket { return a.bucket }
+
+// PutLog streams a log into the bucket, once through hash, line index and
+// compression. It fails with ErrExists if the job has a log already, and with
+// r's error if r fails; then nothing is stored.
+func (a *Archive) PutLog(ctx context.Context, key JobKey, r io.Reader) (Log, error) {
+	log := Log{Key: key.Log()}
+	pr, pw := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := a.compress(ctx, pw, r, &log)
+		pw.CloseWithError(err)
+		done <- err
+	}()
+	size, err := a.bucket.Put(ctx, log.Key, pr)
+	// Ends the writer if Put gave up early.
+	pr.CloseWithError(errPutEnded)
+	// What r or the compression failed with comes first: Put only passes it on.
+	if cerr := <-done; cerr != nil && !errors.Is(cerr, errPutEnded) {
+		return Log{}, cerr
+	}
+	if err != nil {
+		return Log{}, err
+	}
+	log.StoredBytes = size
+	return log, nil
+}
+
+var errPutEnded = errors.New("archive: put ended")
+
+// compress writes r as frames and a seek table to w.
+func (a *Archive) compress(ctx context.Context, w io.Writer, r io.Reader, log *Log) error {
+	sw, err := seekable.NewWriter(w, a.encoder)
+	if err != nil {
+		return fmt.Errorf("archive: %w", err)
+	}
+	src := newFrameSource(r, a.limit)
+	err = sw.WriteMany(ctx, src.next, seekable.WithWriteCallback(func(f seekable.FrameOffsetEntry) {
+		log.FrameOffsets = append(log.FrameOffsets, int64(f.CompressedOffset))
+	}))
+	if err != nil {
+		return fmt.Errorf("archive: compress: %w", err)
+	}
+	if err := sw.Close(); err != nil {
+		return fmt.Errorf("archive: seek table: %w", err)
+	}
+	src.describe(log)
+	return nil
+}
+
+// frameSource cuts a log into frames, and hashes and indexes it on the way.
+type frameSource struct {
+	r          io.Reader
+	left       int64 // of the limit
+	raw        int64
+	sum        hash.Hash
+	index      *joblog.Indexer
+	frameLines []int64
+	truncated  bool
+	ended      bool
+}
+
+func newFrameSource(r io.Reader, limit int64) *frameSource {
+	return &frameSource{r: r, left: limit, sum: sha256.New(), index: joblog.NewIndexer()}
+}
+
+// next reads one frame; nil at the end.
+func (s *frameSource) next() ([]byte, error) {
+	if s.ended {
+		return nil, nil
+	}
+	frame, err := readFrame(s.r, min(frameSize, s.left))
+	if err != nil {
+		return nil, err
+	}
+	s.left -= int64(len(frame))
+	if len(frame) < frameSize {
+		s.ended = true
+		if s.left == 0 {
+			s.truncated, err = hasMore(s.r)
+		}
+	}
+	if len(frame) == 0 {
+		return nil, err
+	}
+	s.add(frame)
+	return frame, err
+}
+
+// add takes the next frame into account.
+func (s *frameSource) add(frame []byte) {
+	s.frameLines = append(s.frameLines, s.index.Line())
+	s.raw += int64(len(frame))
+	s.sum.Write(frame)
+	s.index.Add(frame)
+}
+
+// readFrame reads up to size bytes; fewer mean the end. The buffer grows with
+// what comes, as most logs are far smaller than a frame.
+func readFrame(r io.Reader, size int64) ([]byte, error) {
+	var buf bytes.Buffer
+	buf.Grow(int(min(size, 64<<10)))
+	_, err := io.CopyN(&buf, r, size)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}
+
+func hasMore(r io.Reader) (bool, error) {
+	var b [1]byte
+	_, err := io.ReadFull(r, b[:])
+	if errors.Is(err, io.EOF) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (s *frameSource) describe(log *Log) {
+	log.RawBytes = s.raw
+	log.Index = s.index.Finish()
+	log.Lines = log.Index.Lines
+	log.FrameLines = s.frameLines
+	log.Truncated = s.truncated
+	s.sum.Sum(log.SHA256[:0])
+}
