@@ -1,0 +1,124 @@
+package ghapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/go-github/v60/github"
+	"golang.org/x/sync/semaphore"
+)
+
+// Client asks GitHub as one installation, or with the token. All its requests
+// wait together when a limit is hit.
+type Client struct {
+	rest   *github.Client
+	limit  *semaphore.Weighted
+	logs   *http.Client
+	now    func() time.Time
+	secret string // the token, to keep it out of errors
+
+	mu       sync.Mutex
+	closedTo time.Time // until then GitHub wants no request
+}
+
+// answerTime bounds a request whose answer is JSON.
+const answerTime = 2 * time.Minute
+
+// answer is an answer in JSON, as it came.
+type answer struct {
+	raw    []byte
+	header http.Header
+}
+
+// get asks for JSON and decodes it into v.
+func (c *Client) get(ctx context.Context, op, path string, v any) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	if err := c.acquire(ctx, op); err != nil {
+		return answer{}, err
+	}
+	defer c.limit.Release(1)
+	resp, err := c.do(ctx, op, path)
+	if err != nil {
+		return answer{}, err
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
+		return answer{}, c.noAnswer(op, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return answer{}, &Error{Class: Transient, Op: op, Status: resp.StatusCode, Message: "unexpected status"}
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		return answer{}, &Error{Class: Transient, Op: op, Status: resp.StatusCode, Message: "the answer is not the JSON expected", Err: err}
+	}
+	return answer{raw: body, header: resp.Header}, nil
+}
+
+// acquire takes one of the places for requests; give it back with
+// limit.Release.
+func (c *Client) acquire(ctx context.Context, op string) error {
+	if err := c.limit.Acquire(ctx, 1); err != nil {
+		return &Error{Class: Transient, Op: op, Err: err}
+	}
+	return nil
+}
+
+// do makes one request. The answer is a 2xx or the 302 of a log; all else is an
+// *Error. The caller closes the body.
+func (c *Client) do(ctx context.Context, op, path string) (*http.Response, error) {
+	if until := c.closedUntil(); c.now().Before(until) {
+		return nil, &Error{Class: RateLimited, Op: op, RetryAt: until, Message: "waiting for the limit to end"}
+	}
+	req, err := c.rest.NewRequest(http.MethodGet, path, nil)
+	if err != nil {
+		return nil, &Error{Class: Transient, Op: op, Err: errors.New("the request cannot be made")}
+	}
+	resp, err := c.rest.BareDo(ctx, req)
+	if err == nil {
+		return resp.Response, nil
+	}
+	if resp == nil || resp.Response == nil || resp.StatusCode == 0 {
+		return nil, c.noAnswer(op, err)
+	}
+	if resp.StatusCode == http.StatusFound {
+		return resp.Response, nil
+	}
+	// go-github has read the body and put it back.
+	body, _ := io.ReadAll(resp.Body)
+	e := classify(op, resp.Response, body, c.now())
+	return nil, c.remember(e)
+}
+
+// noAnswer is the package's noAnswer with what this client knows.
+func (c *Client) noAnswer(op string, err error) *Error {
+	return c.remember(noAnswer(op, err, c.now()))
+}
+
+// remember keeps the whole installation from asking before a limit ends, and
+// the token out of what GitHub or a proxy may have repeated.
+func (c *Client) remember(e *Error) *Error {
+	if c.secret != "" {
+		e.Message = strings.ReplaceAll(e.Message, c.secret, "[redacted]")
+	}
+	if e.Class == RateLimited {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if e.RetryAt.After(c.closedTo) {
+			c.closedTo = e.RetryAt
+		}
+	}
+	return e
+}
+
+func (c *Client) closedUntil() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closedTo
+}

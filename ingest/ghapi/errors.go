@@ -1,0 +1,188 @@
+package ghapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bradleyfalzon/ghinstallation/v2"
+	"github.com/google/go-github/v60/github"
+)
+
+// Class says what an error means, and so what can be done about it.
+type Class int
+
+// Transient is the class of everything that may go away by itself: 5xx,
+// network, cut-off bodies. It is also what an unknown error is taken for.
+const (
+	Transient   Class = iota
+	RateLimited       // wait until RetryAt, with the whole installation
+	NotFound          // 404: of a log also "not there yet"
+	Expired           // 410
+	Denied            // 401, or a 403 that is no limit
+)
+
+func (c Class) String() string {
+	return [...]string{"transient", "rate limited", "not found", "expired", "denied"}[c]
+}
+
+// Error is an answer other than the one hoped for, or none.
+type Error struct {
+	Class   Class
+	Op      string    // what was asked for
+	Status  int       // HTTP status; 0: there was no answer
+	RetryAt time.Time // for RateLimited, and where the server asked for it
+	Message string    // GitHub's own words, cut short
+	Err     error     // the cause when there was no answer
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s", e.Op, e.Class)
+	if e.Status != 0 {
+		fmt.Fprintf(&b, " (%d)", e.Status)
+	}
+	if e.Message != "" {
+		b.WriteString(": " + e.Message)
+	}
+	if e.Err != nil {
+		b.WriteString(": " + e.Err.Error())
+	}
+	return b.String()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// fallbackWait is how long to wait for a limit whose end GitHub does not tell.
+const fallbackWait = time.Minute
+
+// classify turns an answer of the API other than success into an Error.
+func classify(op string, resp *http.Response, body []byte, now time.Time) *Error {
+	e := &Error{Op: op, Status: resp.StatusCode, Message: message(resp.Header, body)}
+	switch code := resp.StatusCode; {
+	case code == http.StatusTooManyRequests || code == http.StatusForbidden && limited(resp.Header, body):
+		e.Class = RateLimited
+		e.RetryAt = retryAt(resp.Header, now)
+	case code == http.StatusUnauthorized, code == http.StatusForbidden:
+		e.Class = Denied
+	case code == http.StatusNotFound:
+		e.Class = NotFound
+	case code == http.StatusGone:
+		e.Class = Expired
+	default:
+		e.Class = Transient
+		if resp.Header.Get("Retry-After") != "" {
+			e.RetryAt = retryAt(resp.Header, now)
+		}
+	}
+	return e
+}
+
+// limited tells a 403 that is a limit from one that is a refusal.
+func limited(h http.Header, body []byte) bool {
+	if h.Get("X-RateLimit-Remaining") == "0" || h.Get("Retry-After") != "" {
+		return true
+	}
+	var doc struct {
+		URL string `json:"documentation_url"`
+	}
+	if json.Unmarshal(body, &doc) != nil {
+		return false
+	}
+	return strings.HasSuffix(doc.URL, "#abuse-rate-limits") || strings.HasSuffix(doc.URL, "secondary-rate-limits")
+}
+
+// retryAt is Retry-After, else the reset if nothing remains, else a minute.
+func retryAt(h http.Header, now time.Time) time.Time {
+	if v := h.Get("Retry-After"); v != "" {
+		if s, err := strconv.ParseInt(v, 10, 32); err == nil && s >= 0 {
+			return now.Add(time.Duration(s) * time.Second)
+		}
+		if t, err := http.ParseTime(v); err == nil {
+			return t
+		}
+	}
+	if h.Get("X-RateLimit-Remaining") == "0" {
+		if s, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64); err == nil {
+			if t := time.Unix(s, 0); t.After(now) && t.Before(now.Add(2*time.Hour)) {
+				return t
+			}
+		}
+	}
+	return now.Add(fallbackWait)
+}
+
+// maxMessage bounds what is kept of an error body.
+const maxMessage = 300
+
+// message takes GitHub's own words out of an error body: JSON from the API, XML
+// from the storage behind it.
+func message(h http.Header, body []byte) string {
+	var api struct {
+		Message string `json:"message"`
+	}
+	var blob struct {
+		Code    string
+		Message string
+	}
+	text := ""
+	switch {
+	case json.Unmarshal(body, &api) == nil && api.Message != "":
+		text = api.Message
+	case xml.Unmarshal(bytes.TrimPrefix(body, []byte("\ufeff")), &blob) == nil && blob.Code != "":
+		text = blob.Code
+	case h.Get("X-Ms-Error-Code") != "":
+		text = h.Get("X-Ms-Error-Code")
+	}
+	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "\ufffd")
+	if line, _, cut := strings.Cut(text, "\n"); cut {
+		text = line
+	}
+	if len(text) > maxMessage {
+		text = strings.ToValidUTF8(text[:maxMessage], "") + "…"
+	}
+	return text
+}
+
+// noAnswer turns an error without an answer into an Error. URLs go: those of
+// logs are secrets.
+func noAnswer(op string, err error, now time.Time) *Error {
+	var ours *Error
+	if errors.As(err, &ours) {
+		return ours
+	}
+	// go-github's own memory of a limit: it asked nobody.
+	var limit *github.RateLimitError
+	if errors.As(err, &limit) {
+		at := limit.Rate.Reset.Time
+		if !at.After(now) {
+			at = now.Add(fallbackWait)
+		}
+		return &Error{Class: RateLimited, Op: op, Status: http.StatusForbidden, RetryAt: at, Message: limit.Message}
+	}
+	var abuse *github.AbuseRateLimitError
+	if errors.As(err, &abuse) {
+		return &Error{Class: RateLimited, Op: op, Status: http.StatusForbidden, RetryAt: now.Add(abuse.GetRetryAfter()), Message: abuse.Message}
+	}
+	// The App could not get a token for the installation.
+	var app *ghinstallation.HTTPError
+	if errors.As(err, &app) && app.Response != nil {
+		e := classify(op+": installation token", app.Response, nil, now)
+		if e.Class == NotFound || e.Class == Expired {
+			e.Class = Denied // the installation is gone, not the job
+		}
+		return e
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	return &Error{Class: Transient, Op: op, Err: err}
+}

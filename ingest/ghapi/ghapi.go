@@ -1,0 +1,166 @@
+// Package ghapi is GitHub's REST API as jobvault uses it: who we are, the four
+// endpoints of workflow jobs, and what an error means.
+//
+// Every error of this package is an *Error with a Class; nothing outside looks
+// at a status to decide. No error holds a token or a signed link.
+package ghapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bradleyfalzon/ghinstallation/v2"
+	"github.com/google/go-github/v60/github"
+	"golang.org/x/sync/semaphore"
+)
+
+// Config says which GitHub it is and who we are there. Either Token or AppID
+// with AppKey.
+type Config struct {
+	BaseURL     string // with or without the slash at the end
+	APIVersion  string // empty: by host
+	Token       string
+	AppID       int64
+	AppKey      []byte // PEM
+	Concurrency int64  // API requests at once, over all installations
+	UserAgent   string
+	Now         func() time.Time // nil: time.Now
+}
+
+// Clients holds one Client for each installation, as rate limits are counted by
+// installation. With a token there is one for all.
+type Clients struct {
+	config  Config
+	baseURL *url.URL
+	limit   *semaphore.Weighted
+	logs    *http.Client // carries no token
+	app     *ghinstallation.AppsTransport
+
+	mu            sync.Mutex
+	byInstalled   map[int64]*Client
+	installations map[string]int64 // by lower-case OWNER/NAME
+}
+
+// The versions of the REST API that are asked for.
+const (
+	versionDotCom = "2026-03-10"
+	versionOther  = "2022-11-28" // GHES below 3.21 answers 400 to a newer one
+)
+
+// New checks the configuration; it makes no request.
+func New(c Config) (*Clients, error) {
+	base, err := url.Parse(c.BaseURL)
+	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
+		return nil, fmt.Errorf("ghapi: base URL %q: want http(s)://host/path/", c.BaseURL)
+	}
+	if !strings.HasSuffix(base.Path, "/") {
+		base.Path += "/"
+	}
+	if c.APIVersion == "" {
+		c.APIVersion = versionOther
+		if base.Host == "api.github.com" {
+			c.APIVersion = versionDotCom
+		}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	cs := &Clients{
+		config:        c,
+		baseURL:       base,
+		limit:         semaphore.NewWeighted(c.Concurrency),
+		logs:          newLogClient(),
+		byInstalled:   make(map[int64]*Client),
+		installations: make(map[string]int64),
+	}
+	if c.AppID != 0 {
+		cs.app, err = ghinstallation.NewAppsTransport(newTransport(), c.AppID, c.AppKey)
+		if err != nil {
+			return nil, errors.New("ghapi: the App's private key cannot be read: want PEM, RSA")
+		}
+		cs.app.BaseURL = strings.TrimSuffix(base.String(), "/")
+	}
+	return cs, nil
+}
+
+// Close drops idle connections.
+func (cs *Clients) Close() {
+	cs.logs.CloseIdleConnections()
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for _, c := range cs.byInstalled {
+		c.rest.Client().CloseIdleConnections()
+	}
+}
+
+// For returns the client that may read the repository. installation is what a
+// webhook said; nil: not known, then GitHub is asked once.
+func (cs *Clients) For(ctx context.Context, installation *int64, owner, repo string) (*Client, error) {
+	if cs.app == nil {
+		return cs.client(0), nil
+	}
+	if installation != nil {
+		return cs.client(*installation), nil
+	}
+	name := strings.ToLower(owner + "/" + repo)
+	cs.mu.Lock()
+	id, known := cs.installations[name]
+	cs.mu.Unlock()
+	if known {
+		return cs.client(id), nil
+	}
+	id, err := cs.findInstallation(ctx, owner, repo)
+	if err != nil {
+		return nil, err
+	}
+	cs.mu.Lock()
+	cs.installations[name] = id
+	cs.mu.Unlock()
+	return cs.client(id), nil
+}
+
+// findInstallation asks, as the App itself, who can read the repository.
+func (cs *Clients) findInstallation(ctx context.Context, owner, repo string) (int64, error) {
+	c := cs.newClient(cs.app)
+	var found github.Installation
+	path := fmt.Sprintf("repos/%s/%s/installation", url.PathEscape(owner), url.PathEscape(repo))
+	if _, err := c.get(ctx, "find installation", path, &found); err != nil {
+		return 0, err
+	}
+	return found.GetID(), nil
+}
+
+func (cs *Clients) client(installation int64) *Client {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	c, ok := cs.byInstalled[installation]
+	if !ok {
+		var auth http.RoundTripper
+		if cs.app != nil {
+			t := ghinstallation.NewFromAppsTransport(cs.app, installation)
+			t.BaseURL = cs.app.BaseURL
+			auth = t
+		} else {
+			auth = bearer{token: cs.config.Token, next: newTransport()}
+		}
+		c = cs.newClient(auth)
+		cs.byInstalled[installation] = c
+	}
+	return c
+}
+
+func (cs *Clients) newClient(auth http.RoundTripper) *Client {
+	rest := github.NewClient(&http.Client{
+		Transport:     &apiTransport{host: cs.baseURL.Host, version: cs.config.APIVersion, auth: auth},
+		CheckRedirect: stayOnHost(cs.baseURL.Host),
+	})
+	rest.BaseURL = cs.baseURL
+	rest.UserAgent = cs.config.UserAgent
+	return &Client{rest: rest, limit: cs.limit, logs: cs.logs, now: cs.config.Now, secret: cs.config.Token}
+}

@@ -1,0 +1,153 @@
+package ghapi
+
+import (
+	"compress/gzip"
+	"context"
+	"crypto/md5" //nolint:gosec // the storage's own checksum, against accidents
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// OpenLog asks for a job's log and opens its text, as GitHub sends it. The link
+// is followed with a client that has no token; a server that answers with the
+// text itself, as Gitea does, will do too. Reading the body fails if it ends
+// before its announced length or does not have its announced checksum.
+func (c *Client) OpenLog(ctx context.Context, owner, repo string, id int64) (io.ReadCloser, error) {
+	op := fmt.Sprintf("get log of job %d", id)
+	if err := c.acquire(ctx, op); err != nil {
+		return nil, err
+	}
+	resp, err := c.do(ctx, op, jobPath(owner, repo, id)+"/logs")
+	if err != nil {
+		c.limit.Release(1)
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusFound {
+		body, err := c.logBody(op, resp)
+		if err != nil {
+			c.limit.Release(1)
+			return nil, err
+		}
+		return &releasing{ReadCloser: body, release: func() { c.limit.Release(1) }}, nil
+	}
+	c.limit.Release(1)
+	return c.openLink(ctx, op, resp)
+}
+
+// openLink fetches what a 302 points to.
+func (c *Client) openLink(ctx context.Context, op string, redirect *http.Response) (io.ReadCloser, error) {
+	op += " from storage"
+	link, err := redirect.Location()
+	if err != nil || (link.Scheme != "https" && link.Scheme != "http") || link.Host == "" ||
+		(link.Scheme == "http" && redirect.Request.URL.Scheme == "https") {
+		return nil, &Error{Class: Transient, Op: op, Status: redirect.StatusCode, Message: "the redirect has no usable address"}
+	}
+	link.User = nil
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, link.String(), nil)
+	if err != nil {
+		return nil, &Error{Class: Transient, Op: op, Message: "the redirect has no usable address"}
+	}
+	req.Header.Set("User-Agent", c.rest.UserAgent)
+	resp, err := c.logs.Do(req)
+	if err != nil {
+		return nil, hideLink(c.noAnswer(op, err), link)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return c.logBody(op, resp)
+	}
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	_ = resp.Body.Close()
+	e := classify(op, resp, body, c.now())
+	switch e.Class {
+	case Denied, RateLimited:
+		// The storage's refusal is of this link, which lives for a minute; the
+		// storage's limits are not the installation's.
+		e.Class = Transient
+	}
+	return nil, hideLink(e, link)
+}
+
+// hideLink keeps the signed part of a link out of an error.
+func hideLink(e *Error, link *url.URL) *Error {
+	if link.RawQuery != "" {
+		e.Message = strings.ReplaceAll(e.Message, link.RawQuery, "[redacted]")
+	}
+	return e
+}
+
+// logBody checks that an answer is a log, and wraps its body in the checks that
+// its headers promise.
+func (c *Client) logBody(op string, resp *http.Response) (io.ReadCloser, error) {
+	refuse := func(format string, args ...any) (io.ReadCloser, error) {
+		_ = resp.Body.Close()
+		return nil, &Error{Class: Transient, Op: op, Status: resp.StatusCode, Message: fmt.Sprintf(format, args...)}
+	}
+	if resp.StatusCode != http.StatusOK {
+		return refuse("unexpected status")
+	}
+	// A page of a proxy or of the server itself is no log, whatever its status.
+	switch kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind {
+	case "text/html", "application/json", "application/xml", "text/xml":
+		return refuse("the answer is %s, not a log", kind)
+	}
+	body := &checkedBody{op: op, r: resp.Body, close: resp.Body}
+	if want := resp.Header.Get("Content-MD5"); want != "" {
+		sum := md5.New() //nolint:gosec // see above
+		body.sum, body.want = sum, want
+		body.r = io.TeeReader(resp.Body, sum)
+	}
+	switch encoding := resp.Header.Get("Content-Encoding"); encoding {
+	case "", "identity":
+	case "gzip":
+		z, err := gzip.NewReader(body.r)
+		if err != nil {
+			return refuse("the answer is not gzip as it says")
+		}
+		body.r = z
+	default:
+		return refuse("the answer has the encoding %q", encoding)
+	}
+	return body, nil
+}
+
+// checkedBody reads a log and compares the checksum at its end.
+type checkedBody struct {
+	op    string
+	r     io.Reader
+	close io.Closer
+	sum   hash.Hash // nil: none was announced
+	want  string
+}
+
+func (b *checkedBody) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	switch {
+	case err == nil:
+		return n, nil
+	case !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return n, &Error{Class: Transient, Op: b.op + ": read", Err: err}
+	case b.sum != nil && base64.StdEncoding.EncodeToString(b.sum.Sum(nil)) != b.want:
+		return n, &Error{Class: Transient, Op: b.op + ": read", Message: "the body does not have the announced MD5"}
+	}
+	return n, io.EOF
+}
+
+func (b *checkedBody) Close() error { return b.close.Close() }
+
+// releasing gives a request's place back when its body is closed.
+type releasing struct {
+	io.ReadCloser
+	release func()
+}
+
+func (r *releasing) Close() error {
+	defer func() { r.release(); r.release = func() {} }()
+	return r.ReadCloser.Close()
+}
