@@ -1,0 +1,171 @@
+package githubsim
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The documentation pages that error answers point to.
+const (
+	docsREST      = "https://docs.github.com/rest"
+	docsJobs      = docsREST + "/actions/workflow-jobs"
+	docsRuns      = docsREST + "/actions/workflow-runs"
+	docsApps      = docsREST + "/apps/apps"
+	docsVersions  = docsREST + "/about-the-rest-api/api-versions"
+	docsRateLimit = docsREST + "/overview/rate-limits-for-the-rest-api"
+	docsSecondary = docsREST + "/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"
+)
+
+// call is one authenticated request to the API.
+type call struct {
+	w   http.ResponseWriter
+	r   *http.Request
+	who identity
+}
+
+// apiHandler routes the API. What concerns a repository can be asked for under
+// its name and, as after a redirect, under its id.
+func (s *Server) apiHandler() http.Handler {
+	mux := http.NewServeMux()
+	route := func(pattern string, e Endpoint, need access, h func(*call)) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, e, need, h) })
+	}
+	repository := func(path string, e Endpoint, need access, h func(*call)) {
+		route("GET /repos/{owner}/{repo}"+path, e, need, h)
+		route("GET /repositories/{repository_id}"+path, e, need, h)
+	}
+	repository("/actions/jobs/{job_id}", EndpointJob, byToken, s.getJob)
+	repository("/actions/jobs/{job_id}/logs", EndpointLog, byToken, s.getLog)
+	repository("/actions/runs/{run_id}/attempts/{attempt_number}/jobs", EndpointAttemptJobs, byToken, s.listAttemptJobs)
+	repository("/actions/runs/{run_id}/jobs", EndpointRunJobs, byToken, s.listRunJobs)
+	repository("/actions/runs", EndpointRuns, byToken, s.listRuns)
+	repository("/installation", EndpointInstallation, byApp, s.getRepositoryInstallation)
+	route("POST /app/installations/{installation_id}/access_tokens", EndpointToken, byApp, s.createToken)
+	route("GET /app/installations", EndpointInstallations, byApp, s.listInstallations)
+	route("GET /installation/repositories", EndpointRepositories, byToken, s.listRepositories)
+	route("GET /rate_limit", EndpointRateLimit, byAnyone, s.getRateLimit)
+	route("/", EndpointUnknown, byAnyone, func(c *call) { s.notFound(c.w, c.r) })
+	return mux
+}
+
+// serve does what all of the API has in common, in GitHub's order: what is
+// broken, the version, the caller, the limit.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, e Endpoint, need access, h func(*call)) {
+	jobID := pathInt(r, "job_id")
+	s.counters.add(e, jobID)
+	s.setHeaders(w.Header())
+	s.charge(bearer(r), 0).setHeaders(w.Header())
+
+	if f, ok := s.faults.take(e, jobID); ok {
+		if f.replaces() {
+			s.answer(w, r, f)
+			return
+		}
+		w = s.spoil(w, r, f)
+	}
+	version := r.Header.Get("X-GitHub-Api-Version")
+	if !s.supports(version) {
+		s.apiError(w, http.StatusBadRequest, fmt.Sprintf("Unsupported API version: %q", version), docsVersions)
+		return
+	}
+	who, refused := s.authenticate(r, need)
+	if refused != nil {
+		s.apiError(w, refused.status, refused.message, docsREST)
+		return
+	}
+	if e != EndpointRateLimit {
+		spent := s.charge(who.token, 1)
+		spent.setHeaders(w.Header())
+		if spent.used > spent.limit {
+			s.apiError(w, http.StatusForbidden, rateLimitMessage, docsRateLimit)
+			return
+		}
+	}
+	h(&call{w: w, r: r, who: who})
+}
+
+// supports accepts a request without the header, which gets the oldest version.
+func (s *Server) supports(version string) bool {
+	versions := s.o.APIVersions
+	if versions == nil {
+		versions = []string{"2022-11-28", "2026-03-10"}
+	}
+	return version == "" || slices.Contains(versions, version)
+}
+
+func (s *Server) setHeaders(h http.Header) {
+	h.Set("Server", "github.com")
+	h.Set("X-GitHub-Media-Type", "github.v3; format=json")
+	h.Set("X-GitHub-Request-Id", "51A7:0:0:0:0")
+	h.Set("Vary", "Accept, Authorization, Cookie, Accept-Encoding, X-Requested-With")
+}
+
+// writeJSON answers with a body and its ETag, or with 304 if the caller has it
+// already; a 304 costs nothing.
+func (s *Server) writeJSON(c *call, status int, v any) {
+	var (
+		body = encode(v)
+		sum  = sha256.Sum256(body)
+		etag = `W/"` + hex.EncodeToString(sum[:]) + `"`
+		h    = c.w.Header()
+	)
+	h.Set("ETag", etag)
+	h.Set("Cache-Control", "private, max-age=60, s-maxage=60")
+	if c.r.Method == http.MethodGet && c.r.Header.Get("If-None-Match") == etag {
+		s.charge(c.who.token, -1).setHeaders(h)
+		c.w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	writeBody(c.w, status, body)
+}
+
+// apiError answers as GitHub does when it will not. An empty documentation page
+// is left out.
+func (s *Server) apiError(w http.ResponseWriter, status int, message, docs string) {
+	o := object{{"message", message}}
+	if docs != "" {
+		o = append(o, member{"documentation_url", docs})
+	}
+	writeBody(w, status, encode(append(o, member{"status", strconv.Itoa(status)})))
+}
+
+func writeBody(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	w.Write(body)
+}
+
+// notFound is the answer for what is not there and for what the caller may not
+// know to be there.
+func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
+	docs := docsREST
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/logs"):
+		docs = docsJobs + "#download-job-logs-for-a-workflow-run"
+	case r.PathValue("job_id") != "":
+		docs = docsJobs + "#get-a-job-for-a-workflow-run"
+	case r.PathValue("attempt_number") != "":
+		docs = docsJobs + "#list-jobs-for-a-workflow-run-attempt"
+	case r.PathValue("run_id") != "":
+		docs = docsJobs + "#list-jobs-for-a-workflow-run"
+	}
+	s.apiError(w, http.StatusNotFound, "Not Found", docs)
+}
+
+// urlOf is the URL of a request, less its query.
+func (s *Server) urlOf(r *http.Request) string { return s.URL() + strings.TrimPrefix(r.URL.Path, "/") }
+
+// pathInt is a number in the path; 0 is no number.
+func pathInt(r *http.Request, name string) int64 {
+	n, err := strconv.ParseInt(r.PathValue(name), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,145 @@
+package githubsim
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// listRuns is GET …/actions/runs with the filters created and status. A search
+// with a filter sees 1,000 runs at most, as GitHub's.
+func (s *Server) listRuns(c *call) {
+	r, ok := s.findRepository(c)
+	if !ok {
+		return
+	}
+	q := c.r.URL.Query()
+	within, ok := createdWithin(q.Get("created"))
+	if !ok {
+		s.apiError(c.w, http.StatusUnprocessableEntity, "Validation Failed", docsRuns)
+		return
+	}
+	var runs []run
+	for _, id := range s.world.runsOf(r.ID) {
+		js := s.world.jobsOf(r.ID, id)
+		if len(js) == 0 {
+			continue // removed since
+		}
+		u := runOf(js)
+		if within(u.created) && (q.Get("status") == "" || u.status == q.Get("status")) {
+			runs = append(runs, u)
+		}
+	}
+	total, reachable := len(runs), len(runs)
+	if q.Has("created") || q.Has("status") {
+		reachable = min(reachable, 1000)
+	}
+	pg := pageOf(c.r, reachable)
+	var list []object
+	for _, u := range runs[pg.from:pg.to] {
+		list = append(list, u.object(r))
+	}
+	pg.setLink(c.w.Header(), s.byID(c.r, r), c.r)
+	s.writeJSON(c, http.StatusOK, object{{"total_count", total}, {"workflow_runs", list}})
+}
+
+// run is a workflow run, as far as its jobs tell.
+type run struct {
+	first            Job
+	attempt          int64
+	status           string
+	created, updated time.Time
+}
+
+// runOf needs at least one job.
+func runOf(js []Job) run {
+	u := run{first: js[0], attempt: latestAttempt(js), status: "completed", created: js[0].CreatedAt}
+	for _, j := range js {
+		if j.CreatedAt.Before(u.created) {
+			u.created = j.CreatedAt
+		}
+		if j.CompletedAt != nil && j.CompletedAt.After(u.updated) {
+			u.updated = *j.CompletedAt
+		}
+		if j.Status != "completed" {
+			u.status = "in_progress"
+		}
+	}
+	if u.updated.IsZero() {
+		u.updated = u.created
+	}
+	return u
+}
+
+func (u run) object(r Repository) object {
+	api := fmt.Sprintf("%s/repos/%s/%s/actions/runs/%d", apiHost, r.Owner, r.Name, u.first.RunID)
+	var conclusion any
+	if u.status == "completed" {
+		conclusion = u.first.Conclusion
+	}
+	return object{
+		{"id", u.first.RunID},
+		{"name", orNull(u.first.WorkflowName)},
+		{"node_id", nodeID("WFR", r.ID, u.first.RunID)},
+		{"head_branch", orNull(u.first.HeadBranch)},
+		{"head_sha", u.first.HeadSHA},
+		{"run_attempt", u.attempt},
+		{"event", "push"},
+		{"status", u.status},
+		{"conclusion", conclusion},
+		{"url", api},
+		{"created_at", u.created},
+		{"updated_at", u.updated},
+		{"run_started_at", u.created},
+		{"jobs_url", api + "/jobs"},
+		{"logs_url", api + "/logs"},
+		{"repository", repositoryObject(r)},
+	}
+}
+
+// createdWithin reads GitHub's search syntax for a time: A..B, >=A, >A, <=B, <B
+// or A, where A and B are days or times and may be * in a range. Times are whole
+// seconds.
+func createdWithin(expr string) (within func(time.Time) bool, ok bool) {
+	var (
+		from, to time.Time // zero: open
+		rest     string
+		ok2      = true
+	)
+	switch {
+	case expr == "":
+		ok = true
+	case strings.Contains(expr, ".."):
+		rest, expr, _ = strings.Cut(expr, "..")
+		from, _, ok = searchTime(rest)
+		_, to, ok2 = searchTime(expr)
+	case strings.HasPrefix(expr, ">="):
+		from, _, ok = searchTime(expr[2:])
+	case strings.HasPrefix(expr, "<="):
+		_, to, ok = searchTime(expr[2:])
+	case strings.HasPrefix(expr, ">"):
+		_, from, ok = searchTime(expr[1:])
+		from = from.Add(time.Second)
+	case strings.HasPrefix(expr, "<"):
+		to, _, ok = searchTime(expr[1:])
+		to = to.Add(-time.Second)
+	default:
+		from, to, ok = searchTime(expr)
+	}
+	return func(t time.Time) bool {
+		return !t.Before(from) && (to.IsZero() || !t.After(to))
+	}, ok && ok2
+}
+
+// searchTime is the first and the last instant that a day or a time means.
+func searchTime(expr string) (first, last time.Time, ok bool) {
+	if expr == "*" {
+		return first, last, true
+	}
+	if day, err := time.Parse(time.DateOnly, expr); err == nil {
+		return day, day.Add(24*time.Hour - time.Second), true
+	}
+	t, err := time.Parse(time.RFC3339, expr)
+	return t, t, err == nil
+}

@@ -1,0 +1,137 @@
+package githubsim
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Day is what a small organisation did in 24 hours.
+type Day struct {
+	Repositories []Repository
+	Jobs         []Job      // in the order of their ids
+	Deliveries   []Delivery // in the order of time
+	// Expected is how each job's ledger row ends, by job id: archived, none,
+	// expired or missing.
+	Expected map[int64]string
+}
+
+// The states that a job's log can end in.
+const (
+	archived = "archived"
+	none     = "none"
+	expired  = "expired"
+	missing  = "missing"
+)
+
+// PlayableDay adds a day of work to the server: the 24 hours before its clock's
+// now, with jobs jobs but at least one of everything that is odd about GitHub's
+// jobs and logs, and one log of bigLog bytes (0: 50 MB). The same seed and clock
+// give the same day; days of two seeds have no ids in common unless the seeds
+// are equal modulo 1000.
+//
+// All logs can be had at once, but for one that appears at the third request.
+// The one that never appears belongs to a job that ended 18 hours ago.
+func (s *Server) PlayableDay(seed uint64, jobs int, bigLog int64) Day {
+	m := newDayMaker(s, seed, cmp.Or(bigLog, 50<<20))
+	scenes := m.oddScenes()
+	count := 0
+	for _, sc := range scenes {
+		count += sc.jobs
+	}
+	for count < jobs {
+		sc := m.ordinaryScene(jobs - count)
+		count += sc.jobs
+		scenes = append(scenes, sc)
+	}
+	// Ids grow with time, as GitHub's do.
+	slices.SortStableFunc(scenes, func(a, b scene) int { return cmp.Compare(a.at, b.at) })
+	for _, r := range m.day.Repositories {
+		s.AddRepository(r)
+	}
+	for _, sc := range scenes {
+		m.play(sc)
+	}
+	for _, j := range m.day.Jobs {
+		s.AddJob(j)
+		m.day.Deliveries = append(m.day.Deliveries, s.Deliveries(j)...)
+	}
+	slices.SortStableFunc(m.day.Deliveries, func(a, b Delivery) int { return a.At.Compare(b.At) })
+	return m.day
+}
+
+// scene is one workflow run of the day.
+type scene struct {
+	at       time.Duration // since the day's begin
+	jobs     int           // how many play makes
+	repo     int           // index
+	workflow string
+	play     func(*dayRun)
+}
+
+// dayMaker makes a day.
+type dayMaker struct {
+	s       *Server
+	rng     rng
+	begin   time.Time
+	bigLog  int64
+	nextRun int64
+	nextJob int64
+	day     Day
+}
+
+func newDayMaker(s *Server, seed uint64, bigLog int64) *dayMaker {
+	base := int64(seed % 1000)
+	return &dayMaker{
+		s:       s,
+		rng:     rng(seed),
+		begin:   s.now().UTC().Truncate(time.Second).Add(-24 * time.Hour),
+		bigLog:  bigLog,
+		nextRun: 9_000_000_000 + base*1_000_000,
+		nextJob: 25_000_000_000 + base*10_000_000,
+		day: Day{
+			Repositories: []Repository{
+				{ID: 510001 + base*100, Owner: "acme", Name: "rocket", InstallationID: 60001 + base*100},
+				{ID: 510002 + base*100, Owner: "acme", Name: "launch.pad", Private: true, InstallationID: 60001 + base*100},
+				{ID: 510003 + base*100, Owner: "acme", Name: "Website", InstallationID: 60001 + base*100},
+				{ID: 510004 + base*100, Owner: "acme-labs", Name: "probe_7", Private: true, InstallationID: 60002 + base*100},
+			},
+			Expected: map[int64]string{},
+		},
+	}
+}
+
+// dayRun is a run while its jobs are made.
+type dayRun struct {
+	m        *dayMaker
+	id       int64
+	repo     Repository
+	workflow string
+	branch   string
+	sha      string
+	at       time.Time
+	attempt  int64
+}
+
+func (m *dayMaker) play(sc scene) {
+	m.nextRun += 1 + int64(m.rng.below(900))
+	branches := []string{"main", "main", "main", "feature/" + word(&m.rng) + "-" + word(&m.rng), "release/1.x"}
+	run := &dayRun{
+		m:        m,
+		id:       m.nextRun,
+		repo:     m.day.Repositories[sc.repo],
+		workflow: sc.workflow,
+		branch:   branches[m.rng.below(len(branches))],
+		at:       m.begin.Add(sc.at),
+		attempt:  1,
+	}
+	run.sha = fakeSHA(run.branch + run.at.String())
+	sc.play(run)
+}
+
+// add gives the job to the day, with the state its log shall end in.
+func (m *dayMaker) add(j Job, expected string) Job {
+	m.day.Jobs = append(m.day.Jobs, j)
+	m.day.Expected[j.ID] = expected
+	return j
+}

@@ -1,0 +1,96 @@
+package githubsim
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// SendOptions say how deliveries arrive. The zero value sends each once, in
+// order, one at a time, unsigned.
+type SendOptions struct {
+	Secret string
+	// Duplicates is the share of deliveries sent a second time, from 0 to 1.
+	// Without Shuffle the duplicate follows its original directly.
+	Duplicates float64
+	Shuffle    bool
+	Seed       uint64 // decides duplicates and order
+	// Concurrency is the number of requests at a time; 0: 1.
+	Concurrency int
+	// Client sends; nil: one that waits ten seconds for an answer, as GitHub.
+	Client *http.Client
+}
+
+// SendResult is what became of one request.
+type SendResult struct {
+	Delivery Delivery
+	Status   int // 0 if Err is not nil
+	Err      error
+}
+
+// Send posts deliveries to url and never tries again, as GitHub does not. There
+// is one result per request, duplicates included, in the order they were begun.
+// Once ctx is done the rest fail with its error.
+func Send(ctx context.Context, url string, ds []Delivery, o SendOptions) []SendResult {
+	ds = o.arrange(ds)
+	client := o.Client
+	if client == nil {
+		transport := &http.Transport{MaxIdleConnsPerHost: max(1, o.Concurrency)}
+		defer transport.CloseIdleConnections()
+		client = &http.Client{Transport: transport, Timeout: 10 * time.Second}
+	}
+	var (
+		results = make([]SendResult, len(ds))
+		next    atomic.Int64
+		workers sync.WaitGroup
+	)
+	for range max(1, o.Concurrency) {
+		workers.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(ds) {
+					return
+				}
+				status, err := post(ctx, client, url, ds[i], o.Secret)
+				results[i] = SendResult{ds[i], status, err}
+			}
+		})
+	}
+	workers.Wait()
+	return results
+}
+
+// arrange puts the deliveries, and their duplicates, in the order of sending.
+func (o SendOptions) arrange(ds []Delivery) []Delivery {
+	r := rand.New(rand.NewPCG(o.Seed, 1))
+	out := make([]Delivery, 0, len(ds))
+	for _, d := range ds {
+		out = append(out, d)
+		if r.Float64() < o.Duplicates {
+			out = append(out, d)
+		}
+	}
+	if o.Shuffle {
+		r.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
+	}
+	return out
+}
+
+func post(ctx context.Context, client *http.Client, url string, d Delivery, secret string) (int, error) {
+	r, err := d.Request(ctx, url, secret)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := client.Do(r)
+	if err != nil {
+		return 0, fmt.Errorf("githubsim: send delivery %s: %w", d.GUID, err)
+	}
+	defer resp.Body.Close()
+	io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20)) // lets the connection be used again
+	return resp.StatusCode, nil
+}

@@ -1,0 +1,149 @@
+package githubsim
+
+import (
+	"fmt"
+	"time"
+)
+
+// Deliveries is the life of a job as GitHub would tell it, up to the job's
+// status: queued, in_progress, completed, or only completed for a job that was
+// skipped or that nothing ever ran; Job.Life overrules. Its repository must have
+// been added, or there are none. GUIDs depend on the seed, the job and the place
+// in its life.
+func (s *Server) Deliveries(j Job) []Delivery {
+	r, ok := s.world.repository(j.RepositoryID)
+	if !ok {
+		return nil
+	}
+	var ds []Delivery
+	life := j.life()
+	for i, action := range life {
+		told, at := j.when(life, i)
+		ds = append(ds, Delivery{
+			GUID:         s.guid(uint64(j.ID), uint64(i)),
+			Event:        "workflow_job",
+			Action:       action,
+			JobID:        j.ID,
+			RepositoryID: r.ID,
+			At:           at,
+			ContentType:  "application/json",
+			Body:         payload(r, object{{"action", action}, {"workflow_job", jobObject(r, told)}}),
+		})
+	}
+	return ds
+}
+
+// Ping is the event that GitHub sends when a hook is made.
+func (s *Server) Ping(repositoryID int64) Delivery {
+	r, _ := s.world.repository(repositoryID)
+	return Delivery{
+		GUID:         s.guid(uint64(repositoryID)),
+		Event:        "ping",
+		RepositoryID: repositoryID,
+		At:           s.now(),
+		ContentType:  "application/json",
+		Body: payload(r, object{
+			{"zen", "Keep it logically awesome."},
+			{"hook_id", hookID},
+			{"hook", object{
+				{"type", "Repository"},
+				{"id", hookID},
+				{"name", "web"},
+				{"active", true},
+				{"events", []string{"workflow_job"}},
+				{"config", object{{"content_type", "json"}, {"insecure_ssl", "0"}, {"secret", "********"}}},
+				{"updated_at", founded},
+				{"created_at", founded},
+			}},
+		}),
+	}
+}
+
+// payload adds what every event of a repository has.
+func payload(r Repository, o object) []byte {
+	o = append(o,
+		member{"repository", repositoryObject(r)},
+		member{"organization", organizationObject(r.Owner)},
+		member{"sender", accountObject("robin", "User")})
+	if r.InstallationID != 0 {
+		o = append(o, member{"installation", object{
+			{"id", r.InstallationID},
+			{"node_id", nodeID("MDIzOk", r.InstallationID)},
+		}})
+	}
+	return encode(o)
+}
+
+// life has the actions that GitHub tells of the job, in order.
+func (j Job) life() []string {
+	if j.Life != nil {
+		return j.Life
+	}
+	never := j.RunnerID == nil && len(j.Steps) == 0 && len(j.Labels) == 0
+	switch {
+	case j.Status == "completed" && (never || is(j.Conclusion, "skipped")):
+		return []string{"completed"}
+	case j.Status == "completed" && j.RunnerID == nil:
+		return []string{"queued", "completed"}
+	case j.Status == "completed":
+		return []string{"queued", "in_progress", "completed"}
+	case j.Status == "in_progress":
+		return []string{"queued", "in_progress"}
+	case j.Status == "waiting":
+		return []string{"queued", "waiting"}
+	}
+	return []string{"queued"}
+}
+
+// when is the job as it was at the i-th action of its life, and that time.
+func (j Job) when(life []string, i int) (Job, time.Time) {
+	switch life[i] {
+	case "completed":
+		// A job carried over into a new attempt ended before it was created.
+		if j.CompletedAt != nil && j.CompletedAt.After(j.CreatedAt) {
+			return j, *j.CompletedAt
+		}
+		return j, j.CreatedAt
+	case "in_progress":
+		return j.asStarted(), j.StartedAt
+	}
+	// Behind a deployment gate the first queued already has the status waiting.
+	told := j.asQueued()
+	if life[i] == "waiting" || i+1 < len(life) && life[i+1] == "waiting" {
+		told.Status = "waiting"
+	}
+	at := j.CreatedAt
+	if i > 0 {
+		// Somewhere between creation and start; only the order counts.
+		at = at.Add(j.StartedAt.Sub(j.CreatedAt) * time.Duration(i) / time.Duration(len(life)))
+	}
+	return told, at
+}
+
+func (j Job) asQueued() Job {
+	j.Status, j.Conclusion, j.CompletedAt = "queued", nil, nil
+	j.StartedAt, j.Steps = j.CreatedAt, nil
+	j.RunnerID, j.RunnerName, j.RunnerGroupID, j.RunnerGroupName = nil, nil, nil, nil
+	return j
+}
+
+// asStarted is the job with its first step just begun.
+func (j Job) asStarted() Job {
+	j.Status, j.Conclusion, j.CompletedAt = "in_progress", nil, nil
+	if len(j.Steps) > 0 {
+		first := j.Steps[0]
+		first.Status, first.Conclusion, first.CompletedAt = "in_progress", nil, nil
+		j.Steps = []Step{first}
+	}
+	return j
+}
+
+// guid makes a UUID of the seed and what it identifies.
+func (s *Server) guid(of ...uint64) string {
+	b := s.mac("guid", of...)
+	b[6] = b[6]&0x0f | 0x10 // version 1, as GitHub's
+	b[8] = b[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:16])
+}
+
+func is(conclusion *string, want string) bool { return conclusion != nil && *conclusion == want }

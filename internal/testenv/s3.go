@@ -1,0 +1,191 @@
+package testenv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+)
+
+// Credentials of the MinIO servers started here.
+const (
+	accessKey = "testenv"
+	secretKey = "testenv-secret"
+)
+
+var errNoMinIO = errors.New("no minio binary")
+
+// S3Server is a MinIO server of the test's own.
+type S3Server struct {
+	Endpoint string // host:port
+	dir      string
+	cmd      *exec.Cmd
+}
+
+// sharedS3 is the package's MinIO, started by the first test that needs it.
+var sharedS3 = sync.OnceValues(func() (*S3Server, error) {
+	s, err := startS3()
+	if err != nil {
+		return nil, err
+	}
+	atEnd(func() {
+		s.Stop()
+		if err := os.RemoveAll(s.dir); err != nil {
+			fmt.Fprintln(os.Stderr, "testenv:", err)
+		}
+	})
+	return s, nil
+})
+
+var buckets atomic.Int64
+
+// S3BucketURL makes a fresh bucket on the package's S3 server.
+func S3BucketURL(t testing.TB) string {
+	t.Helper()
+	s, err := sharedS3()
+	checkS3(t, err)
+	return s.BucketURL(t)
+}
+
+// NewS3 starts an S3 server for this test alone, to be stopped and started.
+func NewS3(t testing.TB) *S3Server {
+	t.Helper()
+	s, err := startS3()
+	checkS3(t, err)
+	t.Cleanup(func() {
+		s.Stop()
+		if err := os.RemoveAll(s.dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func checkS3(t testing.TB, err error) {
+	t.Helper()
+	if errors.Is(err, errNoMinIO) {
+		missing(t, "tests against S3 need a MinIO binary: run `make tools`, or set JOBVAULT_TEST_MINIO to one")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// BucketURL makes a bucket and returns its URL for archive.Open.
+func (s *S3Server) BucketURL(t testing.TB) string {
+	t.Helper()
+	name := fmt.Sprintf("test-%d", buckets.Add(1))
+	if err := s.client().MakeBucket(t.Context(), name, minio.MakeBucketOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("s3://%s/some/prefix?endpoint=%s&tls=false", name, s.Endpoint)
+}
+
+func (s *S3Server) client() *minio.Client {
+	return must(minio.New(s.Endpoint, &minio.Options{Creds: credentials.NewStaticV4(accessKey, secretKey, "")}))
+}
+
+func startS3() (*S3Server, error) {
+	// archive.Open reads these.
+	os.Setenv("AWS_ACCESS_KEY_ID", accessKey)
+	os.Setenv("AWS_SECRET_ACCESS_KEY", secretKey)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s := &S3Server{Endpoint: listener.Addr().String()}
+	if err := listener.Close(); err != nil {
+		return nil, err
+	}
+	if s.dir, err = os.MkdirTemp("", "jobvault-test-s3-"); err != nil {
+		return nil, err
+	}
+	if err := s.Start(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(s.dir))
+	}
+	return s, nil
+}
+
+// Start starts a server that was stopped, with what it held, on the same port.
+// It returns when the server answers.
+func (s *S3Server) Start() error {
+	binary, err := findMinIO()
+	if err != nil {
+		return err
+	}
+	log, err := os.Create(filepath.Join(s.dir, "minio.log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	s.cmd = exec.Command(binary, "server", "--quiet", "--address", s.Endpoint, "--console-address", "127.0.0.1:0", filepath.Join(s.dir, "data"))
+	s.cmd.Env = append(os.Environ(), "MINIO_ROOT_USER="+accessKey, "MINIO_ROOT_PASSWORD="+secretKey, "MINIO_UPDATE=off", "MINIO_BROWSER=off", "HOME="+s.dir)
+	s.cmd.Stdout, s.cmd.Stderr = log, log
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	return s.waitReady(ctx)
+}
+
+// waitReady asks until the server says that it is ready.
+func (s *S3Server) waitReady(ctx context.Context) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		req := must(http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.Endpoint+"/minio/health/ready", nil))
+		resp, err := http.DefaultClient.Do(req)
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			log, _ := os.ReadFile(filepath.Join(s.dir, "minio.log"))
+			return fmt.Errorf("minio is not ready: %w\n%s", ctx.Err(), log)
+		}
+	}
+}
+
+// Stop kills the server, as a power cut would.
+func (s *S3Server) Stop() {
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+}
+
+// findMinIO looks where `make tools` puts the binary.
+func findMinIO() (string, error) {
+	if path := os.Getenv("JOBVAULT_TEST_MINIO"); path != "" {
+		return path, nil
+	}
+	for dir := must(os.Getwd()); ; dir = filepath.Dir(dir) {
+		path := filepath.Join(dir, ".cache", "bin", "minio")
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	path, err := exec.LookPath("minio")
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", errNoMinIO, strings.TrimPrefix(err.Error(), "exec: "))
+	}
+	return path, nil
+}

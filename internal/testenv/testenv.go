@@ -1,0 +1,121 @@
+// Package testenv gives a test its own database, bucket and GitHub, made of the
+// real parts: Postgres, a directory or a MinIO server, and githubsim.
+//
+// A package that uses it has
+//
+//	func TestMain(m *testing.M) { testenv.Main(m) }
+//
+// which stops what was started for all tests of the package together.
+package testenv
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+var (
+	stopsMu sync.Mutex
+	stops   []func()
+)
+
+// Main runs the tests of a package and then stops the shared servers.
+func Main(m *testing.M) {
+	code := m.Run()
+	stopsMu.Lock()
+	defer stopsMu.Unlock()
+	for i := len(stops) - 1; i >= 0; i-- {
+		stops[i]()
+	}
+	os.Exit(code)
+}
+
+// atEnd has Main call f.
+func atEnd(f func()) {
+	stopsMu.Lock()
+	defer stopsMu.Unlock()
+	stops = append(stops, f)
+}
+
+// missing skips the test for want of a part, and says how to get it. In CI
+// every part must be there.
+func missing(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+// Root is the folder of go.mod.
+func Root(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			t.Fatal("testenv: no go.mod above the working directory")
+		}
+		dir = parent
+	}
+}
+
+// Corpus is the folder of recorded inputs: JOBVAULT_CORPUS, else ../shared/corpus
+// beside the checkout. Without one the test is skipped, also in CI.
+func Corpus(t testing.TB) string {
+	t.Helper()
+	dir := os.Getenv("JOBVAULT_CORPUS")
+	if dir == "" {
+		dir = filepath.Join(Root(t), "..", "shared", "corpus")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "README.md")); err != nil {
+		t.Skipf("no corpus of recorded inputs: set JOBVAULT_CORPUS to its folder (%v)", err)
+	}
+	return dir
+}
+
+// Logger writes into the test's output.
+func Logger(t testing.TB) *slog.Logger {
+	w := &testWriter{t: t}
+	t.Cleanup(w.end)
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
+
+// testWriter logs until the test ends; goroutines that outlive it by a moment
+// would make the testing package panic.
+type testWriter struct {
+	mu sync.Mutex
+	t  testing.TB
+}
+
+func (w *testWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.t != nil {
+		w.t.Logf("%s", p[:len(p)-1])
+	}
+	return len(p), nil
+}
+
+func (w *testWriter) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.t = nil
+}
+
+// must is for set-up that has no test to fail.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(fmt.Sprintf("testenv: %v", err))
+	}
+	return v
+}
