@@ -1,0 +1,173 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/jobvault/jobvault/ingest/ghapi"
+)
+
+// config is the settings, checked and typed.
+type config struct {
+	Settings
+	dataDir      string
+	secrets      []string
+	roles        []string
+	repositories patterns
+	github       ghapi.Config
+	workers      int
+	deadline     time.Duration
+	logLimit     int64
+	shutdown     time.Duration
+	level        slog.Level
+}
+
+// Roles of a process.
+const (
+	roleReceive = "receive"
+	roleWork    = "work"
+	roleLookup  = "lookup"
+)
+
+func (c config) has(role string) bool { return slices.Contains(c.roles, role) }
+
+// load checks all settings and reports every bad one at once.
+func (s Settings) load() (config, error) {
+	c := config{Settings: s}
+	var errs []error
+	check := func(err error) { errs = append(errs, err) }
+	var err error
+	c.dataDir, err = s.dataDir()
+	check(err)
+	c.roles, err = parseRoles(s.Roles)
+	check(err)
+	c.repositories, err = parsePatterns(s.Repositories)
+	check(err)
+	c.deadline, err = duration("JOBVAULT_LOG_DEADLINE", s.LogDeadline)
+	check(err)
+	c.shutdown, err = duration("JOBVAULT_SHUTDOWN_TIMEOUT", s.ShutdownTimeout)
+	check(err)
+	c.workers, err = number("JOBVAULT_ARCHIVE_WORKERS", s.ArchiveWorkers, 1000)
+	check(err)
+	c.logLimit, err = size("JOBVAULT_LOG_LIMIT", s.LogLimit)
+	check(err)
+	check(c.level.UnmarshalText([]byte(s.LogLevel)))
+	if errs[len(errs)-1] != nil {
+		errs[len(errs)-1] = badSetting("JOBVAULT_LOG_LEVEL", s.LogLevel, "want debug, info, warn or error")
+	}
+	if s.LogFormat != "text" && s.LogFormat != "json" {
+		check(badSetting("JOBVAULT_LOG_FORMAT", s.LogFormat, "want text or json"))
+	}
+	if _, _, err := net.SplitHostPort(s.Listen); err != nil {
+		check(badSetting("JOBVAULT_LISTEN", s.Listen, "want host:port, such as 127.0.0.1:8080"))
+	}
+	check(checkDatabaseURL(string(s.DatabaseURL)))
+	check(c.loadGitHub())
+	return c, errors.Join(errs...)
+}
+
+// loadServe checks also what only a server needs.
+func (s Settings) loadServe() (config, error) {
+	c, err := s.load()
+	if c.has(roleReceive) {
+		for secret := range strings.SplitSeq(string(s.WebhookSecret), ",") {
+			if secret = strings.TrimSpace(secret); secret != "" {
+				c.secrets = append(c.secrets, secret)
+			}
+		}
+		if len(c.secrets) == 0 {
+			err = errors.Join(err, badSecret("JOBVAULT_WEBHOOK_SECRET", "is required to receive webhooks: set it to the secret that the webhook has on GitHub"))
+		}
+	}
+	if c.has(roleWork) && c.github.Token == "" && c.github.AppID == 0 {
+		err = errors.Join(err, badSecret("JOBVAULT_GITHUB_TOKEN", "is required to fetch jobs: set it, or JOBVAULT_GITHUB_APP_ID and JOBVAULT_GITHUB_APP_PRIVATE_KEY_FILE"))
+	}
+	return c, err
+}
+
+// loadGitHub checks who we are on GitHub.
+func (c *config) loadGitHub() error {
+	s := c.Settings
+	concurrency, err := number("JOBVAULT_GITHUB_CONCURRENCY", s.GitHubConcurrency, 1000)
+	c.github = ghapi.Config{
+		BaseURL: s.GitHubAPIURL, APIVersion: s.GitHubAPIVersion, Token: string(s.GitHubToken),
+		Concurrency: int64(concurrency), UserAgent: "jobvault/" + version(),
+	}
+	if !strings.HasPrefix(s.GitHubAPIURL, "https://") && !strings.HasPrefix(s.GitHubAPIURL, "http://") {
+		err = errors.Join(err, badSetting("JOBVAULT_GITHUB_API_URL", s.GitHubAPIURL, "want a URL such as https://api.github.com/ or https://HOST/api/v3/"))
+	}
+	if (s.GitHubAppID == "") != (s.GitHubAppPrivateKeyFile == "") {
+		return errors.Join(err, badSetting("JOBVAULT_GITHUB_APP_ID", s.GitHubAppID, "goes with JOBVAULT_GITHUB_APP_PRIVATE_KEY_FILE: set both or none"))
+	}
+	if s.GitHubAppID == "" {
+		return err
+	}
+	if s.GitHubToken != "" {
+		err = errors.Join(err, badSecret("JOBVAULT_GITHUB_TOKEN", "and JOBVAULT_GITHUB_APP_ID exclude each other: set one"))
+	}
+	if c.github.AppID, _ = strconv.ParseInt(s.GitHubAppID, 10, 64); c.github.AppID <= 0 {
+		err = errors.Join(err, badSetting("JOBVAULT_GITHUB_APP_ID", s.GitHubAppID, "want the App's number"))
+	}
+	key, kerr := os.ReadFile(s.GitHubAppPrivateKeyFile)
+	if kerr != nil {
+		err = errors.Join(err, badSetting("JOBVAULT_GITHUB_APP_PRIVATE_KEY_FILE", s.GitHubAppPrivateKeyFile, "cannot be read: "+kerr.Error()))
+	}
+	c.github.AppKey = key
+	return err
+}
+
+func parseRoles(s string) ([]string, error) {
+	var roles []string
+	for role := range strings.SplitSeq(s, ",") {
+		role = strings.TrimSpace(role)
+		if role != roleReceive && role != roleWork && role != roleLookup {
+			return nil, badSetting("JOBVAULT_ROLES", s, "want one or more of receive, work, lookup, separated by commas")
+		}
+		roles = append(roles, role)
+	}
+	return roles, nil
+}
+
+func checkDatabaseURL(s string) error {
+	if s == "" || strings.HasPrefix(s, "postgres://") || strings.HasPrefix(s, "postgresql://") {
+		return nil
+	}
+	return badSecret("JOBVAULT_DATABASE_URL", "want postgres://user:password@host:port/database")
+}
+
+func duration(name, value string) (time.Duration, error) {
+	d, err := time.ParseDuration(value)
+	if err != nil || d <= 0 {
+		return 0, badSetting(name, value, "want a duration such as 90s, 30m or 6h")
+	}
+	return d, nil
+}
+
+func number(name, value string, most int) (int, error) {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 || n > most {
+		return 0, badSetting(name, value, fmt.Sprintf("want a number from 1 to %d", most))
+	}
+	return n, nil
+}
+
+func size(name, value string) (int64, error) {
+	n, err := humanize.ParseBytes(value)
+	if err != nil || n < 1 || n > 1<<50 {
+		return 0, badSetting(name, value, "want a size such as 500MiB or 64GiB")
+	}
+	return int64(n), nil
+}
+
+// bucketDir is the file bucket in the data dir.
+func (c config) bucketDir() string { return filepath.Join(c.dataDir, "bucket") }

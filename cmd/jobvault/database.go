@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/jobvault/jobvault/internal/localpg"
+	"github.com/jobvault/jobvault/migrations"
+	"github.com/jobvault/jobvault/store"
+)
+
+// database is the Postgres of a command: the one of the settings, or the
+// embedded one.
+type database struct {
+	pool     *pgxpool.Pool
+	url      string
+	embedded *localpg.Server // nil: not ours
+}
+
+// use says what a command wants of an embedded Postgres.
+type use int
+
+const (
+	own    use = iota // be its owner; a second one is refused
+	borrow            // read beside an owner, or start it for the moment
+)
+
+// openDatabase connects, and starts the embedded Postgres if need be.
+func openDatabase(ctx context.Context, c config, u use, maxConns int32, logger *slog.Logger) (*database, error) {
+	d := &database{url: string(c.DatabaseURL)}
+	if d.url == "" {
+		start := localpg.Start
+		if u == borrow {
+			start = localpg.Attach
+		}
+		var err error
+		d.embedded, err = start(ctx, localpg.Config{Dir: c.dataDir, Logger: logger})
+		if err != nil {
+			return nil, err
+		}
+		d.url = d.embedded.URL()
+	}
+	pool, err := store.OpenPool(ctx, d.url, maxConns)
+	if err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	d.pool = pool
+	return d, nil
+}
+
+func (d *database) close() error {
+	if d.pool != nil {
+		d.pool.Close()
+	}
+	if d.embedded != nil {
+		return d.embedded.Close()
+	}
+	return nil
+}
+
+// migrateUp brings the schema up; with several replicas one does the work.
+func (d *database) migrateUp(ctx context.Context) ([]string, error) {
+	m, err := migrations.New(d.pool)
+	if err != nil {
+		return nil, err
+	}
+	applied, err := m.Up(ctx)
+	return applied, errors.Join(err, m.Close())
+}
+
+// checkSchema refuses a schema that is not this binary's.
+func (d *database) checkSchema(ctx context.Context) error {
+	m, err := migrations.New(d.pool)
+	if err != nil {
+		return err
+	}
+	return errors.Join(m.Check(ctx), m.Close())
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/jobvault/jobvault/ingest"
+)
+
+// Time-outs of the server. GitHub gives a delivery 10 seconds; whoever needs
+// longer to send one is not GitHub.
+const (
+	headerTime = 5 * time.Second
+	requestAll = 30 * time.Second
+	answerAll  = 60 * time.Second
+	idleTime   = 2 * time.Minute
+	headerSize = 32 << 10
+	readyTime  = 5 * time.Second
+)
+
+func (s *service) serveHTTP() {
+	mux := http.NewServeMux()
+	if s.receiver != nil {
+		mux.Handle("/webhook", s.receiver)
+	}
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		writeStatus(w, http.StatusOK, map[string]string{"process": "ok"})
+	})
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
+	s.http = &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: headerTime,
+		ReadTimeout:       requestAll,
+		WriteTimeout:      answerAll,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    headerSize,
+	}
+	go func() {
+		if err := s.http.Serve(s.listener); err != http.ErrServerClosed {
+			s.failed <- err
+		}
+	}()
+}
+
+// ready says whether each part answers, and nothing more: why one does not is
+// in the log.
+func (s *service) ready(w http.ResponseWriter, req *http.Request) {
+	ctx, cancel := context.WithTimeout(req.Context(), readyTime)
+	defer cancel()
+	parts := map[string]func(context.Context) error{
+		"postgres": s.db.Ping,
+		"schema":   s.database.checkSchema,
+		"bucket":   s.archive.Bucket().Check,
+	}
+	status, answers := http.StatusOK, make(map[string]string)
+	for name, check := range parts {
+		answers[name] = "ok"
+		if err := check(ctx); err != nil {
+			s.logger.WarnContext(ctx, "not ready", "part", name, ingest.KeyError, err)
+			status, answers[name] = http.StatusServiceUnavailable, "away"
+		}
+	}
+	writeStatus(w, status, answers)
+}
+
+func writeStatus(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the client may be gone
+}

@@ -1,0 +1,94 @@
+// Command jobvault keeps what GitHub Actions forgets: it receives workflow_job
+// webhooks, archives each job's details and log, and answers questions about
+// them.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes: 0 done, 1 failed or found something wrong, 2 wrong use.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// cli is the command line: the settings, which every command has, and the
+// commands.
+type cli struct {
+	Settings
+
+	Serve   serveCmd   `cmd:"" help:"Receive webhooks, archive jobs and logs."`
+	Migrate migrateCmd `cmd:"" help:"Bring the database schema up or down, or show where it is."`
+	Jobs    jobsCmd    `cmd:"" help:"List jobs."`
+	Log     logCmd     `cmd:"" help:"Print an archived log."`
+	Demo    demoCmd    `cmd:"" help:"Play a day of a small organisation against a simulated GitHub, and show what landed."`
+	Config  configCmd  `cmd:"" help:"Print the effective settings, secrets redacted."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// environment is what commands get from outside.
+type environment struct {
+	settings Settings
+	stdout   io.Writer
+	stderr   io.Writer
+}
+
+// usageError is an error of the caller's: wrong flags or settings.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is main with its surroundings as parameters.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var c cli
+	exited := -1
+	parser, err := kong.New(&c,
+		kong.Name("jobvault"),
+		kong.Description("Keeps what GitHub Actions forgets: jobs in Postgres, logs in a bucket."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exited = code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "jobvault:", err)
+		return exitFailed
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
+	if exited >= 0 { // --help
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "jobvault: %v\nTry jobvault --help.\n", err)
+		return exitUsage
+	}
+	command.BindTo(ctx, (*context.Context)(nil))
+	err = command.Run(&environment{settings: c.Settings, stdout: stdout, stderr: stderr})
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &usageError{}):
+		fmt.Fprintln(stderr, "jobvault:", err)
+		return exitUsage
+	default:
+		fmt.Fprintln(stderr, "jobvault:", err)
+		return exitFailed
+	}
+}

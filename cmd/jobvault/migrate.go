@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"github.com/jobvault/jobvault/migrations"
+)
+
+type migrateCmd struct {
+	Up     migrateUpCmd     `cmd:"" help:"Apply what is missing."`
+	Down   migrateDownCmd   `cmd:"" help:"Undo the newest migration. What is in its tables is lost."`
+	Status migrateStatusCmd `cmd:"" help:"Show which migrations are applied."`
+}
+
+type (
+	migrateUpCmd   struct{}
+	migrateDownCmd struct {
+		Yes bool `help:"Confirm that the data in the dropped tables may be lost."`
+	}
+	migrateStatusCmd struct{}
+)
+
+func (migrateUpCmd) Run(ctx context.Context, e *environment) error {
+	return withMigrator(ctx, e, func(m *migrations.Migrator) error {
+		applied, err := m.Up(ctx)
+		for _, name := range applied {
+			fmt.Fprintln(e.stdout, "applied", name)
+		}
+		if err == nil && len(applied) == 0 {
+			fmt.Fprintln(e.stdout, "nothing to apply")
+		}
+		return err
+	})
+}
+
+func (c migrateDownCmd) Run(ctx context.Context, e *environment) error {
+	if !c.Yes {
+		return usageError{errors.New("migrate down drops tables and all that is in them; confirm with --yes")}
+	}
+	return withMigrator(ctx, e, func(m *migrations.Migrator) error {
+		undone, err := m.Down(ctx)
+		for _, name := range undone {
+			fmt.Fprintln(e.stdout, "undone", name)
+		}
+		if err == nil && len(undone) == 0 {
+			fmt.Fprintln(e.stdout, "nothing to undo")
+		}
+		return err
+	})
+}
+
+func (migrateStatusCmd) Run(ctx context.Context, e *environment) error {
+	return withMigrator(ctx, e, func(m *migrations.Migrator) error {
+		list, err := m.Status(ctx)
+		if err != nil {
+			return err
+		}
+		w := tabwriter.NewWriter(e.stdout, 0, 4, 2, ' ', 0)
+		for _, s := range list {
+			applied := "pending"
+			if s.State == goose.StateApplied {
+				applied = s.AppliedAt.UTC().Format(time.RFC3339)
+			}
+			fmt.Fprintf(w, "%d\t%s\t%s\n", s.Source.Version, migrations.Name(s.Source), applied)
+		}
+		return errors.Join(w.Flush(), m.Check(ctx))
+	})
+}
+
+func withMigrator(ctx context.Context, e *environment, f func(*migrations.Migrator) error) error {
+	c, err := e.settings.load()
+	if err != nil {
+		return err
+	}
+	d, err := openDatabase(ctx, c, borrow, 4, newLogger(c, e.stderr))
+	if err != nil {
+		return err
+	}
+	m, err := migrations.New(d.pool)
+	if err != nil {
+		return errors.Join(err, d.close())
+	}
+	return errors.Join(f(m), m.Close(), d.close())
+}

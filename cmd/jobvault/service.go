@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/store"
+)
+
+// service is a running jobvault: what `serve` starts and `demo` plays with.
+type service struct {
+	config   config
+	logger   *slog.Logger
+	database *database
+	db       *store.DB
+	archive  *archive.Archive
+	github   *ghapi.Clients
+	workers  *ingest.Workers
+	receiver *ingest.Receiver
+	registry *prometheus.Registry
+	http     *http.Server
+	listener net.Listener
+	failed   chan error // the HTTP server's end, if it ends by itself
+}
+
+// startService starts everything that the settings ask for. On an error nothing
+// is left running.
+func startService(ctx context.Context, c config, logger *slog.Logger) (*service, error) {
+	s := &service{config: c, logger: logger, registry: prometheus.NewRegistry(), failed: make(chan error, 1)}
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	// The address first: a second jobvault should say so at once.
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("JOBVAULT_LISTEN: %w", err)
+	}
+	s.listener = listener
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.stop(), closeListener(listener))
+	}
+	return s, nil
+}
+
+// closeListener closes what the HTTP server has not closed.
+func closeListener(l net.Listener) error {
+	if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+func (s *service) start(ctx context.Context) error {
+	if err := s.openStores(ctx); err != nil {
+		return err
+	}
+	metrics := ingest.NewMetrics(s.registry)
+	s.registry.MustRegister(ingest.NewBacklog(s.db))
+	if s.config.has(roleWork) {
+		if err := s.startWorkers(ctx, metrics); err != nil {
+			return err
+		}
+	}
+	if s.config.has(roleReceive) {
+		if err := s.openReceiver(metrics); err != nil {
+			return err
+		}
+	}
+	s.serveHTTP()
+	return nil
+}
+
+// poolSize leaves each worker a connection and the rest some.
+func poolSize(workers int) int32 { return int32(min(workers, 60) + 16) }
+
+// openStores connects to Postgres, brings its schema up, and opens the bucket.
+func (s *service) openStores(ctx context.Context) error {
+	var err error
+	if s.database, err = openDatabase(ctx, s.config, own, poolSize(s.config.workers), s.logger); err != nil {
+		return err
+	}
+	applied, err := s.database.migrateUp(ctx)
+	if err != nil {
+		return err
+	}
+	if len(applied) > 0 {
+		s.logger.InfoContext(ctx, "database schema brought up", "applied", applied)
+	}
+	if s.db, err = store.New(s.database.pool); err != nil {
+		return err
+	}
+	s.archive, err = openArchive(s.config)
+	if err != nil {
+		return err
+	}
+	// A bucket that does not exist is a mistake; one that is away comes back.
+	bucket := s.archive.Bucket()
+	switch err := bucket.Check(ctx); {
+	case errors.Is(err, archive.ErrNotFound):
+		return fmt.Errorf("JOBVAULT_BUCKET_URL: %w", err)
+	case err != nil:
+		s.logger.WarnContext(ctx, "the bucket does not answer yet", ingest.KeyError, err)
+	}
+	s.logger.InfoContext(ctx, "stores open", "bucket", bucket.String(), "embedded_postgres", s.database.embedded != nil)
+	return nil
+}
+
+// openArchive opens the bucket of the settings.
+func openArchive(c config) (*archive.Archive, error) {
+	var bucket archive.Bucket
+	var err error
+	if c.BucketURL == "" {
+		bucket, err = archive.OpenDir(c.bucketDir())
+	} else {
+		bucket, err = archive.Open(c.BucketURL)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("JOBVAULT_BUCKET_URL: %w", err)
+	}
+	return archive.New(bucket, c.logLimit)
+}
+
+func (s *service) startWorkers(ctx context.Context, metrics *ingest.Metrics) error {
+	var err error
+	if s.github, err = ghapi.New(s.config.github); err != nil {
+		return err
+	}
+	workers, err := ingest.NewWorkers(ingest.WorkersConfig{
+		DB: s.db, Parallel: s.config.workers, Grace: s.config.shutdown, Logger: s.logger, Metrics: metrics,
+		Archiver: &ingest.Archiver{
+			DB: s.db, Archive: s.archive, GitHub: s.github, Deadline: s.config.deadline,
+			Logger: s.logger, Metrics: metrics, Now: time.Now,
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if err := workers.Start(ctx); err != nil {
+		return err
+	}
+	s.workers = workers
+	return nil
+}
+
+func (s *service) openReceiver(metrics *ingest.Metrics) error {
+	config := ingest.ReceiverConfig{
+		Secrets: s.config.secrets, Selected: s.config.repositories.match, DB: s.db, Logger: s.logger, Metrics: metrics,
+	}
+	if s.workers != nil {
+		config.Accepted = s.workers.Wake
+	}
+	var err error
+	s.receiver, err = ingest.NewReceiver(config)
+	return err
+}
+
+// url is where the service listens.
+func (s *service) url() string { return "http://" + s.listener.Addr().String() }
+
+// stop stops in the order in which data flows: no more requests, no more
+// claims, running work, connections. It is bounded by the shutdown time-out.
+func (s *service) stop() error {
+	var errs []error
+	if s.http != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), s.config.shutdown)
+		defer cancel()
+		if err := s.http.Shutdown(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop HTTP: %w", err), s.http.Close())
+		}
+	}
+	if s.receiver != nil {
+		s.receiver.Close()
+	}
+	if s.workers != nil {
+		if err := s.workers.Stop(); err != nil {
+			errs = append(errs, fmt.Errorf("stop workers: %w", err))
+		}
+	}
+	if s.github != nil {
+		s.github.Close()
+	}
+	if s.database != nil {
+		errs = append(errs, s.database.close())
+	}
+	return errors.Join(errs...)
+}

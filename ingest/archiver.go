@@ -1,0 +1,304 @@
+package ingest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/go-github/v60/github"
+	"github.com/riverqueue/river"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/store"
+)
+
+// Archiver fetches completed jobs and their logs. It is River's worker for
+// store.ArchiveArgs. Working on a job twice, also at the same time, is harmless.
+type Archiver struct {
+	river.WorkerDefaults[store.ArchiveArgs]
+	DB       *store.DB
+	Archive  *archive.Archive
+	GitHub   *ghapi.Clients
+	Deadline time.Duration // how long after completed_at a 404 log is asked for again
+	Logger   *slog.Logger
+	Metrics  *Metrics
+	Now      func() time.Time
+}
+
+// Timeout is none: what is bounded is how long nothing moves, in ghapi and
+// archive, as a log may take as long as it takes.
+func (a *Archiver) Timeout(*river.Job[store.ArchiveArgs]) time.Duration { return -1 }
+
+// NextRetry is when to try again after a failure.
+func (a *Archiver) NextRetry(job *river.Job[store.ArchiveArgs]) time.Time {
+	pause := backoff(job.Attempt)
+	return a.Now().Add(pause + jitter(pause/2))
+}
+
+// Work archives one job. What it returns is for River: nil when the ledger is
+// settled, a snooze (which costs no attempt) or a failure.
+func (a *Archiver) Work(ctx context.Context, job *river.Job[store.ArchiveArgs]) error {
+	t := &task{Archiver: a, id: job.Args.JobID, logger: a.Logger.With(KeyJob, job.Args.JobID)}
+	err := t.run(ctx)
+	if err != nil && ctx.Err() != nil {
+		// Shutting down: given back as it was.
+		return river.JobSnooze(0)
+	}
+	return err
+}
+
+// task is the work on one job.
+type task struct {
+	*Archiver
+	id     int64
+	logger *slog.Logger
+	known  store.JobToArchive
+	client *ghapi.Client
+	key    archive.JobKey
+	facts  store.Facts // as the REST API tells them
+}
+
+func (t *task) run(ctx context.Context) error {
+	var err error
+	if t.known, err = t.DB.JobToArchive(ctx, t.id); err != nil {
+		return err
+	}
+	if s := t.known.Log.State; s != store.LogPending && s != store.LogDenied {
+		return nil
+	}
+	t.logger = t.logger.With(KeyRepository, t.known.Repository.FullName())
+	t.setKey(t.known.Job)
+	repo := t.known.Repository
+	if t.client, err = t.GitHub.For(ctx, repo.InstallationID, repo.Owner, repo.Name); err != nil {
+		return t.refused(ctx, askedJob, err)
+	}
+	done, err := t.fetchDetails(ctx)
+	if err != nil || !done {
+		return err
+	}
+	return t.archiveLog(ctx)
+}
+
+// setKey names the job in the bucket.
+func (t *task) setKey(j store.Job) {
+	t.key = archive.JobKey{RepositoryID: j.RepositoryID, RunID: j.RunID, RunAttempt: 1, JobID: j.ID}
+	if j.RunAttempt != nil {
+		t.key.RunAttempt = *j.RunAttempt
+	}
+}
+
+// fetchDetails fetches the job, keeps it, and writes its rows, unless an earlier
+// try did. It returns false with the outcome if there is nothing more to do now.
+func (t *task) fetchDetails(ctx context.Context) (bool, error) {
+	repo := t.known.Repository
+	if t.known.Job.FetchedAt != nil {
+		steps, err := t.DB.Steps(ctx, t.id)
+		t.facts = store.Facts{Repository: repo, Job: t.known.Job, Steps: steps}
+		return err == nil, err
+	}
+	job, err := t.client.Job(ctx, repo.Owner, repo.Name, t.id)
+	if err != nil {
+		return false, t.refused(ctx, askedJob, err)
+	}
+	if t.facts, err = factsOfJob(job.WorkflowJob, repo); err != nil {
+		return false, fmt.Errorf("job %d from the REST API: %w", t.id, err)
+	}
+	if t.facts.Job.Status != store.StatusCompleted {
+		return false, t.notCompleted(ctx)
+	}
+	if t.facts.Job.RunAttempt == nil {
+		t.facts.Job.RunAttempt = t.known.Job.RunAttempt
+	}
+	t.setKey(t.facts.Job)
+	if err := t.keepDetails(ctx, job.Raw); err != nil {
+		return false, err
+	}
+	return true, t.DB.RecordFetched(ctx, t.facts, t.Now())
+}
+
+// keepDetails puts the job into the bucket. If a killed worker did so already,
+// what it kept is the truth from now on, so that the rows can always be made
+// again from the bucket.
+func (t *task) keepDetails(ctx context.Context, raw []byte) error {
+	kept, err := t.Archive.PutDetails(ctx, t.key, raw)
+	if err != nil || string(kept) == string(raw) {
+		return err
+	}
+	var job github.WorkflowJob
+	if err := json.Unmarshal(kept, &job); err != nil {
+		return fmt.Errorf("job.json of job %d in the bucket: %w", t.id, err)
+	}
+	facts, err := factsOfJob(&job, t.known.Repository)
+	if err != nil {
+		return fmt.Errorf("job.json of job %d in the bucket: %w", t.id, err)
+	}
+	t.facts = facts
+	return nil
+}
+
+// notCompleted waits for an API that is behind its own webhooks. What it says
+// so far is written.
+func (t *task) notCompleted(ctx context.Context) error {
+	if err := t.DB.RecordFetched(ctx, t.facts, t.Now()); err != nil {
+		return err
+	}
+	reason := fmt.Sprintf("the REST API says %s still", t.facts.Job.Status)
+	if err := t.DB.NoteAttempt(ctx, t.id, 200, reason); err != nil {
+		return err
+	}
+	return river.JobSnooze(backoff(t.known.Log.Attempts + 1))
+}
+
+// archiveLog decides whether there can be a log, fetches it, and settles.
+func (t *task) archiveLog(ctx context.Context) error {
+	if c := t.facts.Job.Conclusion; c != nil && *c == "skipped" {
+		return t.settle(ctx, store.Settlement{State: store.LogNone, Reason: "skipped: it never ran"})
+	}
+	log, err := t.putLog(ctx)
+	if err != nil {
+		return t.refused(ctx, askedLog, err)
+	}
+	return t.settle(ctx, store.Settlement{
+		State: store.LogArchived, HTTPStatus: 200, Asked: true, Steps: stepLines(log.Index, t.facts.Steps),
+		Reason: truncatedReason(log),
+		Object: &store.Object{
+			Key: log.Key, RawBytes: log.RawBytes, StoredBytes: log.StoredBytes, Lines: log.Lines, SHA256: log.SHA256,
+			FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets, Truncated: log.Truncated, ArchivedAt: t.Now(),
+		},
+	})
+}
+
+func truncatedReason(log archive.Log) string {
+	if !log.Truncated {
+		return ""
+	}
+	return fmt.Sprintf("cut at %d bytes, the limit that is set", log.RawBytes)
+}
+
+// putLog streams the log from GitHub into the bucket. A log that a killed
+// worker left there complete is taken as it is.
+func (t *task) putLog(ctx context.Context) (archive.Log, error) {
+	if has, err := t.Archive.HasLog(ctx, t.key); err != nil {
+		return archive.Log{}, err
+	} else if has {
+		return t.Archive.Describe(ctx, t.key)
+	}
+	repo := t.known.Repository
+	body, err := t.client.OpenLog(ctx, repo.Owner, repo.Name, t.id)
+	if err != nil {
+		return archive.Log{}, err
+	}
+	log, err := t.Archive.PutLog(ctx, t.key, body)
+	err = errors.Join(err, body.Close())
+	if errors.Is(err, archive.ErrExists) {
+		return t.Archive.Describe(ctx, t.key)
+	}
+	return log, err
+}
+
+// refused does what decide says about an error.
+func (t *task) refused(ctx context.Context, what asked, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	c := circumstances{asked: what, now: t.Now(), deadline: t.Deadline, attempts: t.known.Log.Attempts + 1}
+	if at := t.completedAt(); at != nil {
+		c.completedAt = *at
+	}
+	c.unlikely = what == askedLog && len(t.facts.Steps) == 0 && t.facts.Job.RunnerID == nil && t.facts.Job.RunnerName == nil
+	o := decide(err, c)
+	t.Metrics.githubErrors.WithLabelValues(class(err)).Inc()
+	switch {
+	case o.state != "":
+		serr := t.settle(ctx, store.Settlement{State: o.state, Reason: o.reason, HTTPStatus: o.status, Asked: what == askedLog})
+		if serr == nil && o.pause > 0 {
+			return river.JobSnooze(o.pause)
+		}
+		return serr
+	case errors.Is(err, context.Canceled):
+		return err
+	}
+	if class(err) != ghapi.RateLimited.String() {
+		if nerr := t.DB.NoteAttempt(ctx, t.id, o.status, o.reason); nerr != nil {
+			return errors.Join(err, nerr)
+		}
+	}
+	if o.pause > 0 {
+		t.logger.DebugContext(ctx, "job waits", KeyWait, o.pause, KeyReason, o.reason)
+		return river.JobSnooze(o.pause)
+	}
+	t.logger.WarnContext(ctx, "job not archived yet", KeyError, err)
+	return err
+}
+
+func class(err error) string {
+	var e *ghapi.Error
+	if errors.As(err, &e) {
+		return e.Class.String()
+	}
+	return "own"
+}
+
+func (t *task) completedAt() *time.Time {
+	if t.facts.Job.CompletedAt != nil {
+		return t.facts.Job.CompletedAt
+	}
+	return t.known.Job.CompletedAt
+}
+
+// settle writes the ledger, last of all. Why a job has no log is kept in the
+// bucket first, as the ledger must be makeable from there.
+func (t *task) settle(ctx context.Context, s store.Settlement) error {
+	s.JobID = t.id
+	now := t.Now()
+	switch s.State {
+	case store.LogNone, store.LogExpired, store.LogMissing:
+		if err := t.Archive.PutSettled(ctx, t.key, archive.Settled{State: s.State, Reason: s.Reason, HTTPStatus: s.HTTPStatus, At: now}); err != nil {
+			return err
+		}
+	}
+	changed, err := t.DB.Settle(ctx, s, now)
+	if err != nil || !changed {
+		return err
+	}
+	t.Metrics.settled.WithLabelValues(s.State).Inc()
+	level := slog.LevelInfo
+	switch s.State {
+	case store.LogDenied:
+		level = slog.LevelError
+	case store.LogMissing, store.LogExpired:
+		level = slog.LevelWarn
+	}
+	attrs := []any{KeyState, s.State}
+	if s.Reason != "" {
+		attrs = append(attrs, KeyReason, s.Reason)
+	}
+	if s.Object != nil {
+		t.Metrics.archived.Add(float64(s.Object.RawBytes))
+		t.Metrics.archivedSize.Add(float64(s.Object.StoredBytes))
+		attrs = append(attrs, KeyBytes, s.Object.RawBytes)
+	}
+	t.logger.Log(ctx, level, "job settled", attrs...)
+	return nil
+}
+
+// stepLines estimates which lines belong to the steps that ran.
+func stepLines(x *joblog.Index, steps []store.Step) []store.StepLines {
+	var ran []joblog.Step
+	for _, s := range steps {
+		if s.StartedAt == nil || (s.Conclusion != nil && *s.Conclusion == "skipped") {
+			continue
+		}
+		ran = append(ran, joblog.Step{Number: s.Number, StartedAt: *s.StartedAt})
+	}
+	var lines []store.StepLines
+	for _, r := range joblog.EstimateSteps(x, ran) {
+		lines = append(lines, store.StepLines{Number: r.Number, First: r.First, Last: r.Last})
+	}
+	return lines
+}

@@ -1,0 +1,96 @@
+package ingest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+)
+
+const (
+	contentJSON = "application/json"
+	contentForm = "application/x-www-form-urlencoded"
+)
+
+// maxBody is GitHub's own limit for a payload.
+const maxBody = 25 << 20
+
+// smallBody is what any request may make us hold. A larger body takes one of
+// largeBodies places, so that many large ones together stay within
+// largeBodies × maxBody.
+const (
+	smallBody   = 512 << 10
+	largeBodies = 16
+)
+
+var (
+	errTooLarge = errors.New("body too large")
+	errBusy     = errors.New("too many large bodies at once")
+)
+
+// bodyReader reads request bodies within bounds. Memory grows with what has
+// arrived, not with what was announced.
+type bodyReader struct {
+	large chan struct{}
+}
+
+func newBodyReader() *bodyReader {
+	return &bodyReader{large: make(chan struct{}, largeBodies)}
+}
+
+func (b *bodyReader) read(w http.ResponseWriter, req *http.Request) ([]byte, error) {
+	if req.ContentLength > maxBody {
+		return nil, errTooLarge
+	}
+	var buf bytes.Buffer
+	if n := req.ContentLength; n > 0 && n <= smallBody {
+		buf.Grow(int(n) + bytes.MinRead)
+	}
+	body := http.MaxBytesReader(w, req.Body, maxBody)
+	if _, err := io.CopyN(&buf, body, smallBody); errors.Is(err, io.EOF) {
+		return buf.Bytes(), nil
+	} else if err != nil {
+		return nil, err
+	}
+	select {
+	case b.large <- struct{}{}:
+		defer func() { <-b.large }()
+	default:
+		return nil, errBusy
+	}
+	if _, err := io.Copy(&buf, body); err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return nil, errTooLarge
+		}
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}
+
+// payloadJSON takes the JSON out of a signed body: the body itself, or the field
+// "payload" of a form.
+func payloadJSON(contentType string, body []byte) ([]byte, error) {
+	if contentType == contentJSON {
+		return body, nil
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, fmt.Errorf("form: %w", err)
+	}
+	if !form.Has("payload") {
+		return nil, errors.New("form: no field payload")
+	}
+	return []byte(form.Get("payload")), nil
+}
+
+// storedPayloadJSON takes the JSON out of a stored body, whose content type is
+// not known any more. A usable payload is an object; no form begins like one.
+func storedPayloadJSON(body []byte) ([]byte, error) {
+	if bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
+		return body, nil
+	}
+	return payloadJSON(contentForm, body)
+}

@@ -1,0 +1,109 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/jobvault/jobvault/store"
+)
+
+// maxGroup bounds one transaction of the committer.
+const maxGroup = 256
+
+// commitTime bounds it in time: GitHub hangs up after 10 seconds.
+const commitTime = 8 * time.Second
+
+// errClosing says that the receiver is shutting down.
+var errClosing = errors.New("shutting down")
+
+// committer commits deliveries in groups: whatever waits when a commit is done
+// goes into the next one together. Nothing waits for company.
+type committer struct {
+	insert  func(context.Context, []store.Delivery) error
+	waiting chan pending
+	closing chan struct{}
+	done    sync.WaitGroup
+}
+
+type pending struct {
+	delivery store.Delivery
+	result   chan error
+}
+
+func newCommitter(insert func(context.Context, []store.Delivery) error) *committer {
+	c := &committer{insert: insert, waiting: make(chan pending), closing: make(chan struct{})}
+	c.done.Add(1)
+	go c.run()
+	return c
+}
+
+func (c *committer) close() {
+	close(c.closing)
+	c.done.Wait()
+}
+
+// commit returns nil once the delivery is committed. Before it is in a group,
+// the context may end the wait; after that it may not, since it may be
+// committed.
+func (c *committer) commit(ctx context.Context, d store.Delivery) error {
+	p := pending{delivery: d, result: make(chan error, 1)}
+	select {
+	case c.waiting <- p:
+		return <-p.result
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.closing:
+		return errClosing
+	}
+}
+
+func (c *committer) run() {
+	defer c.done.Done()
+	for {
+		select {
+		case p := <-c.waiting:
+			c.commitGroup(c.gather(p))
+		case <-c.closing:
+			return
+		}
+	}
+}
+
+// gather adds whatever waits right now.
+func (c *committer) gather(first pending) []pending {
+	group := []pending{first}
+	for len(group) < maxGroup {
+		select {
+		case p := <-c.waiting:
+			group = append(group, p)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+func (c *committer) commitGroup(group []pending) {
+	ctx, cancel := context.WithTimeout(context.Background(), commitTime)
+	defer cancel()
+	ds := make([]store.Delivery, len(group))
+	for i, p := range group {
+		ds[i] = p.delivery
+	}
+	err := c.insert(ctx, ds)
+	// Postgres answered and does not like something: let one harm no other.
+	var pg *pgconn.PgError
+	if len(group) > 1 && errors.As(err, &pg) {
+		for i, p := range group {
+			p.result <- c.insert(ctx, ds[i:i+1])
+		}
+		return
+	}
+	for _, p := range group {
+		p.result <- err
+	}
+}

@@ -1,0 +1,95 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/store"
+)
+
+// Timing of what is tried again.
+const (
+	firstPause  = 2 * time.Second  // after the first 404 or failure
+	longPause   = 10 * time.Minute // at most between two tries
+	deniedPause = time.Hour
+	leastAsked  = 2 // a 404 is believed after this many, however old the job
+)
+
+// asked is what GitHub was asked for.
+type asked int
+
+const (
+	askedJob asked = iota
+	askedLog
+)
+
+// circumstances are what an error's meaning depends on.
+type circumstances struct {
+	asked       asked
+	now         time.Time
+	completedAt time.Time     // zero: GitHub did not say
+	deadline    time.Duration // how long after completion a 404 log may still come
+	attempts    int           // how often the log was asked for, this time included
+	unlikely    bool          // nothing about the job suggests that it has a log
+}
+
+// outcome is what to do: settle the ledger (state), wait (pause), or fail and
+// leave the time of the retry to the queue (neither).
+type outcome struct {
+	state  string
+	pause  time.Duration
+	status int
+	reason string
+}
+
+// decide is the one place that says what GitHub's "no" means for a job. DESIGN.md
+// has the table.
+func decide(err error, c circumstances) outcome {
+	var e *ghapi.Error
+	if !errors.As(err, &e) {
+		return outcome{reason: err.Error()}
+	}
+	o := outcome{status: e.Status, reason: e.Message}
+	switch e.Class {
+	case ghapi.RateLimited:
+		// Spread, so that an installation's jobs do not come back as one.
+		o.pause = max(e.RetryAt.Sub(c.now), 0) + jitter(10*time.Second)
+	case ghapi.Expired:
+		o.state = store.LogExpired
+	case ghapi.Denied:
+		o.state, o.pause = store.LogDenied, deniedPause
+	case ghapi.NotFound:
+		switch {
+		case c.asked == askedJob:
+			o.state = store.LogMissing
+			o.reason = "GitHub knows no such job: " + o.reason
+		case c.unlikely:
+			o.state = store.LogNone
+			o.reason = "no steps, no runner, no log: " + o.reason
+		case c.attempts >= leastAsked && c.now.Sub(c.completedAt) > c.deadline:
+			o.state = store.LogMissing
+			o.reason = fmt.Sprintf("no log within %s: %s", c.deadline, o.reason)
+		default:
+			o.pause = backoff(c.attempts)
+		}
+	default:
+		o.reason = e.Error()
+		if e.RetryAt.After(c.now) {
+			o.pause = e.RetryAt.Sub(c.now) + jitter(firstPause)
+		}
+	}
+	return o
+}
+
+// backoff is 2 s after the first attempt, doubles, and ends at 10 min.
+func backoff(attempts int) time.Duration {
+	if attempts > 16 {
+		return longPause
+	}
+	return min(firstPause<<max(attempts-1, 0), longPause)
+}
+
+func jitter(d time.Duration) time.Duration { return rand.N(d) } //nolint:gosec // no secret

@@ -1,0 +1,154 @@
+package ingest
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/jobvault/jobvault/store"
+)
+
+// drainBatch is how many deliveries one transaction of the delivery worker takes.
+const drainBatch = 200
+
+// drainPoll is how long deliveries of another process wait at most to be seen.
+const drainPoll = time.Second
+
+// drainBackoff bounds how long the delivery worker pauses while Postgres is away.
+const drainBackoff = 10 * time.Second
+
+// DeliveryWorker turns deliveries into rows, in batches. It drains the table
+// deliveries itself instead of having a queue row for each: the delivery is the
+// queue row, and a batch of one repository's deliveries shares its writes.
+type DeliveryWorker struct {
+	db      *store.DB
+	logger  *slog.Logger
+	metrics *Metrics
+	zstd    *zstd.Decoder
+	wake    chan struct{}
+}
+
+// NewDeliveryWorker prepares a worker; Run runs it.
+func NewDeliveryWorker(db *store.DB, logger *slog.Logger, metrics *Metrics) (*DeliveryWorker, error) {
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(2*maxBody))
+	if err != nil {
+		return nil, err
+	}
+	return &DeliveryWorker{db: db, logger: logger, metrics: metrics, zstd: dec, wake: make(chan struct{}, 1)}, nil
+}
+
+// Wake tells the worker that a delivery was committed. It never blocks.
+func (w *DeliveryWorker) Wake() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run drains until the context ends. What is claimed then is rolled back, and
+// another worker's.
+func (w *DeliveryWorker) Run(ctx context.Context) {
+	poll := time.NewTicker(drainPoll)
+	defer poll.Stop()
+	pause := time.Duration(0)
+	for ctx.Err() == nil {
+		n, err := w.Drain(ctx)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			pause = min(max(2*pause, 100*time.Millisecond), drainBackoff)
+			w.logger.ErrorContext(ctx, "deliveries not drained", KeyError, err, KeyWait, pause)
+			wait(ctx, pause)
+		case n == 0:
+			pause = 0
+			select {
+			case <-w.wake:
+			case <-poll.C:
+			case <-ctx.Done():
+			}
+		default:
+			pause = 0
+		}
+	}
+}
+
+// Drain works on one batch and returns how many deliveries are done with.
+func (w *DeliveryWorker) Drain(ctx context.Context) (int, error) {
+	guids, err := w.db.DrainDeliveries(ctx, drainBatch, w.understand)
+	if store.IsBadData(err) {
+		return w.drainSingly(ctx, len(guids))
+	}
+	if err != nil {
+		return 0, err
+	}
+	w.metrics.drained.Add(float64(len(guids)))
+	return len(guids), nil
+}
+
+// drainSingly works on n deliveries one by one, and quarantines those that
+// Postgres refuses: one harms no other.
+func (w *DeliveryWorker) drainSingly(ctx context.Context, n int) (int, error) {
+	for i := range n {
+		guids, err := w.db.DrainDeliveries(ctx, 1, w.understand)
+		if store.IsBadData(err) && len(guids) == 1 {
+			w.quarantined(ctx, guids[0], err.Error())
+			err = w.db.QuarantineDelivery(ctx, guids[0], clean(err.Error()))
+		}
+		if err != nil {
+			return i, err
+		}
+	}
+	return n, nil
+}
+
+func (w *DeliveryWorker) quarantined(ctx context.Context, guid uuid.UUID, reason string) {
+	w.metrics.quarantined.Inc()
+	w.logger.WarnContext(ctx, "delivery quarantined", KeyDelivery, guid, KeyReason, reason)
+}
+
+// understand folds the deliveries of each job into one account of it.
+func (w *DeliveryWorker) understand(ds []store.Delivery) store.Understood {
+	var u store.Understood
+	var order []int64
+	byJob := make(map[int64][]store.Facts)
+	for _, d := range ds {
+		facts, err := w.facts(d)
+		verdict := store.Verdict{GUID: d.GUID}
+		if err != nil {
+			verdict.Error = err.Error()
+			if d.State == store.DeliveryReceived {
+				w.quarantined(context.Background(), d.GUID, verdict.Error)
+			}
+		} else {
+			if byJob[facts.Job.ID] == nil {
+				order = append(order, facts.Job.ID)
+			}
+			byJob[facts.Job.ID] = append(byJob[facts.Job.ID], facts)
+		}
+		u.Verdicts = append(u.Verdicts, verdict)
+	}
+	for _, id := range order {
+		u.Facts = append(u.Facts, fold(byJob[id]))
+	}
+	return u
+}
+
+func (w *DeliveryWorker) facts(d store.Delivery) (store.Facts, error) {
+	body, err := w.zstd.DecodeAll(d.Payload, nil)
+	if err != nil {
+		return store.Facts{}, err
+	}
+	return factsOfDelivery(body, d)
+}
+
+// wait returns after d or when the context ends.
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,95 @@
+package ingest
+
+import (
+	"errors"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/google/go-github/v60/github"
+
+	"github.com/jobvault/jobvault/store"
+)
+
+// factsOfJob turns a job, from a webhook or the REST API, into rows. An empty
+// text, a zero id and the start of an era all mean that the server did not say.
+func factsOfJob(j *github.WorkflowJob, repo store.Repository) (store.Facts, error) {
+	switch {
+	case j.GetID() <= 0:
+		return store.Facts{}, errors.New("workflow_job.id is not positive")
+	case j.GetRunID() <= 0:
+		return store.Facts{}, errors.New("workflow_job.run_id is not positive")
+	case j.GetStatus() == "":
+		return store.Facts{}, errors.New("workflow_job.status is missing")
+	}
+	f := store.Facts{
+		Repository: repo,
+		Run: store.WorkflowRun{
+			ID: j.GetRunID(), RepositoryID: repo.ID,
+			WorkflowName: text(j.WorkflowName), HeadBranch: text(j.HeadBranch), HeadSHA: text(j.HeadSHA),
+		},
+		Job: store.Job{
+			ID: j.GetID(), RunID: j.GetRunID(), RunAttempt: id(j.RunAttempt), RepositoryID: repo.ID,
+			Name: clean(j.GetName()), Status: clean(j.GetStatus()), Conclusion: text(j.Conclusion),
+			NodeID: text(j.NodeID), HTMLURL: text(j.HTMLURL), CheckRunURL: text(j.CheckRunURL),
+			CreatedAt: moment(j.CreatedAt), StartedAt: moment(j.StartedAt), CompletedAt: moment(j.CompletedAt),
+			RunnerID: id(j.RunnerID), RunnerName: text(j.RunnerName), RunnerGroupName: text(j.RunnerGroupName),
+		},
+	}
+	// GitHub's own group of hosted runners has the number 0.
+	if f.Job.RunnerGroupName != nil || j.GetRunnerGroupID() != 0 {
+		f.Job.RunnerGroupID = j.RunnerGroupID
+	}
+	for _, label := range j.Labels {
+		f.Labels = append(f.Labels, clean(label))
+	}
+	f.Steps = stepsOf(j)
+	return f, nil
+}
+
+// stepsOf lists the steps by number. A number that comes twice counts once.
+func stepsOf(j *github.WorkflowJob) []store.Step {
+	byNumber := make(map[int64]store.Step)
+	for _, s := range j.Steps {
+		byNumber[s.GetNumber()] = store.Step{
+			JobID: j.GetID(), Number: s.GetNumber(), Name: clean(s.GetName()), Status: clean(s.GetStatus()),
+			Conclusion: text(s.Conclusion), StartedAt: moment(s.StartedAt), CompletedAt: moment(s.CompletedAt),
+		}
+	}
+	var steps []store.Step
+	for _, s := range byNumber {
+		steps = append(steps, s)
+	}
+	sort.Slice(steps, func(a, b int) bool { return steps[a].Number < steps[b].Number })
+	return steps
+}
+
+// clean makes a text fit for Postgres, which takes no NUL.
+func clean(s string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\ufffd"), "\ufffd")
+}
+
+func text(s *string) *string {
+	if s == nil || *s == "" {
+		return nil
+	}
+	c := clean(*s)
+	return &c
+}
+
+func id(n *int64) *int64 {
+	if n == nil || *n == 0 {
+		return nil
+	}
+	return n
+}
+
+// moment drops times that stand for "unset": the year 1 and the Unix epoch. To
+// the microsecond, which is what Postgres keeps.
+func moment(t *github.Timestamp) *time.Time {
+	if t == nil || t.Year() <= 1 || t.Unix() == 0 {
+		return nil
+	}
+	utc := t.UTC().Truncate(time.Microsecond)
+	return &utc
+}

@@ -1,0 +1,15 @@
+package ingest
+
+// Keys of log records.
+const (
+	KeyDelivery   = "delivery"
+	KeyRepository = "repository"
+	KeyJob        = "job_id"
+	KeyState      = "state"
+	KeyReason     = "reason"
+	KeyStatus     = "http_status"
+	KeyBytes      = "bytes"
+	KeyCount      = "count"
+	KeyWait       = "wait"
+	KeyError      = "error"
+)

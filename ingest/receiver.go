@@ -1,0 +1,158 @@
+// Package ingest is the write path: webhooks in, rows and logs out.
+//
+// The receiver commits a delivery and answers; the delivery worker turns
+// deliveries into rows; the archive worker fetches a completed job and its log
+// and settles the ledger. Whatever starts it, a job is archived in this one way.
+package ingest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"mime"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/jobvault/jobvault/store"
+)
+
+// eventWorkflowJob is the one event that is stored.
+const eventWorkflowJob = "workflow_job"
+
+// Receiver answers POST /webhook. It answers 202 only after the delivery is
+// committed.
+type Receiver struct {
+	secrets   []string
+	selected  func(fullName string) bool
+	commits   *committer
+	zstd      *zstd.Encoder
+	bodies    *bodyReader
+	accepted  func() // told after each commit
+	logger    *slog.Logger
+	metrics   *Metrics
+	afterDown time.Duration // Retry-After while Postgres is away
+}
+
+// ReceiverConfig is what a Receiver needs.
+type ReceiverConfig struct {
+	Secrets  []string                   // webhook secrets, any of which is good; at least one
+	Selected func(fullName string) bool // whether a repository is archived; nil: all are
+	DB       *store.DB
+	Accepted func() // called after a delivery is committed; must not block; may be nil
+	Logger   *slog.Logger
+	Metrics  *Metrics
+}
+
+// NewReceiver starts the group committer, which Close ends.
+func NewReceiver(c ReceiverConfig) (*Receiver, error) {
+	if len(c.Secrets) == 0 {
+		return nil, errors.New("ingest: a receiver needs a webhook secret")
+	}
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(128<<10))
+	if err != nil {
+		return nil, err
+	}
+	r := &Receiver{
+		secrets: c.Secrets, selected: c.Selected, zstd: enc, bodies: newBodyReader(),
+		accepted: c.Accepted, logger: c.Logger, metrics: c.Metrics, afterDown: 5 * time.Second,
+	}
+	if r.selected == nil {
+		r.selected = func(string) bool { return true }
+	}
+	if r.accepted == nil {
+		r.accepted = func() {}
+	}
+	r.commits = newCommitter(func(ctx context.Context, ds []store.Delivery) error {
+		c.Metrics.groupSize.Observe(float64(len(ds)))
+		return c.DB.InsertDeliveries(ctx, ds)
+	})
+	return r, nil
+}
+
+// Close ends the committer. No request may be under way any more.
+func (r *Receiver) Close() { r.commits.close() }
+
+// ServeHTTP answers as DESIGN.md says under "Answers of POST /webhook".
+func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	started := time.Now()
+	status := r.serve(w, req)
+	r.metrics.answered(status, time.Since(started))
+}
+
+func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) int {
+	if req.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return refuse(w, http.StatusMethodNotAllowed, "send deliveries with POST")
+	}
+	contentType, _, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
+	if err != nil || (contentType != contentJSON && contentType != contentForm) {
+		return refuse(w, http.StatusUnsupportedMediaType, "content type must be application/json or application/x-www-form-urlencoded")
+	}
+	body, err := r.bodies.read(w, req)
+	switch {
+	case errors.Is(err, errTooLarge):
+		return refuse(w, http.StatusRequestEntityTooLarge, "payloads are at most 25 MiB")
+	case errors.Is(err, errBusy):
+		return r.unavailable(w)
+	case err != nil:
+		return refuse(w, http.StatusBadRequest, "the body could not be read")
+	}
+	if !signedBy(r.secrets, req.Header.Get("X-Hub-Signature-256"), body) {
+		return refuse(w, http.StatusUnauthorized, "no valid X-Hub-Signature-256")
+	}
+	return r.verified(w, req, contentType, body)
+}
+
+// verified handles a body whose signature is right.
+func (r *Receiver) verified(w http.ResponseWriter, req *http.Request, contentType string, body []byte) int {
+	event := req.Header.Get("X-GitHub-Event")
+	if event == "" {
+		return refuse(w, http.StatusBadRequest, "X-GitHub-Event is missing")
+	}
+	guid, err := uuid.Parse(req.Header.Get("X-GitHub-Delivery"))
+	if err != nil {
+		return refuse(w, http.StatusBadRequest, "X-GitHub-Delivery is missing or not a GUID")
+	}
+	payload, err := payloadJSON(contentType, body)
+	if err != nil || !json.Valid(payload) {
+		return refuse(w, http.StatusBadRequest, "the payload is not JSON")
+	}
+	switch event {
+	case "ping":
+		return answer(w, http.StatusOK, "pong")
+	case eventWorkflowJob:
+	default:
+		return answer(w, http.StatusAccepted, "not of interest")
+	}
+	head := readHead(payload)
+	if head.fullName != "" && !r.selected(head.fullName) {
+		return answer(w, http.StatusAccepted, "not of interest")
+	}
+	d := store.Delivery{
+		GUID: guid, Event: event, Action: head.action, RepositoryID: head.repositoryID, JobID: head.jobID,
+		Payload: r.zstd.EncodeAll(body, nil), State: store.DeliveryReceived,
+	}
+	if head.unusable != "" {
+		d.State, d.Error = store.DeliveryQuarantined, &head.unusable
+	}
+	if err := r.commits.commit(req.Context(), d); err != nil {
+		r.logger.ErrorContext(req.Context(), "delivery not committed", KeyDelivery, guid, KeyError, err)
+		return r.unavailable(w)
+	}
+	if head.unusable != "" {
+		r.metrics.quarantined.Inc()
+		r.logger.WarnContext(req.Context(), "delivery quarantined", KeyDelivery, guid, KeyReason, head.unusable)
+		return answer(w, http.StatusAccepted, "kept, but of no use")
+	}
+	r.accepted()
+	return answer(w, http.StatusAccepted, "accepted")
+}
+
+func (r *Receiver) unavailable(w http.ResponseWriter) int {
+	w.Header().Set("Retry-After", retryAfter(r.afterDown))
+	return refuse(w, http.StatusServiceUnavailable, "try again later")
+}

@@ -1,0 +1,159 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/jobvault/jobvault/store"
+)
+
+// Timing of the workers' housekeeping.
+const (
+	claimPoll    = 5 * time.Second // how soon the jobs of a dead worker are seen
+	requeueEvery = time.Minute
+)
+
+// WorkersConfig is what the workers need.
+type WorkersConfig struct {
+	DB       *store.DB
+	Archiver *Archiver
+	Parallel int           // archive jobs at once
+	Grace    time.Duration // how long Stop lets running jobs finish
+	Logger   *slog.Logger
+	Metrics  *Metrics
+}
+
+// Workers run the delivery worker and the archive jobs of this process.
+type Workers struct {
+	config  WorkersConfig
+	id      string
+	deliver *DeliveryWorker
+	river   *river.Client[pgx.Tx]
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+	claim   *store.Claimant
+}
+
+// NewWorkers prepares the workers; Start starts them.
+func NewWorkers(c WorkersConfig) (*Workers, error) {
+	w := &Workers{config: c, id: "jobvault-" + uuid.NewString()}
+	var err error
+	if w.deliver, err = NewDeliveryWorker(c.DB, c.Logger, c.Metrics); err != nil {
+		return nil, err
+	}
+	workers := river.NewWorkers()
+	if err := river.AddWorkerSafely(workers, c.Archiver); err != nil {
+		return nil, fmt.Errorf("ingest: %w", err)
+	}
+	if err := river.AddWorkerSafely(workers, &requeuer{db: c.DB, logger: c.Logger}); err != nil {
+		return nil, fmt.Errorf("ingest: %w", err)
+	}
+	w.river, err = river.NewClient(riverpgxv5.New(c.DB.Pool()), &river.Config{
+		ID:     w.id,
+		Schema: store.QueueSchema,
+		Queues: map[string]river.QueueConfig{
+			store.ArchiveQueue: {MaxWorkers: c.Parallel},
+			river.QueueDefault: {MaxWorkers: 2},
+		},
+		Workers:    workers,
+		JobTimeout: -1, // see Archiver.Timeout
+		// The ledger remembers what was done; the queue need not.
+		CompletedJobRetentionPeriod: time.Hour,
+		PeriodicJobs: []*river.PeriodicJob{
+			river.NewPeriodicJob(river.PeriodicInterval(requeueEvery),
+				func() (river.JobArgs, *river.InsertOpts) { return requeueArgs{}, nil },
+				&river.PeriodicJobOpts{RunOnStart: true}),
+		},
+		Logger: slog.New(quiet{c.Logger.Handler()}),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ingest: queue: %w", err)
+	}
+	return w, nil
+}
+
+// Wake tells the workers that a delivery was committed. It never blocks.
+func (w *Workers) Wake() { w.deliver.Wake() }
+
+// Start starts all workers. They go on until Stop; the context bounds the start
+// only.
+func (w *Workers) Start(ctx context.Context) error {
+	var err error
+	if w.claim, err = w.config.DB.NewClaimant(ctx, w.id); err != nil {
+		return err
+	}
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	w.cancel = cancel
+	if err := w.river.Start(running); err != nil {
+		cancel()
+		return errors.Join(fmt.Errorf("ingest: start queue: %w", err), w.claim.Close(ctx))
+	}
+	w.running.Go(func() { w.deliver.Run(running) })
+	w.running.Go(func() { w.keepClaim(running) })
+	return nil
+}
+
+// Stop stops claiming at once, lets running jobs finish for the grace period,
+// and then cancels them, which gives them back to the queue. It returns when
+// all are done.
+func (w *Workers) Stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), w.config.Grace)
+	defer cancel()
+	err := w.river.Stop(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		hard, cancelHard := context.WithTimeout(context.Background(), hardStop)
+		defer cancelHard()
+		err = w.river.StopAndCancel(hard)
+	}
+	w.cancel()
+	w.running.Wait()
+	closing, cancelClosing := context.WithTimeout(context.Background(), hardStop)
+	defer cancelClosing()
+	// Last: once the lock is gone, others take over what is marked as running.
+	if w.claim != nil {
+		err = errors.Join(err, w.claim.Close(closing))
+	}
+	return err
+}
+
+// hardStop is how long cancelled jobs have to give themselves back.
+const hardStop = 5 * time.Second
+
+// keepClaim holds this process's lock and looks after the jobs of dead ones.
+func (w *Workers) keepClaim(ctx context.Context) {
+	for ; ctx.Err() == nil; wait(ctx, claimPoll) {
+		n, err := w.claim.ReleaseDead(ctx)
+		if err != nil && ctx.Err() == nil {
+			w.config.Logger.WarnContext(ctx, "worker announces itself again", KeyError, err)
+			w.renewClaim(ctx)
+		}
+		if n > 0 {
+			w.config.Metrics.takenOver.Add(float64(n))
+			w.config.Logger.WarnContext(ctx, "jobs of a dead worker given back", KeyCount, n)
+		}
+	}
+}
+
+func (w *Workers) renewClaim(ctx context.Context) {
+	closing, cancel := context.WithTimeout(ctx, hardStop)
+	defer cancel()
+	// The connection is broken already; an error says no more.
+	_ = w.claim.Close(closing)
+	w.claim = nil
+	for ; ctx.Err() == nil; wait(ctx, claimPoll) {
+		claim, err := w.config.DB.NewClaimant(ctx, w.id)
+		if err == nil {
+			w.claim = claim
+			return
+		}
+	}
+}
