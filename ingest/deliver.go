@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/jobvault/jobvault/store"
@@ -76,36 +75,43 @@ func (w *DeliveryWorker) Run(ctx context.Context) {
 
 // Drain works on one batch and returns how many deliveries are done with.
 func (w *DeliveryWorker) Drain(ctx context.Context) (int, error) {
-	guids, err := w.db.DrainDeliveries(ctx, drainBatch, w.understand)
+	verdicts, err := w.db.DrainDeliveries(ctx, drainBatch, w.understand)
 	if store.IsBadData(err) {
-		return w.drainSingly(ctx, len(guids))
+		return w.drainSingly(ctx, len(verdicts))
 	}
 	if err != nil {
 		return 0, err
 	}
-	w.metrics.drained.Add(float64(len(guids)))
-	return len(guids), nil
+	w.report(ctx, verdicts)
+	return len(verdicts), nil
 }
 
 // drainSingly works on n deliveries one by one, and quarantines those that
 // Postgres refuses: one harms no other.
 func (w *DeliveryWorker) drainSingly(ctx context.Context, n int) (int, error) {
 	for i := range n {
-		guids, err := w.db.DrainDeliveries(ctx, 1, w.understand)
-		if store.IsBadData(err) && len(guids) == 1 {
-			w.quarantined(ctx, guids[0], err.Error())
-			err = w.db.QuarantineDelivery(ctx, guids[0], clean(err.Error()))
+		verdicts, err := w.db.DrainDeliveries(ctx, 1, w.understand)
+		if store.IsBadData(err) && len(verdicts) == 1 {
+			verdicts[0].Error = clean(err.Error())
+			err = w.db.QuarantineDelivery(ctx, verdicts[0])
 		}
 		if err != nil {
 			return i, err
 		}
+		w.report(ctx, verdicts)
 	}
 	return n, nil
 }
 
-func (w *DeliveryWorker) quarantined(ctx context.Context, guid uuid.UUID, reason string) {
-	w.metrics.quarantined.Inc()
-	w.logger.WarnContext(ctx, "delivery quarantined", KeyDelivery, guid, KeyReason, reason)
+func (w *DeliveryWorker) report(ctx context.Context, vs []store.Verdict) {
+	for _, v := range vs {
+		if v.Error == "" {
+			w.metrics.drained.Inc()
+			continue
+		}
+		w.metrics.quarantined.Inc()
+		w.logger.WarnContext(ctx, "delivery quarantined", KeyDelivery, v.GUID, KeyReason, v.Error)
+	}
 }
 
 // understand folds the deliveries of each job into one account of it.
@@ -114,13 +120,10 @@ func (w *DeliveryWorker) understand(ds []store.Delivery) store.Understood {
 	var order []int64
 	byJob := make(map[int64][]store.Facts)
 	for _, d := range ds {
-		facts, err := w.facts(d)
 		verdict := store.Verdict{GUID: d.GUID}
+		facts, err := w.facts(d)
 		if err != nil {
 			verdict.Error = err.Error()
-			if d.State == store.DeliveryReceived {
-				w.quarantined(context.Background(), d.GUID, verdict.Error)
-			}
 		} else {
 			if byJob[facts.Job.ID] == nil {
 				order = append(order, facts.Job.ID)

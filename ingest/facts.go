@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"errors"
+	"fmt"
 	"sort"
 	"strings"
 	"time"
@@ -44,7 +45,29 @@ func factsOfJob(j *github.WorkflowJob, repo store.Repository) (store.Facts, erro
 		f.Labels = append(f.Labels, clean(label))
 	}
 	f.Steps = stepsOf(j)
-	return f, nil
+	return f, checkIndexed(f)
+}
+
+// longestIndexed is how long a text in an index may be; Postgres takes a third
+// of a page.
+const longestIndexed = 2000
+
+// checkIndexed refuses texts that no index can hold. GitHub's own limits are far
+// below.
+func checkIndexed(f store.Facts) error {
+	texts := map[string]*string{
+		"repository.owner": &f.Repository.Owner, "repository.name": &f.Repository.Name, "head_sha": f.Run.HeadSHA,
+		"conclusion": f.Job.Conclusion, "runner_name": f.Job.RunnerName,
+	}
+	for i := range f.Labels {
+		texts[fmt.Sprintf("labels[%d]", i)] = &f.Labels[i]
+	}
+	for name, text := range texts {
+		if text != nil && len(*text) > longestIndexed {
+			return fmt.Errorf("%s is %d bytes long, more than %d", name, len(*text), longestIndexed)
+		}
+	}
+	return nil
 }
 
 // stepsOf lists the steps by number. A number that comes twice counts once.

@@ -1,13 +1,14 @@
 package ingest
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/google/go-github/v60/github"
+	"github.com/tidwall/gjson"
 
 	"github.com/jobvault/jobvault/store"
 )
@@ -43,37 +44,19 @@ type head struct {
 }
 
 // readHead reads JSON that is valid. It never fails: a payload that names no job
-// is unusable.
+// is unusable. It picks out a few values rather than decode all, because it is
+// what every delivery waits for.
 func readHead(raw []byte) head {
-	var p struct {
-		Action any `json:"action"`
-		Job    *struct {
-			ID any `json:"id"`
-		} `json:"workflow_job"`
-		Repository *struct {
-			ID       any `json:"id"`
-			FullName any `json:"full_name"`
-		} `json:"repository"`
-	}
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	if err := decoder.Decode(&p); err != nil {
-		return head{unusable: "not a workflow_job payload: " + clean(err.Error())}
-	}
 	var h head
-	if action, ok := p.Action.(string); ok {
-		action = clean(action)
-		h.action = &action
+	values := gjson.GetManyBytes(raw, "action", "workflow_job", "workflow_job.id", "repository.id", "repository.full_name")
+	action, job, jobID, repositoryID, fullName := values[0], values[1], values[2], values[3], values[4]
+	if action.Type == gjson.String {
+		text := clean(action.Str)
+		h.action = &text
 	}
-	if p.Repository != nil {
-		h.repositoryID = positive(p.Repository.ID)
-		h.fullName, _ = p.Repository.FullName.(string)
-	}
-	if p.Job != nil {
-		h.jobID = positive(p.Job.ID)
-	}
+	h.repositoryID, h.jobID, h.fullName = positive(repositoryID), positive(jobID), fullName.String()
 	switch {
-	case p.Job == nil:
+	case !job.IsObject():
 		h.unusable = "workflow_job is null or missing"
 	case h.jobID == nil:
 		h.unusable = "workflow_job.id is not a positive integer"
@@ -83,12 +66,8 @@ func readHead(raw []byte) head {
 	return h
 }
 
-func positive(v any) *int64 {
-	n, ok := v.(json.Number)
-	if !ok {
-		return nil
-	}
-	id, err := n.Int64()
+func positive(v gjson.Result) *int64 {
+	id, err := strconv.ParseInt(v.Raw, 10, 64)
 	if err != nil || id <= 0 {
 		return nil
 	}
@@ -113,7 +92,11 @@ func factsOfDelivery(body []byte, d store.Delivery) (store.Facts, error) {
 		return store.Facts{}, err
 	}
 	repo.SeenAt = d.ReceivedAt
-	return factsOfJob(p.Job, repo)
+	facts, err := factsOfJob(p.Job, repo)
+	if err == nil && (facts.Job.ID != *d.JobID || repo.ID != *d.RepositoryID) {
+		err = errors.New("the payload names two jobs or repositories: a key comes twice")
+	}
+	return facts, err
 }
 
 func (p payload) repository() (store.Repository, error) {

@@ -7,7 +7,6 @@ package ingest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"mime"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/klauspost/compress/zstd"
+	"github.com/tidwall/gjson"
 
 	"github.com/jobvault/jobvault/store"
 )
@@ -118,7 +118,7 @@ func (r *Receiver) verified(w http.ResponseWriter, req *http.Request, contentTyp
 		return refuse(w, http.StatusBadRequest, "X-GitHub-Delivery is missing or not a GUID")
 	}
 	payload, err := payloadJSON(contentType, body)
-	if err != nil || !json.Valid(payload) {
+	if err != nil || !gjson.ValidBytes(payload) {
 		return refuse(w, http.StatusBadRequest, "the payload is not JSON")
 	}
 	switch event {

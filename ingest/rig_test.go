@@ -1,7 +1,9 @@
 package ingest_test
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net/http/httptest"
 	"testing"
@@ -222,4 +224,31 @@ func scalar[T any](r *rig, query string, args ...any) T {
 	var v T
 	r.check(r.pool.QueryRow(r.t.Context(), query, args...).Scan(&v))
 	return v
+}
+
+// pointAt has the client ask another server than the simulator.
+func pointAt(s *httptest.Server) func(*ghapi.Config) {
+	return func(c *ghapi.Config) { c.BaseURL = s.URL }
+}
+
+// compareObject compares an object of a job, decompressed if it is the log.
+func (r *rig) compareObject(jobID int64, name string, want []byte) {
+	r.t.Helper()
+	var k archive.JobKey
+	r.check(r.pool.QueryRow(r.t.Context(), `SELECT repository_id, run_id, coalesce(run_attempt, 1), id FROM jobs WHERE id = $1`, jobID).
+		Scan(&k.RepositoryID, &k.RunID, &k.RunAttempt, &k.JobID))
+	var body io.ReadCloser
+	var err error
+	if name == "log.zst" {
+		body, err = r.archive.OpenLog(r.t.Context(), k.Log())
+	} else {
+		body, err = r.archive.Bucket().Get(r.t.Context(), k.Details(), 0, -1)
+	}
+	r.check(err)
+	defer body.Close()
+	got, err := io.ReadAll(body)
+	r.check(err)
+	if !bytes.Equal(got, want) {
+		r.t.Errorf("%s of job %d has %d bytes, want %d as sent", name, jobID, len(got), len(want))
+	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -76,18 +77,18 @@ const deliveriesPerJob = 200
 // name (the old ones too, oldest first), writes the rows that it returns,
 // enqueues an archive job for each completed job that the ledger holds as
 // pending, and marks the deliveries. Deliveries that another process works on
-// are passed over. It returns the GUIDs that it took, also with an error, when
-// they wait as before.
+// are passed over. It returns the verdicts on those that it took; with an error
+// they wait as before, and the verdicts are empty but for the GUIDs.
 //
 // understand gets everything that GitHub sent of a job, so that the rows do
 // not depend on the order in which deliveries come; it must be a pure function.
-func (db *DB) DrainDeliveries(ctx context.Context, limit int, understand func([]Delivery) Understood) ([]uuid.UUID, error) {
-	var guids []uuid.UUID
+func (db *DB) DrainDeliveries(ctx context.Context, limit int, understand func([]Delivery) Understood) ([]Verdict, error) {
+	var taken []Verdict
 	err := db.inTx(ctx, "drain deliveries", func(tx pgx.Tx) error {
 		var jobIDs []int64
 		var err error
-		guids, jobIDs, err = claimDeliveries(ctx, tx, limit)
-		if err != nil || len(guids) == 0 {
+		taken, jobIDs, err = claimDeliveries(ctx, tx, limit)
+		if err != nil || len(taken) == 0 {
 			return err
 		}
 		if err := lockJobs(ctx, tx, jobIDs); err != nil {
@@ -106,13 +107,27 @@ func (db *DB) DrainDeliveries(ctx context.Context, limit int, understand func([]
 		}
 		// Only what is claimed here: a delivery of the same job may be locked by
 		// a process that waits for our lock on the job.
-		return markDeliveries(ctx, tx, u.Verdicts, guids)
+		verdicts := among(u.Verdicts, taken)
+		if err := markDeliveries(ctx, tx, verdicts); err != nil {
+			return err
+		}
+		taken = verdicts
+		return nil
 	})
-	return guids, err
+	return taken, err
+}
+
+// among keeps the verdicts on what was taken.
+func among(vs, taken []Verdict) []Verdict {
+	mine := make(map[uuid.UUID]bool, len(taken))
+	for _, v := range taken {
+		mine[v.GUID] = true
+	}
+	return slices.DeleteFunc(vs, func(v Verdict) bool { return !mine[v.GUID] })
 }
 
 // claimDeliveries locks waiting deliveries and returns them with their jobs.
-func claimDeliveries(ctx context.Context, tx pgx.Tx, limit int) (guids []uuid.UUID, jobIDs []int64, err error) {
+func claimDeliveries(ctx context.Context, tx pgx.Tx, limit int) (taken []Verdict, jobIDs []int64, err error) {
 	rows, err := tx.Query(ctx, `
 		SELECT guid, job_id FROM deliveries
 		WHERE state = 'received'
@@ -125,10 +140,10 @@ func claimDeliveries(ctx context.Context, tx pgx.Tx, limit int) (guids []uuid.UU
 	var guid uuid.UUID
 	var jobID int64
 	_, err = pgx.ForEachRow(rows, []any{&guid, &jobID}, func() error {
-		guids, jobIDs = append(guids, guid), append(jobIDs, jobID)
+		taken, jobIDs = append(taken, Verdict{GUID: guid}), append(jobIDs, jobID)
 		return nil
 	})
-	return guids, jobIDs, err
+	return taken, jobIDs, err
 }
 
 // deliveriesOf reads what GitHub sent of these jobs, oldest first.
@@ -171,8 +186,8 @@ func (db *DB) enqueueCompleted(ctx context.Context, tx pgx.Tx, jobIDs []int64) e
 	return db.enqueueArchive(ctx, tx, ids)
 }
 
-// markDeliveries gives those of the deliveries in among that wait their verdict.
-func markDeliveries(ctx context.Context, tx pgx.Tx, vs []Verdict, among []uuid.UUID) error {
+// markDeliveries gives deliveries that wait their verdict.
+func markDeliveries(ctx context.Context, tx pgx.Tx, vs []Verdict) error {
 	guids, errs := make([]uuid.UUID, len(vs)), make([]string, len(vs))
 	for i, v := range vs {
 		guids[i], errs[i] = v.GUID, v.Error
@@ -181,13 +196,13 @@ func markDeliveries(ctx context.Context, tx pgx.Tx, vs []Verdict, among []uuid.U
 		UPDATE deliveries d
 		SET state = CASE WHEN v.error = '' THEN 'done' ELSE 'quarantined' END, error = nullif(v.error, '')
 		FROM unnest($1::uuid[], $2::text[]) AS v(guid, error)
-		WHERE d.guid = v.guid AND d.guid = ANY($3) AND d.state = 'received'`, guids, errs, among)
+		WHERE d.guid = v.guid AND d.state = 'received'`, guids, errs)
 	return err
 }
 
 // QuarantineDelivery sets one delivery aside with the reason, if it still waits.
-func (db *DB) QuarantineDelivery(ctx context.Context, guid uuid.UUID, reason string) error {
+func (db *DB) QuarantineDelivery(ctx context.Context, v Verdict) error {
 	return db.inTx(ctx, "quarantine delivery", func(tx pgx.Tx) error {
-		return markDeliveries(ctx, tx, []Verdict{{GUID: guid, Error: reason}}, []uuid.UUID{guid})
+		return markDeliveries(ctx, tx, []Verdict{v})
 	})
 }

@@ -168,3 +168,18 @@ func (db *DB) JobLog(ctx context.Context, jobID int64) (JobLog, error) {
 	})
 	return l, err
 }
+
+// LogStates counts the jobs in each state of the ledger.
+func (db *DB) LogStates(ctx context.Context) (map[string]int, error) {
+	states := make(map[string]int)
+	rows, err := db.pool.Query(ctx, `SELECT state, count(*) FROM job_logs GROUP BY state`)
+	if err != nil {
+		return nil, fmt.Errorf("store: count states: %w", err)
+	}
+	var state string
+	var n int
+	if _, err := pgx.ForEachRow(rows, []any{&state, &n}, func() error { states[state] = n; return nil }); err != nil {
+		return nil, fmt.Errorf("store: count states: %w", err)
+	}
+	return states, nil
+}

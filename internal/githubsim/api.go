@@ -48,6 +48,14 @@ func (s *Server) apiHandler() http.Handler {
 	route("POST /app/installations/{installation_id}/access_tokens", EndpointToken, byApp, s.createToken)
 	route("GET /app/installations", EndpointInstallations, byApp, s.listInstallations)
 	route("GET /installation/repositories", EndpointRepositories, byToken, s.listRepositories)
+	hook := func(path string, need access) {
+		route("GET "+path, EndpointDeliveries, need, s.listDeliveries)
+		route("GET "+path+"/{delivery_id}", EndpointDelivery, need, s.getDelivery)
+		route("POST "+path+"/{delivery_id}/attempts", EndpointRedeliver, need, s.createAttempt)
+	}
+	hook("/repos/{owner}/{repo}/hooks/{hook_id}/deliveries", byToken)
+	hook("/orgs/{org}/hooks/{hook_id}/deliveries", byToken)
+	hook("/app/hook/deliveries", byApp)
 	route("GET /rate_limit", EndpointRateLimit, byAnyone, s.getRateLimit)
 	route("/", EndpointUnknown, byAnyone, func(c *call) { s.notFound(c.w, c.r) })
 	return mux

@@ -15,7 +15,7 @@ func (s *Server) listRuns(c *call) {
 		return
 	}
 	q := c.r.URL.Query()
-	within, ok := createdWithin(q.Get("created"))
+	created, ok := parseSpan(q.Get("created"))
 	if !ok {
 		s.apiError(c.w, http.StatusUnprocessableEntity, "Validation Failed", docsRuns)
 		return
@@ -27,7 +27,7 @@ func (s *Server) listRuns(c *call) {
 			continue // removed since
 		}
 		u := runOf(js)
-		if within(u.created) && (q.Get("status") == "" || u.status == q.Get("status")) {
+		if created.has(u.created) && (q.Get("status") == "" || u.status == q.Get("status")) {
 			runs = append(runs, u)
 		}
 	}
@@ -98,38 +98,43 @@ func (u run) object(r Repository) object {
 	}
 }
 
-// createdWithin reads GitHub's search syntax for a time: A..B, >=A, >A, <=B, <B
-// or A, where A and B are days or times and may be * in a range. Times are whole
-// seconds.
-func createdWithin(expr string) (within func(time.Time) bool, ok bool) {
-	var (
-		from, to time.Time // zero: open
-		rest     string
-		ok2      = true
-	)
-	switch {
-	case expr == "":
-		ok = true
-	case strings.Contains(expr, ".."):
-		rest, expr, _ = strings.Cut(expr, "..")
-		from, _, ok = searchTime(rest)
-		_, to, ok2 = searchTime(expr)
-	case strings.HasPrefix(expr, ">="):
-		from, _, ok = searchTime(expr[2:])
-	case strings.HasPrefix(expr, "<="):
-		_, to, ok = searchTime(expr[2:])
-	case strings.HasPrefix(expr, ">"):
-		_, from, ok = searchTime(expr[1:])
-		from = from.Add(time.Second)
-	case strings.HasPrefix(expr, "<"):
-		to, _, ok = searchTime(expr[1:])
-		to = to.Add(-time.Second)
-	default:
-		from, to, ok = searchTime(expr)
+// span is a time with both ends in it; an end that is zero is open.
+type span struct{ from, to time.Time }
+
+func (s span) has(t time.Time) bool {
+	return !t.Before(s.from) && (s.to.IsZero() || !t.After(s.to))
+}
+
+// parseSpan reads GitHub's search syntax for a time: A..B, >=A, >A, <=B, <B or A,
+// where A and B are days or times and may be * in a range. Times are whole
+// seconds. Nothing is everything.
+func parseSpan(expr string) (s span, ok bool) {
+	if expr == "" {
+		return span{}, true
 	}
-	return func(t time.Time) bool {
-		return !t.Before(from) && (to.IsZero() || !t.After(to))
-	}, ok && ok2
+	if from, to, isRange := strings.Cut(expr, ".."); isRange {
+		var okTo bool
+		s.from, _, ok = searchTime(from)
+		_, s.to, okTo = searchTime(to)
+		return s, ok && okTo
+	}
+	operand := strings.TrimLeft(expr, "<>=")
+	first, last, ok := searchTime(operand)
+	switch strings.TrimSuffix(expr, operand) {
+	case "":
+		s = span{first, last}
+	case ">=":
+		s.from = first
+	case ">":
+		s.from = last.Add(time.Second)
+	case "<=":
+		s.to = last
+	case "<":
+		s.to = first.Add(-time.Second)
+	default:
+		ok = false
+	}
+	return s, ok
 }
 
 // searchTime is the first and the last instant that a day or a time means.

@@ -248,10 +248,10 @@ func TestRateLimit(t *testing.T) {
 		t.Errorf("remaining %s", got)
 	}
 	_, _, err := hub(t, s, nil).WithAuthToken(s.Token()).Actions.GetWorkflowJobByID(t.Context(), "acme", "rocket", 77)
-	if limit, ok := err.(*github.RateLimitError); !ok || !limit.Rate.Reset.Equal(github.Timestamp{Time: c.now.Add(time.Hour)}) {
+	if limit, ok := err.(*github.RateLimitError); !ok || !limit.Rate.Reset.Equal(github.Timestamp{Time: c.Now().Add(time.Hour)}) {
 		t.Errorf("%T %v", err, err)
 	}
-	c.now = c.now.Add(time.Hour)
+	c.forward(time.Hour)
 	resp, body = get(t, s, path)
 	wantStatus(t, resp, body, 200)
 }

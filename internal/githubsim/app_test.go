@@ -67,11 +67,10 @@ func TestAppInstallation(t *testing.T) {
 }
 
 func TestListAndSuspendInstallations(t *testing.T) {
-	c := newClock()
-	c.now = time.Now()
+	c := &clock{now: time.Now()}
 	s := start(t, Options{AppID: appID, AppKey: &appKey().PublicKey, Now: c.Now})
 	s.AddRepository(Repository{ID: 2, Owner: "other", Name: "secret", InstallationID: 60002})
-	s.SuspendInstallation(60002, c.now)
+	s.SuspendInstallation(60002, c.Now())
 	app := appTransport(t, s, appID, appKey())
 	list, _, err := hub(t, s, app).Apps.ListInstallations(t.Context(), nil)
 	if err != nil || len(list) != 2 {
@@ -98,7 +97,7 @@ func TestListAndSuspendInstallations(t *testing.T) {
 	for _, want := range []int{404, 401} {
 		resp, body := get(t, s, "repos/acme/rocket/actions/jobs/1", "Authorization", "token "+token)
 		wantStatus(t, resp, body, want)
-		c.now = c.now.Add(time.Hour)
+		c.forward(time.Hour)
 	}
 }
 

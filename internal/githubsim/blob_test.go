@@ -35,10 +35,10 @@ func TestLinkExpires(t *testing.T) {
 	s := start(t, Options{Now: c.Now})
 	s.AddJob(aJob(77))
 	link := location(t, s, "77")
-	c.now = c.now.Add(time.Minute - 1)
+	c.forward(time.Minute - 1)
 	resp, body := getURL(t, link)
 	wantStatus(t, resp, body, 200)
-	c.now = c.now.Add(1)
+	c.forward(1)
 	resp, body = getURL(t, link)
 	wantStatus(t, resp, body, http.StatusForbidden)
 	if !strings.Contains(body, "<Code>AuthenticationFailed</Code>") || resp.Header.Get("Content-Type") != "application/xml" {

@@ -54,7 +54,7 @@ func TestPlayableDay(t *testing.T) {
 			t.Errorf("%s (%d): %s, expected %s", j.Name, j.ID, got, day.Expected[j.ID])
 		}
 		states[got]++
-		if j.CompletedAt == nil || j.CompletedAt.After(c.now) || c.now.Sub(j.CreatedAt) > 24*time.Hour {
+		if j.CompletedAt == nil || j.CompletedAt.After(c.Now()) || c.Now().Sub(j.CreatedAt) > 24*time.Hour {
 			t.Errorf("%s: not of the day: %v to %v", j.Name, j.CreatedAt, j.CompletedAt)
 		}
 	}

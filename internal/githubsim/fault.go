@@ -24,6 +24,9 @@ const (
 	EndpointInstallations Endpoint = "installations"
 	EndpointInstallation  Endpoint = "installation"
 	EndpointRepositories  Endpoint = "repositories"
+	EndpointDeliveries    Endpoint = "deliveries"
+	EndpointDelivery      Endpoint = "delivery"
+	EndpointRedeliver     Endpoint = "redeliver"
 	EndpointRateLimit     Endpoint = "rate_limit"
 	EndpointUnknown       Endpoint = "unknown"
 )

@@ -58,6 +58,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, f Fault) {
 // hang waits until the client has gone or the server closes, and then drops the
 // connection.
 func (s *Server) hang(r *http.Request) {
+	io.Copy(io.Discard, r.Body) // only then does net/http watch for the client's going
 	select {
 	case <-r.Context().Done():
 	case <-s.closing:

@@ -62,6 +62,8 @@ func appendJSON(b []byte, v any) []byte {
 		return appendArray(b, v)
 	case []object:
 		return appendArray(b, v)
+	case json.RawMessage:
+		return append(b, v...)
 	case object:
 		b = append(b, '{')
 		for i, m := range v {

@@ -17,13 +17,8 @@ type page struct {
 // pageOf reads page and per_page: 30 by default, 100 at most, and what cannot be
 // read counts as not given.
 func pageOf(r *http.Request, total int) page {
-	q := r.URL.Query()
-	size, err := strconv.Atoi(q.Get("per_page"))
-	if err != nil || size < 1 {
-		size = 30
-	}
-	size = min(size, 100)
-	number, err := strconv.Atoi(q.Get("page"))
+	size := perPage(r)
+	number, err := strconv.Atoi(r.URL.Query().Get("page"))
 	if err != nil || number < 1 {
 		number = 1
 	}
@@ -33,6 +28,14 @@ func pageOf(r *http.Request, total int) page {
 		from = (number - 1) * size
 	}
 	return page{number: number, last: last, from: from, to: min(total, from+size)}
+}
+
+func perPage(r *http.Request) int {
+	size, err := strconv.Atoi(r.URL.Query().Get("per_page"))
+	if err != nil || size < 1 {
+		return 30
+	}
+	return min(size, 100)
 }
 
 // setLink sets the Link header with the relations in GitHub's order. target is

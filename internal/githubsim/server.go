@@ -54,6 +54,7 @@ type Server struct {
 	counters counters
 	rates    rates
 	tokens   issuedTokens
+	hook     hook
 
 	api, blob *listening
 	closing   chan struct{}
@@ -100,6 +101,7 @@ func (s *Server) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.closing)
 		s.closeErr = errors.Join(s.api.close(), s.blob.close())
+		s.hook.close()
 	})
 	return s.closeErr
 }

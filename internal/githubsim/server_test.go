@@ -3,6 +3,7 @@ package githubsim
 import (
 	"io"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,12 +16,25 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // rocket is the repository of most tests.
 var rocket = Repository{ID: 510001, Owner: "Acme", Name: "rocket", Private: true, InstallationID: 60001}
 
-// clock is a time that a test moves.
-type clock struct{ now time.Time }
+// clock is a time that a test moves while the server reads it.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
 
-func (c *clock) Now() time.Time { return c.now }
+func newClock() *clock { return &clock{now: time.Date(2026, 4, 1, 12, 0, 0, 0, time.UTC)} }
 
-func newClock() *clock { return &clock{time.Date(2026, 4, 1, 12, 0, 0, 0, time.UTC)} }
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) forward(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
 
 func start(t testing.TB, o Options) *Server {
 	t.Helper()

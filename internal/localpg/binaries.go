@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"syscall"
 )
 
 // The oldest major version that we run on, and the one that is fetched for a
@@ -61,24 +63,26 @@ func machine() *catalogue {
 	return c
 }
 
-// only is a catalogue of one folder.
-func only(dir string) *catalogue { return &catalogue{first: []string{dir}} }
-
 // find returns the best binaries that the account can run: of version major
 // or, if that is 0, of any that we know to do. Without success their dir is
-// empty; found are all that were seen.
-func (c *catalogue) find(ctx context.Context, acct *account, major int) (best binaries, found []binaries) {
+// empty; rejected says what was wrong with those that were seen.
+func (c *catalogue) find(ctx context.Context, acct *account, major int) (best binaries, rejected []string) {
 	suits := func(dir string) (binaries, bool) {
 		b, err := probe(ctx, acct, dir)
-		if err != nil {
-			return b, false
+		if err == nil && b.major >= oldestMajor && (major == 0 || b.major == major) {
+			return b, true
 		}
-		found = append(found, b)
-		return b, b.major >= oldestMajor && (major == 0 || b.major == major)
+		switch {
+		case err == nil:
+			rejected = append(rejected, fmt.Sprintf("%s has version %d", dir, b.major))
+		case !errors.Is(err, fs.ErrNotExist):
+			rejected = append(rejected, err.Error())
+		}
+		return b, false
 	}
 	for _, dir := range c.first {
 		if b, ok := suits(dir); ok {
-			return b, found
+			return b, rejected
 		}
 	}
 	for _, pattern := range c.patterns {
@@ -89,7 +93,7 @@ func (c *catalogue) find(ctx context.Context, acct *account, major int) (best bi
 			}
 		}
 	}
-	return best, found
+	return best, rejected
 }
 
 // versionLine is what `postgres -V` says: "postgres (PostgreSQL) 15.13 (Debian ...)", "... 18beta1".
@@ -99,17 +103,15 @@ var versionLine = regexp.MustCompile(`^postgres \(PostgreSQL\) (\d+)`)
 // able to run it.
 func probe(ctx context.Context, acct *account, dir string) (binaries, error) {
 	b := binaries{dir: dir}
-	if !filepath.IsAbs(dir) {
-		return b, errors.New("not an absolute path")
+	if !filepath.IsAbs(dir) { // in PATH; it would depend on where we are
+		return b, fs.ErrNotExist
 	}
 	for _, program := range []string{b.initdb(), b.postgres()} {
 		if _, err := os.Stat(program); err != nil {
 			return b, err
 		}
 	}
-	cmd := exec.CommandContext(ctx, b.postgres(), "-V")
-	acct.apply(cmd)
-	out, err := cmd.Output()
+	out, err := askVersion(ctx, acct, b.postgres())
 	if err != nil {
 		return b, fmt.Errorf("%s -V: %w", b.postgres(), err)
 	}
@@ -119,4 +121,20 @@ func probe(ctx context.Context, acct *account, dir string) (binaries, error) {
 	}
 	b.major, err = strconv.Atoi(string(m[1]))
 	return b, err
+}
+
+// askVersion runs program -V. A program that was written just now can be busy
+// for a moment: if another goroutine was starting a process, that has a copy of
+// the file that was open for writing.
+func askVersion(ctx context.Context, acct *account, program string) ([]byte, error) {
+	const tries = 10
+	retry := newPause()
+	for try := 1; ; try++ {
+		cmd := exec.CommandContext(ctx, program, "-V")
+		acct.apply(cmd)
+		out, err := cmd.Output()
+		if !errors.Is(err, syscall.ETXTBSY) || try == tries || retry.wait(ctx) != nil {
+			return out, err
+		}
+	}
 }

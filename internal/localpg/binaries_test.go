@@ -23,6 +23,9 @@ func fakePostgres(t *testing.T, root, version string) string {
 			t.Fatal(err)
 		}
 	}
+	if err := readable(root); err != nil { // whatever the umask
+		t.Fatal(err)
+	}
 	return dir
 }
 
@@ -68,8 +71,8 @@ func TestFindBinaries(t *testing.T) {
 		{"unless too old", catalogue{first: []string{v13}, patterns: all}, 0, v16},
 		{"the cluster's", catalogue{first: []string{v15}, patterns: all}, 14, v14},
 		{"none of the cluster's", catalogue{first: []string{v15}, patterns: all}, 18, ""},
-		{"only one folder", *only(v14), 0, v14},
-		{"only half of it", *only(half), 0, ""},
+		{"only one folder", catalogue{first: []string{v14}}, 0, v14},
+		{"only half of it", catalogue{first: []string{half}}, 0, ""},
 	} {
 		if got, _ := test.c.find(t.Context(), acct, test.major); got.dir != test.want {
 			t.Errorf("%s: %q, want %q", test.name, got.dir, test.want)
@@ -91,8 +94,9 @@ func TestUnrunnableBinariesAreNotChosen(t *testing.T) {
 	if err := os.Chmod(closed, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if b, _ := only(dir).find(t.Context(), acct, 0); b.dir != "" {
-		t.Error("chose binaries that the account cannot run")
+	b, rejected := (&catalogue{first: []string{dir}}).find(t.Context(), acct, 0)
+	if b.dir != "" || len(rejected) != 1 || !strings.Contains(rejected[0], "permission denied") {
+		t.Errorf("chose %q, rejected %q", b.dir, rejected)
 	}
 }
 

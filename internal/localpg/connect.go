@@ -16,8 +16,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-func (s *Server) connect(ctx context.Context, database string) (*pgx.Conn, error) {
-	conf, err := pgx.ParseConfig(s.facts.url(database))
+func (s *Server) connect(ctx context.Context, name string) (*pgx.Conn, error) {
+	conf, err := pgx.ParseConfig(s.facts.url(name))
 	if err != nil {
 		return nil, err
 	}
@@ -70,8 +70,8 @@ func refused(err error) bool {
 // check connects and makes sure that the server at the other end works on our
 // cluster, by having it read what was just written there. The password alone
 // does not say so: a copy of the data directory has it too.
-func (s *Server) check(ctx context.Context, database string) error {
-	conn, err := s.connect(ctx, database)
+func (s *Server) check(ctx context.Context, name string) error {
+	conn, err := s.connect(ctx, name)
 	if err != nil {
 		return err
 	}

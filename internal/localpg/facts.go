@@ -40,12 +40,12 @@ func newPassword() password {
 	return password(hex.EncodeToString(secret))
 }
 
-func (f facts) url(database string) string {
+func (f facts) url(name string) string {
 	u := url.URL{
 		Scheme:   "postgres",
 		User:     url.UserPassword(role, string(f.Password)),
 		Host:     net.JoinHostPort(loopback, strconv.Itoa(f.Port)),
-		Path:     "/" + database,
+		Path:     "/" + name,
 		RawQuery: "sslmode=disable",
 	}
 	return u.String()

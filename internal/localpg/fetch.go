@@ -63,8 +63,9 @@ func (c *catalogue) download(ctx context.Context, version embedded.PostgresVersi
 	}
 	done := make(chan error, 1)
 	go func() {
-		defer os.RemoveAll(work)
-		done <- c.downloadInto(work, version, home)
+		err := c.downloadInto(work, version, home)
+		os.RemoveAll(work)
+		done <- err
 	}()
 	select {
 	case err := <-done:

@@ -36,10 +36,10 @@ type Config struct {
 	// The cluster is in Dir/postgres, what is needed to connect to it in
 	// Dir/postgres.json (mode 0600), what it says in Dir/postgres.log.
 	Dir string
-	// Settings are further Postgres settings, as in postgresql.conf; they go
-	// before our defaults, but cannot change where Postgres listens. They
-	// count from the next time Postgres is started: one that a killed owner
-	// left behind goes on with those it has.
+	// Settings are further Postgres settings, as in postgresql.conf; they
+	// win over our defaults, but cannot change where Postgres listens. They
+	// count when Postgres is started: one that a killed owner left behind
+	// goes on with those it has.
 	Settings map[string]string
 	// BinDir, if not empty, is the only folder where initdb and postgres are
 	// looked for.

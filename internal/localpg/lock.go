@@ -45,7 +45,12 @@ func acquire(path string) (*dirLock, error) {
 
 // release gives the lock up. The file stays: removing it would let two
 // processes lock two files of the same name.
-func (l *dirLock) release() { l.file.Close() }
+func (l *dirLock) release() {
+	// Closing alone would not do while some other goroutine is starting a
+	// program, whose process has a copy of all our files for a moment.
+	_ = syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN)
+	l.file.Close()
+}
 
 func readHolder(f *os.File) int {
 	text, err := io.ReadAll(io.LimitReader(f, 32))

@@ -120,9 +120,9 @@ func systemBinaries(t *testing.T) binaries {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, found := systemOnly().find(t.Context(), acct, 0)
+	b, rejected := systemOnly().find(t.Context(), acct, 0)
 	if b.dir == "" {
-		missing(t, noBinaries(0, found, nil).Error())
+		missing(t, noBinaries(0, rejected, nil).Error())
 	}
 	return b
 }

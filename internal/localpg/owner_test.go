@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,6 +27,26 @@ func TestSecondOwnerIsRefusedAcrossProcesses(t *testing.T) {
 	owner, _ := startOwner(t, c.Dir)
 	_, err := Start(t.Context(), c)
 	expectLocked(t, err, c.Dir, owner.Process.Pid)
+}
+
+// A process that is just being started has a copy of the lock's file.
+func TestReleaseDespiteACopyOfTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	lock, err := acquire(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := syscall.Dup(int(lock.file.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(fd)
+	lock.release()
+	again, err := acquire(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.release()
 }
 
 func expectLocked(t *testing.T, err error, dir string, pid int) {

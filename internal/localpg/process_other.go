@@ -18,7 +18,7 @@ const (
 
 // runsIn reports whether pid is a Postgres working in dir. An error means that
 // this cannot be told.
-func runsIn(pid int, dir string) (bool, error) {
+func (*account) runsIn(pid int, dir string) (bool, error) {
 	// ps fails if there is no such process.
 	name, err := exec.Command("ps", "-o", "comm=", "-p", strconv.Itoa(pid)).Output()
 	if err != nil || !strings.Contains(string(name), "postgres") {

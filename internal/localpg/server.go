@@ -25,7 +25,7 @@ type Server struct {
 func (s *Server) URL() string { return s.facts.url(database) }
 
 // URLFor is URL for another database of the same server.
-func (s *Server) URLFor(database string) string { return s.facts.url(database) }
+func (s *Server) URLFor(name string) string { return s.facts.url(name) }
 
 // PID is the postmaster's process id; 0 while stopped, or if only attached.
 func (s *Server) PID() int {

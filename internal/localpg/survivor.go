@@ -26,13 +26,17 @@ func (s *Server) survivor() (survivor, error) {
 	if err != nil {
 		return s.unsure(err)
 	}
+	acct, err := accountFor(s.paths.cluster())
+	if err != nil {
+		return survivor{}, err
+	}
 	// First the handle, then the question: the handle stays with this process
 	// should the number be given to another.
 	process, err := os.FindProcess(f.pid)
 	if err != nil {
 		return survivor{}, err
 	}
-	ours, err := runsIn(f.pid, s.paths.cluster())
+	ours, err := acct.runsIn(f.pid, s.paths.cluster())
 	switch {
 	case err != nil:
 		return s.unsure(err)

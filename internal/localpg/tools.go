@@ -3,6 +3,7 @@ package localpg
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 )
 
@@ -25,9 +26,13 @@ func (s *Server) tools(ctx context.Context) (*account, binaries, error) {
 	}
 	programs := s.conf.programs
 	if s.conf.BinDir != "" {
-		programs = only(s.conf.BinDir)
+		dir, err := filepath.Abs(s.conf.BinDir)
+		if err != nil {
+			return nil, binaries{}, err
+		}
+		programs = &catalogue{first: []string{dir}}
 	}
-	bin, found := programs.find(ctx, acct, major)
+	bin, rejected := programs.find(ctx, acct, major)
 	if bin.dir != "" {
 		return acct, bin, nil
 	}
@@ -35,18 +40,21 @@ func (s *Server) tools(ctx context.Context) (*account, binaries, error) {
 		return nil, binaries{}, err
 	}
 	if programs.cache == "" {
-		return nil, binaries{}, noBinaries(major, found, nil)
+		if s.conf.BinDir != "" {
+			rejected = append(rejected, "only "+s.conf.BinDir+" was looked at")
+		}
+		return nil, binaries{}, noBinaries(major, rejected, nil)
 	}
 	s.conf.Logger.Info("no suitable PostgreSQL on this machine, fetching one", "from", programs.repository, "to", programs.cache)
 	if bin, err = programs.fetch(ctx, acct, major); err != nil {
-		return nil, binaries{}, noBinaries(major, found, err)
+		return nil, binaries{}, noBinaries(major, rejected, err)
 	}
 	return acct, bin, nil
 }
 
-// noBinaries says what is missing, what was found instead, what to do, and why
-// none were fetched if that was tried.
-func noBinaries(major int, found []binaries, fetch error) error {
+// noBinaries says what is missing, why what was found does not do, what helps,
+// and why none were fetched if that was tried.
+func noBinaries(major int, rejected []string, fetch error) error {
 	var text strings.Builder
 	debian, homebrew := "postgresql", fetchMajor
 	if major == 0 {
@@ -55,8 +63,8 @@ func noBinaries(major int, found []binaries, fetch error) error {
 		fmt.Fprintf(&text, "the cluster was made by version %d, which alone can run it", major)
 		debian, homebrew = fmt.Sprintf("postgresql-%d", major), major
 	}
-	for _, b := range found {
-		fmt.Fprintf(&text, "; %s has version %d", b.dir, b.major)
+	for _, why := range rejected {
+		text.WriteString("; " + why)
 	}
 	fmt.Fprintf(&text, "; install it (Debian, Ubuntu: apt install %s; Homebrew: brew install postgresql@%d)"+
 		" or set JOBVAULT_DATABASE_URL to a Postgres of yours", debian, homebrew)
