@@ -17,7 +17,8 @@ import (
 // Client asks GitHub as one installation, or with the token. All its requests
 // wait together when a limit is hit.
 type Client struct {
-	rest   *github.Client
+	rest   *github.Client // makes requests
+	http   *http.Client   // sends them
 	limit  *semaphore.Weighted
 	logs   *http.Client
 	now    func() time.Time
@@ -53,7 +54,7 @@ func (c *Client) get(ctx context.Context, op, path string, v any) (answer, error
 		return answer{}, c.noAnswer(op, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return answer{}, &Error{Class: Transient, Op: op, Status: resp.StatusCode, Message: "unexpected status"}
+		return answer{}, &Error{Class: Transient, Op: op, Status: resp.StatusCode, Message: "a redirect to somewhere else"}
 	}
 	if err := json.Unmarshal(body, v); err != nil {
 		return answer{}, &Error{Class: Transient, Op: op, Status: resp.StatusCode, Message: "the answer is not the JSON expected", Err: err}
@@ -70,8 +71,11 @@ func (c *Client) acquire(ctx context.Context, op string) error {
 	return nil
 }
 
-// do makes one request. The answer is a 2xx or the 302 of a log; all else is an
+// do makes one request. The answer is a 200 or the 302 of a log; all else is an
 // *Error. The caller closes the body.
+//
+// It goes around go-github's BareDo, which knows not every limit: its memory of
+// them is here, for the whole installation and by our clock.
 func (c *Client) do(ctx context.Context, op, path string) (*http.Response, error) {
 	if until := c.closedUntil(); c.now().Before(until) {
 		return nil, &Error{Class: RateLimited, Op: op, RetryAt: until, Message: "waiting for the limit to end"}
@@ -80,21 +84,24 @@ func (c *Client) do(ctx context.Context, op, path string) (*http.Response, error
 	if err != nil {
 		return nil, &Error{Class: Transient, Op: op, Err: errors.New("the request cannot be made")}
 	}
-	resp, err := c.rest.BareDo(ctx, req)
-	if err == nil {
-		return resp.Response, nil
-	}
-	if resp == nil || resp.Response == nil || resp.StatusCode == 0 {
+	resp, err := c.http.Do(req.WithContext(ctx))
+	if err != nil {
 		return nil, c.noAnswer(op, err)
 	}
-	if resp.StatusCode == http.StatusFound {
-		return resp.Response, nil
+	if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusFound {
+		if resp.Header.Get("X-RateLimit-Remaining") == "0" {
+			c.close(retryAt(resp.Header, c.now()))
+		}
+		return resp, nil
 	}
-	// go-github has read the body and put it back.
-	body, _ := io.ReadAll(resp.Body)
-	e := classify(op, resp.Response, body, c.now())
-	return nil, c.remember(e)
+	// A body that cannot be read says nothing; the status does.
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	_ = resp.Body.Close()
+	return nil, c.remember(classify(op, resp, body, c.now()))
 }
+
+// maxErrorBody bounds what is read of an answer that is an error.
+const maxErrorBody = 64 << 10
 
 // noAnswer is the package's noAnswer with what this client knows.
 func (c *Client) noAnswer(op string, err error) *Error {
@@ -108,13 +115,18 @@ func (c *Client) remember(e *Error) *Error {
 		e.Message = strings.ReplaceAll(e.Message, c.secret, "[redacted]")
 	}
 	if e.Class == RateLimited {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if e.RetryAt.After(c.closedTo) {
-			c.closedTo = e.RetryAt
-		}
+		c.close(e.RetryAt)
 	}
 	return e
+}
+
+// close keeps all requests back until then.
+func (c *Client) close(until time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if until.After(c.closedTo) {
+		c.closedTo = until
+	}
 }
 
 func (c *Client) closedUntil() time.Time {

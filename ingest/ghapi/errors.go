@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/bradleyfalzon/ghinstallation/v2"
-	"github.com/google/go-github/v60/github"
 )
 
 // Class says what an error means, and so what can be done about it.
@@ -157,19 +156,6 @@ func noAnswer(op string, err error, now time.Time) *Error {
 	var ours *Error
 	if errors.As(err, &ours) {
 		return ours
-	}
-	// go-github's own memory of a limit: it asked nobody.
-	var limit *github.RateLimitError
-	if errors.As(err, &limit) {
-		at := limit.Rate.Reset.Time
-		if !at.After(now) {
-			at = now.Add(fallbackWait)
-		}
-		return &Error{Class: RateLimited, Op: op, Status: http.StatusForbidden, RetryAt: at, Message: limit.Message}
-	}
-	var abuse *github.AbuseRateLimitError
-	if errors.As(err, &abuse) {
-		return &Error{Class: RateLimited, Op: op, Status: http.StatusForbidden, RetryAt: now.Add(abuse.GetRetryAfter()), Message: abuse.Message}
 	}
 	// The App could not get a token for the installation.
 	var app *ghinstallation.HTTPError

@@ -95,7 +95,7 @@ func (cs *Clients) Close() {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	for _, c := range cs.byInstalled {
-		c.rest.Client().CloseIdleConnections()
+		c.http.CloseIdleConnections()
 	}
 }
 
@@ -156,11 +156,12 @@ func (cs *Clients) client(installation int64) *Client {
 }
 
 func (cs *Clients) newClient(auth http.RoundTripper) *Client {
-	rest := github.NewClient(&http.Client{
+	client := &http.Client{
 		Transport:     &apiTransport{host: cs.baseURL.Host, version: cs.config.APIVersion, auth: auth},
 		CheckRedirect: stayOnHost(cs.baseURL.Host),
-	})
+	}
+	rest := github.NewClient(nil)
 	rest.BaseURL = cs.baseURL
 	rest.UserAgent = cs.config.UserAgent
-	return &Client{rest: rest, limit: cs.limit, logs: cs.logs, now: cs.config.Now, secret: cs.config.Token}
+	return &Client{rest: rest, http: client, limit: cs.limit, logs: cs.logs, now: cs.config.Now, secret: cs.config.Token}
 }

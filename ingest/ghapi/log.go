@@ -62,7 +62,7 @@ func (c *Client) openLink(ctx context.Context, op string, redirect *http.Respons
 	if resp.StatusCode == http.StatusOK {
 		return c.logBody(op, resp)
 	}
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	_ = resp.Body.Close()
 	e := classify(op, resp, body, c.now())
 	switch e.Class {

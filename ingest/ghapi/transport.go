@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"time"
@@ -14,8 +13,7 @@ import (
 // may take as long as they need.
 const stall = time.Minute
 
-// maxAnswer bounds an answer of the API, a log apart: go-github reads error
-// bodies whole.
+// maxAnswer bounds an answer of the API, a log apart.
 const maxAnswer = 64 << 20
 
 func newTransport() *http.Transport {
@@ -64,17 +62,7 @@ func (t *apiTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	req = req.Clone(req.Context())
 	req.Header.Set("X-GitHub-Api-Version", t.version)
-	resp, err := t.auth.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		resp.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(resp.Body, maxAnswer), resp.Body}
-	}
-	return resp, nil
+	return t.auth.RoundTrip(req)
 }
 
 // bearer adds a personal token.

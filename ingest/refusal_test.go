@@ -1,0 +1,434 @@
+package ingest_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/jobvault/jobvault/internal/githubsim"
+	"github.com/jobvault/jobvault/store"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+var repository = githubsim.Repository{ID: 3, Owner: "acme", Name: "rocket", Private: true, InstallationID: 5}
+
+// completed is an ordinary job that completed a minute before now.
+func completed(id int64, now time.Time, log githubsim.Log) githubsim.Job {
+	at := now.Add(-time.Minute).UTC().Truncate(time.Second)
+	started := at.Add(-time.Minute)
+	return githubsim.Job{
+		ID: id, RunID: 100 + id, RunAttempt: 1, RepositoryID: repository.ID, Name: fmt.Sprintf("build %d", id), WorkflowName: "ci",
+		HeadBranch: "main", HeadSHA: strings.Repeat("a", 40), Status: "completed", Conclusion: ptr("success"),
+		CreatedAt: started, StartedAt: started, CompletedAt: &at, Labels: []string{"linux"},
+		RunnerID: ptr(int64(1)), RunnerName: ptr("r1"), RunnerGroupID: ptr(int64(1)), RunnerGroupName: ptr("Default"),
+		Steps: []githubsim.Step{{Number: 1, Name: "Set up job", Status: "completed", Conclusion: ptr("success"), StartedAt: &started, CompletedAt: &at}},
+		Log:   log,
+	}
+}
+
+// know makes jobs known from webhooks, without workers.
+func (r *rig) know(jobs ...githubsim.Job) {
+	r.t.Helper()
+	r.github.AddRepository(repository)
+	for _, j := range jobs {
+		r.github.AddJob(j)
+		r.send(r.github.Deliveries(j), githubsim.SendOptions{})
+	}
+	r.drain()
+}
+
+// try has the archive worker try once, as River would, and returns what it says
+// to River: "done", "snooze" with how long, or "retry".
+func (r *rig) try(id int64) (string, time.Duration) {
+	r.t.Helper()
+	err := r.archiver().Work(r.t.Context(), &river.Job[store.ArchiveArgs]{JobRow: &rivertype.JobRow{Attempt: 1}, Args: store.ArchiveArgs{JobID: id}})
+	var snooze *river.JobSnoozeError
+	switch {
+	case err == nil:
+		return "done", 0
+	case asSnooze(err, &snooze):
+		return "snooze", snooze.Duration
+	default:
+		return "retry", 0
+	}
+}
+
+func asSnooze(err error, target **river.JobSnoozeError) bool {
+	s, ok := err.(*river.JobSnoozeError) //nolint:errorlint // River wants it bare
+	*target = s
+	return ok
+}
+
+// clock is a time that the test moves.
+type clock struct{ now atomic.Int64 }
+
+func newClock() *clock {
+	c := &clock{}
+	c.now.Store(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixNano())
+	return c
+}
+
+func (c *clock) Now() time.Time          { return time.Unix(0, c.now.Load()).UTC() }
+func (c *clock) advance(d time.Duration) { c.now.Add(int64(d)) }
+
+const (
+	job = githubsim.EndpointJob
+	log = githubsim.EndpointLog
+	blb = githubsim.EndpointBlob
+)
+
+// Each of GitHub's refusals, what the worker does at once, and where the job
+// ends when GitHub has come to its senses.
+func TestRefusals(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		fault   githubsim.Fault
+		says    string        // to River
+		atLeast time.Duration // of a snooze
+		atMost  time.Duration
+		state   string // in the ledger after the try
+		status  int
+		ends    string // after the fault has gone; empty: archived
+	}{
+		{name: "429", fault: githubsim.Fault{Endpoint: job, Kind: githubsim.TooMany, RetryAfter: 90 * time.Second}, says: "snooze", atLeast: 90 * time.Second, atMost: 2 * time.Minute, state: "pending"},
+		{name: "primary limit", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.PrimaryLimit, RetryAfter: 30 * time.Minute}, says: "snooze", atLeast: 29 * time.Minute, atMost: 31 * time.Minute, state: "pending"},
+		{name: "secondary limit", fault: githubsim.Fault{Endpoint: job, Kind: githubsim.SecondaryLimit}, says: "snooze", atLeast: time.Minute, atMost: 2 * time.Minute, state: "pending"},
+		{name: "secondary limit with Retry-After", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.SecondaryLimit, RetryAfter: 5 * time.Minute}, says: "snooze", atLeast: 5 * time.Minute, atMost: 6 * time.Minute, state: "pending"},
+		{name: "403 with Retry-After and another URL", fault: githubsim.Fault{Endpoint: job, Kind: githubsim.Status, Status: 403, Header: http.Header{"Retry-After": {"70"}}, Body: `{"message":"slow down"}`}, says: "snooze", atLeast: 70 * time.Second, atMost: 2 * time.Minute, state: "pending"},
+		{name: "job 404", fault: githubsim.Fault{Endpoint: job, Kind: githubsim.NotFoundJSON}, says: "done", state: "missing", status: 404, ends: "missing"},
+		{name: "log 404 JSON", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.NotFoundJSON}, says: "snooze", atLeast: 2 * time.Second, atMost: 2 * time.Second, state: "pending", status: 404},
+		{name: "log 404 XML", fault: githubsim.Fault{Endpoint: blb, Kind: githubsim.NotFoundXML}, says: "snooze", atLeast: 2 * time.Second, atMost: 2 * time.Second, state: "pending", status: 404},
+		{name: "410", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.Gone}, says: "done", state: "expired", status: 410, ends: "expired"},
+		{name: "401", fault: githubsim.Fault{Endpoint: job, Kind: githubsim.Unauthorized}, says: "snooze", atLeast: time.Hour, atMost: time.Hour, state: "denied", status: 401},
+		{name: "403", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.Forbidden}, says: "snooze", atLeast: time.Hour, atMost: time.Hour, state: "denied", status: 403},
+		{name: "500 for the job", fault: githubsim.Fault{Endpoint: job, Kind: githubsim.ServerError}, says: "retry", state: "pending", status: 500},
+		{name: "500 for the log", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.ServerError}, says: "retry", state: "pending", status: 500},
+		{name: "503 with Retry-After", fault: githubsim.Fault{Endpoint: blb, Kind: githubsim.Status, Status: 503, Header: http.Header{"Retry-After": {"30"}}}, says: "snooze", atLeast: 30 * time.Second, atMost: time.Minute, state: "pending", status: 503},
+		{name: "storage refuses the link", fault: githubsim.Fault{Endpoint: blb, Kind: githubsim.Forbidden}, says: "retry", state: "pending", status: 403},
+		{name: "an error page with status 200", fault: githubsim.Fault{Endpoint: blb, Kind: githubsim.HTML200}, says: "retry", state: "pending", status: 200},
+		{name: "an error page instead of the redirect", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.HTML200}, says: "retry", state: "pending", status: 200},
+		{name: "a page instead of the job", fault: githubsim.Fault{Endpoint: job, Kind: githubsim.HTML200}, says: "retry", state: "pending", status: 200},
+		{name: "another job's answer", fault: githubsim.Fault{Endpoint: job, Kind: githubsim.Status, Status: 200, Body: `{"id":77,"run_id":1,"status":"completed"}`}, says: "retry", state: "pending", status: 200},
+		{name: "body cut short", fault: githubsim.Fault{Endpoint: blb, Kind: githubsim.CutBody}, says: "retry", state: "pending"},
+		{name: "chunked body cut short", fault: githubsim.Fault{Endpoint: blb, Kind: githubsim.CutChunked}, says: "retry", state: "pending"},
+		{name: "wrong checksum", fault: githubsim.Fault{Endpoint: blb, Kind: githubsim.WrongMD5}, says: "retry", state: "pending"},
+		{name: "redirect without an address", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.Status, Status: 302}, says: "retry", state: "pending", status: 302},
+		{name: "redirect to a file", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.Status, Status: 302, Header: http.Header{"Location": {"file:///etc/passwd"}}}, says: "retry", state: "pending", status: 302},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			now := newClock()
+			r := newRig(t, rigOptions{now: now.Now})
+			j := completed(1, now.Now(), githubsim.GeneratedLog(1, 200_000, githubsim.LogStyle{}))
+			r.know(j)
+			remove := r.github.Inject(c.fault)
+			says, pause := r.try(1)
+			if says != c.says || pause < c.atLeast || pause > c.atMost {
+				t.Errorf("the worker says %s %s, want %s of %s to %s", says, pause, c.says, c.atLeast, c.atMost)
+			}
+			entry, err := r.db.JobLog(t.Context(), 1)
+			r.check(err)
+			if entry.State != c.state || c.status != 0 && (entry.HTTPStatus == nil || *entry.HTTPStatus != c.status) {
+				t.Errorf("ledger: %s, status %v, reason %v; want %s, %d", entry.State, deref(entry.HTTPStatus), deref(entry.Reason), c.state, c.status)
+			}
+			if entry.Reason != nil && (strings.Contains(*entry.Reason, "sig=") || strings.Contains(*entry.Reason, r.github.Token())) {
+				t.Errorf("a secret in the reason: %s", *entry.Reason)
+			}
+			remove()
+			now.advance(2 * time.Hour)
+			if says, _ := r.try(1); says != "done" {
+				t.Errorf("after GitHub came to its senses the worker says %s", says)
+			}
+			want := c.ends
+			if want == "" {
+				want = "archived"
+				r.compareLog(j)
+			}
+			if got := scalar[string](r, `SELECT state FROM job_logs`); got != want {
+				t.Errorf("in the end it is %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+func deref[T any](p *T) any {
+	if p == nil {
+		return nil
+	}
+	return *p
+}
+
+// A limit stops the whole installation: nobody asks again before it ends.
+func TestLimitStopsTheInstallation(t *testing.T) {
+	now := newClock()
+	r := newRig(t, rigOptions{now: now.Now})
+	for id := range int64(5) {
+		r.know(completed(id+1, now.Now(), githubsim.GeneratedLog(1, 1000, githubsim.LogStyle{})))
+	}
+	remove := r.github.Inject(githubsim.Fault{Endpoint: job, Kind: githubsim.TooMany, RetryAfter: 10 * time.Minute})
+	for id := range int64(5) {
+		if says, pause := r.try(id + 1); says != "snooze" || pause < 10*time.Minute {
+			t.Errorf("job %d: %s %s", id+1, says, pause)
+		}
+	}
+	if n := r.github.Requests()[job]; n != 1 {
+		t.Errorf("%d requests in spite of the limit, want 1", n)
+	}
+	if n := scalar[int](r, `SELECT sum(attempts) FROM job_logs`); n != 0 {
+		t.Errorf("%d attempts were charged", n)
+	}
+	remove()
+	now.advance(11 * time.Minute)
+	if says, _ := r.try(1); says != "done" {
+		t.Errorf("after the limit: %s", says)
+	}
+}
+
+// A log that is not there is asked for at growing intervals until the deadline,
+// and at least twice however late the first try comes.
+func TestLogNeverComes(t *testing.T) {
+	now := newClock()
+	r := newRig(t, rigOptions{now: now.Now, deadline: time.Hour})
+	r.know(completed(1, now.Now(), githubsim.Log{}), completed(2, now.Now(), githubsim.Log{}))
+	var pauses []time.Duration
+	for {
+		says, pause := r.try(1)
+		if says == "done" {
+			break
+		}
+		pauses = append(pauses, pause)
+		if len(pauses) > 50 {
+			t.Fatal("it is asked for without end")
+		}
+		now.advance(pause)
+	}
+	want := []time.Duration{2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600, 600}
+	for i, p := range pauses {
+		if i < len(want) && p != want[i]*time.Second {
+			t.Errorf("pause %d is %s, want %s", i, p, want[i]*time.Second)
+		}
+	}
+	entry, err := r.db.JobLog(t.Context(), 1)
+	r.check(err)
+	if entry.State != "missing" || *entry.HTTPStatus != 404 || !strings.Contains(*entry.Reason, "BlobNotFound") || entry.Attempts != len(pauses)+1 {
+		t.Errorf("ledger %s %v %v, %d attempts after %d pauses", entry.State, deref(entry.HTTPStatus), deref(entry.Reason), entry.Attempts, len(pauses))
+	}
+	// Job 2 is long past its deadline when it is first tried.
+	if says, _ := r.try(2); says != "snooze" {
+		t.Errorf("the first 404 was believed: %s", says)
+	}
+	if says, _ := r.try(2); says != "done" || scalar[string](r, `SELECT state FROM job_logs WHERE job_id = 2`) != "missing" {
+		t.Errorf("the second was not: %s", says)
+	}
+	if n := r.github.RequestsFor(1)[job]; n != 1 {
+		t.Errorf("the job itself was fetched %d times", n)
+	}
+}
+
+func TestLogComesLate(t *testing.T) {
+	now := newClock()
+	r := newRig(t, rigOptions{now: now.Now})
+	j := completed(1, now.Now(), githubsim.GeneratedLog(1, 5000, githubsim.LogStyle{}))
+	r.know(j)
+	r.github.LogAvailableAt(1, 3)
+	for i, want := range []string{"snooze", "snooze", "done"} {
+		if says, _ := r.try(1); says != want {
+			t.Errorf("try %d: %s, want %s", i+1, says, want)
+		}
+	}
+	r.compareLog(j)
+}
+
+// What can have no log is not waited for.
+func TestJobsThatNeverHadALog(t *testing.T) {
+	now := newClock()
+	r := newRig(t, rigOptions{now: now.Now})
+	bare := func(id int64, conclusion string) githubsim.Job {
+		j := completed(id, now.Now(), githubsim.Log{})
+		j.Conclusion, j.Steps, j.Labels, j.RunnerID, j.RunnerName, j.RunnerGroupID, j.RunnerGroupName = &conclusion, nil, nil, nil, nil, nil, nil
+		return j
+	}
+	surprise := bare(4, "cancelled")
+	surprise.Log = githubsim.TextLog([]byte("it has one after all\n"))
+	r.know(bare(1, "skipped"), bare(2, "cancelled"), bare(3, "success"), surprise)
+	for id := range int64(4) {
+		if says, _ := r.try(id + 1); says != "done" {
+			t.Errorf("job %d: %s", id+1, says)
+		}
+	}
+	for id, want := range map[int64]string{1: "none", 2: "none", 3: "none", 4: "archived"} {
+		if got := scalar[string](r, `SELECT state FROM job_logs WHERE job_id = $1`, id); got != want {
+			t.Errorf("job %d is %s, want %s", id, got, want)
+		}
+	}
+	if n := r.github.RequestsFor(1)[log]; n != 0 {
+		t.Errorf("the log of a skipped job was asked for %d times", n)
+	}
+	if n := r.github.RequestsFor(2)[log]; n != 1 {
+		t.Errorf("the log of a job without a runner was asked for %d times", n)
+	}
+}
+
+// A server that answers with the log itself, as Gitea does.
+func TestLogWithoutRedirect(t *testing.T) {
+	r := newRig(t, rigOptions{github: githubsim.Options{DirectLogs: true}})
+	j := completed(1, time.Now(), githubsim.GeneratedLog(1, 3<<20, githubsim.LogStyle{CRLF: true}))
+	r.know(j)
+	if says, _ := r.try(1); says != "done" {
+		t.Errorf("the worker says %s", says)
+	}
+	r.compareLog(j)
+}
+
+// What is strange about logs comes back as it was.
+func TestStrangeLogs(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	logs := []githubsim.Log{
+		githubsim.TextLog([]byte{}), githubsim.TextLog([]byte("no newline")), githubsim.TextLog([]byte("a\x00b\n\xff\xfe\n")),
+		githubsim.GeneratedLog(1, 1<<20, githubsim.LogStyle{HugeLine: true}), githubsim.GeneratedLog(2, 5<<20, githubsim.LogStyle{CRLF: true, ANSI: true}),
+		githubsim.GeneratedLog(3, 100_000, githubsim.LogStyle{NULBytes: true, InvalidUTF8: true, NoFinalNewline: true}),
+	}
+	for i, l := range logs {
+		j := completed(int64(i+1), time.Now(), l)
+		r.know(j)
+		if says, _ := r.try(j.ID); says != "done" {
+			t.Errorf("log %d: %s", i, says)
+		}
+		r.compareLog(j)
+		r.compareObject(j.ID, "log.zst", l.Bytes())
+	}
+}
+
+// The webhook said completed, the API is behind.
+func TestAPIBehindItsWebhook(t *testing.T) {
+	now := newClock()
+	r := newRig(t, rigOptions{now: now.Now})
+	j := completed(1, now.Now(), githubsim.GeneratedLog(1, 5000, githubsim.LogStyle{}))
+	r.know(j)
+	behind := j
+	behind.Status, behind.Conclusion, behind.CompletedAt = "in_progress", nil, nil
+	r.github.AddJob(behind)
+	if says, _ := r.try(1); says != "snooze" {
+		t.Errorf("the worker says %s", says)
+	}
+	if got := scalar[string](r, `SELECT status || ' ' || conclusion FROM jobs`); got != "completed success" {
+		t.Errorf("the job went back to %s", got)
+	}
+	r.github.AddJob(j)
+	if says, _ := r.try(1); says != "done" {
+		t.Errorf("the worker says %s", says)
+	}
+	r.compareLog(j)
+}
+
+// A repository that was renamed is found under its old name, by the redirect.
+func TestRenamedRepository(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	j := completed(1, time.Now(), githubsim.GeneratedLog(1, 5000, githubsim.LogStyle{}))
+	r.know(j)
+	r.github.RenameRepository(repository.ID, "acme", "starship")
+	if says, _ := r.try(1); says != "done" {
+		t.Errorf("the worker says %s", says)
+	}
+	r.compareLog(j)
+}
+
+// What was archived stays, whatever a second worker or GitHub says later.
+func TestArchivedStaysArchived(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	j := completed(1, time.Now(), githubsim.GeneratedLog(1, 50_000, githubsim.LogStyle{}))
+	r.know(j)
+	if says, _ := r.try(1); says != "done" {
+		t.Fatal(says)
+	}
+	less := j
+	less.Log = githubsim.TextLog([]byte("less\n"))
+	r.github.AddJob(less)
+	for _, state := range []string{"pending", "none", "expired", "missing", "denied", "archived"} {
+		s := store.Settlement{JobID: 1, State: state}
+		if state == "archived" {
+			s.Object = &store.Object{Key: "v1/elsewhere", FrameLines: []int64{}, FrameOffsets: []int64{}}
+		}
+		changed, err := r.db.Settle(context.Background(), s, time.Now())
+		if changed || err != nil {
+			t.Errorf("archived became %s (%v)", state, err)
+		}
+	}
+	if says, _ := r.try(1); says != "done" {
+		t.Error(says)
+	}
+	r.compareLog(j)
+}
+
+// A worker was killed between two steps; the next one goes on from there.
+func TestGoesOnAfterAKill(t *testing.T) {
+	dir := t.TempDir()
+	r := newRig(t, rigOptions{bucketURL: "file://" + dir})
+	j := completed(1, time.Now(), githubsim.GeneratedLog(1, 3<<20, githubsim.LogStyle{}))
+	r.know(j)
+	if says, _ := r.try(1); says != "done" {
+		t.Fatal(says)
+	}
+	before := r.rows(`SELECT job_id, state, object_key, raw_bytes, stored_bytes, lines, sha256, frame_lines, frame_offsets FROM job_logs`)
+	requests := r.github.RequestsFor(1)
+	// Killed after the log was complete, before the ledger.
+	_, err := r.pool.Exec(t.Context(), `UPDATE job_logs SET state = 'pending', settled_at = NULL, object_key = NULL, raw_bytes = NULL,
+		stored_bytes = NULL, lines = NULL, sha256 = NULL, frame_lines = NULL, frame_offsets = NULL, archived_at = NULL`)
+	r.check(err)
+	if says, _ := r.try(1); says != "done" {
+		t.Fatal(says)
+	}
+	after := r.rows(`SELECT job_id, state, object_key, raw_bytes, stored_bytes, lines, sha256, frame_lines, frame_offsets FROM job_logs`)
+	if fmt.Sprint(before) != fmt.Sprint(after) {
+		t.Errorf("settled as\n%v, want\n%v", after, before)
+	}
+	if again := r.github.RequestsFor(1); again[log] != requests[log] || again[job] != requests[job] {
+		t.Errorf("GitHub was asked again: %v, before %v", again, requests)
+	}
+	// Killed after job.json was kept, before the rows: what was kept counts.
+	_, err = r.pool.Exec(t.Context(), `UPDATE jobs SET fetched_at = NULL`)
+	r.check(err)
+	_, err = r.pool.Exec(t.Context(), `UPDATE job_logs SET state = 'pending', settled_at = NULL`)
+	r.check(err)
+	changed := j
+	changed.Name = "renamed meanwhile"
+	r.github.AddJob(changed)
+	if says, _ := r.try(1); says != "done" {
+		t.Fatal(says)
+	}
+	if got := scalar[string](r, `SELECT name FROM jobs`); got != j.Name {
+		t.Errorf("the row says %q, job.json says %q", got, j.Name)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".tmp", "*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// A settled job without a log leaves a record of why in the bucket.
+func TestSettledIsKeptInTheBucket(t *testing.T) {
+	dir := t.TempDir()
+	r := newRig(t, rigOptions{bucketURL: "file://" + dir})
+	r.know(completed(1, time.Now(), githubsim.GeneratedLog(1, 500, githubsim.LogStyle{})))
+	r.github.Inject(githubsim.Fault{Endpoint: log, Kind: githubsim.Gone})
+	if says, _ := r.try(1); says != "done" {
+		t.Fatal(says)
+	}
+	record, err := os.ReadFile(filepath.Join(dir, "v1/3/101/1/1/settled.json"))
+	r.check(err)
+	if !strings.Contains(string(record), `"state":"expired"`) || !strings.Contains(string(record), `"http_status":410`) {
+		t.Errorf("settled.json is %s", record)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "v1/3/101/1/1/job.json")); err != nil {
+		t.Error(err)
+	}
+}
