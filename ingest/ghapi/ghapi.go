@@ -6,6 +6,7 @@
 package ghapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ type Config struct {
 	AppKey      []byte // PEM
 	Concurrency int64  // API requests at once, over all installations
 	UserAgent   string
+	Stall       time.Duration    // how long a connection may make no progress; 0: a minute
 	Now         func() time.Time // nil: time.Now
 }
 
@@ -71,16 +73,17 @@ func New(c Config) (*Clients, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	c.Stall = cmp.Or(c.Stall, time.Minute)
 	cs := &Clients{
 		config:        c,
 		baseURL:       base,
 		limit:         semaphore.NewWeighted(c.Concurrency),
-		logs:          newLogClient(),
+		logs:          newLogClient(c.Stall),
 		byInstalled:   make(map[int64]*Client),
 		installations: make(map[string]int64),
 	}
 	if c.AppID != 0 {
-		cs.app, err = ghinstallation.NewAppsTransport(newTransport(), c.AppID, c.AppKey)
+		cs.app, err = ghinstallation.NewAppsTransport(newTransport(c.Stall), c.AppID, c.AppKey)
 		if err != nil {
 			return nil, errors.New("ghapi: the App's private key cannot be read: want PEM, RSA")
 		}
@@ -147,7 +150,7 @@ func (cs *Clients) client(installation int64) *Client {
 			t.BaseURL = cs.app.BaseURL
 			auth = t
 		} else {
-			auth = bearer{token: cs.config.Token, next: newTransport()}
+			auth = bearer{token: cs.config.Token, next: newTransport(cs.config.Stall)}
 		}
 		c = cs.newClient(auth)
 		cs.byInstalled[installation] = c

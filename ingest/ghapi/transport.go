@@ -9,14 +9,12 @@ import (
 	"time"
 )
 
-// stall is how long a connection to GitHub may make no progress. Whole bodies
-// may take as long as they need.
-const stall = time.Minute
-
 // maxAnswer bounds an answer of the API, a log apart.
 const maxAnswer = 64 << 20
 
-func newTransport() *http.Transport {
+// newTransport makes connections that may take as long as they need, but not
+// without progress.
+func newTransport(stall time.Duration) *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
 	return &http.Transport{
 		Proxy: http.ProxyFromEnvironment,
@@ -25,7 +23,7 @@ func newTransport() *http.Transport {
 			if err != nil {
 				return nil, err
 			}
-			return stallConn{conn}, nil
+			return stallConn{conn, stall}, nil
 		},
 		MaxIdleConnsPerHost:   100,
 		IdleConnTimeout:       90 * time.Second,
@@ -37,10 +35,13 @@ func newTransport() *http.Transport {
 }
 
 // stallConn fails a read that makes no progress.
-type stallConn struct{ net.Conn }
+type stallConn struct {
+	net.Conn
+	stall time.Duration
+}
 
 func (c stallConn) Read(p []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(stall)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(c.stall)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Read(p)
@@ -95,8 +96,8 @@ func stayOnHost(host string) func(*http.Request, []*http.Request) error {
 
 // newLogClient makes the client for logs. It has no token, and tells no host
 // where it came from: the address of a log is a secret.
-func newLogClient() *http.Client {
-	t := newTransport()
+func newLogClient(stall time.Duration) *http.Client {
+	t := newTransport(stall)
 	t.DisableCompression = true // what is sent is what is kept
 	return &http.Client{
 		Transport: t,

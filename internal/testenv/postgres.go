@@ -36,6 +36,9 @@ var shared = sync.OnceValues(func() (*localpg.Server, error) {
 			fmt.Fprintln(os.Stderr, "testenv:", err)
 		}
 	})
+	if err := guard(server.PID(), dir); err != nil {
+		return nil, err
+	}
 	return server, makeTemplate(server)
 })
 

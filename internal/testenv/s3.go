@@ -40,6 +40,9 @@ var sharedS3 = sync.OnceValues(func() (*S3Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := guard(s.cmd.Process.Pid, s.dir); err != nil {
+		return nil, err
+	}
 	atEnd(func() {
 		s.Stop()
 		if err := os.RemoveAll(s.dir); err != nil {

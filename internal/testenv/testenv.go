@@ -12,8 +12,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -22,15 +25,39 @@ var (
 	stops   []func()
 )
 
-// Main runs the tests of a package and then stops the shared servers.
-func Main(m *testing.M) {
+// Main runs the tests of a package, stops the shared servers, and exits.
+func Main(m *testing.M) { os.Exit(Run(m)) }
+
+// Run is Main without the exit, for a TestMain that has more to do.
+func Run(m *testing.M) int {
 	code := m.Run()
 	stopsMu.Lock()
 	defer stopsMu.Unlock()
 	for i := len(stops) - 1; i >= 0; i-- {
 		stops[i]()
 	}
-	os.Exit(code)
+	return code
+}
+
+// guard has a server and its folder go when this process goes, also by a panic:
+// the shell reads from a pipe that only this process holds open.
+func guard(pid int, dir string) error {
+	cmd := exec.Command("sh", "-c", `read -r _; kill -INT "$1" 2>/dev/null && while kill -0 "$1" 2>/dev/null; do sleep 0.1; done; rm -rf "$2"`,
+		"guard", strconv.Itoa(pid), dir)
+	// Not in the terminal's process group, where Ctrl-C would end it too early.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	pipe, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	atEnd(func() {
+		_ = pipe.Close()
+		_ = cmd.Wait()
+	})
+	return nil
 }
 
 // atEnd has Main call f.

@@ -1,0 +1,119 @@
+package ingest_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/internal/githubsim"
+	"github.com/jobvault/jobvault/internal/localpg"
+	"github.com/jobvault/jobvault/internal/testenv"
+	"github.com/jobvault/jobvault/migrations"
+)
+
+// recovery bounds how long all may take after the last part is back.
+const recovery = 90 * time.Second
+
+// Postgres goes away in the middle and comes back: what was answered 202 is
+// there, what was not is answered 503, and the workers go on by themselves.
+func TestPostgresStopsAndStarts(t *testing.T) {
+	t.Parallel()
+	server, err := localpg.Start(t.Context(), localpg.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	pool := testenv.PoolAt(t, server.URL())
+	m, err := migrations.New(pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	pool.Close()
+	r := newRig(t, rigOptions{databaseURL: server.URL()})
+	day := r.github.PlayableDay(11, 120, 5<<20)
+	r.work()
+	half := len(day.Deliveries) / 2
+	r.send(day.Deliveries[:half], githubsim.SendOptions{Concurrency: 8})
+	r.check(server.Stop(t.Context()))
+	for _, res := range githubsim.Send(t.Context(), r.receiver.URL, day.Deliveries[half:half+5], githubsim.SendOptions{Secret: secret, Concurrency: 5}) {
+		if res.Err != nil || res.Status != http.StatusServiceUnavailable {
+			t.Errorf("without Postgres a delivery was answered %d, %v", res.Status, res.Err)
+		}
+	}
+	r.check(server.Restart(t.Context()))
+	// The pool may hold broken connections for a moment: 503 is an answer too.
+	r.resend(day.Deliveries[half:])
+	r.await(recovery, settled)
+	r.compareDay(day)
+}
+
+// resend delivers until each delivery is answered 202, as redeliveries would.
+func (r *rig) resend(ds []githubsim.Delivery) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), recovery)
+	defer cancel()
+	for len(ds) > 0 {
+		var left []githubsim.Delivery
+		for _, res := range githubsim.Send(ctx, r.receiver.URL, ds, githubsim.SendOptions{Secret: secret, Concurrency: 8}) {
+			if res.Status != http.StatusAccepted {
+				left = append(left, res.Delivery)
+			}
+		}
+		if ctx.Err() != nil {
+			r.t.Fatalf("%d deliveries are still not accepted", len(left))
+		}
+		ds = left
+	}
+}
+
+func TestS3StopsAndStarts(t *testing.T) {
+	t.Parallel()
+	s3 := testenv.NewS3(t)
+	r := newRig(t, rigOptions{bucketURL: s3.BucketURL(t)})
+	day := r.github.PlayableDay(12, 100, 40<<20)
+	r.work()
+	half := len(day.Deliveries) / 2
+	r.send(day.Deliveries[:half], githubsim.SendOptions{Concurrency: 8})
+	r.await(recovery, `SELECT count(*) > 5 FROM job_logs WHERE state = 'archived'`)
+	s3.Stop()
+	r.send(day.Deliveries[half:], githubsim.SendOptions{Concurrency: 8})
+	r.await(recovery, `EXISTS (SELECT FROM job_logs WHERE state = 'pending' AND attempts > 0)`)
+	r.check(s3.Start())
+	r.await(recovery, settled)
+	r.compareDay(day)
+}
+
+// GitHub misbehaves in every way at once, for a while.
+func TestGitHubMisbehaves(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{client: func(c *ghapi.Config) { c.Stall = 500 * time.Millisecond }})
+	day := r.github.PlayableDay(13, 100, 3<<20)
+	for _, f := range []githubsim.Fault{
+		{Endpoint: job, Kind: githubsim.ServerError, Times: 10},
+		{Endpoint: job, Kind: githubsim.Hang, Times: 3},
+		{Endpoint: job, Kind: githubsim.HangBody, Times: 3},
+		{Endpoint: job, Kind: githubsim.TooMany, RetryAfter: time.Second, Times: 2},
+		{Endpoint: log, Kind: githubsim.SecondaryLimit, RetryAfter: time.Second, Times: 2},
+		{Endpoint: log, Kind: githubsim.ServerError, Times: 10},
+		{Endpoint: blb, Kind: githubsim.HangBody, Times: 5},
+		{Endpoint: blb, Kind: githubsim.CutBody, Times: 5},
+		{Endpoint: blb, Kind: githubsim.CutChunked, Times: 5},
+		{Endpoint: blb, Kind: githubsim.HTML200, Times: 5},
+		{Endpoint: blb, Kind: githubsim.WrongMD5, Times: 5},
+	} {
+		r.github.Inject(f)
+	}
+	r.work()
+	r.send(day.Deliveries, githubsim.SendOptions{Concurrency: 8, Shuffle: true, Duplicates: .1})
+	r.await(recovery, settled)
+	r.compareDay(day)
+}

@@ -1,0 +1,166 @@
+package migrations_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/pressly/goose/v3"
+
+	"github.com/jobvault/jobvault/internal/testenv"
+	"github.com/jobvault/jobvault/migrations"
+)
+
+// all is every migration there is, oldest first.
+var all = []string{"00001_queue.go", "00002_tables.sql"}
+
+const latest = 2
+
+// catalog is everything that somebody made in a database, but for goose's own
+// table.
+func catalog(t testing.TB, pool *pgxpool.Pool) []string {
+	t.Helper()
+	return column[string](t, pool, `
+		SELECT thing FROM (
+			SELECT 'schema ' || nspname FROM pg_namespace
+			UNION ALL SELECT format('relation %s %s', relkind, oid::regclass) FROM pg_class
+			UNION ALL SELECT format('type %s', oid::regtype) FROM pg_type
+			UNION ALL SELECT format('function %s', oid::regprocedure) FROM pg_proc
+			UNION ALL SELECT format('constraint %s on %s', conname, conrelid::regclass) FROM pg_constraint
+			UNION ALL SELECT format('trigger %s on %s', tgname, tgrelid::regclass) FROM pg_trigger
+			UNION ALL SELECT format('extension %s', extname) FROM pg_extension
+			UNION ALL SELECT format('setting %s', setconfig) FROM pg_db_role_setting
+		) AS everything(thing)
+		WHERE thing !~ 'goose_db_version|pg_toast|pg_temp'
+		ORDER BY thing`)
+}
+
+func TestUpBringsAnEmptyDatabaseToTheLatestAndAgainDoesNothing(t *testing.T) {
+	pool := testenv.PoolAt(t, testenv.EmptyDatabaseURL(t))
+	m := newMigrator(t, pool)
+	if err := m.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "run jobvault migrate up") {
+		t.Errorf("an empty database passes the check, or the error does not say what to do: %v", err)
+	}
+	if diff := cmp.Diff(all, up(t, m)); diff != "" {
+		t.Errorf("first time (-want +got):\n%s", diff)
+	}
+	before := catalog(t, pool)
+	if again := up(t, m); again != nil {
+		t.Errorf("the second time applied %v", again)
+	}
+	if diff := cmp.Diff(before, catalog(t, pool)); diff != "" {
+		t.Errorf("the second time changed the schema:\n%s", diff)
+	}
+	if s, err := m.State(t.Context()); err != nil || s != (migrations.State{Current: latest, Latest: latest}) {
+		t.Errorf("state %+v, %v", s, err)
+	}
+	if err := m.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStatusListsEachMigrationWithWhetherItIsApplied(t *testing.T) {
+	m := newMigrator(t, testenv.PoolAt(t, testenv.EmptyDatabaseURL(t)))
+	status := func() map[string]goose.State {
+		t.Helper()
+		list, err := m.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		states := make(map[string]goose.State)
+		for i, s := range list {
+			if name := migrations.Name(s.Source); name != all[i] {
+				t.Errorf("place %d has %s, want %s", i, name, all[i])
+			}
+			states[migrations.Name(s.Source)] = s.State
+		}
+		return states
+	}
+	if diff := cmp.Diff(map[string]goose.State{all[0]: goose.StatePending, all[1]: goose.StatePending}, status()); diff != "" {
+		t.Errorf("of an empty database (-want +got):\n%s", diff)
+	}
+	up(t, m)
+	if diff := cmp.Diff(map[string]goose.State{all[0]: goose.StateApplied, all[1]: goose.StateApplied}, status()); diff != "" {
+		t.Errorf("after up (-want +got):\n%s", diff)
+	}
+	down(t, m)
+	if diff := cmp.Diff(map[string]goose.State{all[0]: goose.StateApplied, all[1]: goose.StatePending}, status()); diff != "" {
+		t.Errorf("after one step down (-want +got):\n%s", diff)
+	}
+}
+
+func down(t testing.TB, m *migrations.Migrator) []string {
+	t.Helper()
+	undone, err := m.Down(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return undone
+}
+
+func TestDownLeavesNothingBehindAndUpBringsAllBack(t *testing.T) {
+	pool := testenv.PoolAt(t, testenv.EmptyDatabaseURL(t))
+	m := newMigrator(t, pool)
+	empty := catalog(t, pool)
+	up(t, m)
+	full := catalog(t, pool)
+	for round := range 2 {
+		for i := len(all) - 1; i >= 0; i-- {
+			if diff := cmp.Diff([]string{all[i]}, down(t, m)); diff != "" {
+				t.Errorf("round %d, a step down (-want +got):\n%s", round, diff)
+			}
+		}
+		if undone := down(t, m); undone != nil {
+			t.Errorf("round %d: undid %v, and nothing was left", round, undone)
+		}
+		if diff := cmp.Diff(empty, catalog(t, pool)); diff != "" {
+			t.Errorf("round %d, left behind (+):\n%s", round, diff)
+		}
+		if diff := cmp.Diff(all, up(t, m)); diff != "" {
+			t.Errorf("round %d, up again (-want +got):\n%s", round, diff)
+		}
+		if diff := cmp.Diff(full, catalog(t, pool)); diff != "" {
+			t.Errorf("round %d, not the schema of the first time:\n%s", round, diff)
+		}
+	}
+}
+
+// River migrates in its own transactions: a process may be killed when all of
+// its schema is there and goose has not noted it yet.
+func TestUpGoesOnWhereAKilledProcessStopped(t *testing.T) {
+	for _, lost := range []string{
+		`DELETE FROM goose_db_version WHERE version_id = 1`,
+		`DELETE FROM goose_db_version WHERE version_id = 1; DELETE FROM queue.river_migration WHERE version = 8`,
+		`DELETE FROM goose_db_version WHERE version_id = 1; DROP SCHEMA queue CASCADE; CREATE SCHEMA queue`,
+	} {
+		pool := testenv.PoolAt(t, testenv.EmptyDatabaseURL(t))
+		m := newMigrator(t, pool)
+		up(t, m)
+		full := catalog(t, pool)
+		down(t, m)
+		exec(t, pool, lost)
+		if applied, err := m.Up(t.Context()); err != nil || !cmp.Equal(applied, all) {
+			t.Errorf("after %s: applied %v, %v", lost, applied, err)
+		}
+		if diff := cmp.Diff(full, catalog(t, pool)); diff != "" {
+			t.Errorf("after %s:\n%s", lost, diff)
+		}
+	}
+}
+
+// As above, on the way down: the schema is gone and goose still counts it.
+func TestDownGoesOnWhereAKilledProcessStopped(t *testing.T) {
+	pool := testenv.PoolAt(t, testenv.EmptyDatabaseURL(t))
+	m := newMigrator(t, pool)
+	empty := catalog(t, pool)
+	up(t, m)
+	down(t, m)
+	exec(t, pool, `DROP SCHEMA queue CASCADE`)
+	if undone := down(t, m); !cmp.Equal(undone, all[:1]) {
+		t.Errorf("undid %v", undone)
+	}
+	if diff := cmp.Diff(empty, catalog(t, pool)); diff != "" {
+		t.Errorf("left behind (+):\n%s", diff)
+	}
+}
