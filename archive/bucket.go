@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strings"
 )
 
 var (
@@ -64,15 +65,16 @@ func Open(rawURL string) (Bucket, error) {
 	}
 }
 
+const keyCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
+
 // checkKey refuses keys that could leave the bucket or mean two things. All keys
 // are made by this package from ids; this is the second lock on the door.
 func checkKey(key string) error {
 	start := 0
 	for i := 0; i <= len(key); i++ {
 		if i < len(key) && key[i] != '/' {
-			c := key[i]
-			if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '-' || c == '_') {
-				return fmt.Errorf("archive: key %q: character %q", key, c)
+			if !strings.ContainsRune(keyCharacters, rune(key[i])) {
+				return fmt.Errorf("archive: key %q: character %q", key, key[i])
 			}
 			continue
 		}

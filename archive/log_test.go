@@ -130,7 +130,7 @@ func TestCorpusLogsComeBackExactly(t *testing.T) {
 func TestLogIsOrdinaryZstandard(t *testing.T) {
 	zstd, err := exec.LookPath("zstd")
 	if err != nil {
-		t.Skip("needs the zstd command: install the package zstd")
+		testenv.Missing(t, "needs the zstd command: install the package zstd")
 	}
 	dir := t.TempDir()
 	a := newArchive(t, open(t, "file://"+dir), 1<<40)

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // what must not be accepted
+	"crypto/sha1"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"

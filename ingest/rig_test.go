@@ -37,7 +37,6 @@ type rig struct {
 	logger   *slog.Logger
 	receiver *httptest.Server
 	workers  *ingest.Workers // nil until work is called
-	accepted func()
 	now      func() time.Time
 	deadline time.Duration
 }

@@ -28,7 +28,7 @@ func catalog(t testing.TB, pool *pgxpool.Pool) []string {
 			UNION ALL SELECT format('type %s', oid::regtype) FROM pg_type
 			UNION ALL SELECT format('function %s', oid::regprocedure) FROM pg_proc
 			UNION ALL SELECT format('constraint %s on %s', conname, conrelid::regclass) FROM pg_constraint
-			UNION ALL SELECT format('trigger %s on %s', tgname, tgrelid::regclass) FROM pg_trigger
+			UNION ALL SELECT format('trigger %s on %s', tgname, tgrelid::regclass) FROM pg_trigger WHERE NOT tgisinternal
 			UNION ALL SELECT format('extension %s', extname) FROM pg_extension
 			UNION ALL SELECT format('setting %s', setconfig) FROM pg_db_role_setting
 		) AS everything(thing)
@@ -37,6 +37,7 @@ func catalog(t testing.TB, pool *pgxpool.Pool) []string {
 }
 
 func TestUpBringsAnEmptyDatabaseToTheLatestAndAgainDoesNothing(t *testing.T) {
+	t.Parallel()
 	pool := testenv.PoolAt(t, testenv.EmptyDatabaseURL(t))
 	m := newMigrator(t, pool)
 	if err := m.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "run jobvault migrate up") {
@@ -100,6 +101,7 @@ func down(t testing.TB, m *migrations.Migrator) []string {
 }
 
 func TestDownLeavesNothingBehindAndUpBringsAllBack(t *testing.T) {
+	t.Parallel()
 	pool := testenv.PoolAt(t, testenv.EmptyDatabaseURL(t))
 	m := newMigrator(t, pool)
 	empty := catalog(t, pool)
@@ -129,6 +131,7 @@ func TestDownLeavesNothingBehindAndUpBringsAllBack(t *testing.T) {
 // River migrates in its own transactions: a process may be killed when all of
 // its schema is there and goose has not noted it yet.
 func TestUpGoesOnWhereAKilledProcessStopped(t *testing.T) {
+	t.Parallel()
 	for _, lost := range []string{
 		`DELETE FROM goose_db_version WHERE version_id = 1`,
 		`DELETE FROM goose_db_version WHERE version_id = 1; DELETE FROM queue.river_migration WHERE version = 8`,

@@ -23,9 +23,9 @@ import (
 func TestParseLine(t *testing.T) {
 	at := time.Date(2024, 7, 8, 16, 48, 9, 375004100, time.UTC)
 	for in, want := range map[string]joblog.Line{
-		"":    {Text: []byte("")},
-		"abc": {Text: []byte("abc")},
-		"2024-07-08T16:48:09.3750041Z message\n":               {Time: at, Text: []byte("message")},
+		"":                                       {Text: []byte("")},
+		"abc":                                    {Text: []byte("abc")},
+		"2024-07-08T16:48:09.3750041Z message\n": {Time: at, Text: []byte("message")},
 		"2024-07-08T16:48:09.3750041Z message\r\n":             {Time: at, Text: []byte("message")},
 		"\ufeff2024-07-08T16:48:09.3750041Z ##[group]Run x\n":  {Time: at, Text: []byte("##[group]Run x")},
 		"2024-07-08T16:48:09.3750041Z":                         {Time: at, Text: []byte("")},

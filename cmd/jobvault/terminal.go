@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"regexp"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -22,7 +23,7 @@ var colour = regexp.MustCompile(`^\x1b\[[0-9;:]{0,32}m`)
 const longestSequence = 36
 
 func (t *terminalWriter) Write(p []byte) (int, error) {
-	in := append(t.rest, p...)
+	in := slices.Concat(t.rest, p)
 	var out bytes.Buffer
 	i := 0
 	for i < len(in) {

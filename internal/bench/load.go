@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -79,6 +80,7 @@ func loadOne(ctx context.Context, host string, body []byte, until time.Time) ([]
 			return took, err
 		}
 		_, err = io.Copy(io.Discard, resp.Body)
+		err = errors.Join(err, resp.Body.Close())
 		if err != nil || resp.StatusCode != http.StatusAccepted {
 			return took, fmt.Errorf("answer %s, %w", resp.Status, err)
 		}

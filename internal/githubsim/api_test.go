@@ -2,6 +2,7 @@ package githubsim
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -248,7 +249,8 @@ func TestRateLimit(t *testing.T) {
 		t.Errorf("remaining %s", got)
 	}
 	_, _, err := hub(t, s, nil).WithAuthToken(s.Token()).Actions.GetWorkflowJobByID(t.Context(), "acme", "rocket", 77)
-	if limit, ok := err.(*github.RateLimitError); !ok || !limit.Rate.Reset.Equal(github.Timestamp{Time: c.Now().Add(time.Hour)}) {
+	var limit *github.RateLimitError
+	if !errors.As(err, &limit) || !limit.Rate.Reset.Equal(github.Timestamp{Time: c.Now().Add(time.Hour)}) {
 		t.Errorf("%T %v", err, err)
 	}
 	c.forward(time.Hour)

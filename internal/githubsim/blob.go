@@ -13,7 +13,7 @@ import (
 func (s *Server) blobHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /actions-results/{job_id}/logs/job/job-logs.txt", s.getBlob)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		s.counters.add(EndpointUnknown, 0)
 		azureError(w, http.StatusNotFound, "ResourceNotFound", "The specified resource does not exist.", s.now())
 	})

@@ -80,7 +80,7 @@ func TestRedelivery(t *testing.T) {
 	if list, _, err := hooks.ListHookDeliveries(t.Context(), "acme", "rocket", hookID, nil); err != nil || !list[0].GetRedelivery() || list[0].GetGUID() != ds[5].GUID {
 		t.Error(list, err)
 	}
-	if _, resp, err := hooks.GetHookDelivery(t.Context(), "acme", "rocket", hookID, 1); err == nil || resp.StatusCode != 404 {
+	if _, resp, err := hooks.GetHookDelivery(t.Context(), "acme", "rocket", hookID, 1); err == nil || resp.StatusCode != http.StatusNotFound {
 		t.Error(err)
 	}
 

@@ -56,7 +56,7 @@ func newGenerator(p *plan) *generator {
 	g.at = g.rng.below(len(g.pool))
 	g.chunk = make([]byte, 0, min(chunkSize+chunkSize/8, p.size+1<<10))
 	st := p.style
-	g.plain = !(st.ANSI || st.HugeLine || st.NULBytes || st.InvalidUTF8 || st.UntimestampedLines)
+	g.plain = !st.ANSI && !st.HugeLine && !st.NULBytes && !st.InvalidUTF8 && !st.UntimestampedLines
 	return g
 }
 

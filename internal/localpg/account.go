@@ -38,7 +38,7 @@ func accountFor(cluster string) (*account, error) {
 			return &account{uint32(uid), uint32(gid)}, nil
 		}
 	}
-	return nil, errors.New("Postgres does not run as root, and there is no user postgres or nobody to run it as")
+	return nil, errors.New("the server postgres does not run as root, and there is no user postgres or nobody to run it as")
 }
 
 // own gives the file or directory at path, and all within, to the account.

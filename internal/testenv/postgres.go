@@ -87,7 +87,7 @@ func newDatabase(t testing.TB, from string) string {
 	t.Helper()
 	server, err := shared()
 	if errors.Is(err, localpg.ErrNoBinaries) {
-		missing(t, "tests need PostgreSQL: %v", err)
+		Missing(t, "tests need PostgreSQL: %v", err)
 	}
 	if err != nil {
 		t.Fatal(err)

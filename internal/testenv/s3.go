@@ -79,7 +79,7 @@ func NewS3(t testing.TB) *S3Server {
 func checkS3(t testing.TB, err error) {
 	t.Helper()
 	if errors.Is(err, errNoMinIO) {
-		missing(t, "tests against S3 need a MinIO binary: run `make tools`, or set JOBVAULT_TEST_MINIO to one")
+		Missing(t, "tests against S3 need a MinIO binary: run `make tools`, or set JOBVAULT_TEST_MINIO to one")
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -67,9 +67,9 @@ func atEnd(f func()) {
 	stops = append(stops, f)
 }
 
-// missing skips the test for want of a part, and says how to get it. In CI
+// Missing skips the test for want of a part, and says how to get it. In CI
 // every part must be there.
-func missing(t testing.TB, format string, args ...any) {
+func Missing(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
 		t.Fatalf(format, args...)

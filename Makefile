@@ -1,0 +1,44 @@
+# The two commands of the README are demo and test. Each does its own set-up.
+
+BIN   := .cache/bin
+# Tools are Go modules: they install wherever Go does, into a folder that git ignores.
+MINIO := github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
+LINT  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+FUZZ_TIME ?= 5s
+VERSION ?= dev
+
+.PHONY: build demo test bench bench-smoke lint fuzz tools clean
+
+build: ## the binary, bin/jobvault
+	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.release=$(VERSION)" -o bin/jobvault ./cmd/jobvault
+
+demo: build ## a day of a small organisation against a simulated GitHub
+	./bin/jobvault demo
+
+test: $(BIN)/minio ## every test, with the race detector
+	go test -race -timeout 20m ./...
+
+bench: build ## jobvault against peers and limits, some minutes
+	go run ./internal/bench
+
+bench-smoke: build
+	go run ./internal/bench -smoke
+
+fuzz: ## each fuzzer for FUZZ_TIME
+	go test -run '^$$' -fuzz '^FuzzPayload$$' -fuzztime $(FUZZ_TIME) ./ingest
+	go test -run '^$$' -fuzz '^FuzzSignature$$' -fuzztime $(FUZZ_TIME) ./ingest
+	go test -run '^$$' -fuzz '^FuzzParseLine$$' -fuzztime $(FUZZ_TIME) ./archive/joblog
+
+lint: $(BIN)/golangci-lint
+	$(BIN)/golangci-lint run ./...
+
+tools: $(BIN)/minio $(BIN)/golangci-lint
+
+$(BIN)/minio: ## a real S3 server for the tests; takes minutes the first time
+	GOBIN=$(abspath $(BIN)) go install $(MINIO)
+
+$(BIN)/golangci-lint:
+	GOBIN=$(abspath $(BIN)) go install $(LINT)
+
+clean:
+	rm -rf bin .cache jobvault-data

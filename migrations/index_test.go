@@ -1,0 +1,80 @@
+package migrations_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/jobvault/jobvault/internal/testenv"
+)
+
+// plan is how Postgres would run a query if it could do without reading whole
+// tables and without sorting.
+func plan(t testing.TB, pool *pgxpool.Pool, query string) string {
+	t.Helper()
+	var lines []string
+	err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(t.Context(), `SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off;
+			SET LOCAL enable_incremental_sort = off`); err != nil {
+			return err
+		}
+		rows, err := tx.Query(t.Context(), "EXPLAIN (COSTS off) "+query)
+		if err != nil {
+			return err
+		}
+		lines, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return strings.Join(lines, "\n")
+}
+
+var wholeTable = regexp.MustCompile(`Seq Scan|\bSort\b`)
+
+// In which order jobs are listed is tested where they are: in store.
+func TestReadersQueriesHaveAnIndex(t *testing.T) {
+	pool := testenv.Pool(t)
+	for _, c := range []struct{ name, query, index string }{
+		{"a repository by name", `SELECT id FROM repositories WHERE lower(owner) = 'acme' AND lower(name) = 'rocket'`, "repositories_by_name"},
+		{"runs of a repository, newest first", `SELECT id FROM workflow_runs WHERE repository_id = 1 ORDER BY id DESC LIMIT 30`, "workflow_runs_by_repository"},
+		{"runs of a commit", `SELECT id FROM workflow_runs WHERE head_sha = 'd6fde92930d4715a2b49857d24b940956b26d2d3'`, "workflow_runs_by_head_sha"},
+		{"jobs of a day", `SELECT id FROM jobs WHERE created_at >= '2024-01-01' AND created_at < '2024-01-02'`, "jobs_by_time"},
+		{"jobs of a repository", `SELECT id FROM jobs WHERE repository_id = 1`, "jobs_by_repository_and_time"},
+		{"jobs of a run", `SELECT id FROM jobs WHERE run_id = 1`, "jobs_by_run"},
+		{"jobs of a run's attempt", `SELECT id FROM jobs WHERE run_id = 1 AND run_attempt = 2`, "jobs_by_run"},
+		{"failures, newest first", `SELECT id FROM jobs WHERE conclusion = 'failure' ORDER BY created_at DESC LIMIT 100`, "jobs_by_conclusion"},
+		{"jobs of a runner, newest first", `SELECT id FROM jobs WHERE runner_name = 'runner-7' ORDER BY created_at DESC LIMIT 100`, "jobs_by_runner"},
+		{"jobs with a label", `SELECT job_id FROM job_labels WHERE label_id = 1 ORDER BY job_id DESC`, "job_labels_by_label"},
+		{"a label by name", `SELECT id FROM labels WHERE name = 'ubuntu-latest'`, "labels_name_key"},
+		{"labels of a job", `SELECT label_id FROM job_labels WHERE job_id = 1 ORDER BY position`, "job_labels_pkey"},
+		{"steps of a job", `SELECT name FROM steps WHERE job_id = 1 ORDER BY number`, "steps_pkey"},
+		{"deliveries that wait, oldest first", `SELECT guid FROM deliveries WHERE state = 'received' ORDER BY received_at LIMIT 200`, "deliveries_waiting"},
+		{"deliveries of a job", `SELECT guid FROM deliveries WHERE job_id = 1`, "deliveries_by_job"},
+		{"deliveries of a day", `SELECT guid FROM deliveries WHERE received_at >= '2024-01-01' AND received_at < '2024-01-02'`, "deliveries_by_time"},
+		{"logs in a state", `SELECT job_id FROM job_logs WHERE state = 'missing' ORDER BY settled_at`, "job_logs_by_state"},
+		{"logs that are not settled", `SELECT job_id FROM job_logs WHERE state IN ('pending', 'denied') ORDER BY job_id`, "job_logs_unsettled"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := plan(t, pool, c.query)
+			if !regexp.MustCompile(`using `+c.index+`\b`).MatchString(p) || wholeTable.MatchString(p) {
+				t.Errorf("%s does not rest on %s:\n%s", c.query, c.index, p)
+			}
+		})
+	}
+}
+
+// Else a delete or a change of key there reads all of the table here.
+func TestEveryForeignKeyHasAnIndex(t *testing.T) {
+	bare := column[string](t, testenv.Pool(t), `
+		SELECT format('%s %s', conrelid::regclass, pg_get_constraintdef(c.oid)) FROM pg_constraint c
+		WHERE contype = 'f' AND connamespace = 'public'::regnamespace
+		  AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = conrelid AND i.indkey[0] = conkey[1] AND i.indpred IS NULL)`)
+	if len(bare) > 0 {
+		t.Errorf("without an index: %v", bare)
+	}
+}

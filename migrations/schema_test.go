@@ -1,0 +1,125 @@
+package migrations_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/jobvault/jobvault/internal/testenv"
+)
+
+// contract is the tables that users' SQL depends on. A change here is a change
+// of what users were promised: it needs a migration and a line in CHANGELOG.md.
+var contract = map[string][]string{
+	"repositories": {"id bigint", "owner text", "name text", "private boolean", "installation_id bigint", "seen_at timestamptz"},
+	"workflow_runs": {
+		"id bigint", "repository_id bigint", "workflow_name text", "head_branch text", "head_sha text",
+	},
+	"jobs": {
+		"id bigint", "run_id bigint", "run_attempt bigint", "repository_id bigint", "name text", "status text", "conclusion text",
+		"node_id text", "html_url text", "check_run_url text", "created_at timestamptz", "started_at timestamptz",
+		"completed_at timestamptz", "runner_id bigint", "runner_name text", "runner_group_id bigint", "runner_group_name text",
+		"fetched_at timestamptz",
+	},
+	"steps": {
+		"job_id bigint", "number bigint", "name text", "status text", "conclusion text", "started_at timestamptz",
+		"completed_at timestamptz", "log_first_line bigint", "log_last_line bigint",
+	},
+	"labels":     {"id bigint", "name text"},
+	"job_labels": {"job_id bigint", "label_id bigint", "position integer"},
+	"deliveries": {
+		"guid uuid", "event text", "action text", "received_at timestamptz", "repository_id bigint", "job_id bigint",
+		"payload bytea", "state text", "error text",
+	},
+	"job_logs": {
+		"job_id bigint", "state text", "reason text", "http_status integer", "attempts integer", "object_key text",
+		"raw_bytes bigint", "stored_bytes bigint", "lines bigint", "sha256 bytea", "frame_lines bigint[]",
+		"frame_offsets bigint[]", "truncated boolean", "archived_at timestamptz", "settled_at timestamptz",
+	},
+}
+
+func TestTablesAreThoseOfTheContract(t *testing.T) {
+	pool := testenv.Pool(t)
+	got := make(map[string][]string)
+	for _, table := range column[string](t, pool, `
+		SELECT relname FROM pg_class
+		WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f') AND relname <> 'goose_db_version'`) {
+		got[table] = column[string](t, pool, `
+			SELECT attname || ' ' || replace(format_type(atttypid, atttypmod), 'timestamp with time zone', 'timestamptz')
+			FROM pg_attribute
+			WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped
+			ORDER BY attnum`, table)
+	}
+	if diff := cmp.Diff(contract, got); diff != "" {
+		t.Errorf("promised (-) and there (+):\n%s", diff)
+	}
+}
+
+func TestPrimaryKeysAreThoseOfTheContract(t *testing.T) {
+	got := column[string](t, testenv.Pool(t), `
+		SELECT format('%s: %s', conrelid::regclass, pg_get_constraintdef(oid)) FROM pg_constraint
+		WHERE contype = 'p' AND connamespace = 'public'::regnamespace AND conrelid <> 'goose_db_version'::regclass
+		ORDER BY 1`)
+	want := []string{
+		"deliveries: PRIMARY KEY (guid)",
+		"job_labels: PRIMARY KEY (job_id, \"position\")",
+		"job_logs: PRIMARY KEY (job_id)",
+		"jobs: PRIMARY KEY (id)",
+		"labels: PRIMARY KEY (id)",
+		"repositories: PRIMARY KEY (id)",
+		"steps: PRIMARY KEY (job_id, number)",
+		"workflow_runs: PRIMARY KEY (id)",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestForeignKeysTieTheTablesTogether(t *testing.T) {
+	got := column[string](t, testenv.Pool(t), `
+		SELECT format('%s: %s', conrelid::regclass, pg_get_constraintdef(oid)) FROM pg_constraint
+		WHERE contype = 'f' AND connamespace = 'public'::regnamespace
+		ORDER BY 1`)
+	// None from deliveries: one is committed before the rows it tells of. None
+	// from the ledger cascades: it remembers.
+	want := []string{
+		"job_labels: FOREIGN KEY (job_id) REFERENCES jobs(id) ON DELETE CASCADE",
+		"job_labels: FOREIGN KEY (label_id) REFERENCES labels(id)",
+		"job_logs: FOREIGN KEY (job_id) REFERENCES jobs(id)",
+		"jobs: FOREIGN KEY (repository_id) REFERENCES repositories(id)",
+		"jobs: FOREIGN KEY (run_id) REFERENCES workflow_runs(id)",
+		"steps: FOREIGN KEY (job_id) REFERENCES jobs(id) ON DELETE CASCADE",
+		"workflow_runs: FOREIGN KEY (repository_id) REFERENCES repositories(id)",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// The comments are the manual that psql's \d+ shows.
+func TestEveryTableAndColumnHasAComment(t *testing.T) {
+	bare := column[string](t, testenv.Pool(t), `
+		SELECT c.relname || coalesce('.' || a.attname, '')
+		FROM pg_class c
+		LEFT JOIN (SELECT attrelid, attname, attnum FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+		           UNION ALL SELECT oid, NULL, 0 FROM pg_class) a ON a.attrelid = c.oid
+		LEFT JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
+		WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm') AND c.relname <> 'goose_db_version'
+		  AND (d.description IS NULL OR d.description !~ '\.$')
+		ORDER BY 1`)
+	if len(bare) > 0 {
+		t.Errorf("without a comment, or one that does not end with a full stop: %v", bare)
+	}
+}
+
+func TestRiverLivesInItsOwnSchema(t *testing.T) {
+	pool := testenv.Pool(t)
+	for _, table := range []string{"queue.river_job", "queue.river_leader", "queue.river_queue", "queue.river_migration"} {
+		if got := column[*string](t, pool, `SELECT to_regclass($1)::text`, table); got[0] == nil {
+			t.Errorf("%s is missing", table)
+		}
+	}
+	if stray := column[string](t, pool, `SELECT relname FROM pg_class WHERE relname LIKE 'river%' AND relnamespace <> 'queue'::regnamespace`); len(stray) > 0 {
+		t.Errorf("outside of it: %v", stray)
+	}
+}
