@@ -20,6 +20,10 @@ const commitTime = 8 * time.Second
 // errClosing says that the receiver is shutting down.
 var errClosing = errors.New("shutting down")
 
+// inFlight is how many transactions of the committer are under way at once: while
+// one waits for the disk, the next is made.
+const inFlight = 2
+
 // committer commits deliveries in groups: whatever waits when a commit is done
 // goes into the next one together. Nothing waits for company.
 type committer struct {
@@ -36,8 +40,9 @@ type pending struct {
 
 func newCommitter(insert func(context.Context, []store.Delivery) error) *committer {
 	c := &committer{insert: insert, waiting: make(chan pending), closing: make(chan struct{})}
-	c.done.Add(1)
-	go c.run()
+	for range inFlight {
+		c.done.Go(c.run)
+	}
 	return c
 }
 
@@ -62,7 +67,6 @@ func (c *committer) commit(ctx context.Context, d store.Delivery) error {
 }
 
 func (c *committer) run() {
-	defer c.done.Done()
 	for {
 		select {
 		case p := <-c.waiting:

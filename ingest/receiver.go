@@ -52,7 +52,7 @@ func NewReceiver(c ReceiverConfig) (*Receiver, error) {
 	if len(c.Secrets) == 0 {
 		return nil, errors.New("ingest: a receiver needs a webhook secret")
 	}
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(128<<10))
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(16<<10))
 	if err != nil {
 		return nil, err
 	}
