@@ -11,7 +11,8 @@ import (
 
 // Describe reads an archived log back, whole, and says of it what PutLog said
 // when it was written. An object that is cut short, changed, or no log fails.
-// Whether the log was truncated an object does not tell.
+// An object does not tell whether the log went on beyond the limit: one that is
+// just as long as the limit is taken for truncated.
 func (a *Archive) Describe(ctx context.Context, key JobKey) (log Log, err error) {
 	log.Key = key.Log()
 	log.StoredBytes, err = a.bucket.Size(ctx, log.Key)
@@ -45,6 +46,7 @@ func (a *Archive) Describe(ctx context.Context, key JobKey) (log Log, err error)
 	}
 	src.describe(&log)
 	log.FrameOffsets = offsets
+	log.Truncated = log.RawBytes == a.limit
 	return log, nil
 }
 

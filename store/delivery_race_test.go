@@ -133,7 +133,7 @@ func unite(ds []store.Delivery) store.Understood {
 // Two drainers share jobs, a repository, runs and labels, in every order.
 func TestDrainersAtOnceNeverDeadlockAndLoseNothing(t *testing.T) {
 	f := newFixture(t)
-	const rounds, perRound, jobs = 30, 32, 8
+	const rounds, perRound, jobs = 20, 40, 8
 	names := []string{"linux", "x64", "gpu", "self-hosted", "arm64"}
 	number := make(map[int64]int64) // steps so far, of each job
 	for round := range rounds {

@@ -40,7 +40,9 @@ func (c logCmd) Run(ctx context.Context, e *environment) error {
 		defer func() { err = errors.Join(err, out.Flush()) }()
 		var w io.Writer = out
 		if !c.Raw && isTerminal(e.stdout) {
-			w = &terminalWriter{w: out}
+			terminal := &terminalWriter{w: out}
+			defer func() { err = errors.Join(err, terminal.flush(), out.Flush()) }()
+			w = terminal
 		}
 		switch {
 		case c.Step != nil:

@@ -19,39 +19,51 @@ type terminalWriter struct {
 // colour is a Select Graphic Rendition sequence, whole.
 var colour = regexp.MustCompile(`^\x1b\[[0-9;:]{0,32}m`)
 
-// longestSequence is how much of a cut sequence is waited for.
-const longestSequence = 36
-
 func (t *terminalWriter) Write(p []byte) (int, error) {
 	in := slices.Concat(t.rest, p)
-	var out bytes.Buffer
-	i := 0
-	for i < len(in) {
+	n := len(in)
+	for i := max(0, n-longestSequence); i < n; i++ {
 		if cut(in[i:]) {
+			n = i
 			break
 		}
-		if c := colour.Find(in[i:]); c != nil {
-			out.Write(c)
-			i += len(c)
-			continue
-		}
-		r, n := utf8.DecodeRune(in[i:])
-		out.WriteString(picture(r, in[i]))
-		i += n
 	}
-	t.rest = append([]byte(nil), in[i:]...)
-	if _, err := t.w.Write(out.Bytes()); err != nil {
-		return 0, err
-	}
-	return len(p), nil
+	t.rest = slices.Clone(in[n:])
+	return len(p), t.show(in[:n])
 }
 
-// cut tells whether b may be the beginning of something longer.
-func cut(b []byte) bool {
-	if b[0] == 0x1b && len(b) < longestSequence && bytes.IndexByte(b, '\n') < 0 && !bytes.ContainsAny(b[1:], "m\x1b") {
-		return true
+// flush shows what was held back because it might go on.
+func (t *terminalWriter) flush() error {
+	rest := t.rest
+	t.rest = nil
+	return t.show(rest)
+}
+
+func (t *terminalWriter) show(in []byte) error {
+	var out bytes.Buffer
+	for len(in) > 0 {
+		if c := colour.Find(in); c != nil {
+			out.Write(c)
+			in = in[len(c):]
+			continue
+		}
+		r, n := utf8.DecodeRune(in)
+		out.WriteString(picture(r, in[0]))
+		in = in[n:]
 	}
-	return !utf8.FullRune(b)
+	_, err := t.w.Write(out.Bytes())
+	return err
+}
+
+// partial is the beginning of a colour, and no more.
+var partial = regexp.MustCompile(`^\x1b(\[[0-9;:]{0,32})?$`)
+
+// longestSequence is the length of the longest colour.
+const longestSequence = 36
+
+// cut tells whether all of b is the beginning of a colour or of a character.
+func cut(b []byte) bool {
+	return partial.Match(b) || !utf8.FullRune(b) && utf8.RuneStart(b[0])
 }
 
 // picture is how a character is shown.

@@ -103,7 +103,7 @@ func TestLogBodies(t *testing.T) {
 		{name: "gzip with the MD5 of the text", header: header("Content-Encoding", "gzip", "Content-MD5", md5Of([]byte(text))), body: string(packed), reads: "announced MD5"},
 		{name: "gzip in two members", header: header("Content-Encoding", "gzip"), body: string(append(zipped(text[:1000]), zipped(text[1000:])...))},
 		{name: "gzip without its end", header: header("Content-Encoding", "gzip"), body: string(packed[:len(packed)-3]), reads: "unexpected EOF"},
-		{name: "gzip and more", header: header("Content-Encoding", "gzip"), body: string(packed) + "more", reads: "gzip"},
+		{name: "gzip and more", header: header("Content-Encoding", "gzip"), body: string(packed) + "and more than that", reads: "gzip"},
 		{name: "gzip that is none", header: header("Content-Encoding", "gzip"), body: text, opens: "not gzip"},
 		{name: "identity", header: header("Content-Encoding", "identity"), body: text},
 		{name: "brotli", header: header("Content-Encoding", "br"), body: text, opens: `encoding "br"`},

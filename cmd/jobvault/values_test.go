@@ -1,0 +1,81 @@
+package main
+
+import (
+	"testing"
+	"time"
+)
+
+func TestPatterns(t *testing.T) {
+	for _, c := range []struct {
+		patterns string
+		yes, no  []string
+	}{
+		{"*", []string{"acme/rocket", "a/b"}, nil},
+		{"acme/*", []string{"acme/rocket", "ACME/x"}, []string{"other/rocket", "acme-labs/x"}},
+		{"acme/*,!acme/secret", []string{"acme/rocket"}, []string{"acme/secret", "Acme/Secret"}},
+		{"!acme/secret*", []string{"acme/rocket", "x/y"}, []string{"acme/secret-2"}},
+		{"acme/*, !acme/*-private, acme/not-so-private", []string{"acme/x", "acme/not-so-private"}, []string{"acme/very-private"}},
+		{"acme/rocket", []string{"acme/rocket"}, []string{"acme/rocket2"}},
+	} {
+		ps, err := parsePatterns(c.patterns)
+		if err != nil {
+			t.Errorf("%q: %v", c.patterns, err)
+		}
+		for _, name := range c.yes {
+			if !ps.match(name) {
+				t.Errorf("%q does not select %s", c.patterns, name)
+			}
+		}
+		for _, name := range c.no {
+			if ps.match(name) {
+				t.Errorf("%q selects %s", c.patterns, name)
+			}
+		}
+	}
+	for _, bad := range []string{"", "acme", "acme/a/b", "acme/[", "acme/*,", "!"} {
+		if _, err := parsePatterns(bad); err == nil {
+			t.Errorf("%q is accepted", bad)
+		}
+	}
+}
+
+func TestParseLines(t *testing.T) {
+	for in, want := range map[string][2]int64{"": {0, 0}, "7": {7, 7}, "7-9": {7, 9}, "7-": {7, 1<<63 - 1}} {
+		if first, last, err := parseLines(in); err != nil || first != want[0] || last != want[1] {
+			t.Errorf("%q is %d-%d, %v", in, first, last, err)
+		}
+	}
+	for _, bad := range []string{"0", "-5", "a", "1-2-3", "5-4", "1-x", "-"} {
+		if _, _, err := parseLines(bad); err == nil {
+			t.Errorf("%q is accepted", bad)
+		}
+	}
+}
+
+func TestParseTime(t *testing.T) {
+	now := time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)
+	for in, want := range map[string]time.Time{
+		"": {}, "2026-03-30": now.AddDate(0, 0, -1).Add(-12 * time.Hour), "2026-03-31T11:00:00Z": now.Add(-time.Hour),
+		"2026-03-31T13:00:00+02:00": now.Add(-time.Hour), "36h": now.Add(-36 * time.Hour), "7d": now.AddDate(0, 0, -7),
+	} {
+		if got, err := parseTime("--since", in, now); err != nil || !got.Equal(want) {
+			t.Errorf("%q is %s, %v; want %s", in, got, err, want)
+		}
+	}
+	for _, bad := range []string{"yesterday", "-3h", "-1d", "2026-02-30", "d"} {
+		if _, err := parseTime("--since", bad, now); err == nil {
+			t.Errorf("%q is accepted", bad)
+		}
+	}
+}
+
+func TestRedactedURL(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "postgres://u:p@h/db": "postgres://u:xxxxx@h/db", "postgres://h/db?password=p&x=y": "postgres://h/db?password=xxxxx&x=y",
+		"not a url p@ss": "[redacted]", "postgres://u:p%@h": "[redacted]",
+	} {
+		if got := redactedURL(in); got != want {
+			t.Errorf("%q is shown as %q, want %q", in, got, want)
+		}
+	}
+}
