@@ -30,7 +30,7 @@ func (a *Archive) Describe(ctx context.Context, key JobKey) (log Log, err error)
 	defer func() { err = errors.Join(err, r.Close()) }()
 	src := newFrameSource(nil, 0)
 	for i, size := range sizes {
-		frame, err := readFrame(r, size)
+		frame, err := readFrame(r, size, size)
 		if err != nil {
 			return Log{}, err
 		}

@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -126,7 +125,14 @@ func (s *frameSource) next() ([]byte, error) {
 	if s.ended {
 		return nil, nil
 	}
-	frame, err := readFrame(s.r, min(frameSize, s.left))
+	size := min(frameSize, s.left)
+	// Most logs are far smaller than a frame: the first buffer grows with what
+	// comes. A log that fills one frame mostly fills another.
+	expected := int64(smallLog)
+	if s.raw > 0 {
+		expected = size
+	}
+	frame, err := readFrame(s.r, size, expected)
 	if err != nil {
 		return nil, err
 	}
@@ -152,16 +158,28 @@ func (s *frameSource) add(frame []byte) {
 	s.index.Add(frame)
 }
 
-// readFrame reads up to size bytes; fewer mean the end. The buffer grows with
-// what comes, as most logs are far smaller than a frame.
-func readFrame(r io.Reader, size int64) ([]byte, error) {
-	var buf bytes.Buffer
-	buf.Grow(int(min(size, 64<<10)))
-	_, err := io.CopyN(&buf, r, size)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+// smallLog is the size of the buffer that a log begins with.
+const smallLog = 64 << 10
+
+// readFrame reads up to size bytes, into a buffer for as many as expected at
+// first; fewer than size mean the end. It reads by hand, because io.ReadFull
+// calls a clean end in the middle by the name of a body cut short.
+func readFrame(r io.Reader, size, expected int64) ([]byte, error) {
+	frame := make([]byte, min(size, expected))
+	for read := int64(0); read < size; {
+		if read == int64(len(frame)) {
+			frame = append(frame, make([]byte, min(size-read, read))...)
+		}
+		n, err := r.Read(frame[read:])
+		read += int64(n)
+		if err == io.EOF { //nolint:errorlint // a wrapped one is no clean end
+			return frame[:read], nil
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	return buf.Bytes(), nil
+	return frame, nil
 }
 
 func hasMore(r io.Reader) (bool, error) {

@@ -164,18 +164,11 @@ func TestLogIsCutAtTheLimit(t *testing.T) {
 }
 
 func TestFailedLogLeavesNothing(t *testing.T) {
-	broken := errors.New("connection reset")
 	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
-		a := newArchive(t, b, 1<<40)
-		for _, n := range []int{0, 100, 40 << 20} {
-			r := io.MultiReader(bytes.NewReader(noise(n)), iotest.ErrReader(broken))
-			if _, err := a.PutLog(t.Context(), key, r); !errors.Is(err, broken) {
-				t.Errorf("after %d bytes: %v, want the source's error", n, err)
-			}
-			if has, err := a.HasLog(t.Context(), key); has || err != nil {
-				t.Errorf("after %d bytes: a log is there (%v)", n, err)
-			}
+		for _, broken := range []error{errors.New("connection reset"), io.ErrUnexpectedEOF} {
+			failLog(t, newArchive(t, b, 1<<40), broken)
 		}
+		a := newArchive(t, b, 1<<40)
 		full := putLog(t, a, key, []byte("whole\n"))
 		if _, err := a.PutLog(t.Context(), key, strings.NewReader("less")); !errors.Is(err, archive.ErrExists) {
 			t.Errorf("second log: %v, want ErrExists", err)
@@ -184,6 +177,20 @@ func TestFailedLogLeavesNothing(t *testing.T) {
 			t.Errorf("the log was replaced by %q", got)
 		}
 	})
+}
+
+// failLog puts logs whose source fails after a while.
+func failLog(t *testing.T, a *archive.Archive, broken error) {
+	t.Helper()
+	for _, n := range []int{0, 100, 1 << 20, 40 << 20} {
+		r := io.MultiReader(bytes.NewReader(noise(n)), iotest.ErrReader(broken))
+		if _, err := a.PutLog(t.Context(), key, r); !errors.Is(err, broken) {
+			t.Errorf("after %d bytes: %v, want %v", n, err, broken)
+		}
+		if has, err := a.HasLog(t.Context(), key); has || err != nil {
+			t.Errorf("after %d bytes: a log is there (%v)", n, err)
+		}
+	}
 }
 
 func TestLines(t *testing.T) {

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -10,13 +11,15 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// claim announces a worker until the test ends.
-func (f *fixture) claim(id string) *store.Claimant {
+// claim announces a worker. The function ends it; the test's end does at the
+// latest.
+func (f *fixture) claim(id string) (c *store.Claimant, die func()) {
 	f.t.Helper()
 	c, err := f.db.NewClaimant(f.t.Context(), id)
 	f.check(err)
-	f.t.Cleanup(func() { _ = c.Close(f.t.Context()) })
-	return c
+	die = sync.OnceFunc(func() { _ = c.Close(context.Background()) })
+	f.t.Cleanup(die)
+	return c, die
 }
 
 // queued makes a row of River's as its worker left it.
@@ -48,7 +51,7 @@ func (f *fixture) wantReleased(c *store.Claimant, want int64) {
 
 func TestOnlyTheJobsOfDeadWorkersAreGivenBack(t *testing.T) {
 	f := newFixture(t)
-	me := f.claim("me")
+	me, _ := f.claim("me")
 	f.claim("it's alive")
 	f.queued(1, "running", 1, "dead")
 	f.queued(2, "running", 7, "it's alive", "dead")
@@ -73,13 +76,13 @@ func TestOnlyTheJobsOfDeadWorkersAreGivenBack(t *testing.T) {
 
 func TestAWorkerThatClosesOrIsCutOffIsDead(t *testing.T) {
 	f := newFixture(t)
-	me := f.claim("me")
-	closes := f.claim("closes")
+	me, _ := f.claim("me")
+	_, die := f.claim("closes")
 	f.claim("cut off")
 	f.queued(1, "running", 1, "closes")
 	f.queued(2, "running", 1, "cut off")
 	f.wantReleased(me, 0)
-	f.check(closes.Close(t.Context()))
+	die()
 	f.awaitGone("closes")
 	f.wantReleased(me, 1)
 	f.exec(`
@@ -102,19 +105,20 @@ func (f *fixture) awaitGone(id string) {
 
 func TestAnIDIsTakenUntilItsWorkerIsGone(t *testing.T) {
 	f := newFixture(t)
-	first := f.claim("worker")
+	_, die := f.claim("worker")
 	if _, err := f.db.NewClaimant(t.Context(), "worker"); err == nil {
 		t.Error("two workers have one id")
 	}
 	f.claim("another")
-	f.check(first.Close(t.Context()))
+	die()
 	f.awaitGone("worker")
 	f.claim("worker")
 }
 
 func TestALookAtALiveWorkerTakesNothingFromIt(t *testing.T) {
 	f := newFixture(t)
-	me, other := f.claim("me"), f.claim("other")
+	me, _ := f.claim("me")
+	other, _ := f.claim("other")
 	f.queued(1, "running", 1, "me")
 	f.queued(2, "running", 1, "other")
 	f.queued(3, "running", 1, "dead")
@@ -133,15 +137,16 @@ func TestALookAtALiveWorkerTakesNothingFromIt(t *testing.T) {
 
 func TestAWorkerWhoseConnectionIsLostIsTold(t *testing.T) {
 	f := newFixture(t)
-	me := f.claim("me")
+	me, die := f.claim("me")
 	f.queued(1, "running", 1, "dead")
 	f.exec(`SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'`)
 	if n, err := me.ReleaseDead(t.Context()); err == nil {
 		t.Errorf("released %d without a connection", n)
 	}
-	_ = me.Close(t.Context())
+	die()
 	f.awaitGone("me")
-	f.wantReleased(f.claim("me"), 1)
+	me, _ = f.claim("me")
+	f.wantReleased(me, 1)
 }
 
 // All see the dead worker at once; each of its jobs is given back once.
@@ -155,7 +160,7 @@ func TestManyLookersGiveEachJobBackOnce(t *testing.T) {
 	var total int64
 	var running sync.WaitGroup
 	for i := range 6 {
-		c := f.claim(fmt.Sprint("alive ", i))
+		c, _ := f.claim(fmt.Sprint("alive ", i))
 		running.Go(func() {
 			n, err := c.ReleaseDead(t.Context())
 			if err != nil {

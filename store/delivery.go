@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -41,18 +42,20 @@ func (db *DB) InsertDeliveries(ctx context.Context, ds []Delivery) error {
 		repositories[i], jobs[i], payloads[i] = d.RepositoryID, d.JobID, d.Payload
 		states[i], errs[i] = d.State, d.Error
 	}
-	return db.inTx(ctx, "insert deliveries", func(tx pgx.Tx) error {
-		// clock_timestamp(): the moment of this row, so that the order within a
-		// group is kept.
-		_, err := tx.Exec(ctx, `
-			INSERT INTO deliveries (guid, event, action, received_at, repository_id, job_id, payload, state, error)
-			SELECT guid, event, action, clock_timestamp(), repository_id, job_id, payload, state, error
-			FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[], $7::text[], $8::text[])
-				AS d(guid, event, action, repository_id, job_id, payload, state, error)
-			ON CONFLICT (guid) DO NOTHING`,
-			guids, events, actions, repositories, jobs, payloads, states, errs)
-		return err
-	})
+	// One statement is one transaction, without the round trips of BEGIN and
+	// COMMIT. clock_timestamp() is the moment of each row, so that the order
+	// within a group is kept.
+	_, err := db.pool.Exec(ctx, `
+		INSERT INTO deliveries (guid, event, action, received_at, repository_id, job_id, payload, state, error)
+		SELECT guid, event, action, clock_timestamp(), repository_id, job_id, payload, state, error
+		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[], $7::text[], $8::text[])
+			AS d(guid, event, action, repository_id, job_id, payload, state, error)
+		ON CONFLICT (guid) DO NOTHING`,
+		guids, events, actions, repositories, jobs, payloads, states, errs)
+	if err != nil {
+		return fmt.Errorf("store: insert deliveries: %w", err)
+	}
+	return nil
 }
 
 // Verdict is what became of one delivery: done, or quarantined with an error.

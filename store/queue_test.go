@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -108,7 +109,7 @@ func TestRequeueBringsBackWhatIsLostAndNothingElse(t *testing.T) {
 	lost := 0
 	for _, status := range []string{"queued", "in_progress", "completed"} {
 		for _, ledger := range allStates {
-			for _, queue := range append(append([]string{"gone"}, liveStates...), doneStates...) {
+			for _, queue := range slices.Concat([]string{"gone"}, liveStates, doneStates) {
 				id++
 				f.fetch(factsOf(id, "completed")) // fetching enqueues nothing
 				f.exec(`UPDATE jobs SET status = $2 WHERE id = $1`, id, status)
@@ -117,7 +118,7 @@ func TestRequeueBringsBackWhatIsLostAndNothingElse(t *testing.T) {
 					f.exec(`INSERT INTO queue.river_job (kind, queue, args, max_attempts) VALUES ('archive', 'archive', jsonb_build_object('job_id', $1::bigint), 25)`, id)
 					f.queueState(id, queue)
 				}
-				live := cmp.Equal(queue, "available") || queue == "pending" || queue == "retryable" || queue == "running" || queue == "scheduled"
+				live := slices.Contains(liveStates, queue)
 				forgotten := !live && status == "completed" && (ledger == store.LogPending || ledger == store.LogDenied)
 				if live || forgotten {
 					want = append(want, id)
@@ -151,13 +152,11 @@ func TestRequeueGoesOnUntilAllIsBack(t *testing.T) {
 	f.exec(`INSERT INTO jobs (id, run_id, repository_id, name, status) SELECT i, 2, 1, 'build', 'completed' FROM generate_series(2, $1::bigint) i`, jobs)
 	f.exec(`INSERT INTO job_logs (job_id) SELECT id FROM jobs WHERE id > 1`)
 	// Two replicas at once bring each back once.
-	var total [2]int
 	var running sync.WaitGroup
-	for i := range total {
+	for range 2 {
 		running.Go(func() {
-			var err error
-			if total[i], err = f.db.RequeuePending(t.Context()); err != nil {
-				t.Error(err)
+			if n, err := f.db.RequeuePending(t.Context()); err != nil {
+				t.Errorf("after %d: %v", n, err)
 			}
 		})
 	}

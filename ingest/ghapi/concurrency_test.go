@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jobvault/jobvault/ingest/ghapi"
 	"github.com/jobvault/jobvault/internal/githubsim"
@@ -217,8 +218,8 @@ func TestGivingUpOnAnothersToken(t *testing.T) {
 	cs := clientsOf(t, ghapi.Config{BaseURL: g.base, AppID: appID, AppKey: keyPEM(appKey())})
 	first, second := make(chan error, 1), make(chan error, 1)
 	go func() { first <- operations[2].do(t.Context(), cs) }()
-	<-g.came // for the token
-	ctx, cancel := context.WithTimeout(t.Context(), 1)
+	<-g.came                                                              // for the token
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond) // it has its place long before
 	defer cancel()
 	go func() { second <- operations[2].do(ctx, cs) }()
 	select {

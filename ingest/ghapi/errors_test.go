@@ -3,6 +3,7 @@ package ghapi_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"testing"
 	"time"
@@ -86,6 +87,7 @@ func TestFaultsHaveTheirClasses(t *testing.T) {
 		notFound  = meaning{class: ghapi.NotFound, status: 404}
 		fine      = meaning{success: true}
 		noLookup  = meaning{class: ghapi.Denied, status: 404, pending: "a lookup's 404 is the class of a job's"}
+		goneToo   = meaning{class: ghapi.Denied, status: 410, pending: "a lookup's 410 is the class of a log's"}
 		unreadYet = meaning{class: ghapi.RateLimited, status: 403, after: time.Minute, pending: "the body of an answer without a token is not read"}
 	)
 	status := func(code int, body string, header ...string) githubsim.Fault {
@@ -104,7 +106,7 @@ func TestFaultsHaveTheirClasses(t *testing.T) {
 	}{
 		{name: "404 in JSON", fault: githubsim.Fault{Kind: githubsim.NotFoundJSON}, api: notFound, token: denied(404), storage: notFound, lookup: &noLookup},
 		{name: "404 in XML", fault: githubsim.Fault{Kind: githubsim.NotFoundXML}, api: notFound, token: denied(404), storage: notFound, lookup: &noLookup},
-		{name: "410", fault: githubsim.Fault{Kind: githubsim.Gone}, api: meaning{class: ghapi.Expired, status: 410}, token: denied(410), storage: meaning{class: ghapi.Expired, status: 410}},
+		{name: "410", fault: githubsim.Fault{Kind: githubsim.Gone}, api: meaning{class: ghapi.Expired, status: 410}, token: denied(410), storage: meaning{class: ghapi.Expired, status: 410}, lookup: &goneToo},
 		{name: "429", fault: githubsim.Fault{Kind: githubsim.TooMany, RetryAfter: 90 * time.Second}, api: limited(429, 90*time.Second), token: limited(429, 90*time.Second), storage: later(429, 90*time.Second)},
 		{name: "429 without a time", fault: status(429, ""), api: limited(429, time.Minute), token: limited(429, time.Minute), storage: later(429, time.Minute)},
 		{name: "primary limit", fault: githubsim.Fault{Kind: githubsim.PrimaryLimit, RetryAfter: 30 * time.Minute}, api: limited(403, 30*time.Minute), token: limited(403, 30*time.Minute), storage: later(403, 30*time.Minute)},
@@ -188,8 +190,27 @@ func TestNoAnswerIsTransient(t *testing.T) {
 	check(t, gh.Close())
 	for _, do := range []func(context.Context, *ghapi.Client) error{getJob, getLog, listRun, listAttempt} {
 		e := refusal(t, do(soon(t), c), ghapi.Transient, 0, "connect")
-		if e.Err == nil || errors.Unwrap(e) != e.Err {
+		var cause *net.OpError
+		if !errors.As(e, &cause) {
 			t.Errorf("%v hides its cause", e)
+		}
+	}
+}
+
+// A server that says nothing more is given up by itself, wherever it stops.
+func TestStalledServerIsTransient(t *testing.T) {
+	for _, kind := range []githubsim.FaultKind{githubsim.Hang, githubsim.HangBody} {
+		for _, op := range operations {
+			if op.endpoint == githubsim.EndpointLog && bodyFault(kind) {
+				continue // a redirect has no body
+			}
+			gh, cs := app(t, githubsim.Options{}, ghapi.Config{Stall: 50 * time.Millisecond}, completed(7, githubsim.GeneratedLog(1, 5000, githubsim.LogStyle{})))
+			gh.Inject(githubsim.Fault{Endpoint: op.endpoint, Kind: kind})
+			ctx := soon(t)
+			e := refusal(t, op.do(ctx, cs), ghapi.Transient, 0, "timeout")
+			if ctx.Err() != nil {
+				t.Errorf("kind %d at %s was ended by its caller: %v", kind, op.endpoint, e)
+			}
 		}
 	}
 }

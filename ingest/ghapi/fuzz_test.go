@@ -86,7 +86,7 @@ func FuzzNextPage(f *testing.F) {
 			}
 			asked := 0
 			c := scripted(t, Config{BaseURL: address}, func(r *http.Request) *http.Response {
-				if asked++; r.URL.Host != base.Host || r.Method != http.MethodGet {
+				if asked++; r.URL.Host != base.Host || r.URL.Scheme != base.Scheme || r.Method != http.MethodGet {
 					t.Errorf("link %q: %s %s", link, r.Method, r.URL)
 				}
 				return answering(200, nil, `{"jobs":[]}`)

@@ -138,18 +138,16 @@ func TestRedirectDoesNotLeaveTLS(t *testing.T) {
 }
 
 func TestForeignHostsGetNoRequest(t *testing.T) {
-	transport := &apiTransport{host: "api.github.com", auth: script(func(r *http.Request) *http.Response {
-		if r.URL.Host != "api.github.com" {
-			t.Errorf("a request left for %s", r.URL)
-		}
+	c := scripted(t, Config{BaseURL: "https://api.github.com/"}, func(r *http.Request) *http.Response {
+		t.Errorf("a request left for %s", r.URL)
 		return answering(200, nil, "")
-	})}
+	})
 	for _, to := range []string{"https://api.github.com:443/", "https://github.com/", "https://api.github.com.example/", "https://api.github.com@example.org/", "//x/", "https:opaque"} {
 		u, err := url.Parse(to)
 		if err != nil {
 			t.Fatal(err)
 		}
-		resp, err := transport.RoundTrip(&http.Request{Method: http.MethodGet, URL: u, Header: http.Header{}})
+		resp, err := c.http.Transport.RoundTrip(&http.Request{Method: http.MethodGet, URL: u, Header: http.Header{}})
 		if !errors.Is(err, errForeignHost) {
 			resp.Body.Close()
 			t.Errorf("%s: %v", to, err)
@@ -159,12 +157,12 @@ func TestForeignHostsGetNoRequest(t *testing.T) {
 
 // The caller's request stays as it is: it may be sent again.
 func TestRequestIsNotChanged(t *testing.T) {
-	transport := &apiTransport{host: "api.github.com", version: "2026-03-10", auth: bearer{"ghp_x", script(func(*http.Request) *http.Response { return answering(200, nil, "") })}}
+	c := scripted(t, Config{BaseURL: "https://api.github.com/"}, func(*http.Request) *http.Response { return answering(200, nil, "") })
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.github.com/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := transport.RoundTrip(req)
+	resp, err := c.http.Transport.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
 	}
