@@ -27,6 +27,8 @@ bench-smoke: build
 fuzz: ## each fuzzer for FUZZ_TIME
 	go test -run '^$$' -fuzz '^FuzzPayload$$' -fuzztime $(FUZZ_TIME) ./ingest
 	go test -run '^$$' -fuzz '^FuzzSignature$$' -fuzztime $(FUZZ_TIME) ./ingest
+	go test -run '^$$' -fuzz '^FuzzClassify$$' -fuzztime $(FUZZ_TIME) ./ingest/ghapi
+	go test -run '^$$' -fuzz '^FuzzNextPage$$' -fuzztime $(FUZZ_TIME) ./ingest/ghapi
 	go test -run '^$$' -fuzz '^FuzzParseLine$$' -fuzztime $(FUZZ_TIME) ./archive/joblog
 	go test -run '^$$' -fuzz '^FuzzTerminal$$' -fuzztime $(FUZZ_TIME) ./cmd/jobvault
 

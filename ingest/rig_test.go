@@ -122,7 +122,7 @@ func (r *rig) archiver() *ingest.Archiver {
 func (r *rig) work() *ingest.Workers {
 	r.t.Helper()
 	w, err := ingest.NewWorkers(ingest.WorkersConfig{
-		DB: r.db, Archiver: r.archiver(), Parallel: 16, Grace: 10 * time.Second, Logger: r.logger, Metrics: r.metrics,
+		DB: r.db, Archiver: r.archiver(), Parallel: 16, Logger: r.logger, Metrics: r.metrics,
 	})
 	r.check(err)
 	r.check(w.Start(r.t.Context()))
@@ -137,7 +137,9 @@ func (r *rig) work() *ingest.Workers {
 
 func (r *rig) stopWork() {
 	r.t.Helper()
-	if err := r.workers.Stop(); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := r.workers.Stop(ctx); err != nil {
 		r.t.Error(err)
 	}
 	r.workers = nil

@@ -26,8 +26,7 @@ const (
 type WorkersConfig struct {
 	DB       *store.DB
 	Archiver *Archiver
-	Parallel int           // archive jobs at once
-	Grace    time.Duration // how long Stop lets running jobs finish
+	Parallel int // archive jobs at once
 	Logger   *slog.Logger
 	Metrics  *Metrics
 }
@@ -102,14 +101,12 @@ func (w *Workers) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop stops claiming at once, lets running jobs finish for the grace period,
+// Stop stops claiming at once, lets running jobs finish until the context ends,
 // and then cancels them, which gives them back to the queue. It returns when
-// all are done.
-func (w *Workers) Stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), w.config.Grace)
-	defer cancel()
+// all are done, some seconds after the context at the latest.
+func (w *Workers) Stop(ctx context.Context) error {
 	err := w.river.Stop(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
+	if err != nil && ctx.Err() != nil {
 		hard, cancelHard := context.WithTimeout(context.Background(), hardStop)
 		defer cancelHard()
 		err = w.river.StopAndCancel(hard)

@@ -191,3 +191,42 @@ func TestDrainersAtOnceNeverDeadlockAndLoseNothing(t *testing.T) {
 		t.Errorf("%d jobs without a row in the ledger", n)
 	}
 }
+
+// What the queue lost is brought back while late webhooks of the same jobs come
+// in: both enqueue them.
+func TestDrainAndRequeueAtOnceNeverDeadlock(t *testing.T) {
+	t.Skip("not yet: a drain enqueues in no order, and now and then one waits for the other until Postgres ends it (40P01)")
+	f := newFixture(t)
+	const rounds, jobs = 15, 300
+	for id := range int64(jobs) {
+		f.fetch(factsOf(id+1, "completed"))
+	}
+	// Else the rows lie in the order of their ids, and are read so.
+	f.exec(`UPDATE jobs SET html_url = 'moved' WHERE random() < 0.5`)
+	for range rounds {
+		f.exec(`DELETE FROM queue.river_job`)
+		var ds []store.Delivery
+		for _, i := range rand.Perm(jobs) {
+			ds = append(ds, deliveryOf(factsOf(int64(i+1), "completed")))
+		}
+		f.insert(ds...)
+		var running sync.WaitGroup
+		for range 2 {
+			running.Go(func() {
+				if _, err := f.db.RequeuePending(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+			running.Go(func() {
+				if _, err := f.db.DrainDeliveries(t.Context(), jobs/2, believeLast); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		running.Wait()
+		f.drain()
+		if n := len(f.enqueued()); n != jobs {
+			t.Errorf("%d enqueued, want %d", n, jobs)
+		}
+	}
+}

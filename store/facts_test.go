@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -35,6 +36,7 @@ func TestFactsAreKeptWhole(t *testing.T) {
 	facts := full(3, "in_progress", 1)
 	facts.Repository.Private, facts.Repository.InstallationID = new(true), new(int64(77))
 	facts.Run.HeadBranch = new("it's/🚀")
+	facts.Job.Name, facts.Job.RunnerID = "<b> & \"quoted\" \\ \u2028\n", new(int64(math.MaxInt64))
 	f.tell(facts)
 	got, err := f.db.JobToArchive(t.Context(), 3)
 	f.check(err)

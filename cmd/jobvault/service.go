@@ -135,7 +135,7 @@ func (s *service) startWorkers(ctx context.Context, metrics *ingest.Metrics) err
 		return err
 	}
 	workers, err := ingest.NewWorkers(ingest.WorkersConfig{
-		DB: s.db, Parallel: s.config.workers, Grace: s.config.shutdown, Logger: s.logger, Metrics: metrics,
+		DB: s.db, Parallel: s.config.workers, Logger: s.logger, Metrics: metrics,
 		Archiver: &ingest.Archiver{
 			DB: s.db, Archive: s.archive, GitHub: s.github, Deadline: s.config.deadline,
 			Logger: s.logger, Metrics: metrics, Now: time.Now,
@@ -167,12 +167,14 @@ func (s *service) openReceiver(metrics *ingest.Metrics) error {
 func (s *service) url() string { return "http://" + s.listener.Addr().String() }
 
 // stop stops in the order in which data flows: no more requests, no more
-// claims, running work, connections. It is bounded by the shutdown time-out.
+// claims, running work, connections. Requests and work together have the
+// shutdown time-out; what runs then is cancelled and given back, which takes
+// some seconds more, as does an embedded Postgres.
 func (s *service) stop() error {
 	var errs []error
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.shutdown)
+	defer cancel()
 	if s.http != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), s.config.shutdown)
-		defer cancel()
 		if err := s.http.Shutdown(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("stop HTTP: %w", err), s.http.Close())
 		}
@@ -181,7 +183,7 @@ func (s *service) stop() error {
 		s.receiver.Close()
 	}
 	if s.workers != nil {
-		if err := s.workers.Stop(); err != nil {
+		if err := s.workers.Stop(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("stop workers: %w", err))
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -17,12 +16,11 @@ import (
 // Client asks GitHub as one installation, or with the token. All its requests
 // wait together when a limit is hit.
 type Client struct {
-	rest   *github.Client // makes requests
-	http   *http.Client   // sends them
-	limit  *semaphore.Weighted
-	logs   *http.Client
-	now    func() time.Time
-	secret string // the token, to keep it out of errors
+	rest  *github.Client // makes requests
+	http  *http.Client   // sends them
+	limit *semaphore.Weighted
+	logs  *http.Client
+	now   func() time.Time
 
 	mu       sync.Mutex
 	closedTo time.Time // until then GitHub wants no request
@@ -39,7 +37,7 @@ type answer struct {
 
 // get asks for JSON and decodes it into v.
 func (c *Client) get(ctx context.Context, op, path string, v any) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	ctx, cancel := context.WithTimeout(withSecrets(ctx), answerTime)
 	defer cancel()
 	if err := c.acquire(ctx, op); err != nil {
 		return answer{}, err
@@ -51,13 +49,13 @@ func (c *Client) get(ctx context.Context, op, path string, v any) (answer, error
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err := errors.Join(err, resp.Body.Close()); err != nil {
-		return answer{}, c.noAnswer(op, err)
+		return answer{}, c.noAnswer(ctx, op, err)
 	}
 	if resp.StatusCode != http.StatusOK {
 		return answer{}, &Error{Class: Transient, Op: op, Status: resp.StatusCode, Message: "a redirect to somewhere else"}
 	}
 	if err := json.Unmarshal(body, v); err != nil {
-		return answer{}, &Error{Class: Transient, Op: op, Status: resp.StatusCode, Message: "the answer is not the JSON expected", Err: err}
+		return answer{}, secretsOf(ctx).hide(&Error{Class: Transient, Op: op, Status: resp.StatusCode, Message: "the answer is not the JSON expected", Err: err})
 	}
 	return answer{raw: body, header: resp.Header}, nil
 }
@@ -72,7 +70,7 @@ func (c *Client) acquire(ctx context.Context, op string) error {
 }
 
 // do makes one request. The answer is a 200 or the 302 of a log; all else is an
-// *Error. The caller closes the body.
+// *Error. The caller closes the body. The context is withSecrets.
 //
 // It goes around go-github's BareDo, which knows not every limit: its memory of
 // them is here, for the whole installation and by our clock.
@@ -86,38 +84,35 @@ func (c *Client) do(ctx context.Context, op, path string) (*http.Response, error
 	}
 	resp, err := c.http.Do(req.WithContext(ctx))
 	if err != nil {
-		return nil, c.noAnswer(op, err)
+		return nil, c.noAnswer(ctx, op, err)
+	}
+	if resp.Header.Get("X-RateLimit-Remaining") == "0" {
+		c.close(retryAt(resp.Header, c.now()))
 	}
 	if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusFound {
-		if resp.Header.Get("X-RateLimit-Remaining") == "0" {
-			c.close(retryAt(resp.Header, c.now()))
-		}
 		return resp, nil
 	}
 	// A body that cannot be read says nothing; the status does.
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	_ = resp.Body.Close()
-	return nil, c.remember(classify(op, resp, body, c.now()))
+	return nil, c.remember(ctx, classify(op, resp, body, c.now()))
 }
 
 // maxErrorBody bounds what is read of an answer that is an error.
 const maxErrorBody = 64 << 10
 
 // noAnswer is the package's noAnswer with what this client knows.
-func (c *Client) noAnswer(op string, err error) *Error {
-	return c.remember(noAnswer(op, err, c.now()))
+func (c *Client) noAnswer(ctx context.Context, op string, err error) *Error {
+	return c.remember(ctx, noAnswer(op, err, c.now()))
 }
 
 // remember keeps the whole installation from asking before a limit ends, and
-// the token out of what GitHub or a proxy may have repeated.
-func (c *Client) remember(e *Error) *Error {
-	if c.secret != "" {
-		e.Message = strings.ReplaceAll(e.Message, c.secret, "[redacted]")
-	}
+// what the request was sent with out of what GitHub or a proxy repeats.
+func (c *Client) remember(ctx context.Context, e *Error) *Error {
 	if e.Class == RateLimited {
 		c.close(e.RetryAt)
 	}
-	return e
+	return secretsOf(ctx).hide(e)
 }
 
 // close keeps all requests back until then.

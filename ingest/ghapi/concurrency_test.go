@@ -213,7 +213,6 @@ func TestListingMayBeCancelledBetweenPages(t *testing.T) {
 
 // Whoever waits for a token that another fetches may give up, too.
 func TestGivingUpOnAnothersToken(t *testing.T) {
-	ghapi.Pending(t, "ghinstallation fetches a token under a mutex")
 	g := newGate(t)
 	cs := clientsOf(t, ghapi.Config{BaseURL: g.base, AppID: appID, AppKey: keyPEM(appKey())})
 	first, second := make(chan error, 1), make(chan error, 1)

@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -98,19 +99,22 @@ func limited(h http.Header, body []byte) bool {
 	return strings.HasSuffix(doc.URL, "#abuse-rate-limits") || strings.HasSuffix(doc.URL, "secondary-rate-limits")
 }
 
+// longestWait bounds what a header can make the installation wait.
+const longestWait = 2 * time.Hour
+
 // retryAt is Retry-After, else the reset if nothing remains, else a minute.
 func retryAt(h http.Header, now time.Time) time.Time {
 	if v := h.Get("Retry-After"); v != "" {
 		if s, err := strconv.ParseInt(v, 10, 32); err == nil && s >= 0 {
-			return now.Add(time.Duration(s) * time.Second)
+			return now.Add(min(time.Duration(s)*time.Second, longestWait))
 		}
 		if t, err := http.ParseTime(v); err == nil {
-			return t
+			return now.Add(min(t.Sub(now), longestWait))
 		}
 	}
 	if h.Get("X-RateLimit-Remaining") == "0" {
 		if s, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64); err == nil {
-			if t := time.Unix(s, 0); t.After(now) && t.Before(now.Add(2*time.Hour)) {
+			if t := time.Unix(s, 0); t.After(now) && t.Before(now.Add(longestWait)) {
 				return t
 			}
 		}
@@ -160,7 +164,10 @@ func noAnswer(op string, err error, now time.Time) *Error {
 	// The App could not get a token for the installation.
 	var app *ghinstallation.HTTPError
 	if errors.As(err, &app) && app.Response != nil {
-		e := classify(op+": installation token", app.Response, nil, now)
+		// A body that cannot be read says nothing; the status does.
+		body, _ := io.ReadAll(io.LimitReader(app.Response.Body, maxErrorBody))
+		_ = app.Response.Body.Close()
+		e := classify(op+": installation token", app.Response, body, now)
 		if e.Class == NotFound || e.Class == Expired {
 			e.Class = Denied // the installation is gone, not the job
 		}

@@ -70,7 +70,6 @@ type meaning struct {
 	status  int
 	after   time.Duration // from now to RetryAt; 0: RetryAt is not set
 	success bool          // it is no error at all
-	pending string
 }
 
 // Each thing that GitHub, its storage and its token endpoint can do wrong, what
@@ -86,9 +85,9 @@ func TestFaultsHaveTheirClasses(t *testing.T) {
 		later     = func(status int, d time.Duration) meaning { return meaning{status: status, after: d} }
 		notFound  = meaning{class: ghapi.NotFound, status: 404}
 		fine      = meaning{success: true}
-		noLookup  = meaning{class: ghapi.Denied, status: 404, pending: "a lookup's 404 is the class of a job's"}
-		goneToo   = meaning{class: ghapi.Denied, status: 410, pending: "a lookup's 410 is the class of a log's"}
-		unreadYet = meaning{class: ghapi.RateLimited, status: 403, after: time.Minute, pending: "the body of an answer without a token is not read"}
+		noLookup  = meaning{class: ghapi.Denied, status: 404}
+		goneToo   = meaning{class: ghapi.Denied, status: 410}
+		unreadYet = meaning{class: ghapi.RateLimited, status: 403, after: time.Minute}
 	)
 	status := func(code int, body string, header ...string) githubsim.Fault {
 		h := http.Header{}
@@ -146,9 +145,6 @@ func TestFaultsHaveTheirClasses(t *testing.T) {
 					want = *c.lookup
 				case op.endpoint == githubsim.EndpointLog && bodyFault(c.fault.Kind):
 					t.Skip("the answer is a redirect without a body")
-				}
-				if want.pending != "" {
-					ghapi.Pending(t, want.pending)
 				}
 				now := newClock()
 				gh, cs := app(t, githubsim.Options{Now: newClock().Now}, ghapi.Config{Concurrency: 1, Now: now.Now},

@@ -41,8 +41,10 @@ type Clients struct {
 	config  Config
 	baseURL *url.URL
 	limit   *semaphore.Weighted
-	logs    *http.Client // carries no token
+	api     *http.Transport // to the API, for all installations
+	logs    *http.Client    // carries no token
 	app     *ghinstallation.AppsTransport
+	lookup  *Client // asks as the App itself; nil without one
 
 	mu            sync.Mutex
 	byInstalled   map[int64]*Client
@@ -64,6 +66,9 @@ func New(c Config) (*Clients, error) {
 	if !strings.HasSuffix(base.Path, "/") {
 		base.Path += "/"
 	}
+	if c.Concurrency < 1 {
+		return nil, fmt.Errorf("ghapi: concurrency %d: want at least one request", c.Concurrency)
+	}
 	if c.APIVersion == "" {
 		c.APIVersion = versionOther
 		if base.Host == "api.github.com" {
@@ -78,16 +83,18 @@ func New(c Config) (*Clients, error) {
 		config:        c,
 		baseURL:       base,
 		limit:         semaphore.NewWeighted(c.Concurrency),
+		api:           newTransport(c.Stall),
 		logs:          newLogClient(c.Stall),
 		byInstalled:   make(map[int64]*Client),
 		installations: make(map[string]int64),
 	}
 	if c.AppID != 0 {
-		cs.app, err = ghinstallation.NewAppsTransport(newTransport(c.Stall), c.AppID, c.AppKey)
+		cs.app, err = ghinstallation.NewAppsTransport(keeping{cs.api}, c.AppID, c.AppKey)
 		if err != nil {
 			return nil, errors.New("ghapi: the App's private key cannot be read: want PEM, RSA")
 		}
 		cs.app.BaseURL = strings.TrimSuffix(base.String(), "/")
+		cs.lookup = cs.newClient(cs.app)
 	}
 	return cs, nil
 }
@@ -95,11 +102,7 @@ func New(c Config) (*Clients, error) {
 // Close drops idle connections.
 func (cs *Clients) Close() {
 	cs.logs.CloseIdleConnections()
-	cs.mu.Lock()
-	defer cs.mu.Unlock()
-	for _, c := range cs.byInstalled {
-		c.http.CloseIdleConnections()
-	}
+	cs.api.CloseIdleConnections()
 }
 
 // For returns the client that may read the repository. installation is what a
@@ -130,11 +133,17 @@ func (cs *Clients) For(ctx context.Context, installation *int64, owner, repo str
 
 // findInstallation asks, as the App itself, who can read the repository.
 func (cs *Clients) findInstallation(ctx context.Context, owner, repo string) (int64, error) {
-	c := cs.newClient(cs.app)
+	const op = "find installation"
 	var found github.Installation
-	path := fmt.Sprintf("repos/%s/%s/installation", url.PathEscape(owner), url.PathEscape(repo))
-	if _, err := c.get(ctx, "find installation", path, &found); err != nil {
+	if _, err := cs.lookup.get(ctx, op, repoPath(owner, repo)+"/installation", &found); err != nil {
+		var e *Error
+		if errors.As(err, &e) && (e.Class == NotFound || e.Class == Expired) {
+			e.Class = Denied // the App is not installed there; that says nothing about jobs
+		}
 		return 0, err
+	}
+	if found.GetID() == 0 {
+		return 0, &Error{Class: Transient, Op: op, Status: http.StatusOK, Message: "the answer names no installation"}
 	}
 	return found.GetID(), nil
 }
@@ -146,11 +155,12 @@ func (cs *Clients) client(installation int64) *Client {
 	if !ok {
 		var auth http.RoundTripper
 		if cs.app != nil {
-			t := ghinstallation.NewFromAppsTransport(cs.app, installation)
-			t.BaseURL = cs.app.BaseURL
-			auth = t
+			// A copy: fetching a token writes to it.
+			app := *cs.app
+			t := ghinstallation.NewFromAppsTransport(&app, installation)
+			auth = installed{t, make(chan struct{}, 1)}
 		} else {
-			auth = bearer{token: cs.config.Token, next: newTransport(cs.config.Stall)}
+			auth = bearer{token: cs.config.Token, next: keeping{cs.api}}
 		}
 		c = cs.newClient(auth)
 		cs.byInstalled[installation] = c
@@ -160,11 +170,11 @@ func (cs *Clients) client(installation int64) *Client {
 
 func (cs *Clients) newClient(auth http.RoundTripper) *Client {
 	client := &http.Client{
-		Transport:     &apiTransport{host: cs.baseURL.Host, version: cs.config.APIVersion, auth: auth},
+		Transport:     &apiTransport{host: cs.baseURL.Host, scheme: cs.baseURL.Scheme, version: cs.config.APIVersion, auth: auth},
 		CheckRedirect: stayOnHost(cs.baseURL.Host),
 	}
 	rest := github.NewClient(nil)
 	rest.BaseURL = cs.baseURL
 	rest.UserAgent = cs.config.UserAgent
-	return &Client{rest: rest, http: client, limit: cs.limit, logs: cs.logs, now: cs.config.Now, secret: cs.config.Token}
+	return &Client{rest: rest, http: client, limit: cs.limit, logs: cs.logs, now: cs.config.Now}
 }

@@ -84,6 +84,7 @@ func (c *Client) page(ctx context.Context, op, path string) (jobs []Job, next st
 	var list struct {
 		Jobs []json.RawMessage `json:"jobs"`
 	}
+	ctx = withSecrets(ctx)
 	a, err := c.get(ctx, op, path, &list)
 	if err != nil {
 		return nil, "", err
@@ -91,7 +92,7 @@ func (c *Client) page(ctx context.Context, op, path string) (jobs []Job, next st
 	for _, raw := range list.Jobs {
 		j := Job{WorkflowJob: &github.WorkflowJob{}, Raw: raw}
 		if err := json.Unmarshal(raw, j.WorkflowJob); err != nil {
-			return nil, "", &Error{Class: Transient, Op: op, Message: "a job in the listing is not the JSON expected", Err: err}
+			return nil, "", secretsOf(ctx).hide(&Error{Class: Transient, Op: op, Message: "a job in the listing is not the JSON expected", Err: err})
 		}
 		jobs = append(jobs, j)
 	}
@@ -108,12 +109,16 @@ func jobPath(owner, repo string, id int64) string {
 
 // nextPage is the path of rel="next", relative to the API's base, or empty.
 func nextPage(h http.Header, base *url.URL) string {
-	for _, link := range strings.Split(h.Get("Link"), ",") {
-		target, params, ok := strings.Cut(strings.TrimSpace(link), ";")
-		if !ok || !strings.Contains(params, `rel="next"`) {
+	for rest := h.Get("Link"); rest != ""; {
+		var target, params string
+		_, rest, _ = strings.Cut(rest, "<")
+		target, rest, _ = strings.Cut(rest, ">")
+		// The next address begins with "<"; what is before it is of this one.
+		params, _, _ = strings.Cut(rest, "<")
+		if !strings.Contains(params, `rel="next"`) {
 			continue
 		}
-		u, err := base.Parse(strings.Trim(strings.TrimSpace(target), "<>"))
+		u, err := base.Parse(target)
 		if err != nil {
 			return ""
 		}

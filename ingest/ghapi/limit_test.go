@@ -94,26 +94,21 @@ func TestAnswersThatSayNothingRemains(t *testing.T) {
 	now := newClock()
 	reset := func(d time.Duration) []string { return []string{fmt.Sprint(now.Now().Add(d).Unix())} }
 	for _, c := range []struct {
-		name    string
-		status  int
-		header  http.Header
-		waits   time.Duration
-		pending string
+		name   string
+		status int
+		header http.Header
+		waits  time.Duration
 	}{
-		{"with a reset", 200, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": reset(20 * time.Minute)}, 20 * time.Minute, ""},
-		{"with a reset that is past", 200, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": reset(-time.Second)}, time.Minute, ""},
-		{"with a reset next year", 200, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": reset(24 * 365 * time.Hour)}, time.Minute, ""},
-		{"with a reset that is none", 200, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"soon"}}, time.Minute, ""},
-		{"without a reset", 200, http.Header{"X-Ratelimit-Remaining": {"0"}}, time.Minute, ""},
-		{"with much left", 200, http.Header{"X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset": reset(20 * time.Minute)}, 0, ""},
-		{"without headers, as GHES", 200, nil, 0, ""},
-		{"of something not found", 404, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": reset(20 * time.Minute)}, 20 * time.Minute,
-			"only a success is looked at for what remains"},
+		{"with a reset", 200, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": reset(20 * time.Minute)}, 20 * time.Minute},
+		{"with a reset that is past", 200, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": reset(-time.Second)}, time.Minute},
+		{"with a reset next year", 200, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": reset(24 * 365 * time.Hour)}, time.Minute},
+		{"with a reset that is none", 200, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"soon"}}, time.Minute},
+		{"without a reset", 200, http.Header{"X-Ratelimit-Remaining": {"0"}}, time.Minute},
+		{"with much left", 200, http.Header{"X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset": reset(20 * time.Minute)}, 0},
+		{"without headers, as GHES", 200, nil, 0},
+		{"of something not found", 404, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": reset(20 * time.Minute)}, 20 * time.Minute},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if c.pending != "" {
-				ghapi.Pending(t, c.pending)
-			}
 			base, requests := limits(t, c.status, c.header)
 			now := &clock{}
 			now.now.Store(newClock().now.Load())
@@ -221,7 +216,6 @@ func TestShorterLimitDoesNotEndALongerOne(t *testing.T) {
 
 // The App has a limit of its own, and lookups for many repositories hit it.
 func TestLimitOfLookupsIsRemembered(t *testing.T) {
-	ghapi.Pending(t, "each lookup has a client of its own, which forgets the limit")
 	now := newClock()
 	gh, cs := app(t, githubsim.Options{Now: newClock().Now}, ghapi.Config{Now: now.Now}, completed(7, githubsim.Log{}))
 	remove := gh.Inject(githubsim.Fault{Endpoint: githubsim.EndpointInstallation, Kind: githubsim.TooMany, RetryAfter: time.Minute})

@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"mime"
 	"net/http"
-	"net/url"
 	"strings"
 )
 
@@ -21,6 +19,7 @@ import (
 // before its announced length or does not have its announced checksum.
 func (c *Client) OpenLog(ctx context.Context, owner, repo string, id int64) (io.ReadCloser, error) {
 	op := fmt.Sprintf("get log of job %d", id)
+	ctx = withSecrets(ctx)
 	if err := c.acquire(ctx, op); err != nil {
 		return nil, err
 	}
@@ -30,13 +29,16 @@ func (c *Client) OpenLog(ctx context.Context, owner, repo string, id int64) (io.
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusFound {
-		body, err := c.logBody(op, resp)
+		body, err := c.logBody(ctx, op, resp)
 		if err != nil {
 			c.limit.Release(1)
 			return nil, err
 		}
 		return &releasing{ReadCloser: body, release: func() { c.limit.Release(1) }}, nil
 	}
+	// A page for people. Read to its end, so that the connection is used again.
+	_, _ = io.CopyN(io.Discard, resp.Body, maxErrorBody)
+	_ = resp.Body.Close()
 	c.limit.Release(1)
 	return c.openLink(ctx, op, resp)
 }
@@ -57,10 +59,10 @@ func (c *Client) openLink(ctx context.Context, op string, redirect *http.Respons
 	req.Header.Set("User-Agent", c.rest.UserAgent)
 	resp, err := c.logs.Do(req)
 	if err != nil {
-		return nil, hideLink(c.noAnswer(op, err), link)
+		return nil, c.noAnswer(ctx, op, err)
 	}
 	if resp.StatusCode == http.StatusOK {
-		return c.logBody(op, resp)
+		return c.logBody(ctx, op, resp)
 	}
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	_ = resp.Body.Close()
@@ -71,30 +73,21 @@ func (c *Client) openLink(ctx context.Context, op string, redirect *http.Respons
 		// storage's limits are not the installation's.
 		e.Class = Transient
 	}
-	return nil, hideLink(e, link)
-}
-
-// hideLink keeps the signed part of a link out of an error.
-func hideLink(e *Error, link *url.URL) *Error {
-	if link.RawQuery != "" {
-		e.Message = strings.ReplaceAll(e.Message, link.RawQuery, "[redacted]")
-	}
-	return e
+	return nil, secretsOf(ctx).hide(e)
 }
 
 // logBody checks that an answer is a log, and wraps its body in the checks that
 // its headers promise.
-func (c *Client) logBody(op string, resp *http.Response) (io.ReadCloser, error) {
+func (c *Client) logBody(ctx context.Context, op string, resp *http.Response) (io.ReadCloser, error) {
 	refuse := func(format string, args ...any) (io.ReadCloser, error) {
 		_ = resp.Body.Close()
-		return nil, &Error{Class: Transient, Op: op, Status: resp.StatusCode, Message: fmt.Sprintf(format, args...)}
+		return nil, secretsOf(ctx).hide(&Error{Class: Transient, Op: op, Status: resp.StatusCode, Message: fmt.Sprintf(format, args...)})
 	}
 	if resp.StatusCode != http.StatusOK {
 		return refuse("unexpected status")
 	}
 	// A page of a proxy or of the server itself is no log, whatever its status.
-	switch kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind {
-	case "text/html", "application/json", "application/xml", "text/xml":
+	if kind := pageKind(resp.Header.Get("Content-Type")); kind != "" {
 		return refuse("the answer is %s, not a log", kind)
 	}
 	body := &checkedBody{op: op, r: resp.Body, close: resp.Body}
@@ -115,6 +108,19 @@ func (c *Client) logBody(op string, resp *http.Response) (io.ReadCloser, error) 
 		return refuse("the answer has the encoding %q", encoding)
 	}
 	return body, nil
+}
+
+// pageKind is the media type of what is for browsers or programs, or empty. Bad
+// parameters are no way around it.
+func pageKind(contentType string) string {
+	kind, _, _ := strings.Cut(contentType, ";")
+	kind = strings.ToLower(strings.TrimSpace(kind))
+	switch {
+	case kind == "text/html", kind == "text/xml", kind == "application/xml", kind == "application/json",
+		strings.HasSuffix(kind, "+xml"), strings.HasSuffix(kind, "+json"):
+		return kind
+	}
+	return ""
 }
 
 // checkedBody reads a log and compares the checksum at its end.

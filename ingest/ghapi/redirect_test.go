@@ -210,7 +210,6 @@ func TestNextPageIsOfTheSameHost(t *testing.T) {
 
 // Close gives back what it holds of GitHub's connections.
 func TestCloseDropsIdleConnections(t *testing.T) {
-	ghapi.Pending(t, "http.Client.CloseIdleConnections stops at a RoundTripper that has no such method")
 	closed := make(chan struct{}, 10)
 	gh := httptest.NewUnstartedServer(text(`{"id":7}`))
 	gh.Config.ConnState = func(_ net.Conn, state http.ConnState) {

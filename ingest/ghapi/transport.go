@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
+
+	"github.com/bradleyfalzon/ghinstallation/v2"
 )
 
 // maxAnswer bounds an answer of the API, a log apart.
@@ -40,6 +43,15 @@ type stallConn struct {
 	stall time.Duration
 }
 
+// Write puts the deadline off too: net/http reads ahead on a connection that it
+// keeps, and a request on it has the whole time for its answer.
+func (c stallConn) Write(p []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(c.stall)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
 func (c stallConn) Read(p []byte) (int, error) {
 	if err := c.SetReadDeadline(time.Now().Add(c.stall)); err != nil {
 		return 0, err
@@ -48,9 +60,10 @@ func (c stallConn) Read(p []byte) (int, error) {
 }
 
 // apiTransport carries requests to the API. The token goes to the API's own
-// host and nowhere else, whatever a redirect says.
+// host and nowhere else, and not in the open, whatever a redirect says.
 type apiTransport struct {
 	host    string
+	scheme  string
 	version string
 	auth    http.RoundTripper
 }
@@ -58,12 +71,50 @@ type apiTransport struct {
 var errForeignHost = errors.New("the request left the API's host")
 
 func (t *apiTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Host != t.host {
+	if req.URL.Host != t.host || req.URL.Scheme != t.scheme {
 		return nil, errForeignHost
 	}
 	req = req.Clone(req.Context())
 	req.Header.Set("X-GitHub-Api-Version", t.version)
 	return t.auth.RoundTrip(req)
+}
+
+// keeping is the last of the transports: it keeps what is sent for the sake of
+// errors, and what net/http would put into its own errors away from it.
+type keeping struct{ *http.Transport }
+
+func (t keeping) RoundTrip(req *http.Request) (*http.Response, error) {
+	secretsOf(req.Context()).addRequest(req)
+	resp, err := t.Transport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	// The address of a log, even if nobody can parse it.
+	if _, err := url.Parse(resp.Header.Get("Location")); err != nil {
+		resp.Header.Del("Location")
+	}
+	return resp, nil
+}
+
+// installed adds an installation's token. ghinstallation fetches it under a
+// mutex; here, whoever waits for it may give up.
+type installed struct {
+	*ghinstallation.Transport
+	turn chan struct{}
+}
+
+func (t installed) RoundTrip(req *http.Request) (*http.Response, error) {
+	select {
+	case t.turn <- struct{}{}:
+	case <-req.Context().Done():
+		return nil, req.Context().Err()
+	}
+	_, err := t.Token(req.Context())
+	<-t.turn
+	if err != nil {
+		return nil, err
+	}
+	return t.Transport.RoundTrip(req)
 }
 
 // bearer adds a personal token.
@@ -100,9 +151,12 @@ func newLogClient(stall time.Duration) *http.Client {
 	t := newTransport(stall)
 	t.DisableCompression = true // what is sent is what is kept
 	return &http.Client{
-		Transport: t,
+		Transport: keeping{t},
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
 			req.Header.Del("Referer")
+			if req.URL.Scheme != "https" && via[len(via)-1].URL.Scheme == "https" {
+				return errors.New("the storage redirects into the open")
+			}
 			if len(via) > 5 {
 				return fmt.Errorf("stopped after %d redirects", len(via))
 			}

@@ -119,6 +119,7 @@ func (s *Server) settings() []string {
 		"timezone":        "UTC",
 		"log_timezone":    "UTC",
 		"log_checkpoints": "off", // one every few minutes, for years
+		"jit":             "off", // a hardened service may not make code at run time
 	}
 	maps.Copy(all, s.conf.Settings)
 	maps.Copy(all, map[string]string{
