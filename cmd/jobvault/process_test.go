@@ -41,9 +41,8 @@ var urlInLog = regexp.MustCompile(`msg="jobvault serves".* url=(\S+)`)
 // startProcess starts `jobvault serve` and returns when it serves.
 func startProcess(t testing.TB, settings ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command(os.Args[0], "serve"), moved: make(chan struct{}, 1), ended: make(chan error, 1)}
-	p.cmd.Env = append(os.Environ(), beMain+"=1", "JOBVAULT_LISTEN=127.0.0.1:0", "JOBVAULT_WEBHOOK_SECRET="+processSecret, "JOBVAULT_SHUTDOWN_TIMEOUT=20s")
-	p.cmd.Env = append(p.cmd.Env, settings...)
+	p := &process{t: t, cmd: exec.Command(testBinary(), "serve"), moved: make(chan struct{}, 1), ended: make(chan error, 1)}
+	p.cmd.Env = processEnv(settings)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -65,6 +64,14 @@ func startProcess(t testing.TB, settings ...string) *process {
 }
 
 const processSecret = "process"
+
+// testBinary is this program, which is jobvault where the environment says so.
+func testBinary() string { return os.Args[0] }
+
+func processEnv(settings []string) []string {
+	env := append(os.Environ(), beMain+"=1", "JOBVAULT_LISTEN=127.0.0.1:0", "JOBVAULT_WEBHOOK_SECRET="+processSecret, "JOBVAULT_SHUTDOWN_TIMEOUT=20s")
+	return append(env, settings...)
+}
 
 // watch follows the log until the process ends.
 func (p *process) watch(stderr io.Reader, serves chan<- string) {
