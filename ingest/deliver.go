@@ -90,7 +90,7 @@ func (w *DeliveryWorker) Drain(ctx context.Context) (int, error) {
 // Postgres refuses: one harms no other.
 func (w *DeliveryWorker) drainSingly(ctx context.Context, n int) (int, error) {
 	for i := range n {
-		verdicts, err := w.db.DrainDeliveries(ctx, 1, w.understand)
+		verdicts, err := w.db.DrainOneDelivery(ctx, w.understand)
 		if store.IsBadData(err) && len(verdicts) == 1 {
 			verdicts[0].Error = clean(err.Error())
 			err = w.db.QuarantineDelivery(ctx, verdicts[0])

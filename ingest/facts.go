@@ -49,8 +49,8 @@ func factsOfJob(j *github.WorkflowJob, repo store.Repository) (store.Facts, erro
 }
 
 // longestIndexed is how long a text in an index may be; Postgres takes a third
-// of a page.
-const longestIndexed = 2000
+// of a page for an entry, and the longest has two texts.
+const longestIndexed = 1000
 
 // checkIndexed refuses texts that no index can hold. GitHub's own limits are far
 // below.
@@ -107,12 +107,15 @@ func id(n *int64) *int64 {
 	return n
 }
 
-// moment drops times that stand for "unset": the year 1 and the Unix epoch. To
-// the microsecond, which is what Postgres keeps.
+// moment drops times that stand for "unset": the year 1, the Unix epoch, and the
+// end of the calendar. To the microsecond, which is what Postgres keeps.
 func moment(t *github.Timestamp) *time.Time {
-	if t == nil || t.Year() <= 1 || t.Unix() == 0 {
+	if t == nil || t.Unix() == 0 {
 		return nil
 	}
 	utc := t.UTC().Truncate(time.Microsecond)
+	if utc.Year() <= 1 || utc.Year() > 9999 {
+		return nil
+	}
 	return &utc
 }

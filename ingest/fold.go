@@ -39,34 +39,13 @@ func fold(snapshots []store.Facts) store.Facts {
 // total whatever was sent.
 func compareProgress(a, b store.Facts) int {
 	return cmp.Or(
-		cmp.Compare(stage(a.Job.Status), stage(b.Job.Status)),
+		cmp.Compare(store.Stage(a.Job.Status), store.Stage(b.Job.Status)),
 		compareTimes(a.Job.CompletedAt, b.Job.CompletedAt),
 		compareTimes(a.Job.StartedAt, b.Job.StartedAt),
 		cmp.Compare(completedSteps(a), completedSteps(b)),
 		cmp.Compare(len(a.Steps), len(b.Steps)),
 		bytes.Compare(content(a), content(b)),
 	)
-}
-
-// stage ranks a status. One that nobody has seen yet lies between waiting for a
-// runner and running.
-func stage(status string) int {
-	switch status {
-	case "requested":
-		return 0
-	case "pending":
-		return 1
-	case "waiting":
-		return 2
-	case "queued":
-		return 3
-	case "in_progress":
-		return 5
-	case store.StatusCompleted:
-		return 6
-	default:
-		return 4
-	}
 }
 
 func compareTimes(a, b *time.Time) int {

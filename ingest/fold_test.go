@@ -74,7 +74,7 @@ func TestFoldOnlyGrows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		all := anySnapshots(t)
 		less, more := fold(all), fold(append(all, anyFacts(t, "more")))
-		if stage(more.Job.Status) < stage(less.Job.Status) {
+		if store.Stage(more.Job.Status) < store.Stage(less.Job.Status) {
 			t.Errorf("status went from %s to %s", less.Job.Status, more.Job.Status)
 		}
 		if less.Job.Conclusion != nil && more.Job.Conclusion == nil || less.Job.RunnerName != nil && more.Job.RunnerName == nil ||

@@ -191,6 +191,37 @@ func TestPoisonHarmsNoOther(t *testing.T) {
 	}
 }
 
+// A bad delivery does not take the good ones of its own job with it, whichever
+// comes first.
+func TestPoisonHarmsNotItsOwnJob(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	_, err := r.pool.Exec(t.Context(), `ALTER TABLE jobs ADD CONSTRAINT poison CHECK (name <> 'poison')`)
+	r.check(err)
+	bad := bytes.ReplaceAll(bytes.ReplaceAll(usable(1), []byte(`"x"`), []byte(`"poison"`)), []byte("queued"), []byte("in_progress"))
+	for _, body := range [][]byte{usable(1), bad, usable(1)} {
+		if status, answer, _ := r.post(body, nil); status != 202 {
+			t.Fatalf("answered %d: %s", status, answer)
+		}
+	}
+	r.drain()
+	if got := scalar[string](r, `SELECT string_agg(state, ' ' ORDER BY received_at) FROM deliveries`); got != "done quarantined done" {
+		t.Errorf("the deliveries are %s", got)
+	}
+}
+
+// Times at the end of the calendar are no times, and stop nothing.
+func TestTimesBeyondTheCalendar(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	body := bytes.ReplaceAll(usable(1), []byte(`"name"`), []byte(`"started_at":"9999-12-31T23:59:59-01:00","completed_at":"0000-01-01T00:00:00+01:00","name"`))
+	if status, answer, _ := r.post(body, nil); status != 202 {
+		t.Fatalf("answered %d: %s", status, answer)
+	}
+	r.drain()
+	if n := scalar[int](r, `SELECT count(*) FROM jobs WHERE started_at IS NULL AND completed_at IS NULL`); n != 1 {
+		t.Errorf("%d such jobs, want 1; %v", n, r.rows(`SELECT state, error FROM deliveries`))
+	}
+}
+
 // Names may hold anything that JSON can.
 func TestStrangeNames(t *testing.T) {
 	r := newRig(t, rigOptions{})

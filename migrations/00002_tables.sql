@@ -29,7 +29,8 @@ CREATE TABLE workflow_runs (
     head_sha      text
 );
 CREATE INDEX workflow_runs_by_repository ON workflow_runs (repository_id, id DESC);
-CREATE INDEX workflow_runs_by_head_sha ON workflow_runs (head_sha);
+-- For a whole commit and for its beginning, in any collation.
+CREATE INDEX workflow_runs_by_head_sha ON workflow_runs (head_sha text_pattern_ops);
 
 COMMENT ON TABLE workflow_runs IS 'Workflow runs, as far as their jobs tell of them. All attempts of a run share one row.';
 COMMENT ON COLUMN workflow_runs.id IS 'GitHub''s id of the run.';
@@ -58,11 +59,11 @@ CREATE TABLE jobs (
     runner_group_name text,
     fetched_at        timestamptz
 );
-CREATE INDEX jobs_by_repository_and_time ON jobs (repository_id, created_at DESC, id DESC);
-CREATE INDEX jobs_by_time ON jobs (created_at DESC, id DESC);
+CREATE INDEX jobs_by_repository_and_time ON jobs (repository_id, created_at DESC NULLS LAST, id DESC);
+CREATE INDEX jobs_by_time ON jobs (created_at DESC NULLS LAST, id DESC);
 CREATE INDEX jobs_by_run ON jobs (run_id, run_attempt);
-CREATE INDEX jobs_by_conclusion ON jobs (conclusion, created_at DESC);
-CREATE INDEX jobs_by_runner ON jobs (runner_name, created_at DESC) WHERE runner_name IS NOT NULL;
+CREATE INDEX jobs_by_conclusion ON jobs (conclusion, created_at DESC NULLS LAST, id DESC);
+CREATE INDEX jobs_by_runner ON jobs (runner_name, created_at DESC NULLS LAST, id DESC) WHERE runner_name IS NOT NULL;
 
 COMMENT ON TABLE jobs IS 'One row for each job of each run attempt. A row never goes backwards and a value is never replaced by null.';
 COMMENT ON COLUMN jobs.id IS 'GitHub''s id of the job. A re-run has a new id.';
@@ -179,7 +180,7 @@ CREATE TABLE job_logs (
     settled_at    timestamptz,
     CONSTRAINT archived_is_complete CHECK (state <> 'archived' OR
         (object_key IS NOT NULL AND raw_bytes IS NOT NULL AND stored_bytes IS NOT NULL AND lines IS NOT NULL
-         AND length(sha256) = 32 AND cardinality(frame_lines) = cardinality(frame_offsets) AND archived_at IS NOT NULL)),
+         AND coalesce(length(sha256), 0) = 32 AND coalesce(cardinality(frame_lines), 0) = coalesce(cardinality(frame_offsets), 0) AND archived_at IS NOT NULL)),
     CONSTRAINT settled_has_time CHECK ((state IN ('pending', 'denied')) = (settled_at IS NULL))
 );
 CREATE INDEX job_logs_by_state ON job_logs (state, settled_at);

@@ -39,7 +39,8 @@ type Migrator struct {
 // New prepares to migrate the database behind the pool. Close it after use; the
 // pool stays open.
 func New(pool *pgxpool.Pool) (*Migrator, error) {
-	locker, err := lock.NewPostgresSessionLocker()
+	// Asked for every second, for five minutes.
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 	if err != nil {
 		return nil, fmt.Errorf("migrations: session locker: %w", err)
 	}
@@ -72,7 +73,11 @@ func (m *Migrator) State(ctx context.Context) (State, error) {
 // harmless to repeat. It fails with ErrNewer rather than work on a database of
 // the future.
 func (m *Migrator) Up(ctx context.Context) ([]string, error) {
-	if err := m.refuseNewer(ctx); err != nil {
+	s, err := m.State(ctx)
+	if err == nil {
+		err = s.refuseNewer()
+	}
+	if err != nil || s.Current == s.Latest {
 		return nil, err
 	}
 	results, err := m.provider.Up(ctx)

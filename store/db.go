@@ -7,6 +7,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -83,6 +84,10 @@ const checkViolation = "23514"
 // given from one that may go away: class 22 (data exception), 54 (a limit of
 // Postgres, such as the size of an index entry), and violated checks.
 func IsBadData(err error) bool {
+	var unwritable *json.MarshalerError
+	if errors.As(err, &unwritable) {
+		return true
+	}
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
 		return false

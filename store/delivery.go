@@ -43,13 +43,14 @@ func (db *DB) InsertDeliveries(ctx context.Context, ds []Delivery) error {
 		states[i], errs[i] = d.State, d.Error
 	}
 	// One statement is one transaction, without the round trips of BEGIN and
-	// COMMIT. clock_timestamp() is the moment of each row, so that the order
-	// within a group is kept.
+	// COMMIT. The order within a group is kept in received_at; the rows are taken in
+	// that of their keys, so that two groups cannot wait for each other in a ring.
 	_, err := db.pool.Exec(ctx, `
 		INSERT INTO deliveries (guid, event, action, received_at, repository_id, job_id, payload, state, error)
-		SELECT guid, event, action, clock_timestamp(), repository_id, job_id, payload, state, error
+		SELECT guid, event, action, statement_timestamp() + place * interval '1 microsecond', repository_id, job_id, payload, state, error
 		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[], $7::text[], $8::text[])
-			AS d(guid, event, action, repository_id, job_id, payload, state, error)
+			WITH ORDINALITY AS d(guid, event, action, repository_id, job_id, payload, state, error, place)
+		ORDER BY guid, place
 		ON CONFLICT (guid) DO NOTHING`,
 		guids, events, actions, repositories, jobs, payloads, states, errs)
 	if err != nil {
@@ -86,6 +87,16 @@ const deliveriesPerJob = 200
 // understand gets everything that GitHub sent of a job, so that the rows do
 // not depend on the order in which deliveries come; it must be a pure function.
 func (db *DB) DrainDeliveries(ctx context.Context, limit int, understand func([]Delivery) Understood) ([]Verdict, error) {
+	return db.drain(ctx, limit, false, understand)
+}
+
+// DrainOneDelivery is DrainDeliveries for the oldest delivery alone: others of its
+// job that wait are left out, so that bad data is surely its own.
+func (db *DB) DrainOneDelivery(ctx context.Context, understand func([]Delivery) Understood) ([]Verdict, error) {
+	return db.drain(ctx, 1, true, understand)
+}
+
+func (db *DB) drain(ctx context.Context, limit int, alone bool, understand func([]Delivery) Understood) ([]Verdict, error) {
 	var taken []Verdict
 	err := db.inTx(ctx, "drain deliveries", func(tx pgx.Tx) error {
 		var jobIDs []int64
@@ -101,6 +112,9 @@ func (db *DB) DrainDeliveries(ctx context.Context, limit int, understand func([]
 		if err != nil {
 			return err
 		}
+		if alone {
+			ds = slices.DeleteFunc(ds, func(d Delivery) bool { return d.State == DeliveryReceived && d.GUID != taken[0].GUID })
+		}
 		u := understand(ds)
 		if err := writeFacts(ctx, tx, u.Facts, nil); err != nil {
 			return err
@@ -110,7 +124,7 @@ func (db *DB) DrainDeliveries(ctx context.Context, limit int, understand func([]
 		}
 		// Only what is claimed here: a delivery of the same job may be locked by
 		// a process that waits for our lock on the job.
-		verdicts := among(u.Verdicts, taken)
+		verdicts := append(among(u.Verdicts, taken), unread(taken, ds)...)
 		if err := markDeliveries(ctx, tx, verdicts); err != nil {
 			return err
 		}
@@ -118,6 +132,16 @@ func (db *DB) DrainDeliveries(ctx context.Context, limit int, understand func([]
 		return nil
 	})
 	return taken, err
+}
+
+// unread are verdicts on what was taken and, being one too many of its job, not
+// read: it counts for nothing, and is done.
+func unread(taken []Verdict, ds []Delivery) []Verdict {
+	read := make(map[uuid.UUID]bool, len(ds))
+	for _, d := range ds {
+		read[d.GUID] = true
+	}
+	return slices.DeleteFunc(slices.Clone(taken), func(v Verdict) bool { return read[v.GUID] })
 }
 
 // among keeps the verdicts on what was taken.
@@ -178,7 +202,8 @@ func lockJobs(ctx context.Context, tx pgx.Tx, jobIDs []int64) error {
 func (db *DB) enqueueCompleted(ctx context.Context, tx pgx.Tx, jobIDs []int64) error {
 	rows, err := tx.Query(ctx, `
 		SELECT j.id FROM jobs j JOIN job_logs l ON l.job_id = j.id
-		WHERE j.id = ANY($1) AND j.status = 'completed' AND l.state = 'pending'`, jobIDs)
+		WHERE j.id = ANY($1) AND j.status = 'completed' AND l.state = 'pending'
+		ORDER BY j.id`, jobIDs)
 	if err != nil {
 		return err
 	}

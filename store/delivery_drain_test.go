@@ -111,7 +111,6 @@ func TestDrainReadsTheNewest200OfAJob(t *testing.T) {
 }
 
 func TestDrainEndsHoweverManyDeliveriesAJobHas(t *testing.T) {
-	t.Skip("not yet: what lies beyond the newest 200 gets no verdict, is claimed again each time, and 200 of those stop all others")
 	f := newFixture(t)
 	for range 5 {
 		var ds []store.Delivery

@@ -69,16 +69,16 @@ func splitByAge(ctx context.Context, tx pgx.Tx, facts []Facts, fetched bool) (ne
 	var status string
 	var final bool
 	held := make(map[int64]bool)
-	completed := make(map[int64]bool)
+	stages := make(map[int64]int)
 	_, err = pgx.ForEachRow(rows, []any{&id, &status, &final}, func() error {
-		completed[id], held[id] = status == StatusCompleted, final && !fetched
+		stages[id], held[id] = Stage(status), final && !fetched
 		return nil
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, f := range facts {
-		backwards := completed[f.Job.ID] && f.Job.Status != StatusCompleted
+		backwards := Stage(f.Job.Status) < stages[f.Job.ID]
 		if held[f.Job.ID] || backwards {
 			older = append(older, f)
 		} else {

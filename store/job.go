@@ -13,6 +13,27 @@ import (
 // StatusCompleted is the status of a job that will not change any more.
 const StatusCompleted = "completed"
 
+// Stage ranks a status by how far the job has come; one that nobody has seen yet
+// lies between waiting for a runner and running.
+func Stage(status string) int {
+	switch status {
+	case "requested":
+		return 0
+	case "pending":
+		return 1
+	case "waiting":
+		return 2
+	case "queued":
+		return 3
+	case "in_progress":
+		return 5
+	case StatusCompleted:
+		return 6
+	default:
+		return 4
+	}
+}
+
 // ErrNotFound says that the database has no such row.
 var ErrNotFound = errors.New("not found")
 

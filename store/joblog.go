@@ -92,9 +92,6 @@ type StepLines struct {
 func (db *DB) Settle(ctx context.Context, s Settlement, at time.Time) (bool, error) {
 	var changed bool
 	err := db.inTx(ctx, fmt.Sprintf("settle job %d as %s", s.JobID, s.State), func(tx pgx.Tx) error {
-		if err := writeStepLines(ctx, tx, s.JobID, s.Steps); err != nil {
-			return err
-		}
 		object := Object{}
 		if s.Object != nil {
 			object = *s.Object
@@ -112,8 +109,11 @@ func (db *DB) Settle(ctx context.Context, s Settlement, at time.Time) (bool, err
 			ifArchived(s.Object, object.Key), ifArchived(s.Object, object.RawBytes), ifArchived(s.Object, object.StoredBytes),
 			ifArchived(s.Object, object.Lines), ifArchived(s.Object, object.SHA256[:]), object.FrameLines, object.FrameOffsets,
 			object.Truncated, ifArchived(s.Object, object.ArchivedAt))
-		changed = tag.RowsAffected() == 1
-		return err
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		changed = true
+		return writeStepLines(ctx, tx, s.JobID, s.Steps)
 	})
 	return changed, err
 }

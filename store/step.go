@@ -64,9 +64,9 @@ func replaceSteps(ctx context.Context, tx pgx.Tx, newer, older []Facts) error {
 		ON CONFLICT (job_id, number) DO UPDATE SET
 			name = excluded.name,
 			status = excluded.status,
-			conclusion = coalesce(excluded.conclusion, s.conclusion),
-			started_at = coalesce(excluded.started_at, s.started_at),
-			completed_at = coalesce(excluded.completed_at, s.completed_at)
+			conclusion = CASE WHEN s.name = excluded.name THEN coalesce(excluded.conclusion, s.conclusion) ELSE excluded.conclusion END,
+			started_at = CASE WHEN s.name = excluded.name THEN coalesce(excluded.started_at, s.started_at) ELSE excluded.started_at END,
+			completed_at = CASE WHEN s.name = excluded.name THEN coalesce(excluded.completed_at, s.completed_at) ELSE excluded.completed_at END
 		WHERE (s.name, s.status, s.conclusion, s.started_at, s.completed_at)
 		      IS DISTINCT FROM (excluded.name, excluded.status, excluded.conclusion, excluded.started_at, excluded.completed_at)`, param)
 	return err

@@ -78,7 +78,7 @@ func withMigrator(ctx context.Context, e *environment, f func(*migrations.Migrat
 	if err != nil {
 		return err
 	}
-	d, err := openDatabase(ctx, c, borrow, 4, newLogger(c, e.stderr))
+	d, err := openDatabase(ctx, c, borrow, 4, quietLogger(c, e.stderr))
 	if err != nil {
 		return err
 	}

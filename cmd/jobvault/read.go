@@ -13,7 +13,7 @@ func withStore(ctx context.Context, e *environment, f func(config, *store.DB) er
 	if err != nil {
 		return err
 	}
-	d, err := openDatabase(ctx, c, borrow, 4, newLogger(c, e.stderr))
+	d, err := openDatabase(ctx, c, borrow, 4, quietLogger(c, e.stderr))
 	if err != nil {
 		return err
 	}

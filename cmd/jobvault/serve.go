@@ -5,17 +5,26 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
+	"runtime/debug"
 
 	"github.com/jobvault/jobvault/ingest"
 )
 
 type serveCmd struct{}
 
+// idleGarbage is GOGC unless the environment sets one: the heap is small, some
+// MiB, and nearly all that is made is garbage at once.
+const idleGarbage = 300
+
 // Run serves until a signal, and then stops within the shutdown time-out.
 func (serveCmd) Run(ctx context.Context, e *environment) error {
 	c, err := e.settings.loadServe()
 	if err != nil {
 		return err
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(idleGarbage)
 	}
 	logger := newLogger(c, e.stderr)
 	s, err := startService(ctx, c, logger)
@@ -32,6 +41,12 @@ func (serveCmd) Run(ctx context.Context, e *environment) error {
 	err = errors.Join(err, s.stop())
 	logger.Info("stopped")
 	return err
+}
+
+// quietLogger is for commands whose output is what they print: warnings only.
+func quietLogger(c config, w io.Writer) *slog.Logger {
+	c.level = max(c.level, slog.LevelWarn)
+	return newLogger(c, w)
 }
 
 // newLogger is jobvault's own log, on standard error.
