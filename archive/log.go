@@ -172,7 +172,7 @@ func readFrame(r io.Reader, size, expected int64) ([]byte, error) {
 		}
 		n, err := r.Read(frame[read:])
 		read += int64(n)
-		if err == io.EOF { //nolint:errorlint // a wrapped one is no clean end
+		if err == io.EOF { // bare: a wrapped one is no clean end
 			return frame[:read], nil
 		}
 		if err != nil {
