@@ -4,7 +4,8 @@ BIN   := .cache/bin
 # Tools are Go modules: they install wherever Go does, into a folder that git ignores.
 MINIO := github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 LINT  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-FUZZ_TIME ?= 5s
+# A number of runs: a time may end in the middle of one, which go test calls a failure.
+FUZZ_TIME ?= 10000x
 VERSION ?= dev
 
 .PHONY: build demo test bench bench-smoke lint fuzz tools clean
@@ -24,7 +25,7 @@ bench: build ## jobvault against peers and limits, some minutes
 bench-smoke: build
 	go run ./internal/bench -smoke
 
-fuzz: ## each fuzzer for FUZZ_TIME
+fuzz: ## each fuzzer for a few seconds; FUZZ_TIME=5m for longer
 	go test -run '^$$' -fuzz '^FuzzPayload$$' -fuzztime $(FUZZ_TIME) ./ingest
 	go test -run '^$$' -fuzz '^FuzzSignature$$' -fuzztime $(FUZZ_TIME) ./ingest
 	go test -run '^$$' -fuzz '^FuzzClassify$$' -fuzztime $(FUZZ_TIME) ./ingest/ghapi
