@@ -51,15 +51,29 @@ type Bucket interface {
 //
 // It does not ask whether the bucket is there; Check does.
 func Open(rawURL string) (Bucket, error) {
+	open, err := opener(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	return open()
+}
+
+// CheckURL tells whether Open would understand the URL. It touches nothing.
+func CheckURL(rawURL string) error {
+	_, err := opener(rawURL)
+	return err
+}
+
+func opener(rawURL string) (func() (Bucket, error), error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		return nil, errors.New("archive: the bucket URL cannot be parsed")
 	}
 	switch u.Scheme {
 	case "file":
-		return openFileURL(u)
+		return parseFileURL(u)
 	case "s3":
-		return openS3URL(u)
+		return parseS3URL(u)
 	default:
 		return nil, fmt.Errorf("archive: bucket URL %q: the scheme must be file or s3", u.Redacted())
 	}

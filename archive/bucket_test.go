@@ -65,7 +65,7 @@ func noise(n int) []byte {
 func TestBucketKeepsWhatWasPut(t *testing.T) {
 	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
 		// Around the size at which the S3 backend begins to send parts.
-		for _, size := range []int{0, 1, 1000, 16<<20 - 1, 16 << 20, 16<<20 + 1, 33 << 20} {
+		for _, size := range []int{0, 1, 1000, 8<<20 - 1, 8 << 20, 8<<20 + 1, 33 << 20} {
 			want := noise(size)
 			key := fmt.Sprintf("v1/1/2/3/%d/log.zst", size)
 			n, err := b.Put(t.Context(), key, bytes.NewReader(want))

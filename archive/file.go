@@ -23,11 +23,11 @@ type fileBucket struct {
 // its writer was killed.
 const staleTemp = 24 * time.Hour
 
-func openFileURL(u *url.URL) (Bucket, error) {
+func parseFileURL(u *url.URL) (func() (Bucket, error), error) {
 	if u.Host != "" || u.Path == "" || u.RawQuery != "" {
 		return nil, fmt.Errorf("archive: bucket URL %q: want file:///absolute/path", u.Redacted())
 	}
-	return OpenDir(filepath.FromSlash(u.Path))
+	return func() (Bucket, error) { return OpenDir(filepath.FromSlash(u.Path)) }, nil
 }
 
 // OpenDir opens, and makes if need be, a bucket in a directory.

@@ -28,11 +28,11 @@ type s3Bucket struct {
 }
 
 // partSize is how much of an object of unknown size is held in memory and sent
-// at a time. S3 takes 10,000 parts: 160 GB compressed.
-const partSize = 16 << 20
+// at a time. S3 takes 10,000 parts: 80 GB compressed.
+const partSize = 8 << 20
 
-func openS3URL(u *url.URL) (Bucket, error) {
-	bad := func(why string) (Bucket, error) {
+func parseS3URL(u *url.URL) (func() (Bucket, error), error) {
+	bad := func(why string) (func() (Bucket, error), error) {
 		return nil, fmt.Errorf("archive: bucket URL %q: %s", u.Redacted(), why)
 	}
 	q := u.Query()
@@ -76,7 +76,8 @@ func openS3URL(u *url.URL) (Bucket, error) {
 		}
 		prefix += "/"
 	}
-	return &s3Bucket{client: client, bucket: u.Host, prefix: prefix, url: u.Redacted()}, nil
+	b := &s3Bucket{client: client, bucket: u.Host, prefix: prefix, url: u.Redacted()}
+	return func() (Bucket, error) { return b, nil }, nil
 }
 
 func (b *s3Bucket) String() string { return b.url }
@@ -98,9 +99,19 @@ func (b *s3Bucket) Put(ctx context.Context, key string, r io.Reader) (int64, err
 		return 0, b.error("put", key, err)
 	}
 	if err := b.checkStored(ctx, key, info, sent.n, sum); err != nil {
+		if errors.Is(err, ErrStoredWrong) {
+			err = errors.Join(err, b.remove(ctx, key, info.VersionID))
+		}
 		return 0, fmt.Errorf("archive: put %s: %w", key, err)
 	}
 	return sent.n, nil
+}
+
+// remove takes back what this Put has just stored, wrong; nothing names it yet.
+func (b *s3Bucket) remove(ctx context.Context, key, version string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stall)
+	defer cancel()
+	return b.client.RemoveObject(ctx, b.bucket, b.prefix+key, minio.RemoveObjectOptions{VersionID: version})
 }
 
 // send uploads in one request what fits into one, and the rest in parts.
@@ -111,16 +122,14 @@ func (b *s3Bucket) send(ctx context.Context, key string, r io.Reader) (minio.Upl
 		Checksum:    minio.ChecksumFullObjectCRC32C,
 	}
 	opts.SetMatchETagExcept("*")
-	// A buffer that grows with what comes: most logs are small.
-	var head bytes.Buffer
-	n, err := io.CopyN(&head, r, partSize)
-	if errors.Is(err, io.EOF) {
-		return b.client.PutObject(ctx, b.bucket, b.prefix+key, &head, n, opts)
-	}
+	head, err := readFrame(r, partSize, smallLog)
 	if err != nil {
 		return minio.UploadInfo{}, err
 	}
-	return b.client.PutObject(ctx, b.bucket, b.prefix+key, io.MultiReader(&head, r), -1, opts)
+	if len(head) < partSize {
+		return b.client.PutObject(ctx, b.bucket, b.prefix+key, bytes.NewReader(head), int64(len(head)), opts)
+	}
+	return b.client.PutObject(ctx, b.bucket, b.prefix+key, io.MultiReader(bytes.NewReader(head), r), -1, opts)
 }
 
 // checkStored compares what the server says it holds with what was sent: the

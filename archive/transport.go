@@ -11,6 +11,8 @@ import (
 // may take as long as it needs.
 const stall = time.Minute
 
+// newTransport speaks HTTP/1.1 only: over HTTP/2, requests share a connection,
+// and one that moves would hide another that stalls.
 func newTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
 	return &http.Transport{
@@ -27,7 +29,6 @@ func newTransport() *http.Transport {
 		TLSHandshakeTimeout:   10 * time.Second,
 		ResponseHeaderTimeout: 2 * time.Minute,
 		DisableCompression:    true,
-		ForceAttemptHTTP2:     true,
 	}
 }
 

@@ -3,8 +3,6 @@ package ingest
 import (
 	"encoding/json"
 	"net/http"
-	"strconv"
-	"time"
 )
 
 // answer and refuse write one JSON object, and return the status for the
@@ -25,5 +23,3 @@ func writeJSON(w http.ResponseWriter, status int, v any) int {
 	_ = json.NewEncoder(w).Encode(v)
 	return status
 }
-
-func retryAfter(d time.Duration) string { return strconv.Itoa(int(d.Seconds())) }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"sync"
 	"time"
 
 	"github.com/google/go-github/v60/github"
@@ -28,6 +30,8 @@ type Archiver struct {
 	Logger   *slog.Logger
 	Metrics  *Metrics
 	Now      func() time.Time
+
+	running sync.Map // River's id of each job that is worked on
 }
 
 // Timeout is none: what is bounded is how long nothing moves, in ghapi and
@@ -43,6 +47,8 @@ func (a *Archiver) NextRetry(job *river.Job[store.ArchiveArgs]) time.Time {
 // Work archives one job. What it returns is for River: nil when the ledger is
 // settled, a snooze (which costs no attempt) or a failure.
 func (a *Archiver) Work(ctx context.Context, job *river.Job[store.ArchiveArgs]) error {
+	a.running.Store(job.ID, nil)
+	defer a.running.Delete(job.ID)
 	t := &task{Archiver: a, id: job.Args.JobID, logger: a.Logger.With(KeyJob, job.Args.JobID)}
 	err := t.run(ctx)
 	if err != nil && ctx.Err() != nil {
@@ -50,6 +56,16 @@ func (a *Archiver) Work(ctx context.Context, job *river.Job[store.ArchiveArgs]) 
 		return river.JobSnooze(0)
 	}
 	return err
+}
+
+// runningIDs lists River's ids of the jobs that are worked on right now.
+func (a *Archiver) runningIDs() []int64 {
+	ids := []int64{}
+	a.running.Range(func(id, _ any) bool {
+		ids = append(ids, id.(int64))
+		return true
+	})
+	return ids
 }
 
 // task is the work on one job.
@@ -106,7 +122,7 @@ func (t *task) fetchDetails(ctx context.Context) (bool, error) {
 		return false, t.refused(ctx, askedJob, err)
 	}
 	if t.facts, err = factsOfJob(job.WorkflowJob, repo); err != nil {
-		return false, fmt.Errorf("job %d from the REST API: %w", t.id, err)
+		return false, t.refused(ctx, askedJob, fmt.Errorf("job %d from the REST API: %w", t.id, err))
 	}
 	if t.facts.Job.Status != store.StatusCompleted {
 		return false, t.notCompleted(ctx)
@@ -148,10 +164,15 @@ func (t *task) notCompleted(ctx context.Context) error {
 		return err
 	}
 	reason := fmt.Sprintf("the REST API says %s still", t.facts.Job.Status)
-	if err := t.DB.NoteAttempt(ctx, t.id, 200, reason); err != nil {
+	if err := t.DB.NoteAttempt(ctx, t.id, false, http.StatusOK, reason); err != nil {
 		return err
 	}
-	return river.JobSnooze(backoff(t.known.Log.Attempts + 1))
+	// The older the job, the longer the pause.
+	pause := longPause
+	if at := t.known.Job.CompletedAt; at != nil {
+		pause = min(max(t.Now().Sub(*at)/4, firstPause), longPause)
+	}
+	return river.JobSnooze(pause)
 }
 
 // archiveLog decides whether there can be a log, fetches it, and settles.
@@ -206,25 +227,22 @@ func (t *task) refused(ctx context.Context, what asked, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	c := circumstances{asked: what, now: t.Now(), deadline: t.Deadline, attempts: t.known.Log.Attempts + 1}
-	if at := t.completedAt(); at != nil {
-		c.completedAt = *at
-	}
-	c.unlikely = what == askedLog && len(t.facts.Steps) == 0 && t.facts.Job.RunnerID == nil && t.facts.Job.RunnerName == nil
-	o := decide(err, c)
+	answered := class(err) != classOwn
 	t.Metrics.githubErrors.WithLabelValues(class(err)).Inc()
-	switch {
-	case o.state != "":
+	c, cerr := t.circumstances(ctx, what)
+	if cerr != nil {
+		return errors.Join(err, cerr)
+	}
+	o := decide(err, c)
+	if o.state != "" {
 		serr := t.settle(ctx, store.Settlement{State: o.state, Reason: o.reason, HTTPStatus: o.status, Asked: what == askedLog})
 		if serr == nil && o.pause > 0 {
 			return river.JobSnooze(o.pause)
 		}
 		return serr
-	case errors.Is(err, context.Canceled):
-		return err
 	}
 	if class(err) != ghapi.RateLimited.String() {
-		if nerr := t.DB.NoteAttempt(ctx, t.id, o.status, o.reason); nerr != nil {
+		if nerr := t.DB.NoteAttempt(ctx, t.id, what == askedLog && answered, o.status, o.reason); nerr != nil {
 			return errors.Join(err, nerr)
 		}
 	}
@@ -236,19 +254,42 @@ func (t *task) refused(ctx context.Context, what asked, err error) error {
 	return err
 }
 
+// circumstances are those of the job as far as it is known: from the REST API, or
+// from webhooks.
+func (t *task) circumstances(ctx context.Context, what asked) (circumstances, error) {
+	c := circumstances{asked: what, now: t.Now(), deadline: t.Deadline, attempts: t.known.Log.Attempts + 1}
+	job, steps := t.facts.Job, t.facts.Steps
+	if what == askedJob {
+		job = t.known.Job
+		var err error
+		if steps, err = t.DB.Steps(ctx, t.id); err != nil {
+			return c, err
+		}
+		// A 404 for the job itself is noted with its status, and no attempt.
+		if s := t.known.Log.HTTPStatus; s != nil && *s == http.StatusNotFound {
+			c.attempts = leastAsked
+		}
+	}
+	c.unlikely = len(steps) == 0 && job.RunnerID == nil && job.RunnerName == nil
+	c.completedAt = c.now
+	for _, at := range []*time.Time{job.CompletedAt, t.known.Job.CompletedAt, job.StartedAt, job.CreatedAt} {
+		if at != nil {
+			c.completedAt = *at
+			break
+		}
+	}
+	return c, nil
+}
+
+// classOwn is the class of errors that are not GitHub's.
+const classOwn = "own"
+
 func class(err error) string {
 	var e *ghapi.Error
 	if errors.As(err, &e) {
 		return e.Class.String()
 	}
-	return "own"
-}
-
-func (t *task) completedAt() *time.Time {
-	if t.facts.Job.CompletedAt != nil {
-		return t.facts.Job.CompletedAt
-	}
-	return t.known.Job.CompletedAt
+	return classOwn
 }
 
 // settle writes the ledger, last of all. Why a job has no log is kept in the

@@ -21,7 +21,7 @@ const maxBody = 25 << 20
 // largeBodies places, so that many large ones together stay within
 // largeBodies × maxBody.
 const (
-	smallBody   = 512 << 10
+	smallBody   = 128 << 10
 	largeBodies = 16
 )
 

@@ -14,8 +14,9 @@ import (
 // maxGroup bounds one transaction of the committer.
 const maxGroup = 256
 
-// commitTime bounds it in time: GitHub hangs up after 10 seconds.
-const commitTime = 8 * time.Second
+// commitTime bounds it in time, and likewise the wait for a place in it: GitHub
+// hangs up after 10 seconds.
+const commitTime = 4 * time.Second
 
 // errClosing says that the receiver is shutting down.
 var errClosing = errors.New("shutting down")
@@ -56,6 +57,8 @@ func (c *committer) close() {
 // committed.
 func (c *committer) commit(ctx context.Context, d store.Delivery) error {
 	p := pending{delivery: d, result: make(chan error, 1)}
+	ctx, cancel := context.WithTimeout(ctx, commitTime)
+	defer cancel()
 	select {
 	case c.waiting <- p:
 		return <-p.result

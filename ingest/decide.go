@@ -30,9 +30,9 @@ const (
 type circumstances struct {
 	asked       asked
 	now         time.Time
-	completedAt time.Time     // zero: GitHub did not say
+	completedAt time.Time     // as near as GitHub says
 	deadline    time.Duration // how long after completion a 404 log may still come
-	attempts    int           // how often the log was asked for, this time included
+	attempts    int           // how often that was asked for, this time included
 	unlikely    bool          // nothing about the job suggests that it has a log
 }
 
@@ -63,13 +63,15 @@ func decide(err error, c circumstances) outcome {
 		o.state, o.pause = store.LogDenied, deniedPause
 	case ghapi.NotFound:
 		switch {
-		case c.asked == askedJob:
+		case c.attempts < leastAsked && (c.asked == askedJob || !c.unlikely):
+			o.pause = backoff(c.attempts)
+		case c.asked == askedJob && !c.unlikely:
 			o.state = store.LogMissing
 			o.reason = "GitHub knows no such job: " + o.reason
 		case c.unlikely:
 			o.state = store.LogNone
 			o.reason = "no steps, no runner, no log: " + o.reason
-		case c.attempts >= leastAsked && c.now.Sub(c.completedAt) > c.deadline:
+		case c.now.Sub(c.completedAt) > c.deadline:
 			o.state = store.LogMissing
 			o.reason = fmt.Sprintf("no log within %s: %s", c.deadline, o.reason)
 		default:

@@ -26,15 +26,14 @@ const eventWorkflowJob = "workflow_job"
 // Receiver answers POST /webhook. It answers 202 only after the delivery is
 // committed.
 type Receiver struct {
-	secrets   []string
-	selected  func(fullName string) bool
-	commits   *committer
-	zstd      *zstd.Encoder
-	bodies    *bodyReader
-	accepted  func() // told after each commit
-	logger    *slog.Logger
-	metrics   *Metrics
-	afterDown time.Duration // Retry-After while Postgres is away
+	secrets  []string
+	selected func(fullName string) bool
+	commits  *committer
+	zstd     *zstd.Encoder
+	bodies   *bodyReader
+	accepted func() // told after each commit
+	logger   *slog.Logger
+	metrics  *Metrics
 }
 
 // ReceiverConfig is what a Receiver needs.
@@ -58,7 +57,7 @@ func NewReceiver(c ReceiverConfig) (*Receiver, error) {
 	}
 	r := &Receiver{
 		secrets: c.Secrets, selected: c.Selected, zstd: enc, bodies: newBodyReader(),
-		accepted: c.Accepted, logger: c.Logger, metrics: c.Metrics, afterDown: 5 * time.Second,
+		accepted: c.Accepted, logger: c.Logger, metrics: c.Metrics,
 	}
 	if r.selected == nil {
 		r.selected = func(string) bool { return true }
@@ -92,12 +91,16 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) int {
 	if err != nil || (contentType != contentJSON && contentType != contentForm) {
 		return refuse(w, http.StatusUnsupportedMediaType, "content type must be application/json or application/x-www-form-urlencoded")
 	}
+	// Whoever does not even try to sign has nothing read.
+	if !signatureShaped(req.Header.Get("X-Hub-Signature-256")) {
+		return refuse(w, http.StatusUnauthorized, "no valid X-Hub-Signature-256")
+	}
 	body, err := r.bodies.read(w, req)
 	switch {
 	case errors.Is(err, errTooLarge):
 		return refuse(w, http.StatusRequestEntityTooLarge, "payloads are at most 25 MiB")
 	case errors.Is(err, errBusy):
-		return r.unavailable(w)
+		return unavailable(w)
 	case err != nil:
 		return refuse(w, http.StatusBadRequest, "the body could not be read")
 	}
@@ -141,7 +144,7 @@ func (r *Receiver) verified(w http.ResponseWriter, req *http.Request, contentTyp
 	}
 	if err := r.commits.commit(req.Context(), d); err != nil {
 		r.logger.ErrorContext(req.Context(), "delivery not committed", KeyDelivery, guid, KeyError, err)
-		return r.unavailable(w)
+		return unavailable(w)
 	}
 	if head.unusable != "" {
 		r.metrics.quarantined.Inc()
@@ -152,7 +155,10 @@ func (r *Receiver) verified(w http.ResponseWriter, req *http.Request, contentTyp
 	return answer(w, http.StatusAccepted, "accepted")
 }
 
-func (r *Receiver) unavailable(w http.ResponseWriter) int {
-	w.Header().Set("Retry-After", retryAfter(r.afterDown))
+// retryAfter is what a client is told while Postgres is away, in seconds.
+const retryAfter = "5"
+
+func unavailable(w http.ResponseWriter) int {
+	w.Header().Set("Retry-After", retryAfter)
 	return refuse(w, http.StatusServiceUnavailable, "try again later")
 }

@@ -106,7 +106,7 @@ func TestRefusals(t *testing.T) {
 		{name: "secondary limit", fault: githubsim.Fault{Endpoint: job, Kind: githubsim.SecondaryLimit}, says: "snooze", atLeast: time.Minute, atMost: 2 * time.Minute, state: "pending"},
 		{name: "secondary limit with Retry-After", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.SecondaryLimit, RetryAfter: 5 * time.Minute}, says: "snooze", atLeast: 5 * time.Minute, atMost: 6 * time.Minute, state: "pending"},
 		{name: "403 with Retry-After and another URL", fault: githubsim.Fault{Endpoint: job, Kind: githubsim.Status, Status: 403, Header: http.Header{"Retry-After": {"70"}}, Body: `{"message":"slow down"}`}, says: "snooze", atLeast: 70 * time.Second, atMost: 2 * time.Minute, state: "pending"},
-		{name: "job 404", fault: githubsim.Fault{Endpoint: job, Kind: githubsim.NotFoundJSON}, says: "done", state: "missing", status: 404, ends: "missing"},
+		{name: "job 404", fault: githubsim.Fault{Endpoint: job, Kind: githubsim.NotFoundJSON}, says: "snooze", atLeast: 2 * time.Second, atMost: 2 * time.Second, state: "pending", status: 404},
 		{name: "log 404 JSON", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.NotFoundJSON}, says: "snooze", atLeast: 2 * time.Second, atMost: 2 * time.Second, state: "pending", status: 404},
 		{name: "log 404 XML", fault: githubsim.Fault{Endpoint: blb, Kind: githubsim.NotFoundXML}, says: "snooze", atLeast: 2 * time.Second, atMost: 2 * time.Second, state: "pending", status: 404},
 		{name: "410", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.Gone}, says: "done", state: "expired", status: 410, ends: "expired"},
@@ -233,6 +233,54 @@ func TestLogNeverComes(t *testing.T) {
 	}
 	if n := r.github.RequestsFor(1)[job]; n != 1 {
 		t.Errorf("the job itself was fetched %d times", n)
+	}
+}
+
+// A job that GitHub does not know is asked for twice, and then believed missing;
+// one that never had steps or a runner never had a log.
+func TestJobThatGitHubDoesNotKnow(t *testing.T) {
+	now := newClock()
+	r := newRig(t, rigOptions{now: now.Now})
+	known := completed(1, now.Now(), githubsim.Log{})
+	check := completed(2, now.Now(), githubsim.Log{})
+	check.Steps, check.Labels, check.RunnerID, check.RunnerName, check.RunnerGroupID, check.RunnerGroupName = nil, nil, nil, nil, nil, nil
+	r.know(known, check)
+	for id, want := range map[int64]string{1: "missing", 2: "none"} {
+		r.github.RemoveJob(id)
+		if says, pause := r.try(id); says != "snooze" || pause > 10*time.Second {
+			t.Errorf("job %d: the first 404 makes the worker say %s %s", id, says, pause)
+		}
+		if says, _ := r.try(id); says != "done" {
+			t.Errorf("job %d: the second makes it say %s", id, says)
+		}
+		if got := scalar[string](r, `SELECT state FROM job_logs WHERE job_id = $1`, id); got != want {
+			t.Errorf("job %d is %s, want %s", id, got, want)
+		}
+	}
+}
+
+// What is not an answer about the log is no attempt at it: after hours of other
+// troubles a 404 is still asked for again.
+func TestOtherTroublesAreNoAttempts(t *testing.T) {
+	now := newClock()
+	r := newRig(t, rigOptions{now: now.Now, deadline: time.Hour})
+	r.know(completed(1, now.Now(), githubsim.Log{}))
+	remove := r.github.Inject(githubsim.Fault{Endpoint: job, Kind: githubsim.ServerError})
+	for range 5 {
+		if says, _ := r.try(1); says != "retry" {
+			t.Errorf("the worker says %s", says)
+		}
+		now.advance(time.Hour)
+	}
+	remove()
+	if says, _ := r.try(1); says != "snooze" {
+		t.Errorf("the first 404 of the log was believed: %s", says)
+	}
+	if says, _ := r.try(1); says != "done" {
+		t.Errorf("the second was not: %s", says)
+	}
+	if n := scalar[int](r, `SELECT attempts FROM job_logs`); n != 2 {
+		t.Errorf("%d attempts, want 2", n)
 	}
 }
 

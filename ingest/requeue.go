@@ -20,7 +20,7 @@ func (requeueArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByPeriod: requeueEvery}}
 }
 
-// requeuer enqueues completed jobs that the ledger holds as pending and no
+// requeuer enqueues completed jobs that the ledger holds as pending or denied and no
 // queue row works for: nothing is forgotten because a queue gave up.
 type requeuer struct {
 	river.WorkerDefaults[requeueArgs]

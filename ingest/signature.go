@@ -11,11 +11,10 @@ import (
 // under one of the secrets, as GitHub defines X-Hub-Signature-256. SHA-1 is not
 // accepted.
 func signedBy(secrets []string, header string, body []byte) bool {
-	digest, ok := strings.CutPrefix(header, "sha256=")
-	if !ok || len(digest) != hex.EncodedLen(sha256.Size) {
+	if !signatureShaped(header) {
 		return false
 	}
-	got, err := hex.DecodeString(digest)
+	got, err := hex.DecodeString(strings.TrimPrefix(header, signaturePrefix))
 	if err != nil {
 		return false
 	}
@@ -27,4 +26,11 @@ func signedBy(secrets []string, header string, body []byte) bool {
 		}
 	}
 	return false
+}
+
+const signaturePrefix = "sha256="
+
+// signatureShaped tells whether the header could be a signature at all.
+func signatureShaped(header string) bool {
+	return strings.HasPrefix(header, signaturePrefix) && len(header) == len(signaturePrefix)+hex.EncodedLen(sha256.Size)
 }

@@ -37,7 +37,8 @@ type Workers struct {
 	id      string
 	deliver *DeliveryWorker
 	river   *river.Client[pgx.Tx]
-	cancel  context.CancelFunc
+	cancel  context.CancelFunc // of the claim
+	halt    context.CancelFunc // of the delivery worker
 	running sync.WaitGroup
 	claim   *store.Claimant
 }
@@ -96,7 +97,9 @@ func (w *Workers) Start(ctx context.Context) error {
 		cancel()
 		return errors.Join(fmt.Errorf("ingest: start queue: %w", err), w.claim.Close(ctx))
 	}
-	w.running.Go(func() { w.deliver.Run(running) })
+	delivering, halt := context.WithCancel(running)
+	w.halt = halt
+	w.running.Go(func() { w.deliver.Run(delivering) })
 	w.running.Go(func() { w.keepClaim(running) })
 	return nil
 }
@@ -105,6 +108,7 @@ func (w *Workers) Start(ctx context.Context) error {
 // and then cancels them, which gives them back to the queue. It returns when
 // all are done, some seconds after the context at the latest.
 func (w *Workers) Stop(ctx context.Context) error {
+	w.halt()
 	err := w.river.Stop(ctx)
 	if err != nil && ctx.Err() != nil {
 		hard, cancelHard := context.WithTimeout(context.Background(), hardStop)
@@ -125,19 +129,34 @@ func (w *Workers) Stop(ctx context.Context) error {
 // hardStop is how long cancelled jobs have to give themselves back.
 const hardStop = 5 * time.Second
 
-// keepClaim holds this process's lock and looks after the jobs of dead ones.
+// claimTime bounds one look after the claims.
+const claimTime = 20 * time.Second
+
+// keepClaim holds this process's lock and gives back jobs that nobody works on.
 func (w *Workers) keepClaim(ctx context.Context) {
 	for ; ctx.Err() == nil; wait(ctx, claimPoll) {
-		n, err := w.claim.ReleaseDead(ctx)
+		n, err := w.releaseJobs(ctx)
 		if err != nil && ctx.Err() == nil {
 			w.config.Logger.WarnContext(ctx, "worker announces itself again", KeyError, err)
 			w.renewClaim(ctx)
 		}
 		if n > 0 {
 			w.config.Metrics.takenOver.Add(float64(n))
-			w.config.Logger.WarnContext(ctx, "jobs of a dead worker given back", KeyCount, n)
+			w.config.Logger.WarnContext(ctx, "jobs that nobody worked on given back", KeyCount, n)
 		}
 	}
+}
+
+// releaseJobs gives back the jobs of dead workers, and what this one lost.
+func (w *Workers) releaseJobs(ctx context.Context) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, claimTime)
+	defer cancel()
+	dead, err := w.claim.ReleaseDead(ctx)
+	if err != nil {
+		return dead, err
+	}
+	lost, err := w.claim.ReleaseLost(ctx, w.config.Archiver.runningIDs())
+	return dead + lost, err
 }
 
 func (w *Workers) renewClaim(ctx context.Context) {

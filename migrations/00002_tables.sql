@@ -190,7 +190,7 @@ COMMENT ON TABLE job_logs IS 'The ledger: exactly one row for every job jobvault
 COMMENT ON COLUMN job_logs.job_id IS 'The job.';
 COMMENT ON COLUMN job_logs.state IS 'pending: not settled yet; archived: in the bucket; none: GitHub never had a log; expired: GitHub said 410; missing: GitHub said 404 until the deadline; denied: GitHub refuses us; removed: was archived, then removed.';
 COMMENT ON COLUMN job_logs.reason IS 'Why it is in that state, in words; GitHub''s own where it gave some.';
-COMMENT ON COLUMN job_logs.http_status IS 'Status of GitHub''s last answer about the log.';
+COMMENT ON COLUMN job_logs.http_status IS 'Status of GitHub''s last answer about the job or its log.';
 COMMENT ON COLUMN job_logs.attempts IS 'How often the log was asked for.';
 COMMENT ON COLUMN job_logs.object_key IS 'Key of the log in the bucket.';
 COMMENT ON COLUMN job_logs.raw_bytes IS 'Size of the log as GitHub sent it.';

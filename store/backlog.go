@@ -17,7 +17,7 @@ type Backlog struct {
 // is done.
 func (db *DB) Backlog(ctx context.Context) (Backlog, error) {
 	var b Backlog
-	err := db.inTx(ctx, "count backlog", func(tx pgx.Tx) (err error) {
+	err := db.inTx(ctx, "count backlog", func(ctx context.Context, tx pgx.Tx) (err error) {
 		b, err = one[Backlog](ctx, tx, `
 			SELECT (SELECT count(*) FROM deliveries WHERE state = 'received') AS deliveries, pending, denied
 			FROM (SELECT count(*) FILTER (WHERE l.state = 'pending') AS pending, count(*) FILTER (WHERE l.state = 'denied') AS denied

@@ -10,8 +10,10 @@ import (
 
 // Claimant is a live worker process in the eyes of the others: it holds a lock
 // in Postgres for as long as its connection lives. River marks a job as running
-// and knows nothing more of its worker; when the lock is gone, so is the worker,
-// and its jobs are given back at once instead of after River's hour.
+// and knows nothing more of its worker, and a job without a time-out it never
+// rescues; when the lock is gone, so is the worker, and its jobs are given back.
+//
+// The lock belongs to a session: a pooler between transactions breaks it.
 type Claimant struct {
 	conn *pgxpool.Conn
 	id   string
@@ -88,6 +90,21 @@ func (c *Claimant) releaseIfDead(ctx context.Context, id string) (int64, error) 
 	}
 	_, err = c.conn.Exec(ctx, `SELECT pg_advisory_unlock(`+claimLock+`)`, id)
 	return tag.RowsAffected(), err
+}
+
+// ReleaseLost gives back the jobs that this worker claimed a minute ago or longer
+// and does not run: Postgres was gone before the answer to the claim arrived.
+// running are the ids in River's table of those that it does run.
+func (c *Claimant) ReleaseLost(ctx context.Context, running []int64) (int64, error) {
+	tag, err := c.conn.Exec(ctx, `
+		UPDATE queue.river_job
+		SET state = 'available', attempt = greatest(attempt - 1, 0), scheduled_at = now()
+		WHERE state = 'running' AND kind = 'archive' AND attempted_by[array_upper(attempted_by, 1)] = $1
+		  AND attempted_at < now() - interval '1 minute' AND id <> ALL($2)`, c.id, running)
+	if err != nil {
+		return 0, fmt.Errorf("store: release lost jobs: %w", err)
+	}
+	return tag.RowsAffected(), nil
 }
 
 // Close ends the connection, and with it the lock.

@@ -27,18 +27,38 @@ type DB struct {
 	queue *river.Client[pgx.Tx] // inserts only; ingest runs the workers
 }
 
+// sessionSettings are those of every connection. A process whose machine died
+// holds locks until Postgres notices; the keepalives make that half a minute
+// instead of the two hours that are Linux's default.
+var sessionSettings = map[string]string{
+	"application_name":                    "jobvault",
+	"timezone":                            "UTC",
+	"tcp_keepalives_idle":                 "15",
+	"tcp_keepalives_interval":             "5",
+	"tcp_keepalives_count":                "3",
+	"idle_in_transaction_session_timeout": "60s",
+	"lock_timeout":                        "30s",
+}
+
+// transactionTime bounds a transaction, also when Postgres does not answer at all.
+const transactionTime = time.Minute
+
 // OpenPool connects lazily: an unreachable Postgres is not an error here but at
-// the first use. The URL may carry a password; no error repeats it.
+// the first use. maxConns counts unless the URL has a pool_max_conns. The URL may
+// carry a password; no error repeats it.
 func OpenPool(ctx context.Context, url string, maxConns int32) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		// pgx redacts passwords it recognises; a URL it cannot parse it may not.
 		return nil, errors.New("store: the database URL cannot be parsed")
 	}
-	config.MaxConns = maxConns
+	if !strings.Contains(url, "pool_max_conns") {
+		config.MaxConns = maxConns
+	}
 	config.ConnConfig.ConnectTimeout = 10 * time.Second
-	config.ConnConfig.RuntimeParams["application_name"] = "jobvault"
-	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	for name, value := range sessionSettings {
+		config.ConnConfig.RuntimeParams[name] = value
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("store: open pool: %w", err)
@@ -69,9 +89,12 @@ func (db *DB) Ping(ctx context.Context) error {
 	return nil
 }
 
-// inTx runs f in one transaction and commits if f returns nil.
-func (db *DB) inTx(ctx context.Context, op string, f func(pgx.Tx) error) error {
-	if err := pgx.BeginFunc(ctx, db.pool, f); err != nil {
+// inTx runs f in one transaction and commits if f returns nil. The context that
+// f gets ends after transactionTime.
+func (db *DB) inTx(ctx context.Context, op string, f func(context.Context, pgx.Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, transactionTime)
+	defer cancel()
+	if err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error { return f(ctx, tx) }); err != nil {
 		return fmt.Errorf("store: %s: %w", op, err)
 	}
 	return nil

@@ -98,7 +98,7 @@ func (db *DB) DrainOneDelivery(ctx context.Context, understand func([]Delivery) 
 
 func (db *DB) drain(ctx context.Context, limit int, alone bool, understand func([]Delivery) Understood) ([]Verdict, error) {
 	var taken []Verdict
-	err := db.inTx(ctx, "drain deliveries", func(tx pgx.Tx) error {
+	err := db.inTx(ctx, "drain deliveries", func(ctx context.Context, tx pgx.Tx) error {
 		var jobIDs []int64
 		var err error
 		taken, jobIDs, err = claimDeliveries(ctx, tx, limit)
@@ -230,7 +230,7 @@ func markDeliveries(ctx context.Context, tx pgx.Tx, vs []Verdict) error {
 
 // QuarantineDelivery sets one delivery aside with the reason, if it still waits.
 func (db *DB) QuarantineDelivery(ctx context.Context, v Verdict) error {
-	return db.inTx(ctx, "quarantine delivery", func(tx pgx.Tx) error {
+	return db.inTx(ctx, "quarantine delivery", func(ctx context.Context, tx pgx.Tx) error {
 		return markDeliveries(ctx, tx, []Verdict{v})
 	})
 }

@@ -95,7 +95,7 @@ func (db *DB) RecordFetched(ctx context.Context, f Facts, at time.Time) error {
 	if f.Job.Status == StatusCompleted {
 		fetchedAt = &at
 	}
-	return db.inTx(ctx, fmt.Sprintf("record job %d", f.Job.ID), func(tx pgx.Tx) error {
+	return db.inTx(ctx, fmt.Sprintf("record job %d", f.Job.ID), func(ctx context.Context, tx pgx.Tx) error {
 		if err := lockJobs(ctx, tx, []int64{f.Job.ID}); err != nil {
 			return err
 		}

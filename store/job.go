@@ -124,7 +124,7 @@ type JobToArchive struct {
 // ErrNotFound.
 func (db *DB) JobToArchive(ctx context.Context, id int64) (JobToArchive, error) {
 	var j JobToArchive
-	err := db.inTx(ctx, fmt.Sprintf("read job %d", id), func(tx pgx.Tx) error {
+	err := db.inTx(ctx, fmt.Sprintf("read job %d", id), func(ctx context.Context, tx pgx.Tx) error {
 		var err error
 		if j.Job, err = one[Job](ctx, tx, `SELECT `+jobColumns+` FROM jobs WHERE id = $1`, id); err != nil {
 			return err

@@ -91,7 +91,7 @@ type StepLines struct {
 // believes. It is called last, when the object is complete in the bucket.
 func (db *DB) Settle(ctx context.Context, s Settlement, at time.Time) (bool, error) {
 	var changed bool
-	err := db.inTx(ctx, fmt.Sprintf("settle job %d as %s", s.JobID, s.State), func(tx pgx.Tx) error {
+	err := db.inTx(ctx, fmt.Sprintf("settle job %d as %s", s.JobID, s.State), func(ctx context.Context, tx pgx.Tx) error {
 		object := Object{}
 		if s.Object != nil {
 			object = *s.Object
@@ -148,13 +148,14 @@ func writeStepLines(ctx context.Context, tx pgx.Tx, jobID int64, lines []StepLin
 	return err
 }
 
-// NoteAttempt records that the log was asked for and is pending still, with
-// GitHub's status (0: no answer) and why.
-func (db *DB) NoteAttempt(ctx context.Context, jobID int64, status int, reason string) error {
-	return db.inTx(ctx, fmt.Sprintf("note attempt of job %d", jobID), func(tx pgx.Tx) error {
+// NoteAttempt records that a job is pending still, with GitHub's status (0: no
+// answer) and why. asked says whether the log itself was asked for: only that
+// counts as an attempt.
+func (db *DB) NoteAttempt(ctx context.Context, jobID int64, asked bool, status int, reason string) error {
+	return db.inTx(ctx, fmt.Sprintf("note attempt of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
-			UPDATE job_logs SET state = 'pending', attempts = attempts + 1, http_status = coalesce(nullif($2, 0), http_status), reason = nullif($3, '')
-			WHERE job_id = $1 AND state IN ('pending', 'denied')`, jobID, status, reason)
+			UPDATE job_logs SET state = 'pending', attempts = attempts + $2, http_status = coalesce(nullif($3, 0), http_status), reason = nullif($4, '')
+			WHERE job_id = $1 AND state IN ('pending', 'denied')`, jobID, boolInt(asked), status, reason)
 		return err
 	})
 }
@@ -162,7 +163,7 @@ func (db *DB) NoteAttempt(ctx context.Context, jobID int64, status int, reason s
 // JobLog reads a job's line in the ledger, or ErrNotFound.
 func (db *DB) JobLog(ctx context.Context, jobID int64) (JobLog, error) {
 	var l JobLog
-	err := db.inTx(ctx, fmt.Sprintf("ledger of job %d", jobID), func(tx pgx.Tx) (err error) {
+	err := db.inTx(ctx, fmt.Sprintf("ledger of job %d", jobID), func(ctx context.Context, tx pgx.Tx) (err error) {
 		l, err = one[JobLog](ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = $1`, jobID)
 		return err
 	})

@@ -68,7 +68,7 @@ func (db *DB) RequeuePending(ctx context.Context) (int, error) {
 	var total int
 	for {
 		var ids []int64
-		err := db.inTx(ctx, "requeue pending", func(tx pgx.Tx) error {
+		err := db.inTx(ctx, "requeue pending", func(ctx context.Context, tx pgx.Tx) error {
 			rows, err := tx.Query(ctx, `
 				SELECT l.job_id
 				FROM job_logs l JOIN jobs j ON j.id = l.job_id

@@ -63,7 +63,8 @@ func replaceSteps(ctx context.Context, tx pgx.Tx, newer, older []Facts) error {
 			job_id bigint, number bigint, name text, status text, conclusion text, started_at timestamptz, completed_at timestamptz)
 		ON CONFLICT (job_id, number) DO UPDATE SET
 			name = excluded.name,
-			status = excluded.status,
+			-- A step that has completed stays so; the REST API may be behind its webhooks.
+			status = CASE WHEN s.name = excluded.name AND s.status = 'completed' THEN s.status ELSE excluded.status END,
 			conclusion = CASE WHEN s.name = excluded.name THEN coalesce(excluded.conclusion, s.conclusion) ELSE excluded.conclusion END,
 			started_at = CASE WHEN s.name = excluded.name THEN coalesce(excluded.started_at, s.started_at) ELSE excluded.started_at END,
 			completed_at = CASE WHEN s.name = excluded.name THEN coalesce(excluded.completed_at, s.completed_at) ELSE excluded.completed_at END

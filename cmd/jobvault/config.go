@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,7 +14,9 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest/ghapi"
 )
 
@@ -72,6 +75,11 @@ func (s Settings) load() (config, error) {
 		check(badSetting("JOBVAULT_LISTEN", s.Listen, "want host:port, such as 127.0.0.1:8080"))
 	}
 	check(checkDatabaseURL(string(s.DatabaseURL)))
+	if s.BucketURL != "" {
+		if err := archive.CheckURL(s.BucketURL); err != nil {
+			check(badSecret("JOBVAULT_BUCKET_URL", err.Error()))
+		}
+	}
 	check(c.loadGitHub())
 	return c, errors.Join(errs...)
 }
@@ -103,14 +111,11 @@ func (c *config) loadGitHub() error {
 		BaseURL: s.GitHubAPIURL, APIVersion: s.GitHubAPIVersion, Token: string(s.GitHubToken),
 		Concurrency: int64(concurrency), UserAgent: "jobvault/" + version(),
 	}
-	if !strings.HasPrefix(s.GitHubAPIURL, "https://") && !strings.HasPrefix(s.GitHubAPIURL, "http://") {
-		err = errors.Join(err, badSetting("JOBVAULT_GITHUB_API_URL", s.GitHubAPIURL, "want a URL such as https://api.github.com/ or https://HOST/api/v3/"))
-	}
 	if (s.GitHubAppID == "") != (s.GitHubAppPrivateKeyFile == "") {
 		return errors.Join(err, badSetting("JOBVAULT_GITHUB_APP_ID", s.GitHubAppID, "goes with JOBVAULT_GITHUB_APP_PRIVATE_KEY_FILE: set both or none"))
 	}
 	if s.GitHubAppID == "" {
-		return err
+		return errors.Join(err, c.checkGitHub())
 	}
 	if s.GitHubToken != "" {
 		err = errors.Join(err, badSecret("JOBVAULT_GITHUB_TOKEN", "and JOBVAULT_GITHUB_APP_ID exclude each other: set one"))
@@ -123,7 +128,33 @@ func (c *config) loadGitHub() error {
 		err = errors.Join(err, badSetting("JOBVAULT_GITHUB_APP_PRIVATE_KEY_FILE", s.GitHubAppPrivateKeyFile, "cannot be read: "+kerr.Error()))
 	}
 	c.github.AppKey = key
+	if err == nil {
+		err = c.checkGitHub()
+	}
 	return err
+}
+
+// checkGitHub tries the settings together; it makes no request.
+func (c *config) checkGitHub() error {
+	u, err := url.Parse(c.GitHubAPIURL)
+	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") {
+		value := c.GitHubAPIURL
+		if strings.Contains(value, "@") {
+			value = redactedURL(value)
+		}
+		return badSetting("JOBVAULT_GITHUB_API_URL", value, "want a URL such as https://api.github.com/ or https://HOST/api/v3/")
+	}
+	github := c.github
+	github.Concurrency = max(github.Concurrency, 1) // complained of already
+	clients, err := ghapi.New(github)
+	if errors.Is(err, ghapi.ErrAppKey) {
+		return badSetting("JOBVAULT_GITHUB_APP_PRIVATE_KEY_FILE", c.GitHubAppPrivateKeyFile, err.Error())
+	}
+	if err != nil {
+		return badSecret("JOBVAULT_GITHUB_API_URL", err.Error())
+	}
+	clients.Close()
+	return nil
 }
 
 func parseRoles(s string) ([]string, error) {
@@ -139,8 +170,13 @@ func parseRoles(s string) ([]string, error) {
 }
 
 func checkDatabaseURL(s string) error {
-	if s == "" || strings.HasPrefix(s, "postgres://") || strings.HasPrefix(s, "postgresql://") {
+	if s == "" {
 		return nil
+	}
+	if strings.HasPrefix(s, "postgres://") || strings.HasPrefix(s, "postgresql://") {
+		if _, err := pgxpool.ParseConfig(s); err == nil {
+			return nil
+		}
 	}
 	return badSecret("JOBVAULT_DATABASE_URL", "want postgres://user:password@host:port/database")
 }

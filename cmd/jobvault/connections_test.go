@@ -29,7 +29,8 @@ func TestIdleAndDrippingConnections(t *testing.T) {
 		defer conn.Close()
 		conns = append(conns, conn)
 	}
-	head := "POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 20000000\r\n\r\n"
+	head := "POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 20000000\r\n" +
+		"X-Hub-Signature-256: sha256=" + strings.Repeat("0", 64) + "\r\n\r\n"
 	stop := make(chan struct{})
 	var dripping sync.WaitGroup
 	for i, conn := range conns[:n*2/3] {

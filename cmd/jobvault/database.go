@@ -16,7 +16,6 @@ import (
 // embedded one.
 type database struct {
 	pool     *pgxpool.Pool
-	url      string
 	embedded *localpg.Server // nil: not ours
 }
 
@@ -30,8 +29,8 @@ const (
 
 // openDatabase connects, and starts the embedded Postgres if need be.
 func openDatabase(ctx context.Context, c config, u use, maxConns int32, logger *slog.Logger) (*database, error) {
-	d := &database{url: string(c.DatabaseURL)}
-	if d.url == "" {
+	d, url := &database{}, string(c.DatabaseURL)
+	if url == "" {
 		start := localpg.Start
 		if u == borrow {
 			start = localpg.Attach
@@ -41,9 +40,9 @@ func openDatabase(ctx context.Context, c config, u use, maxConns int32, logger *
 		if err != nil {
 			return nil, err
 		}
-		d.url = d.embedded.URL()
+		url = d.embedded.URL()
 	}
-	pool, err := store.OpenPool(ctx, d.url, maxConns)
+	pool, err := store.OpenPool(ctx, url, maxConns)
 	if err != nil {
 		return nil, errors.Join(err, d.close())
 	}

@@ -78,7 +78,8 @@ func sendAndKill(t *testing.T, p *process, ds []githubsim.Delivery, random *rand
 	enough := make(chan struct{})
 	sent := make(chan struct{})
 	var mu sync.Mutex
-	go func() {
+	var sending sync.WaitGroup
+	sending.Go(func() {
 		defer close(sent)
 		for i := 0; i < len(ds); i += 4 {
 			for _, r := range githubsim.Send(ctx, p.url+"/webhook", ds[i:min(i+4, len(ds))], githubsim.SendOptions{Secret: processSecret, Concurrency: 4}) {
@@ -93,7 +94,7 @@ func sendAndKill(t *testing.T, p *process, ds []githubsim.Delivery, random *rand
 				mu.Unlock()
 			}
 		}
-	}()
+	})
 	for waiting := true; waiting; {
 		select {
 		case <-enough:
@@ -109,8 +110,7 @@ func sendAndKill(t *testing.T, p *process, ds []githubsim.Delivery, random *rand
 	}
 	p.kill()
 	cancel()
-	mu.Lock()
-	defer mu.Unlock()
+	sending.Wait()
 	return accepted
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -79,8 +80,9 @@ func (s *service) start(ctx context.Context) error {
 	return nil
 }
 
-// poolSize leaves each worker a connection and the rest some.
-func poolSize(workers int) int32 { return int32(min(workers, 60) + 16) }
+// poolSize is how many connections to Postgres a process has at most. Workers
+// mostly wait for GitHub, and share them.
+func poolSize(workers int) int32 { return int32(min(workers, 16) + 8) }
 
 // openStores connects to Postgres, brings its schema up, and opens the bucket.
 func (s *service) openStores(ctx context.Context) error {
@@ -104,7 +106,9 @@ func (s *service) openStores(ctx context.Context) error {
 	}
 	// A bucket that does not exist is a mistake; one that is away comes back.
 	bucket := s.archive.Bucket()
-	switch err := bucket.Check(ctx); {
+	checking, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	switch err := bucket.Check(checking); {
 	case errors.Is(err, archive.ErrNotFound):
 		return fmt.Errorf("JOBVAULT_BUCKET_URL: %w", err)
 	case err != nil:
@@ -166,32 +170,36 @@ func (s *service) openReceiver(metrics *ingest.Metrics) error {
 // url is where the service listens.
 func (s *service) url() string { return "http://" + s.listener.Addr().String() }
 
-// stop stops in the order in which data flows: no more requests, no more
-// claims, running work, connections. Requests and work together have the
-// shutdown time-out; what runs then is cancelled and given back, which takes
-// some seconds more, as does an embedded Postgres.
+// stop stops claiming and receiving at once. Running work and requests have the
+// shutdown time-out; what runs then is cancelled and given back, which takes some
+// seconds more, as does an embedded Postgres.
 func (s *service) stop() error {
-	var errs []error
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.shutdown)
 	defer cancel()
+	var working sync.WaitGroup
+	var werr, herr error
+	if s.workers != nil {
+		working.Go(func() {
+			if err := s.workers.Stop(ctx); err != nil {
+				werr = fmt.Errorf("stop workers: %w", err)
+			}
+		})
+	}
 	if s.http != nil {
 		if err := s.http.Shutdown(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("stop HTTP: %w", err), s.http.Close())
+			herr = errors.Join(fmt.Errorf("stop HTTP: %w", err), s.http.Close())
 		}
 	}
 	if s.receiver != nil {
 		s.receiver.Close()
 	}
-	if s.workers != nil {
-		if err := s.workers.Stop(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("stop workers: %w", err))
-		}
-	}
+	working.Wait()
 	if s.github != nil {
 		s.github.Close()
 	}
+	var derr error
 	if s.database != nil {
-		errs = append(errs, s.database.close())
+		derr = s.database.close()
 	}
-	return errors.Join(errs...)
+	return errors.Join(werr, herr, derr)
 }

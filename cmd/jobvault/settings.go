@@ -66,8 +66,8 @@ func (s Settings) list() []setting {
 		field := v.Type().Field(i)
 		env := field.Tag.Get("env")
 		value := fmt.Sprint(v.Field(i).Interface())
-		if env == "JOBVAULT_DATABASE_URL" {
-			value = redactedURL(string(s.DatabaseURL))
+		if strings.HasSuffix(env, "_URL") {
+			value = redactedURL(v.Field(i).String())
 		}
 		from := "flag"
 		if fromEnv, ok := os.LookupEnv(env); ok && fromEnv == v.Field(i).String() {
@@ -90,9 +90,11 @@ func redactedURL(s string) string {
 		return ""
 	}
 	q := u.Query()
-	if q.Has("password") {
-		q.Set("password", "xxxxx")
-		u.RawQuery = q.Encode()
+	for _, name := range []string{"password", "sslpassword"} {
+		if q.Has(name) {
+			q.Set(name, "xxxxx")
+			u.RawQuery = q.Encode()
+		}
 	}
 	return u.Redacted()
 }

@@ -37,12 +37,12 @@ type answer struct {
 
 // get asks for JSON and decodes it into v.
 func (c *Client) get(ctx context.Context, op, path string, v any) (answer, error) {
-	ctx, cancel := context.WithTimeout(withSecrets(ctx), answerTime)
-	defer cancel()
 	if err := c.acquire(ctx, op); err != nil {
 		return answer{}, err
 	}
 	defer c.limit.Release(1)
+	ctx, cancel := context.WithTimeout(withSecrets(ctx), answerTime)
+	defer cancel()
 	resp, err := c.do(ctx, op, path)
 	if err != nil {
 		return answer{}, err

@@ -48,14 +48,26 @@ type Clients struct {
 
 	mu            sync.Mutex
 	byInstalled   map[int64]*Client
-	installations map[string]int64 // by lower-case OWNER/NAME
+	installations map[string]lookedUp // by lower-case OWNER/NAME
 }
+
+// lookedUp is an installation that was asked for. It is believed for an hour: an
+// App may be installed anew.
+type lookedUp struct {
+	id int64
+	at time.Time
+}
+
+const lookupLife = time.Hour
 
 // The versions of the REST API that are asked for.
 const (
 	versionDotCom = "2026-03-10"
 	versionOther  = "2022-11-28" // GHES below 3.21 answers 400 to a newer one
 )
+
+// ErrAppKey says that the App's private key is none.
+var ErrAppKey = errors.New("the App's private key cannot be read: want PEM, RSA")
 
 // New checks the configuration; it makes no request.
 func New(c Config) (*Clients, error) {
@@ -86,12 +98,12 @@ func New(c Config) (*Clients, error) {
 		api:           newTransport(c.Stall),
 		logs:          newLogClient(c.Stall),
 		byInstalled:   make(map[int64]*Client),
-		installations: make(map[string]int64),
+		installations: make(map[string]lookedUp),
 	}
 	if c.AppID != 0 {
 		cs.app, err = ghinstallation.NewAppsTransport(keeping{cs.api}, c.AppID, c.AppKey)
 		if err != nil {
-			return nil, errors.New("ghapi: the App's private key cannot be read: want PEM, RSA")
+			return nil, ErrAppKey // without the cause, which may repeat the key
 		}
 		cs.app.BaseURL = strings.TrimSuffix(base.String(), "/")
 		cs.lookup = cs.newClient(cs.app)
@@ -116,17 +128,17 @@ func (cs *Clients) For(ctx context.Context, installation *int64, owner, repo str
 	}
 	name := strings.ToLower(owner + "/" + repo)
 	cs.mu.Lock()
-	id, known := cs.installations[name]
+	found, known := cs.installations[name]
 	cs.mu.Unlock()
-	if known {
-		return cs.client(id), nil
+	if known && cs.config.Now().Sub(found.at) < lookupLife {
+		return cs.client(found.id), nil
 	}
 	id, err := cs.findInstallation(ctx, owner, repo)
 	if err != nil {
 		return nil, err
 	}
 	cs.mu.Lock()
-	cs.installations[name] = id
+	cs.installations[name] = lookedUp{id: id, at: cs.config.Now()}
 	cs.mu.Unlock()
 	return cs.client(id), nil
 }

@@ -1,11 +1,11 @@
 package ghapi
 
 import (
+	"bufio"
 	"compress/gzip"
 	"context"
 	"crypto/md5" //nolint:gosec // the storage's own checksum, against accidents
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -107,7 +107,21 @@ func (c *Client) logBody(ctx context.Context, op string, resp *http.Response) (i
 	default:
 		return refuse("the answer has the encoding %q", encoding)
 	}
+	text := bufio.NewReaderSize(body.r, 64<<10)
+	if isPage(text) {
+		return refuse("the answer is a page, not a log")
+	}
+	body.r = text
 	return body, nil
+}
+
+// isPage looks at how a text begins: a page with the wrong type, or none, is no
+// log either. What goes wrong here goes wrong again when the text is read.
+func isPage(r *bufio.Reader) bool {
+	const enough = 64
+	head, _ := r.Peek(enough)
+	begin := strings.ToLower(strings.TrimLeft(string(head), "\ufeff \t\r\n"))
+	return strings.HasPrefix(begin, "<!doctype") || strings.HasPrefix(begin, "<html") || strings.HasPrefix(begin, "<?xml")
 }
 
 // pageKind is the media type of what is for browsers or programs, or empty. Bad
@@ -137,7 +151,7 @@ func (b *checkedBody) Read(p []byte) (int, error) {
 	switch {
 	case err == nil:
 		return n, nil
-	case !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+	case err != io.EOF: // bare: a wrapped one is no clean end
 		return n, &Error{Class: Transient, Op: b.op + ": read", Err: err}
 	case b.sum != nil && base64.StdEncoding.EncodeToString(b.sum.Sum(nil)) != b.want:
 		return n, &Error{Class: Transient, Op: b.op + ": read", Message: "the body does not have the announced MD5"}

@@ -16,7 +16,8 @@ import (
 const maxAnswer = 64 << 20
 
 // newTransport makes connections that may take as long as they need, but not
-// without progress.
+// without progress. HTTP/1.1 only: over HTTP/2, requests share a connection, and
+// one that moves would hide another that stalls.
 func newTransport(stall time.Duration) *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
 	return &http.Transport{
@@ -32,7 +33,6 @@ func newTransport(stall time.Duration) *http.Transport {
 		IdleConnTimeout:       90 * time.Second,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ResponseHeaderTimeout: stall,
-		ForceAttemptHTTP2:     true,
 		ReadBufferSize:        64 << 10,
 	}
 }
