@@ -132,7 +132,7 @@ func (t *task) fetchDetails(ctx context.Context) (bool, error) {
 	}
 	t.setKey(t.facts.Job)
 	if err := t.keepDetails(ctx, job.Raw); err != nil {
-		return false, err
+		return false, t.refused(ctx, askedJob, err)
 	}
 	return true, t.DB.RecordFetched(ctx, t.facts, t.Now())
 }

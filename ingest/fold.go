@@ -111,6 +111,9 @@ func fill(f *store.Facts, older store.Facts) {
 func fillStep(s *store.Step, older []store.Step) {
 	for _, o := range older {
 		if o.Number == s.Number && o.Name == s.Name {
+			if o.Status == store.StatusCompleted {
+				s.Status = o.Status // a step does not go back either
+			}
 			fillNil(&s.Conclusion, o.Conclusion)
 			fillNil(&s.StartedAt, o.StartedAt)
 			fillNil(&s.CompletedAt, o.CompletedAt)

@@ -86,7 +86,7 @@ func TestS3StopsAndStarts(t *testing.T) {
 	r.await(recovery, `SELECT count(*) > 5 FROM job_logs WHERE state = 'archived'`)
 	s3.Stop()
 	r.send(day.Deliveries[half:], githubsim.SendOptions{Concurrency: 8})
-	r.await(recovery, `EXISTS (SELECT FROM job_logs WHERE state = 'pending' AND attempts > 0)`)
+	r.await(recovery, `EXISTS (SELECT FROM job_logs WHERE state = 'pending' AND reason LIKE 'archive:%')`)
 	r.check(s3.Start())
 	r.await(recovery, settled)
 	r.compareDay(day)
