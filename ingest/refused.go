@@ -1,0 +1,83 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/store"
+)
+
+// refused does what decide says about an error.
+func (t *task) refused(ctx context.Context, what asked, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	answered := class(err) != classOwn
+	t.Metrics.githubErrors.WithLabelValues(class(err)).Inc()
+	c, cerr := t.circumstances(ctx, what)
+	if cerr != nil {
+		return errors.Join(err, cerr)
+	}
+	o := decide(err, c)
+	if o.state != "" {
+		serr := t.settle(ctx, store.Settlement{State: o.state, Reason: o.reason, HTTPStatus: o.status, Asked: what == askedLog})
+		if serr == nil && o.pause > 0 {
+			return river.JobSnooze(o.pause)
+		}
+		return serr
+	}
+	if class(err) != ghapi.RateLimited.String() {
+		if nerr := t.DB.NoteAttempt(ctx, t.id, what == askedLog && answered, o.status, o.reason); nerr != nil {
+			return errors.Join(err, nerr)
+		}
+	}
+	if o.pause > 0 {
+		t.logger.DebugContext(ctx, "job waits", KeyWait, o.pause, KeyReason, o.reason)
+		return river.JobSnooze(o.pause)
+	}
+	t.logger.WarnContext(ctx, "job not archived yet", KeyError, err)
+	return err
+}
+
+// circumstances are those of the job as far as it is known: from the REST API, or
+// from webhooks.
+func (t *task) circumstances(ctx context.Context, what asked) (circumstances, error) {
+	c := circumstances{asked: what, now: t.Now(), deadline: t.Deadline, attempts: t.known.Log.Attempts + 1}
+	job, steps := t.facts.Job, t.facts.Steps
+	if what == askedJob {
+		job = t.known.Job
+		var err error
+		if steps, err = t.DB.Steps(ctx, t.id); err != nil {
+			return c, err
+		}
+		// A 404 for the job itself is noted with its status, and no attempt.
+		if s := t.known.Log.HTTPStatus; s != nil && *s == http.StatusNotFound {
+			c.attempts = leastAsked
+		}
+	}
+	c.unlikely = len(steps) == 0 && job.RunnerID == nil && job.RunnerName == nil
+	c.completedAt = c.now
+	for _, at := range []*time.Time{job.CompletedAt, t.known.Job.CompletedAt, job.StartedAt, job.CreatedAt} {
+		if at != nil {
+			c.completedAt = *at
+			break
+		}
+	}
+	return c, nil
+}
+
+// classOwn is the class of errors that are not GitHub's.
+const classOwn = "own"
+
+func class(err error) string {
+	var e *ghapi.Error
+	if errors.As(err, &e) {
+		return e.Class.String()
+	}
+	return classOwn
+}

@@ -1,0 +1,62 @@
+package ingest
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/store"
+)
+
+// settle writes the ledger, last of all. Why a job has no log is kept in the
+// bucket first, as the ledger must be makeable from there.
+func (t *task) settle(ctx context.Context, s store.Settlement) error {
+	s.JobID = t.id
+	now := t.Now()
+	switch s.State {
+	case store.LogNone, store.LogExpired, store.LogMissing:
+		if err := t.Archive.PutSettled(ctx, t.key, archive.Settled{State: s.State, Reason: s.Reason, HTTPStatus: s.HTTPStatus, At: now}); err != nil {
+			return err
+		}
+	}
+	changed, err := t.DB.Settle(ctx, s, now)
+	if err != nil || !changed {
+		return err
+	}
+	t.Metrics.settled.WithLabelValues(s.State).Inc()
+	level := slog.LevelInfo
+	switch s.State {
+	case store.LogDenied:
+		level = slog.LevelError
+	case store.LogMissing, store.LogExpired:
+		level = slog.LevelWarn
+	}
+	attrs := []any{KeyState, s.State}
+	if s.Reason != "" {
+		attrs = append(attrs, KeyReason, s.Reason)
+	}
+	if s.Object != nil {
+		t.Metrics.archived.Add(float64(s.Object.RawBytes))
+		t.Metrics.archivedSize.Add(float64(s.Object.StoredBytes))
+		attrs = append(attrs, KeyBytes, s.Object.RawBytes)
+	}
+	t.logger.Log(ctx, level, "job settled", attrs...)
+	return nil
+}
+
+// stepLines estimates which lines belong to the steps that ran.
+func stepLines(x *joblog.Index, steps []store.Step) []store.StepLines {
+	var ran []joblog.Step
+	for _, s := range steps {
+		if s.StartedAt == nil || (s.Conclusion != nil && *s.Conclusion == "skipped") {
+			continue
+		}
+		ran = append(ran, joblog.Step{Number: s.Number, StartedAt: *s.StartedAt})
+	}
+	var lines []store.StepLines
+	for _, r := range joblog.EstimateSteps(x, ran) {
+		lines = append(lines, store.StepLines{Number: r.Number, First: r.First, Last: r.Last})
+	}
+	return lines
+}
