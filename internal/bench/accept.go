@@ -32,6 +32,7 @@ func measureAccept(ctx context.Context, l *lab) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer s.abandon()
 	peer, err := newPgbench(ctx, l, body)
 	if err != nil {
 		return nil, err

@@ -97,6 +97,7 @@ func archiveRate(ctx context.Context, l *lab, database, dir string) (archived, e
 	if err != nil {
 		return archived{}, err
 	}
+	defer s.abandon()
 	started, busy := time.Now(), busyTime()
 	for _, r := range githubsim.Send(ctx, s.url+"/webhook", deliveries, githubsim.SendOptions{Secret: benchSecret, Concurrency: 16}) {
 		if r.Err != nil || r.Status != 202 {

@@ -61,3 +61,11 @@ func (s *server) stop() (time.Duration, error) {
 	err := s.cmd.Wait()
 	return s.cmd.ProcessState.UserTime() + s.cmd.ProcessState.SystemTime(), err
 }
+
+// abandon ends a server that was not stopped: its measurement failed.
+func (s *server) abandon() {
+	if s.cmd.ProcessState == nil {
+		_ = s.cmd.Process.Kill()
+		_ = s.cmd.Wait()
+	}
+}
