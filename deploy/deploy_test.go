@@ -22,6 +22,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/jobvault/jobvault/internal/testenv"
 )
 
 func read(t *testing.T, name string) string {
@@ -384,12 +386,12 @@ func TestThereIsTimeToStop(t *testing.T) {
 func TestSystemdUnderstandsTheUnit(t *testing.T) {
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
-		t.Skip("there is no systemd-analyze on this machine")
+		testenv.Missing(t, "needs systemd-analyze: install the package systemd")
 	}
 	// It wants the program to be there.
 	program, err := exec.LookPath("true")
 	if err != nil {
-		t.Skip("there is nothing to run in jobvault's place")
+		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "jobvault.service")
 	text := strings.ReplaceAll(read(t, "jobvault.service"), "/usr/local/bin/jobvault", program)
