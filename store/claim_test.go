@@ -74,6 +74,30 @@ func TestOnlyTheJobsOfDeadWorkersAreGivenBack(t *testing.T) {
 	f.wantReleased(me, 0)
 }
 
+// Postgres was gone before the answer to a claim arrived: the row says running,
+// and nobody runs it.
+func TestAWorkersOwnLostClaimsAreGivenBack(t *testing.T) {
+	f := newFixture(t)
+	me, _ := f.claim("me")
+	f.claim("another")
+	for job := 1; job <= 3; job++ {
+		f.queued(job, "running", 2, "me")
+	}
+	f.queued(4, "running", 2, "another")
+	f.queued(5, "retryable", 2, "me")
+	f.exec(`UPDATE queue.river_job SET attempted_at = now() - interval '2 minutes' WHERE args->>'job_id' <> '3'`) // 3 is claimed just now
+	running := column[int64](f, `SELECT id FROM queue.river_job WHERE args->>'job_id' = '2'`)
+	n, err := me.ReleaseLost(t.Context(), running)
+	f.check(err)
+	if n != 1 {
+		t.Errorf("released %d, want 1", n)
+	}
+	want := []string{"1 available 1 now", "2 running 2", "3 running 2", "4 running 2", "5 retryable 2"}
+	if diff := cmp.Diff(want, f.queueRows()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestAWorkerThatClosesOrIsCutOffIsDead(t *testing.T) {
 	f := newFixture(t)
 	me, _ := f.claim("me")
