@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // The documentation pages that error answers point to.
@@ -15,17 +16,20 @@ const (
 	docsREST      = "https://docs.github.com/rest"
 	docsJobs      = docsREST + "/actions/workflow-jobs"
 	docsRuns      = docsREST + "/actions/workflow-runs"
+	docsRepos     = docsREST + "/repos/repos"
 	docsApps      = docsREST + "/apps/apps"
 	docsVersions  = docsREST + "/about-the-rest-api/api-versions"
 	docsRateLimit = docsREST + "/overview/rate-limits-for-the-rest-api"
 	docsSecondary = docsREST + "/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"
 )
 
-// call is one authenticated request to the API.
+// call is one request to the API.
 type call struct {
-	w   http.ResponseWriter
-	r   *http.Request
-	who identity
+	w        http.ResponseWriter
+	r        *http.Request
+	endpoint Endpoint
+	caller   string   // whom the limits count it for
+	who      identity // once authenticated
 }
 
 // apiHandler routes the API. What concerns a repository can be asked for under
@@ -39,21 +43,26 @@ func (s *Server) apiHandler() http.Handler {
 		route("GET /repos/{owner}/{repo}"+path, e, need, h)
 		route("GET /repositories/{repository_id}"+path, e, need, h)
 	}
+	repository("", EndpointRepository, byToken, s.getRepository)
 	repository("/actions/jobs/{job_id}", EndpointJob, byToken, s.getJob)
 	repository("/actions/jobs/{job_id}/logs", EndpointLog, byToken, s.getLog)
 	repository("/actions/runs/{run_id}/attempts/{attempt_number}/jobs", EndpointAttemptJobs, byToken, s.listAttemptJobs)
 	repository("/actions/runs/{run_id}/jobs", EndpointRunJobs, byToken, s.listRunJobs)
+	repository("/actions/runs/{run_id}", EndpointRun, byToken, s.getRun)
 	repository("/actions/runs", EndpointRuns, byToken, s.listRuns)
 	repository("/installation", EndpointInstallation, byApp, s.getRepositoryInstallation)
+	route("GET /orgs/{org}/installation", EndpointInstallation, byApp, s.getOrganizationInstallation)
 	route("POST /app/installations/{installation_id}/access_tokens", EndpointToken, byApp, s.createToken)
 	route("GET /app/installations", EndpointInstallations, byApp, s.listInstallations)
 	route("GET /installation/repositories", EndpointRepositories, byToken, s.listRepositories)
+	route("GET /orgs/{org}/repos", EndpointOrgRepositories, byToken, s.listOrgRepositories)
 	hook := func(path string, need access) {
 		route("GET "+path, EndpointDeliveries, need, s.listDeliveries)
 		route("GET "+path+"/{delivery_id}", EndpointDelivery, need, s.getDelivery)
 		route("POST "+path+"/{delivery_id}/attempts", EndpointRedeliver, need, s.createAttempt)
 	}
 	hook("/repos/{owner}/{repo}/hooks/{hook_id}/deliveries", byToken)
+	hook("/repositories/{repository_id}/hooks/{hook_id}/deliveries", byToken)
 	hook("/orgs/{org}/hooks/{hook_id}/deliveries", byToken)
 	hook("/app/hook/deliveries", byApp)
 	route("GET /rate_limit", EndpointRateLimit, byAnyone, s.getRateLimit)
@@ -62,39 +71,64 @@ func (s *Server) apiHandler() http.Handler {
 }
 
 // serve does what all of the API has in common, in GitHub's order: what is
-// broken, the version, the caller, the limit.
+// broken, the version, the caller, the limits.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, e Endpoint, need access, h func(*call)) {
 	jobID := pathInt(r, "job_id")
 	s.counters.add(e, jobID)
-	s.setHeaders(w.Header())
-	s.charge(bearer(r), 0).setHeaders(w.Header())
+	c := &call{r: r, endpoint: e, caller: s.callerOf(r, need)}
+	leave, hasPlace := s.paces.enter(c.caller, s.o.MaxConcurrent)
+	defer leave()
+	if f := s.onRequest.Load(); f != nil {
+		(*f)(e, r)
+	}
 
-	if f, ok := s.faults.take(e, jobID); ok {
+	f, faulty := s.faults.take(e, jobID)
+	w = &observed{ResponseWriter: w, begins: func(status int) {
+		leave()
+		s.noteAnswer(c, status, w.Header(), f)
+	}}
+	s.setHeaders(w.Header())
+	s.charge(c.caller, 0).setHeaders(w.Header())
+	if faulty {
 		if f.replaces() {
 			s.answer(w, r, f)
 			return
 		}
 		w = s.spoil(w, r, f)
 	}
-	version := r.Header.Get("X-GitHub-Api-Version")
+	c.w = w
+	if s.admit(c, need, hasPlace) {
+		h(c)
+	}
+}
+
+// admit finds out who calls and whether that may be now, or answers.
+func (s *Server) admit(c *call, need access, hasPlace bool) bool {
+	version := c.r.Header.Get("X-GitHub-Api-Version")
 	if !s.supports(version) {
-		s.apiError(w, http.StatusBadRequest, fmt.Sprintf("Unsupported API version: %q", version), docsVersions)
-		return
+		s.apiError(c.w, http.StatusBadRequest, fmt.Sprintf("Unsupported API version: %q", version), docsVersions)
+		return false
 	}
-	who, refused := s.authenticate(r, need)
+	who, refused := s.authenticate(c.r, need)
 	if refused != nil {
-		s.apiError(w, refused.status, refused.message, docsREST)
-		return
+		s.apiError(c.w, refused.status, refused.message, docsREST)
+		return false
 	}
-	if e != EndpointRateLimit {
-		spent := s.charge(who.token, 1)
-		spent.setHeaders(w.Header())
-		if spent.used > spent.limit {
-			s.apiError(w, http.StatusForbidden, rateLimitMessage, docsRateLimit)
-			return
-		}
+	c.who = who
+	if c.endpoint == EndpointRateLimit {
+		return true // it costs nothing
 	}
-	h(&call{w: w, r: r, who: who})
+	if !hasPlace || !s.paces.spend(c.caller, s.o.SecondaryPoints, s.now()) {
+		s.secondaryLimit(c.w, time.Minute)
+		return false
+	}
+	spent := s.charge(c.caller, 1)
+	spent.setHeaders(c.w.Header())
+	if spent.used > spent.limit {
+		s.apiError(c.w, http.StatusForbidden, rateLimitMessage, docsRateLimit)
+		return false
+	}
+	return true
 }
 
 // supports accepts a request without the header, which gets the oldest version.
@@ -125,7 +159,7 @@ func (s *Server) writeJSON(c *call, status int, v any) {
 	h.Set("ETag", etag)
 	h.Set("Cache-Control", "private, max-age=60, s-maxage=60")
 	if c.r.Method == http.MethodGet && c.r.Header.Get("If-None-Match") == etag {
-		s.charge(c.who.token, -1).setHeaders(h)
+		s.charge(c.caller, -1).setHeaders(h)
 		c.w.WriteHeader(http.StatusNotModified)
 		return
 	}
@@ -160,8 +194,14 @@ func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
 		docs = docsJobs + "#get-a-job-for-a-workflow-run"
 	case r.PathValue("attempt_number") != "":
 		docs = docsJobs + "#list-jobs-for-a-workflow-run-attempt"
+	case r.PathValue("run_id") != "" && !strings.HasSuffix(r.URL.Path, "/jobs"):
+		docs = docsRuns + "#get-a-workflow-run"
 	case r.PathValue("run_id") != "":
 		docs = docsJobs + "#list-jobs-for-a-workflow-run"
+	case r.PathValue("org") != "" && strings.HasSuffix(r.URL.Path, "/repos"):
+		docs = docsRepos + "#list-organization-repositories"
+	case r.Pattern == "GET /repos/{owner}/{repo}" || r.Pattern == "GET /repositories/{repository_id}":
+		docs = docsRepos + "#get-a-repository"
 	}
 	s.apiError(w, http.StatusNotFound, "Not Found", docs)
 }

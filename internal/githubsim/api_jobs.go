@@ -1,6 +1,7 @@
 package githubsim
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -49,10 +50,11 @@ func (s *Server) writeJobs(c *call, r Repository, js []Job) {
 	pg := pageOf(c.r, len(js))
 	var list []object
 	for _, j := range js[pg.from:pg.to] {
+		j.RunAttempt = cmp.Or(j.ListsRunAttempt, j.RunAttempt)
 		list = append(list, jobObject(r, j))
 	}
 	pg.setLink(c.w.Header(), s.byID(c.r, r), c.r)
-	s.writeJSON(c, http.StatusOK, object{{"total_count", len(js)}, {"jobs", list}})
+	s.writeJSON(c, http.StatusOK, object{{"total_count", s.lies.total(c.endpoint, len(js))}, {"jobs", list}})
 }
 
 func latestAttempt(js []Job) int64 {
@@ -119,9 +121,13 @@ func (s *Server) findRepository(c *call) (r Repository, ok bool) {
 // byID is the request's URL, less its query, with the repository named by its
 // id. GitHub uses it for redirects and for links to other pages.
 func (s *Server) byID(r *http.Request, repository Repository) string {
-	parts := strings.SplitN(strings.TrimPrefix(r.URL.Path, "/"), "/", 4) // repos, owner, name, the rest
-	if r.PathValue("repository_id") != "" || len(parts) < 4 {
+	parts := strings.SplitN(strings.TrimPrefix(r.URL.Path, "/"), "/", 4) // repos, owner, name, perhaps more
+	if r.PathValue("repository_id") != "" {
 		return s.urlOf(r)
 	}
-	return fmt.Sprintf("%srepositories/%d/%s", s.URL(), repository.ID, parts[3])
+	url := fmt.Sprintf("%srepositories/%d", s.URL(), repository.ID)
+	if len(parts) == 4 {
+		url += "/" + parts[3]
+	}
+	return url
 }

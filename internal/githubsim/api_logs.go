@@ -14,10 +14,14 @@ import (
 const linkTime = "2006-01-02T15:04:05.0000000Z"
 
 // getLog is GET …/actions/jobs/{job_id}/logs: a redirect to the blob host,
-// whether the text is there or not. Gitea answers with the text itself.
+// whether the text is there or not, unless it has expired. Gitea answers with the text itself.
 func (s *Server) getLog(c *call) {
 	_, j, ok := s.findJob(c)
 	if !ok {
+		return
+	}
+	if s.world.logExpired(j.ID) {
+		s.apiError(c.w, http.StatusGone, "Server Error", "")
 		return
 	}
 	if s.o.DirectLogs {

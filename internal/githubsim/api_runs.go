@@ -20,13 +20,8 @@ func (s *Server) listRuns(c *call) {
 		s.apiError(c.w, http.StatusUnprocessableEntity, "Validation Failed", docsRuns)
 		return
 	}
-	var runs []run
-	for _, id := range s.world.runsOf(r.ID) {
-		js := s.world.jobsOf(r.ID, id)
-		if len(js) == 0 {
-			continue // removed since
-		}
-		u := runOf(js)
+	var runs []*run
+	for _, u := range s.world.runsOf(r.ID) {
 		if created.has(u.created) && (q.Get("status") == "" || u.status == q.Get("status")) {
 			runs = append(runs, u)
 		}
@@ -41,23 +36,41 @@ func (s *Server) listRuns(c *call) {
 		list = append(list, u.object(r))
 	}
 	pg.setLink(c.w.Header(), s.byID(c.r, r), c.r)
-	s.writeJSON(c, http.StatusOK, object{{"total_count", total}, {"workflow_runs", list}})
+	s.writeJSON(c, http.StatusOK, object{{"total_count", s.lies.total(c.endpoint, total)}, {"workflow_runs", list}})
+}
+
+// getRun is GET …/actions/runs/{run_id}.
+func (s *Server) getRun(c *call) {
+	r, ok := s.findRepository(c)
+	if !ok {
+		return
+	}
+	js := s.world.jobsOf(r.ID, pathInt(c.r, "run_id"))
+	if len(js) == 0 {
+		s.notFound(c.w, c.r)
+		return
+	}
+	s.writeJSON(c, http.StatusOK, runOf(js).object(r))
 }
 
 // run is a workflow run, as far as its jobs tell.
 type run struct {
 	first            Job
-	attempt          int64
+	attempt          int64 // the latest
 	status           string
 	created, updated time.Time
+	started          time.Time // when the latest attempt began
 }
 
 // runOf needs at least one job.
-func runOf(js []Job) run {
-	u := run{first: js[0], attempt: latestAttempt(js), status: "completed", created: js[0].CreatedAt}
+func runOf(js []Job) *run {
+	u := &run{first: js[0], attempt: latestAttempt(js), status: "completed", created: js[0].CreatedAt}
 	for _, j := range js {
 		if j.CreatedAt.Before(u.created) {
 			u.created = j.CreatedAt
+		}
+		if j.listedAttempt() == u.attempt && (u.started.IsZero() || j.CreatedAt.Before(u.started)) {
+			u.started = j.CreatedAt
 		}
 		if j.CompletedAt != nil && j.CompletedAt.After(u.updated) {
 			u.updated = *j.CompletedAt
@@ -72,7 +85,7 @@ func runOf(js []Job) run {
 	return u
 }
 
-func (u run) object(r Repository) object {
+func (u *run) object(r Repository) object {
 	api := fmt.Sprintf("%s/repos/%s/%s/actions/runs/%d", apiHost, r.Owner, r.Name, u.first.RunID)
 	var conclusion any
 	if u.status == "completed" {
@@ -91,7 +104,7 @@ func (u run) object(r Repository) object {
 		{"url", api},
 		{"created_at", u.created},
 		{"updated_at", u.updated},
-		{"run_started_at", u.created},
+		{"run_started_at", u.started},
 		{"jobs_url", api + "/jobs"},
 		{"logs_url", api + "/logs"},
 		{"repository", repositoryObject(r)},

@@ -3,7 +3,6 @@ package githubsim
 import (
 	"cmp"
 	"net/http"
-	"slices"
 )
 
 // permissions are what an App that archives jobs asks for.
@@ -11,15 +10,14 @@ var permissions = object{{"actions", "read"}, {"metadata", "read"}}
 
 // createToken is POST /app/installations/{installation_id}/access_tokens.
 func (s *Server) createToken(c *call) {
-	id := pathInt(c.r, "installation_id")
-	rs, suspended := s.installation(id)
+	in, ok := s.world.installation(pathInt(c.r, "installation_id"))
 	switch {
-	case len(rs) == 0:
+	case !ok:
 		s.notFound(c.w, c.r)
-	case suspended:
+	case in.suspendedAt != nil:
 		s.apiError(c.w, http.StatusForbidden, "This installation has been suspended", docsApps)
 	default:
-		token, expires := s.issue(id)
+		token, expires := s.issue(in.id)
 		s.writeJSON(c, http.StatusCreated, object{
 			{"token", token},
 			{"expires_at", expires},
@@ -31,18 +29,12 @@ func (s *Server) createToken(c *call) {
 
 // listInstallations is GET /app/installations.
 func (s *Server) listInstallations(c *call) {
-	var ids []int64
-	for _, r := range s.world.allRepositories() {
-		if r.InstallationID != 0 {
-			ids = append(ids, r.InstallationID)
-		}
-	}
-	slices.Sort(ids)
-	ids = slices.Compact(ids)
+	ids := s.world.allInstallations()
 	pg := pageOf(c.r, len(ids))
 	all := []object(nil)
 	for _, id := range ids[pg.from:pg.to] {
-		all = append(all, s.installationObject(id))
+		in, _ := s.world.installation(id)
+		all = append(all, s.installationObject(in))
 	}
 	pg.setLink(c.w.Header(), s.urlOf(c.r), c.r)
 	s.writeJSON(c, http.StatusOK, all)
@@ -50,14 +42,23 @@ func (s *Server) listInstallations(c *call) {
 
 // getRepositoryInstallation is GET /repos/{owner}/{repo}/installation.
 func (s *Server) getRepositoryInstallation(c *call) {
-	r, ok := s.findRepository(c)
-	switch {
-	case !ok:
-	case r.InstallationID == 0:
-		s.notFound(c.w, c.r)
-	default:
-		s.writeJSON(c, http.StatusOK, s.installationObject(r.InstallationID))
+	if r, ok := s.findRepository(c); ok {
+		s.writeInstallation(c, r.InstallationID)
 	}
+}
+
+// getOrganizationInstallation is GET /orgs/{org}/installation.
+func (s *Server) getOrganizationInstallation(c *call) {
+	s.writeInstallation(c, s.world.accountInstallation(c.r.PathValue("org")))
+}
+
+func (s *Server) writeInstallation(c *call, id int64) {
+	in, ok := s.world.installation(id)
+	if !ok {
+		s.notFound(c.w, c.r)
+		return
+	}
+	s.writeJSON(c, http.StatusOK, s.installationObject(in))
 }
 
 // listRepositories is GET /installation/repositories, for an installation's
@@ -67,7 +68,12 @@ func (s *Server) listRepositories(c *call) {
 		s.apiError(c.w, http.StatusForbidden, "You must authenticate with an installation access token in order to list repositories for an installation.", docsApps)
 		return
 	}
-	rs, _ := s.installation(c.who.installation)
+	var rs []Repository
+	for _, r := range s.world.allRepositories() {
+		if r.InstallationID == c.who.installation {
+			rs = append(rs, r)
+		}
+	}
 	pg := pageOf(c.r, len(rs))
 	list := []object(nil)
 	for _, r := range rs[pg.from:pg.to] {
@@ -81,41 +87,20 @@ func (s *Server) listRepositories(c *call) {
 	})
 }
 
-// installation has the repositories of an installation; none: it does not exist.
-func (s *Server) installation(id int64) (rs []Repository, suspended bool) {
-	for _, r := range s.world.allRepositories() {
-		if id != 0 && r.InstallationID == id {
-			rs = append(rs, r)
-		}
-	}
-	s.world.mu.Lock()
-	defer s.world.mu.Unlock()
-	_, suspended = s.world.suspended[id]
-	return rs, suspended
-}
-
-func (s *Server) installationObject(id int64) object {
-	rs, _ := s.installation(id)
-	account := ownerObject(rs[0].Owner)
-	var suspendedAt any
-	s.world.mu.Lock()
-	if at, ok := s.world.suspended[id]; ok {
-		suspendedAt = at
-	}
-	s.world.mu.Unlock()
+func (s *Server) installationObject(in installation) object {
 	return object{
-		{"id", id},
-		{"account", account},
+		{"id", in.id},
+		{"account", ownerObject(in.account)},
 		{"repository_selection", "all"},
 		{"app_id", cmp.Or(s.o.AppID, 1)},
 		{"app_slug", "jobs-archive"},
-		{"target_id", accountID(rs[0].Owner)},
+		{"target_id", accountID(in.account)},
 		{"target_type", "Organization"},
 		{"permissions", permissions},
 		{"events", []string{"workflow_job"}},
 		{"created_at", founded},
 		{"updated_at", founded},
 		{"suspended_by", nil},
-		{"suspended_at", suspendedAt},
+		{"suspended_at", in.suspendedAt},
 	}
 }

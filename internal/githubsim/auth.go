@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -22,8 +23,7 @@ const (
 
 // identity is the caller of a request.
 type identity struct {
-	token        string // what the rate limit counts by
-	installation int64  // 0: the token of a user, who sees everything
+	installation int64 // 0: the token of a user, who sees everything
 }
 
 // sees tells whether the caller has access to the repository.
@@ -35,13 +35,13 @@ func (id identity) sees(r Repository) bool {
 func (s *Server) authenticate(r *http.Request, need access) (identity, *refusal) {
 	token := bearer(r)
 	if need == byApp {
-		return identity{token: "app"}, s.checkJWT(token)
+		return identity{}, s.checkJWT(token)
 	}
 	if token == s.token {
-		return identity{token: token}, nil
+		return identity{}, nil
 	}
 	if id, ok := s.tokens.installation(token, s.now()); ok {
-		return identity{token: token, installation: id}, nil
+		return identity{installation: id}, nil
 	}
 	switch {
 	case need == byAnyone && token == "":
@@ -50,6 +50,19 @@ func (s *Server) authenticate(r *http.Request, need access) (identity, *refusal)
 		return identity{}, &refusal{http.StatusUnauthorized, "Requires authentication"}
 	}
 	return identity{}, &refusal{http.StatusUnauthorized, "Bad credentials"}
+}
+
+// callerOf is whom the limits count a request for. Tokens of an installation
+// come and go; they share its limits.
+func (s *Server) callerOf(r *http.Request, need access) string {
+	if need == byApp {
+		return "app"
+	}
+	token := bearer(r)
+	if id := s.tokens.issuedTo(token); id != 0 {
+		return fmt.Sprintf("installation %d", id)
+	}
+	return token
 }
 
 // bearer is the token of "Bearer X" or "token X".
@@ -86,6 +99,14 @@ func (s *Server) issue(installation int64) (string, time.Time) {
 	return token, expires
 }
 
+// issuedTo is the installation of a token, also of an expired one; 0: not ours.
+func (t *issuedTokens) issuedTo(token string) int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.byToken[token].installation
+}
+
+// installation is that of a token which has not expired.
 func (t *issuedTokens) installation(token string, now time.Time) (int64, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

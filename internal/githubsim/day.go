@@ -52,11 +52,8 @@ func (s *Server) PlayableDay(seed uint64, jobs int, bigLog int64) Day {
 	for _, sc := range scenes {
 		m.play(sc)
 	}
-	for _, j := range m.day.Jobs {
-		s.AddJob(j)
-		m.day.Deliveries = append(m.day.Deliveries, s.Deliveries(j)...)
-	}
-	slices.SortStableFunc(m.day.Deliveries, func(a, b Delivery) int { return a.At.Compare(b.At) })
+	m.addJobs()
+	m.tell()
 	return m.day
 }
 
@@ -134,4 +131,26 @@ func (m *dayMaker) add(j Job, expected string) Job {
 	m.day.Jobs = append(m.day.Jobs, j)
 	m.day.Expected[j.ID] = expected
 	return j
+}
+
+// addJobs gives the server the day's jobs.
+func (m *dayMaker) addJobs() {
+	for _, j := range m.day.Jobs {
+		m.s.AddJob(j)
+	}
+}
+
+// tell makes the day's deliveries.
+func (m *dayMaker) tell() {
+	var (
+		repositories = map[int64]Repository{}
+		frames       = map[int64]frame{}
+	)
+	for _, r := range m.day.Repositories {
+		repositories[r.ID], frames[r.ID] = r, frameOf(r)
+	}
+	for _, j := range m.day.Jobs {
+		m.day.Deliveries = append(m.day.Deliveries, m.s.deliveries(j, repositories[j.RepositoryID], frames[j.RepositoryID])...)
+	}
+	slices.SortStableFunc(m.day.Deliveries, func(a, b Delivery) int { return a.At.Compare(b.At) })
 }

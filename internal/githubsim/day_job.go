@@ -74,6 +74,18 @@ func (u *dayRun) bare(d draft) Job {
 	}
 }
 
+// carriedOver is an old attempt's job as a new attempt has it that did not run it
+// again: under a new id, with the old times, runner and log, and told as completed
+// at once.
+func (u *dayRun) carriedOver(old Job) Job {
+	again := u.bare(draft{})
+	again.Name, again.Steps, again.Log = old.Name, old.Steps, old.Log
+	again.StartedAt, again.CompletedAt = old.StartedAt, old.CompletedAt
+	again.RunnerID, again.RunnerName, again.RunnerGroupID, again.RunnerGroupName = old.RunnerID, old.RunnerName, old.RunnerGroupID, old.RunnerGroupName
+	again.Life = []string{"completed"}
+	return again
+}
+
 func (u *dayRun) assignRunner(j *Job) {
 	id := int64(1 + u.m.rng.below(60))
 	// Runners that GitHub hosts are in group 0, which is a value and not null.
@@ -144,20 +156,23 @@ func stepConclusion(job string, i, bad, work int) *string {
 	return &c
 }
 
+var (
+	workflowNames = []string{"CI", "Build and test", "Nightly", "Docs", "CodeQL"}
+	jobNames      = []string{"build", "test", "lint", "vet", "package", "docs", "e2e", "race", "coverage"}
+)
+
 // ordinaryScene is a run of at most limit jobs in which nothing is odd.
 func (m *dayMaker) ordinaryScene(limit int) scene {
-	workflows := []string{"CI", "Build and test", "Nightly", "Docs", "CodeQL"}
-	names := []string{"build", "test", "lint", "vet", "package", "docs", "e2e", "race", "coverage"}
 	n := min(limit, 1+m.rng.below(6))
 	return scene{
 		at:       time.Duration(m.rng.below(23*3600)) * time.Second,
 		jobs:     n,
 		repo:     m.rng.below(len(m.day.Repositories)),
-		workflow: workflows[m.rng.below(len(workflows))],
+		workflow: workflowNames[m.rng.below(len(workflowNames))],
 		play: func(u *dayRun) {
-			first := m.rng.below(len(names))
+			first := m.rng.below(len(jobNames))
 			for i := range n {
-				d := draft{name: names[(first+i)%len(names)], after: time.Duration(i) * time.Second}
+				d := draft{name: jobNames[(first+i)%len(jobNames)], after: time.Duration(i) * time.Second}
 				switch m.rng.below(20) {
 				case 0, 1:
 					d.conclusion = "failure"

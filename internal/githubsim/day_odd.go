@@ -55,12 +55,7 @@ func (m *dayMaker) rerun(u *dayRun) {
 	u.attempt = 2
 	u.at = u.at.Add(30 * time.Minute)
 	for _, old := range []Job{build, lint} {
-		again := u.bare(draft{})
-		again.Name, again.Steps, again.Log = old.Name, old.Steps, old.Log
-		again.StartedAt, again.CompletedAt = old.StartedAt, old.CompletedAt
-		again.RunnerID, again.RunnerName, again.RunnerGroupID, again.RunnerGroupName = old.RunnerID, old.RunnerName, old.RunnerGroupID, old.RunnerGroupName
-		again.Life = []string{"completed"}
-		m.add(again, archived)
+		m.add(u.carriedOver(old), archived)
 	}
 	m.add(u.job(draft{name: "flaky"}), archived)
 }
@@ -108,7 +103,7 @@ func (m *dayMaker) checkRun(u *dayRun) {
 
 func (m *dayMaker) expiredLog(u *dayRun) {
 	j := m.add(u.job(draft{name: "backup"}), expired)
-	m.s.Inject(Fault{Endpoint: EndpointLog, JobID: j.ID, Kind: Gone})
+	m.s.ExpireLog(j.ID)
 }
 
 // oddNames includes two jobs of one name.

@@ -11,24 +11,29 @@ import (
 type Endpoint string
 
 // The endpoints. EndpointLog is the API's answer about a log (the 302),
-// EndpointBlob the log's text on the other host.
+// EndpointBlob the log's text on the other host; EndpointInstallation is an
+// installation looked up by its repository or organisation, EndpointRepositories
+// those of an installation.
 const (
-	EndpointAny           Endpoint = ""
-	EndpointJob           Endpoint = "job"
-	EndpointLog           Endpoint = "log"
-	EndpointBlob          Endpoint = "blob"
-	EndpointAttemptJobs   Endpoint = "attempt_jobs"
-	EndpointRunJobs       Endpoint = "run_jobs"
-	EndpointRuns          Endpoint = "runs"
-	EndpointToken         Endpoint = "token"
-	EndpointInstallations Endpoint = "installations"
-	EndpointInstallation  Endpoint = "installation"
-	EndpointRepositories  Endpoint = "repositories"
-	EndpointDeliveries    Endpoint = "deliveries"
-	EndpointDelivery      Endpoint = "delivery"
-	EndpointRedeliver     Endpoint = "redeliver"
-	EndpointRateLimit     Endpoint = "rate_limit"
-	EndpointUnknown       Endpoint = "unknown"
+	EndpointAny             Endpoint = ""
+	EndpointJob             Endpoint = "job"
+	EndpointLog             Endpoint = "log"
+	EndpointBlob            Endpoint = "blob"
+	EndpointAttemptJobs     Endpoint = "attempt_jobs"
+	EndpointRunJobs         Endpoint = "run_jobs"
+	EndpointRuns            Endpoint = "runs"
+	EndpointRun             Endpoint = "run"
+	EndpointRepository      Endpoint = "repository"
+	EndpointToken           Endpoint = "token"
+	EndpointInstallations   Endpoint = "installations"
+	EndpointInstallation    Endpoint = "installation"
+	EndpointRepositories    Endpoint = "repositories"
+	EndpointOrgRepositories Endpoint = "org_repositories"
+	EndpointDeliveries      Endpoint = "deliveries"
+	EndpointDelivery        Endpoint = "delivery"
+	EndpointRedeliver       Endpoint = "redeliver"
+	EndpointRateLimit       Endpoint = "rate_limit"
+	EndpointUnknown         Endpoint = "unknown"
 )
 
 // FaultKind says what goes wrong.

@@ -36,11 +36,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, f Fault) {
 		used.setHeaders(h)
 		s.apiError(w, http.StatusForbidden, rateLimitMessage, docsRateLimit)
 	case SecondaryLimit:
-		if f.RetryAfter > 0 {
-			h.Set("Retry-After", seconds(f.RetryAfter))
-		}
-		s.apiError(w, http.StatusForbidden,
-			"You have exceeded a secondary rate limit. Please wait a few minutes before you try again.", docsSecondary)
+		s.secondaryLimit(w, f.RetryAfter)
 	case ServerError:
 		s.apiError(w, http.StatusInternalServerError, "Server Error", "")
 	case Forbidden:

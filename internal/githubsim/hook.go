@@ -1,9 +1,9 @@
 package githubsim
 
 import (
-	"context"
+	"cmp"
 	"net/http"
-	"strconv"
+	"slices"
 	"sync"
 	"time"
 )
@@ -11,13 +11,23 @@ import (
 // hookRetention is how long GitHub remembers what it has delivered.
 const hookRetention = 72 * time.Hour
 
+// firstDelivery is the id of the first delivery; they count upwards.
+const firstDelivery = 70_000_000_000
+
 // hook is the one webhook there is, and what was delivered to it.
 type hook struct {
 	mu          sync.Mutex
 	url, secret string
 	log         []sent // oldest first
-	redelivery  sync.WaitGroup
+	underWay    int    // redeliveries
+	idle        *sync.Cond
 	closed      bool
+}
+
+func newHook() *hook {
+	h := &hook{}
+	h.idle = sync.NewCond(&h.mu)
+	return h
 }
 
 // sent is one attempt to deliver.
@@ -26,6 +36,11 @@ type sent struct {
 	id         int64
 	at         time.Time
 	redelivery bool
+}
+
+// compare orders by time, then by id: oldest first.
+func (d sent) compare(other sent) int {
+	return cmp.Or(d.at.Compare(other.at), cmp.Compare(d.id, other.id))
 }
 
 // SetHook says where redeliveries go and what signs them.
@@ -37,80 +52,41 @@ func (s *Server) SetHook(url, secret string) {
 
 // Record makes the results of Send known to the deliveries API, as delivered
 // now. The API lists them for three days.
-func (s *Server) Record(results ...SendResult) {
+func (s *Server) Record(results ...SendResult) { s.RecordAt(s.now(), results...) }
+
+// RecordAt is Record for deliveries of another time, cut to the second. The API
+// lists by time, newest first, in whatever order they are recorded.
+func (s *Server) RecordAt(at time.Time, results ...SendResult) {
 	for _, r := range results {
-		s.record(r, false)
+		s.hook.record(r, at, false)
 	}
 }
 
-func (s *Server) record(r SendResult, again bool) {
-	s.hook.mu.Lock()
-	defer s.hook.mu.Unlock()
-	s.hook.log = append(s.hook.log, sent{
-		SendResult: r,
-		id:         70_000_000_000 + int64(len(s.hook.log)),
-		at:         s.now().UTC().Truncate(time.Second),
-		redelivery: again,
-	})
-}
-
-// deliveriesFor has what the caller of a request may see, newest first: a
-// repository's deliveries, an organisation's, or the App's.
-func (s *Server) deliveriesFor(r *http.Request) []sent {
-	seen := map[int64]bool{}
-	for _, repo := range s.world.allRepositories() {
-		owner, name := r.PathValue("owner"), r.PathValue("repo")
-		if name == "" {
-			owner, name = r.PathValue("org"), repo.Name
-		}
-		if owner == "" || nameKey(owner, name) == nameKey(repo.Owner, repo.Name) {
-			seen[repo.ID] = true
-		}
-	}
-	oldest := s.now().Add(-hookRetention)
-	s.hook.mu.Lock()
-	defer s.hook.mu.Unlock()
-	var out []sent
-	for i := len(s.hook.log) - 1; i >= 0; i-- {
-		if d := s.hook.log[i]; seen[d.Delivery.RepositoryID] && !d.at.Before(oldest) {
-			out = append(out, d)
-		}
-	}
-	return out
-}
-
-// redeliver sends a delivery again, in its own time, and records what came of it.
-// The GUID stays the same.
-func (s *Server) redeliver(d Delivery) {
-	h := &s.hook
+func (h *hook) record(r SendResult, at time.Time, again bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.url == "" || h.closed {
-		return
+	d := sent{
+		SendResult: r,
+		id:         firstDelivery + int64(len(h.log)),
+		at:         at.UTC().Truncate(time.Second),
+		redelivery: again,
 	}
-	url, secret := h.url, h.secret
-	h.redelivery.Go(func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		defer cancel()
-		go func() {
-			select {
-			case <-s.closing:
-				cancel()
-			case <-ctx.Done():
-			}
-		}()
-		for _, r := range Send(ctx, url, []Delivery{d}, SendOptions{Secret: secret}) {
-			s.record(r, true)
-		}
-	})
+	i := len(h.log)
+	for i > 0 && h.log[i-1].compare(d) > 0 {
+		i--
+	}
+	h.log = slices.Insert(h.log, i, d)
 }
 
-// close waits for redeliveries; there are none afterwards.
-func (h *hook) close() {
+// byID finds a delivery, however old it is.
+func (h *hook) byID(id int64) (sent, bool) {
 	h.mu.Lock()
-	h.closed = true
-	h.mu.Unlock()
-	h.redelivery.Wait()
+	defer h.mu.Unlock()
+	i := slices.IndexFunc(h.log, func(d sent) bool { return d.id == id })
+	if i < 0 {
+		return sent{}, false
+	}
+	return h.log[i], true
 }
 
 // object is a delivery as lists have it.
@@ -136,13 +112,4 @@ func (d sent) object() object {
 		{"repository_id", d.Delivery.RepositoryID},
 		{"throttled_at", nil},
 	}
-}
-
-// parseCursor is the index at which a page of deliveries begins.
-func parseCursor(r *http.Request) int {
-	n, err := strconv.Atoi(r.URL.Query().Get("cursor"))
-	if err != nil || n < 0 {
-		return 0
-	}
-	return n
 }

@@ -76,7 +76,7 @@ func TestRedelivery(t *testing.T) {
 	if got := <-again; got != ds[5].GUID {
 		t.Errorf("%s came again, want %s", got, ds[5].GUID)
 	}
-	s.hook.redelivery.Wait()
+	s.AwaitRedeliveries()
 	if list, _, err := hooks.ListHookDeliveries(t.Context(), "acme", "rocket", hookID, nil); err != nil || !list[0].GetRedelivery() || list[0].GetGUID() != ds[5].GUID {
 		t.Error(list, err)
 	}

@@ -25,7 +25,10 @@ type Job struct {
 	ID, RunID, RunAttempt int64
 	// ListedAttempt is the attempt whose list has the job; 0: RunAttempt.
 	// GitHub's lists do not always agree with the job's own run_attempt.
-	ListedAttempt        int64
+	ListedAttempt int64
+	// ListsRunAttempt is the run_attempt that lists print for the job, whatever
+	// GET of the job itself says; 0: RunAttempt.
+	ListsRunAttempt      int64
 	RepositoryID         int64
 	Name, WorkflowName   string
 	HeadBranch, HeadSHA  string

@@ -10,7 +10,7 @@ import (
 // rateLimitMessage is what GitHub says with a 403 of the primary limit.
 const rateLimitMessage = "API rate limit exceeded for user ID 1."
 
-// rate is one token's primary limit in its present hour.
+// rate is one caller's primary limit in its present hour.
 type rate struct {
 	limit, used int
 	reset       time.Time
@@ -35,29 +35,29 @@ func (r rate) object() object {
 	}
 }
 
-// rates are the limits of all tokens.
+// rates are the primary limits of all callers.
 type rates struct {
-	mu      sync.Mutex
-	byToken map[string]*rate
+	mu       sync.Mutex
+	byCaller map[string]*rate
 }
 
-// charge adds requests (0: only looks, -1: gives one back) to a token's hour,
+// charge adds requests (0: only looks, -1: gives one back) to a caller's hour,
 // which begins with its first request. A request is over the limit if used is
 // more than limit.
-func (s *Server) charge(token string, requests int) rate {
+func (s *Server) charge(caller string, requests int) rate {
 	now := s.now()
 	if s.o.RateLimit == 0 {
 		return rate{limit: 5000, used: 1, reset: now.Truncate(time.Hour).Add(time.Hour)}
 	}
 	s.rates.mu.Lock()
 	defer s.rates.mu.Unlock()
-	if s.rates.byToken == nil {
-		s.rates.byToken = map[string]*rate{}
+	if s.rates.byCaller == nil {
+		s.rates.byCaller = map[string]*rate{}
 	}
-	r := s.rates.byToken[token]
+	r := s.rates.byCaller[caller]
 	if r == nil || !now.Before(r.reset) {
 		r = &rate{limit: s.o.RateLimit, reset: now.Add(time.Hour)}
-		s.rates.byToken[token] = r
+		s.rates.byCaller[caller] = r
 	}
 	r.used += requests
 	return *r
@@ -65,6 +65,6 @@ func (s *Server) charge(token string, requests int) rate {
 
 // getRateLimit is GET /rate_limit, which costs nothing.
 func (s *Server) getRateLimit(c *call) {
-	r := s.charge(c.who.token, 0).object()
+	r := s.charge(c.caller, 0).object()
 	s.writeJSON(c, http.StatusOK, object{{"resources", object{{"core", r}}}, {"rate", r}})
 }

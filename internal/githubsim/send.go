@@ -19,7 +19,12 @@ type SendOptions struct {
 	// Without Shuffle the duplicate follows its original directly.
 	Duplicates float64
 	Shuffle    bool
-	Seed       uint64 // decides duplicates and order
+	// Refused is the share of deliveries, from 0 to 1, that find the receiver
+	// down: they are not posted, and their result is the 502 of the proxy before
+	// it. Lost is the share of those that GitHub never sends: they have no
+	// result. Duplicates fare as their original.
+	Refused, Lost float64
+	Seed          uint64 // decides duplicates, order, and what is refused or lost
 	// Concurrency is the number of requests at a time; 0: 1.
 	Concurrency int
 	// Client sends; nil: one that waits ten seconds for an answer, as GitHub.
@@ -34,10 +39,11 @@ type SendResult struct {
 }
 
 // Send posts deliveries to url and never tries again, as GitHub does not. There
-// is one result per request, duplicates included, in the order they were begun.
+// is one result per request, duplicates and refused ones included but no lost
+// ones, in the order they were begun.
 // Once ctx is done the rest fail with its error.
 func Send(ctx context.Context, url string, ds []Delivery, o SendOptions) []SendResult {
-	ds = o.arrange(ds)
+	ps := o.arrange(ds)
 	client := o.Client
 	if client == nil {
 		transport := &http.Transport{MaxIdleConnsPerHost: max(1, o.Concurrency)}
@@ -45,7 +51,7 @@ func Send(ctx context.Context, url string, ds []Delivery, o SendOptions) []SendR
 		client = &http.Client{Transport: transport, Timeout: 10 * time.Second}
 	}
 	var (
-		results = make([]SendResult, len(ds))
+		results = make([]SendResult, len(ps))
 		next    atomic.Int64
 		workers sync.WaitGroup
 	)
@@ -53,11 +59,10 @@ func Send(ctx context.Context, url string, ds []Delivery, o SendOptions) []SendR
 		workers.Go(func() {
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= len(ds) {
+				if i >= len(ps) {
 					return
 				}
-				status, err := post(ctx, client, url, ds[i], o.Secret)
-				results[i] = SendResult{ds[i], status, err}
+				results[i] = ps[i].send(ctx, client, url, o.Secret)
 			}
 		})
 	}
@@ -65,20 +70,44 @@ func Send(ctx context.Context, url string, ds []Delivery, o SendOptions) []SendR
 	return results
 }
 
-// arrange puts the deliveries, and their duplicates, in the order of sending.
-func (o SendOptions) arrange(ds []Delivery) []Delivery {
-	r := rand.New(rand.NewPCG(o.Seed, 1))
-	out := make([]Delivery, 0, len(ds))
+// parcel is a delivery on its way.
+type parcel struct {
+	Delivery
+	refused bool
+}
+
+// arrange puts the deliveries that are sent, and their duplicates, in the order
+// of sending.
+func (o SendOptions) arrange(ds []Delivery) []parcel {
+	var (
+		r    = rand.New(rand.NewPCG(o.Seed, 1))
+		fate = rand.New(rand.NewPCG(o.Seed, 2)) // of its own: duplicates stay the same whatever is lost
+		out  = make([]parcel, 0, len(ds))
+	)
 	for _, d := range ds {
-		out = append(out, d)
+		f, copies := fate.Float64(), 1
 		if r.Float64() < o.Duplicates {
-			out = append(out, d)
+			copies = 2
+		}
+		if f < o.Lost {
+			continue
+		}
+		for range copies {
+			out = append(out, parcel{d, f < o.Lost+o.Refused})
 		}
 	}
 	if o.Shuffle {
 		r.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
 	}
 	return out
+}
+
+func (p parcel) send(ctx context.Context, client *http.Client, url, secret string) SendResult {
+	if p.refused {
+		return SendResult{Delivery: p.Delivery, Status: http.StatusBadGateway}
+	}
+	status, err := post(ctx, client, url, p.Delivery, secret)
+	return SendResult{p.Delivery, status, err}
 }
 
 func post(ctx context.Context, client *http.Client, url string, d Delivery, secret string) (int, error) {

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,9 +34,16 @@ type Options struct {
 	LinkTTL time.Duration
 	// DirectLogs answers logs 200 with the text, as Gitea does, not 302.
 	DirectLogs bool
-	// RateLimit is the primary limit an hour for each token. With 0 there is
-	// none, and the headers say that 4,999 of 5,000 remain.
+	// RateLimit is the primary limit an hour for each caller: a token, or an
+	// App's installation whatever its token. With 0 there is none, and the
+	// headers say that 4,999 of 5,000 remain.
 	RateLimit int
+	// SecondaryPoints is how many requests each caller has a minute, which
+	// begins with its first request; 0: any number. No header tells.
+	SecondaryPoints int
+	// MaxConcurrent is how many API requests each caller may have at once; 0:
+	// any number. A request counts until its answer begins.
+	MaxConcurrent int
 	// APIVersions are the accepted values of X-GitHub-Api-Version; nil: those
 	// of api.github.com. GHES below 3.21 has only 2022-11-28.
 	APIVersions []string
@@ -49,12 +57,16 @@ type Server struct {
 	linkTTL time.Duration
 	now     func() time.Time
 
-	world    *world
-	faults   faultList
-	counters counters
-	rates    rates
-	tokens   issuedTokens
-	hook     hook
+	world     *world
+	faults    faultList
+	lies      lies
+	onRequest atomic.Pointer[func(Endpoint, *http.Request)]
+	counters  counters
+	rates     rates
+	paces     paces
+	waits     limitAnswers
+	tokens    issuedTokens
+	hook      *hook
 
 	api, blob *listening
 	closing   chan struct{}
@@ -70,16 +82,17 @@ func Start(o Options) (*Server, error) {
 		linkTTL: cmp.Or(o.LinkTTL, time.Minute),
 		now:     o.Now,
 		world:   newWorld(),
+		hook:    newHook(),
 		closing: make(chan struct{}),
 	}
 	if s.now == nil {
 		s.now = time.Now
 	}
 	var err error
-	if s.blob, err = listen(s.blobHandler()); err != nil {
+	if s.blob, err = listen(s.dated(s.blobHandler())); err != nil {
 		return nil, fmt.Errorf("githubsim: blob host: %w", err)
 	}
-	if s.api, err = listen(s.apiHandler()); err != nil {
+	if s.api, err = listen(s.dated(s.apiHandler())); err != nil {
 		s.blob.close()
 		return nil, fmt.Errorf("githubsim: API host: %w", err)
 	}
@@ -104,6 +117,15 @@ func (s *Server) Close() error {
 		s.hook.close()
 	})
 	return s.closeErr
+}
+
+// dated lets every answer tell the time of the server's clock, not the machine's:
+// a client may reckon by it how long to wait.
+func (s *Server) dated(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
+		h.ServeHTTP(w, r)
+	})
 }
 
 // listening is one of the two hosts.

@@ -15,6 +15,10 @@ func (s *Server) Deliveries(j Job) []Delivery {
 	if !ok {
 		return nil
 	}
+	return s.deliveries(j, r, frameOf(r))
+}
+
+func (s *Server) deliveries(j Job, r Repository, f frame) []Delivery {
 	var ds []Delivery
 	life := j.life()
 	for i, action := range life {
@@ -27,7 +31,7 @@ func (s *Server) Deliveries(j Job) []Delivery {
 			RepositoryID: r.ID,
 			At:           at,
 			ContentType:  "application/json",
-			Body:         payload(r, object{{"action", action}, {"workflow_job", jobObject(r, told)}}),
+			Body:         f.payload(object{{"action", action}, {"workflow_job", jobObject(r, told)}}),
 		})
 	}
 	return ds
@@ -42,7 +46,7 @@ func (s *Server) Ping(repositoryID int64) Delivery {
 		RepositoryID: repositoryID,
 		At:           s.now(),
 		ContentType:  "application/json",
-		Body: payload(r, object{
+		Body: frameOf(r).payload(object{
 			{"zen", "Keep it logically awesome."},
 			{"hook_id", hookID},
 			{"hook", object{
@@ -59,12 +63,16 @@ func (s *Server) Ping(repositoryID int64) Delivery {
 	}
 }
 
-// payload adds what every event of a repository has.
-func payload(r Repository, o object) []byte {
-	o = append(o,
-		member{"repository", repositoryObject(r)},
-		member{"organization", organizationObject(r.Owner)},
-		member{"sender", accountObject("robin", "User")})
+// frame is what every event of a repository has, as JSON. It is most of a payload
+// and made once for all of them.
+type frame []byte
+
+func frameOf(r Repository) frame {
+	o := object{
+		{"repository", repositoryObject(r)},
+		{"organization", organizationObject(r.Owner)},
+		{"sender", accountObject("robin", "User")},
+	}
 	if r.InstallationID != 0 {
 		o = append(o, member{"installation", object{
 			{"id", r.InstallationID},
@@ -72,6 +80,14 @@ func payload(r Repository, o object) []byte {
 		}})
 	}
 	return encode(o)
+}
+
+// payload puts an event's own members before those of the frame.
+func (f frame) payload(o object) []byte {
+	own := encode(o)
+	b := append(make([]byte, 0, len(own)+len(f)-1), own...)
+	b[len(b)-1] = ','
+	return append(b, f[1:]...)
 }
 
 // life has the actions that GitHub tells of the job, in order.

@@ -2,9 +2,6 @@ package githubsim
 
 import (
 	"cmp"
-	"maps"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -12,59 +9,31 @@ import (
 // world is what the simulated GitHub knows. The lock is held for look-ups only,
 // never while an answer is written.
 type world struct {
-	mu           sync.Mutex
-	repositories map[int64]Repository
-	names        map[string]int64 // lower-case owner/name, now
-	formerNames  map[string]int64
-	jobs         map[int64]Job
-	runJobs      map[int64][]int64 // by run, in the order of arrival
-	suspended    map[int64]time.Time
-	late         map[int64]int // log requests still to be answered 404
+	mu            sync.Mutex
+	repositories  map[int64]Repository
+	names         map[string]int64 // lower-case owner/name, now
+	formerNames   map[string]int64
+	installations map[int64]string // their accounts
+	suspended     map[int64]time.Time
+	jobs          map[int64]Job
+	runs          map[int64]runJobs // by repository
+	listed        map[int64][]*run  // by repository, see runsOf
+	late          map[int64]int     // log requests still to be answered 404
+	expired       map[int64]bool    // jobs whose logs are gone
 }
 
 func newWorld() *world {
 	return &world{
-		repositories: map[int64]Repository{},
-		names:        map[string]int64{},
-		formerNames:  map[string]int64{},
-		jobs:         map[int64]Job{},
-		runJobs:      map[int64][]int64{},
-		suspended:    map[int64]time.Time{},
-		late:         map[int64]int{},
-	}
-}
-
-// nameKey is how names are looked up: case does not matter.
-func nameKey(owner, name string) string {
-	return strings.ToLower(owner) + "/" + strings.ToLower(name)
-}
-
-// AddRepository adds a repository, or replaces the one with its ID.
-func (s *Server) AddRepository(r Repository) {
-	w := s.world
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if old, ok := w.repositories[r.ID]; ok {
-		delete(w.names, nameKey(old.Owner, old.Name))
-	}
-	w.repositories[r.ID] = r
-	w.names[nameKey(r.Owner, r.Name)] = r.ID
-}
-
-// RenameRepository gives a repository a new owner or name. The old one is
-// answered 301 to /repositories/ID/…, as GitHub does, until another repository
-// takes it.
-func (s *Server) RenameRepository(id int64, owner, name string) {
-	w := s.world
-	w.mu.Lock()
-	r, ok := w.repositories[id]
-	if ok {
-		w.formerNames[nameKey(r.Owner, r.Name)] = id
-	}
-	w.mu.Unlock()
-	if ok {
-		r.Owner, r.Name = owner, name
-		s.AddRepository(r)
+		repositories:  map[int64]Repository{},
+		names:         map[string]int64{},
+		formerNames:   map[string]int64{},
+		installations: map[int64]string{},
+		suspended:     map[int64]time.Time{},
+		jobs:          map[int64]Job{},
+		runs:          map[int64]runJobs{},
+		listed:        map[int64][]*run{},
+		late:          map[int64]int{},
+		expired:       map[int64]bool{},
 	}
 }
 
@@ -74,11 +43,12 @@ func (s *Server) AddJob(j Job) {
 	w := s.world
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if old, ok := w.jobs[j.ID]; !ok || old.RunID != j.RunID {
+	if old, ok := w.jobs[j.ID]; !ok || old.RunID != j.RunID || old.RepositoryID != j.RepositoryID {
 		w.forget(j.ID)
-		w.runJobs[j.RunID] = append(w.runJobs[j.RunID], j.ID)
+		w.index(j)
 	}
 	w.jobs[j.ID] = j
+	delete(w.listed, j.RepositoryID)
 }
 
 // RemoveJob makes a job unknown: 404 from then on.
@@ -88,26 +58,13 @@ func (s *Server) RemoveJob(id int64) {
 	s.world.forget(id)
 }
 
+// forget needs the lock.
 func (w *world) forget(id int64) {
-	old, ok := w.jobs[id]
-	if !ok {
-		return
+	if old, ok := w.jobs[id]; ok {
+		delete(w.jobs, id)
+		delete(w.listed, old.RepositoryID)
+		w.unindex(old)
 	}
-	delete(w.jobs, id)
-	rest := slices.DeleteFunc(w.runJobs[old.RunID], func(other int64) bool { return other == id })
-	if len(rest) == 0 {
-		delete(w.runJobs, old.RunID)
-		return
-	}
-	w.runJobs[old.RunID] = rest
-}
-
-// SuspendInstallation suspends an App's installation: it is listed with
-// suspended_at and gets no tokens.
-func (s *Server) SuspendInstallation(id int64, at time.Time) {
-	s.world.mu.Lock()
-	defer s.world.mu.Unlock()
-	s.world.suspended[id] = at
 }
 
 // LogAvailableAt lets the job's log appear late: the first nth-1 requests for
@@ -116,6 +73,20 @@ func (s *Server) LogAvailableAt(jobID int64, nth int) {
 	s.world.mu.Lock()
 	defer s.world.mu.Unlock()
 	s.world.late[jobID] = nth - 1
+}
+
+// ExpireLog lets the job's log be gone, as after its retention: the API answers
+// 410 from then on.
+func (s *Server) ExpireLog(jobID int64) {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	s.world.expired[jobID] = true
+}
+
+func (w *world) logExpired(jobID int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.expired[jobID]
 }
 
 // log is the text that a request for it gets now, if any. It counts the request
@@ -136,63 +107,6 @@ func (w *world) job(id int64) (Job, bool) {
 	defer w.mu.Unlock()
 	j, ok := w.jobs[id]
 	return j, ok
-}
-
-func (w *world) repository(id int64) (Repository, bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	r, ok := w.repositories[id]
-	return r, ok
-}
-
-// named finds a repository by its present name, or tells that it was renamed.
-func (w *world) named(owner, name string) (r Repository, renamed, ok bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	key := nameKey(owner, name)
-	if id, ok := w.names[key]; ok {
-		return w.repositories[id], false, true
-	}
-	if id, ok := w.formerNames[key]; ok {
-		return w.repositories[id], true, true
-	}
-	return Repository{}, false, false
-}
-
-// allRepositories has them by ID.
-func (w *world) allRepositories() []Repository {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	rs := slices.Collect(maps.Values(w.repositories))
-	slices.SortFunc(rs, func(a, b Repository) int { return cmp.Compare(a.ID, b.ID) })
-	return rs
-}
-
-// jobsOf has a run's jobs in the order in which they were added.
-func (w *world) jobsOf(repositoryID, runID int64) []Job {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var js []Job
-	for _, id := range w.runJobs[runID] {
-		if j := w.jobs[id]; j.RepositoryID == repositoryID {
-			js = append(js, j)
-		}
-	}
-	return js
-}
-
-// runsOf has the ids of a repository's runs, newest first as far as ids tell.
-func (w *world) runsOf(repositoryID int64) []int64 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var runs []int64
-	for run, ids := range w.runJobs {
-		if slices.ContainsFunc(ids, func(id int64) bool { return w.jobs[id].RepositoryID == repositoryID }) {
-			runs = append(runs, run)
-		}
-	}
-	slices.SortFunc(runs, func(a, b int64) int { return cmp.Compare(b, a) })
-	return runs
 }
 
 // listedAttempt is the attempt whose list has the job.
