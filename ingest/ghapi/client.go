@@ -1,12 +1,12 @@
 package ghapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/google/go-github/v60/github"
@@ -20,10 +20,8 @@ type Client struct {
 	http  *http.Client   // sends them
 	limit *semaphore.Weighted
 	logs  *http.Client
+	spend *budget
 	now   func() time.Time
-
-	mu       sync.Mutex
-	closedTo time.Time // until then GitHub wants no request
 }
 
 // answerTime bounds a request whose answer is JSON.
@@ -31,19 +29,32 @@ const answerTime = 2 * time.Minute
 
 // answer is an answer in JSON, as it came.
 type answer struct {
-	raw    []byte
-	header http.Header
+	raw       []byte
+	header    http.Header
+	unchanged bool // 304: what the caller has is still so
+}
+
+// request is what is asked for.
+type request struct {
+	method string // empty: GET
+	path   string // relative to the API's base
+	etag   string // of what the caller has; empty: nothing
 }
 
 // get asks for JSON and decodes it into v.
 func (c *Client) get(ctx context.Context, op, path string, v any) (answer, error) {
+	return c.ask(ctx, op, request{path: path}, v)
+}
+
+// ask makes a request whose answer is JSON, and decodes it into v.
+func (c *Client) ask(ctx context.Context, op string, r request, v any) (answer, error) {
 	if err := c.acquire(ctx, op); err != nil {
 		return answer{}, err
 	}
 	defer c.limit.Release(1)
 	ctx, cancel := context.WithTimeout(withSecrets(ctx), answerTime)
 	defer cancel()
-	resp, err := c.do(ctx, op, path)
+	resp, err := c.do(ctx, op, r)
 	if err != nil {
 		return answer{}, err
 	}
@@ -51,7 +62,13 @@ func (c *Client) get(ctx context.Context, op, path string, v any) (answer, error
 	if err := errors.Join(err, resp.Body.Close()); err != nil {
 		return answer{}, c.noAnswer(ctx, op, err)
 	}
-	if resp.StatusCode != http.StatusOK {
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusAccepted:
+		return answer{header: resp.Header}, nil
+	case http.StatusNotModified:
+		return answer{header: resp.Header, unchanged: true}, nil
+	default:
 		return answer{}, &Error{Class: Transient, Op: op, Status: resp.StatusCode, Message: "a redirect to somewhere else"}
 	}
 	if err := json.Unmarshal(body, v); err != nil {
@@ -69,33 +86,48 @@ func (c *Client) acquire(ctx context.Context, op string) error {
 	return nil
 }
 
-// do makes one request. The answer is a 200 or the 302 of a log; all else is an
-// *Error. The caller closes the body. The context is withSecrets.
+// do makes one request. The answer is a 200, the 202 of what was asked to be
+// done, the 304 of what is known, or the 302 of a log; all else is an *Error. The
+// caller closes the body. The context is withSecrets.
 //
 // It goes around go-github's BareDo, which knows not every limit: its memory of
 // them is here, for the whole installation and by our clock.
-func (c *Client) do(ctx context.Context, op, path string) (*http.Response, error) {
-	if until := c.closedUntil(); c.now().Before(until) {
-		return nil, &Error{Class: RateLimited, Op: op, RetryAt: until, Message: "waiting for the limit to end"}
+func (c *Client) do(ctx context.Context, op string, r request) (*http.Response, error) {
+	if err := c.spend.take(ctx, op); err != nil {
+		return nil, err
 	}
-	req, err := c.rest.NewRequest(http.MethodGet, path, nil)
+	req, err := c.rest.NewRequest(cmp.Or(r.method, http.MethodGet), r.path, nil)
 	if err != nil {
 		return nil, &Error{Class: Transient, Op: op, Err: errors.New("the request cannot be made")}
+	}
+	if r.etag != "" {
+		req.Header.Set("If-None-Match", r.etag)
 	}
 	resp, err := c.http.Do(req.WithContext(ctx))
 	if err != nil {
 		return nil, c.noAnswer(ctx, op, err)
 	}
-	if resp.Header.Get("X-RateLimit-Remaining") == "0" {
-		c.close(retryAt(resp.Header, c.now()))
-	}
-	if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusFound {
+	c.spend.answered(ctx, resp.Header)
+	if expected(r, resp.StatusCode) {
 		return resp, nil
 	}
 	// A body that cannot be read says nothing; the status does.
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	_ = resp.Body.Close()
 	return nil, c.remember(ctx, classify(op, resp, body, c.now()))
+}
+
+// expected tells the answers that are no error.
+func expected(r request, status int) bool {
+	switch status {
+	case http.StatusOK, http.StatusFound:
+		return true
+	case http.StatusAccepted:
+		return r.method == http.MethodPost
+	case http.StatusNotModified:
+		return r.etag != ""
+	}
+	return false
 }
 
 // maxErrorBody bounds what is read of an answer that is an error.
@@ -110,22 +142,7 @@ func (c *Client) noAnswer(ctx context.Context, op string, err error) *Error {
 // what the request was sent with out of what GitHub or a proxy repeats.
 func (c *Client) remember(ctx context.Context, e *Error) *Error {
 	if e.Class == RateLimited {
-		c.close(e.RetryAt)
+		c.spend.close(ctx, e.RetryAt)
 	}
 	return secretsOf(ctx).hide(e)
-}
-
-// close keeps all requests back until then.
-func (c *Client) close(until time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if until.After(c.closedTo) {
-		c.closedTo = until
-	}
-}
-
-func (c *Client) closedUntil() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.closedTo
 }

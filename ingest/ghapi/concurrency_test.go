@@ -199,15 +199,15 @@ func TestListingMayBeCancelledBetweenPages(t *testing.T) {
 	base, asked := gitea(t, 1, 1, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	jobs := 0
+	pages := 0
 	var last error
 	for _, err := range clientOf(t, ghapi.Config{BaseURL: base}).RunJobs(ctx, owner, repo, 100, ghapi.FilterAll) {
-		jobs++
+		pages++
 		last = err
 		cancel()
 	}
-	if jobs != 2 || !errors.Is(last, context.Canceled) || len(*asked) != 1 {
-		t.Errorf("%d jobs and errors, the last %v; requests %v", jobs, last, *asked)
+	if pages != 2 || !errors.Is(last, context.Canceled) || len(*asked) != 1 {
+		t.Errorf("%d pages and errors, the last %v; requests %v", pages, last, *asked)
 	}
 }
 

@@ -109,14 +109,12 @@ func retryAt(h http.Header, now time.Time) time.Time {
 			return now.Add(min(time.Duration(s)*time.Second, longestWait))
 		}
 		if t, err := http.ParseTime(v); err == nil {
-			return now.Add(min(t.Sub(now), longestWait))
+			return now.Add(min(t.Sub(serverTime(h, now)), longestWait))
 		}
 	}
 	if h.Get("X-RateLimit-Remaining") == "0" {
-		if s, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64); err == nil {
-			if t := time.Unix(s, 0); t.After(now) && t.Before(now.Add(longestWait)) {
-				return t
-			}
+		if t, ok := resetOf(h, now); ok {
+			return t
 		}
 	}
 	return now.Add(fallbackWait)

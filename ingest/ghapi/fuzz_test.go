@@ -91,7 +91,8 @@ func FuzzNextPage(f *testing.F) {
 				}
 				return answering(200, nil, `{"jobs":[]}`)
 			})
-			_, _, err = c.page(t.Context(), "op", next)
+			var list struct{}
+			_, err = c.get(t.Context(), "op", next, &list)
 			var e *Error
 			if err != nil && (asked > 0 || !errors.As(err, &e) || e.Class != Transient) {
 				t.Errorf("link %q: %v", link, err)

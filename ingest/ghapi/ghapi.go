@@ -33,6 +33,12 @@ type Config struct {
 	UserAgent   string
 	Stall       time.Duration    // how long a connection may make no progress; 0: a minute
 	Now         func() time.Time // nil: time.Now
+	Limits      Limits           // shared by all replicas; nil: this process knows its own
+	// BackfillShare is the share of each limit, from 0 to 1, that requests with
+	// the priority Backfill may use; 0: half.
+	BackfillShare float64
+	// PointsPerMinute is the secondary limit; 0: by host. GHES has none.
+	PointsPerMinute int
 }
 
 // Clients holds one Client for each installation, as rate limits are counted by
@@ -60,6 +66,11 @@ type lookedUp struct {
 
 const lookupLife = time.Hour
 
+const (
+	defaultBackfillShare = 0.5
+	pointsDotCom         = 900
+)
+
 // The versions of the REST API that are asked for.
 const (
 	versionDotCom = "2026-03-10"
@@ -81,16 +92,7 @@ func New(c Config) (*Clients, error) {
 	if c.Concurrency < 1 {
 		return nil, fmt.Errorf("ghapi: concurrency %d: want at least one request", c.Concurrency)
 	}
-	if c.APIVersion == "" {
-		c.APIVersion = versionOther
-		if base.Host == "api.github.com" {
-			c.APIVersion = versionDotCom
-		}
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	c.Stall = cmp.Or(c.Stall, time.Minute)
+	c.fill(base.Host)
 	cs := &Clients{
 		config:        c,
 		baseURL:       base,
@@ -106,9 +108,27 @@ func New(c Config) (*Clients, error) {
 			return nil, ErrAppKey // without the cause, which may repeat the key
 		}
 		cs.app.BaseURL = strings.TrimSuffix(base.String(), "/")
-		cs.lookup = cs.newClient(cs.app)
+		cs.lookup = cs.newClient(cs.app, 0)
 	}
 	return cs, nil
+}
+
+// fill puts in the defaults.
+func (c *Config) fill(host string) {
+	version, points := versionOther, 0
+	if host == "api.github.com" {
+		version, points = versionDotCom, pointsDotCom
+	}
+	c.APIVersion = cmp.Or(c.APIVersion, version)
+	c.PointsPerMinute = cmp.Or(c.PointsPerMinute, points)
+	c.BackfillShare = cmp.Or(c.BackfillShare, defaultBackfillShare)
+	c.Stall = cmp.Or(c.Stall, time.Minute)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Limits == nil {
+		c.Limits = &localLimits{}
+	}
 }
 
 // Close drops idle connections.
@@ -133,7 +153,7 @@ func (cs *Clients) For(ctx context.Context, installation *int64, owner, repo str
 	if known && cs.config.Now().Sub(found.at) < lookupLife {
 		return cs.client(found.id), nil
 	}
-	id, err := cs.findInstallation(ctx, owner, repo)
+	id, err := cs.findInstallation(ctx, repoPath(owner, repo))
 	if err != nil {
 		return nil, err
 	}
@@ -143,11 +163,12 @@ func (cs *Clients) For(ctx context.Context, installation *int64, owner, repo str
 	return cs.client(id), nil
 }
 
-// findInstallation asks, as the App itself, who can read the repository.
-func (cs *Clients) findInstallation(ctx context.Context, owner, repo string) (int64, error) {
+// findInstallation asks, as the App itself, who can read a repository, or what an
+// organisation owns.
+func (cs *Clients) findInstallation(ctx context.Context, path string) (int64, error) {
 	const op = "find installation"
 	var found github.Installation
-	if _, err := cs.lookup.get(ctx, op, repoPath(owner, repo)+"/installation", &found); err != nil {
+	if _, err := cs.lookup.get(ctx, op, path+"/installation", &found); err != nil {
 		var e *Error
 		if errors.As(err, &e) && (e.Class == NotFound || e.Class == Expired) {
 			e.Class = Denied // the App is not installed there; that says nothing about jobs
@@ -174,13 +195,13 @@ func (cs *Clients) client(installation int64) *Client {
 		} else {
 			auth = bearer{token: cs.config.Token, next: keeping{cs.api}}
 		}
-		c = cs.newClient(auth)
+		c = cs.newClient(auth, installation)
 		cs.byInstalled[installation] = c
 	}
 	return c
 }
 
-func (cs *Clients) newClient(auth http.RoundTripper) *Client {
+func (cs *Clients) newClient(auth http.RoundTripper, installation int64) *Client {
 	client := &http.Client{
 		Transport:     &apiTransport{host: cs.baseURL.Host, scheme: cs.baseURL.Scheme, version: cs.config.APIVersion, auth: auth},
 		CheckRedirect: stayOnHost(cs.baseURL.Host),
@@ -188,5 +209,9 @@ func (cs *Clients) newClient(auth http.RoundTripper) *Client {
 	rest := github.NewClient(nil)
 	rest.BaseURL = cs.baseURL
 	rest.UserAgent = cs.config.UserAgent
-	return &Client{rest: rest, http: client, limit: cs.limit, logs: cs.logs, now: cs.config.Now}
+	spend := &budget{
+		limits: cs.config.Limits, installation: installation, backfillShare: cs.config.BackfillShare,
+		pointsPerMinute: cs.config.PointsPerMinute, now: cs.config.Now,
+	}
+	return &Client{rest: rest, http: client, limit: cs.limit, logs: cs.logs, spend: spend, now: cs.config.Now}
 }

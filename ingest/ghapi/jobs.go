@@ -33,10 +33,16 @@ func (c *Client) Job(ctx context.Context, owner, repo string, id int64) (Job, er
 	return Job{WorkflowJob: job, Raw: a.raw}, nil
 }
 
+// JobPage is one page of a listing of jobs.
+type JobPage struct {
+	Jobs  []Job
+	Total int // of all pages, as GitHub counts; it is not always right
+}
+
 // AttemptJobs lists the jobs of one attempt of a run. The list of a re-run
 // holds the whole graph, also what did not run again.
-func (c *Client) AttemptJobs(ctx context.Context, owner, repo string, run, attempt int64) iter.Seq2[Job, error] {
-	return c.list(ctx, fmt.Sprintf("list jobs of run %d attempt %d", run, attempt),
+func (c *Client) AttemptJobs(ctx context.Context, owner, repo string, run, attempt int64) iter.Seq2[JobPage, error] {
+	return c.jobPages(ctx, fmt.Sprintf("list jobs of run %d attempt %d", run, attempt),
 		fmt.Sprintf("%s/actions/runs/%d/attempts/%d/jobs?per_page=100", repoPath(owner, repo), run, attempt))
 }
 
@@ -47,56 +53,42 @@ const (
 )
 
 // RunJobs lists the jobs of a run: of its latest attempt, or of all.
-func (c *Client) RunJobs(ctx context.Context, owner, repo string, run int64, filter string) iter.Seq2[Job, error] {
-	return c.list(ctx, fmt.Sprintf("list jobs of run %d", run),
+func (c *Client) RunJobs(ctx context.Context, owner, repo string, run int64, filter string) iter.Seq2[JobPage, error] {
+	return c.jobPages(ctx, fmt.Sprintf("list jobs of run %d", run),
 		fmt.Sprintf("%s/actions/runs/%d/jobs?filter=%s&per_page=100", repoPath(owner, repo), run, filter))
 }
 
-// maxPages bounds a listing whose Link header never ends.
-const maxPages = 10_000
-
-// list follows the Link header from page to page. It never infers the last page
-// from its size: some servers ignore per_page.
-func (c *Client) list(ctx context.Context, op, path string) iter.Seq2[Job, error] {
-	return func(yield func(Job, error) bool) {
-		for range maxPages {
-			jobs, next, err := c.page(ctx, op, path)
+// jobPages lists jobs, each with its own bytes.
+func (c *Client) jobPages(ctx context.Context, op, path string) iter.Seq2[JobPage, error] {
+	type list struct {
+		Total int               `json:"total_count"`
+		Jobs  []json.RawMessage `json:"jobs"`
+	}
+	ctx = withSecrets(ctx)
+	return func(yield func(JobPage, error) bool) {
+		for p, err := range pages[list](ctx, c, op, request{path: path}) {
 			if err != nil {
-				yield(Job{}, err)
+				yield(JobPage{}, err)
 				return
 			}
-			for _, j := range jobs {
-				if !yield(j, nil) {
-					return
-				}
-			}
-			if next == "" {
+			jobs, err := decodeJobs(ctx, op, p.body.Jobs)
+			if !yield(JobPage{Jobs: jobs, Total: p.body.Total}, err) || err != nil {
 				return
 			}
-			path = next
 		}
-		yield(Job{}, &Error{Class: Transient, Op: op, Message: "the listing does not end"})
 	}
 }
 
-// page reads one page of a listing, each job with its own bytes.
-func (c *Client) page(ctx context.Context, op, path string) (jobs []Job, next string, err error) {
-	var list struct {
-		Jobs []json.RawMessage `json:"jobs"`
-	}
-	ctx = withSecrets(ctx)
-	a, err := c.get(ctx, op, path, &list)
-	if err != nil {
-		return nil, "", err
-	}
-	for _, raw := range list.Jobs {
+func decodeJobs(ctx context.Context, op string, raws []json.RawMessage) ([]Job, error) {
+	var jobs []Job
+	for _, raw := range raws {
 		j := Job{WorkflowJob: &github.WorkflowJob{}, Raw: raw}
 		if err := json.Unmarshal(raw, j.WorkflowJob); err != nil {
-			return nil, "", secretsOf(ctx).hide(&Error{Class: Transient, Op: op, Message: "a job in the listing is not the JSON expected", Err: err})
+			return nil, secretsOf(ctx).hide(&Error{Class: Transient, Op: op, Message: "a job in the listing is not the JSON expected", Err: err})
 		}
 		jobs = append(jobs, j)
 	}
-	return jobs, nextPage(a.header, c.rest.BaseURL), nil
+	return jobs, nil
 }
 
 func repoPath(owner, repo string) string {

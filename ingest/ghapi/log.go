@@ -23,7 +23,7 @@ func (c *Client) OpenLog(ctx context.Context, owner, repo string, id int64) (io.
 	if err := c.acquire(ctx, op); err != nil {
 		return nil, err
 	}
-	resp, err := c.do(ctx, op, jobPath(owner, repo, id)+"/logs")
+	resp, err := c.do(ctx, op, request{path: jobPath(owner, repo, id) + "/logs"})
 	if err != nil {
 		c.limit.Release(1)
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -136,12 +137,12 @@ func readLog(ctx context.Context, c *ghapi.Client, id int64) ([]byte, error) {
 }
 
 // collect reads a listing to its end.
-func collect(seq func(func(ghapi.Job, error) bool)) (jobs []ghapi.Job, err error) {
-	for j, err := range seq {
+func collect(seq iter.Seq2[ghapi.JobPage, error]) (jobs []ghapi.Job, err error) {
+	for p, err := range seq {
 		if err != nil {
 			return jobs, err
 		}
-		jobs = append(jobs, j)
+		jobs = append(jobs, p.Jobs...)
 	}
 	return jobs, nil
 }

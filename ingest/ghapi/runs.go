@@ -1,0 +1,87 @@
+package ghapi
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"net/url"
+	"time"
+)
+
+// SearchCap is how many results a filtered listing of runs has at most; what is
+// beyond them is not told, and not an error.
+const SearchCap = 1000
+
+// Run is a workflow run, as far as it matters to who looks for its jobs.
+type Run struct {
+	ID         int64      `json:"id"`
+	Attempt    int64      `json:"run_attempt"` // the latest; earlier ones exist
+	Status     string     `json:"status"`      // of that attempt
+	CreatedAt  time.Time  `json:"created_at"`  // of the first attempt; zero: not told (Gitea)
+	StartedAt  time.Time  `json:"run_started_at"`
+	Repository Repository `json:"repository"`
+}
+
+// RunPage is one page of a listing of runs.
+type RunPage struct {
+	Runs      []Run
+	Total     int       // of all pages, as GitHub counts; it is not always right
+	ETag      string    // for asking again
+	At        time.Time // when GitHub answered, by its clock
+	Unchanged bool      // the listing with that ETag is still so; there are no runs here
+	More      bool      // there is another page
+}
+
+// Runs lists the runs created from one second to another, both included, the
+// newest first. A zero to leaves the end open. No more than SearchCap can be
+// had. With the etag of an earlier answer, an unchanged first page is one page
+// that says so, and costs nothing of the limit.
+func (c *Client) Runs(ctx context.Context, owner, repo string, from, to time.Time, etag string) iter.Seq2[RunPage, error] {
+	type list struct {
+		Total int   `json:"total_count"`
+		Runs  []Run `json:"workflow_runs"`
+	}
+	op := fmt.Sprintf("list runs of %s/%s", owner, repo)
+	q := url.Values{"created": {span(from, to)}, "per_page": {"100"}}
+	first := request{path: repoPath(owner, repo) + "/actions/runs?" + q.Encode(), etag: etag}
+	return func(yield func(RunPage, error) bool) {
+		for p, err := range pages[list](ctx, c, op, first) {
+			if err != nil {
+				yield(RunPage{}, err)
+				return
+			}
+			for i := range p.body.Runs {
+				p.body.Runs[i].Attempt = max(p.body.Runs[i].Attempt, 1)
+			}
+			if !yield(RunPage{
+				Runs: p.body.Runs, Total: p.body.Total, ETag: p.header.Get("ETag"), At: serverTime(p.header, c.now()),
+				Unchanged: p.unchanged, More: p.next != "",
+			}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// span is GitHub's search syntax for a time.
+func span(from, to time.Time) string {
+	if to.IsZero() {
+		return ">=" + from.UTC().Format(time.RFC3339)
+	}
+	return from.UTC().Format(time.RFC3339) + ".." + to.UTC().Format(time.RFC3339)
+}
+
+// Run asks for one run.
+func (c *Client) Run(ctx context.Context, owner, repo string, id int64) (Run, error) {
+	op := fmt.Sprintf("get run %d", id)
+	var r Run
+	if _, err := c.get(ctx, op, fmt.Sprintf("%s/actions/runs/%d", repoPath(owner, repo), id), &r); err != nil {
+		return Run{}, err
+	}
+	if r.ID != id {
+		return Run{}, &Error{Class: Transient, Op: op, Message: fmt.Sprintf("the answer is about run %d", r.ID)}
+	}
+	r.Attempt = cmp.Or(r.Attempt, 1)
+	return r, nil
+}
