@@ -56,6 +56,9 @@ func TestReadersQueriesHaveAnIndex(t *testing.T) {
 		{"deliveries of a job", `SELECT guid FROM deliveries WHERE job_id = 1`, "deliveries_by_job"},
 		{"deliveries of a day", `SELECT guid FROM deliveries WHERE received_at >= '2024-01-01' AND received_at < '2024-01-02'`, "deliveries_by_time"},
 		{"logs in a state", `SELECT job_id FROM job_logs WHERE state = 'missing' ORDER BY settled_at`, "job_logs_by_state"},
+		{"jobs that have not completed", `SELECT id FROM jobs WHERE status <> 'completed' ORDER BY id`, "jobs_uncompleted"},
+		{"attempts of a day", `SELECT run_id FROM run_attempts WHERE repository_id = 1 AND run_created_at >= '2024-01-01'`, "run_attempts_by_time"},
+		{"attempts still going", `SELECT run_id FROM run_attempts WHERE repository_id = 1 AND NOT complete ORDER BY swept_at`, "run_attempts_open"},
 		{"logs that are not settled", `SELECT job_id FROM job_logs WHERE state IN ('pending', 'denied') ORDER BY job_id`, "job_logs_unsettled"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

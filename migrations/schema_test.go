@@ -36,6 +36,23 @@ var contract = map[string][]string{
 		"raw_bytes bigint", "stored_bytes bigint", "lines bigint", "sha256 bytea", "frame_lines bigint[]",
 		"frame_offsets bigint[]", "truncated boolean", "archived_at timestamptz", "settled_at timestamptz",
 	},
+	"coverage": {
+		"repository text", "day date", "jobs bigint", "archived bigint", "none bigint", "expired bigint", "missing bigint",
+		"denied bigint", "removed bigint", "pending bigint", "complete boolean",
+	},
+	"sweeps": {
+		"repository_id bigint", "swept tstzmultirange", "watermark timestamptz", "deep_at timestamptz", "listed_from timestamptz", "etag text",
+		"succeeded_at timestamptz", "failed_at timestamptz", "error text",
+	},
+	"run_attempts": {
+		"run_id bigint", "run_attempt bigint", "repository_id bigint", "run_created_at timestamptz", "jobs integer",
+		"complete boolean", "swept_at timestamptz",
+	},
+	"hooks": {"name text", "resolved_to timestamptz", "succeeded_at timestamptz"},
+	"rate_limits": {
+		"installation_id bigint", "request_limit integer", "remaining integer", "reset_at timestamptz", "guessed boolean",
+		"closed_until timestamptz", "minute_at timestamptz", "minute_points integer", "version bigint",
+	},
 }
 
 func TestTablesAreThoseOfTheContract(t *testing.T) {
@@ -62,12 +79,16 @@ func TestPrimaryKeysAreThoseOfTheContract(t *testing.T) {
 		ORDER BY 1`)
 	want := []string{
 		"deliveries: PRIMARY KEY (guid)",
+		"hooks: PRIMARY KEY (name)",
 		"job_labels: PRIMARY KEY (job_id, \"position\")",
 		"job_logs: PRIMARY KEY (job_id)",
 		"jobs: PRIMARY KEY (id)",
 		"labels: PRIMARY KEY (id)",
+		"rate_limits: PRIMARY KEY (installation_id)",
 		"repositories: PRIMARY KEY (id)",
+		"run_attempts: PRIMARY KEY (run_id, run_attempt)",
 		"steps: PRIMARY KEY (job_id, number)",
+		"sweeps: PRIMARY KEY (repository_id)",
 		"workflow_runs: PRIMARY KEY (id)",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -88,7 +109,9 @@ func TestForeignKeysTieTheTablesTogether(t *testing.T) {
 		"job_logs: FOREIGN KEY (job_id) REFERENCES jobs(id)",
 		"jobs: FOREIGN KEY (repository_id) REFERENCES repositories(id)",
 		"jobs: FOREIGN KEY (run_id) REFERENCES workflow_runs(id)",
+		"run_attempts: FOREIGN KEY (repository_id) REFERENCES repositories(id)",
 		"steps: FOREIGN KEY (job_id) REFERENCES jobs(id) ON DELETE CASCADE",
+		"sweeps: FOREIGN KEY (repository_id) REFERENCES repositories(id)",
 		"workflow_runs: FOREIGN KEY (repository_id) REFERENCES repositories(id)",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

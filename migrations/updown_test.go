@@ -13,9 +13,9 @@ import (
 )
 
 // all is every migration there is, oldest first.
-var all = []string{"00001_queue.go", "00002_tables.sql"}
+var all = []string{"00001_queue.go", "00002_tables.sql", "00003_reconcile.sql"}
 
-const latest = 2
+const latest = 3
 
 // catalog is everything that somebody made in a database, but for goose's own
 // table.
@@ -78,16 +78,36 @@ func TestStatusListsEachMigrationWithWhetherItIsApplied(t *testing.T) {
 		}
 		return states
 	}
-	if diff := cmp.Diff(map[string]goose.State{all[0]: goose.StatePending, all[1]: goose.StatePending}, status()); diff != "" {
+	if diff := cmp.Diff(upTo(0), status()); diff != "" {
 		t.Errorf("of an empty database (-want +got):\n%s", diff)
 	}
 	up(t, m)
-	if diff := cmp.Diff(map[string]goose.State{all[0]: goose.StateApplied, all[1]: goose.StateApplied}, status()); diff != "" {
+	if diff := cmp.Diff(upTo(latest), status()); diff != "" {
 		t.Errorf("after up (-want +got):\n%s", diff)
 	}
 	down(t, m)
-	if diff := cmp.Diff(map[string]goose.State{all[0]: goose.StateApplied, all[1]: goose.StatePending}, status()); diff != "" {
+	if diff := cmp.Diff(upTo(latest-1), status()); diff != "" {
 		t.Errorf("after one step down (-want +got):\n%s", diff)
+	}
+}
+
+// upTo is every migration with its state when the first n are applied.
+func upTo(n int) map[string]goose.State {
+	states := make(map[string]goose.State)
+	for i, name := range all {
+		states[name] = goose.StatePending
+		if i < n {
+			states[name] = goose.StateApplied
+		}
+	}
+	return states
+}
+
+// downTo undoes migrations until the first n are left.
+func downTo(t testing.TB, m *migrations.Migrator, n int) {
+	t.Helper()
+	for range latest - n {
+		down(t, m)
 	}
 }
 
@@ -141,7 +161,7 @@ func TestUpGoesOnWhereAKilledProcessStopped(t *testing.T) {
 		m := newMigrator(t, pool)
 		up(t, m)
 		full := catalog(t, pool)
-		down(t, m)
+		downTo(t, m, 1)
 		exec(t, pool, lost)
 		if applied, err := m.Up(t.Context()); err != nil || !cmp.Equal(applied, all) {
 			t.Errorf("after %s: applied %v, %v", lost, applied, err)
@@ -158,7 +178,7 @@ func TestDownGoesOnWhereAKilledProcessStopped(t *testing.T) {
 	m := newMigrator(t, pool)
 	empty := catalog(t, pool)
 	up(t, m)
-	down(t, m)
+	downTo(t, m, 1)
 	exec(t, pool, `DROP SCHEMA queue CASCADE`)
 	if undone := down(t, m); !cmp.Equal(undone, all[:1]) {
 		t.Errorf("undid %v", undone)

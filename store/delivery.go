@@ -116,10 +116,10 @@ func (db *DB) drain(ctx context.Context, limit int, alone bool, understand func(
 			ds = slices.DeleteFunc(ds, func(d Delivery) bool { return d.State == DeliveryReceived && d.GUID != taken[0].GUID })
 		}
 		u := understand(ds)
-		if err := writeFacts(ctx, tx, u.Facts, nil); err != nil {
+		if err := writeFacts(ctx, tx, u.Facts); err != nil {
 			return err
 		}
-		if err := db.enqueueCompleted(ctx, tx, jobIDs); err != nil {
+		if err := db.enqueueCompleted(ctx, tx, jobIDs, Live); err != nil {
 			return err
 		}
 		// Only what is claimed here: a delivery of the same job may be locked by
@@ -188,6 +188,17 @@ func deliveriesOf(ctx context.Context, tx pgx.Tx, jobIDs []int64) ([]Delivery, e
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Delivery])
 }
 
+// Deliveries lists what GitHub sent of a job, as far as it is usable and kept,
+// oldest first.
+func (db *DB) Deliveries(ctx context.Context, jobID int64) ([]Delivery, error) {
+	var ds []Delivery
+	err := db.inTx(ctx, fmt.Sprintf("deliveries of job %d", jobID), func(ctx context.Context, tx pgx.Tx) (err error) {
+		ds, err = deliveriesOf(ctx, tx, []int64{jobID})
+		return err
+	})
+	return ds, err
+}
+
 // lockJobs makes this transaction the only one that writes rows of these jobs.
 // Always taken in the order of the ids, so that two cannot wait for each other.
 func lockJobs(ctx context.Context, tx pgx.Tx, jobIDs []int64) error {
@@ -199,7 +210,7 @@ func lockJobs(ctx context.Context, tx pgx.Tx, jobIDs []int64) error {
 
 // enqueueCompleted enqueues those of the jobs that have completed and whose log
 // is not settled.
-func (db *DB) enqueueCompleted(ctx context.Context, tx pgx.Tx, jobIDs []int64) error {
+func (db *DB) enqueueCompleted(ctx context.Context, tx pgx.Tx, jobIDs []int64, u Urgency) error {
 	rows, err := tx.Query(ctx, `
 		SELECT j.id FROM jobs j JOIN job_logs l ON l.job_id = j.id
 		WHERE j.id = ANY($1) AND j.status = 'completed' AND l.state = 'pending'
@@ -211,7 +222,7 @@ func (db *DB) enqueueCompleted(ctx context.Context, tx pgx.Tx, jobIDs []int64) e
 	if err != nil {
 		return err
 	}
-	return db.enqueueArchive(ctx, tx, ids)
+	return db.enqueueArchive(ctx, tx, ids, u)
 }
 
 // markDeliveries gives deliveries that wait their verdict.

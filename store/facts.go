@@ -19,30 +19,34 @@ type Facts struct {
 	Labels     []string
 }
 
-// writeFacts writes the rows of jobs that this transaction has locked.
-// A fetchedAt says that they come from the REST API, whose word on a completed
-// job is final: from then on webhooks only fill what it left null.
+// writeFacts writes the rows of jobs that this transaction has locked. Facts whose
+// job has a FetchedAt come from the REST API, whose word on a completed job is
+// final: from then on webhooks only fill what it left null.
 //
 // Every statement takes its rows in the order of their keys, and the tables
 // come in one order, so that transactions cannot wait for each other in a ring.
-func writeFacts(ctx context.Context, tx pgx.Tx, facts []Facts, fetchedAt *time.Time) error {
+func writeFacts(ctx context.Context, tx pgx.Tx, facts []Facts) error {
 	if len(facts) == 0 {
 		return nil
 	}
-	if err := upsertRepositories(ctx, tx, facts); err != nil {
+	repositories := make([]Repository, len(facts))
+	for i, f := range facts {
+		repositories[i] = f.Repository
+	}
+	if err := upsertRepositories(ctx, tx, repositories); err != nil {
 		return fmt.Errorf("repositories: %w", err)
 	}
 	if err := upsertRuns(ctx, tx, facts); err != nil {
 		return fmt.Errorf("workflow runs: %w", err)
 	}
-	newer, older, err := splitByAge(ctx, tx, facts, fetchedAt != nil)
+	newer, older, err := splitByAge(ctx, tx, facts)
 	if err != nil {
 		return fmt.Errorf("compare jobs: %w", err)
 	}
-	if err := upsertJobs(ctx, tx, newer, fetchedAt, overwriteJobs); err != nil {
+	if err := upsertJobs(ctx, tx, newer, overwriteJobs); err != nil {
 		return fmt.Errorf("jobs: %w", err)
 	}
-	if err := upsertJobs(ctx, tx, older, nil, fillJobs); err != nil {
+	if err := upsertJobs(ctx, tx, older, fillJobs); err != nil {
 		return fmt.Errorf("jobs: %w", err)
 	}
 	if err := replaceSteps(ctx, tx, newer, older); err != nil {
@@ -56,7 +60,7 @@ func writeFacts(ctx context.Context, tx pgx.Tx, facts []Facts, fetchedAt *time.T
 
 // splitByAge tells facts that may replace what the job's row says from facts
 // that may only fill what it leaves null.
-func splitByAge(ctx context.Context, tx pgx.Tx, facts []Facts, fetched bool) (newer, older []Facts, err error) {
+func splitByAge(ctx context.Context, tx pgx.Tx, facts []Facts) (newer, older []Facts, err error) {
 	ids := make([]int64, len(facts))
 	for i, f := range facts {
 		ids[i] = f.Job.ID
@@ -68,10 +72,10 @@ func splitByAge(ctx context.Context, tx pgx.Tx, facts []Facts, fetched bool) (ne
 	var id int64
 	var status string
 	var final bool
-	held := make(map[int64]bool)
+	finals := make(map[int64]bool)
 	stages := make(map[int64]int)
 	_, err = pgx.ForEachRow(rows, []any{&id, &status, &final}, func() error {
-		stages[id], held[id] = Stage(status), final && !fetched
+		stages[id], finals[id] = Stage(status), final
 		return nil
 	})
 	if err != nil {
@@ -79,7 +83,8 @@ func splitByAge(ctx context.Context, tx pgx.Tx, facts []Facts, fetched bool) (ne
 	}
 	for _, f := range facts {
 		backwards := Stage(f.Job.Status) < stages[f.Job.ID]
-		if held[f.Job.ID] || backwards {
+		if finals[f.Job.ID] && f.Job.FetchedAt == nil || backwards {
+			f.Job.FetchedAt = nil
 			older = append(older, f)
 		} else {
 			newer = append(newer, f)
@@ -91,15 +96,15 @@ func splitByAge(ctx context.Context, tx pgx.Tx, facts []Facts, fetched bool) (ne
 // RecordFetched writes what the REST API says of one job. Only what it says of
 // a completed job is taken as final.
 func (db *DB) RecordFetched(ctx context.Context, f Facts, at time.Time) error {
-	var fetchedAt *time.Time
+	f.Job.FetchedAt = nil
 	if f.Job.Status == StatusCompleted {
-		fetchedAt = &at
+		f.Job.FetchedAt = &at
 	}
 	return db.inTx(ctx, fmt.Sprintf("record job %d", f.Job.ID), func(ctx context.Context, tx pgx.Tx) error {
 		if err := lockJobs(ctx, tx, []int64{f.Job.ID}); err != nil {
 			return err
 		}
-		return writeFacts(ctx, tx, []Facts{f}, fetchedAt)
+		return writeFacts(ctx, tx, []Facts{f})
 	})
 }
 

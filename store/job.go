@@ -96,14 +96,13 @@ func upsertJobsSQL(merge string) string {
 		WHERE (j.` + strings.Join(jobValues, ", j.") + `) IS DISTINCT FROM (` + values + `)`
 }
 
-func upsertJobs(ctx context.Context, tx pgx.Tx, facts []Facts, fetchedAt *time.Time, sql string) error {
+func upsertJobs(ctx context.Context, tx pgx.Tx, facts []Facts, sql string) error {
 	if len(facts) == 0 {
 		return nil
 	}
 	rows := make([]Job, len(facts))
 	for i, f := range facts {
 		rows[i] = f.Job
-		rows[i].FetchedAt = fetchedAt
 	}
 	param, err := records(rows)
 	if err != nil {
@@ -130,7 +129,7 @@ func (db *DB) JobToArchive(ctx context.Context, id int64) (JobToArchive, error) 
 			return err
 		}
 		if j.Repository, err = one[Repository](ctx, tx, `
-			SELECT id, owner, name, private, installation_id, seen_at FROM repositories WHERE id = $1`, j.Job.RepositoryID); err != nil {
+			SELECT `+repositoryColumns+` FROM repositories WHERE id = $1`, j.Job.RepositoryID); err != nil {
 			return err
 		}
 		j.Log, err = one[JobLog](ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = $1`, id)

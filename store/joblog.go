@@ -92,6 +92,10 @@ type StepLines struct {
 func (db *DB) Settle(ctx context.Context, s Settlement, at time.Time) (bool, error) {
 	var changed bool
 	err := db.inTx(ctx, fmt.Sprintf("settle job %d as %s", s.JobID, s.State), func(ctx context.Context, tx pgx.Tx) error {
+		// First of all, as writeFacts: it comes to the same rows in another order.
+		if err := lockJobs(ctx, tx, []int64{s.JobID}); err != nil {
+			return err
+		}
 		object := Object{}
 		if s.Object != nil {
 			object = *s.Object

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
@@ -12,8 +13,30 @@ import (
 // QueueSchema is the Postgres schema of River's tables.
 const QueueSchema = "queue"
 
-// ArchiveQueue is the River queue of archive jobs.
-const ArchiveQueue = "archive"
+// The River queues of archive jobs. What has just completed has a queue, and so
+// workers, of its own: no history is in its way.
+const (
+	ArchiveQueue = "archive"
+	HistoryQueue = "history"
+)
+
+// Urgency says which jobs are archived first. It is River's priority.
+type Urgency int
+
+// Live jobs are told of by webhooks, Swept ones were found by looking for what
+// webhooks missed, Past ones are history that somebody asked for.
+const (
+	Live  Urgency = 1
+	Swept Urgency = 2
+	Past  Urgency = 3
+)
+
+func (u Urgency) queue() string {
+	if u == Live {
+		return ArchiveQueue
+	}
+	return HistoryQueue
+}
 
 // archiveAttempts is how many failures in a row an archive job may have before
 // River gives it up; snoozing is none. What is given up stays pending in the
@@ -43,55 +66,95 @@ func (ArchiveArgs) InsertOpts() river.InsertOpts {
 	}
 }
 
-// enqueueArchive adds an archive job for each id that has none waiting.
-func (db *DB) enqueueArchive(ctx context.Context, tx pgx.Tx, jobIDs []int64) error {
+// enqueueArchive adds an archive job for each id that has none waiting. One that
+// waits among the less urgent comes forward.
+func (db *DB) enqueueArchive(ctx context.Context, tx pgx.Tx, jobIDs []int64, u Urgency) error {
 	if len(jobIDs) == 0 {
 		return nil
 	}
 	params := make([]river.InsertManyParams, len(jobIDs))
 	for i, id := range jobIDs {
-		params[i] = river.InsertManyParams{Args: ArchiveArgs{JobID: id}}
+		params[i] = river.InsertManyParams{Args: ArchiveArgs{JobID: id}, InsertOpts: &river.InsertOpts{Queue: u.queue(), Priority: int(u)}}
 	}
-	if _, err := db.queue.InsertManyTx(ctx, tx, params); err != nil {
+	results, err := db.queue.InsertManyTx(ctx, tx, params)
+	if err != nil {
 		return fmt.Errorf("enqueue %d archive jobs: %w", len(jobIDs), err)
 	}
-	return nil
+	var behind []int64
+	for _, r := range results {
+		if r.UniqueSkippedAsDuplicate && r.Job.Priority > int(u) {
+			behind = append(behind, r.Job.ID)
+		}
+	}
+	if len(behind) == 0 {
+		return nil
+	}
+	// Not those that run: they are as good as done. What waits for a limit of its
+	// own urgency need not wait now.
+	_, err = tx.Exec(ctx, `
+		UPDATE queue.river_job SET queue = $2, priority = $3, scheduled_at = now(), state = 'available'
+		WHERE id = ANY($1) AND state IN ('available', 'scheduled', 'retryable')`, behind, u.queue(), int(u))
+	return err
 }
-
-// requeueBatch bounds one transaction of RequeuePending.
-const requeueBatch = 1000
 
 // RequeuePending enqueues every completed job that the ledger holds as pending
 // or denied and that no live queue row works for: what River gave up, or what a
 // restored database lost. It returns how many it enqueued.
 func (db *DB) RequeuePending(ctx context.Context) (int, error) {
+	return db.enqueueIdle(ctx, "requeue pending", `j.status = 'completed'`)
+}
+
+// How long a job may be silent before it is asked after. GitHub ends a job that
+// has waited for a runner for a day, and one on its own runners that has run for
+// six hours.
+const (
+	longestQueued  = 24 * time.Hour
+	longestRunning = 6 * time.Hour
+)
+
+// EnqueueStale enqueues jobs that have not completed, as far as is known, for
+// longer than most can live, and that no live queue row works for. It returns
+// how many.
+func (db *DB) EnqueueStale(ctx context.Context, now time.Time) (int, error) {
+	return db.enqueueIdle(ctx, "enqueue stale jobs", `
+		j.status <> 'completed'
+		AND CASE WHEN j.status = 'in_progress' THEN coalesce(j.started_at, j.created_at, '-infinity') < $2
+		    ELSE coalesce(j.created_at, '-infinity') < $3 END`, now.Add(-longestRunning), now.Add(-longestQueued))
+}
+
+// idleBatch bounds one transaction of enqueueIdle.
+const idleBatch = 1000
+
+// enqueueIdle enqueues unsettled jobs that meet a condition on jobs j and that no
+// live queue row works for.
+func (db *DB) enqueueIdle(ctx context.Context, op, condition string, args ...any) (int, error) {
 	var total int
 	for {
 		var ids []int64
-		err := db.inTx(ctx, "requeue pending", func(ctx context.Context, tx pgx.Tx) error {
+		err := db.inTx(ctx, op, func(ctx context.Context, tx pgx.Tx) error {
 			rows, err := tx.Query(ctx, `
 				SELECT l.job_id
 				FROM job_logs l JOIN jobs j ON j.id = l.job_id
-				WHERE l.state IN ('pending', 'denied') AND j.status = 'completed'
+				WHERE l.state IN ('pending', 'denied') AND `+condition+`
 				  AND NOT EXISTS (
 					SELECT FROM queue.river_job q
 					WHERE q.kind = 'archive' AND (q.args->>'job_id')::bigint = l.job_id
 					  AND q.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'))
 				ORDER BY l.job_id
-				LIMIT $1`, requeueBatch)
+				LIMIT $1`, append([]any{idleBatch}, args...)...)
 			if err != nil {
 				return err
 			}
 			if ids, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err != nil {
 				return err
 			}
-			return db.enqueueArchive(ctx, tx, ids)
+			return db.enqueueArchive(ctx, tx, ids, Swept)
 		})
 		if err != nil {
 			return total, err
 		}
 		total += len(ids)
-		if len(ids) < requeueBatch {
+		if len(ids) < idleBatch {
 			return total, nil
 		}
 	}

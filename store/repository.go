@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,14 +22,51 @@ type Repository struct {
 // FullName is OWNER/NAME.
 func (r Repository) FullName() string { return r.Owner + "/" + r.Name }
 
-// upsertRepositories keeps the names of the latest delivery. seen_at alone is
+const repositoryColumns = `id, owner, name, private, installation_id, seen_at`
+
+// Repositories lists every repository that is known, by its id.
+func (db *DB) Repositories(ctx context.Context) ([]Repository, error) {
+	rows, err := db.pool.Query(ctx, `SELECT `+repositoryColumns+` FROM repositories ORDER BY id`)
+	if err != nil {
+		return nil, fmt.Errorf("store: repositories: %w", err)
+	}
+	rs, err := pgx.CollectRows(rows, pgx.RowToStructByName[Repository])
+	if err != nil {
+		return nil, fmt.Errorf("store: repositories: %w", err)
+	}
+	return rs, nil
+}
+
+// SeeRepositories writes repositories as GitHub has just named them, and returns
+// their rows. SeenAt is the database's clock, as it is for deliveries.
+func (db *DB) SeeRepositories(ctx context.Context, rs []Repository) ([]Repository, error) {
+	var rows []Repository
+	err := db.inTx(ctx, "see repositories", func(ctx context.Context, tx pgx.Tx) error {
+		now, ids := time.Time{}, make([]int64, len(rs))
+		if err := tx.QueryRow(ctx, `SELECT statement_timestamp()`).Scan(&now); err != nil {
+			return err
+		}
+		seen := slices.Clone(rs)
+		for i := range seen {
+			seen[i].SeenAt, ids[i] = now, seen[i].ID
+		}
+		if err := upsertRepositories(ctx, tx, seen); err != nil {
+			return err
+		}
+		found, err := tx.Query(ctx, `SELECT `+repositoryColumns+` FROM repositories WHERE id = ANY($1) ORDER BY id`, ids)
+		if err != nil {
+			return err
+		}
+		rows, err = pgx.CollectRows(found, pgx.RowToStructByName[Repository])
+		return err
+	})
+	return rows, err
+}
+
+// upsertRepositories keeps the names that were heard last. seen_at alone is
 // worth a write once a minute only: every delivery of a repository would
 // otherwise queue up for its one row.
-func upsertRepositories(ctx context.Context, tx pgx.Tx, facts []Facts) error {
-	rows := make([]Repository, len(facts))
-	for i, f := range facts {
-		rows[i] = f.Repository
-	}
+func upsertRepositories(ctx context.Context, tx pgx.Tx, rows []Repository) error {
 	param, err := records(rows)
 	if err != nil {
 		return err

@@ -1,0 +1,136 @@
+-- What makes every job accounted for: which runs were looked at, and the limits
+-- that all who ask GitHub share.
+
+-- +goose Up
+
+CREATE TABLE sweeps (
+    repository_id bigint PRIMARY KEY REFERENCES repositories (id),
+    swept         tstzmultirange NOT NULL DEFAULT '{}',
+    watermark     timestamptz,
+    deep_at       timestamptz,
+    listed_from   timestamptz,
+    etag          text,
+    succeeded_at  timestamptz,
+    failed_at     timestamptz,
+    error         text
+);
+
+COMMENT ON TABLE sweeps IS 'How far each repository''s workflow runs were listed, and their jobs written.';
+COMMENT ON COLUMN sweeps.repository_id IS 'The repository.';
+COMMENT ON COLUMN sweeps.swept IS 'Times, by GitHub''s clock: every run created within was listed and its jobs are in jobs and job_logs.';
+COMMENT ON COLUMN sweeps.watermark IS 'Where the next sweep goes on, by GitHub''s clock; backfills do not move it.';
+COMMENT ON COLUMN sweeps.deep_at IS 'When all runs that may still be re-run were last listed.';
+COMMENT ON COLUMN sweeps.listed_from IS 'Where the listing that etag is of begins; null: its answer had more than one page.';
+COMMENT ON COLUMN sweeps.etag IS 'ETag of that listing: while it is unchanged, asking again costs nothing.';
+COMMENT ON COLUMN sweeps.succeeded_at IS 'When a sweep last came to its end.';
+COMMENT ON COLUMN sweeps.failed_at IS 'When a sweep last failed; null once one has succeeded since.';
+COMMENT ON COLUMN sweeps.error IS 'Why it failed.';
+
+CREATE TABLE run_attempts (
+    run_id         bigint NOT NULL,
+    run_attempt    bigint NOT NULL,
+    repository_id  bigint NOT NULL REFERENCES repositories (id),
+    run_created_at timestamptz NOT NULL,
+    jobs           integer NOT NULL,
+    complete       boolean NOT NULL,
+    swept_at       timestamptz NOT NULL,
+    PRIMARY KEY (run_id, run_attempt)
+);
+CREATE INDEX run_attempts_by_time ON run_attempts (repository_id, run_created_at);
+CREATE INDEX run_attempts_open ON run_attempts (repository_id, swept_at) WHERE NOT complete;
+
+COMMENT ON TABLE run_attempts IS 'Attempts of workflow runs whose jobs were listed. No foreign key to workflow_runs: an attempt may have no job.';
+COMMENT ON COLUMN run_attempts.run_id IS 'The workflow run.';
+COMMENT ON COLUMN run_attempts.run_attempt IS 'The attempt, from 1.';
+COMMENT ON COLUMN run_attempts.repository_id IS 'The repository.';
+COMMENT ON COLUMN run_attempts.run_created_at IS 'When the run''s first attempt was created.';
+COMMENT ON COLUMN run_attempts.jobs IS 'How many jobs GitHub listed for the attempt.';
+COMMENT ON COLUMN run_attempts.complete IS 'Whether the attempt had ended, and its jobs with it: then it is not listed again.';
+COMMENT ON COLUMN run_attempts.swept_at IS 'When it was last listed.';
+
+CREATE TABLE hooks (
+    name         text PRIMARY KEY,
+    resolved_to  timestamptz NOT NULL,
+    succeeded_at timestamptz
+);
+
+COMMENT ON TABLE hooks IS 'Webhooks whose failed deliveries are asked for again.';
+COMMENT ON COLUMN hooks.name IS 'app, ORG/HOOK_ID or OWNER/REPO/HOOK_ID, as in the setting.';
+COMMENT ON COLUMN hooks.resolved_to IS 'Every delivery before this time was received, or is out of GitHub''s memory.';
+COMMENT ON COLUMN hooks.succeeded_at IS 'When its deliveries were last looked through to the end.';
+
+-- Worth nothing after a crash, and written with every request: not logged.
+CREATE UNLOGGED TABLE rate_limits (
+    installation_id bigint PRIMARY KEY,
+    request_limit   integer NOT NULL,
+    remaining       integer NOT NULL,
+    reset_at        timestamptz NOT NULL,
+    guessed         boolean NOT NULL,
+    closed_until    timestamptz NOT NULL,
+    minute_at       timestamptz NOT NULL,
+    minute_points   integer NOT NULL,
+    version         bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 50);
+
+COMMENT ON TABLE rate_limits IS 'GitHub''s limits as all replicas know them.';
+COMMENT ON COLUMN rate_limits.installation_id IS 'The App''s installation; 0: the token, or the App itself.';
+COMMENT ON COLUMN rate_limits.request_limit IS 'Requests an hour; 0: the server tells of no limit.';
+COMMENT ON COLUMN rate_limits.remaining IS 'Requests left until reset_at.';
+COMMENT ON COLUMN rate_limits.reset_at IS 'When remaining is request_limit again.';
+COMMENT ON COLUMN rate_limits.guessed IS 'Whether reset_at is an hour after the first request, and not yet GitHub''s word.';
+COMMENT ON COLUMN rate_limits.closed_until IS 'No request before: GitHub asked for a pause.';
+COMMENT ON COLUMN rate_limits.minute_at IS 'Begin of the present minute of the secondary limit.';
+COMMENT ON COLUMN rate_limits.minute_points IS 'Points spent in that minute.';
+COMMENT ON COLUMN rate_limits.version IS 'Counts the changes, so that none is lost.';
+
+CREATE INDEX jobs_uncompleted ON jobs (id) WHERE status <> 'completed';
+
+COMMENT ON COLUMN repositories.seen_at IS 'When jobvault last heard of it, from a delivery or a listing.';
+
+CREATE VIEW coverage AS
+WITH days AS (
+    SELECT j.repository_id, (j.created_at AT TIME ZONE 'UTC')::date AS day,
+        count(*) AS jobs,
+        count(*) FILTER (WHERE l.state = 'archived') AS archived,
+        count(*) FILTER (WHERE l.state = 'none') AS none,
+        count(*) FILTER (WHERE l.state = 'expired') AS expired,
+        count(*) FILTER (WHERE l.state = 'missing') AS missing,
+        count(*) FILTER (WHERE l.state = 'denied') AS denied,
+        count(*) FILTER (WHERE l.state = 'removed') AS removed,
+        -- A job without a line in the ledger cannot be; if it is, it is not accounted for.
+        count(*) FILTER (WHERE l.state = 'pending' OR l.state IS NULL) AS pending
+    FROM jobs j LEFT JOIN job_logs l ON l.job_id = j.id
+    GROUP BY 1, 2
+)
+SELECT r.owner || '/' || r.name AS repository, d.day, d.jobs, d.archived, d.none, d.expired, d.missing, d.denied, d.removed, d.pending,
+    d.denied = 0 AND d.pending = 0
+    -- All runs of the day are listed; of the present day, those up to the last sweep.
+    AND coalesce(CASE WHEN upper(s.swept) > d.day::timestamp AT TIME ZONE 'UTC'
+        THEN s.swept @> tstzrange(d.day::timestamp AT TIME ZONE 'UTC', least((d.day + 1)::timestamp AT TIME ZONE 'UTC', upper(s.swept))) END, false)
+    AND NOT EXISTS (
+        SELECT FROM run_attempts a
+        WHERE a.repository_id = d.repository_id AND NOT a.complete AND (a.run_created_at AT TIME ZONE 'UTC')::date = d.day
+    ) AS complete
+FROM days d
+JOIN repositories r ON r.id = d.repository_id
+LEFT JOIN sweeps s ON s.repository_id = d.repository_id;
+
+COMMENT ON VIEW coverage IS 'For each repository and day (UTC, by the job''s creation): how many jobs, and in which state each is.';
+COMMENT ON COLUMN coverage.repository IS 'OWNER/NAME.';
+COMMENT ON COLUMN coverage.day IS 'Day of creation, UTC; null where GitHub did not say.';
+COMMENT ON COLUMN coverage.jobs IS 'Jobs known; the sum of the columns that follow.';
+COMMENT ON COLUMN coverage.archived IS 'Log in the bucket.';
+COMMENT ON COLUMN coverage.none IS 'GitHub never had a log.';
+COMMENT ON COLUMN coverage.expired IS 'GitHub has forgotten the log.';
+COMMENT ON COLUMN coverage.missing IS 'GitHub never found the log.';
+COMMENT ON COLUMN coverage.denied IS 'GitHub refuses us; settings must change.';
+COMMENT ON COLUMN coverage.removed IS 'Was archived, then removed.';
+COMMENT ON COLUMN coverage.pending IS 'Not settled yet.';
+COMMENT ON COLUMN coverage.complete IS 'True if every run created that day was listed and every job is settled; for a day that a sweep has not seen the end of, as of that sweep.';
+
+-- +goose Down
+
+DROP VIEW coverage;
+DROP INDEX jobs_uncompleted;
+DROP TABLE rate_limits, hooks, run_attempts, sweeps;
+COMMENT ON COLUMN repositories.seen_at IS 'When jobvault last received a delivery of it.';

@@ -1,0 +1,156 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// LedgerLine is a job's line in the ledger with what is needed to find the job,
+// in the bucket and at GitHub.
+type LedgerLine struct {
+	JobLog
+	Repository Repository
+	RunID      int64
+	RunAttempt *int64
+	CreatedAt  *time.Time
+}
+
+// LedgerFilter selects lines of the ledger. Zero fields select all.
+type LedgerFilter struct {
+	RepositoryID int64
+	Since        time.Time // of jobs created at or after
+	SettledBy    time.Time // settled at or before
+}
+
+// Ledger lists up to limit lines of settled jobs, those with an id above after,
+// by their ids.
+func (db *DB) Ledger(ctx context.Context, f LedgerFilter, after int64, limit int) ([]LedgerLine, error) {
+	return db.ledger(ctx, `
+		l.job_id > $1 AND l.settled_at IS NOT NULL AND ($2 = 0 OR j.repository_id = $2)
+		AND ($3::timestamptz IS NULL OR j.created_at >= $3) AND ($4::timestamptz IS NULL OR l.settled_at <= $4)
+		ORDER BY l.job_id LIMIT $5`, after, f.RepositoryID, timeOrNull(f.Since), timeOrNull(f.SettledBy), limit)
+}
+
+// CountLedger counts what Ledger lists altogether.
+func (db *DB) CountLedger(ctx context.Context, f LedgerFilter) (int, error) {
+	var n int
+	err := db.pool.QueryRow(ctx, `
+		SELECT count(*) FROM job_logs l JOIN jobs j ON j.id = l.job_id
+		WHERE l.settled_at IS NOT NULL AND ($1 = 0 OR j.repository_id = $1)
+		  AND ($2::timestamptz IS NULL OR j.created_at >= $2) AND ($3::timestamptz IS NULL OR l.settled_at <= $3)`,
+		f.RepositoryID, timeOrNull(f.Since), timeOrNull(f.SettledBy)).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("store: count ledger: %w", err)
+	}
+	return n, nil
+}
+
+// LedgerOf reads the lines of these jobs, whatever their state.
+func (db *DB) LedgerOf(ctx context.Context, jobIDs []int64) (map[int64]LedgerLine, error) {
+	lines, err := db.ledger(ctx, `l.job_id = ANY($1)`, jobIDs)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[int64]LedgerLine, len(lines))
+	for _, l := range lines {
+		byID[l.JobID] = l
+	}
+	return byID, nil
+}
+
+func (db *DB) ledger(ctx context.Context, where string, args ...any) ([]LedgerLine, error) {
+	rows, err := db.pool.Query(ctx, `
+		SELECT l.job_id, l.state, l.reason, l.http_status, l.attempts, l.object_key, l.raw_bytes, l.stored_bytes, l.lines, l.sha256,
+		       l.frame_lines, l.frame_offsets, l.truncated, l.archived_at, l.settled_at,
+		       j.run_id, j.run_attempt, j.created_at, (r.id, r.owner, r.name, r.private, r.installation_id, r.seen_at) AS repository
+		FROM job_logs l JOIN jobs j ON j.id = l.job_id JOIN repositories r ON r.id = j.repository_id
+		WHERE `+where, args...)
+	if err != nil {
+		return nil, fmt.Errorf("store: ledger: %w", err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowToStructByName[LedgerLine])
+	if err != nil {
+		return nil, fmt.Errorf("store: ledger: %w", err)
+	}
+	return lines, nil
+}
+
+// RepairObject corrects what the ledger says of how an archived log is stored.
+// The log itself must be the same: it does so only for the digest in the ledger,
+// and says whether it did.
+func (db *DB) RepairObject(ctx context.Context, jobID int64, o Object) (bool, error) {
+	tag, err := db.pool.Exec(ctx, `
+		UPDATE job_logs SET object_key = $3, raw_bytes = $4, stored_bytes = $5, lines = $6, frame_lines = $7, frame_offsets = $8
+		WHERE job_id = $1 AND state = 'archived' AND sha256 = $2`,
+		jobID, o.SHA256[:], o.Key, o.RawBytes, o.StoredBytes, o.Lines, o.FrameLines, o.FrameOffsets)
+	if err != nil {
+		return false, fmt.Errorf("store: repair job %d: %w", jobID, err)
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
+// Tally is how many jobs are in one state of the ledger, and how large their logs
+// are as GitHub sent them.
+type Tally struct {
+	State    string `json:"state"`
+	Jobs     int64  `json:"jobs"`
+	RawBytes int64  `json:"raw_bytes"`
+}
+
+// TallyRuns counts, by state, the jobs of the repositories' runs that were
+// created at or after one time and before another (zero: open) and were listed.
+func (db *DB) TallyRuns(ctx context.Context, repositoryIDs []int64, since, until time.Time) ([]Tally, error) {
+	rows, err := db.pool.Query(ctx, `
+		SELECT l.state, count(*) AS jobs, coalesce(sum(l.raw_bytes), 0)::bigint AS raw_bytes
+		FROM jobs j JOIN job_logs l ON l.job_id = j.id
+		WHERE j.run_id IN (
+			SELECT run_id FROM run_attempts
+			WHERE repository_id = ANY($1) AND ($2::timestamptz IS NULL OR run_created_at >= $2)
+			  AND ($3::timestamptz IS NULL OR run_created_at < $3))
+		GROUP BY l.state ORDER BY jobs DESC, l.state`, repositoryIDs, timeOrNull(since), timeOrNull(until))
+	if err != nil {
+		return nil, fmt.Errorf("store: tally: %w", err)
+	}
+	tallies, err := pgx.CollectRows(rows, pgx.RowToStructByName[Tally])
+	if err != nil {
+		return nil, fmt.Errorf("store: tally: %w", err)
+	}
+	return tallies, nil
+}
+
+// settlingSoon is how far away the next try of a job may be for it to be worth
+// waiting for.
+const settlingSoon = 15 * time.Second
+
+// Waiting counts, of the jobs that TallyRuns counts, those that are still to be
+// settled by what is in the queue: completed and pending, and not put off because
+// GitHub does not have their log, or calls them unfinished.
+func (db *DB) Waiting(ctx context.Context, repositoryIDs []int64, since, until time.Time) (int, error) {
+	var n int
+	err := db.pool.QueryRow(ctx, `
+		SELECT count(*)
+		FROM jobs j JOIN job_logs l ON l.job_id = j.id
+		WHERE l.state = 'pending' AND j.status = 'completed' AND j.run_id IN (
+			SELECT run_id FROM run_attempts
+			WHERE repository_id = ANY($1) AND ($2::timestamptz IS NULL OR run_created_at >= $2)
+			  AND ($3::timestamptz IS NULL OR run_created_at < $3))
+		  AND NOT (l.http_status IN (200, 404) AND EXISTS (
+			SELECT FROM queue.river_job q
+			WHERE q.kind = 'archive' AND (q.args->>'job_id')::bigint = j.id
+			  AND q.state = 'scheduled' AND q.scheduled_at > now() + $4))`,
+		repositoryIDs, timeOrNull(since), timeOrNull(until), settlingSoon).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("store: waiting jobs: %w", err)
+	}
+	return n, nil
+}
+
+func timeOrNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// RateLimit is what all replicas together know of one installation's limit at
+// GitHub. ingest/ghapi gives the fields their meaning.
+type RateLimit struct {
+	InstallationID int64 // 0: the token's, or the App's own
+	RequestLimit   int
+	Remaining      int
+	ResetAt        time.Time
+	Guessed        bool
+	ClosedUntil    time.Time
+	MinuteAt       time.Time
+	MinutePoints   int
+	Version        int64 // 0: nothing is known
+}
+
+const rateLimitColumns = `installation_id, request_limit, remaining, reset_at, guessed, closed_until, minute_at, minute_points, version`
+
+// RateLimits reads all limits that are known.
+func (db *DB) RateLimits(ctx context.Context) ([]RateLimit, error) {
+	rows, err := db.pool.Query(ctx, `SELECT `+rateLimitColumns+` FROM rate_limits ORDER BY installation_id`)
+	if err != nil {
+		return nil, fmt.Errorf("store: rate limits: %w", err)
+	}
+	limits, err := pgx.CollectRows(rows, pgx.RowToStructByName[RateLimit])
+	if err != nil {
+		return nil, fmt.Errorf("store: rate limits: %w", err)
+	}
+	return limits, nil
+}
+
+// RateLimit reads one installation's limit; its Version is 0 if nothing is known.
+func (db *DB) RateLimit(ctx context.Context, installation int64) (RateLimit, error) {
+	rows, err := db.pool.Query(ctx, `SELECT `+rateLimitColumns+` FROM rate_limits WHERE installation_id = $1`, installation)
+	if err != nil {
+		return RateLimit{}, fmt.Errorf("store: rate limit: %w", err)
+	}
+	limits, err := pgx.CollectRows(rows, pgx.RowToStructByName[RateLimit])
+	if err != nil {
+		return RateLimit{}, fmt.Errorf("store: rate limit: %w", err)
+	}
+	if len(limits) == 0 {
+		return RateLimit{InstallationID: installation}, nil
+	}
+	return limits[0], nil
+}
+
+// SaveRateLimit writes a limit that was read with this Version and changed since,
+// and says whether it did: it does not if somebody else has written it in
+// between. One statement is one transaction; the table is not logged, so none
+// waits for the disk.
+func (db *DB) SaveRateLimit(ctx context.Context, r RateLimit) (bool, error) {
+	sql := `
+		UPDATE rate_limits SET request_limit = $2, remaining = $3, reset_at = $4, guessed = $5, closed_until = $6,
+			minute_at = $7, minute_points = $8, version = $9 + 1
+		WHERE installation_id = $1 AND version = $9`
+	if r.Version == 0 {
+		sql = `
+		INSERT INTO rate_limits (` + rateLimitColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9 + 1)
+		ON CONFLICT (installation_id) DO NOTHING`
+	}
+	tag, err := db.pool.Exec(ctx, sql,
+		r.InstallationID, r.RequestLimit, r.Remaining, r.ResetAt, r.Guessed, r.ClosedUntil, r.MinuteAt, r.MinutePoints, r.Version)
+	if err != nil {
+		return false, fmt.Errorf("store: save rate limit: %w", err)
+	}
+	return tag.RowsAffected() == 1, nil
+}

@@ -1,0 +1,209 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Sweep says how far a repository's runs were listed, and their jobs written.
+// All times of listings are by GitHub's clock.
+type Sweep struct {
+	RepositoryID int64
+	Begin        *time.Time // begin of the first stretch that was swept
+	Watermark    *time.Time // where the next sweep goes on; nil: there was none
+	DeepAt       *time.Time // when all runs that may be re-run were last listed
+	ListedFrom   *time.Time // where the listing that ETag is of begins
+	ETag         *string    `db:"etag"`
+	SucceededAt  *time.Time
+	FailedAt     *time.Time
+	Error        *string
+}
+
+// Sweep reads a repository's sweep; the zero one if there was none.
+func (db *DB) Sweep(ctx context.Context, repositoryID int64) (Sweep, error) {
+	rows, err := db.pool.Query(ctx, `
+		SELECT repository_id, lower(swept) AS begin, watermark, deep_at, listed_from, etag, succeeded_at, failed_at, error
+		FROM sweeps WHERE repository_id = $1`, repositoryID)
+	if err != nil {
+		return Sweep{}, fmt.Errorf("store: sweep of repository %d: %w", repositoryID, err)
+	}
+	sweeps, err := pgx.CollectRows(rows, pgx.RowToStructByName[Sweep])
+	if err != nil {
+		return Sweep{}, fmt.Errorf("store: sweep of repository %d: %w", repositoryID, err)
+	}
+	if len(sweeps) == 0 {
+		return Sweep{RepositoryID: repositoryID}, nil
+	}
+	return sweeps[0], nil
+}
+
+// NoteSwept records that every run created from one time to another was listed
+// and written: call it after that. Stretches may come in any order and overlap.
+// onward moves the watermark to the end of this one: there must be no gap between
+// them. It never goes back.
+func (db *DB) NoteSwept(ctx context.Context, repositoryID int64, from, to time.Time, onward bool) error {
+	if !from.Before(to) {
+		return nil
+	}
+	var watermark *time.Time
+	if onward {
+		watermark = &to
+	}
+	_, err := db.pool.Exec(ctx, `
+		INSERT INTO sweeps AS s (repository_id, swept, watermark) VALUES ($1, tstzmultirange(tstzrange($2, $3)), $4)
+		ON CONFLICT (repository_id) DO UPDATE SET
+			swept = s.swept + excluded.swept, watermark = greatest(s.watermark, excluded.watermark)`, repositoryID, from, to, watermark)
+	if err != nil {
+		return fmt.Errorf("store: note sweep of repository %d: %w", repositoryID, err)
+	}
+	return nil
+}
+
+// SweepSucceeded notes that a sweep has come to its end, and what makes the next
+// one cheap. Without an ETag the one before is forgotten.
+func (db *DB) SweepSucceeded(ctx context.Context, s Sweep, at time.Time) error {
+	_, err := db.pool.Exec(ctx, `
+		INSERT INTO sweeps AS s (repository_id, deep_at, listed_from, etag, succeeded_at) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (repository_id) DO UPDATE SET
+			deep_at = greatest(s.deep_at, excluded.deep_at), listed_from = excluded.listed_from, etag = excluded.etag,
+			succeeded_at = excluded.succeeded_at, failed_at = NULL, error = NULL`,
+		s.RepositoryID, s.DeepAt, s.ListedFrom, s.ETag, at)
+	if err != nil {
+		return fmt.Errorf("store: sweep of repository %d: %w", s.RepositoryID, err)
+	}
+	return nil
+}
+
+// SweepFailed notes that a sweep failed, and why. How far it came stays noted.
+func (db *DB) SweepFailed(ctx context.Context, repositoryID int64, why string, at time.Time) error {
+	_, err := db.pool.Exec(ctx, `
+		INSERT INTO sweeps AS s (repository_id, failed_at, error) VALUES ($1, $2, $3)
+		ON CONFLICT (repository_id) DO UPDATE SET failed_at = excluded.failed_at, error = excluded.error`, repositoryID, at, why)
+	if err != nil {
+		return fmt.Errorf("store: sweep of repository %d: %w", repositoryID, err)
+	}
+	return nil
+}
+
+// RunAttempt is an attempt of a run whose jobs were listed.
+type RunAttempt struct {
+	RunID        int64
+	RunAttempt   int64
+	RepositoryID int64
+	RunCreatedAt time.Time
+	Jobs         int  // as listed
+	Complete     bool // it had ended, and its jobs with it
+	SweptAt      time.Time
+}
+
+// CompleteAttempts tells which attempts of the runs need not be listed again.
+func (db *DB) CompleteAttempts(ctx context.Context, runIDs []int64) (map[int64]map[int64]bool, error) {
+	rows, err := db.pool.Query(ctx, `SELECT run_id, run_attempt FROM run_attempts WHERE run_id = ANY($1) AND complete`, runIDs)
+	if err != nil {
+		return nil, fmt.Errorf("store: attempts: %w", err)
+	}
+	complete := make(map[int64]map[int64]bool)
+	var run, attempt int64
+	_, err = pgx.ForEachRow(rows, []any{&run, &attempt}, func() error {
+		if complete[run] == nil {
+			complete[run] = make(map[int64]bool)
+		}
+		complete[run][attempt] = true
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: attempts: %w", err)
+	}
+	return complete, nil
+}
+
+// OpenAttempts lists a repository's attempts that had not ended when they were
+// last listed, those first that were not looked at for longest, with the older
+// runs among them looked at less often: after an eighth of their age.
+func (db *DB) OpenAttempts(ctx context.Context, repositoryID int64, now time.Time, limit int) ([]RunAttempt, error) {
+	rows, err := db.pool.Query(ctx, `
+		SELECT run_id, run_attempt, repository_id, run_created_at, jobs, complete, swept_at
+		FROM run_attempts
+		WHERE repository_id = $1 AND NOT complete AND $2 - swept_at > ($2 - run_created_at) / 8
+		ORDER BY swept_at
+		LIMIT $3`, repositoryID, now, limit)
+	if err != nil {
+		return nil, fmt.Errorf("store: open attempts: %w", err)
+	}
+	attempts, err := pgx.CollectRows(rows, pgx.RowToStructByName[RunAttempt])
+	if err != nil {
+		return nil, fmt.Errorf("store: open attempts: %w", err)
+	}
+	return attempts, nil
+}
+
+// RecordAttempt writes what a listing says of an attempt's jobs, enqueues those
+// that have completed and are not settled, and last notes that the attempt was
+// listed: all of it or nothing. What it says of completed jobs is final.
+func (db *DB) RecordAttempt(ctx context.Context, a RunAttempt, facts []Facts, u Urgency) error {
+	op := fmt.Sprintf("record run %d attempt %d", a.RunID, a.RunAttempt)
+	return db.inTx(ctx, op, func(ctx context.Context, tx pgx.Tx) error {
+		if err := db.recordListed(ctx, tx, facts, a.SweptAt, u); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `
+			INSERT INTO run_attempts AS r (run_id, run_attempt, repository_id, run_created_at, jobs, complete, swept_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (run_id, run_attempt) DO UPDATE SET
+				jobs = greatest(r.jobs, excluded.jobs), complete = r.complete OR excluded.complete, swept_at = excluded.swept_at`,
+			a.RunID, a.RunAttempt, a.RepositoryID, a.RunCreatedAt, a.Jobs, a.Complete, a.SweptAt)
+		return err
+	})
+}
+
+// RecordListed is RecordAttempt for jobs that belong to no attempt's list.
+func (db *DB) RecordListed(ctx context.Context, facts []Facts, at time.Time, u Urgency) error {
+	return db.inTx(ctx, "record listed jobs", func(ctx context.Context, tx pgx.Tx) error {
+		return db.recordListed(ctx, tx, facts, at, u)
+	})
+}
+
+func (db *DB) recordListed(ctx context.Context, tx pgx.Tx, facts []Facts, at time.Time, u Urgency) error {
+	listed, ids := slices.Clone(facts), make([]int64, len(facts))
+	for i := range listed {
+		ids[i], listed[i].Job.FetchedAt = listed[i].Job.ID, nil
+		if listed[i].Job.Status == StatusCompleted {
+			listed[i].Job.FetchedAt = &at
+		}
+	}
+	if err := lockJobs(ctx, tx, ids); err != nil {
+		return err
+	}
+	if err := writeFacts(ctx, tx, listed); err != nil {
+		return err
+	}
+	return db.enqueueCompleted(ctx, tx, ids, u)
+}
+
+// KnownJob is what a listing need not tell of a job.
+type KnownJob struct {
+	ID         int64
+	RunAttempt *int64
+	Fetched    bool // the REST API has described the completed job
+}
+
+// KnownJobs looks up which of the jobs are known.
+func (db *DB) KnownJobs(ctx context.Context, ids []int64) (map[int64]KnownJob, error) {
+	rows, err := db.pool.Query(ctx, `SELECT id, run_attempt, fetched_at IS NOT NULL AS fetched FROM jobs WHERE id = ANY($1)`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("store: known jobs: %w", err)
+	}
+	jobs, err := pgx.CollectRows(rows, pgx.RowToStructByName[KnownJob])
+	if err != nil {
+		return nil, fmt.Errorf("store: known jobs: %w", err)
+	}
+	known := make(map[int64]KnownJob, len(jobs))
+	for _, j := range jobs {
+		known[j.ID] = j
+	}
+	return known, nil
+}
