@@ -2,15 +2,12 @@ package ingest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
-	"github.com/google/go-github/v60/github"
 	"github.com/riverqueue/river"
 
 	"github.com/jobvault/jobvault/archive"
@@ -30,7 +27,7 @@ type Archiver struct {
 	Metrics  *Metrics
 	Now      func() time.Time
 
-	running sync.Map // River's id of each job that is worked on
+	running running
 }
 
 // Timeout is none: what is bounded is how long nothing moves, in ghapi and
@@ -46,10 +43,9 @@ func (a *Archiver) NextRetry(job *river.Job[store.ArchiveArgs]) time.Time {
 // Work archives one job. What it returns is for River: nil when the ledger is
 // settled, a snooze (which costs no attempt) or a failure.
 func (a *Archiver) Work(ctx context.Context, job *river.Job[store.ArchiveArgs]) error {
-	a.running.Store(job.ID, nil)
-	defer a.running.Delete(job.ID)
+	defer a.running.add(job.ID)()
 	t := &task{Archiver: a, id: job.Args.JobID, logger: a.Logger.With(KeyJob, job.Args.JobID)}
-	err := t.run(ctx)
+	err := t.run(ghapi.WithPriority(ctx, priorityOf(store.Urgency(job.Priority))))
 	if err != nil && ctx.Err() != nil {
 		// Shutting down: given back as it was.
 		return river.JobSnooze(0)
@@ -57,14 +53,15 @@ func (a *Archiver) Work(ctx context.Context, job *river.Job[store.ArchiveArgs]) 
 	return err
 }
 
-// runningIDs lists River's ids of the jobs that are worked on right now.
-func (a *Archiver) runningIDs() []int64 {
-	ids := []int64{}
-	a.running.Range(func(id, _ any) bool {
-		ids = append(ids, id.(int64))
-		return true
-	})
-	return ids
+// priorityOf is whose turn at GitHub's limit a job's urgency means.
+func priorityOf(u store.Urgency) ghapi.Priority {
+	switch u {
+	case store.Swept:
+		return ghapi.Sweep
+	case store.Past:
+		return ghapi.Backfill
+	}
+	return ghapi.Live
 }
 
 // task is the work on one job.
@@ -75,7 +72,8 @@ type task struct {
 	known  store.JobToArchive
 	client *ghapi.Client
 	key    archive.JobKey
-	facts  store.Facts // as the REST API tells them
+	facts  store.Facts // as the REST API tells them, or all that is known
+	kept   bool        // job.json is in the bucket
 }
 
 func (t *task) run(ctx context.Context) error {
@@ -87,7 +85,7 @@ func (t *task) run(ctx context.Context) error {
 		return nil
 	}
 	t.logger = t.logger.With(KeyRepository, t.known.Repository.FullName())
-	t.setKey(t.known.Job)
+	t.key = keyOf(t.known.Job)
 	repo := t.known.Repository
 	if t.client, err = t.GitHub.For(ctx, repo.InstallationID, repo.Owner, repo.Name); err != nil {
 		return t.refused(ctx, askedJob, err)
@@ -99,79 +97,83 @@ func (t *task) run(ctx context.Context) error {
 	return t.archiveLog(ctx)
 }
 
-// setKey names the job in the bucket.
-func (t *task) setKey(j store.Job) {
-	t.key = archive.JobKey{RepositoryID: j.RepositoryID, RunID: j.RunID, RunAttempt: 1, JobID: j.ID}
-	if j.RunAttempt != nil {
-		t.key.RunAttempt = *j.RunAttempt
-	}
-}
-
-// fetchDetails fetches the job, keeps it, and writes its rows, unless an earlier
-// try did. It returns false with the outcome if there is nothing more to do now.
+// fetchDetails fetches the job, keeps it, and writes its rows, unless a listing
+// or an earlier try did. It returns false with the outcome if there is nothing
+// more to do now.
 func (t *task) fetchDetails(ctx context.Context) (bool, error) {
 	repo := t.known.Repository
+	steps, err := t.DB.Steps(ctx, t.id)
+	if err != nil {
+		return false, err
+	}
+	t.facts = store.Facts{Repository: repo, Job: t.known.Job, Steps: steps}
 	if t.known.Job.FetchedAt != nil {
-		steps, err := t.DB.Steps(ctx, t.id)
-		t.facts = store.Facts{Repository: repo, Job: t.known.Job, Steps: steps}
-		return err == nil, err
+		t.kept = true
+		return true, nil
 	}
 	job, err := t.client.Job(ctx, repo.Owner, repo.Name, t.id)
 	if err != nil {
 		return false, t.refused(ctx, askedJob, err)
 	}
-	if t.facts, err = factsOfJob(job.WorkflowJob, repo); err != nil {
+	facts, err := factsOfJob(job.WorkflowJob, repo)
+	if err != nil {
 		return false, t.refused(ctx, askedJob, fmt.Errorf("job %d from the REST API: %w", t.id, err))
 	}
-	if t.facts.Job.Status != store.StatusCompleted {
-		return false, t.notCompleted(ctx)
+	if facts.Job.RunAttempt == nil {
+		facts.Job.RunAttempt = t.known.Job.RunAttempt
 	}
-	if t.facts.Job.RunAttempt == nil {
-		t.facts.Job.RunAttempt = t.known.Job.RunAttempt
+	if facts.Job.Status != store.StatusCompleted {
+		return t.notCompleted(ctx, facts, job.Raw)
 	}
-	t.setKey(t.facts.Job)
-	if err := t.keepDetails(ctx, job.Raw); err != nil {
+	t.facts = facts
+	t.key = keyOf(facts.Job)
+	if t.facts, err = keepDetails(ctx, t.Archive, t.key, job.Raw, facts); err != nil {
 		return false, t.refused(ctx, askedJob, err)
 	}
+	t.kept = true
 	return true, t.DB.RecordFetched(ctx, t.facts, t.Now())
 }
 
-// keepDetails puts the job into the bucket. If a killed worker did so already,
-// what it kept is the truth from now on, so that the rows can always be made
-// again from the bucket.
-func (t *task) keepDetails(ctx context.Context, raw []byte) error {
-	kept, err := t.Archive.PutDetails(ctx, t.key, raw)
-	if err != nil || string(kept) == string(raw) {
-		return err
+// longestLife is how long a job can be before GitHub ends it: 35 days, the
+// approvals that it waited for included, and a day for GitHub to say so.
+const longestLife = 36 * 24 * time.Hour
+
+// notCompleted handles an API that is behind its own webhooks, or never comes
+// to an end of a job. What it says so far is written. A job that has completed by
+// the webhooks' account for longer than a log is waited for, or that cannot be
+// alive any more, is settled by what its log says.
+func (t *task) notCompleted(ctx context.Context, facts store.Facts, raw []byte) (bool, error) {
+	if err := t.DB.RecordFetched(ctx, facts, t.Now()); err != nil {
+		return false, err
 	}
-	var job github.WorkflowJob
-	if err := json.Unmarshal(kept, &job); err != nil {
-		return fmt.Errorf("job.json of job %d in the bucket: %w", t.id, err)
+	if at := t.known.Job.CompletedAt; at != nil && t.Now().Sub(*at) > t.Deadline {
+		return true, nil
 	}
-	facts, err := factsOfJob(&job, t.known.Repository)
-	if err != nil {
-		return fmt.Errorf("job.json of job %d in the bucket: %w", t.id, err)
+	var age time.Duration
+	if at := facts.Job.CreatedAt; at != nil {
+		age = t.Now().Sub(*at)
 	}
-	t.facts = facts
-	return nil
+	if age > longestLife {
+		kept, err := keepDetails(ctx, t.Archive, t.key, raw, facts)
+		t.facts, t.kept = kept, err == nil
+		return err == nil, err
+	}
+	reason := fmt.Sprintf("the REST API says %s still", facts.Job.Status)
+	if err := t.DB.NoteAttempt(ctx, t.id, false, http.StatusOK, reason); err != nil {
+		return false, err
+	}
+	return false, river.JobSnooze(t.patience(age))
 }
 
-// notCompleted waits for an API that is behind its own webhooks. What it says
-// so far is written.
-func (t *task) notCompleted(ctx context.Context) error {
-	if err := t.DB.RecordFetched(ctx, t.facts, t.Now()); err != nil {
-		return err
-	}
-	reason := fmt.Sprintf("the REST API says %s still", t.facts.Job.Status)
-	if err := t.DB.NoteAttempt(ctx, t.id, false, http.StatusOK, reason); err != nil {
-		return err
-	}
-	// The older the job, the longer the pause.
-	pause := longPause
+// longestPatience is how seldom a job is asked after that may well be alive.
+const longestPatience = 24 * time.Hour
+
+// patience is how long to wait for a job to complete: the older, the longer.
+func (t *task) patience(age time.Duration) time.Duration {
 	if at := t.known.Job.CompletedAt; at != nil {
-		pause = min(max(t.Now().Sub(*at)/4, firstPause), longPause)
+		return min(max(t.Now().Sub(*at)/4, firstPause), longPause)
 	}
-	return river.JobSnooze(pause)
+	return min(max(age/4, longPause), longestPatience)
 }
 
 // archiveLog decides whether there can be a log, fetches it, and settles.
@@ -180,17 +182,29 @@ func (t *task) archiveLog(ctx context.Context) error {
 		return t.settle(ctx, store.Settlement{State: store.LogNone, Reason: "skipped: it never ran"})
 	}
 	log, err := t.putLog(ctx)
+	if err == nil {
+		err = t.keepLastWord(ctx)
+	}
 	if err != nil {
 		return t.refused(ctx, askedLog, err)
 	}
-	return t.settle(ctx, store.Settlement{
-		State: store.LogArchived, HTTPStatus: 200, Asked: true, Steps: stepLines(log.Index, t.facts.Steps),
-		Reason: truncatedReason(log),
-		Object: &store.Object{
-			Key: log.Key, RawBytes: log.RawBytes, StoredBytes: log.StoredBytes, Lines: log.Lines, SHA256: log.SHA256,
-			FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets, Truncated: log.Truncated, ArchivedAt: t.Now(),
-		},
-	})
+	return t.settle(ctx, archivedAs(t.id, log, t.facts.Steps, t.Now()))
+}
+
+// archivedAs is how a log that is in the bucket stands in the ledger.
+func archivedAs(jobID int64, log archive.Log, steps []store.Step, at time.Time) store.Settlement {
+	object := objectOf(log, at)
+	return store.Settlement{
+		JobID: jobID, State: store.LogArchived, Reason: truncatedReason(log), HTTPStatus: http.StatusOK, Asked: true,
+		Object: &object, Steps: stepLines(log.Index, steps),
+	}
+}
+
+func objectOf(log archive.Log, at time.Time) store.Object {
+	return store.Object{
+		Key: log.Key, RawBytes: log.RawBytes, StoredBytes: log.StoredBytes, Lines: log.Lines, SHA256: log.SHA256,
+		FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets, Truncated: log.Truncated, ArchivedAt: at,
+	}
 }
 
 func truncatedReason(log archive.Log) string {

@@ -20,6 +20,8 @@ type Metrics struct {
 	archivedSize prometheus.Counter
 	githubErrors *prometheus.CounterVec
 	takenOver    prometheus.Counter
+	sweptRuns    prometheus.Counter
+	redelivered  prometheus.Counter
 }
 
 // NewMetrics registers the metrics.
@@ -58,8 +60,14 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "jobvault_claims_released_total", Help: "Archive jobs given back after their worker died.",
 		}),
 	}
+	m.sweptRuns = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "jobvault_runs_swept_total", Help: "Workflow runs listed to look for jobs that no webhook told of.",
+	})
+	m.redelivered = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "jobvault_redeliveries_total", Help: "Failed deliveries that GitHub was asked to deliver again.",
+	})
 	r.MustRegister(m.answers, m.answerTime, m.groupSize, m.quarantined, m.drained, m.settled, m.archived, m.archivedSize,
-		m.githubErrors, m.takenOver)
+		m.githubErrors, m.takenOver, m.sweptRuns, m.redelivered)
 	return m
 }
 

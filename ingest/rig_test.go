@@ -39,6 +39,7 @@ type rig struct {
 	workers  *ingest.Workers // nil until work is called
 	now      func() time.Time
 	deadline time.Duration
+	selected func(string) bool
 }
 
 // rigOptions change what a rig is made of; zero fields mean the usual.
@@ -55,7 +56,7 @@ type rigOptions struct {
 
 func newRig(t testing.TB, o rigOptions) *rig {
 	t.Helper()
-	r := &rig{t: t, logger: testenv.Logger(t), now: o.now, deadline: o.deadline, metrics: ingest.NewMetrics(prometheus.NewRegistry())}
+	r := &rig{t: t, logger: testenv.Logger(t), now: o.now, deadline: o.deadline, selected: o.selected, metrics: ingest.NewMetrics(prometheus.NewRegistry())}
 	if r.now == nil {
 		r.now = time.Now
 	}
@@ -86,6 +87,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	r.archive, err = archive.New(bucket, 1<<40)
 	r.check(err)
 	config := ghapi.Config{BaseURL: r.github.URL(), Token: r.github.Token(), Concurrency: 50, UserAgent: "jobvault-test", Now: o.now}
+	config.Limits = ingest.NewSharedLimits(r.db)
 	if o.client != nil {
 		o.client(&config)
 	}
@@ -116,6 +118,11 @@ func (r *rig) check(err error) {
 
 func (r *rig) archiver() *ingest.Archiver {
 	return &ingest.Archiver{DB: r.db, Archive: r.archive, GitHub: r.clients, Deadline: r.deadline, Logger: r.logger, Metrics: r.metrics, Now: r.now}
+}
+
+// sweeper looks for what webhooks missed. What it finds, workers must archive.
+func (r *rig) sweeper() *ingest.Sweeper {
+	return &ingest.Sweeper{DB: r.db, Archive: r.archive, GitHub: r.clients, Selected: r.selected, Logger: r.logger, Metrics: r.metrics, Now: r.now}
 }
 
 // work starts workers, which the test's end stops.

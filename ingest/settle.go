@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/jobvault/jobvault/archive"
@@ -16,6 +17,9 @@ func (t *task) settle(ctx context.Context, s store.Settlement) error {
 	now := t.Now()
 	switch s.State {
 	case store.LogNone, store.LogExpired, store.LogMissing:
+		if err := t.keepLastWord(ctx); err != nil {
+			return err
+		}
 		if err := t.Archive.PutSettled(ctx, t.key, archive.Settled{State: s.State, Reason: s.Reason, HTTPStatus: s.HTTPStatus, At: now}); err != nil {
 			return err
 		}
@@ -43,6 +47,24 @@ func (t *task) settle(ctx context.Context, s store.Settlement) error {
 	}
 	t.logger.Log(ctx, level, "job settled", attrs...)
 	return nil
+}
+
+// keepLastWord keeps what webhooks said of a job that the REST API does not
+// tell, or not to its end.
+func (t *task) keepLastWord(ctx context.Context) error {
+	if t.kept {
+		return nil
+	}
+	raw, err := lastWord(ctx, t.DB, t.id)
+	if errors.Is(err, errNoWord) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = t.Archive.PutDetails(ctx, t.key, raw)
+	t.kept = err == nil
+	return err
 }
 
 // stepLines estimates which lines belong to the steps that ran.

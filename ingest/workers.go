@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,8 +28,12 @@ type WorkersConfig struct {
 	DB       *store.DB
 	Archiver *Archiver
 	Parallel int // archive jobs at once
-	Logger   *slog.Logger
-	Metrics  *Metrics
+	// History is how many less urgent archive jobs may run besides; 0: half as
+	// many.
+	History    int
+	Reconciler *Reconciler // nil: this process does not reconcile
+	Logger     *slog.Logger
+	Metrics    *Metrics
 }
 
 // Workers run the delivery worker and the archive jobs of this process.
@@ -57,23 +62,36 @@ func NewWorkers(c WorkersConfig) (*Workers, error) {
 	if err := river.AddWorkerSafely(workers, &requeuer{db: c.DB, logger: c.Logger}); err != nil {
 		return nil, fmt.Errorf("ingest: %w", err)
 	}
+	queues := map[string]river.QueueConfig{
+		store.ArchiveQueue: {MaxWorkers: c.Parallel},
+		store.HistoryQueue: {MaxWorkers: cmp.Or(c.History, max(c.Parallel/2, 1))},
+		river.QueueDefault: {MaxWorkers: 2},
+	}
+	periodic := []*river.PeriodicJob{
+		river.NewPeriodicJob(river.PeriodicInterval(requeueEvery),
+			func() (river.JobArgs, *river.InsertOpts) { return requeueArgs{}, nil },
+			&river.PeriodicJobOpts{RunOnStart: true}),
+	}
+	if r := c.Reconciler; r != nil {
+		r.running = &c.Archiver.running
+		if err := river.AddWorkerSafely(workers, r); err != nil {
+			return nil, fmt.Errorf("ingest: %w", err)
+		}
+		queues[reconcileQueue] = river.QueueConfig{MaxWorkers: 1}
+		periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(r.Every),
+			func() (river.JobArgs, *river.InsertOpts) { return reconcileArgs{}, nil },
+			&river.PeriodicJobOpts{RunOnStart: true}))
+	}
 	w.river, err = river.NewClient(riverpgxv5.New(c.DB.Pool()), &river.Config{
-		ID:     w.id,
-		Schema: store.QueueSchema,
-		Queues: map[string]river.QueueConfig{
-			store.ArchiveQueue: {MaxWorkers: c.Parallel},
-			river.QueueDefault: {MaxWorkers: 2},
-		},
+		ID:         w.id,
+		Schema:     store.QueueSchema,
+		Queues:     queues,
 		Workers:    workers,
 		JobTimeout: -1, // see Archiver.Timeout
 		// The ledger remembers what was done; the queue need not.
 		CompletedJobRetentionPeriod: time.Hour,
-		PeriodicJobs: []*river.PeriodicJob{
-			river.NewPeriodicJob(river.PeriodicInterval(requeueEvery),
-				func() (river.JobArgs, *river.InsertOpts) { return requeueArgs{}, nil },
-				&river.PeriodicJobOpts{RunOnStart: true}),
-		},
-		Logger: slog.New(quiet{c.Logger.Handler()}),
+		PeriodicJobs:                periodic,
+		Logger:                      slog.New(quiet{c.Logger.Handler()}),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ingest: queue: %w", err)
@@ -155,7 +173,7 @@ func (w *Workers) releaseJobs(ctx context.Context) (int64, error) {
 	if err != nil {
 		return dead, err
 	}
-	lost, err := w.claim.ReleaseLost(ctx, w.config.Archiver.runningIDs())
+	lost, err := w.claim.ReleaseLost(ctx, w.config.Archiver.running.list())
 	return dead + lost, err
 }
 

@@ -1,0 +1,232 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/store"
+)
+
+// mostAttempts bounds how many attempts of a run are believed; GitHub allows 50.
+const mostAttempts = 1000
+
+// run writes the jobs of every attempt of a run that was not listed to its end.
+func (w *sweep) run(ctx context.Context, r ghapi.Run) error {
+	if r.ID <= 0 || r.Attempt > mostAttempts {
+		return fmt.Errorf("run %d with %d attempts: that cannot be", r.ID, r.Attempt)
+	}
+	complete, err := w.DB.CompleteAttempts(ctx, []int64{r.ID})
+	if err != nil {
+		return err
+	}
+	listed := make(map[int64]bool)
+	doubt, any := r.Attempt > 1, false
+	for attempt := int64(1); attempt <= r.Attempt; attempt++ {
+		if complete[r.ID][attempt] {
+			continue
+		}
+		any = true
+		agrees, err := w.attempt(ctx, r, attempt, listed)
+		if err != nil {
+			return err
+		}
+		doubt = doubt || !agrees
+	}
+	if !any || !doubt {
+		return nil
+	}
+	return w.crossCheck(ctx, r, listed)
+}
+
+// attempt lists one attempt and writes its jobs. It says whether GitHub's list
+// agrees with itself; listed gathers the jobs of all attempts.
+func (w *sweep) attempt(ctx context.Context, r ghapi.Run, attempt int64, listed map[int64]bool) (agrees bool, err error) {
+	jobs, agrees, err := collect(func() iter.Seq2[ghapi.JobPage, error] {
+		return w.client.AttemptJobs(ctx, w.repo.Owner, w.repo.Name, r.ID, attempt)
+	})
+	if isNotFound(err) {
+		return w.noSuchAttempt(ctx, r, attempt)
+	}
+	if err != nil {
+		return false, err
+	}
+	facts, err := w.keep(ctx, r, attempt, jobs)
+	if err != nil {
+		return false, err
+	}
+	ended := attempt < r.Attempt || r.Status == store.StatusCompleted
+	for _, f := range facts {
+		listed[f.Job.ID] = true
+		ended = ended && f.Job.Status == store.StatusCompleted
+	}
+	return agrees, w.record(ctx, r, attempt, facts, agrees && ended)
+}
+
+// record writes the attempt's jobs, and that it was listed.
+func (w *sweep) record(ctx context.Context, r ghapi.Run, attempt int64, facts []store.Facts, complete bool) error {
+	now := w.Now()
+	created := r.CreatedAt
+	if created.IsZero() {
+		created = now
+	}
+	for batch := range slices.Chunk(facts, recordBatch) {
+		if err := w.DB.RecordListed(ctx, batch, now, w.urgency); err != nil {
+			return err
+		}
+	}
+	w.stats.jobs.Add(int64(len(facts)))
+	w.stats.attempts.Add(1)
+	return w.DB.RecordAttempt(ctx, store.RunAttempt{
+		RunID: r.ID, RunAttempt: attempt, RepositoryID: w.repo.ID, RunCreatedAt: created, Jobs: len(facts),
+		// Nothing lives for longer, whatever the listing says.
+		Complete: complete || now.Sub(created) > longestLife, SweptAt: now,
+	}, nil, w.urgency)
+}
+
+// recordBatch bounds one transaction.
+const recordBatch = 500
+
+// noSuchAttempt tells a server without attempts, which has but one list, from a
+// run that was deleted since it was listed.
+func (w *sweep) noSuchAttempt(ctx context.Context, r ghapi.Run, attempt int64) (bool, error) {
+	_, err := w.client.Run(ctx, w.repo.Owner, w.repo.Name, r.ID)
+	if isNotFound(err) {
+		return true, w.record(ctx, r, attempt, nil, true)
+	}
+	if err != nil {
+		return false, err
+	}
+	// The cross-check lists what there is.
+	return false, w.record(ctx, r, attempt, nil, attempt < r.Attempt || r.Status == store.StatusCompleted)
+}
+
+// crossCheck lists the jobs of all attempts at once and writes those that no
+// attempt's list had.
+func (w *sweep) crossCheck(ctx context.Context, r ghapi.Run, listed map[int64]bool) error {
+	jobs, _, err := collect(func() iter.Seq2[ghapi.JobPage, error] {
+		return w.client.RunJobs(ctx, w.repo.Owner, w.repo.Name, r.ID, ghapi.FilterAll)
+	})
+	if isNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	jobs = slices.DeleteFunc(jobs, func(j ghapi.Job) bool { return listed[j.GetID()] })
+	facts, err := w.keep(ctx, r, r.Attempt, jobs)
+	if err != nil {
+		return err
+	}
+	for batch := range slices.Chunk(facts, recordBatch) {
+		if err := w.DB.RecordListed(ctx, batch, w.Now(), w.urgency); err != nil {
+			return err
+		}
+	}
+	w.stats.jobs.Add(int64(len(facts)))
+	return nil
+}
+
+// collect reads a listing of jobs, each job once. One that does not have as many
+// as it says is read again, and whatever either reading had counts.
+func collect(list func() iter.Seq2[ghapi.JobPage, error]) (jobs []ghapi.Job, agrees bool, err error) {
+	seen := make(map[int64]bool)
+	for range 2 {
+		now, total := make(map[int64]bool), 0
+		for page, err := range list() {
+			if err != nil {
+				return nil, false, err
+			}
+			total = page.Total
+			for _, j := range page.Jobs {
+				now[j.GetID()] = true
+				if !seen[j.GetID()] {
+					seen[j.GetID()] = true
+					jobs = append(jobs, j)
+				}
+			}
+		}
+		if len(now) == total {
+			return jobs, len(seen) == total, nil
+		}
+	}
+	return jobs, false, nil
+}
+
+// keepParallel is how many jobs of a listing are put into the bucket at a time.
+const keepParallel = 16
+
+// keep turns listed jobs into facts, and puts those that have completed into the
+// bucket before a row says so.
+func (w *sweep) keep(ctx context.Context, r ghapi.Run, attempt int64, jobs []ghapi.Job) ([]store.Facts, error) {
+	ids := make([]int64, len(jobs))
+	for i, j := range jobs {
+		ids[i] = j.GetID()
+	}
+	known, err := w.DB.KnownJobs(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	facts := make([]store.Facts, len(jobs))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(keepParallel)
+	for i, j := range jobs {
+		g.Go(func() (err error) {
+			facts[i], err = w.keepOne(gctx, r, attempt, j, known[j.GetID()])
+			return err
+		})
+	}
+	return facts, g.Wait()
+}
+
+func (w *sweep) keepOne(ctx context.Context, r ghapi.Run, attempt int64, j ghapi.Job, known store.KnownJob) (store.Facts, error) {
+	if known.RunAttempt == nil && !known.Fetched && doubtful(j, attempt) {
+		// What a job says of itself counts.
+		itself, err := w.client.Job(ctx, w.repo.Owner, w.repo.Name, j.GetID())
+		if err != nil && !isNotFound(err) {
+			return store.Facts{}, err
+		}
+		if err == nil {
+			j = itself
+		}
+	}
+	facts, err := factsOfJob(j.WorkflowJob, w.repo)
+	if err != nil {
+		return facts, fmt.Errorf("run %d: a listed job: %w", r.ID, err)
+	}
+	if facts.Job.RunID != r.ID {
+		return facts, fmt.Errorf("job %d is listed with run %d and says it is of run %d", facts.Job.ID, r.ID, facts.Job.RunID)
+	}
+	switch {
+	case known.RunAttempt != nil:
+		facts.Job.RunAttempt = known.RunAttempt
+	case facts.Job.RunAttempt == nil:
+		facts.Job.RunAttempt = &attempt
+	}
+	if known.Fetched || facts.Job.Status != store.StatusCompleted {
+		return facts, nil
+	}
+	return keepDetails(ctx, w.Archive, keyOf(facts.Job), j.Raw, facts)
+}
+
+// doubtful tells a listed job whose attempt may not be the one that it is listed
+// with: it says so itself, or it ended before it was created, as what a re-run
+// carries over does.
+func doubtful(j ghapi.Job, attempt int64) bool {
+	if j.RunAttempt != nil && *j.RunAttempt != attempt {
+		return true
+	}
+	started, created := moment(j.StartedAt), moment(j.CreatedAt)
+	return attempt > 1 && started != nil && created != nil && started.Before(created.Add(-time.Second))
+}
+
+func isNotFound(err error) bool {
+	var e *ghapi.Error
+	return errors.As(err, &e) && e.Class == ghapi.NotFound
+}

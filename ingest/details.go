@@ -1,0 +1,96 @@
+package ingest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/google/go-github/v60/github"
+	"github.com/klauspost/compress/zstd"
+	"github.com/tidwall/gjson"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/store"
+)
+
+// keepDetails puts a job into the bucket as GitHub sent it. If its details are
+// there already (a worker was killed, a database restored) they are the truth
+// from now on, so that the rows can always be made again from the bucket: the
+// facts that it returns are theirs.
+func keepDetails(ctx context.Context, a *archive.Archive, key archive.JobKey, raw []byte, facts store.Facts) (store.Facts, error) {
+	kept, err := a.PutDetails(ctx, key, raw)
+	if err != nil || string(kept) == string(raw) {
+		return facts, err
+	}
+	found, err := factsOfDetails(kept, key, facts.Repository)
+	if err != nil || found.Job.Status != store.StatusCompleted && facts.Job.Status == store.StatusCompleted {
+		// What was kept of a job that GitHub had given up for lost says less.
+		return facts, err
+	}
+	return found, nil
+}
+
+// factsOfDetails reads a job.json.
+func factsOfDetails(raw []byte, key archive.JobKey, repo store.Repository) (store.Facts, error) {
+	var job github.WorkflowJob
+	if err := json.Unmarshal(raw, &job); err != nil {
+		return store.Facts{}, fmt.Errorf("%s: %w", key.Details(), err)
+	}
+	facts, err := factsOfJob(&job, repo)
+	if err == nil && (facts.Job.ID != key.JobID || facts.Job.RunID != key.RunID) {
+		err = fmt.Errorf("it is of job %d of run %d", facts.Job.ID, facts.Job.RunID)
+	}
+	if err != nil {
+		return store.Facts{}, fmt.Errorf("%s: %w", key.Details(), err)
+	}
+	if facts.Job.RunAttempt == nil {
+		facts.Job.RunAttempt = &key.RunAttempt
+	}
+	return facts, nil
+}
+
+// keyOf names a job in the bucket.
+func keyOf(j store.Job) archive.JobKey {
+	k := archive.JobKey{RepositoryID: j.RepositoryID, RunID: j.RunID, RunAttempt: 1, JobID: j.ID}
+	if j.RunAttempt != nil {
+		k.RunAttempt = *j.RunAttempt
+	}
+	return k
+}
+
+// errNoWord says that no webhook ever told of a job.
+var errNoWord = errors.New("no webhook told of it")
+
+// lastWord is the furthest thing that a webhook said of a job, as GitHub sent it.
+func lastWord(ctx context.Context, db *store.DB, jobID int64) ([]byte, error) {
+	deliveries, err := db.Deliveries(ctx, jobID)
+	if err != nil {
+		return nil, err
+	}
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(2*maxBody))
+	if err != nil {
+		return nil, err
+	}
+	defer dec.Close()
+	var word []byte
+	furthest := -1
+	for _, d := range deliveries {
+		body, err := dec.DecodeAll(d.Payload, nil)
+		if err != nil {
+			return nil, fmt.Errorf("delivery %s: %w", d.GUID, err)
+		}
+		payload, err := storedPayloadJSON(body)
+		if err != nil {
+			return nil, fmt.Errorf("delivery %s: %w", d.GUID, err)
+		}
+		job := gjson.GetBytes(payload, "workflow_job")
+		if stage := store.Stage(job.Get("status").String()); job.IsObject() && stage >= furthest {
+			furthest, word = stage, []byte(job.Raw)
+		}
+	}
+	if word == nil {
+		return nil, errNoWord
+	}
+	return word, nil
+}

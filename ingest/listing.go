@@ -1,0 +1,164 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/store"
+)
+
+// listing lists the runs of one repository that were created in a stretch of
+// time, every one of them, although GitHub's listing ends at ghapi.SearchCap, may
+// change from page to page, and does not always count right.
+type listing struct {
+	client *ghapi.Client
+	repo   store.Repository
+	// visit writes what belongs to the runs. It may get a run more than once.
+	visit func(context.Context, []ghapi.Run) error
+	// swept is told of each stretch when all of its runs were visited.
+	swept func(ctx context.Context, from, to time.Time) error
+	// requests, of all pages.
+	pages int
+}
+
+// errOtherRepository says that the name belongs to another repository now.
+var errOtherRepository = errors.New("the name belongs to another repository now")
+
+// first is what the first page of a listing said.
+type first struct {
+	at        time.Time // GitHub's clock
+	etag      string
+	more      bool
+	unchanged bool
+}
+
+// listTries is how often a stretch is listed whose count does not agree.
+const listTries = 3
+
+// open lists the runs from a time to now. With the etag of the same listing, one
+// that is unchanged is not read: nothing new can be in it.
+func (l *listing) open(ctx context.Context, from time.Time, etag string) (first, error) {
+	var f first
+	for try := range listTries {
+		once, err := l.once(ctx, from, time.Time{}, etag)
+		if err != nil {
+			return first{}, err
+		}
+		if try == 0 {
+			f = once.first
+		}
+		if f.unchanged {
+			return f, l.swept(ctx, from, f.at)
+		}
+		if once.capped {
+			return f, l.closed(ctx, from, f.at.Truncate(time.Second).Add(time.Second))
+		}
+		if once.agrees() {
+			break
+		}
+		etag = ""
+	}
+	return f, l.swept(ctx, from, f.at)
+}
+
+// closed lists the runs created from one second to before another, the older
+// half before the newer where they are too many.
+func (l *listing) closed(ctx context.Context, from, to time.Time) error {
+	for range listTries {
+		once, err := l.once(ctx, from, to.Add(-time.Second), "")
+		if err != nil {
+			return err
+		}
+		if once.capped {
+			return l.halve(ctx, from, to)
+		}
+		if once.agrees() {
+			break
+		}
+	}
+	return l.swept(ctx, from, to)
+}
+
+func (l *listing) halve(ctx context.Context, from, to time.Time) error {
+	middle := from.Add(to.Sub(from) / 2).Truncate(time.Second)
+	if !middle.After(from) {
+		return fmt.Errorf("%s has more than %d runs created at %s: GitHub lists no more of them",
+			l.repo.FullName(), ghapi.SearchCap, from.UTC().Format(time.RFC3339))
+	}
+	if err := l.closed(ctx, from, middle); err != nil {
+		return err
+	}
+	return l.closed(ctx, middle, to)
+}
+
+// onceListed is what one reading of a stretch came to.
+type onceListed struct {
+	first
+	capped bool // there are more runs than GitHub lists
+	runs   int  // different ones
+	total  int  // by GitHub's count
+}
+
+// agrees tells whether all were seen by GitHub's own count. A count that is too
+// low proves nothing, and one that is too high may be a lie: then it is read
+// again, some times.
+func (o onceListed) agrees() bool { return o.runs == o.total }
+
+// once reads a stretch once, both ends included. It stops where it finds that
+// GitHub will not list all: by the count, if the page is full, so that a count
+// that lies does not make it halve for ever; or because the cap is reached.
+func (l *listing) once(ctx context.Context, from, to time.Time, etag string) (onceListed, error) {
+	var o onceListed
+	seen := make(map[int64]bool)
+	for page, err := range l.client.Runs(ctx, l.repo.Owner, l.repo.Name, from, to, etag) {
+		if err != nil {
+			return o, err
+		}
+		l.pages++
+		if o.at.IsZero() {
+			o.first = first{at: page.At, etag: page.ETag, more: page.More, unchanged: page.Unchanged}
+		}
+		if page.Unchanged {
+			return o, nil
+		}
+		if page.Total > ghapi.SearchCap && page.More {
+			o.capped = true
+			return o, nil
+		}
+		runs, err := l.ours(page.Runs, from, to)
+		if err != nil {
+			return o, err
+		}
+		if err := l.visit(ctx, runs); err != nil {
+			return o, err
+		}
+		for _, r := range page.Runs {
+			seen[r.ID] = true
+		}
+		o.runs, o.total = len(seen), page.Total
+		if o.runs >= ghapi.SearchCap {
+			o.capped = true
+			return o, nil
+		}
+	}
+	return o, nil
+}
+
+// ours are the runs of the page that were asked for. Some servers know no filter
+// (Gitea), and do not say when a run was created.
+func (l *listing) ours(runs []ghapi.Run, from, to time.Time) ([]ghapi.Run, error) {
+	var ours []ghapi.Run
+	for _, r := range runs {
+		if r.Repository.ID != 0 && r.Repository.ID != l.repo.ID {
+			return nil, fmt.Errorf("%s: %w", l.repo.FullName(), errOtherRepository)
+		}
+		if !r.CreatedAt.IsZero() && (r.CreatedAt.Before(from) || !to.IsZero() && r.CreatedAt.After(to)) {
+			continue
+		}
+		ours = append(ours, r)
+	}
+	return ours, nil
+}

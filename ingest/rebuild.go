@@ -1,0 +1,229 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tidwall/gjson"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/store"
+)
+
+// Rebuilder makes the database again from the bucket alone. What is in the
+// database already is not made worse, so it may be repeated, and killed.
+//
+// The bucket does not tell everything: not how often a log was asked for, nor
+// whether a repository is private, nor deliveries, nor jobs that are not settled.
+// The names of repositories are those of their latest job.
+type Rebuilder struct {
+	DB      *store.DB
+	Archive *archive.Archive
+	Logger  *slog.Logger
+}
+
+// Rebuilt sums up a rebuild.
+type Rebuilt struct {
+	Jobs   int            `json:"jobs"`      // found in the bucket
+	Before int            `json:"before"`    // of those, settled in the database already
+	States map[string]int `json:"states"`    // of the rest, as settled now
+	Faults int            `json:"faults"`    // jobs of which something is of no use
+	Bytes  int64          `json:"raw_bytes"` // of the logs that were read
+}
+
+// folder is what the bucket has of one job.
+type folder struct {
+	key     archive.JobKey
+	objects map[string]archive.Object // by name
+}
+
+// rebuilding is one run of Rebuild.
+type rebuilding struct {
+	*Rebuilder
+	report   func(Fault)
+	progress func(jobs int)
+
+	mu  sync.Mutex
+	sum Rebuilt
+}
+
+const rebuildBatch = 200
+
+// Rebuild goes through the bucket, parallel jobs at a time. It calls report for
+// each fault and progress as it goes on, one call at a time. It fails only if
+// Postgres or the bucket does not answer.
+func (b *Rebuilder) Rebuild(ctx context.Context, parallel int, report func(Fault), progress func(jobs int)) (Rebuilt, error) {
+	r := &rebuilding{Rebuilder: b, report: report, progress: progress, sum: Rebuilt{States: map[string]int{}}}
+	var batch []folder
+	for o, err := range b.Archive.Bucket().List(ctx, "") {
+		if err != nil {
+			return r.sum, err
+		}
+		k, name, ok := archive.ParseKey(o.Key)
+		if !ok {
+			continue // verify names it
+		}
+		// The objects of a folder come together.
+		if n := len(batch); n > 0 && batch[n-1].key == k {
+			batch[n-1].objects[name] = o
+			continue
+		}
+		if len(batch) == rebuildBatch {
+			if err := r.jobs(ctx, batch, parallel); err != nil {
+				return r.sum, err
+			}
+			batch = batch[:0]
+		}
+		batch = append(batch, folder{key: k, objects: map[string]archive.Object{name: o}})
+	}
+	return r.sum, r.jobs(ctx, batch, parallel)
+}
+
+func (r *rebuilding) jobs(ctx context.Context, batch []folder, parallel int) error {
+	ids := make([]int64, len(batch))
+	for i, f := range batch {
+		ids[i] = f.key.JobID
+	}
+	lines, err := r.DB.LedgerOf(ctx, ids)
+	if err != nil {
+		return err
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	for _, f := range batch {
+		g.Go(func() error {
+			state, bytes := "", int64(0)
+			var err error
+			if l, known := lines[f.key.JobID]; !known || l.SettledAt == nil {
+				state, bytes, err = r.job(gctx, f)
+			}
+			var fault *Fault
+			if err != nil && !errors.As(err, &fault) {
+				return fmt.Errorf("rebuild job %d: %w", f.key.JobID, err)
+			}
+			r.count(state, bytes, fault, lines[f.key.JobID].SettledAt != nil)
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func (r *rebuilding) count(state string, bytes int64, fault *Fault, before bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sum.Jobs++
+	r.sum.Bytes += bytes
+	switch {
+	case fault != nil:
+		r.sum.Faults++
+		r.report(*fault)
+	case before:
+		r.sum.Before++
+	default:
+		r.sum.States[state]++
+	}
+	r.progress(r.sum.Jobs)
+}
+
+// Error makes a fault an error, on its way to whoever counts it.
+func (f *Fault) Error() string { return fmt.Sprintf("%s: %s: %s", f.Key, f.Kind, f.Detail) }
+
+// job makes one job's rows, and its line in the ledger last.
+func (r *rebuilding) job(ctx context.Context, f folder) (state string, bytes int64, err error) {
+	facts, err := r.rows(ctx, f)
+	if err != nil {
+		return "", 0, err
+	}
+	s, at, err := r.settlement(ctx, f, facts)
+	if err != nil || s.State == store.LogPending {
+		return s.State, 0, err
+	}
+	if s.Object != nil {
+		bytes = s.Object.RawBytes
+	}
+	_, err = r.DB.Settle(ctx, s, at)
+	return s.State, bytes, err
+}
+
+// rows writes what job.json says.
+func (r *rebuilding) rows(ctx context.Context, f folder) (store.Facts, error) {
+	raw, err := r.Archive.Details(ctx, f.key)
+	if errors.Is(err, archive.ErrNotFound) {
+		return store.Facts{}, &Fault{Kind: FaultDetails, JobID: f.key.JobID, Key: f.key.Details(), Detail: "there is no such object: nothing says what job this was"}
+	}
+	if err != nil {
+		return store.Facts{}, err
+	}
+	facts, err := factsOfDetails(raw, f.key, store.Repository{ID: f.key.RepositoryID})
+	if err == nil {
+		facts.Repository.Owner, facts.Repository.Name, err = namesIn(raw)
+	}
+	if err != nil {
+		return store.Facts{}, &Fault{Kind: FaultDetails, JobID: f.key.JobID, Key: f.key.Details(), Detail: err.Error()}
+	}
+	written := f.objects[archive.DetailsName].ModTime
+	facts.Repository.SeenAt = written
+	for _, at := range []*time.Time{facts.Job.CompletedAt, facts.Job.CreatedAt} {
+		if at != nil {
+			facts.Repository.SeenAt = *at
+			break
+		}
+	}
+	return facts, r.DB.RecordFetched(ctx, facts, written)
+}
+
+// settlement is what the bucket says of the job's log: pending, if nothing.
+func (r *rebuilding) settlement(ctx context.Context, f folder, facts store.Facts) (s store.Settlement, at time.Time, err error) {
+	if o, ok := f.objects[archive.LogName]; ok {
+		log, err := r.Archive.Describe(ctx, f.key)
+		if errors.Is(err, archive.ErrUnreadable) {
+			return s, at, &Fault{Kind: string(archive.DamageUnreadable), JobID: f.key.JobID, Key: f.key.Log(), Detail: err.Error()}
+		}
+		return archivedAs(f.key.JobID, log, facts.Steps, o.ModTime), o.ModTime, err
+	}
+	if _, ok := f.objects[archive.SettledName]; !ok {
+		return store.Settlement{State: store.LogPending}, at, nil
+	}
+	kept, err := r.Archive.Settled(ctx, f.key)
+	if errors.Is(err, archive.ErrUnreadable) || err == nil && !settles(kept.State) {
+		return s, at, &Fault{Kind: FaultSettled, JobID: f.key.JobID, Key: f.key.Settled(), Detail: fmt.Sprintf("state %q: %v", kept.State, err)}
+	}
+	return store.Settlement{JobID: f.key.JobID, State: kept.State, Reason: kept.Reason, HTTPStatus: kept.HTTPStatus}, kept.At, err
+}
+
+func settles(state string) bool {
+	switch state {
+	case store.LogNone, store.LogExpired, store.LogMissing:
+		return true
+	}
+	return false
+}
+
+// errNoNames says that a job.json does not tell its repository.
+var errNoNames = errors.New("it does not name its repository")
+
+// namesIn takes the repository's names out of a job's addresses: ".../repos/
+// OWNER/NAME/actions/..." of the API, or of the page for people.
+func namesIn(raw []byte) (owner, name string, err error) {
+	for _, address := range gjson.GetManyBytes(raw, "run_url", "url", "html_url") {
+		u, err := url.Parse(address.String())
+		if err != nil {
+			continue
+		}
+		path := strings.TrimPrefix(u.Path, "/")
+		if _, after, ok := strings.Cut(path, "repos/"); ok {
+			path = after
+		}
+		if parts := strings.SplitN(path, "/", 4); len(parts) > 2 && parts[0] != "" && parts[1] != "" && (parts[2] == "actions" || parts[2] == "runs") {
+			return clean(parts[0]), clean(parts[1]), nil
+		}
+	}
+	return "", "", errNoNames
+}

@@ -1,0 +1,275 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/store"
+)
+
+// Timing of sweeps, by GitHub's clock.
+const (
+	// sweepOverlap is how far before its watermark a sweep begins again: a run
+	// may be listed some time after its creation.
+	sweepOverlap = 2 * time.Hour
+	// firstSweep is how far back the first sweep of a repository looks. What is
+	// older is history: backfill's.
+	firstSweep = 72 * time.Hour
+	// deepEvery and deepSweep: a run may be run again for 30 days, which leaves
+	// its creation as it was.
+	deepEvery = 24 * time.Hour
+	deepSweep = 32 * 24 * time.Hour
+	// sameListing is how much longer than need be a listing may get for the sake
+	// of its ETag.
+	sameListing = 24 * time.Hour
+)
+
+// runsAtOnce is how many runs of a repository are looked at at the same time.
+const runsAtOnce = 4
+
+// Sweeper lists workflow runs and their jobs, and writes those that no webhook
+// told of. Its methods may be repeated and run beside each other.
+type Sweeper struct {
+	DB       *store.DB
+	Archive  *archive.Archive
+	GitHub   *ghapi.Clients
+	Selected func(fullName string) bool // nil: all are
+	Named    Named
+	Logger   *slog.Logger
+	Metrics  *Metrics
+	Now      func() time.Time
+}
+
+// sweep is the work on one repository.
+type sweep struct {
+	*Sweeper
+	repo    store.Repository
+	client  *ghapi.Client
+	urgency store.Urgency
+	stats   stats
+
+	mu     sync.Mutex
+	failed []error // of single runs
+}
+
+type stats struct{ runs, attempts, jobs atomic.Int64 }
+
+// Swept says what a sweep looked at.
+type Swept struct {
+	Runs     int64 // listed
+	Attempts int64 // whose jobs were listed
+	Jobs     int64 // listed
+	Pages    int   // of the listing of runs
+}
+
+// Recent sweeps a repository from its watermark, or from since if that is not
+// zero, to now, and looks again at runs that were still going. A sweep that fails
+// leaves the watermark where everything before it is written.
+func (s *Sweeper) Recent(ctx context.Context, repo store.Repository, since time.Time) (Swept, error) {
+	ctx = ghapi.WithPriority(ctx, ghapi.Sweep)
+	before, err := s.DB.Sweep(ctx, repo.ID)
+	if err != nil {
+		return Swept{}, err
+	}
+	return s.sweepRepository(ctx, repo, store.Swept, func(ctx context.Context, w *sweep, l *listing) error {
+		return w.recent(ctx, l, before, since)
+	})
+}
+
+// Past sweeps a repository's runs that were created at or after one time and
+// before another, at low priority.
+func (s *Sweeper) Past(ctx context.Context, repo store.Repository, since, until time.Time) (Swept, error) {
+	ctx = ghapi.WithPriority(ctx, ghapi.Backfill)
+	since, until = since.Truncate(time.Second), until.Truncate(time.Second)
+	return s.sweepRepository(ctx, repo, store.Past, func(ctx context.Context, _ *sweep, l *listing) error {
+		return l.closed(ctx, since, until)
+	})
+}
+
+// sweepRepository does the work, once more if the repository is not where it
+// was, and notes a failure.
+func (s *Sweeper) sweepRepository(ctx context.Context, repo store.Repository, u store.Urgency, work func(context.Context, *sweep, *listing) error) (Swept, error) {
+	swept, err := s.attemptSweep(ctx, repo, u, work)
+	if isNotFound(err) || isDenied(err) || errors.Is(err, errOtherRepository) {
+		moved, rerr := s.resolve(ctx, repo)
+		if rerr == nil && (moved.FullName() != repo.FullName() || !sameID(moved.InstallationID, repo.InstallationID)) {
+			swept, err = s.attemptSweep(ctx, moved, u, work)
+		}
+	}
+	if err == nil || ctx.Err() != nil || isLimited(err) {
+		return swept, err
+	}
+	err = fmt.Errorf("sweep of %s: %w", repo.FullName(), err)
+	return swept, errors.Join(err, s.DB.SweepFailed(ctx, repo.ID, clean(err.Error()), s.Now()))
+}
+
+func (s *Sweeper) attemptSweep(ctx context.Context, repo store.Repository, u store.Urgency, work func(context.Context, *sweep, *listing) error) (Swept, error) {
+	client, err := s.GitHub.For(ctx, repo.InstallationID, repo.Owner, repo.Name)
+	if err != nil {
+		return Swept{}, err
+	}
+	w := &sweep{Sweeper: s, repo: repo, client: client, urgency: u}
+	l := &listing{
+		client: client, repo: repo, visit: w.visit,
+		swept: func(ctx context.Context, from, to time.Time) error {
+			if w.failure() != nil {
+				return nil // nothing after what is not written counts as swept
+			}
+			return s.DB.NoteSwept(ctx, repo.ID, from, to, u == store.Swept)
+		},
+	}
+	err = errors.Join(work(ctx, w, l), w.failure())
+	s.Metrics.sweptRuns.Add(float64(w.stats.runs.Load()))
+	return Swept{Runs: w.stats.runs.Load(), Attempts: w.stats.attempts.Load(), Jobs: w.stats.jobs.Load(), Pages: l.pages}, err
+}
+
+// recent lists from the watermark on.
+func (w *sweep) recent(ctx context.Context, l *listing, before store.Sweep, since time.Time) error {
+	from, deep := w.begin(before)
+	etag := ""
+	switch {
+	case !since.IsZero() && since.Before(from):
+		from = since
+	case !deep && before.ETag != nil && !before.ListedFrom.After(from) && from.Sub(*before.ListedFrom) < sameListing:
+		from, etag = *before.ListedFrom, *before.ETag
+	}
+	from = from.Truncate(time.Second)
+	f, err := l.open(ctx, from, etag)
+	if err != nil {
+		return err
+	}
+	if err := w.again(ctx); err != nil || w.failure() != nil {
+		return err
+	}
+	after := store.Sweep{RepositoryID: w.repo.ID}
+	switch {
+	case f.unchanged:
+		after.ListedFrom, after.ETag = before.ListedFrom, before.ETag
+	case !f.more && f.etag != "":
+		after.ListedFrom, after.ETag = &from, &f.etag
+	}
+	now := w.Now()
+	if deep {
+		after.DeepAt = &now
+	}
+	return w.DB.SweepSucceeded(ctx, after, now)
+}
+
+// begin is where a sweep begins, and whether it is a deep one.
+func (w *sweep) begin(before store.Sweep) (from time.Time, deep bool) {
+	now := w.Now()
+	if before.Watermark == nil {
+		return now.Add(-firstSweep), true
+	}
+	from = before.Watermark.Add(-sweepOverlap)
+	if before.DeepAt != nil && now.Sub(*before.DeepAt) < deepEvery {
+		return from, false
+	}
+	deepFrom := now.Add(-deepSweep)
+	if before.Begin != nil && before.Begin.After(deepFrom) {
+		deepFrom = *before.Begin
+	}
+	if deepFrom.After(from) {
+		return from, true
+	}
+	return deepFrom, true
+}
+
+// visit looks at the runs of one page. What fails for one run does not keep the
+// others from being looked at, unless GitHub wants a pause.
+func (w *sweep) visit(ctx context.Context, runs []ghapi.Run) error {
+	w.stats.runs.Add(int64(len(runs)))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(runsAtOnce)
+	for _, r := range runs {
+		g.Go(func() error {
+			if gctx.Err() != nil {
+				return gctx.Err()
+			}
+			err := w.run(gctx, r)
+			if err == nil || gctx.Err() != nil || isLimited(err) {
+				return err
+			}
+			w.fail(fmt.Errorf("run %d: %w", r.ID, err))
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// mostFailures bounds how many errors of runs one sweep tells.
+const mostFailures = 10
+
+func (w *sweep) fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.failed) < mostFailures {
+		w.failed = append(w.failed, err)
+	}
+}
+
+// failure is what failed so far, of single runs.
+func (w *sweep) failure() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return errors.Join(w.failed...)
+}
+
+// openBatch is how many unfinished attempts a sweep looks at again.
+const openBatch = 200
+
+// again looks at attempts that were still going when they were last listed, as
+// far as this sweep has not come by them.
+func (w *sweep) again(ctx context.Context) error {
+	attempts, err := w.DB.OpenAttempts(ctx, w.repo.ID, w.Now(), openBatch)
+	if err != nil {
+		return err
+	}
+	looked := make(map[int64]bool)
+	for _, a := range attempts {
+		if looked[a.RunID] {
+			continue
+		}
+		looked[a.RunID] = true
+		r, err := w.client.Run(ctx, w.repo.Owner, w.repo.Name, a.RunID)
+		if isNotFound(err) {
+			// Deleted. Its jobs are asked for one by one.
+			a.Complete, a.SweptAt = true, w.Now()
+			if err := w.DB.RecordAttempt(ctx, a, nil, w.urgency); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if r.CreatedAt.IsZero() {
+			r.CreatedAt = a.RunCreatedAt
+		}
+		if err := w.run(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sameID(a, b *int64) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
+
+func isDenied(err error) bool {
+	var e *ghapi.Error
+	return errors.As(err, &e) && e.Class == ghapi.Denied
+}
+
+func isLimited(err error) bool {
+	var e *ghapi.Error
+	return errors.As(err, &e) && e.Class == ghapi.RateLimited
+}

@@ -1,0 +1,252 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/store"
+)
+
+// Verifier holds the ledger against the bucket.
+type Verifier struct {
+	DB      *store.DB
+	Archive *archive.Archive
+	GitHub  *ghapi.Clients // for repairs
+	Logger  *slog.Logger
+	Now     func() time.Time
+}
+
+// VerifyOptions say what is verified. Zero fields mean everything, by sizes.
+type VerifyOptions struct {
+	RepositoryID int64
+	Since        time.Time // jobs created at or after
+	Sample       float64   // share of the jobs, from 0 to 1; 0: all
+	Deep         bool      // read every log, and compare its digest
+	Repair       bool      // fetch again what is damaged, as far as GitHub still has it
+	Parallel     int       // objects at a time; 0: 8
+}
+
+// The kinds of fault beside archive's kinds of damage.
+const (
+	FaultKey     = "key"     // the ledger names another object than the job's own
+	FaultDetails = "details" // job.json is not there, or of no use
+	FaultSettled = "settled" // settled.json is not there, or says something else
+	FaultOrphan  = "orphan"  // an object that the ledger does not know
+)
+
+// Fault is something that is wrong, and what became of it.
+type Fault struct {
+	Kind     string `json:"kind"`
+	JobID    int64  `json:"job_id,omitempty"` // 0: of no known job
+	Key      string `json:"key"`
+	Detail   string `json:"detail"`
+	Repaired bool   `json:"repaired"`
+	Repair   string `json:"repair,omitempty"` // what was tried, and came of it
+}
+
+// Verified sums up a verification.
+type Verified struct {
+	Jobs     int   `json:"jobs"`
+	Logs     int   `json:"logs"`
+	RawBytes int64 `json:"raw_bytes"` // of logs that were read
+	Objects  int   `json:"objects"`   // looked at for orphans
+	Faults   int   `json:"faults"`
+	Repaired int   `json:"repaired"`
+}
+
+// verification is one run of Verify.
+type verification struct {
+	*Verifier
+	o        VerifyOptions
+	started  time.Time
+	report   func(Fault)
+	progress func(done, total int)
+
+	mu   sync.Mutex
+	sum  Verified
+	done int
+}
+
+const (
+	verifyParallel = 8
+	verifyBatch    = 500
+)
+
+// Verify looks at every settled job's objects, and then at the bucket for objects
+// that belong to none; the latter only where all jobs are looked at. It calls
+// report for each fault, and progress as it goes on, one call at a time. It fails
+// only if Postgres or the bucket does not answer; faults are no error.
+func (v *Verifier) Verify(ctx context.Context, o VerifyOptions, report func(Fault), progress func(done, total int)) (Verified, error) {
+	if o.Parallel == 0 {
+		o.Parallel = verifyParallel
+	}
+	r := &verification{Verifier: v, o: o, started: v.Now(), report: report, progress: progress}
+	if err := r.ledger(ctx); err != nil {
+		return r.sum, err
+	}
+	if o.Since.IsZero() && o.Sample == 0 {
+		if err := r.orphans(ctx); err != nil {
+			return r.sum, err
+		}
+	}
+	return r.sum, nil
+}
+
+// ledger goes through the ledger, in batches. What is settled meanwhile is left
+// to the next time.
+func (r *verification) ledger(ctx context.Context) error {
+	filter := store.LedgerFilter{RepositoryID: r.o.RepositoryID, Since: r.o.Since, SettledBy: r.started}
+	total, err := r.DB.CountLedger(ctx, filter)
+	if err != nil {
+		return err
+	}
+	for after := int64(0); ; {
+		lines, err := r.DB.Ledger(ctx, filter, after, verifyBatch)
+		if err != nil || len(lines) == 0 {
+			return err
+		}
+		after = lines[len(lines)-1].JobID
+		g, gctx := errgroup.WithContext(ctx)
+		g.SetLimit(r.o.Parallel)
+		for _, line := range lines {
+			g.Go(func() error {
+				var err error
+				if r.o.Sample == 0 || rand.Float64() < r.o.Sample { //nolint:gosec // a sample, no secret
+					err = r.line(gctx, line)
+				}
+				r.step(total)
+				return err
+			})
+		}
+		if err := g.Wait(); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *verification) step(total int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done++
+	r.progress(r.done, total)
+}
+
+// line verifies what one job has in the bucket.
+func (r *verification) line(ctx context.Context, l store.LedgerLine) error {
+	key := keyOfLine(l)
+	r.count(func(sum *Verified) { sum.Jobs++ })
+	if err := r.details(ctx, l, key); err != nil {
+		return err
+	}
+	switch l.State {
+	case store.LogArchived:
+		return r.log(ctx, l, key)
+	case store.LogNone, store.LogExpired, store.LogMissing:
+		return r.settled(ctx, l, key)
+	}
+	return nil
+}
+
+func (r *verification) log(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
+	r.count(func(sum *Verified) { sum.Logs++ })
+	if *l.ObjectKey != key.Log() {
+		return r.fault(ctx, l, Fault{
+			Kind: FaultKey, JobID: l.JobID, Key: *l.ObjectKey, Detail: "the ledger names this object; the job's own is " + key.Log(),
+		}, nil)
+	}
+	damage, err := r.Archive.Verify(ctx, logOf(l), r.o.Deep)
+	if err != nil {
+		return fmt.Errorf("verify job %d: %w", l.JobID, err)
+	}
+	if r.o.Deep {
+		r.count(func(sum *Verified) { sum.RawBytes += *l.RawBytes })
+	}
+	if damage == nil {
+		return nil
+	}
+	return r.fault(ctx, l, Fault{Kind: string(damage.Kind), JobID: l.JobID, Key: damage.Key, Detail: damage.Detail}, r.repairLog)
+}
+
+// details looks for job.json, and into it if deep.
+func (r *verification) details(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
+	var err error
+	if r.o.Deep {
+		var raw []byte
+		if raw, err = r.Archive.Details(ctx, key); err == nil {
+			if _, ferr := factsOfDetails(raw, key, l.Repository); ferr != nil {
+				return r.fault(ctx, l, Fault{Kind: FaultDetails, JobID: l.JobID, Key: key.Details(), Detail: ferr.Error()}, nil)
+			}
+		}
+	} else {
+		_, err = r.Archive.Bucket().Size(ctx, key.Details())
+	}
+	if errors.Is(err, archive.ErrNotFound) {
+		return r.fault(ctx, l, Fault{Kind: FaultDetails, JobID: l.JobID, Key: key.Details(), Detail: "there is no such object"}, r.repairDetails)
+	}
+	return err
+}
+
+// settled looks for the record of why there is no log.
+func (r *verification) settled(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
+	f := Fault{Kind: FaultSettled, JobID: l.JobID, Key: key.Settled()}
+	s, err := r.Archive.Settled(ctx, key)
+	switch {
+	case errors.Is(err, archive.ErrNotFound):
+		f.Detail = "there is no such object"
+		return r.fault(ctx, l, f, r.repairSettled)
+	case errors.Is(err, archive.ErrUnreadable):
+		f.Detail = err.Error()
+		return r.fault(ctx, l, f, nil)
+	case err == nil && s.State != l.State:
+		f.Detail = fmt.Sprintf("it says %s, the ledger %s", s.State, l.State)
+		return r.fault(ctx, l, f, nil)
+	}
+	return err
+}
+
+// fault reports, after trying to repair if that is wanted and there is a way.
+func (r *verification) fault(ctx context.Context, l store.LedgerLine, f Fault, repair func(context.Context, store.LedgerLine) (bool, string, error)) error {
+	if r.o.Repair && repair != nil {
+		var err error
+		if f.Repaired, f.Repair, err = repair(ctx, l); err != nil {
+			return fmt.Errorf("repair job %d: %w", l.JobID, err)
+		}
+	}
+	r.count(func(sum *Verified) {
+		sum.Faults++
+		if f.Repaired {
+			sum.Repaired++
+		}
+		r.report(f)
+	})
+	return nil
+}
+
+func (r *verification) count(f func(*Verified)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f(&r.sum)
+}
+
+func keyOfLine(l store.LedgerLine) archive.JobKey {
+	return keyOf(store.Job{ID: l.JobID, RepositoryID: l.Repository.ID, RunID: l.RunID, RunAttempt: l.RunAttempt})
+}
+
+// logOf is what the ledger says of an archived log.
+func logOf(l store.LedgerLine) archive.Log {
+	log := archive.Log{
+		Key: *l.ObjectKey, RawBytes: *l.RawBytes, StoredBytes: *l.StoredBytes, Lines: *l.Lines,
+		FrameLines: l.FrameLines, FrameOffsets: l.FrameOffsets, Truncated: l.Truncated,
+	}
+	copy(log.SHA256[:], l.SHA256)
+	return log
+}
