@@ -11,8 +11,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/url"
 	"strings"
+	"time"
 )
 
 var (
@@ -22,6 +24,9 @@ var (
 	ErrNotFound = errors.New("object not found")
 	// ErrStoredWrong says that the server holds something else than was sent.
 	ErrStoredWrong = errors.New("object was stored wrong")
+	// ErrUnreadable says that the bucket gave an object that is not as this
+	// package writes it: cut short, changed, or something else altogether.
+	ErrUnreadable = errors.New("object is unreadable")
 )
 
 // Bucket keeps immutable objects under keys made of letters, digits, '.', '-',
@@ -38,10 +43,27 @@ type Bucket interface {
 	Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)
 	// Size is the object's size in bytes. Fails with ErrNotFound.
 	Size(ctx context.Context, key string) (int64, error)
+	// List gives every object whose key begins with prefix, which is empty or a
+	// folder with its '/', once; the objects of one folder come together. What
+	// is put or removed meanwhile may be among them or not. It holds a bounded
+	// part of the listing in memory. Keys that Put would refuse are given too.
+	// The sequence ends after an error: without one it is complete.
+	List(ctx context.Context, prefix string) iter.Seq2[Object, error]
+	// Remove removes an object; that there is none is no error. An S3 bucket
+	// with versioning only hides it behind a delete marker: Get and List do not
+	// find it any more, but its bytes stay until the bucket's own rules end them.
+	Remove(ctx context.Context, key string) error
 	// Check tells whether the bucket answers; it stores nothing.
 	Check(ctx context.Context) error
 	// String is the bucket's URL, without credentials.
 	String() string
+}
+
+// Object is what a bucket's listing says of an object.
+type Object struct {
+	Key     string
+	Size    int64     // bytes
+	ModTime time.Time // when it was put
 }
 
 // Open opens the bucket behind a URL:
@@ -98,4 +120,16 @@ func checkKey(key string) error {
 		start = i + 1
 	}
 	return nil
+}
+
+// checkPrefix refuses what is neither empty nor a folder with its '/'.
+func checkPrefix(prefix string) error {
+	if prefix == "" {
+		return nil
+	}
+	folder, ok := strings.CutSuffix(prefix, "/")
+	if !ok {
+		return fmt.Errorf("archive: prefix %q does not end with '/'", prefix)
+	}
+	return checkKey(folder)
 }

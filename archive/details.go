@@ -20,6 +20,12 @@ func (a *Archive) PutDetails(ctx context.Context, key JobKey, raw []byte) ([]byt
 	return raw, err
 }
 
+// Details is the job as GitHub sent it. Fails with ErrNotFound, and with
+// ErrUnreadable if it is longer than any job.
+func (a *Archive) Details(ctx context.Context, key JobKey) ([]byte, error) {
+	return a.read(ctx, key.Details())
+}
+
 // Settled is the record of why a job has no log in the bucket.
 type Settled struct {
 	State      string    `json:"state"`
@@ -41,6 +47,19 @@ func (a *Archive) PutSettled(ctx context.Context, key JobKey, s Settled) error {
 	return err
 }
 
+// Settled is the record of why the job has no log. Fails with ErrNotFound if
+// there is none, and with ErrUnreadable if what is there is no such record.
+func (a *Archive) Settled(ctx context.Context, key JobKey) (s Settled, err error) {
+	b, err := a.read(ctx, key.Settled())
+	if err != nil {
+		return Settled{}, err
+	}
+	if err := json.Unmarshal(b, &s); err != nil {
+		return Settled{}, fmt.Errorf("archive: %s: %w: %w", key.Settled(), ErrUnreadable, err)
+	}
+	return s, nil
+}
+
 // maxDetails bounds a job.json; GitHub's largest, with 1,000 steps, has 300 KB.
 const maxDetails = 32 << 20
 
@@ -49,9 +68,12 @@ func (a *Archive) read(ctx context.Context, key string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := io.ReadAll(io.LimitReader(body, maxDetails))
+	b, err := io.ReadAll(io.LimitReader(body, maxDetails+1))
 	if err := errors.Join(err, body.Close()); err != nil {
 		return nil, fmt.Errorf("archive: read %s: %w", key, err)
+	}
+	if len(b) > maxDetails {
+		return nil, fmt.Errorf("archive: %s: %w: it has more than %d bytes", key, ErrUnreadable, maxDetails)
 	}
 	return b, nil
 }

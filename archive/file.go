@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -173,6 +174,23 @@ func (b *fileBucket) Size(_ context.Context, key string) (int64, error) {
 	return info.Size(), nil
 }
 
+// Remove leaves the object's folder, even an empty one: a Put may be about to
+// use it.
+func (b *fileBucket) Remove(_ context.Context, key string) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	path := b.path(key)
+	err := os.Remove(path)
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	if err != nil && !isAbsent(err) {
+		return fileError("remove", key, err)
+	}
+	return nil
+}
+
 func (b *fileBucket) Check(context.Context) error {
 	if _, err := os.Stat(b.temp()); err != nil {
 		return fmt.Errorf("archive: %w", err)
@@ -181,10 +199,16 @@ func (b *fileBucket) Check(context.Context) error {
 }
 
 func fileError(op, key string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
+	if isAbsent(err) {
 		err = ErrNotFound
 	}
 	return fmt.Errorf("archive: %s %s: %w", op, key, err)
+}
+
+// isAbsent tells that there is nothing under a path, for one because part of it
+// is a file.
+func isAbsent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
 // contextReader ends with the context's error once that is done.

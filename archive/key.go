@@ -1,6 +1,17 @@
 package archive
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Names of a job's objects.
+const (
+	DetailsName = "job.json"     // the job as the REST API sent it
+	LogName     = "log.zst"      // the log
+	SettledName = "settled.json" // why there is no log
+)
 
 // JobKey names a job in the bucket. Ids only: names change and hold anything.
 type JobKey struct {
@@ -15,10 +26,41 @@ func (k JobKey) object(name string) string {
 }
 
 // Details is the key of the job as the REST API sent it.
-func (k JobKey) Details() string { return k.object("job.json") }
+func (k JobKey) Details() string { return k.object(DetailsName) }
 
 // Log is the key of the log.
-func (k JobKey) Log() string { return k.object("log.zst") }
+func (k JobKey) Log() string { return k.object(LogName) }
 
 // Settled is the key of the record of why there is no log.
-func (k JobKey) Settled() string { return k.object("settled.json") }
+func (k JobKey) Settled() string { return k.object(SettledName) }
+
+// RepositoryPrefix is what the keys of all of a repository's objects begin with.
+func RepositoryPrefix(repositoryID int64) string { return fmt.Sprintf("v1/%d/", repositoryID) }
+
+// ParseKey finds the job and which of its objects the key names: DetailsName,
+// LogName or SettledName. It knows exactly the keys that JobKey makes of ids
+// above zero; any other is not ok.
+func ParseKey(key string) (k JobKey, name string, ok bool) {
+	parts := strings.Split(key, "/")
+	if len(parts) != 6 || parts[0] != "v1" {
+		return JobKey{}, "", false
+	}
+	for i, id := range []*int64{&k.RepositoryID, &k.RunID, &k.RunAttempt, &k.JobID} {
+		n, err := strconv.ParseInt(parts[i+1], 10, 64)
+		if err != nil || n <= 0 {
+			return JobKey{}, "", false
+		}
+		*id = n
+	}
+	name = parts[5]
+	switch name {
+	case DetailsName, LogName, SettledName:
+	default:
+		return JobKey{}, "", false
+	}
+	// ParseInt takes signs and leading zeros; the keys have none.
+	if k.object(name) != key {
+		return JobKey{}, "", false
+	}
+	return k, name, true
+}

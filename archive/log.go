@@ -36,6 +36,7 @@ type Log struct {
 type Archive struct {
 	bucket  Bucket
 	encoder *zstd.Encoder
+	decoder *zstd.Decoder
 	limit   int64
 }
 
@@ -50,7 +51,12 @@ func New(b Bucket, limit int64) (*Archive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("archive: encoder: %w", err)
 	}
-	return &Archive{bucket: b, encoder: enc, limit: limit}, nil
+	// One decoder for all reads of whole logs, likewise.
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxFrame))
+	if err != nil {
+		return nil, fmt.Errorf("archive: decoder: %w", err)
+	}
+	return &Archive{bucket: b, encoder: enc, decoder: dec, limit: limit}, nil
 }
 
 // Bucket is the bucket that New was given.

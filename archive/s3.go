@@ -100,18 +100,38 @@ func (b *s3Bucket) Put(ctx context.Context, key string, r io.Reader) (int64, err
 	}
 	if err := b.checkStored(ctx, key, info, sent.n, sum); err != nil {
 		if errors.Is(err, ErrStoredWrong) {
-			err = errors.Join(err, b.remove(ctx, key, info.VersionID))
+			err = errors.Join(err, b.takeBack(ctx, key, info.VersionID))
 		}
 		return 0, fmt.Errorf("archive: put %s: %w", key, err)
 	}
 	return sent.n, nil
 }
 
-// remove takes back what this Put has just stored, wrong; nothing names it yet.
-func (b *s3Bucket) remove(ctx context.Context, key, version string) error {
+// takeBack removes what this Put has just stored, wrong; nothing names it yet.
+func (b *s3Bucket) takeBack(ctx context.Context, key, version string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stall)
 	defer cancel()
-	return b.client.RemoveObject(ctx, b.bucket, b.prefix+key, minio.RemoveObjectOptions{VersionID: version})
+	return b.removeVersion(ctx, key, version)
+}
+
+func (b *s3Bucket) Remove(ctx context.Context, key string) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	return b.removeVersion(ctx, key, "")
+}
+
+// removeVersion removes one version, or, unnamed, the object.
+func (b *s3Bucket) removeVersion(ctx context.Context, key, version string) error {
+	err := b.client.RemoveObject(ctx, b.bucket, b.prefix+key, minio.RemoveObjectOptions{VersionID: version})
+	if err == nil {
+		return nil
+	}
+	// S3 calls that a success; some servers do not.
+	if err = b.error("remove", key, err); errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // send uploads in one request what fits into one, and the rest in parts.

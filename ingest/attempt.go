@@ -98,6 +98,9 @@ const recordBatch = 500
 func (w *sweep) noSuchAttempt(ctx context.Context, r ghapi.Run, attempt int64) (bool, error) {
 	_, err := w.client.Run(ctx, w.repo.Owner, w.repo.Name, r.ID)
 	if isNotFound(err) {
+		if err := w.stillOurs(ctx); err != nil {
+			return false, err
+		}
 		return true, w.record(ctx, r, attempt, nil, true)
 	}
 	if err != nil {
@@ -114,7 +117,7 @@ func (w *sweep) crossCheck(ctx context.Context, r ghapi.Run, listed map[int64]bo
 		return w.client.RunJobs(ctx, w.repo.Owner, w.repo.Name, r.ID, ghapi.FilterAll)
 	})
 	if isNotFound(err) {
-		return nil
+		return w.stillOurs(ctx)
 	}
 	if err != nil {
 		return err

@@ -149,7 +149,8 @@ func (s *Sweeper) resolve(ctx context.Context, repo store.Repository) (store.Rep
 	s.GitHub.Forget(repo.Owner, repo.Name)
 	found, err := s.GitHub.Repository(ctx, repo.Owner, repo.Name)
 	if err != nil || found.ID != repo.ID {
-		if found, err = s.GitHub.RepositoryByID(ctx, repo.InstallationID, repo.ID); err != nil {
+		// Whoever sees what has the name now may see it too.
+		if found, err = s.GitHub.RepositoryByID(ctx, cmp.Or(repo.InstallationID, found.InstallationID), repo.ID); err != nil {
 			return repo, err
 		}
 	}

@@ -20,8 +20,8 @@ type listing struct {
 	visit func(context.Context, []ghapi.Run) error
 	// swept is told of each stretch when all of its runs were visited.
 	swept func(ctx context.Context, from, to time.Time) error
-	// requests, of all pages.
-	pages int
+	pages int              // read
+	told  ghapi.Repository // as the runs name it
 }
 
 // errOtherRepository says that the name belongs to another repository now.
@@ -100,12 +100,13 @@ type onceListed struct {
 	capped bool // there are more runs than GitHub lists
 	runs   int  // different ones
 	total  int  // by GitHub's count
+	shrank bool // while it was read
 }
 
-// agrees tells whether all were seen by GitHub's own count. A count that is too
-// low proves nothing, and one that is too high may be a lie: then it is read
-// again, some times.
-func (o onceListed) agrees() bool { return o.runs == o.total }
+// agrees tells whether all were seen. New runs push others to pages that are yet
+// to come; but one that is deleted pulls others to pages that were read. A count
+// that is too high may be a lie: it is read again, some times.
+func (o onceListed) agrees() bool { return o.runs >= o.total && !o.shrank }
 
 // once reads a stretch once, both ends included. It stops where it finds that
 // GitHub will not list all: by the count, if the page is full, so that a count
@@ -138,6 +139,7 @@ func (l *listing) once(ctx context.Context, from, to time.Time, etag string) (on
 		for _, r := range page.Runs {
 			seen[r.ID] = true
 		}
+		o.shrank = o.shrank || page.Total < o.total
 		o.runs, o.total = len(seen), page.Total
 		if o.runs >= ghapi.SearchCap {
 			o.capped = true
@@ -155,6 +157,7 @@ func (l *listing) ours(runs []ghapi.Run, from, to time.Time) ([]ghapi.Run, error
 		if r.Repository.ID != 0 && r.Repository.ID != l.repo.ID {
 			return nil, fmt.Errorf("%s: %w", l.repo.FullName(), errOtherRepository)
 		}
+		l.told = r.Repository
 		if !r.CreatedAt.IsZero() && (r.CreatedAt.Before(from) || !to.IsZero() && r.CreatedAt.After(to)) {
 			continue
 		}

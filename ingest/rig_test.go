@@ -260,3 +260,12 @@ func (r *rig) compareObject(jobID int64, name string, want []byte) {
 		r.t.Errorf("%s of job %d has %d bytes, want %d as sent", name, jobID, len(got), len(want))
 	}
 }
+
+// keyOf is where a job of the ledger is in the bucket.
+func keyOf(l store.LedgerLine) archive.JobKey {
+	k := archive.JobKey{RepositoryID: l.Repository.ID, RunID: l.RunID, RunAttempt: 1, JobID: l.JobID}
+	if l.RunAttempt != nil {
+		k.RunAttempt = *l.RunAttempt
+	}
+	return k
+}

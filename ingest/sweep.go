@@ -128,6 +128,11 @@ func (s *Sweeper) attemptSweep(ctx context.Context, repo store.Repository, u sto
 		},
 	}
 	err = errors.Join(work(ctx, w, l), w.failure())
+	if owner, name := l.told.Names(); l.told.ID == repo.ID && (owner != repo.Owner || name != repo.Name) {
+		l.told.InstallationID = repo.InstallationID
+		_, serr := s.see(ctx, []ghapi.Repository{l.told})
+		err = errors.Join(err, serr)
+	}
 	s.Metrics.sweptRuns.Add(float64(w.stats.runs.Load()))
 	return Swept{Runs: w.stats.runs.Load(), Attempts: w.stats.attempts.Load(), Jobs: w.stats.jobs.Load(), Pages: l.pages}, err
 }
@@ -196,7 +201,7 @@ func (w *sweep) visit(ctx context.Context, runs []ghapi.Run) error {
 				return gctx.Err()
 			}
 			err := w.run(gctx, r)
-			if err == nil || gctx.Err() != nil || isLimited(err) {
+			if err == nil || gctx.Err() != nil || isLimited(err) || errors.Is(err, errOtherRepository) {
 				return err
 			}
 			w.fail(fmt.Errorf("run %d: %w", r.ID, err))
@@ -242,6 +247,9 @@ func (w *sweep) again(ctx context.Context) error {
 		looked[a.RunID] = true
 		r, err := w.client.Run(ctx, w.repo.Owner, w.repo.Name, a.RunID)
 		if isNotFound(err) {
+			if err := w.stillOurs(ctx); err != nil {
+				return err
+			}
 			// Deleted. Its jobs are asked for one by one.
 			a.Complete, a.SweptAt = true, w.Now()
 			if err := w.DB.RecordAttempt(ctx, a, nil, w.urgency); err != nil {
@@ -258,6 +266,19 @@ func (w *sweep) again(ctx context.Context) error {
 		if err := w.run(ctx, r); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// stillOurs makes sure, when something is not there, that it is the repository
+// where it is not: its name may be another's by now.
+func (w *sweep) stillOurs(ctx context.Context) error {
+	r, err := w.GitHub.Repository(ctx, w.repo.Owner, w.repo.Name)
+	if err != nil {
+		return err
+	}
+	if r.ID != w.repo.ID {
+		return fmt.Errorf("%s: %w", w.repo.FullName(), errOtherRepository)
 	}
 	return nil
 }

@@ -182,35 +182,51 @@ func (r *verification) details(ctx context.Context, l store.LedgerLine, key arch
 	if r.o.Deep {
 		var raw []byte
 		if raw, err = r.Archive.Details(ctx, key); err == nil {
-			if _, ferr := factsOfDetails(raw, key, l.Repository); ferr != nil {
-				return r.fault(ctx, l, Fault{Kind: FaultDetails, JobID: l.JobID, Key: key.Details(), Detail: ferr.Error()}, nil)
+			_, err = factsOfDetails(raw, key, l.Repository)
+			if err != nil {
+				return r.fault(ctx, l, Fault{Kind: FaultDetails, JobID: l.JobID, Key: key.Details(), Detail: err.Error()}, nil)
 			}
 		}
 	} else {
 		_, err = r.Archive.Bucket().Size(ctx, key.Details())
 	}
-	if errors.Is(err, archive.ErrNotFound) {
+	if absent, err := r.absent(ctx, err); err != nil {
+		return err
+	} else if absent {
 		return r.fault(ctx, l, Fault{Kind: FaultDetails, JobID: l.JobID, Key: key.Details(), Detail: "there is no such object"}, r.repairDetails)
 	}
-	return err
+	return nil
+}
+
+// absent tells an object that is not there from a bucket that is not: of its
+// objects nothing can be said.
+func (r *verification) absent(ctx context.Context, err error) (bool, error) {
+	if !errors.Is(err, archive.ErrNotFound) {
+		return false, err
+	}
+	return true, r.Archive.Bucket().Check(ctx)
 }
 
 // settled looks for the record of why there is no log.
 func (r *verification) settled(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
 	f := Fault{Kind: FaultSettled, JobID: l.JobID, Key: key.Settled()}
 	s, err := r.Archive.Settled(ctx, key)
-	switch {
-	case errors.Is(err, archive.ErrNotFound):
-		f.Detail = "there is no such object"
-		return r.fault(ctx, l, f, r.repairSettled)
-	case errors.Is(err, archive.ErrUnreadable):
+	if errors.Is(err, archive.ErrUnreadable) {
 		f.Detail = err.Error()
 		return r.fault(ctx, l, f, nil)
-	case err == nil && s.State != l.State:
+	}
+	absent, err := r.absent(ctx, err)
+	switch {
+	case err != nil:
+		return err
+	case absent:
+		f.Detail = "there is no such object"
+		return r.fault(ctx, l, f, r.repairSettled)
+	case s.State != l.State:
 		f.Detail = fmt.Sprintf("it says %s, the ledger %s", s.State, l.State)
 		return r.fault(ctx, l, f, nil)
 	}
-	return err
+	return nil
 }
 
 // fault reports, after trying to repair if that is wanted and there is a way.

@@ -28,6 +28,8 @@ type config struct {
 	roles        []string
 	repositories patterns
 	github       ghapi.Config
+	hooks        []ghapi.Hook
+	reconcile    time.Duration // between two rounds; 0: never
 	workers      int
 	deadline     time.Duration
 	logLimit     int64
@@ -81,6 +83,7 @@ func (s Settings) load() (config, error) {
 		}
 	}
 	check(c.loadGitHub())
+	check(c.loadReconcile())
 	return c, errors.Join(errs...)
 }
 
@@ -97,10 +100,54 @@ func (s Settings) loadServe() (config, error) {
 			err = errors.Join(err, badSecret("JOBVAULT_WEBHOOK_SECRET", "is required to receive webhooks: set it to the secret that the webhook has on GitHub"))
 		}
 	}
-	if c.has(roleWork) && c.github.Token == "" && c.github.AppID == 0 {
-		err = errors.Join(err, badSecret("JOBVAULT_GITHUB_TOKEN", "is required to fetch jobs: set it, or JOBVAULT_GITHUB_APP_ID and JOBVAULT_GITHUB_APP_PRIVATE_KEY_FILE"))
+	if c.has(roleWork) {
+		err = errors.Join(err, c.needGitHub())
 	}
 	return c, err
+}
+
+// needGitHub complains if nothing says who we are on GitHub.
+func (c config) needGitHub() error {
+	if c.github.Token == "" && c.github.AppID == 0 {
+		return badSecret("JOBVAULT_GITHUB_TOKEN", "is required to fetch jobs: set it, or JOBVAULT_GITHUB_APP_ID and JOBVAULT_GITHUB_APP_PRIVATE_KEY_FILE")
+	}
+	return nil
+}
+
+// never is the duration of what is not to be done.
+const never = "never"
+
+// loadReconcile checks how jobvault looks for what webhooks missed.
+func (c *config) loadReconcile() error {
+	var errs []error
+	for text := range strings.SplitSeq(c.GitHubHooks, ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		h, err := ghapi.ParseHook(text)
+		if err != nil {
+			errs = append(errs, badSetting("JOBVAULT_GITHUB_HOOKS", c.GitHubHooks, "want app, ORG/HOOK_ID or OWNER/REPO/HOOK_ID, separated by commas"))
+			break
+		}
+		if text == "app" && c.GitHubAppID == "" {
+			errs = append(errs, badSetting("JOBVAULT_GITHUB_HOOKS", c.GitHubHooks, "app goes with JOBVAULT_GITHUB_APP_ID"))
+		}
+		c.hooks = append(c.hooks, h)
+	}
+	if c.ReconcileEvery != never {
+		var err error
+		c.reconcile, err = duration("JOBVAULT_RECONCILE_EVERY", c.ReconcileEvery)
+		if err != nil {
+			err = badSetting("JOBVAULT_RECONCILE_EVERY", c.ReconcileEvery, "want a duration such as 10m, or never")
+		}
+		errs = append(errs, err)
+	}
+	share, err := parseShare("JOBVAULT_BACKFILL_SHARE", c.BackfillShare)
+	if err != nil || share == 0 {
+		errs = append(errs, badSetting("JOBVAULT_BACKFILL_SHARE", c.BackfillShare, "want a share such as 50%"))
+	}
+	c.github.BackfillShare = share
+	return errors.Join(errs...)
 }
 
 // loadGitHub checks who we are on GitHub.

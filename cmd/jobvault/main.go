@@ -26,13 +26,18 @@ const (
 type cli struct {
 	Settings
 
-	Serve   serveCmd   `cmd:"" help:"Receive webhooks, archive jobs and logs."`
-	Migrate migrateCmd `cmd:"" help:"Bring the database schema up or down, or show where it is."`
-	Jobs    jobsCmd    `cmd:"" help:"List jobs."`
-	Log     logCmd     `cmd:"" help:"Print an archived log."`
-	Demo    demoCmd    `cmd:"" help:"Play a day of a small organisation against a simulated GitHub, and show what landed."`
-	Config  configCmd  `cmd:"" help:"Print the effective settings, secrets redacted."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Serve     serveCmd     `cmd:"" help:"Receive webhooks, archive jobs and logs."`
+	Migrate   migrateCmd   `cmd:"" help:"Bring the database schema up or down, or show where it is."`
+	Reconcile reconcileCmd `cmd:"" help:"Look for jobs that no webhook told of, and archive them."`
+	Backfill  backfillCmd  `cmd:"" help:"Archive jobs of the past, at low priority."`
+	Coverage  coverageCmd  `cmd:"" help:"Show by repository and day what became of every job."`
+	Verify    verifyCmd    `cmd:"" help:"Hold the ledger against the bucket."`
+	Rebuild   rebuildCmd   `cmd:"" help:"Fill the database from the bucket alone."`
+	Jobs      jobsCmd      `cmd:"" help:"List jobs."`
+	Log       logCmd       `cmd:"" help:"Print an archived log."`
+	Demo      demoCmd      `cmd:"" help:"Play a day of a small organisation against a simulated GitHub, and show what landed."`
+	Config    configCmd    `cmd:"" help:"Print the effective settings, secrets redacted."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
 // environment is what commands get from outside.

@@ -3,6 +3,8 @@ package main
 import (
 	"path"
 	"strings"
+
+	"github.com/jobvault/jobvault/ingest"
 )
 
 // patterns say which repositories are archived. The last pattern that fits
@@ -33,6 +35,23 @@ func parsePatterns(s string) (patterns, error) {
 		ps = append(ps, pattern{exclude: exclude, glob: glob})
 	}
 	return ps, nil
+}
+
+// named are the repositories and owners that the patterns name outright. What an
+// exclusion names is left out when it is matched.
+func (ps patterns) named() ingest.Named {
+	var n ingest.Named
+	for _, p := range ps {
+		owner, name, _ := strings.Cut(p.glob, "/")
+		switch {
+		case p.exclude || strings.ContainsAny(owner, `*?[\`):
+		case name == "*":
+			n.Owners = append(n.Owners, owner)
+		case !strings.ContainsAny(name, `*?[\`):
+			n.Repositories = append(n.Repositories, p.glob)
+		}
+	}
+	return n
 }
 
 // match tells whether the repository OWNER/NAME is archived.

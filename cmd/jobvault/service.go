@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -135,16 +134,20 @@ func openArchive(c config) (*archive.Archive, error) {
 
 func (s *service) startWorkers(ctx context.Context, metrics *ingest.Metrics) error {
 	var err error
-	if s.github, err = ghapi.New(s.config.github); err != nil {
+	if s.github, err = openGitHub(s.config, s.db); err != nil {
 		return err
 	}
-	workers, err := ingest.NewWorkers(ingest.WorkersConfig{
+	c := ingest.WorkersConfig{
 		DB: s.db, Parallel: s.config.workers, Logger: s.logger, Metrics: metrics,
-		Archiver: &ingest.Archiver{
-			DB: s.db, Archive: s.archive, GitHub: s.github, Deadline: s.config.deadline,
-			Logger: s.logger, Metrics: metrics, Now: time.Now,
-		},
-	})
+		Archiver: s.config.archiver(s.db, s.archive, s.github, s.logger, metrics),
+	}
+	if s.config.reconcile > 0 {
+		c.Reconciler = &ingest.Reconciler{
+			Sweeper: s.config.sweeper(s.db, s.archive, s.github, s.logger, metrics),
+			Hooks:   s.config.hooks, Every: s.config.reconcile,
+		}
+	}
+	workers, err := ingest.NewWorkers(c)
 	if err != nil {
 		return err
 	}

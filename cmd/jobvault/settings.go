@@ -24,6 +24,9 @@ type Settings struct {
 	GitHubAppID             string `group:"settings" env:"JOBVAULT_GITHUB_APP_ID" name:"github-app-id" help:"Id of the GitHub App."`
 	GitHubAppPrivateKeyFile string `group:"settings" env:"JOBVAULT_GITHUB_APP_PRIVATE_KEY_FILE" name:"github-app-private-key-file" help:"File with the App's private key, PEM."`
 	GitHubConcurrency       string `group:"settings" env:"JOBVAULT_GITHUB_CONCURRENCY" name:"github-concurrency" default:"50" help:"REST requests at once; GitHub allows 100."`
+	GitHubHooks             string `group:"settings" env:"JOBVAULT_GITHUB_HOOKS" name:"github-hooks" help:"Webhooks whose failed deliveries are asked for again: app, ORG/HOOK_ID or OWNER/REPO/HOOK_ID, separated by commas."`
+	ReconcileEvery          string `group:"settings" env:"JOBVAULT_RECONCILE_EVERY" default:"10m" help:"How often to look for what webhooks missed; never: not at all."`
+	BackfillShare           string `group:"settings" env:"JOBVAULT_BACKFILL_SHARE" default:"50%" help:"Share of GitHub's rate limit that backfills may use."`
 	Repositories            string `group:"settings" env:"JOBVAULT_REPOSITORIES" default:"*" help:"Which to archive: patterns such as acme/*,!acme/secret."`
 	Roles                   string `group:"settings" env:"JOBVAULT_ROLES" default:"receive,work,lookup" help:"What this process does."`
 	ArchiveWorkers          string `group:"settings" env:"JOBVAULT_ARCHIVE_WORKERS" default:"32" help:"Jobs archived at once by this process."`

@@ -83,6 +83,17 @@ func EmptyDatabaseURL(t testing.TB) string {
 	return newDatabase(t, "")
 }
 
+// CopyDatabaseURL makes a copy of a database as it is now, to be restored as from a
+// dump, and drops it after the test. Nobody may be connected to the original.
+func CopyDatabaseURL(t testing.TB, url string) string {
+	t.Helper()
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newDatabase(t, " TEMPLATE "+config.Database)
+}
+
 func newDatabase(t testing.TB, from string) string {
 	t.Helper()
 	server, err := shared()

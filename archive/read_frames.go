@@ -1,0 +1,76 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// framesAhead is how many frames wait, being decoded, while one is looked at.
+const framesAhead = 2
+
+// readFrames gives visit what each frame of a log holds, in order, and where it
+// starts in the object; visit must not keep raw. It returns the object's size.
+// It fails with ErrNotFound, with ErrUnreadable, or because the bucket did not
+// answer. One request fetches the object, frames are decoded side by side, and
+// a few are in memory whatever the log's size.
+func (a *Archive) readFrames(ctx context.Context, key string, visit func(offset int64, raw []byte)) (stored int64, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	body, err := a.bucket.Get(ctx, key, 0, -1)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, body.Close()) }()
+	r := newFrameReader(contextReader{ctx, body})
+	ahead := make(chan *frame, framesAhead)
+	var fetched error
+	go func() {
+		defer close(ahead)
+		fetched = a.fetchFrames(ctx, r, ahead)
+	}()
+	var table seekTable
+	for f := range ahead {
+		if broken := <-f.decoded; broken != nil && err == nil {
+			err = fmt.Errorf("%w: frame at byte %d: %w", ErrUnreadable, f.offset, broken)
+			cancel()
+		}
+		if err == nil {
+			visit(f.offset, f.raw)
+			table.add(f)
+		}
+		framePool.Put(f)
+	}
+	if err == nil {
+		err = fetched
+	}
+	if err == nil {
+		err = r.end(table.bytes())
+	}
+	if err != nil {
+		return 0, fmt.Errorf("archive: read %s: %w", key, err)
+	}
+	return r.source.n, nil
+}
+
+// fetchFrames reads frames and has them decoded, until the seek table begins.
+func (a *Archive) fetchFrames(ctx context.Context, r *frameReader, ahead chan<- *frame) error {
+	for {
+		f := framePool.Get().(*frame)
+		if err := r.next(f); err != nil {
+			framePool.Put(f)
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+		go f.decode(a.decoder)
+		select {
+		case ahead <- f:
+		case <-ctx.Done():
+			// Its buffers are the decoder's still; the garbage collector has them.
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/jobvault/jobvault/store"
+)
+
+type coverageCmd struct {
+	Repo  string `help:"Only this repository, OWNER/NAME."`
+	Since string `help:"Days from: a date, a time, or how long ago, such as 30d."`
+	JSON  bool   `help:"One JSON object a line."`
+}
+
+// Run says what became of the jobs of each day. It fails if a day that has ended
+// is not complete; of the present day it only tells.
+func (c coverageCmd) Run(ctx context.Context, e *environment) error {
+	now := time.Now()
+	since, err := parseTime("--since", c.Since, now)
+	if err != nil {
+		return err
+	}
+	if c.Repo != "" {
+		if err := checkFullName(c.Repo); err != nil {
+			return err
+		}
+	}
+	return withStore(ctx, e, func(_ config, db *store.DB) error {
+		days, err := db.Coverage(ctx, c.Repo, since)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			err = printJSONLines(e.stdout, days)
+		} else {
+			err = printCoverage(e.stdout, days)
+		}
+		if err != nil {
+			return err
+		}
+		return judge(days, now)
+	})
+}
+
+// judge counts the days that are over and not accounted for.
+func judge(days []store.Coverage, now time.Time) error {
+	today := now.UTC().Truncate(24 * time.Hour)
+	bad := 0
+	for _, d := range days {
+		if !d.Complete && (d.Day == nil || d.Day.Before(today)) {
+			bad++
+		}
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d days are not complete: a job of theirs is not settled, or no sweep has listed all their runs (jobvault reconcile --since, jobvault backfill)", bad)
+	}
+	return nil
+}
+
+func printCoverage(out io.Writer, days []store.Coverage) error {
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "REPOSITORY\tDAY\tJOBS\tARCHIVED\tNONE\tEXPIRED\tMISSING\tDENIED\tREMOVED\tPENDING\tCOMPLETE\t")
+	for _, d := range days {
+		day, complete := "?", "no"
+		if d.Day != nil {
+			day = d.Day.UTC().Format(time.DateOnly)
+		}
+		if d.Complete {
+			complete = "yes"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t\n", plain(d.Repository), day,
+			d.Jobs, d.Archived, d.None, d.Expired, d.Missing, d.Denied, d.Removed, d.Pending, complete)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/store"
+)
+
+// hunt looks for jobs in some repositories, archives them, and shows how far it
+// is: what backfill and reconcile have in common.
+type hunt struct {
+	b            *workbench
+	what         string
+	repositories []store.Repository
+	since, until time.Time // of the runs that count; zero: open
+	sweep        func(context.Context, store.Repository) (ingest.Swept, error)
+	json         bool
+	out, err     io.Writer
+
+	meter *meter
+	found ingest.Swept
+}
+
+// huntTick is how often the database is asked how far it is.
+const huntTick = time.Second
+
+// run lists, waits until what was found is settled or waits for something that
+// may be hours away, and sums up. It sums up too when it is stopped.
+func (h *hunt) run(ctx context.Context) error {
+	h.meter = newMeter(h.err, h.what)
+	err := h.b.working(ctx, func() error {
+		listing := make(chan error, 1)
+		go func() { listing <- h.list(ctx) }()
+		return h.follow(ctx, listing)
+	})
+	h.meter.end()
+	if ctx.Err() != nil {
+		err = fmt.Errorf("stopped; the same command goes on from here: %w", ctx.Err())
+	}
+	summing, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTime)
+	defer cancel()
+	tallies, terr := h.tally(summing)
+	if terr != nil {
+		return errors.Join(err, terr)
+	}
+	perr := h.print(tallies)
+	for _, t := range tallies {
+		if err == nil && (t.State == store.LogPending || t.State == store.LogDenied) && t.Jobs > 0 {
+			err = errUnsettled
+		}
+	}
+	return errors.Join(err, perr)
+}
+
+// list sweeps one repository after the other. A limit is waited for; what else
+// fails does not keep the next repository from being looked at.
+func (h *hunt) list(ctx context.Context) error {
+	var errs []error
+	for _, r := range h.repositories {
+		for {
+			swept, err := h.sweep(ctx, r)
+			h.found.Runs += swept.Runs
+			h.found.Attempts += swept.Attempts
+			var e *ghapi.Error
+			if errors.As(err, &e) && e.Class == ghapi.RateLimited && ctx.Err() == nil {
+				h.pause(ctx, e.RetryAt)
+				continue
+			}
+			if err != nil {
+				errs = append(errs, err)
+			}
+			break
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// leastPause is how long a limit is waited for at least.
+const leastPause = time.Second
+
+func (h *hunt) pause(ctx context.Context, until time.Time) {
+	t := time.NewTimer(max(time.Until(until), leastPause))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// follow shows how far it is until the listing has ended and nothing waits.
+func (h *hunt) follow(ctx context.Context, listing <-chan error) error {
+	tick := time.NewTicker(huntTick)
+	defer tick.Stop()
+	listed := false
+	var failed error
+	for {
+		select {
+		case failed = <-listing:
+			listed, listing = true, nil
+		case <-tick.C:
+		case <-ctx.Done():
+			if !listed {
+				<-listing
+			}
+			return ctx.Err()
+		}
+		tallies, err := h.tally(ctx)
+		if err != nil {
+			return errors.Join(failed, err)
+		}
+		h.show(ctx, tallies)
+		if !listed {
+			continue
+		}
+		waiting, err := h.b.db.Waiting(ctx, h.ids(), h.since, h.until)
+		if err != nil || waiting == 0 {
+			return errors.Join(failed, err)
+		}
+	}
+}
+
+func (h *hunt) ids() []int64 {
+	ids := make([]int64, len(h.repositories))
+	for i, r := range h.repositories {
+		ids[i] = r.ID
+	}
+	return ids
+}
+
+func (h *hunt) tally(ctx context.Context) ([]store.Tally, error) {
+	return h.b.db.TallyRuns(ctx, h.ids(), h.since, h.until)
+}
+
+func (h *hunt) show(ctx context.Context, tallies []store.Tally) {
+	var settled, all, size int64
+	for _, t := range tallies {
+		all += t.Jobs
+		size += t.RawBytes
+		if t.State != store.LogPending && t.State != store.LogDenied {
+			settled += t.Jobs
+		}
+	}
+	h.meter.set(int(settled), int(all), humanize.IBytes(uint64(max(size, 0)))+h.limitLeft(ctx))
+}
+
+// limitLeft tells of GitHub's limit, as far as there is one.
+func (h *hunt) limitLeft(ctx context.Context) string {
+	limits, err := h.b.db.RateLimits(ctx)
+	if err != nil {
+		return ""
+	}
+	text := ""
+	for _, l := range limits {
+		now := time.Now()
+		switch {
+		case l.ClosedUntil.After(now):
+			text += fmt.Sprintf(", GitHub wants a pause until %s", l.ClosedUntil.Format(time.TimeOnly))
+		case l.RequestLimit > 0 && l.ResetAt.After(now):
+			text += fmt.Sprintf(", %d of %d requests until %s", l.Remaining, l.RequestLimit, l.ResetAt.Format(time.TimeOnly))
+		}
+	}
+	return text
+}
+
+// print sums up by state.
+func (h *hunt) print(tallies []store.Tally) error {
+	if h.json {
+		return json.NewEncoder(h.out).Encode(map[string]any{
+			"repositories": len(h.repositories), "runs": h.found.Runs, "attempts": h.found.Attempts, "states": tallies,
+		})
+	}
+	fmt.Fprintf(h.out, "%d repositories, %d runs listed, jobs of %d attempts listed now\n", len(h.repositories), h.found.Runs, h.found.Attempts)
+	w := tabwriter.NewWriter(h.out, 0, 4, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "STATE\tJOBS\tRAW\t")
+	for _, t := range tallies {
+		fmt.Fprintf(w, "%s\t%d\t%s\t\n", t.State, t.Jobs, humanize.IBytes(uint64(max(t.RawBytes, 0))))
+	}
+	return w.Flush()
+}

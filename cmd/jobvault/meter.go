@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+)
+
+// meter shows how far long work is whose end may move: a bar on a terminal, a
+// line every ten seconds elsewhere.
+type meter struct {
+	w       io.Writer
+	what    string
+	bar     *progressbar.ProgressBar
+	began   time.Time
+	told    time.Time
+	done    int
+	total   int
+	details string
+}
+
+// meterPause is how often plain lines tell.
+const meterPause = 10 * time.Second
+
+func newMeter(w io.Writer, what string) *meter {
+	m := &meter{w: w, what: what, began: time.Now(), told: time.Now()}
+	if isTerminal(w) {
+		m.bar = progressbar.NewOptions(1, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
+			progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(false), progressbar.OptionFullWidth(),
+			progressbar.OptionThrottle(100*time.Millisecond))
+	}
+	return m
+}
+
+// set says how much of how much is done, and what else there is to tell.
+func (m *meter) set(done, total int, details string) {
+	m.done, m.total, m.details = done, max(total, done), details
+	if m.bar != nil {
+		m.bar.ChangeMax(max(m.total, 1))
+		m.bar.Describe(m.what + m.tail())
+		_ = m.bar.Set(done) // a bar that cannot be drawn is no error
+		return
+	}
+	if time.Since(m.told) >= meterPause {
+		m.told = time.Now()
+		m.line()
+	}
+}
+
+func (m *meter) tail() string {
+	tail := ""
+	if m.details != "" {
+		tail = ", " + m.details
+	}
+	if left, ok := m.left(); ok {
+		tail += ", " + left.String() + " left"
+	}
+	return tail
+}
+
+// left is how long the rest takes if it goes on as so far.
+func (m *meter) left() (time.Duration, bool) {
+	took := time.Since(m.began)
+	if m.done == 0 || m.total == m.done || took < time.Second {
+		return 0, false
+	}
+	return (took * time.Duration(m.total-m.done) / time.Duration(m.done)).Round(time.Second), true
+}
+
+func (m *meter) line() { fmt.Fprintf(m.w, "- %s: %d of %d%s\n", m.what, m.done, m.total, m.tail()) }
+
+// above prints a line without spoiling the bar.
+func (m *meter) above(format string, args ...any) {
+	if m.bar != nil {
+		_ = m.bar.Clear()
+	}
+	fmt.Fprintf(m.w, format+"\n", args...)
+}
+
+// end leaves the last word.
+func (m *meter) end() {
+	if m.bar != nil {
+		_ = m.bar.Exit()
+		fmt.Fprintln(m.w)
+		return
+	}
+	if m.done > 0 || m.total > 0 {
+		m.line()
+	}
+}

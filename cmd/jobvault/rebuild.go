@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/jobvault/jobvault/ingest"
+)
+
+type rebuildCmd struct{}
+
+// Run fills the database from the bucket alone. It may be repeated: what is
+// settled already stays as it is.
+func (rebuildCmd) Run(ctx context.Context, e *environment) error {
+	return withWorkbench(ctx, e, false, func(b *workbench) error {
+		r := &ingest.Rebuilder{DB: b.db, Archive: b.archive, Logger: b.logger}
+		m := newMeter(e.stderr, "rebuild")
+		sum, err := r.Rebuild(ctx, 2*runtime.GOMAXPROCS(0),
+			func(f ingest.Fault) { m.above("job %d: %s: %s: %s", f.JobID, f.Kind, plain(f.Key), plain(f.Detail)) },
+			func(jobs int) { m.set(jobs, jobs, "") })
+		m.end()
+		fmt.Fprintf(e.stdout, "%d jobs in the bucket, %d of them settled before; %s of logs read\n",
+			sum.Jobs, sum.Before, humanize.IBytes(uint64(max(sum.Bytes, 0))))
+		for _, state := range slices.Sorted(maps.Keys(sum.States)) {
+			fmt.Fprintf(e.stdout, "%d %s\n", sum.States[state], state)
+		}
+		if err == nil && sum.Faults > 0 {
+			err = fmt.Errorf("of %d jobs something is of no use", sum.Faults)
+		}
+		return err
+	})
+}

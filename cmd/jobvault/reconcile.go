@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/store"
+)
+
+type reconcileCmd struct {
+	Repo  []string `help:"Only this repository, OWNER/NAME; may be given more than once."`
+	Since string   `help:"Look at runs created at or after, where that is further back than the last sweep: a date, a time, or how long ago."`
+	JSON  bool     `help:"The summary as one JSON object."`
+}
+
+// Run does what a serving jobvault does by itself from time to time, now, and
+// waits until what it found is archived.
+func (c reconcileCmd) Run(ctx context.Context, e *environment) error {
+	since, err := parseTime("--since", c.Since, time.Now())
+	if err != nil {
+		return err
+	}
+	for _, repo := range c.Repo {
+		if err := checkFullName(repo); err != nil {
+			return err
+		}
+	}
+	return withWorkbench(ctx, e, true, func(b *workbench) error {
+		s := b.sweeper()
+		rerr := c.redeliver(ctx, e, b, s)
+		rs, err := c.repositories(ctx, b, s)
+		if err != nil && len(rs) == 0 {
+			return errors.Join(rerr, err)
+		}
+		h := &hunt{
+			b: b, what: "reconcile", repositories: rs, since: since, json: c.JSON, out: e.stdout, err: e.stderr,
+			sweep: func(ctx context.Context, r store.Repository) (ingest.Swept, error) { return s.Recent(ctx, r, since) },
+		}
+		herr := h.run(ctx)
+		_, serr := b.db.EnqueueStale(ctx, time.Now())
+		return errors.Join(rerr, err, herr, serr)
+	})
+}
+
+// redeliver asks for failed deliveries again. They come to the jobvault that
+// serves.
+func (c reconcileCmd) redeliver(ctx context.Context, e *environment, b *workbench, s *ingest.Sweeper) error {
+	var errs []error
+	for _, h := range b.config.hooks {
+		done, err := s.Redeliver(ctx, h)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("hook %s: %w", h, err))
+			continue
+		}
+		fmt.Fprintf(e.stderr, "- hook %s: %d deliveries failed and never came, %d asked for again\n", h, done.Failed, done.Asked)
+	}
+	return errors.Join(errs...)
+}
+
+func (c reconcileCmd) repositories(ctx context.Context, b *workbench, s *ingest.Sweeper) ([]store.Repository, error) {
+	if len(c.Repo) == 0 {
+		rs, err := s.Repositories(ctx)
+		if err == nil && len(rs) == 0 {
+			err = fmt.Errorf("no repository is known: none in the database, and JOBVAULT_REPOSITORIES=%q names none", b.config.Repositories)
+		}
+		return rs, err
+	}
+	var rs []store.Repository
+	for _, name := range c.Repo {
+		r, err := s.Find(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		rs = append(rs, r)
+	}
+	return rs, nil
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/store"
+)
+
+// workbench is what the commands have that look after the archive: beside a
+// running jobvault, or alone.
+type workbench struct {
+	config   config
+	logger   *slog.Logger
+	database *database
+	db       *store.DB
+	archive  *archive.Archive
+	github   *ghapi.Clients
+	metrics  *ingest.Metrics
+}
+
+// withWorkbench runs a command with the stores open and their schema up.
+// needsGitHub says that it cannot do without a token or an App.
+func withWorkbench(ctx context.Context, e *environment, needsGitHub bool, f func(*workbench) error) error {
+	c, err := e.settings.load()
+	if needsGitHub {
+		err = errors.Join(err, c.needGitHub())
+	}
+	if err != nil {
+		return err
+	}
+	b := &workbench{config: c, logger: quietLogger(c, e.stderr), metrics: ingest.NewMetrics(prometheus.NewRegistry())}
+	err = b.open(ctx)
+	if err == nil {
+		err = f(b)
+	}
+	if b.github != nil {
+		b.github.Close()
+	}
+	if b.database != nil {
+		err = errors.Join(err, b.database.close())
+	}
+	return err
+}
+
+func (b *workbench) open(ctx context.Context) error {
+	var err error
+	if b.database, err = openDatabase(ctx, b.config, borrow, poolSize(b.config.workers), b.logger); err != nil {
+		return err
+	}
+	if _, err := b.database.migrateUp(ctx); err != nil {
+		return err
+	}
+	if b.db, err = store.New(b.database.pool); err != nil {
+		return err
+	}
+	if b.archive, err = openArchive(b.config); err != nil {
+		return err
+	}
+	b.github, err = openGitHub(b.config, b.db)
+	return err
+}
+
+// openGitHub makes the clients, which share GitHub's limits with all replicas.
+func openGitHub(c config, db *store.DB) (*ghapi.Clients, error) {
+	c.github.Limits = ingest.NewSharedLimits(db)
+	return ghapi.New(c.github)
+}
+
+func (c config) sweeper(db *store.DB, a *archive.Archive, github *ghapi.Clients, logger *slog.Logger, metrics *ingest.Metrics) *ingest.Sweeper {
+	return &ingest.Sweeper{
+		DB: db, Archive: a, GitHub: github, Selected: c.repositories.match, Named: c.repositories.named(),
+		Logger: logger, Metrics: metrics, Now: time.Now,
+	}
+}
+
+func (c config) archiver(db *store.DB, a *archive.Archive, github *ghapi.Clients, logger *slog.Logger, metrics *ingest.Metrics) *ingest.Archiver {
+	return &ingest.Archiver{
+		DB: db, Archive: a, GitHub: github, Deadline: c.deadline, Logger: logger, Metrics: metrics, Now: time.Now,
+	}
+}
+
+func (b *workbench) sweeper() *ingest.Sweeper {
+	return b.config.sweeper(b.db, b.archive, b.github, b.logger, b.metrics)
+}
+
+// working runs f while this process archives what is in the queue. A jobvault
+// that serves does so too, if there is one.
+func (b *workbench) working(ctx context.Context, f func() error) error {
+	workers, err := ingest.NewWorkers(ingest.WorkersConfig{
+		DB: b.db, Parallel: b.config.workers, History: b.config.workers, Logger: b.logger, Metrics: b.metrics,
+		Archiver: b.config.archiver(b.db, b.archive, b.github, b.logger, b.metrics),
+	})
+	if err != nil {
+		return err
+	}
+	if err := workers.Start(ctx); err != nil {
+		return err
+	}
+	err = f()
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.config.shutdown)
+	defer cancel()
+	return errors.Join(err, workers.Stop(stopping))
+}

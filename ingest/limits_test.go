@@ -1,0 +1,245 @@
+package ingest_test
+
+import (
+	"container/heap"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/internal/githubsim"
+	"github.com/jobvault/jobvault/store"
+)
+
+// limitJobs is how many jobs the backfill has, unless JOBVAULT_TEST_LIMIT_JOBS
+// says otherwise. The limit is half of it an hour: 10000 make it GitHub's own.
+const limitJobs = 500
+
+// due is a job that is to be worked on at a time.
+type due struct {
+	at   time.Time
+	id   int64
+	live bool
+}
+
+// agenda is a heap of what is due, live jobs first.
+type agenda []due
+
+func (a agenda) Len() int { return len(a) }
+func (a agenda) Less(i, j int) bool {
+	if !a[i].at.Equal(a[j].at) {
+		return a[i].at.Before(a[j].at)
+	}
+	return a[i].live && !a[j].live
+}
+func (a agenda) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
+func (a *agenda) Push(x any)   { *a = append(*a, x.(due)) }
+func (a *agenda) Pop() any {
+	last := (*a)[len(*a)-1]
+	*a = (*a)[:len(*a)-1]
+	return last
+}
+
+// A backfill of two hours' worth of requests, beside live jobs that need two
+// fifths of the limit, on a simulated clock: no live job ever waits, and GitHub
+// never has to refuse the same caller twice in a row; in fact, never at all.
+func TestBackfillDelaysNoLiveJob(t *testing.T) {
+	t.Parallel()
+	jobs := limitJobs
+	if s := os.Getenv("JOBVAULT_TEST_LIMIT_JOBS"); s != "" {
+		var err error
+		if jobs, err = strconv.Atoi(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := newClock()
+	r := newRig(t, rigOptions{now: now.Now, github: githubsim.Options{Now: now.Now, RateLimit: jobs / 2}})
+	day := r.github.AddHistory(githubsim.History{Seed: 5, Jobs: jobs, Runs: jobs / 50, Repositories: 1, Begin: now.Now().Add(-50 * 24 * time.Hour), NoDeliveries: true})
+	hist, err := r.db.SeeRepositories(t.Context(), []store.Repository{{ID: day.Repositories[0].ID, Owner: day.Repositories[0].Owner, Name: day.Repositories[0].Name}})
+	r.check(err)
+	// The listing is a request for each run, and may have to wait itself.
+	for {
+		_, err := r.sweeper().Past(t.Context(), hist[0], now.Now().Add(-60*24*time.Hour), now.Now())
+		if err == nil {
+			break
+		}
+		now.advance(5 * time.Minute)
+	}
+	plan := &agenda{}
+	for _, j := range day.Jobs {
+		heap.Push(plan, due{at: now.Now(), id: j.ID})
+	}
+	waits, done := r.playAgenda(now, plan, jobs/10)
+	if waits > 0 {
+		t.Errorf("%d live jobs had to wait for the limit", waits)
+	}
+	if n := r.github.LongestLimitRun(); n > 0 {
+		t.Errorf("GitHub refused %d times in a row", n)
+	}
+	r.compareDay(withLive(day, done))
+	t.Logf("%d jobs of the past and %d live ones in %s, under a limit of %d an hour", len(day.Jobs), len(done), now.Now().Sub(newClock().Now()), jobs/2)
+}
+
+// playAgenda works through the plan, with as many live jobs an hour besides,
+// until the past is done. A request takes a tenth of a second. It returns how
+// many live jobs were put off, and all live jobs.
+func (r *rig) playAgenda(now *clock, plan *agenda, perHour int) (waits int, live []githubsim.Job) {
+	r.t.Helper()
+	r.github.OnRequest(func(githubsim.Endpoint, *http.Request) { now.advance(100 * time.Millisecond) })
+	archiver := r.archiver()
+	past := plan.Len()
+	heap.Push(plan, due{at: now.Now(), live: true})
+	for past > 0 {
+		next := heap.Pop(plan).(due)
+		if wait := next.at.Sub(now.Now()); wait > 0 {
+			now.advance(wait)
+		}
+		urgency := store.Past
+		if next.live {
+			urgency = store.Live
+			if next.id == 0 { // a job ends, and the next one will
+				next.id = int64(len(live) + 1)
+				j := completed(next.id, now.Now().Add(time.Minute), githubsim.TextLog([]byte("live\n")))
+				live = append(live, j)
+				r.know(j)
+				heap.Push(plan, due{at: now.Now().Add(time.Hour / time.Duration(perHour)), live: true})
+			}
+		}
+		err := archiver.Work(r.t.Context(), &river.Job[store.ArchiveArgs]{
+			JobRow: &rivertype.JobRow{Attempt: 1, Priority: int(urgency)}, Args: store.ArchiveArgs{JobID: next.id},
+		})
+		var snooze *river.JobSnoozeError
+		switch {
+		case err == nil && !next.live:
+			past--
+		case err == nil:
+		case asSnooze(err, &snooze):
+			if next.live {
+				waits++
+			}
+			heap.Push(plan, due{at: now.Now().Add(snooze.Duration), id: next.id, live: next.live})
+		default:
+			r.t.Fatalf("job %d: %v", next.id, err)
+		}
+	}
+	r.github.OnRequest(nil)
+	return waits, live
+}
+
+func withLive(day githubsim.Day, live []githubsim.Job) githubsim.Day {
+	day.Jobs = append(day.Jobs[:len(day.Jobs):len(day.Jobs)], live...)
+	expected := make(map[int64]string, len(day.Jobs))
+	for id, state := range day.Expected {
+		expected[id] = state
+	}
+	for _, j := range live {
+		expected[j.ID] = "archived"
+	}
+	day.Expected = expected
+	return day
+}
+
+// Somebody else uses the same token up, again and again: GitHub says no once,
+// and nobody asks again before the reset; of three replicas, none.
+func TestReplicasHeedALimitTogether(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []githubsim.FaultKind{githubsim.PrimaryLimit, githubsim.SecondaryLimit, githubsim.TooMany} {
+		t.Run(fmt.Sprint(kind), func(t *testing.T) {
+			t.Parallel()
+			now := newClock()
+			r := newRig(t, rigOptions{now: now.Now, github: githubsim.Options{Now: now.Now}})
+			var replicas []*ghapi.Client
+			for range 3 {
+				cs, err := ghapi.New(ghapi.Config{
+					BaseURL: r.github.URL(), Token: r.github.Token(), Concurrency: 10, UserAgent: "replica", Now: now.Now,
+					Limits: ingest.NewSharedLimits(r.db),
+				})
+				r.check(err)
+				t.Cleanup(cs.Close)
+				c, err := cs.For(t.Context(), nil, repository.Owner, repository.Name)
+				r.check(err)
+				replicas = append(replicas, c)
+			}
+			r.github.AddRepository(repository)
+			r.github.AddJob(completed(1, now.Now(), githubsim.Log{}))
+			ask := func(i int) error {
+				_, err := replicas[i%3].Job(t.Context(), repository.Owner, repository.Name, 1)
+				return err
+			}
+			for i := range 3 {
+				r.check(ask(i))
+			}
+			for round := range 4 {
+				r.github.Inject(githubsim.Fault{Endpoint: job, Kind: kind, Times: 1, RetryAfter: 10 * time.Minute})
+				if err := ask(round); err == nil {
+					t.Fatal("the limit is not felt")
+				}
+				before := r.github.Requests()[job]
+				for range 9 {
+					for i := range 3 {
+						if err := ask(i); err == nil {
+							t.Fatal("a replica does not know of the limit")
+						}
+					}
+					now.advance(time.Minute)
+				}
+				if after := r.github.Requests()[job]; after != before {
+					t.Fatalf("%d requests in spite of the limit", after-before)
+				}
+				now.advance(2 * time.Minute)
+				for i := range 3 {
+					r.check(ask(i))
+				}
+			}
+			if n := r.github.LongestLimitRun(); n != 1 {
+				t.Errorf("refused %d times in a row", n)
+			}
+		})
+	}
+}
+
+// Three replicas share what remains to the last request, without one too many.
+func TestReplicasShareTheLastRequests(t *testing.T) {
+	t.Parallel()
+	now := newClock()
+	r := newRig(t, rigOptions{now: now.Now, github: githubsim.Options{Now: now.Now, RateLimit: 200}})
+	r.github.AddRepository(repository)
+	r.github.AddJob(completed(1, now.Now(), githubsim.Log{}))
+	answered := make(chan int)
+	for range 3 {
+		cs, err := ghapi.New(ghapi.Config{
+			BaseURL: r.github.URL(), Token: r.github.Token(), Concurrency: 10, UserAgent: "replica", Now: now.Now, Limits: ingest.NewSharedLimits(r.db),
+		})
+		r.check(err)
+		t.Cleanup(cs.Close)
+		c, err := cs.For(t.Context(), nil, repository.Owner, repository.Name)
+		r.check(err)
+		_, err = c.Job(t.Context(), repository.Owner, repository.Name, 1) // learns of the limit
+		r.check(err)
+		for range 4 {
+			go func() {
+				n := 0
+				for range 30 {
+					if _, err := c.Job(t.Context(), repository.Owner, repository.Name, 1); err == nil {
+						n++
+					}
+				}
+				answered <- n
+			}()
+		}
+	}
+	total := 3
+	for range 12 {
+		total += <-answered
+	}
+	if total != 200 || r.github.LongestLimitRun() > 0 {
+		t.Errorf("%d of 200 requests were answered, and GitHub refused %d times in a row", total, r.github.LongestLimitRun())
+	}
+}
