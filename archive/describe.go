@@ -10,7 +10,7 @@ import "context"
 func (a *Archive) Describe(ctx context.Context, key JobKey) (Log, error) {
 	log := Log{Key: key.Log()}
 	src := newFrameSource(nil, 0)
-	stored, err := a.readFrames(ctx, log.Key, func(offset int64, raw []byte) {
+	object, err := a.readFrames(ctx, log.Key, func(offset int64, raw []byte) {
 		log.FrameOffsets = append(log.FrameOffsets, offset)
 		src.add(raw)
 	})
@@ -18,7 +18,7 @@ func (a *Archive) Describe(ctx context.Context, key JobKey) (Log, error) {
 		return Log{}, err
 	}
 	src.describe(&log)
-	log.StoredBytes = stored
+	log.StoredBytes, log.StoredSHA256 = object.size, object.sum
 	log.Truncated = log.RawBytes == a.limit
 	return log, nil
 }

@@ -26,9 +26,10 @@ type Log struct {
 	StoredBytes  int64
 	Lines        int64 // a last line without a newline counts
 	SHA256       [32]byte
-	FrameLines   []int64 // line, from 1, that each frame's first byte belongs to
-	FrameOffsets []int64 // where each frame starts in the object
-	Truncated    bool    // the log went on beyond the limit
+	StoredSHA256 [32]byte // of the object as it is stored
+	FrameLines   []int64  // line, from 1, that each frame's first byte belongs to
+	FrameOffsets []int64  // where each frame starts in the object
+	Truncated    bool     // the log went on beyond the limit
 	Index        *joblog.Index
 }
 
@@ -92,7 +93,8 @@ var errPutEnded = errors.New("archive: put ended")
 
 // compress writes r as frames and a seek table to w.
 func (a *Archive) compress(ctx context.Context, w io.Writer, r io.Reader, log *Log) error {
-	sw, err := seekable.NewWriter(w, a.encoder)
+	stored := sha256.New()
+	sw, err := seekable.NewWriter(io.MultiWriter(w, stored), a.encoder)
 	if err != nil {
 		return fmt.Errorf("archive: %w", err)
 	}
@@ -107,6 +109,7 @@ func (a *Archive) compress(ctx context.Context, w io.Writer, r io.Reader, log *L
 		return fmt.Errorf("archive: seek table: %w", err)
 	}
 	src.describe(log)
+	stored.Sum(log.StoredSHA256[:0])
 	return nil
 }
 

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -11,19 +12,20 @@ import (
 const framesAhead = 2
 
 // readFrames gives visit what each frame of a log holds, in order, and where it
-// starts in the object; visit must not keep raw. It returns the object's size.
+// starts in the object; visit must not keep raw. It returns what the object is like.
 // It fails with ErrNotFound, with ErrUnreadable, or because the bucket did not
 // answer. One request fetches the object, frames are decoded side by side, and
 // a few are in memory whatever the log's size.
-func (a *Archive) readFrames(ctx context.Context, key string, visit func(offset int64, raw []byte)) (stored int64, err error) {
+func (a *Archive) readFrames(ctx context.Context, key string, visit func(offset int64, raw []byte)) (o stored, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	body, err := a.bucket.Get(ctx, key, 0, -1)
 	if err != nil {
-		return 0, err
+		return o, err
 	}
 	defer func() { err = errors.Join(err, body.Close()) }()
-	r := newFrameReader(contextReader{ctx, body})
+	sum := sha256.New()
+	r := newFrameReader(io.TeeReader(contextReader{ctx, body}, sum))
 	ahead := make(chan *frame, framesAhead)
 	var fetched error
 	go func() {
@@ -49,9 +51,17 @@ func (a *Archive) readFrames(ctx context.Context, key string, visit func(offset 
 		err = r.end(table.bytes())
 	}
 	if err != nil {
-		return 0, fmt.Errorf("archive: read %s: %w", key, err)
+		return o, fmt.Errorf("archive: read %s: %w", key, err)
 	}
-	return r.source.n, nil
+	o.size = r.source.n
+	sum.Sum(o.sum[:0])
+	return o, nil
+}
+
+// stored is an object as it is in the bucket.
+type stored struct {
+	size int64
+	sum  [32]byte // SHA-256
 }
 
 // fetchFrames reads frames and has them decoded, until the seek table begins.

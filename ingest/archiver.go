@@ -202,7 +202,7 @@ func archivedAs(jobID int64, log archive.Log, steps []store.Step, at time.Time) 
 
 func objectOf(log archive.Log, at time.Time) store.Object {
 	return store.Object{
-		Key: log.Key, RawBytes: log.RawBytes, StoredBytes: log.StoredBytes, Lines: log.Lines, SHA256: log.SHA256,
+		Key: log.Key, RawBytes: log.RawBytes, StoredBytes: log.StoredBytes, Lines: log.Lines, SHA256: log.SHA256, StoredSHA256: log.StoredSHA256,
 		FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets, Truncated: log.Truncated, ArchivedAt: at,
 	}
 }

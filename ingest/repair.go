@@ -24,7 +24,7 @@ func (r *verification) repairLog(ctx context.Context, l store.LedgerLine) (bool,
 		return true, "the log is whole", nil
 	}
 	switch damage.Kind {
-	case archive.DamageBytes, archive.DamageLines, archive.DamageFrames, archive.DamageSize:
+	case archive.DamageBytes, archive.DamageLines, archive.DamageFrames, archive.DamageSize, archive.DamageObject:
 		return r.correctLedger(ctx, l)
 	case archive.DamageAbsent:
 		return r.fetchLog(ctx, l, want)

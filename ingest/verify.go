@@ -264,5 +264,6 @@ func logOf(l store.LedgerLine) archive.Log {
 		FrameLines: l.FrameLines, FrameOffsets: l.FrameOffsets, Truncated: l.Truncated,
 	}
 	copy(log.SHA256[:], l.SHA256)
+	copy(log.StoredSHA256[:], l.StoredSHA256)
 	return log
 }

@@ -83,6 +83,9 @@ COMMENT ON COLUMN rate_limits.minute_at IS 'Begin of the present minute of the s
 COMMENT ON COLUMN rate_limits.minute_points IS 'Points spent in that minute.';
 COMMENT ON COLUMN rate_limits.version IS 'Counts the changes, so that none is lost.';
 
+ALTER TABLE job_logs ADD COLUMN stored_sha256 bytea;
+COMMENT ON COLUMN job_logs.stored_sha256 IS 'SHA-256 of the object as it is stored; null for logs of before there was this column.';
+
 CREATE INDEX jobs_uncompleted ON jobs (id) WHERE status <> 'completed';
 
 COMMENT ON COLUMN repositories.seen_at IS 'When jobvault last heard of it, from a delivery or a listing.';
@@ -132,5 +135,6 @@ COMMENT ON COLUMN coverage.complete IS 'True if every run created that day was l
 
 DROP VIEW coverage;
 DROP INDEX jobs_uncompleted;
+ALTER TABLE job_logs DROP COLUMN stored_sha256;
 DROP TABLE rate_limits, hooks, run_attempts, sweeps;
 COMMENT ON COLUMN repositories.seen_at IS 'When jobvault last received a delivery of it.';

@@ -64,7 +64,7 @@ func (db *DB) LedgerOf(ctx context.Context, jobIDs []int64) (map[int64]LedgerLin
 func (db *DB) ledger(ctx context.Context, where string, args ...any) ([]LedgerLine, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT l.job_id, l.state, l.reason, l.http_status, l.attempts, l.object_key, l.raw_bytes, l.stored_bytes, l.lines, l.sha256,
-		       l.frame_lines, l.frame_offsets, l.truncated, l.archived_at, l.settled_at,
+		       l.frame_lines, l.frame_offsets, l.truncated, l.archived_at, l.settled_at, l.stored_sha256,
 		       j.run_id, j.run_attempt, j.created_at, (r.id, r.owner, r.name, r.private, r.installation_id, r.seen_at) AS repository
 		FROM job_logs l JOIN jobs j ON j.id = l.job_id JOIN repositories r ON r.id = j.repository_id
 		WHERE `+where, args...)
@@ -83,9 +83,9 @@ func (db *DB) ledger(ctx context.Context, where string, args ...any) ([]LedgerLi
 // and says whether it did.
 func (db *DB) RepairObject(ctx context.Context, jobID int64, o Object) (bool, error) {
 	tag, err := db.pool.Exec(ctx, `
-		UPDATE job_logs SET object_key = $3, raw_bytes = $4, stored_bytes = $5, lines = $6, frame_lines = $7, frame_offsets = $8
+		UPDATE job_logs SET object_key = $3, raw_bytes = $4, stored_bytes = $5, lines = $6, frame_lines = $7, frame_offsets = $8, stored_sha256 = $9
 		WHERE job_id = $1 AND state = 'archived' AND sha256 = $2`,
-		jobID, o.SHA256[:], o.Key, o.RawBytes, o.StoredBytes, o.Lines, o.FrameLines, o.FrameOffsets)
+		jobID, o.SHA256[:], o.Key, o.RawBytes, o.StoredBytes, o.Lines, o.FrameLines, o.FrameOffsets, o.StoredSHA256[:])
 	if err != nil {
 		return false, fmt.Errorf("store: repair job %d: %w", jobID, err)
 	}
