@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -9,26 +10,41 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// Backlog reports what waits, as of each scrape.
+// Backlog reports what waits, and what is known of GitHub's limits, as of each
+// scrape.
 type Backlog struct {
 	db         *store.DB
 	deliveries *prometheus.Desc
 	unsettled  *prometheus.Desc
+	oldest     *prometheus.Desc
+	queue      *prometheus.Desc
+	sweepAge   *prometheus.Desc
+	failing    *prometheus.Desc
+	remaining  *prometheus.Desc
 }
 
 // NewBacklog makes the collector; register it.
 func NewBacklog(db *store.DB) *Backlog {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("jobvault_"+name, help, labels, nil)
+	}
 	return &Backlog{
 		db:         db,
-		deliveries: prometheus.NewDesc("jobvault_deliveries_waiting", "Deliveries committed and not yet turned into rows.", nil, nil),
-		unsettled:  prometheus.NewDesc("jobvault_jobs_unsettled", "Completed jobs whose log is not settled, by ledger state.", []string{"state"}, nil),
+		deliveries: desc("deliveries_waiting", "Deliveries committed and not yet turned into rows."),
+		unsettled:  desc("jobs_unsettled", "Completed jobs whose log is not settled, by ledger state.", "state"),
+		oldest:     desc("oldest_unsettled_seconds", "Time since the completion of the job that has waited longest; 0: none waits."),
+		queue:      desc("queue_depth", "Archive jobs in the queue, those that wait for a limit or a retry included."),
+		sweepAge:   desc("sweep_age_seconds", "Time since the last successful sweep of the repository that has gone longest without."),
+		failing:    desc("sweeps_failing", "Repositories whose last sweep failed."),
+		remaining:  desc("rate_limit_remaining", "Requests that GitHub's limit leaves for now, by installation; 0: the token, or the App itself.", "installation"),
 	}
 }
 
 // Describe names the metrics.
 func (b *Backlog) Describe(ch chan<- *prometheus.Desc) {
-	ch <- b.deliveries
-	ch <- b.unsettled
+	for _, d := range []*prometheus.Desc{b.deliveries, b.unsettled, b.oldest, b.queue, b.sweepAge, b.failing, b.remaining} {
+		ch <- d
+	}
 }
 
 // scrapeTime bounds the questions of one scrape.
@@ -43,7 +59,39 @@ func (b *Backlog) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.NewInvalidMetric(b.deliveries, err)
 		return
 	}
-	ch <- prometheus.MustNewConstMetric(b.deliveries, prometheus.GaugeValue, float64(backlog.Deliveries))
-	ch <- prometheus.MustNewConstMetric(b.unsettled, prometheus.GaugeValue, float64(backlog.Pending), store.LogPending)
-	ch <- prometheus.MustNewConstMetric(b.unsettled, prometheus.GaugeValue, float64(backlog.Denied), store.LogDenied)
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	gauge(b.deliveries, float64(backlog.Deliveries))
+	gauge(b.unsettled, float64(backlog.Pending), store.LogPending)
+	gauge(b.unsettled, float64(backlog.Denied), store.LogDenied)
+	gauge(b.oldest, since(backlog.OldestPending))
+	gauge(b.queue, float64(backlog.Queued))
+	gauge(b.failing, float64(backlog.SweepsFailing))
+	if backlog.OldestSweep != nil {
+		gauge(b.sweepAge, since(backlog.OldestSweep))
+	}
+	limits, err := b.db.RateLimits(ctx)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(b.remaining, err)
+		return
+	}
+	for _, l := range limits {
+		if l.RequestLimit == 0 {
+			continue
+		}
+		left := l.Remaining
+		if !l.ResetAt.After(time.Now()) {
+			left = l.RequestLimit
+		}
+		gauge(b.remaining, float64(left), strconv.FormatInt(l.InstallationID, 10))
+	}
+}
+
+// since is how long ago a moment is, in seconds; 0 for none.
+func since(at *time.Time) float64 {
+	if at == nil {
+		return 0
+	}
+	return max(time.Since(*at).Seconds(), 0)
 }
