@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/internal/localpg"
 )
@@ -104,14 +105,19 @@ func demoLog(c config) (io.Closer, *slog.Logger, error) {
 func (d demoCmd) play(ctx context.Context, out io.Writer, show *progress, s *service, github *githubsim.Server) error {
 	show.step("making up the day")
 	day := github.PlayableDay(d.Seed, d.Jobs, 0)
-	show.step(fmt.Sprintf("delivering %d webhooks, one in ten twice, in any order", len(day.Deliveries)))
+	show.step(fmt.Sprintf("delivering %d webhooks, one in ten twice, in any order; three in a hundred GitHub never sends", len(day.Deliveries)))
 	results := githubsim.Send(ctx, s.url()+"/webhook", day.Deliveries, githubsim.SendOptions{
-		Secret: demoSecret, Duplicates: .1, Shuffle: true, Seed: d.Seed, Concurrency: 16,
+		Secret: demoSecret, Duplicates: .1, Lost: .03, Shuffle: true, Seed: d.Seed, Concurrency: 16,
 	})
 	for _, r := range results {
 		if r.Err != nil || r.Status != 202 {
 			return fmt.Errorf("delivery %s was answered %d, not 202: %w", r.Delivery.GUID, r.Status, r.Err)
 		}
+	}
+	show.step("reconciling: listing the runs, and the jobs that no webhook told of")
+	sweeper := s.config.sweeper(s.db, s.archive, s.github, s.logger, s.metrics)
+	if err := demoReconcile(ctx, sweeper); err != nil {
+		return err
 	}
 	if err := awaitSettled(ctx, show, s.db, len(day.Jobs)); err != nil {
 		return err
@@ -122,9 +128,42 @@ func (d demoCmd) play(ctx context.Context, out io.Writer, show *progress, s *ser
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%d deliveries answered 202; %d jobs settled, each as GitHub's answers mean;\n%d logs archived, %d digests compared with what was served: all equal.\n",
-		len(results), len(day.Jobs), checked, checked)
+	fmt.Fprintf(out, "%d deliveries answered 202, %d never sent; %d jobs settled, each as GitHub's answers mean;\n%d logs archived, %d digests compared with what was served: all equal.\n",
+		len(results), neverSent(day, results), len(day.Jobs), checked, checked)
 	return tellDay(ctx, out, s)
+}
+
+// neverSent counts the deliveries that were not sent even once.
+func neverSent(day githubsim.Day, results []githubsim.SendResult) int {
+	sent := make(map[string]bool)
+	for _, r := range results {
+		sent[r.Delivery.GUID] = true
+	}
+	return len(day.Deliveries) - len(sent)
+}
+
+// demoReconcile sweeps until the repositories are known: the deliveries that name
+// them are rows a moment after they were accepted.
+func demoReconcile(ctx context.Context, s *ingest.Sweeper) error {
+	ctx, cancel := context.WithTimeout(ctx, demoPatience)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		backlog, err := s.DB.Backlog(ctx)
+		if err != nil {
+			return err
+		}
+		if backlog.Deliveries == 0 {
+			_, err := s.Reconcile(ctx, nil)
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 func (d demoCmd) farewell(out io.Writer, c config, took time.Duration) {
@@ -134,6 +173,8 @@ Look further (the data stays until the next demo):
   %[1]s --data-dir %[2]s jobs --conclusion failure
   %[1]s --data-dir %[2]s jobs --log-state missing --json
   %[1]s --data-dir %[2]s log JOB_ID --lines 1-40
+  %[1]s --data-dir %[2]s coverage
+  %[1]s --data-dir %[2]s verify --deep
   zstd -dc %[2]s/bucket/v1/*/*/*/JOB_ID/log.zst
 
 Where it lies:

@@ -30,7 +30,7 @@ func (rebuildCmd) Run(ctx context.Context, e *environment) error {
 			fmt.Fprintf(e.stdout, "%d %s\n", sum.States[state], state)
 		}
 		if err == nil && sum.Faults > 0 {
-			err = fmt.Errorf("of %d jobs something is of no use", sum.Faults)
+			err = fmt.Errorf("%d jobs could not be made again; see above", sum.Faults)
 		}
 		return err
 	})

@@ -28,6 +28,7 @@ type service struct {
 	github   *ghapi.Clients
 	workers  *ingest.Workers
 	receiver *ingest.Receiver
+	metrics  *ingest.Metrics
 	registry *prometheus.Registry
 	http     *http.Server
 	listener net.Listener
@@ -63,15 +64,15 @@ func (s *service) start(ctx context.Context) error {
 	if err := s.openStores(ctx); err != nil {
 		return err
 	}
-	metrics := ingest.NewMetrics(s.registry)
+	s.metrics = ingest.NewMetrics(s.registry)
 	s.registry.MustRegister(ingest.NewBacklog(s.db))
 	if s.config.has(roleWork) {
-		if err := s.startWorkers(ctx, metrics); err != nil {
+		if err := s.startWorkers(ctx); err != nil {
 			return err
 		}
 	}
 	if s.config.has(roleReceive) {
-		if err := s.openReceiver(metrics); err != nil {
+		if err := s.openReceiver(); err != nil {
 			return err
 		}
 	}
@@ -132,18 +133,18 @@ func openArchive(c config) (*archive.Archive, error) {
 	return archive.New(bucket, c.logLimit)
 }
 
-func (s *service) startWorkers(ctx context.Context, metrics *ingest.Metrics) error {
+func (s *service) startWorkers(ctx context.Context) error {
 	var err error
 	if s.github, err = openGitHub(s.config, s.db); err != nil {
 		return err
 	}
 	c := ingest.WorkersConfig{
-		DB: s.db, Parallel: s.config.workers, Logger: s.logger, Metrics: metrics,
-		Archiver: s.config.archiver(s.db, s.archive, s.github, s.logger, metrics),
+		DB: s.db, Parallel: s.config.workers, Logger: s.logger, Metrics: s.metrics,
+		Archiver: s.config.archiver(s.db, s.archive, s.github, s.logger, s.metrics),
 	}
 	if s.config.reconcile > 0 {
 		c.Reconciler = &ingest.Reconciler{
-			Sweeper: s.config.sweeper(s.db, s.archive, s.github, s.logger, metrics),
+			Sweeper: s.config.sweeper(s.db, s.archive, s.github, s.logger, s.metrics),
 			Hooks:   s.config.hooks, Every: s.config.reconcile,
 		}
 	}
@@ -158,9 +159,9 @@ func (s *service) startWorkers(ctx context.Context, metrics *ingest.Metrics) err
 	return nil
 }
 
-func (s *service) openReceiver(metrics *ingest.Metrics) error {
+func (s *service) openReceiver() error {
 	config := ingest.ReceiverConfig{
-		Secrets: s.config.secrets, Selected: s.config.repositories.match, DB: s.db, Logger: s.logger, Metrics: metrics,
+		Secrets: s.config.secrets, Selected: s.config.repositories.match, DB: s.db, Logger: s.logger, Metrics: s.metrics,
 	}
 	if s.workers != nil {
 		config.Accepted = s.workers.Wake

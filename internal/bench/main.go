@@ -39,12 +39,14 @@ type scale struct {
 	logSize     int64 // throughput
 	logTurns    int
 	memoryLog   int64
-	jobs        int // archive rate
+	jobs        int   // archive rate
+	history     int   // jobs of reconcile and backfill
+	verifyLog   int64 // bytes
 }
 
 var (
-	full  = scale{acceptFor: 10 * time.Second, acceptTurns: 3, logSize: 1 << 30, logTurns: 3, memoryLog: 2 << 30, jobs: 2000}
-	smoke = scale{acceptFor: time.Second, acceptTurns: 1, logSize: 32 << 20, logTurns: 1, memoryLog: 64 << 20, jobs: 100}
+	full  = scale{acceptFor: 10 * time.Second, acceptTurns: 3, logSize: 1 << 30, logTurns: 3, memoryLog: 2 << 30, jobs: 2000, history: 10_000, verifyLog: verifyLogSize}
+	smoke = scale{acceptFor: time.Second, acceptTurns: 1, logSize: 32 << 20, logTurns: 1, memoryLog: 64 << 20, jobs: 100, history: 400, verifyLog: 256 << 10}
 )
 
 // measurements in the order of the table.
@@ -56,6 +58,9 @@ var measurements = []struct {
 	{"throughput", measureThroughput},
 	{"memory", measureMemory},
 	{"archive", measureArchive},
+	{"reconcile", measureReconcile},
+	{"backfill", measureBackfill},
+	{"verify", measureVerify},
 }
 
 func main() {
@@ -79,7 +84,7 @@ var errMissed = errors.New("a wanted figure was missed")
 
 func run(ctx context.Context, out io.Writer) error {
 	small := flag.Bool("smoke", false, "measure little, to see that it runs; no figure counts")
-	only := flag.String("only", "", "measurements to take, separated by commas: accept, throughput, memory, archive")
+	only := flag.String("only", "", "measurements to take, separated by commas: accept, throughput, memory, archive, reconcile, backfill, verify")
 	flag.Parse()
 	l, err := newLab(ctx)
 	if err != nil {
