@@ -30,6 +30,8 @@ fuzz: ## each fuzzer for a few seconds; FUZZ_TIME=5m for longer
 	go test -run '^$$' -fuzz '^FuzzSignature$$' -fuzztime $(FUZZ_TIME) ./ingest
 	go test -run '^$$' -fuzz '^FuzzClassify$$' -fuzztime $(FUZZ_TIME) ./ingest/ghapi
 	go test -run '^$$' -fuzz '^FuzzNextPage$$' -fuzztime $(FUZZ_TIME) ./ingest/ghapi
+	go test -run '^$$' -fuzz '^FuzzParseHook$$' -fuzztime $(FUZZ_TIME) ./ingest/ghapi
+	go test -run '^$$' -fuzz '^FuzzParseKey$$' -fuzztime $(FUZZ_TIME) ./archive
 	go test -run '^$$' -fuzz '^FuzzParseLine$$' -fuzztime $(FUZZ_TIME) ./archive/joblog
 	go test -run '^$$' -fuzz '^FuzzTerminal$$' -fuzztime $(FUZZ_TIME) ./cmd/jobvault
 

@@ -121,8 +121,8 @@ func (s *Sweeper) attemptSweep(ctx context.Context, repo store.Repository, u sto
 	l := &listing{
 		client: client, repo: repo, visit: w.visit,
 		swept: func(ctx context.Context, from, to time.Time) error {
-			if w.failure() != nil {
-				return nil // nothing after what is not written counts as swept
+			if w.hasFailed() { // nothing after what is not written counts as swept
+				return nil
 			}
 			return s.DB.NoteSwept(ctx, repo.ID, from, to, u == store.Swept)
 		},
@@ -152,7 +152,7 @@ func (w *sweep) recent(ctx context.Context, l *listing, before store.Sweep, sinc
 	if err != nil {
 		return err
 	}
-	if err := w.again(ctx); err != nil || w.failure() != nil {
+	if err := w.again(ctx); err != nil || w.hasFailed() {
 		return err
 	}
 	after := store.Sweep{RepositoryID: w.repo.ID}
@@ -220,6 +220,12 @@ func (w *sweep) fail(err error) {
 	if len(w.failed) < mostFailures {
 		w.failed = append(w.failed, err)
 	}
+}
+
+func (w *sweep) hasFailed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.failed) > 0
 }
 
 // failure is what failed so far, of single runs.

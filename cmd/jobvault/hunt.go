@@ -113,7 +113,7 @@ func (h *hunt) follow(ctx context.Context, listing <-chan error) error {
 		case <-tick.C:
 		case <-ctx.Done():
 			if !listed {
-				<-listing
+				_ = <-listing // it ends for the same reason
 			}
 			return ctx.Err()
 		}
