@@ -49,7 +49,8 @@ func (c backfillCmd) Run(ctx context.Context, e *environment) error {
 			return err
 		}
 		h := &hunt{
-			b: b, what: "backfill", repositories: rs, since: since, until: until, json: c.JSON, out: e.stdout, err: e.stderr,
+			b: b, what: "backfill", repositories: rs, since: since, until: until, share: b.config.github.BackfillShare,
+			json: c.JSON, out: e.stdout, err: e.stderr,
 			sweep: func(ctx context.Context, r store.Repository) (ingest.Swept, error) {
 				return s.Past(ctx, r, since, until)
 			},

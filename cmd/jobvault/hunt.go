@@ -23,6 +23,7 @@ type hunt struct {
 	what         string
 	repositories []store.Repository
 	since, until time.Time // of the runs that count; zero: open
+	share        float64   // of GitHub's limit that it may use
 	sweep        func(context.Context, store.Repository) (ingest.Swept, error)
 	json         bool
 	out, err     io.Writer
@@ -121,7 +122,7 @@ func (h *hunt) follow(ctx context.Context, listing <-chan error) error {
 		if err != nil {
 			return errors.Join(failed, err)
 		}
-		h.show(ctx, tallies)
+		h.show(ctx, tallies, listed)
 		if !listed {
 			continue
 		}
@@ -144,7 +145,7 @@ func (h *hunt) tally(ctx context.Context) ([]store.Tally, error) {
 	return h.b.db.TallyRuns(ctx, h.ids(), h.since, h.until)
 }
 
-func (h *hunt) show(ctx context.Context, tallies []store.Tally) {
+func (h *hunt) show(ctx context.Context, tallies []store.Tally, listed bool) {
 	var settled, all, size int64
 	for _, t := range tallies {
 		all += t.Jobs
@@ -153,26 +154,39 @@ func (h *hunt) show(ctx context.Context, tallies []store.Tally) {
 			settled += t.Jobs
 		}
 	}
-	h.meter.set(int(settled), int(all), humanize.IBytes(uint64(max(size, 0)))+h.limitLeft(ctx))
+	limit, wait := h.limitLeft(ctx, int(all-settled))
+	if !listed {
+		wait = -1
+	}
+	h.meter.set(int(settled), int(all), humanize.IBytes(uint64(max(size, 0)))+limit, wait)
 }
 
-// limitLeft tells of GitHub's limit, as far as there is one.
-func (h *hunt) limitLeft(ctx context.Context) string {
+// limitLeft tells of GitHub's limit, as far as there is one, and how long so many
+// requests take at least.
+func (h *hunt) limitLeft(ctx context.Context, requests int) (text string, wait time.Duration) {
 	limits, err := h.b.db.RateLimits(ctx)
 	if err != nil {
-		return ""
+		return "", 0
 	}
-	text := ""
+	now := time.Now()
 	for _, l := range limits {
-		now := time.Now()
+		share := int(h.share * float64(l.RequestLimit))
+		mine := l.Remaining - (l.RequestLimit - share)
 		switch {
 		case l.ClosedUntil.After(now):
 			text += fmt.Sprintf(", GitHub wants a pause until %s", l.ClosedUntil.Format(time.TimeOnly))
-		case l.RequestLimit > 0 && l.ResetAt.After(now):
-			text += fmt.Sprintf(", %d of %d requests until %s", l.Remaining, l.RequestLimit, l.ResetAt.Format(time.TimeOnly))
+			wait = max(wait, l.ClosedUntil.Sub(now))
+		case l.RequestLimit == 0 || !l.ResetAt.After(now):
+		case mine <= 0:
+			text += fmt.Sprintf(", our share of %d requests an hour is used until %s", l.RequestLimit, l.ResetAt.Format(time.TimeOnly))
+		default:
+			text += fmt.Sprintf(", %d of %d requests left until %s", l.Remaining, l.RequestLimit, l.ResetAt.Format(time.TimeOnly))
+		}
+		if more := requests - max(mine, 0); l.RequestLimit > 0 && l.ResetAt.After(now) && more > 0 {
+			wait = max(wait, l.ResetAt.Sub(now)+time.Duration((more-1)/max(share, 1))*time.Hour)
 		}
 	}
-	return text
+	return text, wait
 }
 
 // print sums up by state.

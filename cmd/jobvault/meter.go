@@ -19,6 +19,7 @@ type meter struct {
 	done    int
 	total   int
 	details string
+	left    time.Duration // at least, by who knows; negative: nobody knows
 }
 
 // meterPause is how often plain lines tell.
@@ -34,9 +35,10 @@ func newMeter(w io.Writer, what string) *meter {
 	return m
 }
 
-// set says how much of how much is done, and what else there is to tell.
-func (m *meter) set(done, total int, details string) {
-	m.done, m.total, m.details = done, max(total, done), details
+// set says how much of how much is done, what else there is to tell, and how long
+// the rest takes at least; negative, if that cannot be told.
+func (m *meter) set(done, total int, details string, left time.Duration) {
+	m.done, m.total, m.details, m.left = done, max(total, done), details, left
 	if m.bar != nil {
 		m.bar.ChangeMax(max(m.total, 1))
 		m.bar.Describe(m.what + m.tail())
@@ -54,19 +56,13 @@ func (m *meter) tail() string {
 	if m.details != "" {
 		tail = ", " + m.details
 	}
-	if left, ok := m.left(); ok {
-		tail += ", " + left.String() + " left"
+	took := time.Since(m.began)
+	if m.left >= 0 && m.done > 0 && m.total > m.done && took > time.Second {
+		// If it goes on as so far.
+		pace := took * time.Duration(m.total-m.done) / time.Duration(m.done)
+		tail += ", " + max(pace, m.left).Round(time.Second).String() + " left"
 	}
 	return tail
-}
-
-// left is how long the rest takes if it goes on as so far.
-func (m *meter) left() (time.Duration, bool) {
-	took := time.Since(m.began)
-	if m.done == 0 || m.total == m.done || took < time.Second {
-		return 0, false
-	}
-	return (took * time.Duration(m.total-m.done) / time.Duration(m.done)).Round(time.Second), true
 }
 
 func (m *meter) line() { fmt.Fprintf(m.w, "- %s: %d of %d%s\n", m.what, m.done, m.total, m.tail()) }

@@ -22,7 +22,7 @@ func (rebuildCmd) Run(ctx context.Context, e *environment) error {
 		m := newMeter(e.stderr, "rebuild")
 		sum, err := r.Rebuild(ctx, 2*runtime.GOMAXPROCS(0),
 			func(f ingest.Fault) { m.above("job %d: %s: %s: %s", f.JobID, f.Kind, plain(f.Key), plain(f.Detail)) },
-			func(jobs int) { m.set(jobs, jobs, "") })
+			func(jobs int) { m.set(jobs, jobs, "", 0) })
 		m.end()
 		fmt.Fprintf(e.stdout, "%d jobs in the bucket, %d of them settled before; %s of logs read\n",
 			sum.Jobs, sum.Before, humanize.IBytes(uint64(max(sum.Bytes, 0))))

@@ -36,7 +36,7 @@ func (c reconcileCmd) Run(ctx context.Context, e *environment) error {
 			return errors.Join(rerr, err)
 		}
 		h := &hunt{
-			b: b, what: "reconcile", repositories: rs, since: since, json: c.JSON, out: e.stdout, err: e.stderr,
+			b: b, what: "reconcile", repositories: rs, since: since, share: 1, json: c.JSON, out: e.stdout, err: e.stderr,
 			sweep: func(ctx context.Context, r store.Repository) (ingest.Swept, error) { return s.Recent(ctx, r, since) },
 		}
 		herr := h.run(ctx)

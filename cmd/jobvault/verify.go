@@ -47,7 +47,7 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 		v := &ingest.Verifier{DB: b.db, Archive: b.archive, GitHub: b.github, Logger: b.logger, Now: time.Now}
 		m := newMeter(e.stderr, "verify")
 		sum, err := v.Verify(ctx, o, func(f ingest.Fault) { c.tell(e.stdout, m, f) },
-			func(done, total int) { m.set(done, total, "") })
+			func(done, total int) { m.set(done, total, "", 0) })
 		m.end()
 		if serr := c.sum(e.stdout, sum); err == nil {
 			err = serr

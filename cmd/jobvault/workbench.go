@@ -36,7 +36,8 @@ func withWorkbench(ctx context.Context, e *environment, needsGitHub bool, f func
 	if err != nil {
 		return err
 	}
-	b := &workbench{config: c, logger: quietLogger(c, e.stderr), metrics: ingest.NewMetrics(prometheus.NewRegistry())}
+	c.level = max(c.level, slog.LevelError) // what becomes of each job is summed up
+	b := &workbench{config: c, logger: newLogger(c, e.stderr), metrics: ingest.NewMetrics(prometheus.NewRegistry())}
 	err = b.open(ctx)
 	if err == nil {
 		err = f(b)
