@@ -76,8 +76,9 @@ func (w *sweep) record(ctx context.Context, r ghapi.Run, attempt int64, facts []
 	if created.IsZero() {
 		created = now
 	}
-	for batch := range slices.Chunk(facts, recordBatch) {
-		if err := w.DB.RecordListed(ctx, batch, now, w.urgency); err != nil {
+	rest := facts
+	for ; len(rest) > recordBatch; rest = rest[recordBatch:] {
+		if err := w.DB.RecordListed(ctx, rest[:recordBatch], now, w.urgency); err != nil {
 			return err
 		}
 	}
@@ -87,7 +88,7 @@ func (w *sweep) record(ctx context.Context, r ghapi.Run, attempt int64, facts []
 		RunID: r.ID, RunAttempt: attempt, RepositoryID: w.repo.ID, RunCreatedAt: created, Jobs: len(facts),
 		// Nothing lives for longer, whatever the listing says.
 		Complete: complete || now.Sub(created) > longestLife, SweptAt: now,
-	}, nil, w.urgency)
+	}, rest, w.urgency)
 }
 
 // recordBatch bounds one transaction.

@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"errors"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -201,8 +202,11 @@ func TestRedeliveryIsCheckpointed(t *testing.T) {
 
 // failAfter has requests to an endpoint fail after the first n.
 func failAfter(gh *githubsim.Server, e githubsim.Endpoint, n int) (remove func()) {
+	var mu sync.Mutex
 	undo := func() {}
 	gh.OnRequest(func(got githubsim.Endpoint, _ *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
 		if got != e {
 			return
 		}
@@ -212,6 +216,8 @@ func failAfter(gh *githubsim.Server, e githubsim.Endpoint, n int) (remove func()
 	})
 	return func() {
 		gh.OnRequest(nil)
+		mu.Lock()
+		defer mu.Unlock()
 		undo()
 	}
 }

@@ -66,11 +66,11 @@ func TestSweepListsEveryRun(t *testing.T) {
 		{"none", 0, 0, 0, 1},
 		{"one page", 40, 0, 0, 1},
 		{"three pages", 250, 0, 0, 3},
-		{"beyond the cap", 2600, 0, 0, 50},
+		{"beyond the cap", 1150, 0, 0, 30},
 		{"many more announced", 150, 5000, 0, 40},
 		{"some more announced", 150, 7, 0, 6},
 		{"fewer announced", 250, -200, 0, 9},
-		{"beyond the cap, and fewer announced", 1500, -1450, 0, 130},
+		{"beyond the cap, and fewer announced", 1100, -1050, 0, 130},
 		{"more jobs announced", 20, 0, 3, 1},
 		{"fewer jobs announced", 20, 0, -1, 1},
 	} {
@@ -138,13 +138,13 @@ func TestWatermarkNeverPassesWhatIsNotWritten(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	repo := r.knowRepository()
 	begin := time.Now().Add(-3 * time.Hour)
-	const runs = 1300
+	const runs = 400
 	skippedRuns(r.github, begin, runs)
 	for round := 0; ; round++ {
-		remove := failAfter(r.github, attempts, 150)
+		remove := failAfter(r.github, attempts, 60)
 		if round%3 == 2 {
 			remove()
-			remove = failAfter(r.github, runsList, round)
+			remove = failAfter(r.github, runsList, round/3)
 		}
 		_, err := r.sweeper().Recent(t.Context(), repo, time.Time{})
 		remove()
@@ -264,13 +264,13 @@ func TestRepositoryChangesInTheMiddle(t *testing.T) {
 		named  string // afterwards
 		fails  string
 	}{
-		{"renamed", func(gh *githubsim.Server) { gh.RenameRepository(repository.ID, "acme", "Rakete") }, 250, "acme/Rakete", ""},
+		{"renamed", func(gh *githubsim.Server) { gh.RenameRepository(repository.ID, "acme", "Rakete") }, 130, "acme/Rakete", ""},
 		{"moved", func(gh *githubsim.Server) {
 			gh.RenameRepository(repository.ID, "umbrella", "rocket")
 			moved := repository
 			moved.Owner, moved.InstallationID = "umbrella", 77
 			gh.AddRepository(moved)
-		}, 250, "umbrella/rocket", ""},
+		}, 130, "umbrella/rocket", ""},
 		{"deleted", func(gh *githubsim.Server) { gh.RemoveRepository(repository.ID) }, 100, "acme/rocket", "not found"},
 		{"out of sight", func(gh *githubsim.Server) {
 			away := repository
@@ -285,7 +285,7 @@ func TestRepositoryChangesInTheMiddle(t *testing.T) {
 				ID: 999, RunID: 9999, RunAttempt: 1, RepositoryID: 4, Name: "theirs", Status: "completed", Conclusion: ptr("skipped"),
 				CreatedAt: at, StartedAt: at, CompletedAt: &at, HeadSHA: strings.Repeat("b", 40),
 			})
-		}, 250, "acme/rocket-classic", ""},
+		}, 130, "acme/rocket-classic", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -293,7 +293,7 @@ func TestRepositoryChangesInTheMiddle(t *testing.T) {
 			repo := r.knowRepository()
 			// So that the new owner has an installation.
 			r.github.AddRepository(githubsim.Repository{ID: 70, Owner: "umbrella", Name: "other", InstallationID: 77})
-			skippedRuns(r.github, time.Now().Add(-time.Hour), 250)
+			skippedRuns(r.github, time.Now().Add(-time.Hour), 130)
 			var pages atomic.Int64
 			r.github.OnRequest(func(e githubsim.Endpoint, _ *http.Request) {
 				if e == runsList && pages.Add(1) == 2 {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -155,38 +156,39 @@ func TestSharedLimitsThatCannotBeRead(t *testing.T) {
 	check(t, getJob(t.Context(), c))
 }
 
-// A pause is noted even if whoever asked has given up.
+// A pause is noted even if whoever asked gives up when the answer comes.
 func TestPauseIsNotedForAll(t *testing.T) {
 	shared := newTogether()
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var answered atomic.Bool
 	gh := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		answered.Store(true)
 		w.Header().Set("Retry-After", "600")
 		w.WriteHeader(http.StatusTooManyRequests)
 	})
-	c := clientOf(t, ghapi.Config{BaseURL: gh.URL, Limits: limitsThat{shared, cancel}})
+	// The clock is read to find out what the answer means.
+	now := func() time.Time {
+		if answered.Load() {
+			cancel()
+		}
+		return time.Now()
+	}
+	c := clientOf(t, ghapi.Config{BaseURL: gh.URL, Limits: heedful{shared}, Now: now})
 	refusal(t, getJob(ctx, c), ghapi.RateLimited, 429, "")
 	if ctx.Err() == nil || !shared.window(0).Closed.After(time.Now()) {
 		t.Errorf("the window is %+v", shared.window(0))
 	}
 }
 
-// limitsThat end the caller's context after the first update, and fail as a
-// database does without one.
-type limitsThat struct {
-	ghapi.Limits
-	cancel func()
-}
+// heedful are limits that fail with the context, as a database does.
+type heedful struct{ ghapi.Limits }
 
-func (l limitsThat) Update(ctx context.Context, installation int64, f func(*ghapi.Window)) error {
+func (l heedful) Update(ctx context.Context, installation int64, f func(*ghapi.Window)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	err := l.Limits.Update(ctx, installation, func(w *ghapi.Window) {
-		if f(w); !w.Closed.IsZero() {
-			l.cancel()
-		}
-	})
-	return err
+	return l.Limits.Update(ctx, installation, f)
 }
 
 // Backfills stop first, then sweeps; live requests have the whole of it.

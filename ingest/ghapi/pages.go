@@ -21,7 +21,10 @@ func pages[P any](ctx context.Context, c *Client, op string, first request) iter
 				yield(page[P]{}, err)
 				return
 			}
-			p.answer, p.next = a, nextPage(a.header, c.rest.BaseURL)
+			p.answer = a
+			if !a.unchanged { // whose links lead to what the caller has
+				p.next = nextPage(a.header, c.rest.BaseURL)
+			}
 			if !yield(p, nil) || p.next == "" {
 				return
 			}

@@ -115,8 +115,12 @@ const (
 // can be under way.
 func (w *Window) learn(t told) {
 	switch apart := t.reset.Sub(w.Reset); {
-	case w.Limit == 0 || w.Guessed || apart > sameHour:
-		w.Remaining, w.Reset, w.Guessed = t.remaining, t.reset, false
+	case w.Limit == 0 || w.Guessed:
+		// What was asked since is not in the answer.
+		spent := min(w.Limit-w.Remaining, t.limit-t.remaining+underWay)
+		w.Remaining, w.Reset, w.Guessed = min(t.remaining, t.limit-spent), t.reset, false
+	case apart > sameHour:
+		w.Remaining, w.Reset = t.remaining, t.reset
 	case apart < -sameHour:
 		return // an answer of an earlier window
 	case t.remaining < w.Remaining:

@@ -225,3 +225,41 @@ func TestResetIsTurnedToOurClock(t *testing.T) {
 		}
 	}
 }
+
+// What an answer told is learned with the next request, once; that nothing
+// remains is known at once.
+func TestAnswersAreLearnedOnce(t *testing.T) {
+	now := noon
+	limits := &localLimits{}
+	b := &budget{limits: limits, backfillShare: 0.5, now: func() time.Time { return now }}
+	tell := func(remaining int) {
+		b.answered(t.Context(), http.Header{
+			"X-Ratelimit-Limit": {"5000"}, "X-Ratelimit-Remaining": {fmt.Sprint(remaining)}, "X-Ratelimit-Reset": {fmt.Sprint(minutes(60).Unix())},
+		})
+	}
+	take := func() {
+		t.Helper()
+		if err := b.take(t.Context(), "op"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	take()
+	tell(3000)
+	tell(2990)
+	if w := *limits.windows[0]; w.Limit != 0 || len(b.unknown) != 2 {
+		t.Errorf("before the next request: %+v, %d unknown", w, len(b.unknown))
+	}
+	take()
+	if w := *limits.windows[0]; w.Remaining != 2989 || len(b.unknown) != 0 {
+		t.Errorf("with the next request: %+v, %d unknown", w, len(b.unknown))
+	}
+	tell(0)
+	if w := *limits.windows[0]; !w.Closed.Equal(minutes(60)) {
+		t.Errorf("with nothing left: %+v", w)
+	}
+	now = minutes(60)
+	take()
+	if w := *limits.windows[0]; w.Remaining != 4999 || !w.Guessed {
+		t.Errorf("in the next hour: %+v", w)
+	}
+}
