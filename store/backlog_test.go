@@ -1,7 +1,10 @@
 package store_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -31,6 +34,61 @@ func TestBacklogCountsWhatWaits(t *testing.T) {
 	f.insert(quarantined, deliveryOf(factsOf(1, "queued")), deliveryOf(factsOf(98, "queued")), deliveryOf(factsOf(98, "completed")))
 	// A job that still runs has no log to wait for.
 	if diff := cmp.Diff(store.Backlog{Deliveries: 3, Pending: 2, Denied: 2, Queued: 14}, backlog()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// The oldest completed job that is not settled, what is in the queue, and how
+// sweeps fare.
+func TestBacklogTellsWhatIsLate(t *testing.T) {
+	f := newFixture(t)
+	backlog := func() store.Backlog {
+		t.Helper()
+		b, err := f.db.Backlog(t.Context())
+		f.check(err)
+		return b
+	}
+	ended := func(id int64, status string, created, completed *time.Time) store.Facts {
+		return factsOf(id, status, func(f *store.Facts) { f.Job.CreatedAt, f.Job.CompletedAt = created, completed })
+	}
+	f.fetch(ended(1, "completed", new(hour(-90)), new(hour(-80)))) // settled
+	f.settle(settledAs(1, store.LogNone))
+	f.fetch(ended(2, "in_progress", new(hour(-70)), nil)) // still runs
+	f.fetch(ended(3, "completed", nil, nil))              // nobody knows how old it is
+	if diff := cmp.Diff(store.Backlog{Pending: 1}, backlog()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	f.fetch(ended(4, "completed", new(hour(-60)), new(hour(-10))))
+	f.fetch(ended(5, "completed", new(hour(-20)), nil))
+	f.settle(settledAs(5, store.LogDenied))
+	f.exec(`INSERT INTO queue.river_job (kind, args, max_attempts) VALUES ('another', '{}', 1)`)
+	var queued int64
+	for i, state := range slices.Concat(liveStates, doneStates) {
+		f.exec(`INSERT INTO queue.river_job (kind, queue, args, max_attempts, state, finalized_at)
+			VALUES ('archive', 'history', jsonb_build_object('job_id', $1::bigint), 25, $2::text::queue.river_job_state, CASE WHEN $2::text = ANY($3) THEN now() END)`,
+			100+i, state, doneStates)
+		if slices.Contains(liveStates, state) {
+			queued++
+		}
+	}
+	want := store.Backlog{Pending: 2, Denied: 1, OldestPending: new(hour(-20)), Queued: queued}
+	if diff := cmp.Diff(want, backlog()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for id := range int64(4) {
+		f.repository(id+1, "acme", fmt.Sprint("rocket-", id+1))
+	}
+	f.check(f.db.SweepFailed(t.Context(), 1, "never came to its end", hour(1)))
+	f.note(4, stretch{0, 1, true}) // under way
+	want.SweepsFailing = 1
+	if diff := cmp.Diff(want, backlog()); diff != "" {
+		t.Errorf("before any sweep (-want +got):\n%s", diff)
+	}
+	f.check(f.db.SweepSucceeded(t.Context(), store.Sweep{RepositoryID: 2}, hour(5)))
+	f.check(f.db.SweepSucceeded(t.Context(), store.Sweep{RepositoryID: 3}, hour(4)))
+	f.check(f.db.SweepFailed(t.Context(), 3, "denied", hour(6)))
+	want.SweepsFailing, want.OldestSweep = 2, new(hour(4))
+	if diff := cmp.Diff(want, backlog()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

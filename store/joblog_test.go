@@ -20,7 +20,7 @@ func archivedAs(job int64, lines ...store.StepLines) store.Settlement {
 		Object: &store.Object{
 			Key: fmt.Sprintf("v1/1/2/1/%d/log.zst", job), RawBytes: 3 << 20, StoredBytes: 1 << 18, Lines: 9,
 			SHA256: sha256.Sum256(fmt.Append(nil, job)), FrameLines: []int64{1, 4, 7}, FrameOffsets: []int64{0, 1000, 2000},
-			ArchivedAt: day.Add(time.Minute),
+			StoredSHA256: sha256.Sum256(fmt.Append(nil, "stored ", job)), ArchivedAt: day.Add(time.Minute),
 		},
 	}
 }
@@ -71,7 +71,7 @@ func TestArchivedLogIsRecordedWhole(t *testing.T) {
 	want := store.JobLog{
 		JobID: 3, State: "archived", Reason: &s.Reason, HTTPStatus: new(200), Attempts: 1, ObjectKey: &o.Key, RawBytes: &o.RawBytes,
 		StoredBytes: &o.StoredBytes, Lines: &o.Lines, SHA256: o.SHA256[:], FrameLines: o.FrameLines, FrameOffsets: o.FrameOffsets,
-		Truncated: true, ArchivedAt: &o.ArchivedAt, SettledAt: new(day.Add(2 * time.Minute)),
+		Truncated: true, ArchivedAt: &o.ArchivedAt, SettledAt: new(day.Add(2 * time.Minute)), StoredSHA256: o.StoredSHA256[:],
 	}
 	if diff := cmp.Diff(want, f.log(3)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

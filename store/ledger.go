@@ -29,7 +29,7 @@ type LedgerFilter struct {
 // by their ids.
 func (db *DB) Ledger(ctx context.Context, f LedgerFilter, after int64, limit int) ([]LedgerLine, error) {
 	return db.ledger(ctx, `
-		l.job_id > $1 AND l.settled_at IS NOT NULL AND ($2 = 0 OR j.repository_id = $2)
+		l.job_id > $1 AND l.settled_at IS NOT NULL AND ($2::bigint = 0 OR j.repository_id = $2)
 		AND ($3::timestamptz IS NULL OR j.created_at >= $3) AND ($4::timestamptz IS NULL OR l.settled_at <= $4)
 		ORDER BY l.job_id LIMIT $5`, after, f.RepositoryID, timeOrNull(f.Since), timeOrNull(f.SettledBy), limit)
 }
@@ -39,7 +39,7 @@ func (db *DB) CountLedger(ctx context.Context, f LedgerFilter) (int, error) {
 	var n int
 	err := db.pool.QueryRow(ctx, `
 		SELECT count(*) FROM job_logs l JOIN jobs j ON j.id = l.job_id
-		WHERE l.settled_at IS NOT NULL AND ($1 = 0 OR j.repository_id = $1)
+		WHERE l.settled_at IS NOT NULL AND ($1::bigint = 0 OR j.repository_id = $1)
 		  AND ($2::timestamptz IS NULL OR j.created_at >= $2) AND ($3::timestamptz IS NULL OR l.settled_at <= $3)`,
 		f.RepositoryID, timeOrNull(f.Since), timeOrNull(f.SettledBy)).Scan(&n)
 	if err != nil {
@@ -137,7 +137,7 @@ func (db *DB) Waiting(ctx context.Context, repositoryIDs []int64, since, until t
 			SELECT run_id FROM run_attempts
 			WHERE repository_id = ANY($1) AND ($2::timestamptz IS NULL OR run_created_at >= $2)
 			  AND ($3::timestamptz IS NULL OR run_created_at < $3))
-		  AND NOT (l.http_status IN (200, 404) AND EXISTS (
+		  AND NOT (coalesce(l.http_status, 0) IN (200, 404) AND EXISTS (
 			SELECT FROM queue.river_job q
 			WHERE q.kind = 'archive' AND (q.args->>'job_id')::bigint = j.id
 			  AND q.state = 'scheduled' AND q.scheduled_at > now() + $4))`,

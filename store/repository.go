@@ -40,6 +40,9 @@ func (db *DB) Repositories(ctx context.Context) ([]Repository, error) {
 // SeeRepositories writes repositories as GitHub has just named them, and returns
 // their rows. SeenAt is the database's clock, as it is for deliveries.
 func (db *DB) SeeRepositories(ctx context.Context, rs []Repository) ([]Repository, error) {
+	if len(rs) == 0 {
+		return nil, nil
+	}
 	var rows []Repository
 	err := db.inTx(ctx, "see repositories", func(ctx context.Context, tx pgx.Tx) error {
 		now, ids := time.Time{}, make([]int64, len(rs))

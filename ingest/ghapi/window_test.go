@@ -124,6 +124,8 @@ func TestWindowLearns(t *testing.T) {
 		want Window
 	}{
 		{"the first word", Window{Remaining: -9}, told{5000, 4990, minutes(60)}, then(4990, minutes(60))},
+		{"the first word, after more was asked", Window{Remaining: -50}, told{5000, 4990, minutes(60)}, then(4950, minutes(60))},
+		{"the first word, after more than can be under way", Window{Remaining: -4000}, told{5000, 4990, minutes(60)}, then(4890, minutes(60))},
 		{"less", known, told{5000, 900, minutes(30)}, then(900, minutes(30))},
 		{"the same", known, told{5000, 1000, minutes(30)}, known},
 		{"more, as an answer out of order", known, told{5000, 1001, minutes(30)}, known},
@@ -137,8 +139,10 @@ func TestWindowLearns(t *testing.T) {
 		{"a later hour with less", known, told{5000, 1, minutes(90)}, then(1, minutes(90))},
 		{"an earlier hour", known, told{5000, 3, minutes(29).Add(-1)}, known},
 		{"an earlier hour with another limit", known, told{60, 3, minutes(-30)}, known},
-		{"a guess gives way", guessed, told{5000, 4500, minutes(31)}, then(4500, minutes(31))},
-		{"a guess gives way to an earlier hour", guessed, told{5000, 4500, minutes(5)}, then(4500, minutes(5))},
+		{"a guess gives way", guessed, told{5000, 3900, minutes(31)}, then(3900, minutes(31))},
+		{"a guess gives way to an earlier hour", guessed, told{5000, 3900, minutes(5)}, then(3900, minutes(5))},
+		{"a guess gives way, but not what was asked since", guessed, told{5000, 4100, minutes(31)}, then(4000, minutes(31))},
+		{"a guess gives way, with more than can be under way", guessed, told{5000, 4500, minutes(31)}, then(4400, minutes(31))},
 		{"a larger limit", known, told{15000, 14000, minutes(30)}, Window{Limit: 15000, Remaining: 13900, Reset: minutes(30)}},
 		{"a smaller limit", known, told{60, 59, minutes(30)}, Window{Limit: 60, Remaining: 59, Reset: minutes(30)}},
 	} {
