@@ -79,7 +79,7 @@ func (l *SharedLimits) Update(ctx context.Context, installation int64, f func(*g
 
 func windowOf(r store.RateLimit) ghapi.Window {
 	return ghapi.Window{
-		Limit: r.RequestLimit, Remaining: r.Remaining, Reset: r.ResetAt, Guessed: r.Guessed, Closed: r.ClosedUntil,
+		Limit: r.RequestLimit, Remaining: r.Remaining, Reset: r.ResetAt, Guessed: r.Guessed, Closed: r.ClosedUntil, Spent: r.Spent, Answered: r.Answered,
 		Minute: r.MinuteAt, Points: r.MinutePoints,
 	}
 }
@@ -87,6 +87,6 @@ func windowOf(r store.RateLimit) ghapi.Window {
 func rateLimitOf(w ghapi.Window, was store.RateLimit) store.RateLimit {
 	return store.RateLimit{
 		InstallationID: was.InstallationID, RequestLimit: w.Limit, Remaining: w.Remaining, ResetAt: w.Reset, Guessed: w.Guessed,
-		ClosedUntil: w.Closed, MinuteAt: w.Minute, MinutePoints: w.Points, Version: was.Version,
+		ClosedUntil: w.Closed, Spent: w.Spent, Answered: w.Answered, MinuteAt: w.Minute, MinutePoints: w.Points, Version: was.Version,
 	}
 }

@@ -67,6 +67,8 @@ CREATE UNLOGGED TABLE rate_limits (
     reset_at        timestamptz NOT NULL,
     guessed         boolean NOT NULL,
     closed_until    timestamptz NOT NULL,
+    spent           bigint NOT NULL,
+    answered        bigint NOT NULL,
     minute_at       timestamptz NOT NULL,
     minute_points   integer NOT NULL,
     version         bigint NOT NULL DEFAULT 0
@@ -79,6 +81,8 @@ COMMENT ON COLUMN rate_limits.remaining IS 'Requests left until reset_at.';
 COMMENT ON COLUMN rate_limits.reset_at IS 'When remaining is request_limit again.';
 COMMENT ON COLUMN rate_limits.guessed IS 'Whether reset_at is an hour after the first request, and not yet GitHub''s word.';
 COMMENT ON COLUMN rate_limits.closed_until IS 'No request before: GitHub asked for a pause.';
+COMMENT ON COLUMN rate_limits.spent IS 'Requests ever made.';
+COMMENT ON COLUMN rate_limits.answered IS 'Of those, how many have come to their end.';
 COMMENT ON COLUMN rate_limits.minute_at IS 'Begin of the present minute of the secondary limit.';
 COMMENT ON COLUMN rate_limits.minute_points IS 'Points spent in that minute.';
 COMMENT ON COLUMN rate_limits.version IS 'Counts the changes, so that none is lost.';

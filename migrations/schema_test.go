@@ -52,7 +52,7 @@ var contract = map[string][]string{
 	"hooks": {"name text", "resolved_to timestamptz", "succeeded_at timestamptz"},
 	"rate_limits": {
 		"installation_id bigint", "request_limit integer", "remaining integer", "reset_at timestamptz", "guessed boolean",
-		"closed_until timestamptz", "minute_at timestamptz", "minute_points integer", "version bigint",
+		"closed_until timestamptz", "spent bigint", "answered bigint", "minute_at timestamptz", "minute_points integer", "version bigint",
 	},
 }
 

@@ -17,12 +17,14 @@ type RateLimit struct {
 	ResetAt        time.Time
 	Guessed        bool
 	ClosedUntil    time.Time
+	Spent          int64
+	Answered       int64
 	MinuteAt       time.Time
 	MinutePoints   int
 	Version        int64 // 0: nothing is known
 }
 
-const rateLimitColumns = `installation_id, request_limit, remaining, reset_at, guessed, closed_until, minute_at, minute_points, version`
+const rateLimitColumns = `installation_id, request_limit, remaining, reset_at, guessed, closed_until, spent, answered, minute_at, minute_points, version`
 
 // RateLimits reads all limits that are known.
 func (db *DB) RateLimits(ctx context.Context) ([]RateLimit, error) {
@@ -60,15 +62,15 @@ func (db *DB) RateLimit(ctx context.Context, installation int64) (RateLimit, err
 func (db *DB) SaveRateLimit(ctx context.Context, r RateLimit) (bool, error) {
 	sql := `
 		UPDATE rate_limits SET request_limit = $2, remaining = $3, reset_at = $4, guessed = $5, closed_until = $6,
-			minute_at = $7, minute_points = $8, version = $9 + 1
-		WHERE installation_id = $1 AND version = $9`
+			spent = $7, answered = $8, minute_at = $9, minute_points = $10, version = $11 + 1
+		WHERE installation_id = $1 AND version = $11`
 	if r.Version == 0 {
 		sql = `
-		INSERT INTO rate_limits (` + rateLimitColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9 + 1)
+		INSERT INTO rate_limits (` + rateLimitColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 + 1)
 		ON CONFLICT (installation_id) DO NOTHING`
 	}
 	tag, err := db.pool.Exec(ctx, sql,
-		r.InstallationID, r.RequestLimit, r.Remaining, r.ResetAt, r.Guessed, r.ClosedUntil, r.MinuteAt, r.MinutePoints, r.Version)
+		r.InstallationID, r.RequestLimit, r.Remaining, r.ResetAt, r.Guessed, r.ClosedUntil, r.Spent, r.Answered, r.MinuteAt, r.MinutePoints, r.Version)
 	if err != nil {
 		return false, fmt.Errorf("store: save rate limit: %w", err)
 	}

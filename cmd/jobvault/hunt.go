@@ -114,9 +114,9 @@ func (h *hunt) follow(ctx context.Context, listing <-chan error) error {
 		case <-tick.C:
 		case <-ctx.Done():
 			if !listed {
-				_ = <-listing // it ends for the same reason
+				failed = <-listing // for the same reason
 			}
-			return ctx.Err()
+			return errors.Join(ctx.Err(), failed)
 		}
 		tallies, err := h.tally(ctx)
 		if err != nil {

@@ -93,11 +93,13 @@ func (c *Client) acquire(ctx context.Context, op string) error {
 // It goes around go-github's BareDo, which knows not every limit: its memory of
 // them is here, for the whole installation and by our clock.
 func (c *Client) do(ctx context.Context, op string, r request) (*http.Response, error) {
-	if err := c.spend.take(ctx, op); err != nil {
+	before, err := c.spend.take(ctx, op)
+	if err != nil {
 		return nil, err
 	}
 	req, err := c.rest.NewRequest(cmp.Or(r.method, http.MethodGet), r.path, nil)
 	if err != nil {
+		c.spend.answered(ctx, before, nil)
 		return nil, &Error{Class: Transient, Op: op, Err: errors.New("the request cannot be made")}
 	}
 	if r.etag != "" {
@@ -105,9 +107,10 @@ func (c *Client) do(ctx context.Context, op string, r request) (*http.Response, 
 	}
 	resp, err := c.http.Do(req.WithContext(ctx))
 	if err != nil {
+		c.spend.answered(ctx, before, nil)
 		return nil, c.noAnswer(ctx, op, err)
 	}
-	c.spend.answered(ctx, resp.Header)
+	c.spend.answered(ctx, before, resp.Header)
 	if expected(r, resp.StatusCode) {
 		return resp, nil
 	}

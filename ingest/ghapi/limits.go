@@ -60,7 +60,7 @@ type budget struct {
 	now             func() time.Time
 
 	mu      sync.Mutex
-	unknown []told // said by answers, and not in the window yet
+	unknown []told // by requests that have ended, and not in the window yet
 }
 
 // reserve is the share of a limit that a priority leaves to those before it.
@@ -74,39 +74,45 @@ func (b *budget) reserve(p Priority) float64 {
 	return 0
 }
 
-// take asks for one request. It fails with RateLimited if that has to wait. One
-// update serves both: what the last answers told, and the request.
-func (b *budget) take(ctx context.Context, op string) error {
+// take asks for one request, whose end answered is to be told with what take
+// returns. It fails with RateLimited if the request has to wait. One update serves
+// both: what the last answers told, and the request.
+func (b *budget) take(ctx context.Context, op string) (before int64, err error) {
 	b.mu.Lock()
 	news := b.unknown
 	b.unknown = nil
 	b.mu.Unlock()
 	var wait time.Time
-	err := b.limits.Update(ctx, b.installation, func(w *Window) {
+	err = b.limits.Update(ctx, b.installation, func(w *Window) {
 		for _, t := range news {
 			w.learn(t)
 		}
 		if wait = w.waitUntil(b.now(), b.reserve(priorityOf(ctx)), b.pointsPerMinute); wait.IsZero() {
+			before = w.Answered
 			w.spend()
 		}
 	})
 	if err != nil {
-		return &Error{Class: Transient, Op: op, Message: "the shared rate limit cannot be read", Err: err}
+		return 0, &Error{Class: Transient, Op: op, Message: "the shared rate limit cannot be read", Err: err}
 	}
 	if !wait.IsZero() {
-		return &Error{Class: RateLimited, Op: op, RetryAt: wait, Message: "waiting for the limit to end"}
+		return 0, &Error{Class: RateLimited, Op: op, RetryAt: wait, Message: "waiting for the limit to end"}
 	}
-	return nil
+	return before, nil
 }
 
-// answered takes note of an answer's headers. That nothing remains, or that
-// GitHub wants a pause, is written at once; all else with the next request.
-func (b *budget) answered(ctx context.Context, h http.Header) {
-	if t, ok := toldBy(h, b.now()); ok {
-		b.mu.Lock()
-		b.unknown = append(b.unknown, t)
-		b.mu.Unlock()
+// answered takes note of the end of a request: of its answer's headers, or of nil
+// if there was none. That nothing remains is written at once; all else with the
+// next request.
+func (b *budget) answered(ctx context.Context, before int64, h http.Header) {
+	t, ok := toldBy(h, b.now())
+	if !ok {
+		t = told{}
 	}
+	t.before = before
+	b.mu.Lock()
+	b.unknown = append(b.unknown, t)
+	b.mu.Unlock()
 	if h.Get("X-RateLimit-Remaining") == "0" {
 		b.close(ctx, retryAt(h, b.now()))
 	}

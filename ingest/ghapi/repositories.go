@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -157,8 +158,7 @@ func (cs *Clients) Owned(ctx context.Context, owner string) iter.Seq2[Repository
 					return
 				}
 			}
-			var e *Error
-			if !errors.As(err, &e) || e.Class != NotFound {
+			if !isStatus(err, http.StatusNotFound) {
 				break
 			}
 		}
@@ -168,12 +168,20 @@ func (cs *Clients) Owned(ctx context.Context, owner string) iter.Seq2[Repository
 	}
 }
 
+func isStatus(err error, status int) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == status
+}
+
 // forOwner returns the client that may see an owner's repositories.
 func (cs *Clients) forOwner(ctx context.Context, owner string) (*Client, error) {
 	if cs.app == nil {
 		return cs.client(0), nil
 	}
 	id, err := cs.findInstallation(ctx, "orgs/"+url.PathEscape(owner))
+	if isStatus(err, http.StatusNotFound) {
+		id, err = cs.findInstallation(ctx, "users/"+url.PathEscape(owner))
+	}
 	if err != nil {
 		return nil, err
 	}

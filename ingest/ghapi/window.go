@@ -29,6 +29,8 @@ type Window struct {
 	Reset     time.Time // when Remaining becomes Limit again
 	Guessed   bool      // Reset is an hour from the first request, not GitHub's word
 	Closed    time.Time // no request before: GitHub asked for a pause
+	Spent     int64     // requests ever made
+	Answered  int64     // of those, how many have come to their end
 
 	Minute time.Time // begin of the present minute of the secondary limit
 	Points int       // spent since
@@ -53,6 +55,7 @@ func (w *Window) waitUntil(now time.Time, reserve float64, pointsPerMinute int) 
 func (w *Window) turn(now time.Time) {
 	if w.Limit > 0 && !now.Before(w.Reset) {
 		w.Remaining, w.Reset, w.Guessed = w.Limit, now.Add(time.Hour), true
+		w.Answered = w.Spent // whoever was killed in between has no answer to come
 	}
 	if now.Sub(w.Minute) >= time.Minute || now.Before(w.Minute) {
 		w.Minute, w.Points = now, 0
@@ -63,12 +66,15 @@ func (w *Window) turn(now time.Time) {
 func (w *Window) spend() {
 	w.Remaining--
 	w.Points++
+	w.Spent++
 }
 
-// told is what the headers of an answer say of the limit.
+// told is what the end of a request tells: what an answer's headers say of the
+// limit, or with a limit of 0 nothing.
 type told struct {
 	limit, remaining int
 	reset            time.Time
+	before           int64 // Answered, when the request was made
 }
 
 // toldBy reads an answer's headers; ok is false where the server has no limits.
@@ -102,31 +108,27 @@ func serverTime(h http.Header, now time.Time) time.Time {
 	return date
 }
 
-const (
-	// sameHour is how far apart two resets may be told of one window.
-	sameHour = time.Minute
-	// underWay is how many requests may be under way that GitHub has counted and
-	// we have not, or the other way round.
-	underWay = 100
-)
+// sameHour is how far apart two resets may be told of one window.
+const sameHour = time.Minute
 
 // learn takes GitHub's word. Answers come out of order, and other replicas ask
-// too: within one window the lower number counts, unless it is off by more than
-// can be under way.
+// too: what had no answer when a request was made, and all that was asked since,
+// may or may not be in its own answer. So what remains lies between what the
+// answer says and that less all of those. Requests that cost nothing, as those
+// answered 304, come back in this way.
 func (w *Window) learn(t told) {
+	least := t.remaining - int(w.Spent-t.before-1)
+	w.Answered = min(w.Answered+1, w.Spent)
+	if t.limit == 0 {
+		return
+	}
 	switch apart := t.reset.Sub(w.Reset); {
-	case w.Limit == 0 || w.Guessed:
-		// What was asked since is not in the answer.
-		spent := min(w.Limit-w.Remaining, t.limit-t.remaining+underWay)
-		w.Remaining, w.Reset, w.Guessed = min(t.remaining, t.limit-spent), t.reset, false
-	case apart > sameHour:
-		w.Remaining, w.Reset = t.remaining, t.reset
+	case w.Limit == 0 || w.Guessed || apart > sameHour:
+		w.Remaining, w.Reset, w.Guessed = least, t.reset, false
 	case apart < -sameHour:
 		return // an answer of an earlier window
-	case t.remaining < w.Remaining:
-		w.Remaining = t.remaining
-	case t.remaining-w.Remaining > 2*underWay:
-		w.Remaining = t.remaining - underWay
+	default:
+		w.Remaining = max(min(w.Remaining, t.remaining), least)
 	}
 	w.Limit = t.limit
 }

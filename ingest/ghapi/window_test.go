@@ -110,12 +110,13 @@ func TestWindowTurns(t *testing.T) {
 	}
 }
 
-// GitHub's word counts, as far as it is not older than what is known.
+// GitHub's word counts, as far as it is not older than what is known; what was
+// asked since an answer's request may be on top of it.
 func TestWindowLearns(t *testing.T) {
-	known := Window{Limit: 5000, Remaining: 1000, Reset: minutes(30)}
-	guessed := Window{Limit: 5000, Remaining: 4000, Reset: minutes(30), Guessed: true}
+	known := Window{Limit: 5000, Remaining: 1000, Reset: minutes(30), Spent: 500, Answered: 499}
+	guessed := Window{Limit: 5000, Remaining: 4000, Reset: minutes(30), Guessed: true, Spent: 500, Answered: 499}
 	then := func(remaining int, reset time.Time) Window {
-		return Window{Limit: 5000, Remaining: remaining, Reset: reset}
+		return Window{Limit: 5000, Remaining: remaining, Reset: reset, Spent: 500, Answered: 499}
 	}
 	for _, c := range []struct {
 		name string
@@ -123,31 +124,31 @@ func TestWindowLearns(t *testing.T) {
 		told told
 		want Window
 	}{
-		{"the first word", Window{Remaining: -9}, told{5000, 4990, minutes(60)}, then(4990, minutes(60))},
-		{"the first word, after more was asked", Window{Remaining: -50}, told{5000, 4990, minutes(60)}, then(4950, minutes(60))},
-		{"the first word, after more than can be under way", Window{Remaining: -4000}, told{5000, 4990, minutes(60)}, then(4890, minutes(60))},
-		{"less", known, told{5000, 900, minutes(30)}, then(900, minutes(30))},
-		{"the same", known, told{5000, 1000, minutes(30)}, known},
-		{"more, as an answer out of order", known, told{5000, 1001, minutes(30)}, known},
-		{"as much more as may be under way", known, told{5000, 1200, minutes(30)}, known},
-		{"more than can be under way", known, told{5000, 1201, minutes(30)}, then(1101, minutes(30))},
-		{"all of it again", known, told{5000, 5000, minutes(30)}, then(4900, minutes(30))},
-		{"nothing is left", known, told{5000, 0, minutes(30)}, then(0, minutes(30))},
-		{"the same hour, told a bit off", known, told{5000, 900, minutes(31)}, then(900, minutes(30))},
-		{"the same hour, a bit early", known, told{5000, 900, minutes(29)}, then(900, minutes(30))},
-		{"a later hour", known, told{5000, 4999, minutes(31).Add(1)}, then(4999, minutes(31).Add(1))},
-		{"a later hour with less", known, told{5000, 1, minutes(90)}, then(1, minutes(90))},
-		{"an earlier hour", known, told{5000, 3, minutes(29).Add(-1)}, known},
-		{"an earlier hour with another limit", known, told{60, 3, minutes(-30)}, known},
-		{"a guess gives way", guessed, told{5000, 3900, minutes(31)}, then(3900, minutes(31))},
-		{"a guess gives way to an earlier hour", guessed, told{5000, 3900, minutes(5)}, then(3900, minutes(5))},
-		{"a guess gives way, but not what was asked since", guessed, told{5000, 4100, minutes(31)}, then(4000, minutes(31))},
-		{"a guess gives way, with more than can be under way", guessed, told{5000, 4500, minutes(31)}, then(4400, minutes(31))},
-		{"a larger limit", known, told{15000, 14000, minutes(30)}, Window{Limit: 15000, Remaining: 13900, Reset: minutes(30)}},
-		{"a smaller limit", known, told{60, 59, minutes(30)}, Window{Limit: 60, Remaining: 59, Reset: minutes(30)}},
+		{"the first word", Window{Remaining: -500, Spent: 500, Answered: 499}, told{5000, 4990, minutes(60), 499}, then(4990, minutes(60))},
+		{"the first word, after more was asked", Window{Remaining: -500, Spent: 500, Answered: 499}, told{5000, 4990, minutes(60), 459}, then(4950, minutes(60))},
+		{"less", known, told{5000, 900, minutes(30), 499}, then(900, minutes(30))},
+		{"less, after more was asked", known, told{5000, 900, minutes(30), 489}, then(900, minutes(30))},
+		{"the same", known, told{5000, 1000, minutes(30), 499}, known},
+		{"more, as an answer out of order", known, told{5000, 1010, minutes(30), 489}, known},
+		{"more than what was asked since explains", known, told{5000, 1200, minutes(30), 489}, then(1190, minutes(30))},
+		{"all of it again", known, told{5000, 5000, minutes(30), 499}, then(5000, minutes(30))},
+		{"nothing is left", known, told{5000, 0, minutes(30), 499}, then(0, minutes(30))},
+		{"the same hour, told a bit off", known, told{5000, 900, minutes(31), 499}, then(900, minutes(30))},
+		{"the same hour, a bit early", known, told{5000, 900, minutes(29), 499}, then(900, minutes(30))},
+		{"a later hour", known, told{5000, 4999, minutes(31).Add(1), 499}, then(4999, minutes(31).Add(1))},
+		{"a later hour, after more was asked", known, told{5000, 4999, minutes(90), 489}, then(4989, minutes(90))},
+		{"an earlier hour", known, told{5000, 3, minutes(29).Add(-1), 499}, known},
+		{"an earlier hour with another limit", known, told{60, 3, minutes(-30), 499}, known},
+		{"no answer", known, told{before: 499}, known},
+		{"a guess gives way", guessed, told{5000, 3900, minutes(31), 499}, then(3900, minutes(31))},
+		{"a guess gives way to an earlier hour", guessed, told{5000, 3900, minutes(5), 499}, then(3900, minutes(5))},
+		{"a guess gives way, but not what was asked since", guessed, told{5000, 4100, minutes(31), 399}, then(4000, minutes(31))},
+		{"a larger limit", known, told{15000, 14000, minutes(30), 499}, Window{Limit: 15000, Remaining: 14000, Reset: minutes(30), Spent: 500, Answered: 499}},
+		{"a smaller limit", known, told{60, 59, minutes(30), 499}, Window{Limit: 60, Remaining: 59, Reset: minutes(30), Spent: 500, Answered: 499}},
 	} {
 		got := c.was
 		got.learn(c.told)
+		c.want.Answered = 500
 		if got != c.want {
 			t.Errorf("%s: %+v\nwant %+v", c.name, got, c.want)
 		}
@@ -236,14 +237,16 @@ func TestAnswersAreLearnedOnce(t *testing.T) {
 	now := noon
 	limits := &localLimits{}
 	b := &budget{limits: limits, backfillShare: 0.5, now: func() time.Time { return now }}
+	var before int64
 	tell := func(remaining int) {
-		b.answered(t.Context(), http.Header{
+		b.answered(t.Context(), before, http.Header{
 			"X-Ratelimit-Limit": {"5000"}, "X-Ratelimit-Remaining": {fmt.Sprint(remaining)}, "X-Ratelimit-Reset": {fmt.Sprint(minutes(60).Unix())},
 		})
 	}
 	take := func() {
 		t.Helper()
-		if err := b.take(t.Context(), "op"); err != nil {
+		var err error
+		if before, err = b.take(t.Context(), "op"); err != nil {
 			t.Fatal(err)
 		}
 	}

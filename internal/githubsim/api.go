@@ -52,6 +52,7 @@ func (s *Server) apiHandler() http.Handler {
 	repository("/actions/runs", EndpointRuns, byToken, s.listRuns)
 	repository("/installation", EndpointInstallation, byApp, s.getRepositoryInstallation)
 	route("GET /orgs/{org}/installation", EndpointInstallation, byApp, s.getOrganizationInstallation)
+	route("GET /users/{org}/installation", EndpointInstallation, byApp, s.getOrganizationInstallation)
 	route("POST /app/installations/{installation_id}/access_tokens", EndpointToken, byApp, s.createToken)
 	route("GET /app/installations", EndpointInstallations, byApp, s.listInstallations)
 	route("GET /installation/repositories", EndpointRepositories, byToken, s.listRepositories)
