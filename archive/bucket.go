@@ -38,6 +38,9 @@ type Bucket interface {
 	// was read, once Put returns nil; else, also when the process is killed,
 	// not at all. An error of r fails the Put with that error.
 	Put(ctx context.Context, key string, r io.Reader) (size int64, err error)
+	// Replace is Put for a key that may be taken: what was there is there until
+	// the new object is, whole, and then no more. Only for what is damaged.
+	Replace(ctx context.Context, key string, r io.Reader) (size int64, err error)
 	// Get reads length bytes from offset; a negative length reads to the end.
 	// Fails with ErrNotFound. Reading past the end gives what there is.
 	Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)

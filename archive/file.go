@@ -66,12 +66,20 @@ func (b *fileBucket) removeStale() error {
 }
 
 func (b *fileBucket) Put(ctx context.Context, key string, r io.Reader) (size int64, err error) {
+	if _, err := os.Lstat(b.path(key)); err == nil {
+		return 0, fmt.Errorf("archive: put %s: %w", key, ErrExists)
+	}
+	return b.write(ctx, key, r, link)
+}
+
+func (b *fileBucket) Replace(ctx context.Context, key string, r io.Reader) (int64, error) {
+	return b.write(ctx, key, r, rename)
+}
+
+// write makes a file under a temporary name, and names it when it is whole.
+func (b *fileBucket) write(ctx context.Context, key string, r io.Reader, name func(from, to, root string) error) (size int64, err error) {
 	if err := checkKey(key); err != nil {
 		return 0, err
-	}
-	path := b.path(key)
-	if _, err := os.Lstat(path); err == nil {
-		return 0, fmt.Errorf("archive: put %s: %w", key, ErrExists)
 	}
 	f, err := os.CreateTemp(b.temp(), "put-*")
 	if err != nil {
@@ -79,7 +87,9 @@ func (b *fileBucket) Put(ctx context.Context, key string, r io.Reader) (size int
 	}
 	defer func() {
 		// The temporary name goes in any case; the object has its own by now.
-		err = errors.Join(err, os.Remove(f.Name()))
+		if rerr := os.Remove(f.Name()); !errors.Is(rerr, fs.ErrNotExist) {
+			err = errors.Join(err, rerr)
+		}
 	}()
 	size, err = io.Copy(f, contextReader{ctx, r})
 	if err == nil {
@@ -88,7 +98,7 @@ func (b *fileBucket) Put(ctx context.Context, key string, r io.Reader) (size int
 	if err := errors.Join(err, f.Close()); err != nil {
 		return 0, fmt.Errorf("archive: put %s: %w", key, err)
 	}
-	if err := link(f.Name(), path, b.dir); err != nil {
+	if err := name(f.Name(), b.path(key), b.dir); err != nil {
 		return 0, fmt.Errorf("archive: put %s: %w", key, err)
 	}
 	return size, nil
@@ -115,8 +125,7 @@ func checkFile(f *os.File, size int64) error {
 // link gives the file its own name, and syncs the directories that changed, so
 // that the name survives a power cut.
 func link(from, to, root string) error {
-	dir := filepath.Dir(to)
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+	if err := os.MkdirAll(filepath.Dir(to), 0o750); err != nil {
 		return err
 	}
 	if err := os.Link(from, to); errors.Is(err, fs.ErrExist) {
@@ -124,7 +133,22 @@ func link(from, to, root string) error {
 	} else if err != nil {
 		return err
 	}
-	for ; ; dir = filepath.Dir(dir) {
+	return syncAbove(to, root)
+}
+
+// rename gives the file a name that may be another's, whose it is no more.
+func rename(from, to, root string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o750); err != nil {
+		return err
+	}
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return syncAbove(to, root)
+}
+
+func syncAbove(path, root string) error {
+	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
 		if err := syncDir(dir); err != nil {
 			return err
 		}

@@ -67,19 +67,46 @@ func (a *Archive) Bucket() Bucket { return a.bucket }
 // compression. It fails with ErrExists if the job has a log already, and with
 // r's error if r fails; then nothing is stored.
 func (a *Archive) PutLog(ctx context.Context, key JobKey, r io.Reader) (Log, error) {
+	return a.store(ctx, key, r, a.bucket.Put, nil)
+}
+
+// ErrOtherLog says that a log is not the one that is wanted.
+var ErrOtherLog = errors.New("this is another log")
+
+// RestoreLog is PutLog for a job whose log is lost or damaged: what is there gives
+// way, at the moment at which the new object is whole. A log without the wanted
+// SHA-256 (nil: any will do) fails with ErrOtherLog; with any error, what is there
+// stays as it is. The Log is returned with ErrOtherLog too.
+func (a *Archive) RestoreLog(ctx context.Context, key JobKey, r io.Reader, want *[32]byte) (Log, error) {
+	return a.store(ctx, key, r, a.bucket.Replace, func(log *Log) error {
+		if want != nil && log.SHA256 != *want {
+			return ErrOtherLog
+		}
+		return nil
+	})
+}
+
+// store streams a log through compression into the bucket, if check has nothing
+// against it when it has been read.
+func (a *Archive) store(ctx context.Context, key JobKey, r io.Reader, put func(context.Context, string, io.Reader) (int64, error), check func(*Log) error) (Log, error) {
 	log := Log{Key: key.Log()}
 	pr, pw := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
 		err := a.compress(ctx, pw, r, &log)
+		if err == nil && check != nil {
+			err = check(&log)
+		}
 		pw.CloseWithError(err)
 		done <- err
 	}()
-	size, err := a.bucket.Put(ctx, log.Key, pr)
+	size, err := put(ctx, log.Key, pr)
 	// Ends the writer if Put gave up early.
 	pr.CloseWithError(errPutEnded)
 	// What r or the compression failed with comes first: Put only passes it on.
-	if cerr := <-done; cerr != nil && !errors.Is(cerr, errPutEnded) {
+	if cerr := <-done; errors.Is(cerr, ErrOtherLog) {
+		return log, cerr
+	} else if cerr != nil && !errors.Is(cerr, errPutEnded) {
 		return Log{}, cerr
 	}
 	if err != nil {

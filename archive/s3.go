@@ -92,9 +92,21 @@ func (b *s3Bucket) Put(ctx context.Context, key string, r io.Reader) (int64, err
 	} else if !errors.Is(err, ErrNotFound) {
 		return 0, err
 	}
+	return b.put(ctx, key, r, true)
+}
+
+func (b *s3Bucket) Replace(ctx context.Context, key string, r io.Reader) (int64, error) {
+	if err := checkKey(key); err != nil {
+		return 0, err
+	}
+	return b.put(ctx, key, r, false)
+}
+
+// put stores what r gives, and makes sure that it is stored.
+func (b *s3Bucket) put(ctx context.Context, key string, r io.Reader, free bool) (int64, error) {
 	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
 	sent := &countingReader{r: io.TeeReader(r, sum)}
-	info, err := b.send(ctx, key, sent)
+	info, err := b.send(ctx, key, sent, free)
 	if err != nil {
 		return 0, b.error("put", key, err)
 	}
@@ -135,13 +147,15 @@ func (b *s3Bucket) removeVersion(ctx context.Context, key, version string) error
 }
 
 // send uploads in one request what fits into one, and the rest in parts.
-func (b *s3Bucket) send(ctx context.Context, key string, r io.Reader) (minio.UploadInfo, error) {
+func (b *s3Bucket) send(ctx context.Context, key string, r io.Reader, free bool) (minio.UploadInfo, error) {
 	opts := minio.PutObjectOptions{
 		ContentType: "application/octet-stream",
 		PartSize:    partSize,
 		Checksum:    minio.ChecksumFullObjectCRC32C,
 	}
-	opts.SetMatchETagExcept("*")
+	if free {
+		opts.SetMatchETagExcept("*")
+	}
 	head, err := readFrame(r, partSize, smallLog)
 	if err != nil {
 		return minio.UploadInfo{}, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -215,19 +216,27 @@ func truncatedReason(log archive.Log) string {
 }
 
 // putLog streams the log from GitHub into the bucket. A log that a killed
-// worker left there complete is taken as it is.
+// worker left there complete is taken as it is; one that is damaged gives way, as
+// the ledger does not call it archived.
 func (t *task) putLog(ctx context.Context) (archive.Log, error) {
+	put := t.Archive.PutLog
 	if has, err := t.Archive.HasLog(ctx, t.key); err != nil {
 		return archive.Log{}, err
 	} else if has {
-		return t.Archive.Describe(ctx, t.key)
+		log, err := t.Archive.Describe(ctx, t.key)
+		if !errors.Is(err, archive.ErrUnreadable) {
+			return log, err
+		}
+		put = func(ctx context.Context, key archive.JobKey, r io.Reader) (archive.Log, error) {
+			return t.Archive.RestoreLog(ctx, key, r, nil)
+		}
 	}
 	repo := t.known.Repository
 	body, err := t.client.OpenLog(ctx, repo.Owner, repo.Name, t.id)
 	if err != nil {
 		return archive.Log{}, err
 	}
-	log, err := t.Archive.PutLog(ctx, t.key, body)
+	log, err := put(ctx, t.key, body)
 	err = errors.Join(err, body.Close())
 	if errors.Is(err, archive.ErrExists) {
 		return t.Archive.Describe(ctx, t.key)

@@ -18,6 +18,8 @@ import (
 const mostAttempts = 1000
 
 // run writes the jobs of every attempt of a run that was not listed to its end.
+// That an attempt is complete is written last, when its lists were held against
+// each other.
 func (w *sweep) run(ctx context.Context, r ghapi.Run) error {
 	if r.ID <= 0 || r.Attempt > mostAttempts {
 		return fmt.Errorf("run %d with %d attempts: that cannot be", r.ID, r.Attempt)
@@ -27,27 +29,38 @@ func (w *sweep) run(ctx context.Context, r ghapi.Run) error {
 		return err
 	}
 	listed := make(map[int64]bool)
-	doubt, any := r.Attempt > 1, false
+	var ended []store.RunAttempt
+	doubt := r.Attempt > 1
 	for attempt := int64(1); attempt <= r.Attempt; attempt++ {
 		if complete[r.ID][attempt] {
 			continue
 		}
-		any = true
-		agrees, err := w.attempt(ctx, r, attempt, listed)
+		a, agrees, err := w.attempt(ctx, r, attempt, listed)
 		if err != nil {
 			return err
 		}
 		doubt = doubt || !agrees
+		if a.Complete {
+			ended = append(ended, a)
+		}
 	}
-	if !any || !doubt {
-		return nil
+	if doubt && len(complete[r.ID]) < int(r.Attempt) {
+		if err := w.crossCheck(ctx, r, listed); err != nil {
+			return err
+		}
 	}
-	return w.crossCheck(ctx, r, listed)
+	for _, a := range ended {
+		if err := w.DB.RecordAttempt(ctx, a, nil, w.urgency); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// attempt lists one attempt and writes its jobs. It says whether GitHub's list
-// agrees with itself; listed gathers the jobs of all attempts.
-func (w *sweep) attempt(ctx context.Context, r ghapi.Run, attempt int64, listed map[int64]bool) (agrees bool, err error) {
+// attempt lists one attempt and writes its jobs, and returns what there is to note
+// of it when all is checked. It says whether GitHub's list agrees with itself;
+// listed gathers the jobs of all attempts.
+func (w *sweep) attempt(ctx context.Context, r ghapi.Run, attempt int64, listed map[int64]bool) (a store.RunAttempt, agrees bool, err error) {
 	jobs, agrees, err := collect(func() iter.Seq2[ghapi.JobPage, error] {
 		return w.client.AttemptJobs(ctx, w.repo.Owner, w.repo.Name, r.ID, attempt)
 	})
@@ -55,60 +68,75 @@ func (w *sweep) attempt(ctx context.Context, r ghapi.Run, attempt int64, listed 
 		return w.noSuchAttempt(ctx, r, attempt)
 	}
 	if err != nil {
-		return false, err
+		return a, false, err
 	}
-	facts, err := w.keep(ctx, r, attempt, jobs)
-	if err != nil {
-		return false, err
-	}
+	// What can be written is, whatever the others are like.
+	facts, bad := w.keep(ctx, r, attempt, jobs)
 	ended := attempt < r.Attempt || r.Status == store.StatusCompleted
 	for _, f := range facts {
 		listed[f.Job.ID] = true
 		ended = ended && f.Job.Status == store.StatusCompleted
 	}
-	return agrees, w.record(ctx, r, attempt, facts, agrees && ended)
+	a = w.noted(r, attempt, len(facts))
+	if err := w.record(ctx, a, facts); err != nil || bad != nil {
+		return a, false, errors.Join(err, bad)
+	}
+	// Nothing lives for longer, whatever the listing says.
+	a.Complete = ended || w.Now().Sub(later(r.CreatedAt, r.StartedAt)) > longestLife && !r.CreatedAt.IsZero()
+	return a, agrees, nil
 }
 
-// record writes the attempt's jobs, and that it was listed.
-func (w *sweep) record(ctx context.Context, r ghapi.Run, attempt int64, facts []store.Facts, complete bool) error {
+// noted is an attempt as it was listed now, and not complete.
+func (w *sweep) noted(r ghapi.Run, attempt int64, jobs int) store.RunAttempt {
 	now := w.Now()
 	created := r.CreatedAt
 	if created.IsZero() {
 		created = now
 	}
+	return store.RunAttempt{RunID: r.ID, RunAttempt: attempt, RepositoryID: w.repo.ID, RunCreatedAt: created, Jobs: jobs, SweptAt: now}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// record writes an attempt's jobs, and that it was listed.
+func (w *sweep) record(ctx context.Context, a store.RunAttempt, facts []store.Facts) error {
+	w.stats.jobs.Add(int64(len(facts)))
+	w.stats.attempts.Add(1)
 	rest := facts
 	for ; len(rest) > recordBatch; rest = rest[recordBatch:] {
-		if err := w.DB.RecordListed(ctx, rest[:recordBatch], now, w.urgency); err != nil {
+		if err := w.DB.RecordListed(ctx, rest[:recordBatch], a.SweptAt, w.urgency); err != nil {
 			return err
 		}
 	}
-	w.stats.jobs.Add(int64(len(facts)))
-	w.stats.attempts.Add(1)
-	return w.DB.RecordAttempt(ctx, store.RunAttempt{
-		RunID: r.ID, RunAttempt: attempt, RepositoryID: w.repo.ID, RunCreatedAt: created, Jobs: len(facts),
-		// Nothing lives for longer, whatever the listing says.
-		Complete: complete || now.Sub(created) > longestLife, SweptAt: now,
-	}, rest, w.urgency)
+	return w.DB.RecordAttempt(ctx, a, rest, w.urgency)
 }
 
 // recordBatch bounds one transaction.
 const recordBatch = 500
 
 // noSuchAttempt tells a server without attempts, which has but one list, from a
-// run that was deleted since it was listed.
-func (w *sweep) noSuchAttempt(ctx context.Context, r ghapi.Run, attempt int64) (bool, error) {
-	_, err := w.client.Run(ctx, w.repo.Owner, w.repo.Name, r.ID)
+// run that was deleted since it was listed; the latter is believed an hour later.
+func (w *sweep) noSuchAttempt(ctx context.Context, r ghapi.Run, attempt int64) (a store.RunAttempt, agrees bool, err error) {
+	a = w.noted(r, attempt, 0)
+	_, err = w.client.Run(ctx, w.repo.Owner, w.repo.Name, r.ID)
 	if isNotFound(err) {
 		if err := w.stillOurs(ctx); err != nil {
-			return false, err
+			return a, false, err
 		}
-		return true, w.record(ctx, r, attempt, nil, true)
+		a.Gone = true
+		return a, true, w.record(ctx, a, nil)
 	}
-	if err != nil {
-		return false, err
+	if err == nil {
+		err = w.record(ctx, a, nil)
 	}
 	// The cross-check lists what there is.
-	return false, w.record(ctx, r, attempt, nil, attempt < r.Attempt || r.Status == store.StatusCompleted)
+	a.Complete = attempt < r.Attempt || r.Status == store.StatusCompleted
+	return a, false, err
 }
 
 // crossCheck lists the jobs of all attempts at once and writes those that no
@@ -124,18 +152,18 @@ func (w *sweep) crossCheck(ctx context.Context, r ghapi.Run, listed map[int64]bo
 		return err
 	}
 	jobs = slices.DeleteFunc(jobs, func(j ghapi.Job) bool { return listed[j.GetID()] })
-	facts, err := w.keep(ctx, r, r.Attempt, jobs)
-	if err != nil {
-		return err
-	}
+	facts, bad := w.keep(ctx, r, r.Attempt, jobs)
 	for batch := range slices.Chunk(facts, recordBatch) {
 		if err := w.DB.RecordListed(ctx, batch, w.Now(), w.urgency); err != nil {
 			return err
 		}
 	}
 	w.stats.jobs.Add(int64(len(facts)))
-	return nil
+	return bad
 }
+
+// mostJobs bounds what is believed of one attempt; GitHub's limits allow a tenth.
+const mostJobs = 50_000
 
 // collect reads a listing of jobs, each job once. One that does not have as many
 // as it says is read again, and whatever either reading had counts.
@@ -147,7 +175,9 @@ func collect(list func() iter.Seq2[ghapi.JobPage, error]) (jobs []ghapi.Job, agr
 			if err != nil {
 				return nil, false, err
 			}
-			total = page.Total
+			if total = page.Total; len(jobs) > mostJobs {
+				return nil, false, fmt.Errorf("a list of more than %d jobs: that cannot be", mostJobs)
+			}
 			for _, j := range page.Jobs {
 				now[j.GetID()] = true
 				if !seen[j.GetID()] {
@@ -167,7 +197,8 @@ func collect(list func() iter.Seq2[ghapi.JobPage, error]) (jobs []ghapi.Job, agr
 const keepParallel = 16
 
 // keep turns listed jobs into facts, and puts those that have completed into the
-// bucket before a row says so.
+// bucket before a row says so. With an error come the facts of those jobs that
+// nothing is wrong with.
 func (w *sweep) keep(ctx context.Context, r ghapi.Run, attempt int64, jobs []ghapi.Job) ([]store.Facts, error) {
 	ids := make([]int64, len(jobs))
 	for i, j := range jobs {
@@ -177,20 +208,31 @@ func (w *sweep) keep(ctx context.Context, r ghapi.Run, attempt int64, jobs []gha
 	if err != nil {
 		return nil, err
 	}
-	facts := make([]store.Facts, len(jobs))
-	g, gctx := errgroup.WithContext(ctx)
+	facts, errs := make([]store.Facts, len(jobs)), make([]error, len(jobs))
+	var g errgroup.Group
 	g.SetLimit(keepParallel)
 	for i, j := range jobs {
-		g.Go(func() (err error) {
-			facts[i], err = w.keepOne(gctx, r, attempt, j, known[j.GetID()])
-			return err
+		g.Go(func() error {
+			facts[i], errs[i] = w.keepOne(ctx, r, attempt, j, known[j.GetID()])
+			return nil
 		})
 	}
-	return facts, g.Wait()
+	_ = g.Wait() // errors are in errs
+	var good []store.Facts
+	var bad []error
+	for i, err := range errs {
+		switch {
+		case err == nil:
+			good = append(good, facts[i])
+		case len(bad) < mostFailures || isLimited(err):
+			bad = append(bad, err)
+		}
+	}
+	return good, errors.Join(bad...)
 }
 
 func (w *sweep) keepOne(ctx context.Context, r ghapi.Run, attempt int64, j ghapi.Job, known store.KnownJob) (store.Facts, error) {
-	if known.RunAttempt == nil && !known.Fetched && doubtful(j, attempt) {
+	if !known.Fetched && doubtful(j, attempt, known) {
 		// What a job says of itself counts.
 		itself, err := w.client.Job(ctx, w.repo.Owner, w.repo.Name, j.GetID())
 		if err != nil && !isNotFound(err) {
@@ -221,8 +263,11 @@ func (w *sweep) keepOne(ctx context.Context, r ghapi.Run, attempt int64, j ghapi
 
 // doubtful tells a listed job whose attempt may not be the one that it is listed
 // with: it says so itself, or it ended before it was created, as what a re-run
-// carries over does.
-func doubtful(j ghapi.Job, attempt int64) bool {
+// carries over does, or it is known to be of another.
+func doubtful(j ghapi.Job, attempt int64, known store.KnownJob) bool {
+	if known.RunAttempt != nil {
+		return j.RunAttempt != nil && *j.RunAttempt != *known.RunAttempt
+	}
 	if j.RunAttempt != nil && *j.RunAttempt != attempt {
 		return true
 	}

@@ -44,9 +44,8 @@ func factsOfDetails(raw []byte, key archive.JobKey, repo store.Repository) (stor
 	if err != nil {
 		return store.Facts{}, fmt.Errorf("%s: %w", key.Details(), err)
 	}
-	if facts.Job.RunAttempt == nil {
-		facts.Job.RunAttempt = &key.RunAttempt
-	}
+	// A listing may have said another; the key is what counted.
+	facts.Job.RunAttempt = &key.RunAttempt
 	return facts, nil
 }
 
@@ -62,35 +61,36 @@ func keyOf(j store.Job) archive.JobKey {
 // errNoWord says that no webhook ever told of a job.
 var errNoWord = errors.New("no webhook told of it")
 
-// lastWord is the furthest thing that a webhook said of a job, as GitHub sent it.
-func lastWord(ctx context.Context, db *store.DB, jobID int64) ([]byte, error) {
+// lastWord is the furthest thing that a webhook said of a job, as GitHub sent it,
+// and the status that the job had by it.
+func lastWord(ctx context.Context, db *store.DB, jobID int64) (word []byte, status string, err error) {
 	deliveries, err := db.Deliveries(ctx, jobID)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(2*maxBody))
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer dec.Close()
-	var word []byte
 	furthest := -1
 	for _, d := range deliveries {
 		body, err := dec.DecodeAll(d.Payload, nil)
 		if err != nil {
-			return nil, fmt.Errorf("delivery %s: %w", d.GUID, err)
+			return nil, "", fmt.Errorf("delivery %s: %w", d.GUID, err)
 		}
 		payload, err := storedPayloadJSON(body)
 		if err != nil {
-			return nil, fmt.Errorf("delivery %s: %w", d.GUID, err)
+			return nil, "", fmt.Errorf("delivery %s: %w", d.GUID, err)
 		}
 		job := gjson.GetBytes(payload, "workflow_job")
-		if stage := store.Stage(job.Get("status").String()); job.IsObject() && stage >= furthest {
-			furthest, word = stage, []byte(job.Raw)
+		said := job.Get("status").String()
+		if stage := store.Stage(said); job.IsObject() && stage >= furthest {
+			furthest, word, status = stage, []byte(job.Raw), said
 		}
 	}
 	if word == nil {
-		return nil, errNoWord
+		return nil, "", errNoWord
 	}
-	return word, nil
+	return word, status, nil
 }

@@ -97,6 +97,9 @@ func (s *Sweeper) Find(ctx context.Context, fullName string) (store.Repository, 
 		return store.Repository{}, err
 	}
 	rs, err := s.see(ctx, []ghapi.Repository{r})
+	if err == nil && len(rs) == 0 {
+		err = fmt.Errorf("repository %s: JOBVAULT_REPOSITORIES does not select it", fullName)
+	}
 	if err != nil {
 		return store.Repository{}, err
 	}

@@ -18,10 +18,14 @@ type listing struct {
 	repo   store.Repository
 	// visit writes what belongs to the runs. It may get a run more than once.
 	visit func(context.Context, []ghapi.Run) error
-	// swept is told of each stretch when all of its runs were visited.
-	swept func(ctx context.Context, from, to time.Time) error
-	pages int              // read
-	told  ghapi.Repository // as the runs name it
+	// swept is told of each stretch when its runs were visited; certain says that
+	// they are all, by GitHub's count.
+	swept func(ctx context.Context, from, to time.Time, certain bool) error
+	// confirm makes sure that the name is the repository's still.
+	confirm func(context.Context) error
+	pages   int              // read
+	told    ghapi.Repository // as the runs name it
+	asked   bool             // whose name it is
 }
 
 // errOtherRepository says that the name belongs to another repository now.
@@ -42,6 +46,7 @@ const listTries = 3
 // that is unchanged is not read: nothing new can be in it.
 func (l *listing) open(ctx context.Context, from time.Time, etag string) (first, error) {
 	var f first
+	certain := false
 	for try := range listTries {
 		once, err := l.once(ctx, from, time.Time{}, etag)
 		if err != nil {
@@ -51,22 +56,35 @@ func (l *listing) open(ctx context.Context, from time.Time, etag string) (first,
 			f = once.first
 		}
 		if f.unchanged {
-			return f, l.swept(ctx, from, f.at)
+			return f, l.swept(ctx, from, f.at, true)
 		}
 		if once.capped {
 			return f, l.closed(ctx, from, f.at.Truncate(time.Second).Add(time.Second))
 		}
-		if once.agrees() {
+		if certain = once.agrees(); certain {
 			break
 		}
 		etag = ""
 	}
-	return f, l.swept(ctx, from, f.at)
+	return f, l.done(ctx, from, f.at, certain)
+}
+
+// done tells of a stretch, if it is known whose runs were listed: of an empty list
+// that is not said.
+func (l *listing) done(ctx context.Context, from, to time.Time, certain bool) error {
+	if l.told.ID == 0 && !l.asked {
+		if err := l.confirm(ctx); err != nil {
+			return err
+		}
+		l.asked = true
+	}
+	return l.swept(ctx, from, to, certain)
 }
 
 // closed lists the runs created from one second to before another, the older
 // half before the newer where they are too many.
 func (l *listing) closed(ctx context.Context, from, to time.Time) error {
+	certain, at := false, time.Time{}
 	for range listTries {
 		once, err := l.once(ctx, from, to.Add(-time.Second), "")
 		if err != nil {
@@ -75,11 +93,16 @@ func (l *listing) closed(ctx context.Context, from, to time.Time) error {
 		if once.capped {
 			return l.halve(ctx, from, to)
 		}
-		if once.agrees() {
+		at = once.at
+		if certain = once.agrees(); certain {
 			break
 		}
 	}
-	return l.swept(ctx, from, to)
+	// What has not been yet was not listed.
+	if to.After(at) {
+		to = at
+	}
+	return l.done(ctx, from, to, certain)
 }
 
 func (l *listing) halve(ctx context.Context, from, to time.Time) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"strings"
 	"sync"
@@ -26,7 +25,6 @@ import (
 type Rebuilder struct {
 	DB      *store.DB
 	Archive *archive.Archive
-	Logger  *slog.Logger
 }
 
 // Rebuilt sums up a rebuild.

@@ -26,19 +26,6 @@ func (r *verification) repairLog(ctx context.Context, l store.LedgerLine) (bool,
 	switch damage.Kind {
 	case archive.DamageBytes, archive.DamageLines, archive.DamageFrames, archive.DamageSize, archive.DamageObject:
 		return r.correctLedger(ctx, l)
-	case archive.DamageAbsent:
-		return r.fetchLog(ctx, l, want)
-	}
-	// A damaged object goes only when GitHub is known to have the log still.
-	log, why, err := r.examine(ctx, l)
-	if err != nil || why != "" {
-		return false, why, err
-	}
-	if log.SHA256 != want.SHA256 {
-		return false, otherLog(log), nil
-	}
-	if err := r.Archive.Bucket().Remove(ctx, want.Key); err != nil {
-		return false, "", err
 	}
 	return r.fetchLog(ctx, l, want)
 }
@@ -56,7 +43,8 @@ func (r *verification) correctLedger(ctx context.Context, l store.LedgerLine) (b
 	return true, "the log is whole; the ledger is corrected", err
 }
 
-// fetchLog puts a log into the bucket that is not there.
+// fetchLog puts GitHub's log in the place of what is lost or damaged, if it is the
+// one that the ledger tells of.
 func (r *verification) fetchLog(ctx context.Context, l store.LedgerLine, want archive.Log) (bool, string, error) {
 	client, err := r.GitHub.For(ctx, l.Repository.InstallationID, l.Repository.Owner, l.Repository.Name)
 	if err != nil {
@@ -66,13 +54,11 @@ func (r *verification) fetchLog(ctx context.Context, l store.LedgerLine, want ar
 	if err != nil {
 		return refusedRepair(err)
 	}
-	log, err := r.Archive.PutLog(ctx, keyOfLine(l), body)
-	if err := errors.Join(err, body.Close()); err != nil {
+	log, err := r.Archive.RestoreLog(ctx, keyOfLine(l), body, &want.SHA256)
+	if cerr := body.Close(); errors.Is(err, archive.ErrOtherLog) {
+		return false, fmt.Sprintf("GitHub has another log now: %d bytes, SHA-256 %x", log.RawBytes, log.SHA256), nil
+	} else if err := errors.Join(err, cerr); err != nil {
 		return refusedRepair(err)
-	}
-	if log.SHA256 != want.SHA256 {
-		// Ours, stored a moment ago.
-		return false, otherLog(log), r.Archive.Bucket().Remove(ctx, log.Key)
 	}
 	done, err := r.DB.RepairObject(ctx, l.JobID, objectOf(log, r.Now()))
 	if !done {
@@ -81,49 +67,33 @@ func (r *verification) fetchLog(ctx context.Context, l store.LedgerLine, want ar
 	return true, "fetched again from GitHub", err
 }
 
-// examine reads GitHub's log and stores nothing. why says what GitHub has against
-// it.
-func (r *verification) examine(ctx context.Context, l store.LedgerLine) (log archive.Log, why string, err error) {
-	client, err := r.GitHub.For(ctx, l.Repository.InstallationID, l.Repository.Owner, l.Repository.Name)
-	if err == nil {
-		body, oerr := client.OpenLog(ctx, l.Repository.Owner, l.Repository.Name, l.JobID)
-		if err = oerr; err == nil {
-			log, err = r.Archive.Examine(body)
-			err = errors.Join(err, body.Close())
-		}
-	}
-	if err != nil {
-		_, why, err = refusedRepair(err)
-	}
-	return log, why, err
-}
-
-func otherLog(log archive.Log) string {
-	return fmt.Sprintf("GitHub has another log now: %d bytes, SHA-256 %x", log.RawBytes, log.SHA256)
-}
-
-// refusedRepair takes GitHub's no for an outcome, and all else for an error.
+// refusedRepair takes GitHub's no for an outcome, and all else for an error; a
+// limit too, which is waited for.
 func refusedRepair(err error) (bool, string, error) {
 	var e *ghapi.Error
-	if errors.As(err, &e) {
+	if errors.As(err, &e) && e.Class != ghapi.RateLimited {
 		return false, "not to be had: " + e.Error(), nil
 	}
 	return false, "", err
 }
 
-// repairDetails puts job.json into its place: as GitHub has it, or as webhooks
-// told.
+// repairDetails puts job.json into its place: as GitHub has it, or, if it does not
+// know the job any more, as the webhook told that said it had completed.
 func (r *verification) repairDetails(ctx context.Context, l store.LedgerLine) (bool, string, error) {
 	client, err := r.GitHub.For(ctx, l.Repository.InstallationID, l.Repository.Owner, l.Repository.Name)
-	if err == nil {
-		job, jerr := client.Job(ctx, l.Repository.Owner, l.Repository.Name, l.JobID)
-		if err = jerr; err == nil {
-			_, err = r.Archive.PutDetails(ctx, keyOfLine(l), job.Raw)
-			return err == nil, "fetched again from GitHub", err
-		}
+	if err != nil {
+		return refusedRepair(err)
 	}
-	raw, werr := lastWord(ctx, r.DB, l.JobID)
-	if errors.Is(werr, errNoWord) {
+	job, err := client.Job(ctx, l.Repository.Owner, l.Repository.Name, l.JobID)
+	if err == nil {
+		_, err = r.Archive.PutDetails(ctx, keyOfLine(l), job.Raw)
+		return err == nil, "fetched again from GitHub", err
+	}
+	if !isNotFound(err) {
+		return refusedRepair(err)
+	}
+	raw, status, werr := lastWord(ctx, r.DB, l.JobID)
+	if errors.Is(werr, errNoWord) || werr == nil && status != store.StatusCompleted {
 		return refusedRepair(err)
 	}
 	if werr != nil {

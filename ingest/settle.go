@@ -55,7 +55,7 @@ func (t *task) keepLastWord(ctx context.Context) error {
 	if t.kept {
 		return nil
 	}
-	raw, err := lastWord(ctx, t.DB, t.id)
+	raw, _, err := lastWord(ctx, t.DB, t.id)
 	if errors.Is(err, errNoWord) {
 		return nil
 	}

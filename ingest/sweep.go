@@ -91,7 +91,18 @@ func (s *Sweeper) Past(ctx context.Context, repo store.Repository, since, until 
 	ctx = ghapi.WithPriority(ctx, ghapi.Backfill)
 	since, until = since.Truncate(time.Second), until.Truncate(time.Second)
 	return s.sweepRepository(ctx, repo, store.Past, func(ctx context.Context, _ *sweep, l *listing) error {
-		return l.closed(ctx, since, until)
+		// What was listed to its end is not listed again, so that a backfill comes on
+		// however small its share of the limit; but runs that may have been run again.
+		gaps, err := s.DB.Unswept(ctx, repo.ID, since, until, s.Now().Add(-deepSweep))
+		if err != nil {
+			return err
+		}
+		for _, gap := range gaps {
+			if err := l.closed(ctx, gap.From.Truncate(time.Second), gap.To); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
@@ -120,12 +131,16 @@ func (s *Sweeper) attemptSweep(ctx context.Context, repo store.Repository, u sto
 	w := &sweep{Sweeper: s, repo: repo, client: client, urgency: u}
 	l := &listing{
 		client: client, repo: repo, visit: w.visit,
-		swept: func(ctx context.Context, from, to time.Time) error {
+		swept: func(ctx context.Context, from, to time.Time, certain bool) error {
 			if w.hasFailed() { // nothing after what is not written counts as swept
 				return nil
 			}
-			return s.DB.NoteSwept(ctx, repo.ID, from, to, u == store.Swept)
+			if !certain {
+				s.Logger.WarnContext(ctx, "GitHub's list of runs does not have as many as it says", KeyRepository, repo.FullName(), "from", from, "to", to)
+			}
+			return s.DB.NoteSwept(ctx, repo.ID, store.Stretch{From: from, To: to, Certain: certain, Onward: u == store.Swept})
 		},
+		confirm: w.stillOurs,
 	}
 	err = errors.Join(work(ctx, w, l), w.failure())
 	if owner, name := l.told.Names(); l.told.ID == repo.ID && (owner != repo.Owner || name != repo.Name) {
@@ -152,6 +167,12 @@ func (w *sweep) recent(ctx context.Context, l *listing, before store.Sweep, sinc
 	if err != nil {
 		return err
 	}
+	if deep {
+		// Also where a run failed: the others need not all be listed again at once.
+		if err := w.DB.NoteDeep(ctx, w.repo.ID, w.Now()); err != nil {
+			return err
+		}
+	}
 	if err := w.again(ctx); err != nil || w.hasFailed() {
 		return err
 	}
@@ -162,11 +183,7 @@ func (w *sweep) recent(ctx context.Context, l *listing, before store.Sweep, sinc
 	case !f.more && f.etag != "":
 		after.ListedFrom, after.ETag = &from, &f.etag
 	}
-	now := w.Now()
-	if deep {
-		after.DeepAt = &now
-	}
-	return w.DB.SweepSucceeded(ctx, after, now)
+	return w.DB.SweepSucceeded(ctx, after, w.Now())
 }
 
 // begin is where a sweep begins, and whether it is a deep one.
@@ -256,21 +273,24 @@ func (w *sweep) again(ctx context.Context) error {
 			if err := w.stillOurs(ctx); err != nil {
 				return err
 			}
-			// Deleted. Its jobs are asked for one by one.
-			a.Complete, a.SweptAt = true, w.Now()
+			// Deleted, if it still is in an hour. Its jobs are asked for one by one.
+			a.Gone, a.SweptAt = true, w.Now()
 			if err := w.DB.RecordAttempt(ctx, a, nil, w.urgency); err != nil {
 				return err
 			}
 			continue
 		}
+		if err == nil {
+			if r.CreatedAt.IsZero() {
+				r.CreatedAt = a.RunCreatedAt
+			}
+			err = w.run(ctx, r)
+		}
+		if err != nil && (ctx.Err() != nil || isLimited(err) || errors.Is(err, errOtherRepository)) {
+			return err
+		}
 		if err != nil {
-			return err
-		}
-		if r.CreatedAt.IsZero() {
-			r.CreatedAt = a.RunCreatedAt
-		}
-		if err := w.run(ctx, r); err != nil {
-			return err
+			w.fail(fmt.Errorf("run %d: %w", a.RunID, err))
 		}
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -21,7 +20,6 @@ type Verifier struct {
 	DB      *store.DB
 	Archive *archive.Archive
 	GitHub  *ghapi.Clients // for repairs
-	Logger  *slog.Logger
 	Now     func() time.Time
 }
 
@@ -89,6 +87,7 @@ func (v *Verifier) Verify(ctx context.Context, o VerifyOptions, report func(Faul
 	if o.Parallel == 0 {
 		o.Parallel = verifyParallel
 	}
+	ctx = ghapi.WithPriority(ctx, ghapi.Backfill)
 	r := &verification{Verifier: v, o: o, started: v.Now(), report: report, progress: progress}
 	if err := r.ledger(ctx); err != nil {
 		return r.sum, err
@@ -178,22 +177,29 @@ func (r *verification) log(ctx context.Context, l store.LedgerLine, key archive.
 
 // details looks for job.json, and into it if deep.
 func (r *verification) details(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
-	var err error
-	if r.o.Deep {
-		var raw []byte
-		if raw, err = r.Archive.Details(ctx, key); err == nil {
-			_, err = factsOfDetails(raw, key, l.Repository)
-			if err != nil {
-				return r.fault(ctx, l, Fault{Kind: FaultDetails, JobID: l.JobID, Key: key.Details(), Detail: err.Error()}, nil)
-			}
-		}
-	} else {
-		_, err = r.Archive.Bucket().Size(ctx, key.Details())
+	f := Fault{Kind: FaultDetails, JobID: l.JobID, Key: key.Details(), Detail: "there is no such object"}
+	err := r.lookAtDetails(ctx, l, key)
+	if errors.Is(err, archive.ErrUnreadable) {
+		f.Detail = err.Error()
+		return r.fault(ctx, l, f, nil)
 	}
-	if absent, err := r.absent(ctx, err); err != nil {
+	if absent, err := r.absent(ctx, err); err != nil || !absent {
 		return err
-	} else if absent {
-		return r.fault(ctx, l, Fault{Kind: FaultDetails, JobID: l.JobID, Key: key.Details(), Detail: "there is no such object"}, r.repairDetails)
+	}
+	return r.fault(ctx, l, f, r.repairDetails)
+}
+
+func (r *verification) lookAtDetails(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
+	if !r.o.Deep {
+		_, err := r.Archive.Bucket().Size(ctx, key.Details())
+		return err
+	}
+	raw, err := r.Archive.Details(ctx, key)
+	if err != nil {
+		return err
+	}
+	if _, err := factsOfDetails(raw, key, l.Repository); err != nil {
+		return fmt.Errorf("%w: %w", archive.ErrUnreadable, err)
 	}
 	return nil
 }
@@ -233,7 +239,15 @@ func (r *verification) settled(ctx context.Context, l store.LedgerLine, key arch
 func (r *verification) fault(ctx context.Context, l store.LedgerLine, f Fault, repair func(context.Context, store.LedgerLine) (bool, string, error)) error {
 	if r.o.Repair && repair != nil {
 		var err error
-		if f.Repaired, f.Repair, err = repair(ctx, l); err != nil {
+		var limited *ghapi.Error
+		for {
+			f.Repaired, f.Repair, err = repair(ctx, l)
+			if !errors.As(err, &limited) || ctx.Err() != nil {
+				break
+			}
+			wait(ctx, max(limited.RetryAt.Sub(r.Now()), 0)+jitter(firstPause))
+		}
+		if err != nil {
 			return fmt.Errorf("repair job %d: %w", l.JobID, err)
 		}
 	}

@@ -37,7 +37,7 @@ func settledDay(t testing.TB, o rigOptions, seed uint64, jobs int) (*rig, github
 // verify reports the faults as "job kind", sorted.
 func (r *rig) verify(o ingest.VerifyOptions) (faults []string, sum ingest.Verified) {
 	r.t.Helper()
-	v := &ingest.Verifier{DB: r.db, Archive: r.archive, GitHub: r.clients, Logger: r.logger, Now: r.now}
+	v := &ingest.Verifier{DB: r.db, Archive: r.archive, GitHub: r.clients, Now: r.now}
 	done, total := 0, 0
 	sum, err := v.Verify(r.t.Context(), o, func(f ingest.Fault) {
 		text := fmt.Sprintf("%d %s", f.JobID, f.Kind)
@@ -239,7 +239,7 @@ func TestVerifyWithoutTheBucket(t *testing.T) {
 	r, _ := settledDay(t, rigOptions{}, 32, 40)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	v := &ingest.Verifier{DB: r.db, Archive: r.archive, GitHub: r.clients, Logger: r.logger, Now: r.now}
+	v := &ingest.Verifier{DB: r.db, Archive: r.archive, GitHub: r.clients, Now: r.now}
 	if _, err := v.Verify(ctx, ingest.VerifyOptions{Deep: true}, func(f ingest.Fault) { t.Errorf("%+v", f) }, func(int, int) {}); err == nil {
 		t.Error("nothing is wrong, it seems")
 	}
@@ -315,7 +315,7 @@ func (r *rig) rebuild(stopAfter int) ingest.Rebuilt {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(r.t.Context())
 	defer cancel()
-	b := &ingest.Rebuilder{DB: r.db, Archive: r.archive, Logger: r.logger}
+	b := &ingest.Rebuilder{DB: r.db, Archive: r.archive}
 	sum, err := b.Rebuild(ctx, 4, func(f ingest.Fault) { r.t.Log(f.Error()) }, func(jobs int) {
 		if jobs == stopAfter {
 			cancel()

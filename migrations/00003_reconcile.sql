@@ -34,6 +34,7 @@ CREATE TABLE run_attempts (
     jobs           integer NOT NULL,
     complete       boolean NOT NULL,
     swept_at       timestamptz NOT NULL,
+    gone_at        timestamptz,
     PRIMARY KEY (run_id, run_attempt)
 );
 CREATE INDEX run_attempts_by_time ON run_attempts (repository_id, run_created_at);
@@ -47,6 +48,7 @@ COMMENT ON COLUMN run_attempts.run_created_at IS 'When the run''s first attempt 
 COMMENT ON COLUMN run_attempts.jobs IS 'How many jobs GitHub listed for the attempt.';
 COMMENT ON COLUMN run_attempts.complete IS 'Whether the attempt had ended, and its jobs with it: then it is not listed again.';
 COMMENT ON COLUMN run_attempts.swept_at IS 'When it was last listed.';
+COMMENT ON COLUMN run_attempts.gone_at IS 'Since when GitHub has known no such run; null while it does.';
 
 CREATE TABLE hooks (
     name         text PRIMARY KEY,
@@ -112,8 +114,10 @@ WITH days AS (
 SELECT r.owner || '/' || r.name AS repository, d.day, d.jobs, d.archived, d.none, d.expired, d.missing, d.denied, d.removed, d.pending,
     d.denied = 0 AND d.pending = 0
     -- All runs of the day are listed; of the present day, those up to the last sweep.
-    AND coalesce(CASE WHEN upper(s.swept) > d.day::timestamp AT TIME ZONE 'UTC'
-        THEN s.swept @> tstzrange(d.day::timestamp AT TIME ZONE 'UTC', least((d.day + 1)::timestamp AT TIME ZONE 'UTC', upper(s.swept))) END, false)
+    AND coalesce(CASE WHEN d.day < (now() AT TIME ZONE 'UTC')::date
+        THEN s.swept @> tstzrange(d.day::timestamp AT TIME ZONE 'UTC', (d.day + 1)::timestamp AT TIME ZONE 'UTC')
+        WHEN upper(s.swept) > d.day::timestamp AT TIME ZONE 'UTC'
+        THEN s.swept @> tstzrange(d.day::timestamp AT TIME ZONE 'UTC', upper(s.swept)) END, false)
     AND NOT EXISTS (
         SELECT FROM run_attempts a
         WHERE a.repository_id = d.repository_id AND NOT a.complete AND (a.run_created_at AT TIME ZONE 'UTC')::date = d.day
@@ -133,7 +137,7 @@ COMMENT ON COLUMN coverage.missing IS 'GitHub never found the log.';
 COMMENT ON COLUMN coverage.denied IS 'GitHub refuses us; settings must change.';
 COMMENT ON COLUMN coverage.removed IS 'Was archived, then removed.';
 COMMENT ON COLUMN coverage.pending IS 'Not settled yet.';
-COMMENT ON COLUMN coverage.complete IS 'True if every run created that day was listed and every job is settled; for a day that a sweep has not seen the end of, as of that sweep.';
+COMMENT ON COLUMN coverage.complete IS 'True if every run created that day was listed and every job is settled; for the present day, as of the last sweep.';
 
 -- +goose Down
 

@@ -47,7 +47,7 @@ var contract = map[string][]string{
 	},
 	"run_attempts": {
 		"run_id bigint", "run_attempt bigint", "repository_id bigint", "run_created_at timestamptz", "jobs integer",
-		"complete boolean", "swept_at timestamptz",
+		"complete boolean", "swept_at timestamptz", "gone_at timestamptz",
 	},
 	"hooks": {"name text", "resolved_to timestamptz", "succeeded_at timestamptz"},
 	"rate_limits": {

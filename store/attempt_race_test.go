@@ -70,11 +70,11 @@ func TestListingsDoNotDeadlock(t *testing.T) {
 			}
 			return nil
 		},
-		func(ctx context.Context, r *rand.Rand) error {
+		func(ctx context.Context, _ *rand.Rand) error {
 			_, err := f.db.RequeuePending(ctx)
 			return err
 		},
-		func(ctx context.Context, r *rand.Rand) error {
+		func(ctx context.Context, _ *rand.Rand) error {
 			_, err := f.db.EnqueueStale(ctx, hour(1000))
 			return err
 		},
@@ -83,7 +83,7 @@ func TestListingsDoNotDeadlock(t *testing.T) {
 			return err
 		},
 		func(ctx context.Context, r *rand.Rand) error {
-			return f.db.NoteSwept(ctx, 1, hour(r.IntN(9)), hour(9+r.IntN(9)), true)
+			return f.db.NoteSwept(ctx, 1, store.Stretch{From: hour(r.IntN(9)), To: hour(9 + r.IntN(9)), Certain: true, Onward: true})
 		},
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

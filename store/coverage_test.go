@@ -101,7 +101,7 @@ func TestCoverageDaysDoNotDependOnTheSession(t *testing.T) {
 	f.fetch(made(2, 1, "rocket", midnight(1).Add(-time.Second)))
 	f.settle(settledAs(1, store.LogNone))
 	f.settle(settledAs(2, store.LogNone))
-	f.check(f.db.NoteSwept(t.Context(), 1, midnight(0), midnight(1), true))
+	f.check(f.db.NoteSwept(t.Context(), 1, store.Stretch{From: midnight(0), To: midnight(1), Certain: true, Onward: true}))
 	for _, zone := range []string{"UTC", "Pacific/Kiritimati", "Pacific/Honolulu"} {
 		conn, err := f.pool.Acquire(t.Context())
 		f.check(err)
@@ -131,8 +131,8 @@ func TestCoverageIsComplete(t *testing.T) {
 		{name: "all is well", swept: []span{whole}, want: true},
 		{name: "never swept"},
 		{name: "swept for longer", swept: []span{{midnight(-9), midnight(9)}}, want: true},
-		{name: "the present day", swept: []span{{midnight(-1), noon}}, want: true},
-		{name: "the present day alone", swept: []span{{midnight(0), noon}}, want: true},
+		{name: "a past day, swept until noon", swept: []span{{midnight(-1), noon}}},
+		{name: "that day alone", swept: []span{{midnight(0), noon}}},
 		{name: "the present day, but not its begin", swept: []span{{midnight(0).Add(time.Second), noon}}},
 		{name: "the present day, with a gap", swept: []span{{midnight(0), noon.Add(-2 * time.Hour)}, {noon.Add(-time.Hour), noon}}},
 		{name: "a gap in the day", swept: []span{{midnight(0), noon}, {noon.Add(time.Second), midnight(2)}}},
@@ -164,7 +164,7 @@ func TestCoverageIsComplete(t *testing.T) {
 				f.settle(settledAs(3, c.state))
 			}
 			for _, s := range c.swept {
-				f.check(f.db.NoteSwept(t.Context(), 1, s.from, s.to, false))
+				f.check(f.db.NoteSwept(t.Context(), 1, store.Stretch{From: s.from, To: s.to, Certain: true}))
 			}
 			if a := c.attempt; a != nil {
 				a.RunID, a.RunAttempt, a.SweptAt = 10, 1, day
@@ -189,7 +189,7 @@ func TestCoverageOfTwoRepositories(t *testing.T) {
 	f.fetch(made(2, 7, "lander", midnight(0)))
 	f.settle(settledAs(1, store.LogArchived))
 	f.settle(settledAs(2, store.LogNone))
-	f.check(f.db.NoteSwept(t.Context(), 1, midnight(0), midnight(1), true))
+	f.check(f.db.NoteSwept(t.Context(), 1, store.Stretch{From: midnight(0), To: midnight(1), Certain: true, Onward: true}))
 	want := []store.Coverage{
 		{Repository: "acme/lander", Day: new(midnight(0)), Jobs: 1, None: 1},
 		{Repository: "acme/rocket", Day: new(midnight(0)), Jobs: 1, Archived: 1, Complete: true},

@@ -41,24 +41,60 @@ func (db *DB) Sweep(ctx context.Context, repositoryID int64) (Sweep, error) {
 	return sweeps[0], nil
 }
 
-// NoteSwept records that every run created from one time to another was listed
-// and written: call it after that. Stretches may come in any order and overlap.
-// onward moves the watermark to the end of this one: there must be no gap between
-// them. It never goes back.
-func (db *DB) NoteSwept(ctx context.Context, repositoryID int64, from, to time.Time, onward bool) error {
-	if !from.Before(to) {
+// Stretch is a time in which the runs created were listed.
+type Stretch struct {
+	From, To time.Time
+	Certain  bool // that all were: else it does not count as swept
+	Onward   bool // the watermark moves to its end: there must be no gap between them
+}
+
+// NoteSwept records that the runs created in a stretch were listed and written:
+// call it after that. Stretches may come in any order and overlap. The watermark
+// never goes back.
+func (db *DB) NoteSwept(ctx context.Context, repositoryID int64, s Stretch) error {
+	if !s.From.Before(s.To) {
 		return nil
 	}
 	var watermark *time.Time
-	if onward {
-		watermark = &to
+	if s.Onward {
+		watermark = &s.To
 	}
 	_, err := db.pool.Exec(ctx, `
-		INSERT INTO sweeps AS s (repository_id, swept, watermark) VALUES ($1, tstzmultirange(tstzrange($2, $3)), $4)
+		INSERT INTO sweeps AS s (repository_id, swept, watermark)
+		VALUES ($1, CASE WHEN $5 THEN tstzmultirange(tstzrange($2, $3)) ELSE '{}' END, $4)
 		ON CONFLICT (repository_id) DO UPDATE SET
-			swept = s.swept + excluded.swept, watermark = greatest(s.watermark, excluded.watermark)`, repositoryID, from, to, watermark)
+			swept = s.swept + excluded.swept, watermark = greatest(s.watermark, excluded.watermark)`, repositoryID, s.From, s.To, watermark, s.Certain)
 	if err != nil {
 		return fmt.Errorf("store: note sweep of repository %d: %w", repositoryID, err)
+	}
+	return nil
+}
+
+// Unswept lists the stretches between two times that do not count as swept, the
+// oldest first; what is later than again counts for nothing.
+func (db *DB) Unswept(ctx context.Context, repositoryID int64, from, to, again time.Time) ([]Stretch, error) {
+	rows, err := db.pool.Query(ctx, `
+		SELECT lower(gap) AS "from", upper(gap) AS "to", false AS certain, false AS onward
+		FROM unnest(tstzmultirange(tstzrange($2, $3))
+			- (coalesce((SELECT swept FROM sweeps WHERE repository_id = $1), '{}') * tstzmultirange(tstzrange(NULL, $4)))) gap
+		ORDER BY 1`, repositoryID, from, to, again)
+	if err != nil {
+		return nil, fmt.Errorf("store: unswept of repository %d: %w", repositoryID, err)
+	}
+	gaps, err := pgx.CollectRows(rows, pgx.RowToStructByName[Stretch])
+	if err != nil {
+		return nil, fmt.Errorf("store: unswept of repository %d: %w", repositoryID, err)
+	}
+	return gaps, nil
+}
+
+// NoteDeep notes that all runs that may be run again were listed.
+func (db *DB) NoteDeep(ctx context.Context, repositoryID int64, at time.Time) error {
+	_, err := db.pool.Exec(ctx, `
+		INSERT INTO sweeps AS s (repository_id, deep_at) VALUES ($1, $2)
+		ON CONFLICT (repository_id) DO UPDATE SET deep_at = greatest(s.deep_at, excluded.deep_at)`, repositoryID, at)
+	if err != nil {
+		return fmt.Errorf("store: sweep of repository %d: %w", repositoryID, err)
 	}
 	return nil
 }
@@ -67,11 +103,11 @@ func (db *DB) NoteSwept(ctx context.Context, repositoryID int64, from, to time.T
 // one cheap. Without an ETag the one before is forgotten.
 func (db *DB) SweepSucceeded(ctx context.Context, s Sweep, at time.Time) error {
 	_, err := db.pool.Exec(ctx, `
-		INSERT INTO sweeps AS s (repository_id, deep_at, listed_from, etag, succeeded_at) VALUES ($1, $2, $3, $4, $5)
+		INSERT INTO sweeps AS s (repository_id, listed_from, etag, succeeded_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (repository_id) DO UPDATE SET
-			deep_at = greatest(s.deep_at, excluded.deep_at), listed_from = excluded.listed_from, etag = excluded.etag,
+			listed_from = excluded.listed_from, etag = excluded.etag,
 			succeeded_at = excluded.succeeded_at, failed_at = NULL, error = NULL`,
-		s.RepositoryID, s.DeepAt, s.ListedFrom, s.ETag, at)
+		s.RepositoryID, s.ListedFrom, s.ETag, at)
 	if err != nil {
 		return fmt.Errorf("store: sweep of repository %d: %w", s.RepositoryID, err)
 	}
@@ -98,6 +134,7 @@ type RunAttempt struct {
 	Jobs         int  // as listed
 	Complete     bool // it had ended, and its jobs with it
 	SweptAt      time.Time
+	Gone         bool `db:"-"` // GitHub knows no such run; believed when it says so an hour later
 }
 
 // CompleteAttempts tells which attempts of the runs need not be listed again.
@@ -151,11 +188,13 @@ func (db *DB) RecordAttempt(ctx context.Context, a RunAttempt, facts []Facts, u 
 			return err
 		}
 		_, err := tx.Exec(ctx, `
-			INSERT INTO run_attempts AS r (run_id, run_attempt, repository_id, run_created_at, jobs, complete, swept_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7)
+			INSERT INTO run_attempts AS r (run_id, run_attempt, repository_id, run_created_at, jobs, complete, swept_at, gone_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $8 THEN $7::timestamptz END)
 			ON CONFLICT (run_id, run_attempt) DO UPDATE SET
-				jobs = greatest(r.jobs, excluded.jobs), complete = r.complete OR excluded.complete, swept_at = excluded.swept_at`,
-			a.RunID, a.RunAttempt, a.RepositoryID, a.RunCreatedAt, a.Jobs, a.Complete, a.SweptAt)
+				jobs = greatest(r.jobs, excluded.jobs), swept_at = excluded.swept_at,
+				complete = r.complete OR excluded.complete OR coalesce(excluded.gone_at - r.gone_at > interval '1 hour', false),
+				gone_at = CASE WHEN excluded.gone_at IS NOT NULL THEN coalesce(r.gone_at, excluded.gone_at) END`,
+			a.RunID, a.RunAttempt, a.RepositoryID, a.RunCreatedAt, a.Jobs, a.Complete, a.SweptAt, a.Gone)
 		return err
 	})
 }

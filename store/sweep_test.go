@@ -38,7 +38,7 @@ type stretch struct {
 func (f *fixture) note(repository int64, ss ...stretch) {
 	f.t.Helper()
 	for _, s := range ss {
-		f.check(f.db.NoteSwept(f.t.Context(), repository, hour(s.from), hour(s.to), s.onward))
+		f.check(f.db.NoteSwept(f.t.Context(), repository, store.Stretch{From: hour(s.from), To: hour(s.to), Certain: true, Onward: s.onward}))
 	}
 }
 
@@ -117,7 +117,7 @@ func TestSweptDoesNotDependOnOrder(t *testing.T) {
 // A stretch of a repository that nobody knows is an error, not a row.
 func TestSweepNeedsItsRepository(t *testing.T) {
 	f := newFixture(t)
-	if err := f.db.NoteSwept(t.Context(), 7, hour(0), hour(1), true); err == nil {
+	if err := f.db.NoteSwept(t.Context(), 7, store.Stretch{From: hour(0), To: hour(1), Certain: true, Onward: true}); err == nil {
 		t.Error("noted")
 	}
 }
@@ -143,7 +143,8 @@ func TestSweepSucceedsAndFails(t *testing.T) {
 	f.note(1, stretch{0, 3, true})
 	want.Begin, want.Watermark = new(hour(0)), new(hour(3))
 	step("swept a part")
-	f.check(f.db.SweepSucceeded(ctx, store.Sweep{RepositoryID: 1, DeepAt: new(hour(3)), ListedFrom: new(hour(2)), ETag: new(`W/"a"`)}, hour(3)))
+	f.check(f.db.NoteDeep(ctx, 1, hour(3)))
+	f.check(f.db.SweepSucceeded(ctx, store.Sweep{RepositoryID: 1, ListedFrom: new(hour(2)), ETag: new(`W/"a"`)}, hour(3)))
 	want.DeepAt, want.ListedFrom, want.ETag, want.SucceededAt = new(hour(3)), new(hour(2)), new(`W/"a"`), new(hour(3))
 	want.FailedAt, want.Error = nil, nil
 	step("succeeded")
@@ -153,10 +154,12 @@ func TestSweepSucceedsAndFails(t *testing.T) {
 	f.check(f.db.SweepSucceeded(ctx, store.Sweep{RepositoryID: 1}, hour(5)))
 	want.ListedFrom, want.ETag, want.SucceededAt, want.FailedAt, want.Error = nil, nil, new(hour(5)), nil, nil
 	step("succeeded without an ETag")
-	f.check(f.db.SweepSucceeded(ctx, store.Sweep{RepositoryID: 1, DeepAt: new(hour(1))}, hour(6)))
+	f.check(f.db.NoteDeep(ctx, 1, hour(1)))
+	f.check(f.db.SweepSucceeded(ctx, store.Sweep{RepositoryID: 1}, hour(6)))
 	want.SucceededAt = new(hour(6))
 	step("a late deep sweep")
-	f.check(f.db.SweepSucceeded(ctx, store.Sweep{RepositoryID: 1, DeepAt: new(hour(7))}, hour(7)))
+	f.check(f.db.NoteDeep(ctx, 1, hour(7)))
+	f.check(f.db.SweepSucceeded(ctx, store.Sweep{RepositoryID: 1}, hour(7)))
 	want.DeepAt, want.SucceededAt = new(hour(7)), new(hour(7))
 	step("a deep sweep")
 }

@@ -18,7 +18,7 @@ type rebuildCmd struct{}
 // settled already stays as it is.
 func (rebuildCmd) Run(ctx context.Context, e *environment) error {
 	return withWorkbench(ctx, e, false, func(b *workbench) error {
-		r := &ingest.Rebuilder{DB: b.db, Archive: b.archive, Logger: b.logger}
+		r := &ingest.Rebuilder{DB: b.db, Archive: b.archive}
 		m := newMeter(e.stderr, "rebuild")
 		sum, err := r.Rebuild(ctx, 2*runtime.GOMAXPROCS(0),
 			func(f ingest.Fault) { m.above("job %d: %s: %s: %s", f.JobID, f.Kind, plain(f.Key), plain(f.Detail)) },

@@ -44,7 +44,7 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 		if o.RepositoryID, err = repositoryID(ctx, b.db, c.Repo); err != nil {
 			return err
 		}
-		v := &ingest.Verifier{DB: b.db, Archive: b.archive, GitHub: b.github, Logger: b.logger, Now: time.Now}
+		v := &ingest.Verifier{DB: b.db, Archive: b.archive, GitHub: b.github, Now: time.Now}
 		m := newMeter(e.stderr, "verify")
 		sum, err := v.Verify(ctx, o, func(f ingest.Fault) { c.tell(e.stdout, m, f) },
 			func(done, total int) { m.set(done, total, "", 0) })

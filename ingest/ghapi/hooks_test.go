@@ -209,7 +209,7 @@ func TestRedeliver(t *testing.T) {
 		}
 		refusal(t, c.cs.Redeliver(t.Context(), c.hook, 99), ghapi.NotFound, 404, fmt.Sprintf("redeliver 99 of hook %s: not found (404)", c.hook))
 	}
-	if list := hookDeliveries(t, cs, repoHook); len(list) != 6 || list[0].GUID != failed.GUID || list[0].StatusCode != 202 {
+	if list := hookDeliveries(t, cs, repoHook); len(list) != 6 || list[0].GUID != failed.GUID || list[0].StatusCode != http.StatusAccepted {
 		t.Errorf("then there are %+v", list)
 	}
 }

@@ -2,6 +2,7 @@ package ghapi_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -20,7 +21,7 @@ func names(t testing.TB, seq iter.Seq2[ghapi.Repository, error]) (list []string)
 	t.Helper()
 	for r, err := range seq {
 		if err != nil {
-			list = append(list, refusal(t, err, err.(*ghapi.Error).Class, -1, "").Class.String())
+			list = append(list, classOf(t, err).String())
 			continue
 		}
 		list = append(list, described(r))
@@ -299,4 +300,14 @@ func TestForgottenInstallationIsLookedUpAgain(t *testing.T) {
 	if err != nil || after == before || lookups() != 2 {
 		t.Errorf("the same client (%v) after %d lookups", err, lookups())
 	}
+}
+
+// classOf is the class of an error of this package.
+func classOf(t testing.TB, err error) ghapi.Class {
+	t.Helper()
+	var e *ghapi.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("%v is none of this package's", err)
+	}
+	return e.Class
 }
