@@ -190,8 +190,10 @@ func TestLimitStopsThoseInTheQueue(t *testing.T) {
 
 // Of two limits the longer counts.
 func TestShorterLimitDoesNotEndALongerOne(t *testing.T) {
-	wait := make(chan string)
+	arrived := make(chan chan string)
 	gh := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		wait := make(chan string)
+		arrived <- wait
 		w.Header().Set("Retry-After", <-wait)
 		w.WriteHeader(http.StatusTooManyRequests)
 	})
@@ -201,14 +203,11 @@ func TestShorterLimitDoesNotEndALongerOne(t *testing.T) {
 	for range 2 {
 		go func() { errs <- getJob(t.Context(), c) }()
 	}
-	for _, seconds := range []string{"600", "60"} {
-		select {
-		case wait <- seconds:
-			refusal(t, <-errs, ghapi.RateLimited, 429, "")
-		case err := <-errs:
-			t.Fatalf("refused before both had left: %v", err)
-		}
-	}
+	longer, shorter := <-arrived, <-arrived
+	longer <- "600"
+	refusal(t, <-errs, ghapi.RateLimited, 429, "")
+	shorter <- "60"
+	refusal(t, <-errs, ghapi.RateLimited, 429, "")
 	if e := refusal(t, getJob(t.Context(), c), ghapi.RateLimited, 0, "waiting"); !e.RetryAt.Equal(now.Now().Add(10 * time.Minute)) {
 		t.Errorf("waits until %s, want 10 minutes from %s", e.RetryAt, now.Now())
 	}
