@@ -28,7 +28,8 @@ type Archiver struct {
 	Metrics  *Metrics
 	Now      func() time.Time
 
-	running running
+	running  running
+	stopping <-chan struct{} // nil: a limit is not waited for
 }
 
 // Timeout is none: what is bounded is how long nothing moves, in ghapi and
@@ -45,13 +46,50 @@ func (a *Archiver) NextRetry(job *river.Job[store.ArchiveArgs]) time.Time {
 // settled, a snooze (which costs no attempt) or a failure.
 func (a *Archiver) Work(ctx context.Context, job *river.Job[store.ArchiveArgs]) error {
 	defer a.running.add(job.ID)()
-	t := &task{Archiver: a, id: job.Args.JobID, logger: a.Logger.With(KeyJob, job.Args.JobID)}
-	err := t.run(ghapi.WithPriority(ctx, priorityOf(store.Urgency(job.Priority))))
-	if err != nil && ctx.Err() != nil {
-		// Shutting down: given back as it was.
-		return river.JobSnooze(0)
+	urgency := store.Urgency(job.Priority)
+	for {
+		t := &task{Archiver: a, id: job.Args.JobID, urgency: urgency, logger: a.Logger.With(KeyJob, job.Args.JobID)}
+		err := t.run(ghapi.WithPriority(ctx, priorityOf(urgency)))
+		if err != nil && ctx.Err() != nil {
+			// Shutting down: given back as it was.
+			return river.JobSnooze(0)
+		}
+		if t.limited == 0 || urgency != store.Past || a.stopping == nil {
+			return err
+		}
+		var stopped bool
+		if urgency, stopped = a.await(ctx, job.ID, t.limited); stopped {
+			return river.JobSnooze(0)
+		}
 	}
-	return err
+}
+
+// awaitPoll is how soon a job that waits for the limit of history sees that it has
+// become more urgent.
+const awaitPoll = 2 * time.Second
+
+// await keeps a job of the past until a limit ends, or it has become more urgent.
+// If all that a long backfill has left were put off instead, each would be read
+// and written again every hour.
+func (a *Archiver) await(ctx context.Context, id int64, pause time.Duration) (u store.Urgency, stopped bool) {
+	end := time.After(pause)
+	poll := time.NewTicker(awaitPoll)
+	defer poll.Stop()
+	for {
+		select {
+		case <-a.stopping:
+			return 0, true
+		case <-ctx.Done():
+			return 0, true
+		case <-end:
+			return store.Past, false
+		case <-poll.C:
+			// Without an answer it waits on.
+			if u, err := a.DB.UrgencyOf(ctx, id); err == nil && u != store.Past {
+				return u, false
+			}
+		}
+	}
 }
 
 // priorityOf is whose turn at GitHub's limit a job's urgency means.
@@ -68,13 +106,15 @@ func priorityOf(u store.Urgency) ghapi.Priority {
 // task is the work on one job.
 type task struct {
 	*Archiver
-	id     int64
-	logger *slog.Logger
-	known  store.JobToArchive
-	client *ghapi.Client
-	key    archive.JobKey
-	facts  store.Facts // as the REST API tells them, or all that is known
-	kept   bool        // job.json is in the bucket
+	id      int64
+	urgency store.Urgency
+	logger  *slog.Logger
+	known   store.JobToArchive
+	client  *ghapi.Client
+	key     archive.JobKey
+	facts   store.Facts   // as the REST API tells them, or all that is known
+	kept    bool          // job.json is in the bucket
+	limited time.Duration // how long GitHub's limit keeps it
 }
 
 func (t *task) run(ctx context.Context) error {

@@ -16,6 +16,9 @@ const (
 	longPause   = 10 * time.Minute // at most between two tries
 	deniedPause = time.Hour
 	leastAsked  = 2 // a 404 is believed after this many, however old the job
+	// longestUnseen is how long a repository may be out of our sight before its
+	// jobs are given up: access that was lost by mistake can be given back.
+	longestUnseen = 7 * 24 * time.Hour
 )
 
 // asked is what GitHub was asked for.
@@ -24,6 +27,7 @@ type asked int
 const (
 	askedJob asked = iota
 	askedLog
+	askedRepository
 )
 
 // circumstances are what an error's meaning depends on.
@@ -34,6 +38,7 @@ type circumstances struct {
 	deadline    time.Duration // how long after completion a 404 log may still come
 	attempts    int           // how often that was asked for, this time included
 	unlikely    bool          // nothing about the job suggests that it has a log
+	unseen      time.Duration // since the repository was last heard of
 }
 
 // outcome is what to do: settle the ledger (state), wait (pause), or fail and
@@ -63,6 +68,12 @@ func decide(err error, c circumstances) outcome {
 		o.state, o.pause = store.LogDenied, deniedPause
 	case ghapi.NotFound:
 		switch {
+		case c.asked == askedRepository && c.unseen > longestUnseen:
+			o.state = store.LogMissing
+			o.reason = "the repository is gone, or not shown to us: " + o.reason
+		case c.asked == askedRepository:
+			o.state, o.pause = store.LogDenied, deniedPause
+			o.reason = "the repository is gone, or not shown to us: " + o.reason
 		case c.attempts < leastAsked && (c.asked == askedJob || !c.unlikely):
 			o.pause = backoff(c.attempts)
 		case c.asked == askedJob && !c.unlikely:

@@ -144,25 +144,3 @@ func (s *Sweeper) see(ctx context.Context, found []ghapi.Repository) ([]store.Re
 }
 
 func (s *Sweeper) selected(fullName string) bool { return s.Selected == nil || s.Selected(fullName) }
-
-// resolve finds a repository that is not where it was: it was renamed, moved to
-// another owner, or its name is another's now. GitHub's answer is the error if it
-// is nowhere.
-func (s *Sweeper) resolve(ctx context.Context, repo store.Repository) (store.Repository, error) {
-	s.GitHub.Forget(repo.Owner, repo.Name)
-	found, err := s.GitHub.Repository(ctx, repo.Owner, repo.Name)
-	if err != nil || found.ID != repo.ID {
-		// Whoever sees what has the name now may see it too.
-		if found, err = s.GitHub.RepositoryByID(ctx, cmp.Or(repo.InstallationID, found.InstallationID), repo.ID); err != nil {
-			return repo, err
-		}
-	}
-	owner, name := found.Names()
-	rs, err := s.DB.SeeRepositories(ctx, []store.Repository{{
-		ID: repo.ID, Owner: clean(owner), Name: clean(name), Private: found.Private, InstallationID: found.InstallationID,
-	}})
-	if err != nil {
-		return repo, err
-	}
-	return rs[0], nil
-}

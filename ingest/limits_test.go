@@ -133,6 +133,42 @@ func (r *rig) playAgenda(now *clock, plan *agenda, perHour int) (waits int, live
 	return waits, live
 }
 
+// A job of the past waits for its limit where it is, so that it is not put off
+// again and again with all others; when a webhook tells of it, it goes on at once;
+// and it does not keep the process from ending.
+func TestPastWaitsForItsLimitInPlace(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{github: githubsim.Options{RateLimit: 40}})
+	r.github.AddRepository(repository)
+	var past []store.Facts
+	var jobs []githubsim.Job
+	for id := range int64(30) {
+		j := completed(id+1, time.Now(), githubsim.TextLog([]byte("x\n")))
+		r.github.AddJob(j)
+		jobs = append(jobs, j)
+		past = append(past, store.Facts{
+			Repository: store.Repository{ID: repository.ID, Owner: repository.Owner, Name: repository.Name},
+			Run:        store.WorkflowRun{ID: j.RunID, RepositoryID: repository.ID},
+			Job:        store.Job{ID: j.ID, RunID: j.RunID, RepositoryID: repository.ID, Status: store.StatusCompleted, CompletedAt: j.CompletedAt},
+		})
+	}
+	r.check(r.db.RecordListed(t.Context(), past, time.Now(), store.Past))
+	r.work()
+	// Half of the limit is history's. Then its workers wait, and the rest with them.
+	waiting := `(SELECT count(*) FROM queue.river_job WHERE kind = 'archive' AND state = 'running') = 8
+		AND NOT EXISTS (SELECT FROM queue.river_job WHERE kind = 'archive' AND state = 'scheduled')
+		AND (SELECT count(*) FROM job_logs WHERE state = 'archived') > 5`
+	r.await(20*time.Second, waiting)
+	stuck := scalar[int64](r, `SELECT min((args->>'job_id')::bigint) FROM queue.river_job WHERE kind = 'archive' AND state = 'running'`)
+	r.send(r.github.Deliveries(jobs[stuck-1]), githubsim.SendOptions{})
+	r.await(20*time.Second, `(SELECT state = 'archived' FROM job_logs WHERE job_id = $1)`, stuck)
+	r.await(20*time.Second, waiting)
+	r.stopWork()
+	if n := scalar[int](r, `SELECT count(*) FROM queue.river_job WHERE kind = 'archive' AND state = 'running'`); n > 0 {
+		t.Errorf("%d jobs were not given back", n)
+	}
+}
+
 func withLive(day githubsim.Day, live []githubsim.Job) githubsim.Day {
 	day.Jobs = append(day.Jobs[:len(day.Jobs):len(day.Jobs)], live...)
 	expected := make(map[int64]string, len(day.Jobs))

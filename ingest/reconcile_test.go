@@ -21,7 +21,7 @@ func (r *rig) deliverBadly(day githubsim.Day) {
 	r.t.Helper()
 	r.github.SetHook(r.receiver.URL+"/webhook", secret)
 	results := githubsim.Send(r.t.Context(), r.receiver.URL+"/webhook", day.Deliveries, unreliable)
-	r.github.RecordAt(time.Now().Add(-5*time.Minute), results...)
+	r.github.RecordAt(time.Now().Add(-25*time.Minute), results...)
 	refused := 0
 	for _, res := range results {
 		switch {
@@ -188,15 +188,50 @@ func TestRedeliveryIsCheckpointed(t *testing.T) {
 		_, err := r.sweeper().Redeliver(t.Context(), h)
 		remove()
 		r.github.AwaitRedeliveries()
-		if err == nil {
+		got := scalar[int](r, `SELECT count(*) FROM deliveries`)
+		if err == nil && got == len(all) {
 			break
 		}
 		if n > 100 {
-			t.Fatal("it never comes to an end")
+			t.Fatalf("%d of %d deliveries arrived, and it never comes to an end: %v", got, len(all), err)
 		}
 	}
-	if got := scalar[int](r, `SELECT count(*) FROM deliveries`); got != len(all) {
-		t.Errorf("%d of %d deliveries arrived", got, len(all))
+}
+
+// A delivery that GitHub refuses to send again does not keep the others from being
+// asked for, nor those that come after it from being looked at.
+func TestRefusedRedeliveryStopsNoOther(t *testing.T) {
+	t.Parallel()
+	now := newClock()
+	r := newRig(t, rigOptions{now: now.Now})
+	r.github.AddRepository(repository)
+	r.github.SetHook(r.receiver.URL+"/webhook", secret)
+	for id := range int64(5) {
+		j := completed(id+1, now.Now(), githubsim.TextLog([]byte("x")))
+		r.github.AddJob(j)
+		for _, d := range r.github.Deliveries(j)[:1] {
+			r.github.RecordAt(now.Now(), githubsim.SendResult{Delivery: d, Status: 500})
+		}
+		now.advance(20 * time.Minute)
+	}
+	h, err := ghapi.ParseHook("acme/421337")
+	r.check(err)
+	r.github.Inject(githubsim.Fault{Endpoint: githubsim.EndpointRedeliver, Kind: githubsim.ServerError, Times: 1})
+	done, err := r.sweeper().Redeliver(t.Context(), h)
+	r.github.AwaitRedeliveries()
+	if err == nil || done != (ingest.Redelivered{Failed: 5, Asked: 4}) {
+		t.Errorf("%+v, %v", done, err)
+	}
+	// The one that is still lost is known without listing all since then again.
+	if to := scalar[time.Time](r, `SELECT resolved_to FROM hooks`); to.Before(now.Now().Add(-31 * time.Minute)) {
+		t.Errorf("resolved to %s only, at %s", to, now.Now())
+	}
+	now.advance(2 * time.Minute)
+	done, err = r.sweeper().Redeliver(t.Context(), h)
+	r.check(err)
+	r.github.AwaitRedeliveries()
+	if done.Asked != 1 || scalar[int](r, `SELECT count(*) FROM deliveries`) != 5 {
+		t.Errorf("asked for %d", done.Asked)
 	}
 }
 

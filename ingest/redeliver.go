@@ -2,20 +2,25 @@ package ingest
 
 import (
 	"context"
-	"slices"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/store"
 )
 
 // Timing of redeliveries.
 const (
 	// hookMemory is how long GitHub lets a delivery be asked for again.
 	hookMemory = 72 * time.Hour
-	// firstRedelivery is how long after a delivery's last attempt it is asked for
-	// again; with every attempt that fails it doubles.
+	// hookOverlap is how far before the newest delivery the next look begins:
+	// GitHub may list one after another that is newer.
+	hookOverlap = 10 * time.Minute
+	// firstRedelivery is how long after a delivery it is asked for again; each time
+	// doubles it.
 	firstRedelivery = time.Minute
 	lastRedelivery  = 6 * time.Hour
 )
@@ -26,65 +31,69 @@ type Redelivered struct {
 	Asked  int // of those, how many GitHub was asked to deliver again
 }
 
-// lostDelivery is a delivery that nobody answered 2xx, and that is not here.
-type lostDelivery struct {
-	guid     uuid.UUID
-	first    time.Time // of its attempts
-	latest   ghapi.HookDelivery
-	attempts int
-}
-
 // Redeliver asks GitHub to deliver again what failed and never arrived, the
 // oldest first. That GitHub says yes is not taken for an arrival: until its GUID
-// is committed, or GitHub has forgotten it, a delivery stays to be looked at.
+// is committed, or GitHub has forgotten it, a delivery stays to be looked at. One
+// that GitHub refuses to send does not keep the others from being asked for.
 func (s *Sweeper) Redeliver(ctx context.Context, h ghapi.Hook) (Redelivered, error) {
 	ctx = ghapi.WithPriority(ctx, ghapi.Sweep)
-	resolved, err := s.DB.HookResolvedTo(ctx, h.String())
-	if err != nil {
+	if err := s.lookAt(ctx, h); err != nil {
 		return Redelivered{}, err
 	}
-	now := s.Now()
-	lost, newest, err := s.lost(ctx, h, resolved)
-	if err != nil {
-		return Redelivered{}, err
-	}
+	lost, err := s.DB.LostDeliveries(ctx, h.String())
 	done := Redelivered{Failed: len(lost)}
+	var failed []error
 	for _, d := range lost {
-		if now.Sub(d.latest.DeliveredAt) < redeliveryPause(d.attempts) {
+		if now := s.Now(); !due(d, now) {
 			continue
 		}
-		if err := s.GitHub.Redeliver(ctx, h, d.latest.ID); isNotFound(err) {
-			continue // forgotten since it was listed
-		} else if err != nil {
+		err := s.GitHub.Redeliver(ctx, h, d.DeliveryID)
+		if ctx.Err() != nil || isLimited(err) {
 			return done, err
 		}
-		done.Asked++
-		s.Metrics.redelivered.Inc()
+		switch {
+		case err == nil:
+			done.Asked++
+			s.Metrics.redelivered.Inc()
+		case !isNotFound(err): // else it was forgotten since it was listed
+			failed = append(failed, err)
+		}
+		if err := s.DB.AskedAgain(ctx, h.String(), d.GUID, s.Now()); err != nil {
+			return done, err
+		}
+		if len(failed) == mostFailures {
+			break
+		}
 	}
-	// Nothing after the oldest that is lost is accounted for.
-	to := newest
-	if len(lost) > 0 {
-		to = lost[0].first
-	}
-	return done, s.DB.ResolveHook(ctx, h.String(), to, s.Now())
+	return done, errors.Join(append(failed, err)...)
 }
 
-// redeliveryPause doubles with each attempt.
-func redeliveryPause(attempts int) time.Duration {
-	if attempts > 10 {
-		return lastRedelivery
+// due tells whether a delivery is to be asked for: for the first time, or again.
+func due(d store.LostDelivery, now time.Time) bool {
+	last := d.DeliveredAt
+	if d.AskedAt != nil {
+		last = *d.AskedAt
 	}
-	return min(firstRedelivery<<max(attempts-1, 0), lastRedelivery)
+	pause := lastRedelivery
+	if d.Asked < 10 {
+		pause = min(firstRedelivery<<d.Asked, lastRedelivery)
+	}
+	return now.Sub(last) >= pause
 }
 
-// lost lists the deliveries since a time that failed and were never received, by
-// their first attempts, and the time of the newest delivery.
-func (s *Sweeper) lost(ctx context.Context, h ghapi.Hook, since time.Time) (lost []lostDelivery, newest time.Time, err error) {
-	byGUID := make(map[uuid.UUID]*lostDelivery)
+// lookAt lists what a hook delivered since the last look, and writes what failed
+// and was never received.
+func (s *Sweeper) lookAt(ctx context.Context, h ghapi.Hook) error {
+	since, err := s.DB.HookResolvedTo(ctx, h.String())
+	if err != nil {
+		return err
+	}
+	var newest time.Time
 	arrived := make(map[uuid.UUID]bool)
+	var failed []store.LostDelivery
 	for d, err := range s.GitHub.HookDeliveries(ctx, h) {
 		if err != nil {
-			return nil, newest, err
+			return fmt.Errorf("hook %s: %w", h, err)
 		}
 		if newest.IsZero() {
 			newest = d.DeliveredAt
@@ -96,28 +105,26 @@ func (s *Sweeper) lost(ctx context.Context, h ghapi.Hook, since time.Time) (lost
 		if err != nil || d.Event != eventWorkflowJob {
 			continue
 		}
-		switch l := byGUID[guid]; {
-		case d.StatusCode/100 == 2:
+		if d.StatusCode/100 == 2 {
 			arrived[guid] = true
-		case l == nil: // the newest attempt comes first
-			byGUID[guid] = &lostDelivery{guid: guid, first: d.DeliveredAt, latest: d, attempts: 1}
-		default:
-			l.first, l.attempts = d.DeliveredAt, l.attempts+1
+		} else {
+			failed = append(failed, store.LostDelivery{GUID: guid, DeliveryID: d.ID, DeliveredAt: d.DeliveredAt})
 		}
 	}
-	guids := make([]uuid.UUID, 0, len(byGUID))
-	for guid := range byGUID {
-		guids = append(guids, guid)
+	if newest.IsZero() {
+		return nil
 	}
-	committed, err := s.DB.CommittedDeliveries(ctx, guids)
-	if err != nil {
-		return nil, newest, err
+	look := store.HookLook{ResolvedTo: newest.Add(-hookOverlap), Forgotten: newest.Add(-hookMemory), At: s.Now()}
+	for guid := range arrived {
+		look.Arrived = append(look.Arrived, guid)
 	}
-	for guid, l := range byGUID {
-		if !arrived[guid] && !committed[guid] {
-			lost = append(lost, *l)
+	// Of a delivery's attempts, the first.
+	seen := make(map[uuid.UUID]bool)
+	for i := len(failed) - 1; i >= 0; i-- {
+		if guid := failed[i].GUID; !arrived[guid] && !seen[guid] {
+			seen[guid] = true
+			look.Lost = append(look.Lost, failed[i])
 		}
 	}
-	slices.SortFunc(lost, func(a, b lostDelivery) int { return a.first.Compare(b.first) })
-	return lost, newest, nil
+	return s.DB.NoteLook(ctx, h.String(), look)
 }

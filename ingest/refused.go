@@ -24,6 +24,17 @@ func (t *task) refused(ctx context.Context, what asked, err error) error {
 		return errors.Join(err, cerr)
 	}
 	o := decide(err, c)
+	if o.state != "" && notThere(err) {
+		// The name may be another's by now, or the repository hidden from us.
+		now, rerr := resolve(ctx, t.DB, t.GitHub, t.known.Repository)
+		switch {
+		case rerr != nil:
+			err, c.asked = rerr, askedRepository
+			o = decide(err, c)
+		case moved(t.known.Repository, now):
+			o = outcome{pause: firstPause, status: o.status, reason: "the repository is now " + now.FullName()}
+		}
+	}
 	if o.state != "" {
 		serr := t.settle(ctx, store.Settlement{State: o.state, Reason: o.reason, HTTPStatus: o.status, Asked: what == askedLog})
 		if serr == nil && o.pause > 0 {
@@ -31,7 +42,9 @@ func (t *task) refused(ctx context.Context, what asked, err error) error {
 		}
 		return serr
 	}
-	if class(err) != ghapi.RateLimited.String() {
+	if isLimited(err) {
+		t.limited = o.pause
+	} else {
 		if nerr := t.DB.NoteAttempt(ctx, t.id, what == askedLog && answered, o.status, o.reason); nerr != nil {
 			return errors.Join(err, nerr)
 		}
@@ -42,6 +55,13 @@ func (t *task) refused(ctx context.Context, what asked, err error) error {
 	}
 	t.logger.WarnContext(ctx, "job not archived yet", KeyError, err)
 	return err
+}
+
+// notThere tells a 404 of the API, which may be one of the repository, from one of
+// the storage.
+func notThere(err error) bool {
+	var e *ghapi.Error
+	return errors.As(err, &e) && e.Class == ghapi.NotFound && !e.Storage
 }
 
 // circumstances are those of the job as far as it is known: from the REST API, or
@@ -60,6 +80,7 @@ func (t *task) circumstances(ctx context.Context, what asked) (circumstances, er
 			c.attempts = leastAsked
 		}
 	}
+	c.unseen = c.now.Sub(t.known.Repository.SeenAt)
 	c.unlikely = len(steps) == 0 && job.RunnerID == nil && job.RunnerName == nil
 	c.completedAt = c.now
 	for _, at := range []*time.Time{job.CompletedAt, t.known.Job.CompletedAt, job.StartedAt, job.CreatedAt} {

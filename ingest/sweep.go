@@ -111,9 +111,8 @@ func (s *Sweeper) Past(ctx context.Context, repo store.Repository, since, until 
 func (s *Sweeper) sweepRepository(ctx context.Context, repo store.Repository, u store.Urgency, work func(context.Context, *sweep, *listing) error) (Swept, error) {
 	swept, err := s.attemptSweep(ctx, repo, u, work)
 	if isNotFound(err) || isDenied(err) || errors.Is(err, errOtherRepository) {
-		moved, rerr := s.resolve(ctx, repo)
-		if rerr == nil && (moved.FullName() != repo.FullName() || !sameID(moved.InstallationID, repo.InstallationID)) {
-			swept, err = s.attemptSweep(ctx, moved, u, work)
+		if now, rerr := resolve(ctx, s.DB, s.GitHub, repo); rerr == nil && moved(repo, now) {
+			swept, err = s.attemptSweep(ctx, now, u, work)
 		}
 	}
 	if err == nil || ctx.Err() != nil || isLimited(err) {
@@ -308,8 +307,6 @@ func (w *sweep) stillOurs(ctx context.Context) error {
 	}
 	return nil
 }
-
-func sameID(a, b *int64) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
 
 func isDenied(err error) bool {
 	var e *ghapi.Error

@@ -31,9 +31,12 @@ type WorkersConfig struct {
 	// History is how many less urgent archive jobs may run besides; 0: half as
 	// many.
 	History    int
-	Reconciler *Reconciler // nil: this process does not reconcile
-	Logger     *slog.Logger
-	Metrics    *Metrics
+	Reconciler *Reconciler // nil: this process knows nothing of rounds
+	// Helper is a process that helps for a while: it leaves the rounds to those
+	// that stay, but sees to it, as any may that leads the queue, that they are due.
+	Helper  bool
+	Logger  *slog.Logger
+	Metrics *Metrics
 }
 
 // Workers run the delivery worker and the archive jobs of this process.
@@ -44,13 +47,16 @@ type Workers struct {
 	river   *river.Client[pgx.Tx]
 	cancel  context.CancelFunc // of the claim
 	halt    context.CancelFunc // of the delivery worker
+	stop    func()             // ends waits for limits
 	running sync.WaitGroup
 	claim   *store.Claimant
 }
 
 // NewWorkers prepares the workers; Start starts them.
 func NewWorkers(c WorkersConfig) (*Workers, error) {
-	w := &Workers{config: c, id: "jobvault-" + uuid.NewString()}
+	stopping := make(chan struct{})
+	c.Archiver.stopping = stopping
+	w := &Workers{config: c, id: "jobvault-" + uuid.NewString(), stop: sync.OnceFunc(func() { close(stopping) })}
 	var err error
 	if w.deliver, err = NewDeliveryWorker(c.DB, c.Logger, c.Metrics); err != nil {
 		return nil, err
@@ -72,12 +78,15 @@ func NewWorkers(c WorkersConfig) (*Workers, error) {
 			func() (river.JobArgs, *river.InsertOpts) { return requeueArgs{}, nil },
 			&river.PeriodicJobOpts{RunOnStart: true}),
 	}
-	if r := c.Reconciler; r != nil {
-		r.running = &c.Archiver.running
-		if err := river.AddWorkerSafely(workers, r); err != nil {
-			return nil, fmt.Errorf("ingest: %w", err)
-		}
+	r := cmp.Or(c.Reconciler, &Reconciler{})
+	r.running = &c.Archiver.running
+	if err := river.AddWorkerSafely(workers, r); err != nil {
+		return nil, fmt.Errorf("ingest: %w", err)
+	}
+	if c.Reconciler != nil && !c.Helper {
 		queues[reconcileQueue] = river.QueueConfig{MaxWorkers: 1}
+	}
+	if r.Every > 0 {
 		periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(r.Every),
 			func() (river.JobArgs, *river.InsertOpts) { return reconcileArgs{}, nil },
 			&river.PeriodicJobOpts{RunOnStart: true}))
@@ -127,6 +136,7 @@ func (w *Workers) Start(ctx context.Context) error {
 // all are done, some seconds after the context at the latest.
 func (w *Workers) Stop(ctx context.Context) error {
 	w.halt()
+	w.stop()
 	err := w.river.Stop(ctx)
 	if err != nil && ctx.Err() != nil {
 		hard, cancelHard := context.WithTimeout(context.Background(), hardStop)

@@ -58,8 +58,26 @@ CREATE TABLE hooks (
 
 COMMENT ON TABLE hooks IS 'Webhooks whose failed deliveries are asked for again.';
 COMMENT ON COLUMN hooks.name IS 'app, ORG/HOOK_ID or OWNER/REPO/HOOK_ID, as in the setting.';
-COMMENT ON COLUMN hooks.resolved_to IS 'Every delivery before this time was received, or is out of GitHub''s memory.';
+COMMENT ON COLUMN hooks.resolved_to IS 'Every delivery before this time was received, is in lost_deliveries, or is out of GitHub''s memory.';
 COMMENT ON COLUMN hooks.succeeded_at IS 'When its deliveries were last looked through to the end.';
+
+CREATE TABLE lost_deliveries (
+    hook         text NOT NULL REFERENCES hooks (name),
+    guid         uuid NOT NULL,
+    delivery_id  bigint NOT NULL,
+    delivered_at timestamptz NOT NULL,
+    asked        integer NOT NULL DEFAULT 0,
+    asked_at     timestamptz,
+    PRIMARY KEY (hook, guid)
+);
+
+COMMENT ON TABLE lost_deliveries IS 'Deliveries that failed and have not arrived since, for as long as GitHub can send them again.';
+COMMENT ON COLUMN lost_deliveries.hook IS 'The webhook, as in hooks.';
+COMMENT ON COLUMN lost_deliveries.guid IS 'As in the header X-GitHub-Delivery; the same for all attempts.';
+COMMENT ON COLUMN lost_deliveries.delivery_id IS 'An attempt of it, by which GitHub is asked to send it again.';
+COMMENT ON COLUMN lost_deliveries.delivered_at IS 'When that attempt was made, by GitHub''s clock.';
+COMMENT ON COLUMN lost_deliveries.asked IS 'How often GitHub was asked to send it again.';
+COMMENT ON COLUMN lost_deliveries.asked_at IS 'When last.';
 
 -- Worth nothing after a crash, and written with every request: not logged.
 CREATE UNLOGGED TABLE rate_limits (
@@ -144,5 +162,5 @@ COMMENT ON COLUMN coverage.complete IS 'True if every run created that day was l
 DROP VIEW coverage;
 DROP INDEX jobs_uncompleted;
 ALTER TABLE job_logs DROP COLUMN stored_sha256;
-DROP TABLE rate_limits, hooks, run_attempts, sweeps;
+DROP TABLE rate_limits, lost_deliveries, hooks, run_attempts, sweeps;
 COMMENT ON COLUMN repositories.seen_at IS 'When jobvault last received a delivery of it.';

@@ -111,6 +111,6 @@ func (db *DB) RecordFetched(ctx context.Context, f Facts, at time.Time) error {
 // records makes the one parameter of a statement that reads its rows with
 // jsonb_to_recordset.
 func records[T any](rows []T) (string, error) {
-	b, err := json.Marshal(rows)
+	b, err := json.Marshal(append([]T{}, rows...)) // of none: an empty list
 	return string(b), err
 }

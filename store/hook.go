@@ -26,30 +26,76 @@ func (db *DB) HookResolvedTo(ctx context.Context, name string) (time.Time, error
 	return times[0], nil
 }
 
-// ResolveHook notes that every delivery before a time is accounted for. The time
-// never goes back.
-func (db *DB) ResolveHook(ctx context.Context, name string, to, at time.Time) error {
-	_, err := db.pool.Exec(ctx, `
-		INSERT INTO hooks AS h (name, resolved_to, succeeded_at) VALUES ($1, $2, $3)
-		ON CONFLICT (name) DO UPDATE SET
-			resolved_to = greatest(h.resolved_to, excluded.resolved_to), succeeded_at = greatest(h.succeeded_at, excluded.succeeded_at)`,
-		name, to, at)
-	if err != nil {
-		return fmt.Errorf("store: hook %s: %w", name, err)
-	}
-	return nil
+// LostDelivery is a delivery that failed and has not arrived since.
+type LostDelivery struct {
+	GUID        uuid.UUID  `json:"guid"`
+	DeliveryID  int64      `json:"delivery_id"`  // of an attempt
+	DeliveredAt time.Time  `json:"delivered_at"` // when that was made, by GitHub's clock
+	Asked       int        `json:"asked"`        // how often GitHub was asked to send it again
+	AskedAt     *time.Time `json:"asked_at"`
 }
 
-// CommittedDeliveries tells which of the GUIDs were received.
-func (db *DB) CommittedDeliveries(ctx context.Context, guids []uuid.UUID) (map[uuid.UUID]bool, error) {
-	committed := make(map[uuid.UUID]bool)
-	rows, err := db.pool.Query(ctx, `SELECT guid FROM deliveries WHERE guid = ANY($1)`, guids)
+// HookLook is what one look at a hook's deliveries came to.
+type HookLook struct {
+	Lost       []LostDelivery // to be added to those that are known
+	Arrived    []uuid.UUID    // by GitHub's account
+	ResolvedTo time.Time      // every delivery before it is received, lost, or forgotten
+	Forgotten  time.Time      // what was delivered before is out of GitHub's memory
+	At         time.Time
+}
+
+// NoteLook writes how far a hook is accounted for, which never goes back,
+// together with what is lost. What was received meanwhile is not lost.
+func (db *DB) NoteLook(ctx context.Context, name string, l HookLook) error {
+	return db.inTx(ctx, "hook "+name, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			INSERT INTO hooks AS h (name, resolved_to, succeeded_at) VALUES ($1, $2, $3)
+			ON CONFLICT (name) DO UPDATE SET
+				resolved_to = greatest(h.resolved_to, excluded.resolved_to), succeeded_at = greatest(h.succeeded_at, excluded.succeeded_at)`,
+			name, l.ResolvedTo, l.At)
+		if err != nil {
+			return err
+		}
+		rows, err := records(l.Lost)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `
+			INSERT INTO lost_deliveries (hook, guid, delivery_id, delivered_at)
+			SELECT $1, guid, delivery_id, delivered_at
+			FROM jsonb_to_recordset($2::jsonb) AS f(guid uuid, delivery_id bigint, delivered_at timestamptz)
+			ON CONFLICT DO NOTHING`, name, rows)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `
+			DELETE FROM lost_deliveries l
+			WHERE hook = $1 AND (delivered_at < $2 OR guid = ANY($3) OR EXISTS (SELECT FROM deliveries d WHERE d.guid = l.guid))`,
+			name, l.Forgotten, l.Arrived)
+		return err
+	})
+}
+
+// LostDeliveries lists those of a hook, the oldest first.
+func (db *DB) LostDeliveries(ctx context.Context, name string) ([]LostDelivery, error) {
+	rows, err := db.pool.Query(ctx, `
+		SELECT guid, delivery_id, delivered_at, asked, asked_at FROM lost_deliveries
+		WHERE hook = $1 ORDER BY delivered_at, delivery_id`, name)
 	if err != nil {
-		return nil, fmt.Errorf("store: committed deliveries: %w", err)
+		return nil, fmt.Errorf("store: lost deliveries of hook %s: %w", name, err)
 	}
-	var guid uuid.UUID
-	if _, err := pgx.ForEachRow(rows, []any{&guid}, func() error { committed[guid] = true; return nil }); err != nil {
-		return nil, fmt.Errorf("store: committed deliveries: %w", err)
+	lost, err := pgx.CollectRows(rows, pgx.RowToStructByName[LostDelivery])
+	if err != nil {
+		return nil, fmt.Errorf("store: lost deliveries of hook %s: %w", name, err)
 	}
-	return committed, nil
+	return lost, nil
+}
+
+// AskedAgain notes that GitHub was asked to send a delivery again.
+func (db *DB) AskedAgain(ctx context.Context, name string, guid uuid.UUID, at time.Time) error {
+	_, err := db.pool.Exec(ctx, `UPDATE lost_deliveries SET asked = asked + 1, asked_at = $3 WHERE hook = $1 AND guid = $2`, name, guid, at)
+	if err != nil {
+		return fmt.Errorf("store: hook %s: delivery %s: %w", name, guid, err)
+	}
+	return nil
 }

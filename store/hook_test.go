@@ -23,13 +23,13 @@ func TestHookResolvedToOnlyGoesOn(t *testing.T) {
 		t.Errorf("a hook that was never looked at is resolved to %s", at)
 	}
 	for _, c := range []struct{ to, at, wantTo, wantAt int }{{1, 2, 1, 2}, {3, 4, 3, 4}, {2, 5, 3, 5}, {4, 1, 4, 5}} {
-		f.check(f.db.ResolveHook(t.Context(), "app", hour(c.to), hour(c.at)))
+		f.check(f.db.NoteLook(t.Context(), "app", store.HookLook{ResolvedTo: hour(c.to), At: hour(c.at)}))
 		at := scalar[time.Time](f, `SELECT succeeded_at FROM hooks WHERE name = 'app'`)
 		if to := resolvedTo("app"); !to.Equal(hour(c.wantTo)) || !at.Equal(hour(c.wantAt)) {
 			t.Errorf("after %d at %d: resolved to %s at %s", c.to, c.at, to, at)
 		}
 	}
-	f.check(f.db.ResolveHook(t.Context(), "acme/rocket/7", hour(-9), hour(-9)))
+	f.check(f.db.NoteLook(t.Context(), "acme/rocket/7", store.HookLook{ResolvedTo: hour(-9), At: hour(-9)}))
 	if to := resolvedTo("acme/rocket/7"); !to.Equal(hour(-9)) {
 		t.Errorf("another hook is resolved to %s", to)
 	}
@@ -38,23 +38,42 @@ func TestHookResolvedToOnlyGoesOn(t *testing.T) {
 	}
 }
 
-// Every delivery that was accepted counts, whatever became of it.
-func TestCommittedDeliveries(t *testing.T) {
+// A delivery is lost until it is here, whatever became of it then, or GitHub says
+// that it arrived, or has forgotten it. A look that is late brings none back.
+func TestLostDeliveries(t *testing.T) {
 	f := newFixture(t)
-	received, done, quarantined, pruned := deliveryOf(factsOf(1, "queued")), deliveryOf(factsOf(2, "queued")), deliveryOf(factsOf(3, "queued")), deliveryOf(factsOf(4, "queued"))
-	done.State, pruned.State, quarantined.State, pruned.Payload = store.DeliveryDone, store.DeliveryDone, store.DeliveryQuarantined, nil
-	f.insert(received, done, quarantined, pruned)
-	never := uuid.New()
-	got, err := f.db.CommittedDeliveries(t.Context(), []uuid.UUID{received.GUID, done.GUID, quarantined.GUID, never, pruned.GUID, done.GUID})
-	f.check(err)
-	want := map[uuid.UUID]bool{received.GUID: true, done.GUID: true, quarantined.GUID: true, pruned.GUID: true}
-	if diff := cmp.Diff(want, got); diff != "" || got[never] {
+	lost := func() []store.LostDelivery {
+		t.Helper()
+		ds, err := f.db.LostDeliveries(t.Context(), "app")
+		f.check(err)
+		return ds
+	}
+	received, quarantined, never, elsewhere, forgotten := deliveryOf(factsOf(1, "queued")), deliveryOf(factsOf(2, "queued")), uuid.New(), uuid.New(), uuid.New()
+	quarantined.State = store.DeliveryQuarantined
+	look := store.HookLook{ResolvedTo: hour(9), Forgotten: hour(1), At: hour(9), Lost: []store.LostDelivery{
+		{GUID: never, DeliveryID: 3, DeliveredAt: hour(3)}, {GUID: received.GUID, DeliveryID: 1, DeliveredAt: hour(2)},
+		{GUID: quarantined.GUID, DeliveryID: 2, DeliveredAt: hour(2)}, {GUID: elsewhere, DeliveryID: 4, DeliveredAt: hour(4)},
+		{GUID: forgotten, DeliveryID: 5, DeliveredAt: hour(0)},
+	}}
+	f.check(f.db.NoteLook(t.Context(), "app", look))
+	var order []int64
+	for _, d := range lost() {
+		order = append(order, d.DeliveryID)
+	}
+	if diff := cmp.Diff([]int64{1, 2, 3, 4}, order); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	none, err := f.db.CommittedDeliveries(t.Context(), nil)
-	f.check(err)
-	if len(none) != 0 {
-		t.Errorf("of none: %v", none)
+	f.check(f.db.AskedAgain(t.Context(), "app", never, hour(10)))
+	f.check(f.db.AskedAgain(t.Context(), "other", never, hour(10)))
+	f.insert(received, quarantined)
+	for range 2 {
+		f.check(f.db.NoteLook(t.Context(), "other", store.HookLook{ResolvedTo: hour(9), At: hour(9), Arrived: []uuid.UUID{never}}))
+		f.check(f.db.NoteLook(t.Context(), "app", store.HookLook{ResolvedTo: hour(9), Forgotten: hour(1), At: hour(9), Lost: look.Lost, Arrived: []uuid.UUID{elsewhere}}))
+		at := hour(10)
+		want := []store.LostDelivery{{GUID: never, DeliveryID: 3, DeliveredAt: hour(3), Asked: 1, AskedAt: &at}}
+		if diff := cmp.Diff(want, lost()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
 	}
 }
 

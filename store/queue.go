@@ -13,8 +13,8 @@ import (
 // QueueSchema is the Postgres schema of River's tables.
 const QueueSchema = "queue"
 
-// The River queues of archive jobs. What has just completed has a queue, and so
-// workers, of its own: no history is in its way.
+// The River queues of archive jobs. History has a queue, and so workers, of its
+// own: it is in nobody's way.
 const (
 	ArchiveQueue = "archive"
 	HistoryQueue = "history"
@@ -32,10 +32,10 @@ const (
 )
 
 func (u Urgency) queue() string {
-	if u == Live {
-		return ArchiveQueue
+	if u == Past {
+		return HistoryQueue
 	}
-	return HistoryQueue
+	return ArchiveQueue
 }
 
 // archiveAttempts is how many failures in a row an archive job may have before
@@ -89,12 +89,23 @@ func (db *DB) enqueueArchive(ctx context.Context, tx pgx.Tx, jobIDs []int64, u U
 	if len(behind) == 0 {
 		return nil
 	}
-	// Not those that run: they are as good as done. What waits for a limit of its
-	// own urgency need not wait now.
+	// What waits for a limit of its own urgency need not wait now. What runs does so
+	// with its new urgency the next time, or when it finds out.
 	_, err = tx.Exec(ctx, `
-		UPDATE queue.river_job SET queue = $2, priority = $3, scheduled_at = now(), state = 'available'
-		WHERE id = ANY($1) AND state IN ('available', 'scheduled', 'retryable')`, behind, u.queue(), int(u))
+		UPDATE queue.river_job SET queue = $2, priority = $3,
+			scheduled_at = CASE state WHEN 'running' THEN scheduled_at ELSE now() END,
+			state = CASE state WHEN 'running' THEN state ELSE 'available' END
+		WHERE id = ANY($1) AND state IN ('available', 'scheduled', 'retryable', 'running')`, behind, u.queue(), int(u))
 	return err
+}
+
+// UrgencyOf is how urgent a job in the queue is by now, by River's id of it.
+func (db *DB) UrgencyOf(ctx context.Context, id int64) (Urgency, error) {
+	var u Urgency
+	if err := db.pool.QueryRow(ctx, `SELECT priority FROM queue.river_job WHERE id = $1`, id).Scan(&u); err != nil {
+		return 0, fmt.Errorf("store: queue row %d: %w", id, err)
+	}
+	return u, nil
 }
 
 // RequeuePending enqueues every completed job that the ledger holds as pending

@@ -20,7 +20,7 @@ func (f *fixture) listed(u store.Urgency, ids ...int64) {
 }
 
 // A job that waits among history comes forward when its webhook arrives, however
-// far off it is; one that runs or that is among the live ones is left.
+// far off it is; one that runs does so too, for its next try.
 func TestLiveJobComesForward(t *testing.T) {
 	forward := []string{"4 in archive at 1, available"}
 	for _, c := range []struct {
@@ -30,7 +30,7 @@ func TestLiveJobComesForward(t *testing.T) {
 		{"available", "available", "0", forward},
 		{"an hour ahead", "scheduled", "1 hour", forward},
 		{"to be tried again", "retryable", "1 day", forward},
-		{"running", "running", "0", []string{"4 in history at 3, running"}},
+		{"running", "running", "0", []string{"4 in archive at 1, running"}},
 		{"pending", "pending", "0", []string{"4 in history at 3, pending"}},
 		{"done", "completed", "0", []string{"4 in history at 3, completed", "4 in archive at 1, available"}},
 		{"given up", "discarded", "0", []string{"4 in history at 3, discarded", "4 in archive at 1, available"}},
@@ -72,7 +72,7 @@ func TestLiveJobIsLeftWhereItIs(t *testing.T) {
 // only.
 func TestUrgencyDecidesQueueAndPriority(t *testing.T) {
 	rows := map[store.Urgency]string{
-		store.Live: "4 in archive at 1, available", store.Swept: "4 in history at 2, available", store.Past: "4 in history at 3, available",
+		store.Live: "4 in archive at 1, available", store.Swept: "4 in archive at 2, available", store.Past: "4 in history at 3, available",
 	}
 	urgencies := []store.Urgency{store.Live, store.Swept, store.Past}
 	for _, first := range urgencies {
@@ -96,7 +96,7 @@ func TestOnlyThoseBehindComeForward(t *testing.T) {
 	f.insert(deliveryOf(factsOf(1, "completed")), deliveryOf(factsOf(2, "completed")), deliveryOf(factsOf(5, "completed")))
 	f.drain()
 	want := []string{
-		"1 in archive at 1, available", "2 in history at 3, running", "3 in archive at 1, available",
+		"1 in archive at 1, available", "2 in archive at 1, running", "3 in archive at 1, available",
 		"4 in history at 3, available", "5 in archive at 1, available",
 	}
 	if diff := cmp.Diff(want, f.archiveRows()); diff != "" {
@@ -104,8 +104,8 @@ func TestOnlyThoseBehindComeForward(t *testing.T) {
 	}
 }
 
-// What was lost is history: it must not be in the way of what just completed.
-func TestLostJobsComeBackAsHistory(t *testing.T) {
+// What was lost must not be in the way of what just completed.
+func TestLostJobsComeBackBehind(t *testing.T) {
 	f := newFixture(t)
 	f.completed(4, 5)
 	f.settle(settledAs(5, store.LogDenied))
@@ -113,7 +113,7 @@ func TestLostJobsComeBackAsHistory(t *testing.T) {
 	if n := f.requeue(); n != 2 {
 		t.Errorf("%d came back", n)
 	}
-	if diff := cmp.Diff([]string{"4 in history at 2, available", "5 in history at 2, available"}, f.archiveRows()); diff != "" {
+	if diff := cmp.Diff([]string{"4 in archive at 2, available", "5 in archive at 2, available"}, f.archiveRows()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if got := slices.Compact(column[int](f, `SELECT max_attempts FROM queue.river_job`)); len(got) != 1 || got[0] != 25 {

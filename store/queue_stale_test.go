@@ -63,7 +63,7 @@ func TestStaleByAge(t *testing.T) {
 			f.fetch(aged(4, c.status, c.created, c.started))
 			want, n := []string{}, 0
 			if c.stale {
-				want, n = []string{"4 in history at 2, available"}, 1
+				want, n = []string{"4 in archive at 2, available"}, 1
 			}
 			if got := f.enqueueStale(now); got != n {
 				t.Errorf("%d enqueued, want %d", got, n)

@@ -140,13 +140,8 @@ func (s *service) startWorkers(ctx context.Context) error {
 	}
 	c := ingest.WorkersConfig{
 		DB: s.db, Parallel: s.config.workers, Logger: s.logger, Metrics: s.metrics,
-		Archiver: s.config.archiver(s.db, s.archive, s.github, s.logger, s.metrics),
-	}
-	if s.config.reconcile > 0 {
-		c.Reconciler = &ingest.Reconciler{
-			Sweeper: s.config.sweeper(s.db, s.archive, s.github, s.logger, s.metrics),
-			Hooks:   s.config.hooks, Every: s.config.reconcile,
-		}
+		Archiver:   s.config.archiver(s.db, s.archive, s.github, s.logger, s.metrics),
+		Reconciler: s.config.reconciler(s.config.sweeper(s.db, s.archive, s.github, s.logger, s.metrics)),
 	}
 	workers, err := ingest.NewWorkers(c)
 	if err != nil {

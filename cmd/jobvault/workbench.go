@@ -88,6 +88,14 @@ func (c config) archiver(db *store.DB, a *archive.Archive, github *ghapi.Clients
 	}
 }
 
+// reconciler is what the rounds are made of; nil where the settings want none.
+func (c config) reconciler(s *ingest.Sweeper) *ingest.Reconciler {
+	if c.reconcile <= 0 {
+		return nil
+	}
+	return &ingest.Reconciler{Sweeper: s, Hooks: c.hooks, Every: c.reconcile}
+}
+
 func (b *workbench) sweeper() *ingest.Sweeper {
 	return b.config.sweeper(b.db, b.archive, b.github, b.logger, b.metrics)
 }
@@ -97,7 +105,8 @@ func (b *workbench) sweeper() *ingest.Sweeper {
 func (b *workbench) working(ctx context.Context, f func() error) error {
 	workers, err := ingest.NewWorkers(ingest.WorkersConfig{
 		DB: b.db, Parallel: b.config.workers, History: b.config.workers, Logger: b.logger, Metrics: b.metrics,
-		Archiver: b.config.archiver(b.db, b.archive, b.github, b.logger, b.metrics),
+		Archiver:   b.config.archiver(b.db, b.archive, b.github, b.logger, b.metrics),
+		Reconciler: b.config.reconciler(b.sweeper()), Helper: true,
 	})
 	if err != nil {
 		return err

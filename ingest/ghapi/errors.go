@@ -40,6 +40,7 @@ type Error struct {
 	Status  int       // HTTP status; 0: there was no answer
 	RetryAt time.Time // for RateLimited, and where the server asked for it
 	Message string    // GitHub's own words, cut short
+	Storage bool      // the answer is that of the storage that GitHub sent us to
 	Err     error     // the cause when there was no answer
 }
 

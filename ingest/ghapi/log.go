@@ -67,6 +67,7 @@ func (c *Client) openLink(ctx context.Context, op string, redirect *http.Respons
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	_ = resp.Body.Close()
 	e := classify(op, resp, body, c.now())
+	e.Storage = true
 	switch e.Class {
 	case Denied, RateLimited:
 		// The storage's refusal is of this link, which lives for a minute; the
