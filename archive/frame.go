@@ -3,7 +3,10 @@ package archive
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"io"
 	"math/bits"
+	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -22,21 +25,46 @@ type frame struct {
 	offset  int64 // in the object
 	header  zstd.Header
 	stored  []byte     // as it is in the object
-	raw     []byte     // what it holds, once decoded has given nil
-	decoded chan error // gives one value for each decode
+	raw     []byte     // what it holds, once it is decoded
+	decoded chan error // of readFrames: one value for each decode
 }
 
 // framePool keeps the buffers of frames that nobody reads any more.
 var framePool = sync.Pool{New: func() any { return &frame{decoded: make(chan error, 1)} }}
 
-// decode decompresses the frame and tells decoded how that went.
-func (f *frame) decode(d *zstd.Decoder) {
-	raw, err := d.DecodeAll(f.stored, f.raw[:0])
-	if err == nil {
-		f.raw = raw
-		err = f.checkHeader()
+// readStored reads a frame whose place is known, and its header.
+func (f *frame) readStored(r io.Reader, ref Ref, index int) error {
+	f.offset = ref.offset(index)
+	size := int(ref.offset(index+1) - f.offset)
+	f.stored = slices.Grow(f.stored[:0], size)[:size]
+	source := &sourceReader{r: r}
+	if _, err := io.ReadFull(source, f.stored); err != nil {
+		if source.broke != nil {
+			return source.broke
+		}
+		return fmt.Errorf("%w: frame at byte %d: %w", ErrUnreadable, f.offset, errCutShort)
 	}
-	f.decoded <- err
+	err := f.header.Decode(f.stored)
+	switch {
+	case err != nil:
+	case f.header.Skippable:
+		err = errHeader
+	case !f.header.HasCheckSum:
+		err = errNoChecksum
+	default:
+		return nil
+	}
+	return fmt.Errorf("%w: frame at byte %d: %w", ErrUnreadable, f.offset, err)
+}
+
+// decode decompresses the frame, whose header has been read, and checks it.
+func (f *frame) decode(d *zstd.Decoder) error {
+	raw, err := d.DecodeAll(f.stored, f.raw[:0])
+	if err != nil {
+		return err
+	}
+	f.raw = raw
+	return f.checkHeader()
 }
 
 var errHeader = errors.New("frame header is not as written")

@@ -38,6 +38,7 @@ type Archive struct {
 	bucket  Bucket
 	encoder *zstd.Encoder
 	decoder *zstd.Decoder
+	shelf   *shelf
 	limit   int64
 }
 
@@ -52,12 +53,12 @@ func New(b Bucket, limit int64) (*Archive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("archive: encoder: %w", err)
 	}
-	// One decoder for all reads of whole logs, likewise.
+	// One decoder for all reads, likewise.
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxFrame))
 	if err != nil {
 		return nil, fmt.Errorf("archive: decoder: %w", err)
 	}
-	return &Archive{bucket: b, encoder: enc, decoder: dec, limit: limit}, nil
+	return &Archive{bucket: b, encoder: enc, decoder: dec, shelf: newShelf(dec), limit: limit}, nil
 }
 
 // Bucket is the bucket that New was given.

@@ -75,7 +75,7 @@ func (a *Archive) fetchFrames(ctx context.Context, r *frameReader, ahead chan<- 
 			}
 			return err
 		}
-		go f.decode(a.decoder)
+		go func() { f.decoded <- f.decode(a.decoder) }()
 		select {
 		case ahead <- f:
 		case <-ctx.Done():

@@ -1,6 +1,9 @@
 package archive
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // seekTable is the table that belongs to frames, as bytes: a skippable frame of
 // an entry for each, and a footer. The format is
@@ -15,8 +18,14 @@ const (
 	seekFooterMagic = 0x8F92EAB1
 	seekFooterSize  = 9
 	seekEntrySize   = 12
+	seekHeaderSize  = 8
 	seekChecksums   = 0x80 // each entry has the checksum of what the frame holds
 )
+
+// seekTableSize is the size of the table of so many frames.
+func seekTableSize(frames int) int64 {
+	return int64(seekHeaderSize + frames*seekEntrySize + seekFooterSize)
+}
 
 // add takes the next frame, decoded: only then its checksum is known to be right.
 func (t *seekTable) add(f *frame) {
@@ -32,4 +41,31 @@ func (t *seekTable) bytes() []byte {
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(t.entries)/seekEntrySize))
 	b = append(b, seekChecksums)
 	return binary.LittleEndian.AppendUint32(b, seekFooterMagic)
+}
+
+// parseSeekTable tells where in the log each frame begins, and, last, where the
+// log ends. It believes a table that is as PutLog writes it, and agrees with the
+// ledger on the frames and on the sum.
+func parseSeekTable(b []byte, ref Ref) ([]int64, error) {
+	frames := len(ref.FrameOffsets)
+	if int64(len(b)) != seekTableSize(frames) {
+		return nil, errCutShort
+	}
+	table := seekTable{entries: b[seekHeaderSize : len(b)-seekFooterSize]}
+	if !bytes.Equal(b, table.bytes()) {
+		return nil, errSeekTable
+	}
+	offsets := make([]int64, 1, frames+1)
+	for i := range frames {
+		entry := table.entries[i*seekEntrySize:]
+		stored, raw := int64(binary.LittleEndian.Uint32(entry)), int64(binary.LittleEndian.Uint32(entry[4:]))
+		if stored != ref.offset(i+1)-ref.offset(i) || raw == 0 || raw > maxFrame {
+			return nil, errSeekTable
+		}
+		offsets = append(offsets, offsets[i]+raw)
+	}
+	if offsets[frames] != ref.RawBytes {
+		return nil, errSeekTable
+	}
+	return offsets, nil
 }

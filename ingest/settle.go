@@ -34,7 +34,9 @@ func (t *task) settle(ctx context.Context, s store.Settlement) error {
 	case store.LogDenied:
 		level = slog.LevelError
 	case store.LogMissing, store.LogExpired:
-		level = slog.LevelWarn
+		if t.urgency != store.Past { // of history it is no news
+			level = slog.LevelWarn
+		}
 	}
 	attrs := []any{KeyState, s.State}
 	if s.Reason != "" {

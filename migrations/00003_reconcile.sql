@@ -132,10 +132,10 @@ WITH days AS (
 SELECT r.owner || '/' || r.name AS repository, d.day, d.jobs, d.archived, d.none, d.expired, d.missing, d.denied, d.removed, d.pending,
     d.denied = 0 AND d.pending = 0
     -- All runs of the day are listed; of the present day, those up to the last sweep.
-    AND coalesce(CASE WHEN d.day < (now() AT TIME ZONE 'UTC')::date
+    AND (d.day IS NULL OR coalesce(CASE WHEN d.day < (now() AT TIME ZONE 'UTC')::date
         THEN s.swept @> tstzrange(d.day::timestamp AT TIME ZONE 'UTC', (d.day + 1)::timestamp AT TIME ZONE 'UTC')
         WHEN upper(s.swept) > d.day::timestamp AT TIME ZONE 'UTC'
-        THEN s.swept @> tstzrange(d.day::timestamp AT TIME ZONE 'UTC', upper(s.swept)) END, false)
+        THEN s.swept @> tstzrange(d.day::timestamp AT TIME ZONE 'UTC', upper(s.swept)) END, false))
     AND NOT EXISTS (
         SELECT FROM run_attempts a
         WHERE a.repository_id = d.repository_id AND NOT a.complete AND (a.run_created_at AT TIME ZONE 'UTC')::date = d.day
@@ -155,7 +155,7 @@ COMMENT ON COLUMN coverage.missing IS 'GitHub never found the log.';
 COMMENT ON COLUMN coverage.denied IS 'GitHub refuses us; settings must change.';
 COMMENT ON COLUMN coverage.removed IS 'Was archived, then removed.';
 COMMENT ON COLUMN coverage.pending IS 'Not settled yet.';
-COMMENT ON COLUMN coverage.complete IS 'True if every run created that day was listed and every job is settled; for the present day, as of the last sweep.';
+COMMENT ON COLUMN coverage.complete IS 'True if every run created that day was listed and every job is settled; for the present day, as of the last sweep. Where day is null, if every job is settled.';
 
 -- +goose Down
 

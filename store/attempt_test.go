@@ -59,7 +59,7 @@ func TestAttemptIsRecordedWhole(t *testing.T) {
 			if diff := cmp.Diff([]string{"2/1 of 1: 5 jobs, complete f, swept 1"}, f.attempts()); diff != "" {
 				t.Errorf("attempts (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff([]string{fmt.Sprintf("4 in history at %d, available", u)}, f.archiveRows()); diff != "" {
+			if diff := cmp.Diff([]string{fmt.Sprintf("4 in %s at %d, available", map[store.Urgency]string{store.Swept: "archive", store.Past: "history"}[u], u)}, f.archiveRows()); diff != "" {
 				t.Errorf("queue (-want +got):\n%s", diff)
 			}
 			got := column[string](f, `SELECT format('%s %s %s %s', j.id, j.status, l.state, extract(epoch FROM j.fetched_at - $1)::bigint / 3600)
@@ -185,7 +185,7 @@ func TestRecordListed(t *testing.T) {
 	f := newFixture(t)
 	f.check(f.db.RecordListed(t.Context(), []store.Facts{factsOf(4, "completed"), factsOf(3, "queued")}, hour(1), store.Swept))
 	f.check(f.db.RecordListed(t.Context(), nil, hour(1), store.Swept))
-	if diff := cmp.Diff([]string{"4 in history at 2, available"}, f.archiveRows()); diff != "" {
+	if diff := cmp.Diff([]string{"4 in archive at 2, available"}, f.archiveRows()); diff != "" {
 		t.Errorf("queue (-want +got):\n%s", diff)
 	}
 	if at := f.job(4).FetchedAt; at == nil || !at.Equal(hour(1)) || f.job(3).FetchedAt != nil {

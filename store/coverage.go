@@ -41,3 +41,33 @@ func (db *DB) Coverage(ctx context.Context, repository string, since time.Time) 
 	}
 	return days, nil
 }
+
+// Gap is a repository of which it is not known that every run was listed.
+type Gap struct {
+	Repository string
+	From       *time.Time // where the first stretch begins that was passed over; nil: none was
+	FailedAt   *time.Time // when the last sweep failed; nil: it did not
+	Error      *string
+}
+
+// Gaps lists the repositories (OWNER/NAME; empty: of all) that have, between where
+// their sweeps begin, or since if that is later, and the begin of the present day
+// (UTC), a time that was not swept; and those whose last sweep failed.
+func (db *DB) Gaps(ctx context.Context, repository string, since time.Time) ([]Gap, error) {
+	rows, err := db.pool.Query(ctx, `
+		SELECT r.owner || '/' || r.name AS repository, lower(tstzmultirange(tstzrange(least(f.at, today.at), today.at)) - s.swept) AS "from", s.failed_at, s.error
+		FROM sweeps s JOIN repositories r ON r.id = s.repository_id,
+			LATERAL (SELECT greatest(lower(s.swept), $2::timestamptz) AS at) f,
+			LATERAL (SELECT date_trunc('day', now(), 'UTC') AS at) today
+		WHERE ($1 = '' OR lower(r.owner || '/' || r.name) = lower($1))
+		  AND (s.failed_at IS NOT NULL OR NOT isempty(tstzmultirange(tstzrange(least(f.at, today.at), today.at)) - s.swept))
+		ORDER BY lower(r.owner), lower(r.name)`, repository, timeOrNull(since))
+	if err != nil {
+		return nil, fmt.Errorf("store: gaps: %w", err)
+	}
+	gaps, err := pgx.CollectRows(rows, pgx.RowToStructByName[Gap])
+	if err != nil {
+		return nil, fmt.Errorf("store: gaps: %w", err)
+	}
+	return gaps, nil
+}

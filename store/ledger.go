@@ -92,6 +92,10 @@ func (db *DB) RepairObject(ctx context.Context, jobID int64, o Object) (bool, er
 	return tag.RowsAffected() == 1, nil
 }
 
+// Running is a Tally's state of pending jobs that have not completed, as far as is
+// known: nothing is amiss with them.
+const Running = "running"
+
 // Tally is how many jobs are in one state of the ledger, and how large their logs
 // are as GitHub sent them.
 type Tally struct {
@@ -104,13 +108,14 @@ type Tally struct {
 // created at or after one time and before another (zero: open) and were listed.
 func (db *DB) TallyRuns(ctx context.Context, repositoryIDs []int64, since, until time.Time) ([]Tally, error) {
 	rows, err := db.pool.Query(ctx, `
-		SELECT l.state, count(*) AS jobs, coalesce(sum(l.raw_bytes), 0)::bigint AS raw_bytes
+		SELECT CASE WHEN l.state = 'pending' AND j.status <> 'completed' THEN 'running' ELSE l.state END AS state,
+			count(*) AS jobs, coalesce(sum(l.raw_bytes), 0)::bigint AS raw_bytes
 		FROM jobs j JOIN job_logs l ON l.job_id = j.id
 		WHERE j.run_id IN (
 			SELECT run_id FROM run_attempts
 			WHERE repository_id = ANY($1) AND ($2::timestamptz IS NULL OR run_created_at >= $2)
 			  AND ($3::timestamptz IS NULL OR run_created_at < $3))
-		GROUP BY l.state ORDER BY jobs DESC, l.state`, repositoryIDs, timeOrNull(since), timeOrNull(until))
+		GROUP BY 1 ORDER BY jobs DESC, 1`, repositoryIDs, timeOrNull(since), timeOrNull(until))
 	if err != nil {
 		return nil, fmt.Errorf("store: tally: %w", err)
 	}

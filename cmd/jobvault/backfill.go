@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -14,7 +15,7 @@ type backfillCmd struct {
 	Repo  []string `help:"Repository, OWNER/NAME; may be given more than once." xor:"what" required:""`
 	Org   string   `help:"All repositories of an organisation or user, as far as JOBVAULT_REPOSITORIES selects them." xor:"what" required:""`
 	Since string   `help:"Runs created at or after: a date, a time, or how long ago, such as 90d." required:""`
-	Until string   `help:"Runs created before: as --since; empty: now."`
+	Until string   `help:"Runs created before: as --since; empty, or in the future: now."`
 	JSON  bool     `help:"The summary as one JSON object."`
 }
 
@@ -31,8 +32,8 @@ func (c backfillCmd) Run(ctx context.Context, e *environment) error {
 	if err != nil {
 		return err
 	}
-	if until.IsZero() {
-		until = now
+	if until.IsZero() || until.After(now) {
+		until = now // what is not yet there was not looked at
 	}
 	if !since.Before(until) {
 		return usageError{fmt.Errorf("--since=%q is not before --until=%q", c.Since, c.Until)}
@@ -44,7 +45,7 @@ func (c backfillCmd) Run(ctx context.Context, e *environment) error {
 	}
 	return withWorkbench(ctx, e, true, func(b *workbench) error {
 		s := b.sweeper()
-		rs, err := c.repositories(ctx, b, s)
+		rs, err := c.repositories(ghapi.WithPriority(ctx, ghapi.Backfill), b, s)
 		if err != nil {
 			return err
 		}
@@ -68,18 +69,7 @@ func (c backfillCmd) repositories(ctx context.Context, b *workbench, s *ingest.S
 		}
 		return rs, err
 	}
-	var rs []store.Repository
-	for _, name := range c.Repo {
-		if !b.config.repositories.match(name) {
-			return nil, usageError{fmt.Errorf("--repo=%s: JOBVAULT_REPOSITORIES=%q does not select it", name, b.config.Repositories)}
-		}
-		r, err := s.Find(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		rs = append(rs, r)
-	}
-	return rs, nil
+	return b.named(ctx, s, c.Repo)
 }
 
 // errUnsettled says that not every job is accounted for.

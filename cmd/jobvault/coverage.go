@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -17,7 +18,8 @@ type coverageCmd struct {
 }
 
 // Run says what became of the jobs of each day. It fails if a day that has ended
-// is not complete; of the present day it only tells.
+// is not complete or was not looked at, or if a repository's last sweep failed; of
+// the present day it only tells.
 func (c coverageCmd) Run(ctx context.Context, e *environment) error {
 	now := time.Now()
 	since, err := parseTime("--since", c.Since, now)
@@ -42,7 +44,11 @@ func (c coverageCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil {
 			return err
 		}
-		return judge(days, now)
+		gaps, err := db.Gaps(ctx, c.Repo, since)
+		if err != nil {
+			return err
+		}
+		return errors.Join(judge(days, now), judgeGaps(gaps))
 	})
 }
 
@@ -59,6 +65,28 @@ func judge(days []store.Coverage, now time.Time) error {
 		return fmt.Errorf("%d days are not complete: a job of theirs is not settled, or no sweep has listed all their runs (jobvault reconcile --since, jobvault backfill)", bad)
 	}
 	return nil
+}
+
+// judgeGaps tells what is wrong with the sweeps, the first few of them.
+func judgeGaps(gaps []store.Gap) error {
+	const most = 10
+	var errs []error
+	for _, g := range gaps[:min(len(gaps), most)] {
+		if g.FailedAt != nil {
+			why := ""
+			if g.Error != nil {
+				why = *g.Error
+			}
+			errs = append(errs, fmt.Errorf("%s: the last sweep failed at %s: %s", plain(g.Repository), g.FailedAt.UTC().Format(time.RFC3339), plain(why)))
+		}
+		if g.From != nil {
+			errs = append(errs, fmt.Errorf("%s: runs created from %s on were not all listed", plain(g.Repository), g.From.UTC().Format(time.RFC3339)))
+		}
+	}
+	if more := len(gaps) - most; more > 0 {
+		errs = append(errs, fmt.Errorf("%d more repositories", more))
+	}
+	return errors.Join(errs...)
 }
 
 func printCoverage(out io.Writer, days []store.Coverage) error {

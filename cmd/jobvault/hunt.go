@@ -32,17 +32,26 @@ type hunt struct {
 	found ingest.Swept
 }
 
-// huntTick is how often the database is asked how far it is.
-const huntTick = time.Second
+// huntTick is how often the database is asked how far it is, unless that takes
+// long itself.
+const (
+	huntTick     = time.Second
+	huntTickCost = 20 // a pause is so many times what the last look took
+)
 
 // run lists, waits until what was found is settled or waits for something that
 // may be hours away, and sums up. It sums up too when it is stopped.
 func (h *hunt) run(ctx context.Context) error {
 	h.meter = newMeter(h.err, h.what)
 	err := h.b.working(ctx, func() error {
+		ctx, cancel := context.WithCancel(ctx)
 		listing := make(chan error, 1)
-		go func() { listing <- h.list(ctx) }()
-		return h.follow(ctx, listing)
+		go func() { defer close(listing); listing <- h.list(ctx) }()
+		err := h.follow(ctx, listing)
+		cancel()
+		for range listing { // until it has ended
+		}
+		return err
 	})
 	h.meter.end()
 	if ctx.Err() != nil {
@@ -103,9 +112,9 @@ func (h *hunt) pause(ctx context.Context, until time.Time) {
 
 // follow shows how far it is until the listing has ended and nothing waits.
 func (h *hunt) follow(ctx context.Context, listing <-chan error) error {
-	tick := time.NewTicker(huntTick)
+	tick := time.NewTimer(huntTick)
 	defer tick.Stop()
-	listed := false
+	listed, troubles := false, 0
 	var failed error
 	for {
 		select {
@@ -118,19 +127,36 @@ func (h *hunt) follow(ctx context.Context, listing <-chan error) error {
 			}
 			return errors.Join(ctx.Err(), failed)
 		}
-		tallies, err := h.tally(ctx)
-		if err != nil {
-			return errors.Join(failed, err)
+		began := time.Now()
+		done, err := h.look(ctx, listed)
+		if done {
+			return failed
 		}
-		h.show(ctx, tallies, listed)
-		if !listed {
-			continue
-		}
-		waiting, err := h.b.db.Waiting(ctx, h.ids(), h.since, h.until)
-		if err != nil || waiting == 0 {
+		tick.Reset(max(huntTick, huntTickCost*time.Since(began)))
+		// Postgres may be away for a moment; the work goes on by itself.
+		if troubles++; err == nil {
+			troubles = 0
+		} else if troubles > mostTroubles {
 			return errors.Join(failed, err)
 		}
 	}
+}
+
+// mostTroubles is how many looks may fail one after the other.
+const mostTroubles = 60
+
+// look shows how far it is, and tells whether nothing waits any more.
+func (h *hunt) look(ctx context.Context, listed bool) (done bool, err error) {
+	tallies, err := h.tally(ctx)
+	if err != nil {
+		return false, err
+	}
+	h.show(ctx, tallies, listed)
+	if !listed {
+		return false, nil
+	}
+	waiting, err := h.b.db.Waiting(ctx, h.ids(), h.since, h.until)
+	return err == nil && waiting == 0, err
 }
 
 func (h *hunt) ids() []int64 {
@@ -148,8 +174,11 @@ func (h *hunt) tally(ctx context.Context) ([]store.Tally, error) {
 func (h *hunt) show(ctx context.Context, tallies []store.Tally, listed bool) {
 	var settled, all, size int64
 	for _, t := range tallies {
-		all += t.Jobs
 		size += t.RawBytes
+		if t.State == store.Running {
+			continue
+		}
+		all += t.Jobs
 		if t.State != store.LogPending && t.State != store.LogDenied {
 			settled += t.Jobs
 		}

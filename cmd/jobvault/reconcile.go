@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -31,7 +32,7 @@ func (c reconcileCmd) Run(ctx context.Context, e *environment) error {
 	return withWorkbench(ctx, e, true, func(b *workbench) error {
 		s := b.sweeper()
 		rerr := c.redeliver(ctx, e, b, s)
-		rs, err := c.repositories(ctx, b, s)
+		rs, err := c.repositories(ghapi.WithPriority(ctx, ghapi.Sweep), b, s)
 		if err != nil && len(rs) == 0 {
 			return errors.Join(rerr, err)
 		}
@@ -39,9 +40,8 @@ func (c reconcileCmd) Run(ctx context.Context, e *environment) error {
 			b: b, what: "reconcile", repositories: rs, since: since, share: 1, json: c.JSON, out: e.stdout, err: e.stderr,
 			sweep: func(ctx context.Context, r store.Repository) (ingest.Swept, error) { return s.Recent(ctx, r, since) },
 		}
-		herr := h.run(ctx)
 		_, serr := b.db.EnqueueStale(ctx, time.Now())
-		return errors.Join(rerr, err, herr, serr)
+		return errors.Join(rerr, err, serr, h.run(ctx))
 	})
 }
 
@@ -68,13 +68,5 @@ func (c reconcileCmd) repositories(ctx context.Context, b *workbench, s *ingest.
 		}
 		return rs, err
 	}
-	var rs []store.Repository
-	for _, name := range c.Repo {
-		r, err := s.Find(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		rs = append(rs, r)
-	}
-	return rs, nil
+	return b.named(ctx, s, c.Repo)
 }

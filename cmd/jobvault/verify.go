@@ -111,7 +111,8 @@ func checkFullName(s string) error {
 	return nil
 }
 
-// repositoryID is that of a known repository; 0 for no name.
+// repositoryID is that of a known repository, of several with the name the one
+// heard of last; 0 for no name.
 func repositoryID(ctx context.Context, db *store.DB, fullName string) (int64, error) {
 	if fullName == "" {
 		return 0, nil
@@ -120,10 +121,14 @@ func repositoryID(ctx context.Context, db *store.DB, fullName string) (int64, er
 	if err != nil {
 		return 0, err
 	}
+	var found store.Repository
 	for _, r := range rs {
-		if strings.EqualFold(r.FullName(), fullName) {
-			return r.ID, nil
+		if strings.EqualFold(r.FullName(), fullName) && r.SeenAt.After(found.SeenAt) {
+			found = r
 		}
 	}
-	return 0, fmt.Errorf("no repository %s is known", fullName)
+	if found.ID == 0 {
+		return 0, fmt.Errorf("no repository %s is known", fullName)
+	}
+	return found.ID, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -36,8 +37,7 @@ func withWorkbench(ctx context.Context, e *environment, needsGitHub bool, f func
 	if err != nil {
 		return err
 	}
-	c.level = max(c.level, slog.LevelError) // what becomes of each job is summed up
-	b := &workbench{config: c, logger: newLogger(c, e.stderr), metrics: ingest.NewMetrics(prometheus.NewRegistry())}
+	b := &workbench{config: c, logger: quietLogger(c, e.stderr), metrics: ingest.NewMetrics(prometheus.NewRegistry())}
 	err = b.open(ctx)
 	if err == nil {
 		err = f(b)
@@ -64,6 +64,11 @@ func (b *workbench) open(ctx context.Context) error {
 	}
 	if b.archive, err = openArchive(b.config); err != nil {
 		return err
+	}
+	checking, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	if err := b.archive.Bucket().Check(checking); err != nil {
+		return fmt.Errorf("JOBVAULT_BUCKET_URL: %w", err)
 	}
 	b.github, err = openGitHub(b.config, b.db)
 	return err
@@ -98,6 +103,22 @@ func (c config) reconciler(s *ingest.Sweeper) *ingest.Reconciler {
 
 func (b *workbench) sweeper() *ingest.Sweeper {
 	return b.config.sweeper(b.db, b.archive, b.github, b.logger, b.metrics)
+}
+
+// named finds the repositories that flags name, OWNER/NAME each.
+func (b *workbench) named(ctx context.Context, s *ingest.Sweeper, names []string) ([]store.Repository, error) {
+	var rs []store.Repository
+	for _, name := range names {
+		if !b.config.repositories.match(name) {
+			return nil, usageError{fmt.Errorf("--repo=%s: JOBVAULT_REPOSITORIES=%q does not select it", name, b.config.Repositories)}
+		}
+		r, err := s.Find(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		rs = append(rs, r)
+	}
+	return rs, nil
 }
 
 // working runs f while this process archives what is in the queue. A jobvault

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/bradleyfalzon/ghinstallation/v2"
 )
@@ -143,10 +144,14 @@ func message(h http.Header, body []byte) string {
 	case h.Get("X-Ms-Error-Code") != "":
 		text = h.Get("X-Ms-Error-Code")
 	}
-	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "\ufffd")
-	if line, _, cut := strings.Cut(text, "\n"); cut {
-		text = line
-	}
+	text, _, _ = strings.Cut(strings.ToValidUTF8(text, "\ufffd"), "\n")
+	// It is shown on terminals, and Postgres takes no zero byte.
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return -1
+		}
+		return r
+	}, text)
 	if len(text) > maxMessage {
 		text = strings.ToValidUTF8(text[:maxMessage], "") + "…"
 	}

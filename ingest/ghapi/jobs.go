@@ -46,11 +46,8 @@ func (c *Client) AttemptJobs(ctx context.Context, owner, repo string, run, attem
 		fmt.Sprintf("%s/actions/runs/%d/attempts/%d/jobs?per_page=100", repoPath(owner, repo), run, attempt))
 }
 
-// Filters of RunJobs.
-const (
-	FilterLatest = "latest"
-	FilterAll    = "all"
-)
+// FilterAll has RunJobs list all attempts' jobs; without, it is the latest's.
+const FilterAll = "all"
 
 // RunJobs lists the jobs of a run: of its latest attempt, or of all.
 func (c *Client) RunJobs(ctx context.Context, owner, repo string, run int64, filter string) iter.Seq2[JobPage, error] {

@@ -203,7 +203,7 @@ func TestFilterAndAttemptChooseJobs(t *testing.T) {
 		list iter.Seq2[ghapi.JobPage, error]
 		want int
 	}{
-		"latest":    {c.RunJobs(t.Context(), owner, repo, 100, ghapi.FilterLatest), 2},
+		"latest":    {c.RunJobs(t.Context(), owner, repo, 100, "latest"), 2},
 		"all":       {c.RunJobs(t.Context(), owner, repo, 100, ghapi.FilterAll), 4},
 		"attempt 1": {c.AttemptJobs(t.Context(), owner, repo, 100, 1), 2},
 		"attempt 2": {c.AttemptJobs(t.Context(), owner, repo, 100, 2), 2},

@@ -1,0 +1,77 @@
+package archive
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// chunkSize is how much is written at once.
+const chunkSize = 32 << 10
+
+var chunkPool = sync.Pool{New: func() any { return new([chunkSize]byte) }}
+
+// CopyLog writes a whole log to w, exactly as GitHub sent it, in pieces of at most
+// 32 KiB. One request fetches the object, while frames are decoded side by side.
+// It fails with ErrNotFound, and with ErrUnreadable where the object is damaged or
+// is not as long as the ledger says; what comes before that is written by then. An
+// error of w ends it at once.
+//
+// Memory: a piece of 32 KiB, and up to three frames of 1 MiB with what they are
+// made of. All who read from an Archive together hold 64 frames, and 32 more that
+// are being fetched. Beyond that, who waits longest for w is left with the piece,
+// and frames are fetched when they are needed, each by a request of its own: any
+// number of slow readers is served.
+func (a *Archive) CopyLog(ctx context.Context, w io.Writer, ref Ref) error {
+	if err := ref.check(); err != nil {
+		return err
+	}
+	left := ref.RawBytes
+	err := a.copyFrames(ctx, w, ref, 0, len(ref.FrameOffsets), func(_ int, raw []byte) (int, int, error) {
+		left -= int64(len(raw))
+		if left < 0 {
+			return 0, 0, fmt.Errorf("%w: the log is longer than %d bytes", ErrUnreadable, ref.RawBytes)
+		}
+		return 0, len(raw), nil
+	})
+	if err == nil && left > 0 {
+		err = fmt.Errorf("%w: the log has %d bytes, the ledger says %d", ErrUnreadable, ref.RawBytes-left, ref.RawBytes)
+	}
+	if err != nil {
+		return fmt.Errorf("archive: copy %s: %w", ref.Key, err)
+	}
+	return nil
+}
+
+// copyFrames writes to w what cut wants of frames first up to, and without, end:
+// a part of what each holds.
+func (a *Archive) copyFrames(ctx context.Context, w io.Writer, ref Ref, first, end int, cut func(index int, raw []byte) (from, to int, err error)) error {
+	r := a.frames(ref, first, end)
+	return r.each(ctx, func(index int, raw []byte) error {
+		from, to, err := cut(index, raw)
+		if err != nil {
+			return err
+		}
+		return r.write(ctx, w, from, to)
+	})
+}
+
+// write writes a part of the frame that is looked at. It holds on to no more than
+// a chunk while w is busy.
+func (r *reading) write(ctx context.Context, w io.Writer, from, to int) error {
+	chunk := chunkPool.Get().(*[chunkSize]byte)
+	defer chunkPool.Put(chunk)
+	for from < to {
+		raw, err := r.raw(ctx)
+		if err != nil {
+			return err
+		}
+		n := copy(chunk[:], raw[from:to])
+		if _, err := w.Write(chunk[:n]); err != nil {
+			return err
+		}
+		from += n
+	}
+	return nil
+}

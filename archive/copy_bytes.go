@@ -1,0 +1,70 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+)
+
+// CopyBytes writes length bytes of a log from offset from; a negative length is
+// all that follow. What is beyond the end is left out silently. It asks the bucket
+// for one range of the object, and, unless the log has but one frame or is copied
+// whole, for the seek table. It fails and holds memory as CopyLog.
+func (a *Archive) CopyBytes(ctx context.Context, w io.Writer, ref Ref, from, length int64) error {
+	if err := ref.check(); err != nil {
+		return err
+	}
+	from = max(from, 0)
+	to := ref.RawBytes
+	if length >= 0 && length < to-from {
+		to = from + length
+	}
+	if from >= to {
+		return nil
+	}
+	if from == 0 && to == ref.RawBytes {
+		return a.CopyLog(ctx, w, ref)
+	}
+	if err := a.copyBytes(ctx, w, ref, from, to); err != nil {
+		return fmt.Errorf("archive: bytes %d-%d of %s: %w", from, to, ref.Key, err)
+	}
+	return nil
+}
+
+func (a *Archive) copyBytes(ctx context.Context, w io.Writer, ref Ref, from, to int64) error {
+	offsets, err := a.rawOffsets(ctx, ref)
+	if err != nil {
+		return err
+	}
+	first := sort.Search(len(offsets), func(i int) bool { return offsets[i] > from }) - 1
+	end := sort.Search(len(offsets), func(i int) bool { return offsets[i] >= to })
+	return a.copyFrames(ctx, w, ref, first, end, func(i int, raw []byte) (int, int, error) {
+		start := offsets[i]
+		if int64(len(raw)) != offsets[i+1]-start {
+			return 0, 0, fmt.Errorf("%w: %w", ErrUnreadable, errSeekTable)
+		}
+		return int(max(from-start, 0)), int(min(to-start, int64(len(raw)))), nil
+	})
+}
+
+// rawOffsets is where in the log each frame begins, and, last, where it ends.
+func (a *Archive) rawOffsets(ctx context.Context, ref Ref) ([]int64, error) {
+	if len(ref.FrameOffsets) == 1 {
+		return []int64{0, ref.RawBytes}, nil
+	}
+	body, err := a.bucket.Get(ctx, ref.Key, ref.StoredSize(), ref.StoredBytes-ref.StoredSize())
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(body)
+	if err := errors.Join(err, body.Close()); err != nil {
+		return nil, err
+	}
+	offsets, err := parseSeekTable(b, ref)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
+	}
+	return offsets, nil
+}

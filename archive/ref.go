@@ -1,0 +1,67 @@
+package archive
+
+import (
+	"fmt"
+	"sort"
+)
+
+// Ref is what the ledger says of an archived log: enough to find and read it.
+type Ref struct {
+	Key          string
+	StoredBytes  int64
+	RawBytes     int64
+	Lines        int64
+	FrameLines   []int64
+	FrameOffsets []int64
+}
+
+// Ref is what it takes to read the log.
+func (l Log) Ref() Ref {
+	return Ref{
+		Key: l.Key, StoredBytes: l.StoredBytes, RawBytes: l.RawBytes, Lines: l.Lines,
+		FrameLines: l.FrameLines, FrameOffsets: l.FrameOffsets,
+	}
+}
+
+// check refuses what PutLog never said of a log: these numbers become ranges and
+// sizes of buffers.
+func (r Ref) check() error {
+	if len(r.FrameLines) != len(r.FrameOffsets) {
+		return fmt.Errorf("archive: the ledger says of %s that %d frames begin lines, and %d are stored", r.Key, len(r.FrameLines), len(r.FrameOffsets))
+	}
+	if at := r.offset(0); at != 0 {
+		return fmt.Errorf("archive: the ledger says that %s begins at byte %d", r.Key, at)
+	}
+	line := int64(1)
+	for i := range r.FrameOffsets {
+		if size := r.offset(i+1) - r.offset(i); size <= 0 || size > maxStored {
+			return fmt.Errorf("archive: the ledger says that frame %d of %s has %d bytes", i, r.Key, size)
+		}
+		if r.FrameLines[i] < line {
+			return fmt.Errorf("archive: the ledger says that frame %d of %s begins in line %d", i, r.Key, r.FrameLines[i])
+		}
+		line = r.FrameLines[i]
+	}
+	return nil
+}
+
+// offset is where frame i, from 0, starts in the object; beyond the last one,
+// where the seek table does.
+func (r Ref) offset(i int) int64 {
+	if i < len(r.FrameOffsets) {
+		return r.FrameOffsets[i]
+	}
+	return r.StoredBytes - seekTableSize(len(r.FrameOffsets))
+}
+
+// span finds the frames that hold the lines: from first up to, and without, end.
+// A line may begin in a frame before the first one that starts with its number.
+func (r Ref) span(first, last int64) (frame, end int) {
+	frame = max(sort.Search(len(r.FrameLines), func(i int) bool { return r.FrameLines[i] >= first })-1, 0)
+	end = sort.Search(len(r.FrameLines), func(i int) bool { return r.FrameLines[i] > last })
+	return frame, end
+}
+
+// StoredSize is how many bytes the log's frames have as they are stored: the
+// object without its seek table.
+func (r Ref) StoredSize() int64 { return r.offset(len(r.FrameOffsets)) }

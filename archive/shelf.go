@@ -1,0 +1,110 @@
+package archive
+
+import (
+	"container/list"
+	"context"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+const (
+	// maxShelved is how many decoded frames wait for their readers, of all logs
+	// together.
+	maxShelved = 64
+	// maxLoading is how many frames are fetched and decoded at the same time.
+	maxLoading = 32
+)
+
+// shelf bounds what all readers together hold in memory. A decoded frame stands
+// on it until it is read. When there are too many, the one that was touched
+// longest ago goes: its reader waits for somebody slow, and fetches it again.
+type shelf struct {
+	decoder *zstd.Decoder
+	loading chan struct{}
+
+	mu    sync.Mutex
+	order list.List // of *shelved; the one touched last comes first
+}
+
+func newShelf(d *zstd.Decoder) *shelf {
+	return &shelf{decoder: d, loading: make(chan struct{}, maxLoading)}
+}
+
+// shelved is a frame on its way to a reader.
+type shelved struct {
+	index   int           // in the log, from 0
+	decoded chan struct{} // closed when it is on the shelf, or err says why not
+	err     error
+
+	frame *frame // nil: it had to go
+	place *list.Element
+}
+
+// load fetches a frame and begins to decode it.
+func (s *shelf) load(ctx context.Context, index int, fetch func(*frame) error) (*shelved, error) {
+	select {
+	case s.loading <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	f := framePool.Get().(*frame)
+	if err := fetch(f); err != nil {
+		framePool.Put(f)
+		<-s.loading
+		return nil, err
+	}
+	b := &shelved{index: index, decoded: make(chan struct{})}
+	go func() {
+		if b.err = f.decode(s.decoder); b.err == nil {
+			s.put(b, f)
+		} else {
+			framePool.Put(f)
+		}
+		<-s.loading
+		close(b.decoded)
+	}()
+	return b, nil
+}
+
+func (s *shelf) put(b *shelved, f *frame) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b.frame, b.place = f, s.order.PushFront(b)
+	if s.order.Len() > maxShelved {
+		last := s.order.Remove(s.order.Back()).(*shelved)
+		// Not into the pool: its reader may be looking at it.
+		last.frame = nil
+	}
+}
+
+// touch gives what a decoded frame holds, until the reader takes it down; not ok
+// if it had to go.
+func (s *shelf) touch(b *shelved) (raw []byte, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b.frame == nil {
+		return nil, false
+	}
+	s.order.MoveToFront(b.place)
+	return b.frame.raw, true
+}
+
+// takeDown ends a frame that nobody reads any more.
+func (s *shelf) takeDown(b *shelved) {
+	<-b.decoded
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b.frame != nil {
+		s.order.Remove(b.place)
+		framePool.Put(b.frame)
+		b.frame = nil
+	}
+}
+
+// roomy tells whether there is room for frames that nobody waits for yet.
+func (s *shelf) roomy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.order.Len() < maxShelved/2
+}

@@ -1,0 +1,66 @@
+package archive_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/jobvault/jobvault/archive"
+)
+
+func TestOpenStored(t *testing.T) {
+	dec, err := zstd.NewReader(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dec.Close()
+	onEachLog(t, func(t *testing.T, a *archive.Archive, b *countingBucket, log archive.Log, raw []byte) {
+		r, err := a.OpenStored(t.Context(), log.Ref())
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored, err := io.ReadAll(r)
+		if err := errors.Join(err, r.Close()); err != nil {
+			t.Fatal(err)
+		}
+		b.asked(t, "stored", 1)
+		if size := log.Ref().StoredSize(); int64(len(stored)) != size || size >= log.StoredBytes {
+			t.Errorf("%d of %d stored bytes, want %d", len(stored), log.StoredBytes, size)
+		}
+		if got, err := dec.DecodeAll(stored, nil); err != nil || !bytes.Equal(got, raw) {
+			t.Errorf("%d bytes came back as %d (%v)", len(raw), len(got), err)
+		}
+		if object := get(t, b, log.Key, 0, -1); !bytes.HasPrefix(object, stored) || !bytes.HasPrefix(object[len(stored):], []byte("\x5e\x2a\x4d\x18")) {
+			t.Error("it is not what comes before the seek table")
+		}
+	})
+}
+
+func TestOpenStoredOfLess(t *testing.T) {
+	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+		a := newArchive(t, b, 1<<40)
+		ref := putLog(t, a, key, noise(3<<20)).Ref()
+		whole := get(t, b, ref.Key, 0, -1)
+		for _, n := range []int64{0, 100, ref.StoredSize() - 1} {
+			short := ref
+			short.Key = archive.JobKey{JobID: 100 + n}.Log()
+			put(t, b, short.Key, whole[:n])
+			r, err := a.OpenStored(t.Context(), short)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(r)
+			if !errors.Is(err, archive.ErrUnreadable) || int64(len(got)) != n {
+				t.Errorf("%d bytes: gives %d and %v, want ErrUnreadable", n, len(got), err)
+			}
+			r.Close()
+		}
+		ref.Key = archive.JobKey{JobID: 99}.Log()
+		if _, err := a.OpenStored(t.Context(), ref); !errors.Is(err, archive.ErrNotFound) {
+			t.Errorf("no object: %v, want ErrNotFound", err)
+		}
+	})
+}

@@ -1,0 +1,166 @@
+package ingest_test
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jobvault/jobvault/internal/githubsim"
+)
+
+const allJobs = githubsim.EndpointRunJobs
+
+// hideJob adds a run with a job in each of its attempts, 1 and so on, and job 9,
+// which only the list of all jobs has.
+func (r *rig) hideJob(attempts int64) {
+	for id := int64(1); id <= attempts; id++ {
+		j := completed(id, r.now().Add(-time.Hour), githubsim.Log{})
+		j.Conclusion, j.RunID, j.RunAttempt = ptr("skipped"), 500, id
+		r.github.AddJob(j)
+	}
+	hidden := completed(9, r.now().Add(-time.Hour), githubsim.Log{})
+	hidden.Conclusion, hidden.RunID, hidden.ListedAttempt = ptr("skipped"), 500, -1
+	r.github.AddJob(hidden)
+}
+
+// wantListed wants so many jobs known, and so many attempts complete.
+func (r *rig) wantListed(when string, jobs, complete int) {
+	r.t.Helper()
+	if n := r.jobs(); n != jobs {
+		r.t.Errorf("%s: %d jobs are known, want %d", when, n, jobs)
+	}
+	if n := scalar[int](r, `SELECT count(*) FROM run_attempts WHERE complete`); n != complete {
+		r.t.Errorf("%s: %d attempts are complete, want %d", when, n, complete)
+	}
+}
+
+// wantNotSwept wants nothing noted as swept, nor a watermark.
+func (r *rig) wantNotSwept(when string) {
+	r.t.Helper()
+	for _, row := range r.rows(`SELECT swept::text, watermark FROM sweeps WHERE swept <> '{}' OR watermark IS NOT NULL`) {
+		r.t.Errorf("%s: noted as swept: %v", when, row)
+	}
+}
+
+// An attempt whose lists have to be held against each other is complete only when
+// they were. A sweep that fails or is killed in between lists it again, and then
+// finds what it missed.
+func TestNoAttemptIsCompleteBeforeTheCrossCheck(t *testing.T) {
+	t.Parallel()
+	runs := map[string]struct {
+		attempts int64
+		spoil    func(*githubsim.Server)
+	}{
+		"run again":         {2, func(*githubsim.Server) {}},
+		"a count that lies": {1, func(gh *githubsim.Server) { gh.LieAboutTotal(attempts, 3) }},
+		"no list of attempts": {1, func(gh *githubsim.Server) {
+			gh.Inject(githubsim.Fault{Endpoint: attempts, Kind: githubsim.NotFoundJSON})
+		}},
+	}
+	faults := map[string]githubsim.Fault{
+		"fails":             {Endpoint: allJobs, Kind: githubsim.ServerError},
+		"limited":           {Endpoint: allJobs, Kind: githubsim.TooMany, RetryAfter: 90 * time.Second},
+		"a page":            {Endpoint: allJobs, Kind: githubsim.HTML200},
+		"another run's job": {Endpoint: allJobs, Kind: githubsim.Status, Status: http.StatusOK, Body: `{"total_count":1,"jobs":[{"id":9,"run_id":7,"status":"completed"}]}`},
+		"forbidden":         {Endpoint: allJobs, Kind: githubsim.Forbidden},
+		"killed":            {}, // by the test
+	}
+	for run, c := range runs {
+		for name, fault := range faults {
+			t.Run(run+", "+name, func(t *testing.T) {
+				t.Parallel()
+				now := newClock()
+				r := newRig(t, rigOptions{now: now.Now, github: githubsim.Options{Now: now.Now}})
+				repo := r.knowRepository()
+				r.hideJob(c.attempts)
+				c.spoil(r.github)
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				remove := func() { r.github.OnRequest(nil) }
+				if fault.Endpoint != "" {
+					remove = r.github.Inject(fault)
+				} else {
+					r.github.OnRequest(func(e githubsim.Endpoint, _ *http.Request) {
+						if e == allJobs {
+							cancel()
+						}
+					})
+				}
+				if _, err := r.sweeper().Recent(ctx, repo, time.Time{}); err == nil {
+					t.Error("the sweep succeeded")
+				}
+				known := int(c.attempts)
+				if run == "no list of attempts" {
+					known = 0
+				}
+				r.wantListed("after the failure", known, 0)
+				r.wantNotSwept("after the failure")
+
+				remove()
+				now.advance(2 * time.Minute)
+				before := r.github.Requests()
+				r.sweepRecent(repo)
+				r.wantListed("after the next sweep", int(c.attempts)+1, int(c.attempts))
+				if after := r.github.Requests(); after[attempts]-before[attempts] < c.attempts || after[allJobs] == before[allJobs] {
+					t.Error("the next sweep does not list the attempts again")
+				}
+				before = r.github.Requests()
+				now.advance(time.Hour)
+				r.sweepRecent(repo)
+				if after := r.github.Requests(); after[attempts] != before[attempts] || after[allJobs] != before[allJobs] {
+					t.Error("what is complete is listed again")
+				}
+			})
+		}
+	}
+}
+
+// Where the cross-check finds no such run, it may be another repository that was
+// asked: that is not believed.
+func TestCrossCheckOfAMovedRepository(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name           string
+		move           func(*githubsim.Server)
+		fails          bool
+		jobs, complete int
+	}{
+		{"renamed", func(gh *githubsim.Server) { gh.RenameRepository(repository.ID, "acme", "Rakete") }, false, 3, 2},
+		{"name taken by another", func(gh *githubsim.Server) {
+			gh.RenameRepository(repository.ID, "acme", "rocket-classic")
+			gh.AddRepository(githubsim.Repository{ID: 4, Owner: "acme", Name: "rocket", InstallationID: repository.InstallationID})
+		}, false, 3, 2},
+		{"deleted", func(gh *githubsim.Server) { gh.RemoveRepository(repository.ID) }, true, 2, 0},
+		{"deleted, and its name taken", func(gh *githubsim.Server) {
+			gh.RemoveRepository(repository.ID)
+			gh.AddRepository(githubsim.Repository{ID: 4, Owner: "acme", Name: "rocket", InstallationID: repository.InstallationID})
+		}, true, 2, 0},
+		{"only the run deleted", func(gh *githubsim.Server) {
+			for _, id := range []int64{1, 2, 9} {
+				gh.RemoveJob(id)
+			}
+		}, false, 2, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := newAppRig(t)
+			repo := r.knowRepository()
+			r.hideJob(2)
+			var asked atomic.Int64
+			r.github.OnRequest(func(e githubsim.Endpoint, _ *http.Request) {
+				if e == allJobs && asked.Add(1) == 1 {
+					c.move(r.github)
+				}
+			})
+			if _, err := r.sweeper().Recent(t.Context(), repo, time.Time{}); (err != nil) != c.fails {
+				t.Errorf("the sweep says %v", err)
+			}
+			r.wantListed("afterwards", c.jobs, c.complete)
+			if c.fails {
+				r.wantNotSwept("afterwards")
+			}
+		})
+	}
+}
