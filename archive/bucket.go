@@ -39,7 +39,9 @@ type Bucket interface {
 	// not at all. An error of r fails the Put with that error.
 	Put(ctx context.Context, key string, r io.Reader) (size int64, err error)
 	// Replace is Put for a key that may be taken: what was there is there until
-	// the new object is, whole, and then no more. Only for what is damaged.
+	// the new object is, whole, and then no more. Only for what is damaged: if the
+	// server stores something else than it was sent, neither may be left. Of two at
+	// once, one may fail with ErrExists.
 	Replace(ctx context.Context, key string, r io.Reader) (size int64, err error)
 	// Get reads length bytes from offset; a negative length reads to the end.
 	// Fails with ErrNotFound. Reading past the end gives what there is.

@@ -175,6 +175,9 @@ func (b *s3Bucket) checkStored(ctx context.Context, key string, info minio.Uploa
 	if err != nil {
 		return b.error("check", key, err)
 	}
+	if stat.ETag != info.ETag {
+		return fmt.Errorf("another object was put there meanwhile: %w", ErrExists)
+	}
 	if stat.Size != size {
 		return fmt.Errorf("%w: %d bytes stored, %d sent", ErrStoredWrong, stat.Size, size)
 	}
@@ -184,7 +187,7 @@ func (b *s3Bucket) checkStored(ctx context.Context, key string, info minio.Uploa
 	}
 	// A composite checksum ("…-3") is one of the parts' checksums.
 	if got == "" || strings.Contains(got, "-") {
-		if got, err = b.readBack(ctx, key); err != nil {
+		if got, err = b.readBack(ctx, key, info.ETag); err != nil {
 			return err
 		}
 	}
@@ -194,10 +197,15 @@ func (b *s3Bucket) checkStored(ctx context.Context, key string, info minio.Uploa
 	return nil
 }
 
-func (b *s3Bucket) readBack(ctx context.Context, key string) (string, error) {
-	body, err := b.Get(ctx, key, 0, -1)
+// readBack is the checksum of what is stored, as long as it is with this ETag.
+func (b *s3Bucket) readBack(ctx context.Context, key, etag string) (string, error) {
+	var opts minio.GetObjectOptions
+	if err := opts.SetMatchETag(etag); err != nil {
+		return "", b.error("read back", key, err)
+	}
+	body, _, _, err := minio.Core{Client: b.client}.GetObject(ctx, b.bucket, b.prefix+key, opts)
 	if err != nil {
-		return "", err
+		return "", b.error("read back", key, err)
 	}
 	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
 	_, err = io.Copy(sum, body)

@@ -79,9 +79,6 @@ func TestScanEnds(t *testing.T) {
 
 // A line may be longer than memory.
 func TestScanHugeLine(t *testing.T) {
-	if testing.Short() {
-		t.Skip("reads 100 MB")
-	}
 	a := newArchive(t, open(t, "file://"+t.TempDir()), 1<<40)
 	const huge = 100 << 20
 	log, err := a.PutLog(t.Context(), key, io.MultiReader(strings.NewReader("before\n"), io.LimitReader(endless{}, huge), strings.NewReader("\nafter")))
