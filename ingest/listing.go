@@ -35,6 +35,7 @@ var errOtherRepository = errors.New("the name belongs to another repository now"
 type first struct {
 	at        time.Time // GitHub's clock
 	etag      string
+	runs      int // on that page
 	more      bool
 	unchanged bool
 }
@@ -43,8 +44,9 @@ type first struct {
 const listTries = 3
 
 // open lists the runs from a time to now. With the etag of the same listing, one
-// that is unchanged is not read: nothing new can be in it.
-func (l *listing) open(ctx context.Context, from time.Time, etag string) (first, error) {
+// that is unchanged is not read: nothing new can be in it. empty says that there was
+// nothing in it then, and so nothing that tells whose it is.
+func (l *listing) open(ctx context.Context, from time.Time, etag string, empty bool) (first, error) {
 	var f first
 	certain := false
 	for try := range listTries {
@@ -56,7 +58,8 @@ func (l *listing) open(ctx context.Context, from time.Time, etag string) (first,
 			f = once.first
 		}
 		if f.unchanged {
-			return f, l.swept(ctx, from, f.at, true)
+			l.asked = !empty
+			return f, l.done(ctx, from, f.at, true)
 		}
 		if once.capped {
 			return f, l.closed(ctx, from, f.at.Truncate(time.Second).Add(time.Second))
@@ -143,7 +146,7 @@ func (l *listing) once(ctx context.Context, from, to time.Time, etag string) (on
 		}
 		l.pages++
 		if o.at.IsZero() {
-			o.first = first{at: page.At, etag: page.ETag, more: page.More, unchanged: page.Unchanged}
+			o.first = first{at: page.At, etag: page.ETag, runs: len(page.Runs), more: page.More, unchanged: page.Unchanged}
 		}
 		if page.Unchanged {
 			return o, nil

@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"sync"
@@ -64,7 +65,7 @@ func recent(jobs, runs int) githubsim.History {
 // and the next one costs next to nothing.
 func TestReconcileFindsEveryJob(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{})
+	r := newRig(t, rigOptions{github: githubsim.Options{RateLimit: 1_000_000}})
 	day := r.github.AddHistory(recent(600, 90))
 	r.work()
 	r.deliverBadly(day)
@@ -83,7 +84,7 @@ func TestReconcileFindsEveryJob(t *testing.T) {
 	if again := r.reconcile(hookOf(t, day)); again.Asked != 0 || again.Attempts != 0 {
 		t.Errorf("a second round did %+v", again)
 	}
-	asked := r.github.Requests()
+	used, asked := r.limitUsed(), r.github.Requests()
 	if again := r.reconcile(hookOf(t, day)); again.Asked != 0 || again.Attempts != 0 {
 		t.Errorf("a third round did %+v", again)
 	}
@@ -91,10 +92,32 @@ func TestReconcileFindsEveryJob(t *testing.T) {
 		cost := n - asked[e]
 		if allowed := map[githubsim.Endpoint]int64{
 			githubsim.EndpointRuns: int64(len(day.Repositories)), githubsim.EndpointDeliveries: 2,
+			// Whose an empty list is; unchanged, as the list.
+			githubsim.EndpointRepository: int64(len(day.Repositories)),
 		}[e]; cost > allowed {
 			t.Errorf("a third round made %d requests to %s", cost, e)
 		}
 	}
+	if cost := r.limitUsed() - used; cost > 2 {
+		t.Errorf("a third round cost %d requests of the limit, and only listing deliveries has to", cost)
+	}
+}
+
+// limitUsed is what GitHub counts of the present hour's limit.
+func (r *rig) limitUsed() int64 {
+	r.t.Helper()
+	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, r.github.URL()+"rate_limit", nil)
+	r.check(err)
+	req.Header.Set("Authorization", "Bearer "+r.github.Token())
+	resp, err := http.DefaultClient.Do(req)
+	r.check(err)
+	defer resp.Body.Close()
+	var said struct{ Rate struct{ Limit, Used int64 } }
+	r.check(json.NewDecoder(resp.Body).Decode(&said))
+	if said.Rate.Limit != 1_000_000 {
+		r.t.Fatalf("the limit is %d", said.Rate.Limit)
+	}
+	return said.Rate.Used
 }
 
 // wantComplete wants every day that has ended to be accounted for, and as many

@@ -154,15 +154,16 @@ func (s *Sweeper) attemptSweep(ctx context.Context, repo store.Repository, u sto
 // recent lists from the watermark on.
 func (w *sweep) recent(ctx context.Context, l *listing, before store.Sweep, since time.Time) error {
 	from, deep := w.begin(before)
-	etag := ""
+	etag, empty := "", false
 	switch {
 	case !since.IsZero() && since.Before(from):
 		from = since
 	case !deep && before.ETag != nil && !before.ListedFrom.After(from) && from.Sub(*before.ListedFrom) < sameListing:
 		from, etag = *before.ListedFrom, *before.ETag
+		empty = before.ListedRuns == nil || *before.ListedRuns == 0
 	}
 	from = from.Truncate(time.Second)
-	f, err := l.open(ctx, from, etag)
+	f, err := l.open(ctx, from, etag, empty)
 	if err != nil {
 		return err
 	}
@@ -178,9 +179,9 @@ func (w *sweep) recent(ctx context.Context, l *listing, before store.Sweep, sinc
 	after := store.Sweep{RepositoryID: w.repo.ID}
 	switch {
 	case f.unchanged:
-		after.ListedFrom, after.ETag = before.ListedFrom, before.ETag
+		after.ListedFrom, after.ETag, after.ListedRuns = before.ListedFrom, before.ETag, before.ListedRuns
 	case !f.more && f.etag != "":
-		after.ListedFrom, after.ETag = &from, &f.etag
+		after.ListedFrom, after.ETag, after.ListedRuns = &from, &f.etag, &f.runs
 	}
 	return w.DB.SweepSucceeded(ctx, after, w.Now())
 }

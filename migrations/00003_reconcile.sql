@@ -10,6 +10,7 @@ CREATE TABLE sweeps (
     deep_at       timestamptz,
     listed_from   timestamptz,
     etag          text,
+    listed_runs   integer,
     succeeded_at  timestamptz,
     failed_at     timestamptz,
     error         text
@@ -22,6 +23,7 @@ COMMENT ON COLUMN sweeps.watermark IS 'Where the next sweep goes on, by GitHub''
 COMMENT ON COLUMN sweeps.deep_at IS 'When all runs that may still be re-run were last listed.';
 COMMENT ON COLUMN sweeps.listed_from IS 'Where the listing that etag is of begins; null: its answer had more than one page.';
 COMMENT ON COLUMN sweeps.etag IS 'ETag of that listing: while it is unchanged, asking again costs nothing.';
+COMMENT ON COLUMN sweeps.listed_runs IS 'How many runs it had. Of an empty one, being unchanged does not say whose it is.';
 COMMENT ON COLUMN sweeps.succeeded_at IS 'When a sweep last came to its end.';
 COMMENT ON COLUMN sweeps.failed_at IS 'When a sweep last failed; null once one has succeeded since.';
 COMMENT ON COLUMN sweeps.error IS 'Why it failed.';

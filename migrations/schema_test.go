@@ -42,12 +42,15 @@ var contract = map[string][]string{
 		"denied bigint", "removed bigint", "pending bigint", "complete boolean",
 	},
 	"sweeps": {
-		"repository_id bigint", "swept tstzmultirange", "watermark timestamptz", "deep_at timestamptz", "listed_from timestamptz", "etag text",
+		"repository_id bigint", "swept tstzmultirange", "watermark timestamptz", "deep_at timestamptz", "listed_from timestamptz", "etag text", "listed_runs integer",
 		"succeeded_at timestamptz", "failed_at timestamptz", "error text",
 	},
 	"run_attempts": {
 		"run_id bigint", "run_attempt bigint", "repository_id bigint", "run_created_at timestamptz", "jobs integer",
 		"complete boolean", "swept_at timestamptz", "gone_at timestamptz",
+	},
+	"lost_deliveries": {
+		"hook text", "guid uuid", "delivery_id bigint", "delivered_at timestamptz", "asked integer", "asked_at timestamptz",
 	},
 	"hooks": {"name text", "resolved_to timestamptz", "succeeded_at timestamptz"},
 	"rate_limits": {
@@ -85,6 +88,7 @@ func TestPrimaryKeysAreThoseOfTheContract(t *testing.T) {
 		"job_logs: PRIMARY KEY (job_id)",
 		"jobs: PRIMARY KEY (id)",
 		"labels: PRIMARY KEY (id)",
+		"lost_deliveries: PRIMARY KEY (hook, guid)",
 		"rate_limits: PRIMARY KEY (installation_id)",
 		"repositories: PRIMARY KEY (id)",
 		"run_attempts: PRIMARY KEY (run_id, run_attempt)",
@@ -110,6 +114,7 @@ func TestForeignKeysTieTheTablesTogether(t *testing.T) {
 		"job_logs: FOREIGN KEY (job_id) REFERENCES jobs(id)",
 		"jobs: FOREIGN KEY (repository_id) REFERENCES repositories(id)",
 		"jobs: FOREIGN KEY (run_id) REFERENCES workflow_runs(id)",
+		"lost_deliveries: FOREIGN KEY (hook) REFERENCES hooks(name)",
 		"run_attempts: FOREIGN KEY (repository_id) REFERENCES repositories(id)",
 		"steps: FOREIGN KEY (job_id) REFERENCES jobs(id) ON DELETE CASCADE",
 		"sweeps: FOREIGN KEY (repository_id) REFERENCES repositories(id)",

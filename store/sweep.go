@@ -18,6 +18,7 @@ type Sweep struct {
 	DeepAt       *time.Time // when all runs that may be re-run were last listed
 	ListedFrom   *time.Time // where the listing that ETag is of begins
 	ETag         *string    `db:"etag"`
+	ListedRuns   *int       // how many runs that listing had
 	SucceededAt  *time.Time
 	FailedAt     *time.Time
 	Error        *string
@@ -26,7 +27,7 @@ type Sweep struct {
 // Sweep reads a repository's sweep; the zero one if there was none.
 func (db *DB) Sweep(ctx context.Context, repositoryID int64) (Sweep, error) {
 	rows, err := db.pool.Query(ctx, `
-		SELECT repository_id, lower(swept) AS begin, watermark, deep_at, listed_from, etag, succeeded_at, failed_at, error
+		SELECT repository_id, lower(swept) AS begin, watermark, deep_at, listed_from, etag, listed_runs, succeeded_at, failed_at, error
 		FROM sweeps WHERE repository_id = $1`, repositoryID)
 	if err != nil {
 		return Sweep{}, fmt.Errorf("store: sweep of repository %d: %w", repositoryID, err)
@@ -103,11 +104,11 @@ func (db *DB) NoteDeep(ctx context.Context, repositoryID int64, at time.Time) er
 // one cheap. Without an ETag the one before is forgotten.
 func (db *DB) SweepSucceeded(ctx context.Context, s Sweep, at time.Time) error {
 	_, err := db.pool.Exec(ctx, `
-		INSERT INTO sweeps AS s (repository_id, listed_from, etag, succeeded_at) VALUES ($1, $2, $3, $4)
+		INSERT INTO sweeps AS s (repository_id, listed_from, etag, listed_runs, succeeded_at) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (repository_id) DO UPDATE SET
-			listed_from = excluded.listed_from, etag = excluded.etag,
+			listed_from = excluded.listed_from, etag = excluded.etag, listed_runs = excluded.listed_runs,
 			succeeded_at = excluded.succeeded_at, failed_at = NULL, error = NULL`,
-		s.RepositoryID, s.ListedFrom, s.ETag, at)
+		s.RepositoryID, s.ListedFrom, s.ETag, s.ListedRuns, at)
 	if err != nil {
 		return fmt.Errorf("store: sweep of repository %d: %w", s.RepositoryID, err)
 	}

@@ -55,6 +55,7 @@ type Clients struct {
 	mu            sync.Mutex
 	byInstalled   map[int64]*Client
 	installations map[string]lookedUp // by lower-case OWNER/NAME
+	repositories  map[knownAs]knownRepository
 }
 
 // lookedUp is an installation that was asked for. It is believed for an hour: an

@@ -56,15 +56,45 @@ func (cs *Clients) RepositoryByID(ctx context.Context, installation *int64, id i
 	return r, err
 }
 
+// knownAs is who asked for a repository, and how.
+type knownAs struct {
+	installation int64
+	path         string
+}
+
+// knownRepository is an answer, and its ETag: while it is unchanged, asking again
+// costs nothing of the limit.
+type knownRepository struct {
+	etag string
+	Repository
+}
+
+// mostKnown bounds how many answers are kept.
+const mostKnown = 10_000
+
 func (cs *Clients) repository(ctx context.Context, c *Client, path string) (Repository, error) {
+	as := knownAs{c.spend.installation, path}
+	cs.mu.Lock()
+	known := cs.repositories[as]
+	cs.mu.Unlock()
 	var r Repository
-	if _, err := c.get(ctx, "get repository", path, &r); err != nil {
+	a, err := c.ask(ctx, "get repository", request{path: path, etag: known.etag}, &r)
+	if err != nil {
 		return Repository{}, err
+	}
+	if a.unchanged {
+		return known.Repository, nil
 	}
 	if owner, name := r.Names(); r.ID <= 0 || owner == "" || name == "" {
 		return Repository{}, &Error{Class: Transient, Op: "get repository", Message: "the answer names no repository"}
 	}
 	r.InstallationID = c.installationID()
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.repositories == nil || len(cs.repositories) >= mostKnown {
+		cs.repositories = make(map[knownAs]knownRepository)
+	}
+	cs.repositories[as] = knownRepository{a.header.Get("ETag"), r}
 	return r, nil
 }
 

@@ -311,3 +311,34 @@ func classOf(t testing.TB, err error) ghapi.Class {
 	}
 	return e.Class
 }
+
+// A repository that is asked for again is sent only if something changed: the same
+// answer costs nothing of the limit.
+func TestUnchangedRepositoryIsNotSentAgain(t *testing.T) {
+	name, sent, spared := "rocket", 0, 0
+	gh := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		etag := `"` + name + `"`
+		w.Header().Set("ETag", etag)
+		if r.Header.Get("If-None-Match") == etag {
+			spared++
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		sent++
+		fmt.Fprintf(w, `{"id": 3, "name": %q, "owner": {"login": "acme"}}`, name)
+	})
+	cs, err := ghapi.New(ghapi.Config{BaseURL: gh.URL, Token: "t", Concurrency: 1, UserAgent: "test"})
+	check(t, err)
+	t.Cleanup(cs.Close)
+	for _, now := range []string{"rocket", "rocket", "rakete", "rakete", "rocket"} {
+		name = now
+		r, err := cs.Repository(t.Context(), "acme", "rocket")
+		check(t, err)
+		if r.ID != 3 || r.Name != now {
+			t.Errorf("%+v, want %s", r, now)
+		}
+	}
+	if sent != 3 || spared != 2 {
+		t.Errorf("sent %d times, spared %d times", sent, spared)
+	}
+}

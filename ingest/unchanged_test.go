@@ -1,0 +1,40 @@
+package ingest_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/jobvault/jobvault/internal/githubsim"
+)
+
+// The list was empty and ours; now it is empty and another's, and unchanged by its
+// ETag: that says nothing of ours.
+func TestUnchangedEmptyListingOfAnother(t *testing.T) {
+	t.Parallel()
+	for name, leave := range map[string]func(*githubsim.Server){
+		"renamed": func(gh *githubsim.Server) { gh.RenameRepository(repository.ID, "acme", "rocket-classic") },
+		"deleted": func(gh *githubsim.Server) { gh.RemoveRepository(repository.ID) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newAppRig(t)
+			repo := r.knowRepository()
+			r.sweepRecent(repo)
+			r.sweepRecent(repo) // with a listing of the last two hours, and its ETag
+			before, err := r.db.Sweep(t.Context(), repo.ID)
+			r.check(err)
+			leave(r.github)
+			takeName(r.github)
+			skippedRuns(r.github, time.Now().Add(-time.Hour), 3) // ours
+			_, err = r.sweeper().Recent(t.Context(), repo, time.Time{})
+			after, serr := r.db.Sweep(t.Context(), repo.ID)
+			r.check(serr)
+			switch {
+			case name == "renamed" && (err != nil || r.jobs() != 3):
+				t.Errorf("%d of 3 jobs, %v", r.jobs(), err)
+			case name == "deleted" && (err == nil || after.Watermark.After(*before.Watermark)):
+				t.Errorf("the watermark went from %s to %s, %v", before.Watermark, after.Watermark, err)
+			}
+		})
+	}
+}
