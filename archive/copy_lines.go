@@ -15,14 +15,11 @@ func (a *Archive) CopyLines(ctx context.Context, w io.Writer, ref Ref, first, la
 	if err := ref.check(); err != nil {
 		return err
 	}
-	first, last = max(first, 1), min(last, ref.Lines)
-	if first > last {
-		return nil
-	}
 	frame, end := ref.span(first, last)
 	if frame == end {
 		return nil
 	}
+	first = max(first, 1)
 	skip, want := first-ref.FrameLines[frame], last-first+1
 	err := a.copyFrames(ctx, w, ref, frame, end, func(_ int, raw []byte) (from, to int, err error) {
 		from, skip = passLines(raw, skip)

@@ -54,9 +54,14 @@ func (r Ref) offset(i int) int64 {
 	return r.StoredBytes - seekTableSize(len(r.FrameOffsets))
 }
 
-// span finds the frames that hold the lines: from first up to, and without, end.
-// A line may begin in a frame before the first one that starts with its number.
+// span finds the frames that hold those of the lines that there are: from frame up
+// to, and without, end. A line may begin in a frame before the first one that starts
+// with its number.
 func (r Ref) span(first, last int64) (frame, end int) {
+	first, last = max(first, 1), min(last, r.Lines)
+	if first > last {
+		return 0, 0
+	}
 	frame = max(sort.Search(len(r.FrameLines), func(i int) bool { return r.FrameLines[i] >= first })-1, 0)
 	end = sort.Search(len(r.FrameLines), func(i int) bool { return r.FrameLines[i] > last })
 	return frame, end

@@ -23,10 +23,6 @@ func (a *Archive) ScanLines(ctx context.Context, ref Ref, first, last int64, vis
 	if err := ref.check(); err != nil {
 		return err
 	}
-	first, last = max(first, 1), min(last, ref.Lines)
-	if first > last {
-		return nil
-	}
 	frame, end := ref.span(first, last)
 	if frame == end {
 		return nil

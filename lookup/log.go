@@ -23,18 +23,12 @@ type Logs struct {
 
 // Whole writes a job's log to w, byte for byte as GitHub sent it. It fails with
 // store.ErrNotFound or ErrNoLog.
-func (l Logs) Whole(ctx context.Context, w io.Writer, jobID int64) (err error) {
+func (l Logs) Whole(ctx context.Context, w io.Writer, jobID int64) error {
 	entry, err := l.entry(ctx, jobID)
 	if err != nil {
 		return err
 	}
-	r, err := l.Archive.OpenLog(ctx, *entry.ObjectKey)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	_, err = io.Copy(w, r)
-	return err
+	return l.Archive.CopyLog(ctx, w, refOf(entry))
 }
 
 // Lines writes lines first to last of a job's log to w, from 1 and inclusive.
@@ -88,7 +82,7 @@ func (l Logs) entry(ctx context.Context, jobID int64) (store.JobLog, error) {
 
 func refOf(entry store.JobLog) archive.Ref {
 	return archive.Ref{
-		Key: *entry.ObjectKey, StoredBytes: *entry.StoredBytes, Lines: *entry.Lines,
+		Key: *entry.ObjectKey, StoredBytes: *entry.StoredBytes, RawBytes: *entry.RawBytes, Lines: *entry.Lines,
 		FrameLines: entry.FrameLines, FrameOffsets: entry.FrameOffsets,
 	}
 }
