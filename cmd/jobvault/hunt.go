@@ -132,13 +132,16 @@ func (h *hunt) follow(ctx context.Context, listing <-chan error) error {
 		if done {
 			return failed
 		}
-		tick.Reset(max(huntTick, huntTickCost*time.Since(began)))
-		// Postgres may be away for a moment; the work goes on by itself.
-		if troubles++; err == nil {
+		if err == nil {
 			troubles = 0
-		} else if troubles > mostTroubles {
+			tick.Reset(max(huntTick, huntTickCost*time.Since(began)))
+			continue
+		}
+		// Postgres may be away for a moment; the work goes on by itself.
+		if troubles++; troubles > mostTroubles {
 			return errors.Join(failed, err)
 		}
+		tick.Reset(huntTick)
 	}
 }
 

@@ -3,8 +3,10 @@ package ghapi_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -222,5 +224,28 @@ func TestClassesHaveNames(t *testing.T) {
 	// What nobody has classified is tried again.
 	if zero := new(ghapi.Error); zero.Class != ghapi.Transient {
 		t.Errorf("the zero class is %s", zero.Class)
+	}
+}
+
+// GitHub's words are shown on terminals, and kept in Postgres: nothing in them can
+// move a cursor, turn text around, or be refused.
+func TestMessagesAreTextOnly(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"message":"plain, with é and 日本"}`:                  "plain, with é and 日本",
+		`{"message":"a\u001b[2J\u001b]0;title\u0007b"}`:       "a[2J]0;titleb",
+		`{"message":"a\u0000b\u009bc\u007fd\te"}`:             "abcde",
+		`{"message":"a\u202eb\u2066c\u2069d"}`:                "abcd",
+		`{"message":"one\ntwo"}`:                              "one",
+		"<Error><Code>Bl&#x85;ob</Code><Message/></Error>":    "Blob",
+		`{"message":"` + strings.Repeat("\u00e9", 400) + `"}`: strings.Repeat("é", 150) + "…",
+	} {
+		gh := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusInternalServerError)
+			fmt.Fprint(w, body)
+		})
+		var e *ghapi.Error
+		if err := getJob(t.Context(), clientOf(t, ghapi.Config{BaseURL: gh.URL})); !errors.As(err, &e) || e.Message != want {
+			t.Errorf("%s: %q, want %q", body, e.Message, want)
+		}
 	}
 }
