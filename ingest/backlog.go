@@ -14,6 +14,7 @@ import (
 // scrape.
 type Backlog struct {
 	db         *store.DB
+	selected   func(fullName string) bool
 	deliveries *prometheus.Desc
 	unsettled  *prometheus.Desc
 	oldest     *prometheus.Desc
@@ -23,18 +24,20 @@ type Backlog struct {
 	remaining  *prometheus.Desc
 }
 
-// NewBacklog makes the collector; register it.
-func NewBacklog(db *store.DB) *Backlog {
+// NewBacklog makes the collector; register it. Sweeps are told of repositories that
+// are selected: of others, the age of the last one would grow for ever.
+func NewBacklog(db *store.DB, selected func(fullName string) bool) *Backlog {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("jobvault_"+name, help, labels, nil)
 	}
 	return &Backlog{
 		db:         db,
+		selected:   selected,
 		deliveries: desc("deliveries_waiting", "Deliveries committed and not yet turned into rows."),
 		unsettled:  desc("jobs_unsettled", "Completed jobs whose log is not settled, by ledger state.", "state"),
 		oldest:     desc("oldest_unsettled_seconds", "Time since the completion of the job that has waited longest; 0: none waits."),
 		queue:      desc("queue_depth", "Archive jobs in the queue, those that wait for a limit or a retry included."),
-		sweepAge:   desc("sweep_age_seconds", "Time since the last successful sweep of the repository that has gone longest without."),
+		sweepAge:   desc("sweep_age_seconds", "Time since the last successful sweep of the repository that has gone longest without, those left out whose last one failed."),
 		failing:    desc("sweeps_failing", "Repositories whose last sweep failed."),
 		remaining:  desc("rate_limit_remaining", "Requests that GitHub's limit leaves for now, by installation; 0: the token, or the App itself.", "installation"),
 	}
@@ -67,9 +70,15 @@ func (b *Backlog) Collect(ch chan<- prometheus.Metric) {
 	gauge(b.unsettled, float64(backlog.Denied), store.LogDenied)
 	gauge(b.oldest, since(backlog.OldestPending))
 	gauge(b.queue, float64(backlog.Queued))
-	gauge(b.failing, float64(backlog.SweepsFailing))
-	if backlog.OldestSweep != nil {
-		gauge(b.sweepAge, since(backlog.OldestSweep))
+	ends, err := b.db.SweepEnds(ctx)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(b.failing, err)
+		return
+	}
+	failing, oldest := b.sweeps(ends)
+	gauge(b.failing, float64(failing))
+	if oldest != nil {
+		gauge(b.sweepAge, since(oldest))
 	}
 	limits, err := b.db.RateLimits(ctx)
 	if err != nil {
@@ -86,6 +95,21 @@ func (b *Backlog) Collect(ch chan<- prometheus.Metric) {
 		}
 		gauge(b.remaining, float64(left), strconv.FormatInt(l.InstallationID, 10))
 	}
+}
+
+// sweeps counts the repositories whose last sweep failed, and finds the oldest
+// success of the others.
+func (b *Backlog) sweeps(ends []store.SweepEnd) (failing int, oldest *time.Time) {
+	for _, e := range ends {
+		switch {
+		case !b.selected(e.Owner + "/" + e.Name):
+		case e.Failing:
+			failing++
+		case e.SucceededAt != nil && (oldest == nil || e.SucceededAt.Before(*oldest)):
+			oldest = e.SucceededAt
+		}
+	}
+	return failing, oldest
 }
 
 // since is how long ago a moment is, in seconds; 0 for none.

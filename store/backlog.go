@@ -15,8 +15,6 @@ type Backlog struct {
 
 	OldestPending *time.Time // completion of the oldest of those
 	Queued        int64      // archive jobs in the queue, in whatever state of waiting
-	OldestSweep   *time.Time // success of the repository that has gone longest without; nil: none was ever swept
-	SweepsFailing int64      // repositories whose last sweep failed
 }
 
 // Backlog reads the counts. Partial indexes make it cost what waits, not what
@@ -27,9 +25,7 @@ func (db *DB) Backlog(ctx context.Context) (Backlog, error) {
 		b, err = one[Backlog](ctx, tx, `
 			SELECT (SELECT count(*) FROM deliveries WHERE state = 'received') AS deliveries, pending, denied, oldest_pending,
 			       (SELECT count(*) FROM queue.river_job
-			        WHERE kind = 'archive' AND state IN ('available', 'pending', 'retryable', 'running', 'scheduled')) AS queued,
-			       (SELECT min(succeeded_at) FROM sweeps) AS oldest_sweep,
-			       (SELECT count(*) FROM sweeps WHERE failed_at IS NOT NULL) AS sweeps_failing
+			        WHERE kind = 'archive' AND state IN ('available', 'pending', 'retryable', 'running', 'scheduled')) AS queued
 			FROM (SELECT count(*) FILTER (WHERE l.state = 'pending') AS pending, count(*) FILTER (WHERE l.state = 'denied') AS denied,
 			             min(coalesce(j.completed_at, j.created_at)) AS oldest_pending
 			      FROM job_logs l JOIN jobs j ON j.id = l.job_id

@@ -75,20 +75,27 @@ func TestBacklogTellsWhatIsLate(t *testing.T) {
 	if diff := cmp.Diff(want, backlog()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+func TestSweepEnds(t *testing.T) {
+	f := newFixture(t)
 	for id := range int64(4) {
 		f.repository(id+1, "acme", fmt.Sprint("rocket-", id+1))
 	}
 	f.check(f.db.SweepFailed(t.Context(), 1, "never came to its end", hour(1)))
 	f.note(4, stretch{0, 1, true}) // under way
-	want.SweepsFailing = 1
-	if diff := cmp.Diff(want, backlog()); diff != "" {
-		t.Errorf("before any sweep (-want +got):\n%s", diff)
-	}
 	f.check(f.db.SweepSucceeded(t.Context(), store.Sweep{RepositoryID: 2}, hour(5)))
 	f.check(f.db.SweepSucceeded(t.Context(), store.Sweep{RepositoryID: 3}, hour(4)))
 	f.check(f.db.SweepFailed(t.Context(), 3, "denied", hour(6)))
-	want.SweepsFailing, want.OldestSweep = 2, new(hour(4))
-	if diff := cmp.Diff(want, backlog()); diff != "" {
+	got, err := f.db.SweepEnds(t.Context())
+	f.check(err)
+	want := []store.SweepEnd{
+		{Owner: "acme", Name: "rocket-1", Failing: true},
+		{Owner: "acme", Name: "rocket-2", SucceededAt: new(hour(5))},
+		{Owner: "acme", Name: "rocket-3", SucceededAt: new(hour(4)), Failing: true},
+		{Owner: "acme", Name: "rocket-4"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -42,6 +42,28 @@ func (db *DB) Sweep(ctx context.Context, repositoryID int64) (Sweep, error) {
 	return sweeps[0], nil
 }
 
+// SweepEnd says how the last sweep of a repository ended.
+type SweepEnd struct {
+	Owner, Name string
+	SucceededAt *time.Time // the last one that did; nil: none
+	Failing     bool       // the last one did not
+}
+
+// SweepEnds lists them for every repository that was swept.
+func (db *DB) SweepEnds(ctx context.Context) ([]SweepEnd, error) {
+	rows, err := db.pool.Query(ctx, `
+		SELECT r.owner, r.name, s.succeeded_at, s.failed_at IS NOT NULL AS failing
+		FROM sweeps s JOIN repositories r ON r.id = s.repository_id ORDER BY r.id`)
+	if err != nil {
+		return nil, fmt.Errorf("store: how sweeps ended: %w", err)
+	}
+	ends, err := pgx.CollectRows(rows, pgx.RowToStructByName[SweepEnd])
+	if err != nil {
+		return nil, fmt.Errorf("store: how sweeps ended: %w", err)
+	}
+	return ends, nil
+}
+
 // Stretch is a time in which the runs created were listed.
 type Stretch struct {
 	From, To time.Time

@@ -65,7 +65,7 @@ func (s *service) start(ctx context.Context) error {
 		return err
 	}
 	s.metrics = ingest.NewMetrics(s.registry)
-	s.registry.MustRegister(ingest.NewBacklog(s.db))
+	s.registry.MustRegister(ingest.NewBacklog(s.db, s.config.repositories.match))
 	if s.config.has(roleWork) {
 		if err := s.startWorkers(ctx); err != nil {
 			return err
