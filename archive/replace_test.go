@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,8 +17,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/jobvault/jobvault/archive"
 )
@@ -221,17 +218,7 @@ func TestS3ReplacementStoredWrongIsTakenBack(t *testing.T) {
 		}
 		return nil
 	})
-	u, err := url.Parse(b.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := minio.New(u.Query().Get("endpoint"), &minio.Options{Creds: credentials.NewEnvAWS()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := client.EnableVersioning(t.Context(), u.Host); err != nil {
-		t.Fatal(err)
-	}
+	enableVersioning(t, b)
 	put(t, b, "v1/lied", []byte("old"))
 	lies.Store(true)
 	if _, err := b.Replace(t.Context(), "v1/lied", strings.NewReader("what was sent")); !errors.Is(err, archive.ErrStoredWrong) {

@@ -88,10 +88,8 @@ func TestVerifyOverABrokenConnection(t *testing.T) {
 	verify(t, a, "whole again", log, "", "")
 }
 
-// With versioning, what was removed is gone for all but those who ask for the
-// version.
-func TestS3RemoveInAVersionedBucket(t *testing.T) {
-	b := open(t, testenv.S3BucketURL(t))
+func enableVersioning(t *testing.T, b archive.Bucket) {
+	t.Helper()
 	u, err := url.Parse(b.String())
 	if err != nil {
 		t.Fatal(err)
@@ -103,6 +101,13 @@ func TestS3RemoveInAVersionedBucket(t *testing.T) {
 	if err := client.EnableVersioning(t.Context(), u.Host); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// With versioning, what was removed is gone for all but those who ask for the
+// version.
+func TestS3RemoveInAVersionedBucket(t *testing.T) {
+	b := open(t, testenv.S3BucketURL(t))
+	enableVersioning(t, b)
 	put(t, b, "v1/x", []byte("first"))
 	for range 2 {
 		if err := b.Remove(t.Context(), "v1/x"); err != nil {

@@ -17,13 +17,8 @@ func (s *Server) getJob(c *call) {
 // listRunJobs is GET …/actions/runs/{run_id}/jobs: those of the latest attempt,
 // or with filter=all those of every one.
 func (s *Server) listRunJobs(c *call) {
-	r, ok := s.findRepository(c)
+	r, js, ok := s.findRun(c)
 	if !ok {
-		return
-	}
-	js := s.world.jobsOf(r.ID, pathInt(c.r, "run_id"))
-	if len(js) == 0 {
-		s.notFound(c.w, c.r)
 		return
 	}
 	if c.r.URL.Query().Get("filter") != "all" {

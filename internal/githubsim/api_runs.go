@@ -39,15 +39,24 @@ func (s *Server) listRuns(c *call) {
 	s.writeJSON(c, http.StatusOK, object{{"total_count", s.lies.total(c.endpoint, total)}, {"workflow_runs", list}})
 }
 
-// getRun is GET …/actions/runs/{run_id}.
-func (s *Server) getRun(c *call) {
+// findRun finds the run that the path names, as its jobs; if there is none, the
+// answer is 404.
+func (s *Server) findRun(c *call) (Repository, []Job, bool) {
 	r, ok := s.findRepository(c)
 	if !ok {
-		return
+		return Repository{}, nil, false
 	}
 	js := s.world.jobsOf(r.ID, pathInt(c.r, "run_id"))
 	if len(js) == 0 {
 		s.notFound(c.w, c.r)
+	}
+	return r, js, len(js) > 0
+}
+
+// getRun is GET …/actions/runs/{run_id}.
+func (s *Server) getRun(c *call) {
+	r, js, ok := s.findRun(c)
+	if !ok {
 		return
 	}
 	s.writeJSON(c, http.StatusOK, runOf(js).object(r))
