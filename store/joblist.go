@@ -10,21 +10,36 @@ import (
 )
 
 // JobFilter selects jobs. Zero fields select all. The names of repositories and
-// workflows are compared without regard to case.
+// workflows are compared without regard to case; a repository is found under its
+// former names too.
 type JobFilter struct {
-	Repository string // OWNER/NAME, or NAME
-	Workflow   string
-	Branch     string
-	SHA        string // the whole commit or its beginning
-	Status     string
-	Conclusion string
-	Label      string
-	Runner     string
-	LogState   string
-	RunID      int64
-	Since      time.Time // created at or after
-	Until      time.Time // created before
-	Limit      int       // 0: 100
+	Repository   string  // OWNER/NAME, NAME, or OWNER/
+	Repositories []int64 // only jobs of these; nil: of any
+	Workflow     string
+	Branch       string
+	SHA          string // the whole commit or its beginning
+	Status       string
+	Conclusion   string
+	Label        string
+	Runner       string
+	LogState     string
+	RunID        int64
+	Since        time.Time // created at or after
+	Until        time.Time // created before
+	After        *Place    // where the list goes on
+	Limit        int       // 0: 100
+}
+
+// Place is a place in a list of jobs, the newest first.
+type Place struct {
+	CreatedAt time.Time // zero: not known; such jobs come last
+	ID        int64     // of the job before the place
+}
+
+// JobPage is a part of a list.
+type JobPage struct {
+	Jobs []JobSummary
+	Next *Place // where the list goes on; nil: it has come to its end
 }
 
 // JobSummary is a job as a list shows it.
@@ -50,55 +65,151 @@ type JobSummary struct {
 	Lines        *int64     `json:"log_lines"`
 }
 
-// defaultLimit is how many jobs a list shows unless told.
-const defaultLimit = 100
+// Place is the place after the job.
+func (j JobSummary) Place() Place {
+	p := Place{ID: j.ID}
+	if j.CreatedAt != nil {
+		p.CreatedAt = *j.CreatedAt
+	}
+	return p
+}
+
+const (
+	// defaultLimit is how many jobs a list shows unless told.
+	defaultLimit = 100
+	// mostCandidates bounds how many jobs are looked at for one page.
+	mostCandidates = 5000
+)
 
 // Jobs lists jobs, the newest first.
 func (db *DB) Jobs(ctx context.Context, f JobFilter) ([]JobSummary, error) {
-	where, args := f.conditions()
+	limit := f.Limit
+	if limit <= 0 {
+		limit = defaultLimit
+	}
+	var jobs []JobSummary
+	for {
+		f.Limit = limit - len(jobs)
+		page, err := db.JobPage(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, page.Jobs...)
+		if page.Next == nil || len(jobs) == limit {
+			return jobs, nil
+		}
+		f.After = page.Next
+	}
+}
+
+// JobPage lists jobs, the newest first, as far as one look at the database goes:
+// it takes no longer over millions of jobs than over few. A page may hold fewer
+// jobs than the limit, or none, and still have a Next: it has looked at so many
+// others. Filters that jobs cannot be found by are those for a status of completed
+// jobs, a state of the log, less than four digits of a commit, and several that
+// only together select few.
+func (db *DB) JobPage(ctx context.Context, f JobFilter) (JobPage, error) {
 	if f.Limit <= 0 {
 		f.Limit = defaultLimit
 	}
-	args = append(args, f.Limit)
-	rows, err := db.pool.Query(ctx, `
+	page := JobPage{Jobs: []JobSummary{}}
+	err := db.inTx(ctx, "list jobs", func(ctx context.Context, tx pgx.Tx) error {
+		if err := f.resolve(ctx, tx); err != nil {
+			return err
+		}
+		if f.Repositories != nil && len(f.Repositories) == 0 {
+			return nil
+		}
+		way, err := f.way(ctx, tx)
+		if err != nil {
+			return err
+		}
+		return f.page(ctx, tx, way, &page)
+	})
+	return page, err
+}
+
+// resolve turns the repository's name into ids.
+func (f *JobFilter) resolve(ctx context.Context, tx pgx.Tx) error {
+	owner, name, both := strings.Cut(f.Repository, "/")
+	if !both {
+		owner, name = "", owner
+	}
+	if name == "*" {
+		name = ""
+	}
+	if owner == "" && name == "" {
+		return nil
+	}
+	rows, err := tx.Query(ctx, `
+		SELECT id FROM (SELECT id, owner, name FROM repositories
+		                UNION SELECT repository_id, owner, name FROM repository_names) names
+		WHERE ($1 = '' OR lower(owner) = lower($1)) AND ($2 = '' OR lower(name) = lower($2))
+		  AND ($3::bigint[] IS NULL OR id = ANY($3))
+		GROUP BY id`, owner, name, f.Repositories)
+	if err != nil {
+		return err
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	f.Repositories = append([]int64{}, ids...)
+	return err
+}
+
+// page reads the jobs that a way leads to and the filter selects.
+func (f *JobFilter) page(ctx context.Context, tx pgx.Tx, w way, page *JobPage) error {
+	a := arguments{}
+	candidates := f.candidates(&a, w)
+	query := `
 		SELECT j.id, r.owner, r.name AS repository, j.run_id, j.run_attempt, w.workflow_name, w.head_branch, w.head_sha,
 		       j.name, j.status, j.conclusion, j.created_at, j.started_at, j.completed_at, j.runner_name,
 		       array(SELECT l.name FROM job_labels jl JOIN labels l ON l.id = jl.label_id
 		             WHERE jl.job_id = j.id ORDER BY jl.position) AS labels,
 		       g.state AS log_state, g.raw_bytes, g.lines
-		FROM jobs j
-		JOIN repositories r ON r.id = j.repository_id
+		FROM (` + candidates + `) c
+		JOIN jobs j ON j.id = c.job_id AND coalesce(j.created_at, '-infinity') = c.at
 		JOIN workflow_runs w ON w.id = j.run_id
+		JOIN repositories r ON r.id = j.repository_id
 		JOIN job_logs g ON g.job_id = j.id
-		`+where+`
-		ORDER BY j.created_at DESC NULLS LAST, j.id DESC
-		LIMIT $`+fmt.Sprint(len(args)), args...)
+		` + f.conditions(&a) + `
+		ORDER BY c.at DESC, c.job_id DESC
+		LIMIT ` + a.add(f.Limit+1)
+	rows, err := tx.Query(ctx, query, a...)
 	if err != nil {
-		return nil, fmt.Errorf("store: list jobs: %w", err)
+		return err
 	}
 	jobs, err := pgx.CollectRows(rows, pgx.RowToStructByName[JobSummary])
 	if err != nil {
-		return nil, fmt.Errorf("store: list jobs: %w", err)
+		return err
 	}
-	return jobs, nil
+	if len(jobs) > f.Limit {
+		page.Jobs = jobs[:f.Limit]
+		page.Next = new(page.Jobs[f.Limit-1].Place())
+		return nil
+	}
+	page.Jobs = append(page.Jobs, jobs...)
+	a = arguments{}
+	rows, err = tx.Query(ctx, `
+		SELECT coalesce(nullif(at, '-infinity'), '0001-01-01Z') AS created_at, job_id AS id FROM (`+f.candidates(&a, w)+`) c
+		OFFSET `+a.add(f.most(w)-1), a...)
+	if err != nil {
+		return err
+	}
+	last, err := pgx.CollectRows(rows, pgx.RowToStructByName[Place])
+	if err == nil && len(last) > 0 {
+		page.Next = &last[0]
+	}
+	return err
 }
 
-// conditions makes the WHERE of a list.
-func (f JobFilter) conditions() (string, []any) {
+// conditions is the WHERE of a list, over jobs j, workflow_runs w and job_logs g.
+func (f *JobFilter) conditions(a *arguments) string {
 	var conditions []string
-	var args []any
 	add := func(use bool, condition string, arg any) {
 		if use {
-			args = append(args, arg)
-			conditions = append(conditions, strings.ReplaceAll(condition, "?", fmt.Sprintf("$%d", len(args))))
+			conditions = append(conditions, strings.ReplaceAll(condition, "?", a.add(arg)))
 		}
 	}
-	owner, name, both := strings.Cut(f.Repository, "/")
-	if !both {
-		name = owner
-	}
-	add(both, "lower(r.owner) = lower(?)", owner)
-	add(name != "", "lower(r.name) = lower(?)", name)
+	add(f.Repositories != nil, "j.repository_id = ANY(?::bigint[])", f.Repositories)
 	add(f.Workflow != "", "lower(w.workflow_name) = lower(?)", f.Workflow)
 	add(f.Branch != "", "w.head_branch = ?", f.Branch)
 	add(f.SHA != "", "w.head_sha LIKE ?", likePrefix(strings.ToLower(f.SHA)))
@@ -111,12 +222,21 @@ func (f JobFilter) conditions() (string, []any) {
 	add(!f.Since.IsZero(), "j.created_at >= ?", f.Since)
 	add(!f.Until.IsZero(), "j.created_at < ?", f.Until)
 	if len(conditions) == 0 {
-		return "", nil
+		return ""
 	}
-	return "WHERE " + strings.Join(conditions, " AND "), args
+	return "WHERE " + strings.Join(conditions, " AND ")
 }
 
 // likePrefix is a LIKE pattern for texts that begin with s.
 func likePrefix(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s) + "%"
+}
+
+// arguments are those of a query that is put together.
+type arguments []any
+
+// add returns the place holder of one more.
+func (a *arguments) add(v any) string {
+	*a = append(*a, v)
+	return fmt.Sprintf("$%d", len(*a))
 }
