@@ -22,6 +22,8 @@ type Step struct {
 	LogLastLine  *int64     `json:"log_last_line"`
 }
 
+const stepColumns = `job_id, number, name, status, conclusion, started_at, completed_at, log_first_line, log_last_line`
+
 // replaceSteps makes the steps of newer facts the steps of their jobs; those of
 // older facts count only where a job has none. Facts without steps say nothing.
 func replaceSteps(ctx context.Context, tx pgx.Tx, newer, older []Facts) error {
@@ -103,8 +105,7 @@ func jobsWithout(ctx context.Context, tx pgx.Tx, table string, facts []Facts) ([
 // Steps lists the steps of a job by number; none for an unknown job.
 func (db *DB) Steps(ctx context.Context, jobID int64) ([]Step, error) {
 	rows, err := db.pool.Query(ctx, `
-		SELECT job_id, number, name, status, conclusion, started_at, completed_at, log_first_line, log_last_line
-		FROM steps WHERE job_id = $1 ORDER BY number`, jobID)
+		SELECT `+stepColumns+` FROM steps WHERE job_id = $1 ORDER BY number`, jobID)
 	if err != nil {
 		return nil, fmt.Errorf("store: steps of job %d: %w", jobID, err)
 	}

@@ -1,0 +1,131 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// JobDetails is all that the tables say of a job.
+type JobDetails struct {
+	Job        Job
+	Run        WorkflowRun
+	Repository Repository
+	Steps      []Step // by number
+	Labels     []string
+	Log        JobLog
+}
+
+// JobDetails reads a job, or ErrNotFound.
+func (db *DB) JobDetails(ctx context.Context, id int64) (JobDetails, error) {
+	var found []JobDetails
+	err := db.inTx(ctx, fmt.Sprintf("details of job %d", id), func(ctx context.Context, tx pgx.Tx) (err error) {
+		if found, err = jobDetails(ctx, tx, []int64{id}); err == nil && len(found) == 0 {
+			err = ErrNotFound
+		}
+		return err
+	})
+	if err != nil {
+		return JobDetails{}, err
+	}
+	return found[0], nil
+}
+
+// JobsOfRun says which jobs of a run are wanted.
+type JobsOfRun struct {
+	RunID   int64
+	Attempt int64 // of this attempt only; 0: of all
+	Latest  bool  // of the latest attempt only
+	Limit   int   // 0: all
+	Offset  int
+}
+
+// RunJobs lists jobs of a run by their ids, and how many there are. Of an unknown
+// run or attempt there are none. A job that does not say its attempt counts as one
+// of the first.
+func (db *DB) RunJobs(ctx context.Context, q JobsOfRun) (jobs []JobDetails, total int, err error) {
+	err = db.inTx(ctx, fmt.Sprintf("jobs of run %d", q.RunID), func(ctx context.Context, tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
+			SELECT id FROM jobs
+			WHERE run_id = $1 AND ($2 = 0 OR coalesce(run_attempt, 1) = $2)
+			  AND (NOT $3 OR coalesce(run_attempt, 1) = (SELECT max(coalesce(run_attempt, 1)) FROM jobs WHERE run_id = $1))
+			ORDER BY id`, q.RunID, q.Attempt, q.Latest)
+		if err != nil {
+			return err
+		}
+		ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+		if err != nil {
+			return err
+		}
+		total = len(ids)
+		ids = ids[min(q.Offset, total):]
+		if q.Limit > 0 {
+			ids = ids[:min(q.Limit, len(ids))]
+		}
+		jobs, err = jobDetails(ctx, tx, ids)
+		return err
+	})
+	return jobs, total, err
+}
+
+// jobDetails reads jobs by their ids, in the order of those.
+func jobDetails(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobDetails, error) {
+	jobs, err := pgx.CollectRows(ask(ctx, tx, `SELECT `+jobColumns+` FROM jobs WHERE id = ANY($1) ORDER BY id`, ids), pgx.RowToStructByName[Job])
+	if err != nil {
+		return nil, err
+	}
+	runs, err := byID(ask(ctx, tx, `
+		SELECT id, repository_id, workflow_name, head_branch, head_sha FROM workflow_runs
+		WHERE id IN (SELECT run_id FROM jobs WHERE id = ANY($1))`, ids), func(r WorkflowRun) int64 { return r.ID })
+	if err != nil {
+		return nil, err
+	}
+	repositories, err := byID(ask(ctx, tx, `
+		SELECT `+repositoryColumns+` FROM repositories
+		WHERE id IN (SELECT repository_id FROM jobs WHERE id = ANY($1))`, ids), func(r Repository) int64 { return r.ID })
+	if err != nil {
+		return nil, err
+	}
+	logs, err := byID(ask(ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = ANY($1)`, ids), func(l JobLog) int64 { return l.JobID })
+	if err != nil {
+		return nil, err
+	}
+	details, place := make([]JobDetails, len(jobs)), make(map[int64]int, len(jobs))
+	for i, j := range jobs {
+		place[j.ID] = i
+		details[i] = JobDetails{Job: j, Run: runs[j.RunID], Repository: repositories[j.RepositoryID], Log: logs[j.ID], Steps: []Step{}, Labels: []string{}}
+	}
+	steps, err := pgx.CollectRows(ask(ctx, tx, `SELECT `+stepColumns+` FROM steps WHERE job_id = ANY($1) ORDER BY job_id, number`, ids), pgx.RowToStructByName[Step])
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range steps {
+		d := &details[place[s.JobID]]
+		d.Steps = append(d.Steps, s)
+	}
+	labels, err := pgx.CollectRows(ask(ctx, tx, `
+		SELECT jl.job_id, l.name, jl.position FROM job_labels jl JOIN labels l ON l.id = jl.label_id
+		WHERE jl.job_id = ANY($1) ORDER BY jl.job_id, jl.position`, ids), pgx.RowToStructByName[jobLabel])
+	for _, l := range labels {
+		d := &details[place[l.JobID]]
+		d.Labels = append(d.Labels, l.Name)
+	}
+	return details, err
+}
+
+// ask is a query whose error is that of its rows.
+func ask(ctx context.Context, tx pgx.Tx, sql string, args ...any) pgx.Rows {
+	rows, _ := tx.Query(ctx, sql, args...) // the rows have the error
+	return rows
+}
+
+// byID collects rows by a number of theirs.
+func byID[T any](rows pgx.Rows, id func(T) int64) (map[int64]T, error) {
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[T])
+	found := make(map[int64]T, len(list))
+	for _, v := range list {
+		found[id(v)] = v
+	}
+	return found, err
+}

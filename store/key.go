@@ -1,0 +1,27 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Key is the 32 random bytes that all replicas share for a purpose. The first who
+// asks makes them.
+func (db *DB) Key(ctx context.Context, purpose string) ([]byte, error) {
+	made := make([]byte, 32)
+	rand.Read(made)
+	var key []byte
+	err := db.inTx(ctx, "key for "+purpose, func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `INSERT INTO keys (purpose, key) VALUES ($1, $2) ON CONFLICT (purpose) DO NOTHING`, purpose, made); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, `SELECT key FROM keys WHERE purpose = $1`, purpose).Scan(&key)
+	})
+	if err == nil && len(key) != len(made) {
+		err = fmt.Errorf("store: the key for %s has %d bytes, want %d", purpose, len(key), len(made))
+	}
+	return key, err
+}

@@ -1,0 +1,50 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// RepositoriesNamed finds the repositories that have a name or had it, without
+// regard to case: those first that have it, of them the one seen last; then those
+// that had it, the one that gave it up last. There may be several: a name is free
+// when a repository was renamed or deleted.
+func (db *DB) RepositoriesNamed(ctx context.Context, owner, name string) ([]Repository, error) {
+	rows, err := db.pool.Query(ctx, `
+		SELECT id, owner, name, private, installation_id, seen_at
+		FROM (SELECT r.*, 'infinity'::timestamptz AS until FROM repositories r WHERE lower(owner) = lower($1) AND lower(name) = lower($2)
+		      UNION ALL
+		      SELECT r.*, max(n.until) FROM repository_names n JOIN repositories r ON r.id = n.repository_id
+		      WHERE lower(n.owner) = lower($1) AND lower(n.name) = lower($2)
+		        AND (lower(r.owner), lower(r.name)) IS DISTINCT FROM (lower($1), lower($2))
+		      GROUP BY r.id) found
+		ORDER BY until DESC, seen_at DESC, id DESC`, owner, name)
+	if err != nil {
+		return nil, fmt.Errorf("store: repositories named %q: %w", owner+"/"+name, err)
+	}
+	rs, err := pgx.CollectRows(rows, pgx.RowToStructByName[Repository])
+	if err != nil {
+		return nil, fmt.Errorf("store: repositories named %q: %w", owner+"/"+name, err)
+	}
+	return rs, nil
+}
+
+// RepositoriesWithin lists the ids of the repositories that scopes name:
+// OWNER/NAME or OWNER/*, by their present names and without regard to case.
+func (db *DB) RepositoriesWithin(ctx context.Context, scopes []string) ([]int64, error) {
+	rows, err := db.pool.Query(ctx, `
+		SELECT id FROM repositories
+		WHERE lower(owner || '/' || name) IN (SELECT lower(s) FROM unnest($1::text[]) s)
+		   OR lower(owner || '/*') IN (SELECT lower(s) FROM unnest($1::text[]) s)
+		ORDER BY id`, scopes)
+	if err != nil {
+		return nil, fmt.Errorf("store: repositories within %v: %w", scopes, err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return nil, fmt.Errorf("store: repositories within %v: %w", scopes, err)
+	}
+	return ids, nil
+}
