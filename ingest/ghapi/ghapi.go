@@ -47,6 +47,7 @@ type Clients struct {
 	config  Config
 	baseURL *url.URL
 	limit   *semaphore.Weighted
+	callers *semaphore.Weighted
 	api     *http.Transport // to the API, for all installations
 	logs    *http.Client    // carries no token
 	app     *ghinstallation.AppsTransport
@@ -98,6 +99,7 @@ func New(c Config) (*Clients, error) {
 		config:        c,
 		baseURL:       base,
 		limit:         semaphore.NewWeighted(c.Concurrency),
+		callers:       semaphore.NewWeighted(callersAtOnce),
 		api:           newTransport(c.Stall),
 		logs:          newLogClient(c.Stall),
 		byInstalled:   make(map[int64]*Client),

@@ -17,6 +17,7 @@ const (
 	docsJobs      = docsREST + "/actions/workflow-jobs"
 	docsRuns      = docsREST + "/actions/workflow-runs"
 	docsRepos     = docsREST + "/repos/repos"
+	docsUsers     = docsREST + "/users/users"
 	docsApps      = docsREST + "/apps/apps"
 	docsVersions  = docsREST + "/about-the-rest-api/api-versions"
 	docsRateLimit = docsREST + "/overview/rate-limits-for-the-rest-api"
@@ -56,6 +57,8 @@ func (s *Server) apiHandler() http.Handler {
 	route("POST /app/installations/{installation_id}/access_tokens", EndpointToken, byApp, s.createToken)
 	route("GET /app/installations", EndpointInstallations, byApp, s.listInstallations)
 	route("GET /installation/repositories", EndpointRepositories, byToken, s.listRepositories)
+	route("GET /user", EndpointUser, byToken, s.getUser)
+	route("GET /user/repos", EndpointUserRepositories, byToken, s.listUserRepositories)
 	route("GET /orgs/{org}/repos", EndpointOrgRepositories, byToken, s.listOrgRepositories)
 	hook := func(path string, need access) {
 		route("GET "+path, EndpointDeliveries, need, s.listDeliveries)

@@ -32,11 +32,17 @@ func (s *Server) listOrgRepositories(c *call) {
 		s.notFound(c.w, c.r)
 		return
 	}
-	pg := pageOf(c.r, len(seen))
-	list := []object(nil)
-	for _, r := range seen[pg.from:pg.to] {
+	s.writeJSON(c, http.StatusOK, s.pageOfRepositories(c, seen))
+}
+
+// pageOfRepositories is the page of a listing that was asked for, and sets the
+// links to its others.
+func (s *Server) pageOfRepositories(c *call, rs []Repository) []object {
+	pg := pageOf(c.r, len(rs))
+	list := []object{}
+	for _, r := range rs[pg.from:pg.to] {
 		list = append(list, repositoryObject(r))
 	}
 	pg.setLink(c.w.Header(), s.urlOf(c.r), c.r)
-	s.writeJSON(c, http.StatusOK, list)
+	return list
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -123,6 +124,8 @@ func TestFaultsOfNewEndpoints(t *testing.T) {
 		"repos/acme/rocket/actions/runs/9001": EndpointRun,
 		"orgs/acme/repos":                     EndpointOrgRepositories,
 		"orgs/acme/installation":              EndpointInstallation,
+		"user":                                EndpointUser,
+		"user/repos":                          EndpointUserRepositories,
 	} {
 		remove := s.Inject(Fault{Endpoint: e, Kind: Gone})
 		resp, body := get(t, s, path)
@@ -131,6 +134,30 @@ func TestFaultsOfNewEndpoints(t *testing.T) {
 		s.Inject(Fault{Endpoint: e, Kind: CutBody, Times: 1})
 		if _, body, err := tryURL(t, s.URL()+path, "Authorization", "Bearer "+s.Token()); err == nil || json.Valid([]byte(body)) {
 			t.Errorf("%s: the body is whole", path)
+		}
+	}
+}
+
+// A user sees what is public, and of the rest what he belongs to.
+func TestUsersSeeWhatTheyBelongTo(t *testing.T) {
+	s := start(t, Options{})
+	for id, private := range map[int64]bool{1: true, 2: true, 3: false} {
+		s.AddRepository(Repository{ID: id, Owner: "acme", Name: fmt.Sprint("r", id), Private: private})
+	}
+	s.AddUser("octo", "octo-token", 1)
+	client := github.NewClient(nil).WithAuthToken("octo-token")
+	client.BaseURL, _ = url.Parse(s.URL())
+	user, _, err := client.Users.Get(t.Context(), "")
+	if err != nil || user.GetLogin() != "octo" {
+		t.Error(user, err)
+	}
+	list, _, err := client.Repositories.ListByAuthenticatedUser(t.Context(), nil)
+	if err != nil || len(list) != 1 || list[0].GetID() != 1 {
+		t.Error(list, err)
+	}
+	for id, want := range map[int64]int{1: 200, 2: 404, 3: 200} {
+		if _, resp, _ := client.Repositories.GetByID(t.Context(), id); resp.StatusCode != want {
+			t.Errorf("repository %d: %d, want %d", id, resp.StatusCode, want)
 		}
 	}
 }

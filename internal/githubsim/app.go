@@ -74,16 +74,10 @@ func (s *Server) listRepositories(c *call) {
 			rs = append(rs, r)
 		}
 	}
-	pg := pageOf(c.r, len(rs))
-	list := []object(nil)
-	for _, r := range rs[pg.from:pg.to] {
-		list = append(list, repositoryObject(r))
-	}
-	pg.setLink(c.w.Header(), s.urlOf(c.r), c.r)
 	s.writeJSON(c, http.StatusOK, object{
 		{"total_count", len(rs)},
 		{"repository_selection", "all"},
-		{"repositories", list},
+		{"repositories", s.pageOfRepositories(c, rs)},
 	})
 }
 

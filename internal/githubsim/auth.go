@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,12 +24,24 @@ const (
 
 // identity is the caller of a request.
 type identity struct {
-	installation int64 // 0: the token of a user, who sees everything
+	installation int64 // 0: the token of a user
+	user         *user // nil: the server's own token, which sees everything
 }
 
 // sees tells whether the caller has access to the repository.
 func (id identity) sees(r Repository) bool {
-	return id.installation == 0 || id.installation == r.InstallationID || !r.Private
+	return !r.Private || id.belongs(r)
+}
+
+// belongs tells whether the caller has more to do with the repository than anybody.
+func (id identity) belongs(r Repository) bool {
+	switch {
+	case id.user != nil:
+		return slices.Contains(id.user.repositories, r.ID)
+	case id.installation != 0:
+		return id.installation == r.InstallationID
+	}
+	return true
 }
 
 // authenticate finds the caller, or the refusal.
@@ -42,6 +55,9 @@ func (s *Server) authenticate(r *http.Request, need access) (identity, *refusal)
 	}
 	if id, ok := s.tokens.installation(token, s.now()); ok {
 		return identity{installation: id}, nil
+	}
+	if u := s.users.byToken(token); u != nil {
+		return identity{user: u}, nil
 	}
 	switch {
 	case need == byAnyone && token == "":

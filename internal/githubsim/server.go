@@ -66,6 +66,7 @@ type Server struct {
 	paces     paces
 	waits     limitAnswers
 	tokens    issuedTokens
+	users     users
 	hook      *hook
 
 	api, blob *listening

@@ -1,0 +1,117 @@
+// Package access says who may read what is archived, and who somebody is.
+//
+// There are three rules, of which the settings choose one. By default, whoever
+// calls from this machine on a loopback address reads all, and nobody else reads
+// anything. With GitHub, callers bring their own GitHub tokens and read what those
+// may read there. With Tokens, callers bring tokens that jobvault has made.
+package access
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/store"
+)
+
+// Errors of Reader. None tells what there is to read.
+var (
+	// ErrNoCredentials: the caller says nothing of who it is.
+	ErrNoCredentials = errors.New("requires authentication")
+	// ErrBadCredentials: the caller's token or session is not, or no longer, good.
+	ErrBadCredentials = errors.New("bad credentials")
+	// ErrNotLocal: without a rule, only this machine may read.
+	ErrNotLocal = errors.New("nothing is readable from elsewhere: set JOBVAULT_READ_AUTH")
+	// ErrAway: whoever knows the answer cannot be asked now.
+	ErrAway = errors.New("access cannot be checked now")
+)
+
+// Reader is somebody who may read something.
+type Reader struct {
+	Subject string // as in the table reads
+	token   string
+	rule    rule
+}
+
+// rule decides by a caller's token. Its errors are ErrBadCredentials, or ErrAway
+// with the cause.
+type rule interface {
+	// identify finds whose token it is.
+	identify(ctx context.Context, token string) (subject string, err error)
+	// mayRead says whether the token may read a repository.
+	mayRead(ctx context.Context, token string, r store.Repository) (bool, error)
+	// repositories lists what the token may read; nil: all. What may be read
+	// besides, but is not listed, is found by its name only.
+	repositories(ctx context.Context, token string) ([]int64, error)
+}
+
+// MayRead says whether the reader may read a repository.
+func (r Reader) MayRead(ctx context.Context, repository store.Repository) (bool, error) {
+	if r.rule == nil {
+		return r.Subject == subjectLoopback, nil
+	}
+	return r.rule.mayRead(ctx, r.token, repository)
+}
+
+// Repositories are those whose jobs the reader is shown in lists; nil: all.
+func (r Reader) Repositories(ctx context.Context) ([]int64, error) {
+	if r.rule == nil {
+		if r.Subject != subjectLoopback {
+			return []int64{}, nil
+		}
+		return nil, nil
+	}
+	return r.rule.repositories(ctx, r.token)
+}
+
+// Gate lets readers in.
+type Gate struct {
+	db   *store.DB
+	rule rule // nil: loopback only
+	now  func() time.Time
+}
+
+// Loopback is the rule that only this machine may read.
+func Loopback(db *store.DB) *Gate { return &Gate{db: db, now: time.Now} }
+
+// GitHub is the rule that a caller's GitHub token decides.
+func GitHub(db *store.DB, clients *ghapi.Clients) *Gate {
+	return &Gate{db: db, rule: newGitHubRule(clients, time.Now), now: time.Now}
+}
+
+// Tokens is the rule that tokens made by jobvault decide.
+func Tokens(db *store.DB) *Gate {
+	return &Gate{db: db, rule: tokenRule{db: db, now: time.Now}, now: time.Now}
+}
+
+// SignsIn says whether readers have to say who they are.
+func (g *Gate) SignsIn() bool { return g.rule != nil }
+
+// Reader finds who makes a request: by its Authorization header, or by the cookie
+// of a session.
+func (g *Gate) Reader(req *http.Request) (Reader, error) {
+	if g.rule == nil {
+		if !local(req) {
+			return Reader{}, ErrNotLocal
+		}
+		return Reader{Subject: subjectLoopback}, nil
+	}
+	token, err := credentials(req)
+	if errors.Is(err, ErrNoCredentials) {
+		token, err = g.session(req)
+	}
+	if err != nil {
+		return Reader{}, err
+	}
+	return g.reader(req.Context(), token)
+}
+
+func (g *Gate) reader(ctx context.Context, token string) (Reader, error) {
+	subject, err := g.rule.identify(ctx, token)
+	if err != nil {
+		return Reader{}, err
+	}
+	return Reader{Subject: subject, token: token, rule: g.rule}, nil
+}

@@ -1,0 +1,126 @@
+package access
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/store"
+)
+
+const (
+	// answerLife is how long an answer of GitHub's is believed, a yes and a no.
+	answerLife = 3 * time.Minute
+	// mostAnswers bounds how many are kept.
+	mostAnswers = 100_000
+)
+
+// gitHubRule reads with callers' own GitHub tokens, by the rule of the original
+// endpoints: whoever has read access to the repository.
+type gitHubRule struct {
+	clients *ghapi.Clients
+	now     func() time.Time
+	asking  singleflight.Group
+
+	mu      sync.Mutex
+	answers map[question]answer
+}
+
+// question is what was asked, by the digest of whose token.
+type question struct {
+	token [32]byte
+	what  string
+}
+
+type answer struct {
+	value any
+	err   error
+	until time.Time
+}
+
+func newGitHubRule(clients *ghapi.Clients, now func() time.Time) *gitHubRule {
+	return &gitHubRule{clients: clients, now: now, answers: make(map[question]answer)}
+}
+
+func (g *gitHubRule) identify(ctx context.Context, token string) (string, error) {
+	login, err := ask(ctx, g, token, "login", func(ctx context.Context, c ghapi.Caller) (string, error) { return c.Login(ctx) })
+	if err == nil && login == "" {
+		digest := sha256.Sum256([]byte(token))
+		return "github token " + hex.EncodeToString(digest[:4]), nil // an App's
+	}
+	return "github " + login, err
+}
+
+func (g *gitHubRule) mayRead(ctx context.Context, token string, r store.Repository) (bool, error) {
+	return ask(ctx, g, token, strconv.FormatInt(r.ID, 10), func(ctx context.Context, c ghapi.Caller) (bool, error) { return c.MayRead(ctx, r.ID) })
+}
+
+func (g *gitHubRule) repositories(ctx context.Context, token string) ([]int64, error) {
+	ids, err := ask(ctx, g, token, "repositories", func(ctx context.Context, c ghapi.Caller) ([]int64, error) { return c.Repositories(ctx) })
+	return append([]int64{}, ids...), err
+}
+
+// ask asks GitHub, or remembers its answer. Who asks the same at the same time
+// waits for the one answer; it is asked for although whoever came first goes away.
+func ask[T any](ctx context.Context, g *gitHubRule, token, what string, f func(context.Context, ghapi.Caller) (T, error)) (T, error) {
+	q := question{sha256.Sum256([]byte(token)), what}
+	a, ok := g.remembered(q)
+	if !ok {
+		asked := g.asking.DoChan(string(q.token[:])+what, func() (any, error) {
+			v, err := f(context.WithoutCancel(ctx), g.clients.Caller(token))
+			a := answer{value: v, err: meaning(err)}
+			g.remember(q, a)
+			return a, nil
+		})
+		select {
+		case r := <-asked:
+			a, _ = r.Val.(answer)
+		case <-ctx.Done():
+			return *new(T), ctx.Err()
+		}
+	}
+	v, _ := a.value.(T)
+	return v, a.err
+}
+
+// meaning tells a token that is not good from a GitHub that does not answer.
+func meaning(err error) error {
+	var e *ghapi.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &e) && e.Class == ghapi.Denied && e.Status == http.StatusUnauthorized:
+		return ErrBadCredentials
+	}
+	return fmt.Errorf("%w: %w", ErrAway, err)
+}
+
+func (g *gitHubRule) remembered(q question) (answer, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a, ok := g.answers[q]
+	return a, ok && g.now().Before(a.until)
+}
+
+// remember keeps an answer, but not that there was none.
+func (g *gitHubRule) remember(q question, a answer) {
+	if errors.Is(a.err, ErrAway) {
+		return
+	}
+	a.until = g.now().Add(answerLife)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.answers) >= mostAnswers {
+		clear(g.answers)
+	}
+	g.answers[q] = a
+}
