@@ -28,22 +28,25 @@ func strangeLogs() map[string][]byte {
 	}
 }
 
-func (f *fixture) whole(job int64) ([]byte, error) {
+func (f *fixture) copy(job int64, p lookup.Part) ([]byte, error) {
 	var b bytes.Buffer
-	err := f.logs.Whole(f.t.Context(), &b, job)
+	log, err := f.logs.Find(f.t.Context(), job)
+	if err == nil {
+		err = f.logs.Copy(f.t.Context(), &b, log, p)
+	}
 	return b.Bytes(), err
 }
 
+func (f *fixture) whole(job int64) ([]byte, error) { return f.copy(job, lookup.Part{}) }
+
 func (f *fixture) lines(job, first, last int64) (string, error) {
-	var b bytes.Buffer
-	err := f.logs.Lines(f.t.Context(), &b, job, first, last)
-	return b.String(), err
+	b, err := f.copy(job, lookup.Part{First: first, Last: last})
+	return string(b), err
 }
 
 func (f *fixture) step(job, number int64) (string, error) {
-	var b bytes.Buffer
-	err := f.logs.Step(f.t.Context(), &b, job, number)
-	return b.String(), err
+	b, err := f.copy(job, lookup.Part{Step: &number})
+	return string(b), err
 }
 
 func TestWholeLogIsWhatGitHubSent(t *testing.T) {
@@ -140,7 +143,7 @@ func TestAnUnknownStepIsNotFound(t *testing.T) {
 	f.archive(3, []byte("a\n"), store.StepLines{Number: 1, First: 1, Last: 1})
 	for _, number := range []int64{2, 0, -1} {
 		got, err := f.step(3, number)
-		if !errors.Is(err, store.ErrNotFound) || errors.Is(err, lookup.ErrNoLog) || got != "" {
+		if !errors.Is(err, lookup.ErrNoStep) || errors.Is(err, lookup.ErrNoLog) || got != "" {
 			t.Errorf("step %d: %q, %v", number, got, err)
 		}
 		if !strings.Contains(fmt.Sprint(err), fmt.Sprintf("no step %d", number)) {
@@ -219,13 +222,24 @@ func TestAWriterThatFailsIsTheError(t *testing.T) {
 	f := newFixture(t)
 	f.job(3, "set up")
 	f.archive(3, []byte("a\nb\n"), store.StepLines{Number: 1, First: 1, Last: 2})
-	for how, err := range map[string]error{
-		"whole": f.logs.Whole(t.Context(), full{}, 3),
-		"lines": f.logs.Lines(t.Context(), full{}, 3, 1, 2),
-		"step":  f.logs.Step(t.Context(), full{}, 3, 1),
-	} {
-		if !errors.Is(err, errFull) {
-			t.Errorf("%s: %v", how, err)
+	log, err := f.logs.Find(t.Context(), 3)
+	f.check(err)
+	for _, p := range []lookup.Part{{}, {First: 1, Last: 2}, {Step: new(int64(1))}} {
+		if err := f.logs.Copy(t.Context(), full{}, log, p); !errors.Is(err, errFull) {
+			t.Errorf("%s: %v", p, err)
+		}
+	}
+}
+
+func TestParseLines(t *testing.T) {
+	for in, want := range map[string]lookup.Part{"7": {First: 7, Last: 7}, "7-9": {First: 7, Last: 9}, "7-": {First: 7, Last: math.MaxInt64}} {
+		if p, err := lookup.ParseLines(in); err != nil || p != want {
+			t.Errorf("%q is %v, %v", in, p, err)
+		}
+	}
+	for _, bad := range []string{"", "0", "-5", "a", "1-2-3", "5-4", "1-x", "-", "99999999999999999999"} {
+		if _, err := lookup.ParseLines(bad); err == nil {
+			t.Errorf("%q is accepted", bad)
 		}
 	}
 }

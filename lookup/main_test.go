@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/internal/testenv"
@@ -15,10 +14,9 @@ import (
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
-var day = time.Date(2024, 7, 8, 16, 48, 9, 0, time.UTC)
-
-// fixture is a store and an archive in a folder, with jobs in both.
+// fixture is a vault, and what reads it.
 type fixture struct {
+	*testenv.Vault
 	t    testing.TB
 	db   *store.DB
 	logs lookup.Logs
@@ -26,61 +24,23 @@ type fixture struct {
 
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
-	bucket, err := archive.Open("file://" + t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := archive.New(bucket, 1<<40)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db := testenv.DB(t)
-	return &fixture{t: t, db: db, logs: lookup.Logs{DB: db, Archive: a}}
+	v := testenv.NewVault(t)
+	return &fixture{Vault: v, t: t, db: v.DB, logs: lookup.Logs{DB: v.DB, Archive: v.Archive}}
 }
 
 func (f *fixture) check(err error) {
 	f.t.Helper()
-	if err != nil {
-		f.t.Fatal(err)
-	}
+	f.Check(err)
 }
 
 // job writes a completed job with steps 1, 2, ... of these names.
-func (f *fixture) job(id int64, steps ...string) {
-	f.t.Helper()
-	facts := store.Facts{
-		Repository: store.Repository{ID: 1, Owner: "acme", Name: "rocket", SeenAt: day},
-		Run:        store.WorkflowRun{ID: 2, RepositoryID: 1},
-		Job:        store.Job{ID: id, RunID: 2, RepositoryID: 1, Name: "build", Status: store.StatusCompleted},
-	}
-	for i, name := range steps {
-		facts.Steps = append(facts.Steps, store.Step{JobID: id, Number: int64(i + 1), Name: name, Status: store.StatusCompleted})
-	}
-	f.check(f.db.RecordFetched(f.t.Context(), facts, day))
-}
+func (f *fixture) job(id int64, steps ...string) { f.Record(f.Facts(id, steps...)) }
 
-func (f *fixture) settle(s store.Settlement) {
-	f.t.Helper()
-	changed, err := f.db.Settle(f.t.Context(), s, day)
-	f.check(err)
-	if !changed {
-		f.t.Fatalf("job %d was not settled as %s", s.JobID, s.State)
-	}
-}
+func (f *fixture) settle(s store.Settlement) { f.Settle(s) }
 
 // archive puts a log into the bucket and then into the ledger.
 func (f *fixture) archive(id int64, raw []byte, lines ...store.StepLines) archive.Log {
-	f.t.Helper()
-	log, err := f.logs.Archive.PutLog(f.t.Context(), archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 1, JobID: id}, bytes.NewReader(raw))
-	f.check(err)
-	f.settle(store.Settlement{
-		JobID: id, State: store.LogArchived, HTTPStatus: 200, Asked: true, Steps: lines,
-		Object: &store.Object{
-			Key: log.Key, RawBytes: log.RawBytes, StoredBytes: log.StoredBytes, Lines: log.Lines, SHA256: log.SHA256,
-			FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets, ArchivedAt: day,
-		},
-	})
-	return log
+	return f.Log(id, raw, lines...)
 }
 
 // manyLines is a log that takes several frames.

@@ -34,11 +34,12 @@ func (db *DB) JobDetails(ctx context.Context, id int64) (JobDetails, error) {
 
 // JobsOfRun says which jobs of a run are wanted.
 type JobsOfRun struct {
-	RunID   int64
-	Attempt int64 // of this attempt only; 0: of all
-	Latest  bool  // of the latest attempt only
-	Limit   int   // 0: all
-	Offset  int
+	RunID        int64
+	Repositories []int64 // only if the run is of one of these; nil: of any
+	Attempt      int64   // of this attempt only; 0: of all
+	Latest       bool    // of the latest attempt only
+	Limit        int     // 0: all
+	Offset       int
 }
 
 // RunJobs lists jobs of a run by their ids, and how many there are. Of an unknown
@@ -50,7 +51,8 @@ func (db *DB) RunJobs(ctx context.Context, q JobsOfRun) (jobs []JobDetails, tota
 			SELECT id FROM jobs
 			WHERE run_id = $1 AND ($2 = 0 OR coalesce(run_attempt, 1) = $2)
 			  AND (NOT $3 OR coalesce(run_attempt, 1) = (SELECT max(coalesce(run_attempt, 1)) FROM jobs WHERE run_id = $1))
-			ORDER BY id`, q.RunID, q.Attempt, q.Latest)
+			  AND ($4::bigint[] IS NULL OR repository_id = ANY($4))
+			ORDER BY id`, q.RunID, q.Attempt, q.Latest, q.Repositories)
 		if err != nil {
 			return err
 		}

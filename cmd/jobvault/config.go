@@ -44,6 +44,13 @@ const (
 	roleLookup  = "lookup"
 )
 
+// Rules of who may read.
+const (
+	readLoopback = "loopback"
+	readGitHub   = "github"
+	readTokens   = "tokens"
+)
+
 func (c config) has(role string) bool { return slices.Contains(c.roles, role) }
 
 // load checks all settings and reports every bad one at once.
@@ -80,6 +87,15 @@ func (s Settings) load() (config, error) {
 	if s.BucketURL != "" {
 		if err := archive.CheckURL(s.BucketURL); err != nil {
 			check(badSecret("JOBVAULT_BUCKET_URL", err.Error()))
+		}
+	}
+	if s.ReadAuth != readLoopback && s.ReadAuth != readGitHub && s.ReadAuth != readTokens {
+		check(badSetting("JOBVAULT_READ_AUTH", s.ReadAuth, "want loopback, github or tokens"))
+	}
+	if s.PublicURL != "" {
+		u, err := url.Parse(s.PublicURL)
+		if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+			check(badSetting("JOBVAULT_PUBLIC_URL", redactedURL(s.PublicURL), "want a URL without a path, such as https://jobvault.example.com"))
 		}
 	}
 	check(c.loadGitHub())

@@ -27,6 +27,9 @@ func (s *service) serveHTTP() {
 	if s.receiver != nil {
 		mux.Handle("/webhook", s.receiver)
 	}
+	if s.rest != nil {
+		mux.Handle("/api/v3/", s.rest)
+	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeStatus(w, http.StatusOK, map[string]string{"process": "ok"})
 	})

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
-	"strings"
 
 	"golang.org/x/term"
 
@@ -26,9 +24,12 @@ type logCmd struct {
 // Run prints the log byte for byte. On a terminal, control characters that could
 // do more than colour the text are shown instead of sent.
 func (c logCmd) Run(ctx context.Context, e *environment) error {
-	first, last, err := parseLines(c.Lines)
-	if err != nil {
-		return err
+	part := lookup.Part{Step: c.Step}
+	if c.Lines != "" {
+		var err error
+		if part, err = lookup.ParseLines(c.Lines); err != nil {
+			return usageError{fmt.Errorf("--lines=%w", err)}
+		}
 	}
 	return withStore(ctx, e, func(cfg config, db *store.DB) (err error) {
 		a, err := openArchive(cfg)
@@ -44,39 +45,15 @@ func (c logCmd) Run(ctx context.Context, e *environment) error {
 			defer func() { err = errors.Join(err, terminal.flush(), out.Flush()) }()
 			w = terminal
 		}
-		switch {
-		case c.Step != nil:
-			err = logs.Step(ctx, w, c.JobID, *c.Step)
-		case c.Lines != "":
-			err = logs.Lines(ctx, w, c.JobID, first, last)
-		default:
-			err = logs.Whole(ctx, w, c.JobID)
-		}
-		if errors.Is(err, store.ErrNotFound) && c.Step == nil {
+		log, err := logs.Find(ctx, c.JobID)
+		if errors.Is(err, store.ErrNotFound) {
 			return fmt.Errorf("no job %d is known", c.JobID)
 		}
-		return err
-	})
-}
-
-// parseLines reads "100-200", "100-" or "100".
-func parseLines(s string) (first, last int64, err error) {
-	if s == "" {
-		return 0, 0, nil
-	}
-	from, to, ranged := strings.Cut(s, "-")
-	first, err = strconv.ParseInt(from, 10, 64)
-	last = first
-	if err == nil && ranged {
-		last = 1<<63 - 1
-		if to != "" {
-			last, err = strconv.ParseInt(to, 10, 64)
+		if err != nil {
+			return err
 		}
-	}
-	if err != nil || first < 1 || last < first {
-		return 0, 0, usageError{fmt.Errorf("--lines=%q: want lines from 1, such as 100-200, 100- or 100", s)}
-	}
-	return first, last, nil
+		return logs.Copy(ctx, w, log, part)
+	})
 }
 
 func isTerminal(w io.Writer) bool {

@@ -28,6 +28,7 @@ type service struct {
 	github   *ghapi.Clients
 	workers  *ingest.Workers
 	receiver *ingest.Receiver
+	rest     http.Handler // nil: this process answers no readers
 	metrics  *ingest.Metrics
 	registry *prometheus.Registry
 	http     *http.Server
@@ -73,6 +74,11 @@ func (s *service) start(ctx context.Context) error {
 	}
 	if s.config.has(roleReceive) {
 		if err := s.openReceiver(); err != nil {
+			return err
+		}
+	}
+	if s.config.has(roleLookup) {
+		if err := s.openLookup(ctx); err != nil {
 			return err
 		}
 	}

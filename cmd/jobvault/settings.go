@@ -29,6 +29,8 @@ type Settings struct {
 	BackfillShare           string `group:"settings" env:"JOBVAULT_BACKFILL_SHARE" default:"50%" help:"Share of GitHub's rate limit that backfills may use."`
 	Repositories            string `group:"settings" env:"JOBVAULT_REPOSITORIES" default:"*" help:"Which to archive: patterns such as acme/*,!acme/secret."`
 	Roles                   string `group:"settings" env:"JOBVAULT_ROLES" default:"receive,work,lookup" help:"What this process does."`
+	ReadAuth                string `group:"settings" env:"JOBVAULT_READ_AUTH" default:"loopback" help:"Who may read: loopback (only this machine), github (who may on GitHub), or tokens (see jobvault token)."`
+	PublicURL               string `group:"settings" env:"JOBVAULT_PUBLIC_URL" name:"public-url" help:"Where readers reach jobvault, such as https://jobvault.example.com; empty: as each request says."`
 	ArchiveWorkers          string `group:"settings" env:"JOBVAULT_ARCHIVE_WORKERS" default:"32" help:"Jobs archived at once by this process."`
 	LogDeadline             string `group:"settings" env:"JOBVAULT_LOG_DEADLINE" default:"6h" help:"How long after a job's completion a log that is not there is asked for again."`
 	LogLimit                string `group:"settings" env:"JOBVAULT_LOG_LIMIT" default:"64GiB" help:"Longest log that is archived whole."`

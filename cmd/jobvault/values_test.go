@@ -39,19 +39,6 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
-func TestParseLines(t *testing.T) {
-	for in, want := range map[string][2]int64{"": {0, 0}, "7": {7, 7}, "7-9": {7, 9}, "7-": {7, 1<<63 - 1}} {
-		if first, last, err := parseLines(in); err != nil || first != want[0] || last != want[1] {
-			t.Errorf("%q is %d-%d, %v", in, first, last, err)
-		}
-	}
-	for _, bad := range []string{"0", "-5", "a", "1-2-3", "5-4", "1-x", "-"} {
-		if _, _, err := parseLines(bad); err == nil {
-			t.Errorf("%q is accepted", bad)
-		}
-	}
-}
-
 func TestParseTime(t *testing.T) {
 	now := time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)
 	for in, want := range map[string]time.Time{

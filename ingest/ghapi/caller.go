@@ -38,15 +38,19 @@ func (c Caller) Login(ctx context.Context) (string, error) {
 	return user.Login, err
 }
 
-// MayRead says whether the caller has read access to a repository, under whatever
-// name.
-func (c Caller) MayRead(ctx context.Context, repositoryID int64) (bool, error) {
+// MayRead says whether the caller has read access to a repository: to the one with
+// an id, under whatever name; or, if that is 0, to the one with the name.
+func (c Caller) MayRead(ctx context.Context, id int64, owner, name string) (bool, error) {
+	path := fmt.Sprintf("repositories/%d", id)
+	if id == 0 {
+		path = repoPath(owner, name)
+	}
 	var r Repository
-	_, err := c.c.get(ctx, "get repository", fmt.Sprintf("repositories/%d", repositoryID), &r)
+	_, err := c.c.get(ctx, "get repository", path, &r)
 	var e *Error
 	switch {
 	case err == nil:
-		return r.ID == repositoryID, nil
+		return r.ID == id || id == 0, nil
 	case errors.As(err, &e) && (e.Class == NotFound || e.Class == Expired || e.Class == Denied && e.Status == http.StatusForbidden):
 		return false, nil
 	}

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"regexp"
 	"time"
 
 	"github.com/jobvault/jobvault/ingest/ghapi"
@@ -31,6 +32,7 @@ var (
 // Reader is somebody who may read something.
 type Reader struct {
 	Subject string // as in the table reads
+	db      *store.DB
 	token   string
 	rule    rule
 }
@@ -53,6 +55,37 @@ func (r Reader) MayRead(ctx context.Context, repository store.Repository) (bool,
 		return r.Subject == subjectLoopback, nil
 	}
 	return r.rule.mayRead(ctx, r.token, repository)
+}
+
+// namePattern is what GitHub allows in names, and no path of another kind.
+var namePattern = regexp.MustCompile(`^\.{0,2}[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$`)
+
+// Named finds the repositories that have or had a name, as far as the reader may read
+// them, as store.RepositoriesNamed does. The rule is asked also where there is none:
+// the time that the answer takes must not tell.
+func (r Reader) Named(ctx context.Context, owner, name string) ([]store.Repository, error) {
+	if !namePattern.MatchString(owner) || !namePattern.MatchString(name) {
+		return nil, nil
+	}
+	found, err := r.db.RepositoriesNamed(ctx, owner, name)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		_, err := r.MayRead(ctx, store.Repository{Owner: owner, Name: name})
+		return nil, err
+	}
+	var readable []store.Repository
+	for _, repository := range found {
+		may, err := r.MayRead(ctx, repository)
+		if err != nil {
+			return nil, err
+		}
+		if may {
+			readable = append(readable, repository)
+		}
+	}
+	return readable, nil
 }
 
 // Repositories are those whose jobs the reader is shown in lists; nil: all.
@@ -96,7 +129,7 @@ func (g *Gate) Reader(req *http.Request) (Reader, error) {
 		if !local(req) {
 			return Reader{}, ErrNotLocal
 		}
-		return Reader{Subject: subjectLoopback}, nil
+		return Reader{Subject: subjectLoopback, db: g.db}, nil
 	}
 	token, err := credentials(req)
 	if errors.Is(err, ErrNoCredentials) {
@@ -113,5 +146,5 @@ func (g *Gate) reader(ctx context.Context, token string) (Reader, error) {
 	if err != nil {
 		return Reader{}, err
 	}
-	return Reader{Subject: subject, token: token, rule: g.rule}, nil
+	return Reader{Subject: subject, db: g.db, token: token, rule: g.rule}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,7 +62,13 @@ func (g *gitHubRule) identify(ctx context.Context, token string) (string, error)
 }
 
 func (g *gitHubRule) mayRead(ctx context.Context, token string, r store.Repository) (bool, error) {
-	return ask(ctx, g, token, strconv.FormatInt(r.ID, 10), func(ctx context.Context, c ghapi.Caller) (bool, error) { return c.MayRead(ctx, r.ID) })
+	what := strconv.FormatInt(r.ID, 10)
+	if r.ID == 0 {
+		what = strings.ToLower(r.FullName())
+	}
+	return ask(ctx, g, token, what, func(ctx context.Context, c ghapi.Caller) (bool, error) {
+		return c.MayRead(ctx, r.ID, r.Owner, r.Name)
+	})
 }
 
 func (g *gitHubRule) repositories(ctx context.Context, token string) ([]int64, error) {

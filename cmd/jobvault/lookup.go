@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/jobvault/jobvault/lookup"
+	"github.com/jobvault/jobvault/lookup/access"
+	"github.com/jobvault/jobvault/lookup/rest"
+)
+
+// openLookup makes what answers readers.
+func (s *service) openLookup(ctx context.Context) error {
+	gate, err := s.gate()
+	if err != nil {
+		return err
+	}
+	sender := lookup.NewSender(lookup.Logs{DB: s.db, Archive: s.archive}, s.logger)
+	s.rest, err = rest.New(ctx, rest.Config{DB: s.db, Gate: gate, Sender: sender, Base: s.config.base, Logger: s.logger})
+	return err
+}
+
+// gate lets in whom the settings say.
+func (s *service) gate() (*access.Gate, error) {
+	switch s.config.ReadAuth {
+	case readGitHub:
+		if s.github == nil {
+			var err error
+			if s.github, err = openGitHub(s.config, s.db); err != nil {
+				return nil, err
+			}
+		}
+		return access.GitHub(s.db, s.github), nil
+	case readTokens:
+		return access.Tokens(s.db), nil
+	}
+	return access.Loopback(s.db), nil
+}
+
+// base is where whoever makes a request reaches jobvault.
+func (c config) base(req *http.Request) string {
+	if c.PublicURL != "" {
+		return strings.TrimRight(c.PublicURL, "/")
+	}
+	if req.TLS != nil || req.Header.Get("X-Forwarded-Proto") == "https" {
+		return "https://" + req.Host
+	}
+	return "http://" + req.Host
+}

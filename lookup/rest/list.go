@@ -1,0 +1,98 @@
+package rest
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/jobvault/jobvault/store"
+)
+
+// Sizes of a page, as GitHub's.
+const (
+	usualPage = 30
+	mostPage  = 100
+	// lastPage bounds the number of a page; none is as far.
+	lastPage = 1_000_000_000
+)
+
+// jobs is a page of a listing.
+type jobs struct {
+	TotalCount int   `json:"total_count"`
+	Jobs       []job `json:"jobs"`
+}
+
+// listRunJobs is GET …/actions/runs/{run_id}/jobs: those of the latest attempt, or
+// with filter=all those of every one.
+func (c *call) listRunJobs() {
+	c.list(store.JobsOfRun{RunID: c.number("run_id"), Latest: c.req.URL.Query().Get("filter") != "all"})
+}
+
+// listAttemptJobs is GET …/actions/runs/{run_id}/attempts/{attempt_number}/jobs.
+func (c *call) listAttemptJobs() {
+	attempt := c.number("attempt_number")
+	if attempt == 0 {
+		attempt = -1 // which none has
+	}
+	c.list(store.JobsOfRun{RunID: c.number("run_id"), Attempt: attempt})
+}
+
+func (c *call) list(q store.JobsOfRun) {
+	_, ids, ok := c.readable()
+	if !ok {
+		return
+	}
+	page, perPage := c.page()
+	q.Repositories, q.Limit, q.Offset = ids, perPage, (page-1)*perPage
+	details, total, err := c.DB.RunJobs(c.req.Context(), q)
+	if err == nil && total == 0 {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		c.refuse(err)
+		return
+	}
+	list := jobs{TotalCount: total, Jobs: make([]job, len(details))}
+	for i, d := range details {
+		list.Jobs[i] = c.jobOf(d)
+	}
+	c.link(page, (total+perPage-1)/perPage)
+	c.answer(list)
+}
+
+// page reads page and per_page. What is none counts as not given, what is too much
+// as the most there is.
+func (c *call) page() (page, perPage int) {
+	read := func(name string, usual, most int) int {
+		n, err := strconv.ParseInt(c.req.URL.Query().Get(name), 10, 64)
+		if err != nil && !errors.Is(err, strconv.ErrRange) || n < 1 { // out of range, n is the greatest there is
+			return usual
+		}
+		return int(min(n, int64(most)))
+	}
+	return read("page", 1, lastPage), read("per_page", usualPage, mostPage)
+}
+
+// link sets the links to other pages.
+func (c *call) link(page, last int) {
+	var links []string
+	add := func(rel string, n int) {
+		q := c.req.URL.Query()
+		q.Set("page", strconv.Itoa(n))
+		links = append(links, fmt.Sprintf(`<%s%s?%s>; rel="%s"`, c.Base(c.req), c.req.URL.EscapedPath(), q.Encode(), rel))
+	}
+	if page > 1 {
+		add("prev", min(page-1, last))
+	}
+	if page < last {
+		add("next", page+1)
+		add("last", last)
+	}
+	if page > 1 {
+		add("first", 1)
+	}
+	if len(links) > 0 {
+		c.w.Header().Set("Link", strings.Join(links, ", "))
+	}
+}

@@ -1,0 +1,140 @@
+package rest
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/jobvault/jobvault/lookup"
+	"github.com/jobvault/jobvault/store"
+)
+
+// linkLife is how long a link to a log is good, as GitHub's.
+const linkLife = time.Minute
+
+// getLog is GET …/actions/jobs/{job_id}/logs: 302 to a link that needs no token.
+func (c *call) getLog() {
+	reader, d, ok := c.job()
+	if !ok {
+		return
+	}
+	part, err := parsePart(c.req.URL.Query())
+	if err != nil {
+		c.fail(http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	if err := lookup.Held(d.Log); err != nil {
+		c.fail(goneStatus(d.Log.State), err.Error())
+		return
+	}
+	if _, _, err := c.Sender.Lines(c.req.Context(), d.Log, part); errors.Is(err, lookup.ErrNoStep) {
+		c.fail(http.StatusNotFound, err.Error())
+		return
+	} else if err != nil {
+		c.refuse(err)
+		return
+	}
+	h := c.w.Header()
+	h.Set("Location", c.Base(c.req)+c.signed(d.Job.ID, c.req.URL.Query(), reader.Subject))
+	h.Set("Cache-Control", "no-store")
+	c.w.WriteHeader(http.StatusFound)
+}
+
+// goneStatus is how GitHub answers for a log that it has not.
+func goneStatus(state string) int {
+	if state == store.LogExpired || state == store.LogRemoved {
+		return http.StatusGone
+	}
+	return http.StatusNotFound
+}
+
+// parsePart reads lines=A-B or step=N.
+func parsePart(q url.Values) (lookup.Part, error) {
+	lines, step := q.Get("lines"), q.Get("step")
+	switch {
+	case lines != "" && step != "":
+		return lookup.Part{}, errors.New("lines and step: only one of them")
+	case lines != "":
+		p, err := lookup.ParseLines(lines)
+		if err != nil {
+			return p, fmt.Errorf("lines=%w", err)
+		}
+		return p, nil
+	case step != "":
+		n, err := strconv.ParseInt(step, 10, 64)
+		if err != nil || n < 0 {
+			return lookup.Part{}, fmt.Errorf("step=%q: want the number of a step", step)
+		}
+		return lookup.Part{Step: &n}, nil
+	}
+	return lookup.Part{}, nil
+}
+
+// signed is a link that lets whoever has it read what asked for names, as subject,
+// for as long as linkLife.
+func (c *call) signed(jobID int64, asked url.Values, subject string) string {
+	q := url.Values{"expires": {strconv.FormatInt(c.Now().Add(linkLife).Unix(), 10)}, "subject": {subject}}
+	for _, name := range []string{"lines", "step"} {
+		if asked.Get(name) != "" {
+			q.Set(name, asked.Get(name))
+		}
+	}
+	q.Set("signature", c.signature(jobID, q))
+	return fmt.Sprintf("/api/v3/logs/%d?%s", jobID, q.Encode())
+}
+
+// signature is over all of a link but itself. Encode sorts.
+func (c *call) signature(jobID int64, q url.Values) string {
+	m := hmac.New(sha256.New, c.key)
+	unsigned := url.Values{}
+	for name, values := range q {
+		if name != "signature" {
+			unsigned[name] = values
+		}
+	}
+	fmt.Fprintf(m, "%d?%s", jobID, unsigned.Encode())
+	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
+}
+
+// sendLog is a link that signed has made. It says nothing of a link that is not
+// good but that it is not: not even whether there is such a job.
+func (c *call) sendLog() {
+	q, id := c.req.URL.Query(), c.number("job_id")
+	expires, err := strconv.ParseInt(q.Get("expires"), 10, 64)
+	if err != nil || !hmac.Equal([]byte(q.Get("signature")), []byte(c.signature(id, q))) {
+		c.fail(http.StatusForbidden, "this link was not made by jobvault, or not for this")
+		return
+	}
+	if c.Now().Unix() >= expires {
+		c.fail(http.StatusForbidden, "this link has expired: ask for the log again")
+		return
+	}
+	part, err := parsePart(q)
+	if err != nil {
+		c.fail(http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	log, err := c.Sender.Find(c.req.Context(), id)
+	switch {
+	case errors.Is(err, lookup.ErrNoLog): // in this minute
+		c.fail(goneStatus(log.State), err.Error())
+		return
+	case err == nil:
+		err = c.Sender.Send(c.w, c.req, log, part, q.Get("subject"))
+	}
+	switch {
+	case errors.Is(err, lookup.ErrBusy):
+		c.w.Header().Set("Retry-After", "5")
+		c.fail(http.StatusServiceUnavailable, "Too many logs are being read; try again")
+	case errors.Is(err, lookup.ErrNoStep):
+		c.fail(http.StatusNotFound, err.Error())
+	case err != nil:
+		c.refuse(err)
+	}
+}
