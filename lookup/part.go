@@ -16,9 +16,8 @@ type Part struct {
 // ParseLines reads "100-200", "100-" or "100".
 func ParseLines(s string) (Part, error) {
 	from, to, ranged := strings.Cut(s, "-")
-	p, err := Part{}, error(nil)
-	p.First, err = strconv.ParseInt(from, 10, 64)
-	p.Last = p.First
+	first, err := strconv.ParseInt(from, 10, 64)
+	p := Part{First: first, Last: first}
 	if err == nil && ranged {
 		p.Last = math.MaxInt64
 		if to != "" {
