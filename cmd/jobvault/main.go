@@ -35,6 +35,7 @@ type cli struct {
 	Rebuild   rebuildCmd   `cmd:"" help:"Fill the database from the bucket alone."`
 	Jobs      jobsCmd      `cmd:"" help:"List jobs."`
 	Log       logCmd       `cmd:"" help:"Print an archived log."`
+	Token     tokenCmd     `cmd:"" help:"Make, list and revoke tokens that may read."`
 	Demo      demoCmd      `cmd:"" help:"Play a day of a small organisation against a simulated GitHub, and show what landed."`
 	Config    configCmd    `cmd:"" help:"Print the effective settings, secrets redacted."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jobvault/jobvault/lookup/access"
+	"github.com/jobvault/jobvault/store"
+)
+
+type tokenCmd struct {
+	Create tokenCreateCmd `cmd:"" help:"Make a token and print it, this once."`
+	List   tokenListCmd   `cmd:"" help:"List the tokens that were ever made, without the tokens themselves."`
+	Revoke tokenRevokeCmd `cmd:"" help:"Make a token worth nothing, at once and for good."`
+}
+
+type tokenCreateCmd struct {
+	Name    string   `help:"What it is called, in the list and in the table reads." required:""`
+	Repo    []string `help:"Repository that it may read, OWNER/NAME, or OWNER/* for all of an owner's; may be given more than once." required:""`
+	Expires string   `help:"When it ends: a date, a time, or in how long, such as 36h or 90d. Without it: never."`
+	JSON    bool     `help:"One JSON object."`
+}
+
+type tokenListCmd struct {
+	JSON bool `help:"One JSON object a line."`
+}
+
+type tokenRevokeCmd struct {
+	Name string `arg:"" help:"What it is called."`
+}
+
+// Run prints the token alone on stdout, for a script to take.
+func (c tokenCreateCmd) Run(ctx context.Context, e *environment) error {
+	now := time.Now().UTC().Truncate(time.Second)
+	t := store.ReadToken{Name: c.Name, Repositories: c.Repo, CreatedAt: now}
+	err := checkTokenName("--name", c.Name)
+	for _, scope := range c.Repo {
+		if bad := access.CheckScope(scope); bad != nil {
+			err = errors.Join(err, fmt.Errorf("--repo=%w", bad))
+		}
+	}
+	if c.Expires != "" {
+		at, bad := parseEnd("--expires", c.Expires, now)
+		t.ExpiresAt, err = &at, errors.Join(err, bad)
+	}
+	if err != nil {
+		return usageError{err}
+	}
+	return withTokens(ctx, e, func(db *store.DB) error {
+		token, digest := access.NewToken()
+		err := db.AddReadToken(ctx, t, digest)
+		if errors.Is(err, store.ErrExists) {
+			return fmt.Errorf("there is, or was, a token named %q: choose another name, as that one may stand in the table reads", t.Name)
+		}
+		if err != nil {
+			return err
+		}
+		if err := c.print(e.stdout, token, t, now); err != nil {
+			return fmt.Errorf("the token %q is made, but could not be printed; revoke it: %w", t.Name, err)
+		}
+		fmt.Fprintln(e.stderr, "The token is shown only now: keep it, jobvault does not.")
+		return nil
+	})
+}
+
+func (c tokenCreateCmd) print(out io.Writer, token string, t store.ReadToken, now time.Time) error {
+	if !c.JSON {
+		_, err := fmt.Fprintln(out, token)
+		return err
+	}
+	return json.NewEncoder(out).Encode(struct {
+		Token string `json:"token"`
+		listedToken
+	}{token, listed(t, now)})
+}
+
+// Run lists tokens by name.
+func (c tokenListCmd) Run(ctx context.Context, e *environment) error {
+	return withTokens(ctx, e, func(db *store.DB) error {
+		tokens, err := db.ReadTokens(ctx)
+		if err != nil {
+			return err
+		}
+		now, rows := time.Now(), []listedToken{}
+		for _, t := range tokens {
+			rows = append(rows, listed(t, now))
+		}
+		if c.JSON {
+			return printJSONLines(e.stdout, rows)
+		}
+		return printTokens(e.stdout, rows)
+	})
+}
+
+// Run says why where there is nothing to revoke.
+func (c tokenRevokeCmd) Run(ctx context.Context, e *environment) error {
+	if err := checkTokenName("name", c.Name); err != nil {
+		return usageError{err}
+	}
+	return withTokens(ctx, e, func(db *store.DB) error {
+		err := db.RevokeReadToken(ctx, c.Name, time.Now())
+		if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		tokens, err := db.ReadTokens(ctx)
+		if err != nil {
+			return err
+		}
+		for _, t := range tokens {
+			if t.Name == c.Name && t.RevokedAt != nil {
+				return fmt.Errorf("the token %q was revoked already, at %s", c.Name, t.RevokedAt.UTC().Format(time.RFC3339))
+			}
+		}
+		return fmt.Errorf("there is no token named %q; jobvault token list shows those that there are", c.Name)
+	})
+}
+
+// listedToken is a token with what has become of it: good, expired or revoked.
+type listedToken struct {
+	store.ReadToken
+	State string `json:"state"`
+}
+
+func listed(t store.ReadToken, now time.Time) listedToken {
+	switch {
+	case t.RevokedAt != nil:
+		return listedToken{t, "revoked"}
+	case t.ExpiresAt != nil && !t.ExpiresAt.After(now):
+		return listedToken{t, "expired"}
+	}
+	return listedToken{t, "good"}
+}
+
+func printTokens(out io.Writer, tokens []listedToken) error {
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "NAME\tREPOSITORIES\tCREATED\tEXPIRES\tSTATE")
+	for _, t := range tokens {
+		expires := "never"
+		if t.ExpiresAt != nil {
+			expires = t.ExpiresAt.UTC().Format("2006-01-02 15:04:05Z")
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", plain(t.Name), plain(strings.Join(t.Repositories, ",")),
+			t.CreatedAt.UTC().Format("2006-01-02 15:04:05Z"), expires, t.State)
+	}
+	return w.Flush()
+}
+
+// longestTokenName bounds a name, in characters.
+const longestTokenName = 100
+
+// checkTokenName refuses what could not be read, or told apart, in a list.
+func checkTokenName(flag, s string) error {
+	if n := utf8.RuneCountInString(s); n < 1 || n > longestTokenName || plain(s) != s || strings.TrimSpace(s) != s {
+		return fmt.Errorf("%s=%q: want 1 to %d printable characters, and no space at either end", flag, s, longestTokenName)
+	}
+	return nil
+}
+
+// parseEnd reads a time to come: a date, which is its first moment in UTC, a time
+// (RFC 3339), or a span from now.
+func parseEnd(flag, s string, now time.Time) (time.Time, error) {
+	at, err := parseAhead(s, now)
+	if err != nil {
+		return at, fmt.Errorf("%s=%q: want a date (2027-03-31), a time (2027-03-31T14:00:00Z) or in how long (36h, 90d)", flag, s)
+	}
+	if !at.After(now) || at.Year() > 9999 { // which neither JSON nor people can write
+		return at, fmt.Errorf("%s=%q: want a time to come", flag, s)
+	}
+	return at.UTC(), nil
+}
+
+func parseAhead(s string, now time.Time) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, nil
+		}
+	}
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.ParseInt(days, 10, 32)
+		return now.AddDate(0, 0, int(n)), err
+	}
+	d, err := time.ParseDuration(s)
+	return now.Add(d), err
+}
+
+// withTokens runs a command that needs the database only, with its schema up: tokens
+// may be made before jobvault serves.
+func withTokens(ctx context.Context, e *environment, f func(*store.DB) error) error {
+	c, err := e.settings.load()
+	if err != nil {
+		return err
+	}
+	d, err := openDatabase(ctx, c, borrow, 4, quietLogger(c, e.stderr))
+	if err != nil {
+		return err
+	}
+	return errors.Join(onTokens(ctx, d, f), d.close())
+}
+
+func onTokens(ctx context.Context, d *database, f func(*store.DB) error) error {
+	if _, err := d.migrateUp(ctx); err != nil {
+		return err
+	}
+	db, err := store.New(d.pool)
+	if err != nil {
+		return err
+	}
+	return f(db)
+}
