@@ -9,6 +9,7 @@ package access
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 	"time"
@@ -69,7 +70,7 @@ func (r Reader) Named(ctx context.Context, owner, name string) ([]store.Reposito
 	}
 	found, err := r.db.RepositoriesNamed(ctx, owner, name)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrAway, err)
 	}
 	if len(found) == 0 {
 		_, err := r.MayRead(ctx, store.Repository{Owner: owner, Name: name})
@@ -147,4 +148,10 @@ func (g *Gate) reader(ctx context.Context, token string) (Reader, error) {
 		return Reader{}, err
 	}
 	return Reader{Subject: subject, db: g.db, token: token, rule: g.rule}, nil
+}
+
+// TakesGitHubTokens says whether the tokens to sign in with are GitHub's.
+func (g *Gate) TakesGitHubTokens() bool {
+	_, is := g.rule.(*gitHubRule)
+	return is
 }

@@ -83,6 +83,9 @@ func ask[T any](ctx context.Context, g *gitHubRule, token, what string, f func(c
 	a, ok := g.remembered(q)
 	if !ok {
 		asked := g.asking.DoChan(string(q.token[:])+what, func() (any, error) {
+			if a, ok := g.remembered(q); ok { // somebody's answer came since we looked
+				return a, nil
+			}
 			v, err := f(context.WithoutCancel(ctx), g.clients.Caller(token))
 			a := answer{value: v, err: meaning(err)}
 			g.remember(q, a)

@@ -13,13 +13,22 @@ const subjectLoopback = "loopback"
 // this machine: a proxy on it makes anybody's requests look like its own, and a
 // page of another site may have its name lead here.
 func local(req *http.Request) bool {
-	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
-		if _, ok := req.Header[name]; ok {
-			return false
+	to, ok := req.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	return ok && loopbackAddress(to.String()) && loopbackAddress(req.RemoteAddr) && LoopbackHost(req.Host) && !forwarded(req)
+}
+
+// forwarded says whether a proxy tells that a request is somebody else's.
+func forwarded(req *http.Request) bool {
+	for name := range req.Header {
+		switch name {
+		case "Forwarded", "Via", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip":
+			return true
+		}
+		if strings.HasPrefix(name, "X-Forwarded-") {
+			return true
 		}
 	}
-	to, ok := req.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	return ok && loopbackAddress(to.String()) && loopbackAddress(req.RemoteAddr) && LoopbackHost(req.Host)
+	return false
 }
 
 func loopbackAddress(s string) bool {

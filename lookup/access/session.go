@@ -20,10 +20,14 @@ import (
 // request: when it is not good any more, neither is the session.
 const sessionLife = 12 * time.Hour
 
+// overTLS says whether a session's cookie is for TLS only: it is, but for a browser
+// on this machine. A proxy may put this machine's name in place of its own.
+func overTLS(req *http.Request) bool { return !LoopbackHost(req.Host) || forwarded(req) }
+
 // cookieName is that of a session's cookie. Off loopback a browser takes the longer
 // one only over TLS, for this very host, and from it.
 func cookieName(req *http.Request) string {
-	if LoopbackHost(req.Host) {
+	if !overTLS(req) {
 		return "jobvault_session"
 	}
 	return "__Host-jobvault_session"
@@ -51,20 +55,24 @@ func (g *Gate) SignIn(w http.ResponseWriter, req *http.Request, token string) er
 	return nil
 }
 
-// SignOut ends the session of a request, if it has one.
+// SignOut ends the session of a request, if it has one. Its only error is ErrAway:
+// then the browser forgets the session, but it has not ended.
 func (g *Gate) SignOut(w http.ResponseWriter, req *http.Request) error {
 	http.SetCookie(w, sessionCookie(req, "", -1))
 	secret, err := sessionSecret(req)
 	if err != nil {
 		return nil //nolint:nilerr // there is no session to end
 	}
-	return g.db.EndSession(req.Context(), sha256.Sum256(secret))
+	if err := g.db.EndSession(req.Context(), sha256.Sum256(secret)); err != nil {
+		return fmt.Errorf("%w: %w", ErrAway, err)
+	}
+	return nil
 }
 
 func sessionCookie(req *http.Request, value string, maxAge int) *http.Cookie {
 	return &http.Cookie{ //nolint:gosec // Secure but on loopback, where there is no TLS
 		Name: cookieName(req), Value: value, Path: "/", MaxAge: maxAge,
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: !LoopbackHost(req.Host),
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: overTLS(req),
 	}
 }
 
