@@ -48,3 +48,26 @@ func (db *DB) RepositoriesWithin(ctx context.Context, scopes []string) ([]int64,
 	}
 	return ids, nil
 }
+
+// RepositoryNames lists present names, OWNER/NAME, of repositories with these ids
+// (nil: of all), at most so many, in order.
+func (db *DB) RepositoryNames(ctx context.Context, ids []int64, most int) ([]string, error) {
+	rows, err := db.pool.Query(ctx, `
+		SELECT DISTINCT owner || '/' || name AS name FROM repositories
+		WHERE $1::bigint[] IS NULL OR id = ANY($1) ORDER BY name LIMIT $2`, ids, most)
+	if err != nil {
+		return nil, fmt.Errorf("store: names of repositories: %w", err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("store: names of repositories: %w", err)
+	}
+	return names, nil
+}
+
+// RepositoryIDs finds repositories by a name as in JobFilter, within these (nil: all).
+func (db *DB) RepositoryIDs(ctx context.Context, name string, within []int64) ([]int64, error) {
+	f := JobFilter{Repository: name, Repositories: within}
+	err := db.inTx(ctx, "find repositories", f.resolve)
+	return f.Repositories, err
+}

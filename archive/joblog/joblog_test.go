@@ -234,3 +234,35 @@ func TestEstimateAgainstGroundTruth(t *testing.T) {
 		t.Errorf("%.2f %% of the lines are in the right step, want 95 %%", 100*share)
 	}
 }
+
+func TestKind(t *testing.T) {
+	for in, want := range map[string]struct {
+		kind joblog.Kind
+		text string
+	}{
+		"##[group]Run make":          {joblog.Group, "Run make"},
+		"##[endgroup]":               {joblog.EndGroup, ""},
+		"##[error]it broke":          {joblog.Error, "it broke"},
+		"##[warning]":                {joblog.Warning, ""},
+		"##[section]Starting: x":     {joblog.Section, "Starting: x"},
+		"[command]/usr/bin/git init": {joblog.Command, "/usr/bin/git init"},
+		"::group::Gitea's":           {joblog.Group, "Gitea's"},
+		"::endgroup::":               {joblog.EndGroup, ""},
+		"::error::a command":         {joblog.Plain, "::error::a command"},
+		"##[ERROR]x":                 {joblog.Plain, "##[ERROR]x"},
+		"##[what]x":                  {joblog.Plain, "##[what]x"},
+		"##[":                        {joblog.Plain, "##["},
+		"##[error":                   {joblog.Plain, "##[error"},
+		"[":                          {joblog.Plain, "["},
+		"::":                         {joblog.Plain, "::"},
+		":::":                        {joblog.Plain, ":::"},
+		"::group:":                   {joblog.Plain, "::group:"},
+		"":                           {joblog.Plain, ""},
+		" ##[error]indented":         {joblog.Plain, " ##[error]indented"},
+	} {
+		kind, text := joblog.Line{Text: []byte(in)}.Kind()
+		if kind != want.kind || string(text) != want.text {
+			t.Errorf("%q: %q, %q", in, kind, text)
+		}
+	}
+}

@@ -27,8 +27,8 @@ func (s *service) serveHTTP() {
 	if s.receiver != nil {
 		mux.Handle("/webhook", s.receiver)
 	}
-	if s.rest != nil {
-		mux.Handle("/api/v3/", s.rest)
+	if s.lookup != nil {
+		mux.Handle("/", s.lookup)
 	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeStatus(w, http.StatusOK, map[string]string{"process": "ok"})

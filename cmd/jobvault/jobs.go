@@ -12,6 +12,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -108,24 +109,11 @@ func plain(s string) string {
 	}, s)
 }
 
-// parseTime reads a date, a time (RFC 3339), or a span back from now. Empty: the
-// zero time.
+// parseTime is lookup.ParseTime of a flag.
 func parseTime(flag, s string, now time.Time) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
+	t, err := lookup.ParseTime(s, now)
+	if err != nil {
+		return t, usageError{fmt.Errorf("%s=%w", flag, err)}
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02"} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t, nil
-		}
-	}
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		if n, err := strconv.Atoi(days); err == nil && n >= 0 {
-			return now.AddDate(0, 0, -n), nil
-		}
-	}
-	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
-		return now.Add(-d), nil
-	}
-	return time.Time{}, usageError{fmt.Errorf("%s=%q: want a date (2026-03-31), a time (2026-03-31T14:00:00Z) or how long ago (36h, 7d)", flag, s)}
+	return t, nil
 }

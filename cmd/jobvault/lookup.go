@@ -7,6 +7,7 @@ import (
 
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/lookup/access"
+	"github.com/jobvault/jobvault/lookup/pages"
 	"github.com/jobvault/jobvault/lookup/rest"
 )
 
@@ -17,8 +18,24 @@ func (s *service) openLookup(ctx context.Context) error {
 		return err
 	}
 	sender := lookup.NewSender(lookup.Logs{DB: s.db, Archive: s.archive}, s.logger)
-	s.rest, err = rest.New(ctx, rest.Config{DB: s.db, Gate: gate, Sender: sender, Base: s.config.base, Logger: s.logger})
-	return err
+	programs, err := rest.New(ctx, rest.Config{DB: s.db, Gate: gate, Sender: sender, Base: s.config.base, Logger: s.logger})
+	if err != nil {
+		return err
+	}
+	people, err := pages.New(pages.Config{DB: s.db, Gate: gate, Sender: sender, Logger: s.logger})
+	if err != nil {
+		return err
+	}
+	// By the prefix: to a ServeMux, paths of pages, which begin with an owner, and
+	// those of the API would be the same.
+	s.lookup = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if strings.HasPrefix(req.URL.Path, "/api/v3/") {
+			programs.ServeHTTP(w, req)
+			return
+		}
+		people.ServeHTTP(w, req)
+	})
+	return nil
 }
 
 // gate lets in whom the settings say.

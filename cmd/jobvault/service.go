@@ -28,7 +28,7 @@ type service struct {
 	github   *ghapi.Clients
 	workers  *ingest.Workers
 	receiver *ingest.Receiver
-	rest     http.Handler // nil: this process answers no readers
+	lookup   http.Handler // nil: this process answers no readers
 	metrics  *ingest.Metrics
 	registry *prometheus.Registry
 	http     *http.Server

@@ -1,0 +1,97 @@
+package pages
+
+import (
+	"bytes"
+	"context"
+
+	"html/template"
+	"sort"
+	"time"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/joblog"
+)
+
+const (
+	// findTime bounds how long one request looks through a log.
+	findTime = 3 * time.Second
+	// mostFound bounds how many lines one answer has.
+	mostFound = 200
+	// stretch is how many frames are looked through at once on the way back.
+	stretch = 8
+)
+
+// test says whether a line is looked for.
+type test func(text []byte) bool
+
+// marks tells lines that the runner marks as errors or warnings.
+func marks(b []byte) bool {
+	kind, _ := joblog.ParseLine(b).Kind()
+	return kind == joblog.Error || kind == joblog.Warning
+}
+
+// contains tells lines that hold a text, without regard to the case of ASCII
+// letters.
+func contains(text string) test {
+	want := bytes.ToLower([]byte(text))
+	return func(b []byte) bool { return bytes.Contains(bytes.ToLower(b), want) }
+}
+
+// found is what a request has found, and how far it has looked.
+type found struct {
+	Lines []foundLine
+	At    int64 // the last line that was looked at
+	More  bool  // there are lines beyond that
+}
+
+type foundLine struct {
+	Number int64
+	HTML   template.HTML
+}
+
+// forward looks from a line to the end, until most lines are found or findTime is
+// over.
+func forward(ctx context.Context, a *archive.Archive, ref archive.Ref, from int64, is test, most int) (found, error) {
+	f := found{At: ref.Lines}
+	deadline := time.Now().Add(findTime)
+	err := a.ScanLines(ctx, ref, from, ref.Lines, func(n int64, b []byte) error {
+		if is(b) {
+			_, text := joblog.ParseLine(b).Kind()
+			f.Lines = append(f.Lines, foundLine{n, htmlOf(text)})
+		}
+		if len(f.Lines) == most || n%1024 == 0 && time.Now().After(deadline) {
+			f.At, f.More = n, n < ref.Lines
+			return archive.ErrStop
+		}
+		return nil
+	})
+	return f, err
+}
+
+// backward finds the last such line before another; 0: there is none, or, with
+// More, none down to At.
+func backward(ctx context.Context, a *archive.Archive, ref archive.Ref, before int64, is test) (int64, found, error) {
+	deadline := time.Now().Add(findTime)
+	for end := before - 1; end >= 1; {
+		frame := sort.Search(len(ref.FrameLines), func(i int) bool { return ref.FrameLines[i] > end }) - stretch
+		first := int64(1)
+		if frame > 0 {
+			first = min(ref.FrameLines[frame], end)
+		}
+		last := int64(0)
+		err := a.ScanLines(ctx, ref, first, end, func(n int64, b []byte) error {
+			if is(b) {
+				last = n
+			}
+			return nil
+		})
+		if err != nil || last != 0 {
+			return last, found{At: first}, err
+		}
+		if time.Now().After(deadline) {
+			return 0, found{At: first, More: first > 1}, nil
+		}
+		end = first - 1
+	}
+	return 0, found{At: 1}, nil
+}

@@ -1,0 +1,192 @@
+package pages
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/jobvault/jobvault/lookup"
+	"github.com/jobvault/jobvault/store"
+)
+
+// jobPage is a job with a window of its log.
+type jobPage struct {
+	store.JobDetails
+	Path   string
+	Held   bool
+	Window window
+	Next   int64 // where to look for the next error from
+	Before int64 // and for the one before
+}
+
+// details finds the job of the path, if the reader may see it.
+func (c *call) details() (store.JobDetails, error) {
+	if err := c.enter(); err != nil {
+		return store.JobDetails{}, err
+	}
+	ids, err := c.named()
+	if err != nil {
+		return store.JobDetails{}, err
+	}
+	d, err := c.DB.JobDetails(c.ctx(), c.number("job_id"))
+	if err == nil && !slices.Contains(ids, d.Job.RepositoryID) {
+		err = store.ErrNotFound
+	}
+	return d, err
+}
+
+// held is details, where the log is in the archive.
+func (c *call) held() (store.JobDetails, error) {
+	d, err := c.details()
+	if err == nil && lookup.Held(d.Log) != nil {
+		err = store.ErrNotFound
+	}
+	return d, err
+}
+
+// job is GET /{owner}/{repo}/jobs/{job_id}: with line=A or A-B, at those lines; with
+// from=A, from there on.
+func (c *call) job() error {
+	d, err := c.details()
+	if err != nil {
+		return err
+	}
+	p := jobPage{JobDetails: d, Path: detailsPath(d), Held: lookup.Held(d.Log) == nil}
+	if p.Held {
+		if p.Window, err = c.window(d); err != nil {
+			return err
+		}
+		p.Next, p.Before = p.Window.First, p.Window.First
+		if m := p.Window.Marked; m.First != 0 {
+			p.Next, p.Before = m.Last+1, m.First
+		}
+	}
+	return c.show(http.StatusOK, "job", d.Job.Name, p)
+}
+
+// window reads the lines that a request is for. That it does is recorded.
+func (c *call) window(d store.JobDetails) (window, error) {
+	q := c.req.URL.Query()
+	marked, first := span{}, int64(1)
+	total := *d.Log.Lines
+	switch {
+	case q.Get("line") != "":
+		part, err := lookup.ParseLines(q.Get("line"))
+		if err != nil {
+			return window{}, fmt.Errorf("%w: line=%w", errWrongUse, err)
+		}
+		marked = span{part.First, min(part.Last, max(total, part.First))}
+		first = startOf(min(part.First, total), total)
+	case q.Get("from") != "":
+		n, err := strconv.ParseInt(q.Get("from"), 10, 64)
+		if err != nil && !errors.Is(err, strconv.ErrRange) || n < 1 {
+			return window{}, fmt.Errorf("%w: from=%q: want the number of a line", errWrongUse, q.Get("from"))
+		}
+		first = max(1, min(n, total))
+	}
+	if total > 0 {
+		what := lookup.Part{First: first, Last: min(first+windowLines-1, total)}
+		if err := c.DB.NoteRead(c.ctx(), c.reader.Subject, d.Job.ID, what.String()); err != nil {
+			return window{}, err
+		}
+	}
+	return readWindow(c.ctx(), c.Sender.Archive, lookup.RefOf(d.Log), first, marked, d.Steps)
+}
+
+// raw is GET …/raw: the log as GitHub sent it, to be saved.
+func (c *call) raw() error {
+	d, err := c.held()
+	if err != nil {
+		return err
+	}
+	return c.Sender.Send(c.w, c.req, d.Log, lookup.Part{}, c.reader.Subject)
+}
+
+// findPage is what was found in a log.
+type findPage struct {
+	store.JobDetails
+	Path  string
+	Query string
+	Found found
+	From  int64
+	Back  bool
+	None  string // why nothing is shown; empty: something is
+}
+
+// find is GET …/find: with q=TEXT, a list of the lines that hold it; without, on to
+// the next line that the runner marks as an error or a warning, or with back=1 to
+// the one before.
+func (c *call) find() error {
+	d, err := c.held()
+	if err != nil {
+		return err
+	}
+	q := c.req.URL.Query()
+	from, err := strconv.ParseInt(q.Get("from"), 10, 64)
+	if err != nil || from < 1 {
+		from = 1
+	}
+	from = min(from, math.MaxInt64-1)
+	what := q.Get("q")
+	if len(what) > 1000 {
+		return fmt.Errorf("%w: the text to look for is longer than 1000 bytes", errWrongUse)
+	}
+	if err := c.DB.NoteRead(c.ctx(), c.reader.Subject, d.Job.ID, "search"); err != nil {
+		return err
+	}
+	p := findPage{JobDetails: d, Path: detailsPath(d), Query: what, From: from, Back: q.Get("back") != ""}
+	ref := lookup.RefOf(d.Log)
+	switch {
+	case what != "":
+		if p.Found, err = forward(c.ctx(), c.Sender.Archive, ref, from, contains(what), mostFound); err != nil {
+			return err
+		}
+	case p.Back:
+		line := int64(0)
+		if line, p.Found, err = backward(c.ctx(), c.Sender.Archive, ref, min(from, ref.Lines+1), marks); err != nil {
+			return err
+		}
+		if line != 0 {
+			c.toLine(d, line)
+			return nil
+		}
+		p.None = fmt.Sprintf("No error and no warning before line %d.", from)
+		if p.Found.More {
+			p.None = fmt.Sprintf("No error and no warning from line %d to line %d; lines before that were not looked at yet.", p.Found.At, from-1)
+		}
+	default:
+		if p.Found, err = forward(c.ctx(), c.Sender.Archive, ref, from, marks, 1); err != nil {
+			return err
+		}
+		if len(p.Found.Lines) > 0 {
+			c.toLine(d, p.Found.Lines[0].Number)
+			return nil
+		}
+		p.None = fmt.Sprintf("No error and no warning from line %d on.", from)
+		if p.Found.More {
+			p.None = fmt.Sprintf("No error and no warning from line %d to line %d; lines after that were not looked at yet.", from, p.Found.At)
+		}
+	}
+	return c.show(http.StatusOK, "find", "Find in "+d.Job.Name, p)
+}
+
+// toLine sends the reader on to a line.
+func (c *call) toLine(d store.JobDetails, line int64) {
+	http.Redirect(c.w, c.req, fmt.Sprintf("%s?line=%d#L%d", detailsPath(d), line, line), http.StatusSeeOther)
+}
+
+// Further is the query that goes on where the look through the log ended.
+func (p findPage) Further() string {
+	q := url.Values{"from": {strconv.FormatInt(p.Found.At+1, 10)}}
+	switch {
+	case p.Query != "":
+		q.Set("q", p.Query)
+	case p.Back:
+		q = url.Values{"from": {strconv.FormatInt(p.Found.At, 10)}, "back": {"1"}}
+	}
+	return q.Encode()
+}

@@ -1,0 +1,135 @@
+package pages
+
+import (
+	"fmt"
+	"html/template"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jobvault/jobvault/store"
+)
+
+// spans are the times that an overview can be of, in days.
+var spans = []int{7, 30, 90}
+
+// overviewPage is figures of some days.
+type overviewPage struct {
+	Days         int
+	Spans        []int
+	Repository   string
+	Repositories []string
+	Figures      []store.Day
+	Charts       []chartImage
+	Coverage     []coverageRow
+	CoverageDays []time.Time
+	SlowJobs     []store.Heavy
+	FailingJobs  []store.Heavy
+	SlowSteps    []store.Heavy
+	FailingSteps []store.Heavy
+}
+
+// chartImage is a chart; the table of figures says the same in words.
+type chartImage struct {
+	Title  string
+	Series []string
+	Image  template.URL
+}
+
+// coverageRow is a repository's days.
+type coverageRow struct {
+	Repository string
+	Days       []*store.Coverage // nil: no jobs that day
+}
+
+// mostCoverageDays bounds how many days the table has.
+const mostCoverageDays = 14
+
+// overview is GET /overview.
+func (c *call) overview() error {
+	if err := c.enter(); err != nil {
+		return err
+	}
+	q := c.req.URL.Query()
+	p := overviewPage{Days: spans[0], Spans: spans, Repository: q.Get("repository")}
+	for _, n := range spans {
+		if q.Get("days") == fmt.Sprint(n) {
+			p.Days = n
+		}
+	}
+	ids, err := c.listed(p.Repository)
+	if err != nil {
+		return err
+	}
+	if p.Repositories, err = c.offered(ids); err != nil {
+		return err
+	}
+	if p.Repository != "" {
+		if ids, err = c.DB.RepositoryIDs(c.ctx(), p.Repository, ids); err != nil {
+			return err
+		}
+	}
+	midnight := c.Now().UTC().Truncate(24 * time.Hour)
+	o := store.Overview{Repositories: ids, Since: midnight.AddDate(0, 0, 1-p.Days)}
+	if p.Figures, err = c.DB.Days(c.ctx(), o); err != nil {
+		return err
+	}
+	for _, list := range []struct {
+		into *[]store.Heavy
+		read func() ([]store.Heavy, error)
+	}{
+		{&p.SlowJobs, func() ([]store.Heavy, error) { return c.DB.SlowestJobs(c.ctx(), o) }},
+		{&p.FailingJobs, func() ([]store.Heavy, error) { return c.DB.FailingJobs(c.ctx(), o) }},
+		{&p.SlowSteps, func() ([]store.Heavy, error) { return c.DB.SlowestSteps(c.ctx(), o) }},
+		{&p.FailingSteps, func() ([]store.Heavy, error) { return c.DB.FailingSteps(c.ctx(), o) }},
+	} {
+		if *list.into, err = list.read(); err != nil {
+			return err
+		}
+	}
+	if p.Charts, err = charts(p.Figures); err != nil {
+		return err
+	}
+	if err := c.coverage(&p, ids, midnight); err != nil {
+		return err
+	}
+	return c.show(http.StatusOK, "overview", "Overview", p)
+}
+
+// coverage fills in the table of repositories and days.
+func (c *call) coverage(p *overviewPage, ids []int64, midnight time.Time) error {
+	names, err := c.DB.RepositoryNames(c.ctx(), ids, mostOffered)
+	if err != nil {
+		return err
+	}
+	n := min(p.Days, mostCoverageDays)
+	for i := range n {
+		p.CoverageDays = append(p.CoverageDays, midnight.AddDate(0, 0, i+1-n))
+	}
+	all, err := c.DB.Coverage(c.ctx(), "", p.CoverageDays[0])
+	if err != nil {
+		return err
+	}
+	rows := make(map[string]*coverageRow)
+	for _, day := range all {
+		if day.Day == nil || !slices.Contains(names, day.Repository) {
+			continue
+		}
+		i := slices.IndexFunc(p.CoverageDays, day.Day.Equal)
+		if i < 0 {
+			continue
+		}
+		if rows[day.Repository] == nil {
+			rows[day.Repository] = &coverageRow{day.Repository, make([]*store.Coverage, n)}
+		}
+		rows[day.Repository].Days[i] = &day
+	}
+	for _, row := range rows {
+		p.Coverage = append(p.Coverage, *row)
+	}
+	slices.SortFunc(p.Coverage, func(a, b coverageRow) int {
+		return strings.Compare(strings.ToLower(a.Repository), strings.ToLower(b.Repository))
+	})
+	return nil
+}

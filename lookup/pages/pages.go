@@ -1,0 +1,195 @@
+// Package pages answers people: pages that find a job, show its run, and read its
+// log. They are made on the server and work without JavaScript; what there is of it
+// makes some things handier.
+//
+// All that is shown comes from outside and may be hostile: it is escaped by
+// html/template, and no page may load or run anything but the two files of this
+// package.
+package pages
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jobvault/jobvault/lookup"
+	"github.com/jobvault/jobvault/lookup/access"
+	"github.com/jobvault/jobvault/store"
+)
+
+// Config is what the pages are made of.
+type Config struct {
+	DB     *store.DB
+	Gate   *access.Gate
+	Sender *lookup.Sender
+	Logger *slog.Logger
+	Now    func() time.Time // nil: time.Now
+}
+
+type site struct {
+	Config
+	templates templates
+}
+
+// New makes the handler of all pages.
+func New(c Config) (http.Handler, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	t, err := parseTemplates()
+	if err != nil {
+		return nil, err
+	}
+	s := &site{Config: c, templates: t}
+	mux := http.NewServeMux()
+	route := func(pattern string, h func(*call) error) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) {
+			c := &call{site: s, w: w, req: req}
+			if err := h(c); err != nil {
+				c.refuse(err)
+			}
+		})
+	}
+	route("GET /{$}", (*call).jobs)
+	route("GET /overview", (*call).overview)
+	route("GET /{owner}/{repo}/runs/{run_id}", (*call).run)
+	route("GET /{owner}/{repo}/jobs/{job_id}", (*call).job)
+	route("GET /{owner}/{repo}/jobs/{job_id}/find", (*call).find)
+	route("GET /{owner}/{repo}/jobs/{job_id}/raw", (*call).raw)
+	route("GET /sign-in", (*call).signInPage)
+	route("POST /sign-in", (*call).signIn)
+	route("POST /sign-out", (*call).signOut)
+	route("GET /assets/{file}", (*call).asset)
+	route("/", func(*call) error { return store.ErrNotFound })
+	return http.NewCrossOriginProtection().Handler(guarded(mux)), nil
+}
+
+// guarded sets what keeps a browser from doing anything that these pages do not
+// want, whatever they show.
+func guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "private, no-cache")
+		h.Set("Vary", "Cookie, Authorization")
+		next.ServeHTTP(w, req)
+	})
+}
+
+// call is one request for a page.
+type call struct {
+	*site
+	w      http.ResponseWriter
+	req    *http.Request
+	reader access.Reader // once enter has let it in
+}
+
+func (c *call) ctx() context.Context { return c.req.Context() }
+
+// enter finds who asks.
+func (c *call) enter() (err error) {
+	c.reader, err = c.Gate.Reader(c.req)
+	return err
+}
+
+// number is a number in the path; 0, which nothing has, if it is none.
+func (c *call) number(name string) int64 {
+	n, err := strconv.ParseInt(c.req.PathValue(name), 10, 64)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+// named finds the repositories that the path names and the reader may read, or
+// fails with store.ErrNotFound.
+func (c *call) named() ([]int64, error) {
+	rs, err := c.reader.Named(c.ctx(), c.req.PathValue("owner"), c.req.PathValue("repo"))
+	if err != nil {
+		return nil, err
+	}
+	if len(rs) == 0 {
+		return nil, store.ErrNotFound
+	}
+	ids := make([]int64, len(rs))
+	for i, r := range rs {
+		ids[i] = r.ID
+	}
+	return ids, nil
+}
+
+// refuse answers for an error.
+func (c *call) refuse(err error) {
+	switch {
+	case errors.Is(err, access.ErrNoCredentials), errors.Is(err, access.ErrBadCredentials):
+		next := c.req.URL.RequestURI()
+		if c.req.Method != http.MethodGet {
+			next = "/"
+		}
+		http.Redirect(c.w, c.req, "/sign-in?next="+queryEscape(next), http.StatusSeeOther)
+	case errors.Is(err, access.ErrNotLocal):
+		c.message(http.StatusForbidden, "Nothing is readable from here", "Until the operator sets JOBVAULT_READ_AUTH, only this machine itself may read, on a loopback address.")
+	case errors.Is(err, store.ErrNotFound), store.IsBadData(err):
+		c.message(http.StatusNotFound, "Not found", "There is no such page, or you may not see it.")
+	case errors.Is(err, errWrongUse):
+		c.message(http.StatusBadRequest, "That cannot be asked", strings.TrimPrefix(err.Error(), errWrongUse.Error()+": "))
+	case errors.Is(err, lookup.ErrBusy):
+		c.w.Header().Set("Retry-After", "5")
+		c.message(http.StatusServiceUnavailable, "Too many logs are being read", "Try again in a moment.")
+	case errors.Is(err, context.Canceled):
+		panic(http.ErrAbortHandler)
+	default:
+		c.Logger.WarnContext(c.ctx(), "a page could not be made", "path", c.req.URL.EscapedPath(), "error", err)
+		c.w.Header().Set("Retry-After", "5")
+		c.message(http.StatusServiceUnavailable, "jobvault cannot answer now", "Its log says why. Try again in a moment.")
+	}
+}
+
+// errWrongUse is about what a reader has asked for.
+var errWrongUse = errors.New("wrong use")
+
+// layout is what every page shows around its own.
+type layout struct {
+	Title   string
+	Subject string // who reads; empty: nobody has signed in
+	SignsIn bool   // whether readers can sign out
+	Style   string
+	Script  string
+	Page    any
+}
+
+// show answers with a page. It is made whole first: an error leaves no half one.
+func (c *call) show(status int, name, title string, page any) error {
+	var b bytes.Buffer
+	err := c.templates[name].ExecuteTemplate(&b, "layout", layout{
+		Title: title, Subject: c.reader.Subject, SignsIn: c.Gate.SignsIn(), Style: stylePath, Script: scriptPath, Page: page,
+	})
+	if err != nil {
+		return fmt.Errorf("page %s: %w", name, err)
+	}
+	c.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	c.w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(b.Bytes()) // the reader may be gone
+	return nil
+}
+
+// message is a page that only says something.
+func (c *call) message(status int, title, text string) {
+	if err := c.show(status, "message", title, messagePage{title, text}); err != nil {
+		c.Logger.ErrorContext(c.ctx(), "no page for an error", "error", err)
+		http.Error(c.w, title, status)
+	}
+}
+
+type messagePage struct{ Title, Text string }

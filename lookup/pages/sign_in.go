@@ -1,0 +1,62 @@
+package pages
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/jobvault/jobvault/lookup/access"
+)
+
+// signInPage is the form.
+type signInPageData struct {
+	Next   string
+	Failed string // why the last try failed; empty: there was none
+	GitHub bool   // whether it is a GitHub token that is asked for
+}
+
+// signInPage is GET /sign-in.
+func (c *call) signInPage() error {
+	if !c.Gate.SignsIn() {
+		http.Redirect(c.w, c.req, "/", http.StatusSeeOther)
+		return nil
+	}
+	return c.show(http.StatusOK, "sign_in", "Sign in", signInPageData{Next: localPath(c.req.URL.Query().Get("next")), GitHub: c.Gate.TakesGitHubTokens()})
+}
+
+// mostForm bounds what is read of a form.
+const mostForm = 8 << 10
+
+// signIn is POST /sign-in.
+func (c *call) signIn() error {
+	c.req.Body = http.MaxBytesReader(c.w, c.req.Body, mostForm)
+	next := localPath(c.req.PostFormValue("next"))
+	err := c.Gate.SignIn(c.w, c.req, strings.TrimSpace(c.req.PostFormValue("token")))
+	switch {
+	case errors.Is(err, access.ErrBadCredentials):
+		return c.show(http.StatusUnauthorized, "sign_in", "Sign in", signInPageData{Next: next, Failed: "This token is not good, or not any more.", GitHub: c.Gate.TakesGitHubTokens()})
+	case err != nil:
+		return err
+	}
+	http.Redirect(c.w, c.req, next, http.StatusSeeOther)
+	return nil
+}
+
+// signOut is POST /sign-out.
+func (c *call) signOut() error {
+	if err := c.Gate.SignOut(c.w, c.req); err != nil {
+		return err
+	}
+	http.Redirect(c.w, c.req, "/sign-in", http.StatusSeeOther)
+	return nil
+}
+
+// localPath keeps a redirect within this site.
+func localPath(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.IsAbs() || u.Host != "" || u.Opaque != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") || strings.Contains(s, `\`) {
+		return "/"
+	}
+	return u.RequestURI()
+}

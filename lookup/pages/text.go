@@ -1,0 +1,88 @@
+package pages
+
+import (
+	"fmt"
+	"html/template"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	terminal "github.com/buildkite/terminal-to-html/v3"
+)
+
+// mostText is how much of a line is shown; lines of hundreds of kilobytes exist.
+const mostText = 8 << 10
+
+// htmlOf shows a line's text: its colours as such, and every other thing that a
+// terminal would obey, or that would hide or turn text around, as a sign that can
+// be seen. Of a longer line, its beginning.
+func htmlOf(text []byte) template.HTML {
+	cut := ""
+	if len(text) > mostText {
+		cut = fmt.Sprintf(`<span class="cut">… %d bytes more, see the raw log</span>`, len(text)-mostText)
+		text = text[:mostText]
+	}
+	shown, coloured := harmless(string(text))
+	if !coloured {
+		return template.HTML(template.HTMLEscapeString(shown) + cut) //nolint:gosec // escaped
+	}
+	// What it is given holds no escape but those of colours; it escapes the rest.
+	return template.HTML(strings.TrimSuffix(terminal.Render([]byte(shown)), "\n") + cut) //nolint:gosec // as said
+}
+
+// harmless leaves colours alone, and makes every other control character visible.
+func harmless(s string) (shown string, coloured bool) {
+	plain := true
+	for i := range len(s) {
+		if s[i] < ' ' && s[i] != '\t' || s[i] >= 0x7f {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return s, false
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		if n := colourLength(s); n > 0 {
+			b.WriteString(s[:n])
+			coloured = true
+			s = s[n:]
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s)
+		s = s[n:]
+		switch {
+		case r == '\t' || unicode.IsPrint(r) || unicode.Is(unicode.Variation_Selector, r):
+			b.WriteRune(r)
+		case r == '\u200d' || r == '\ufeff' && b.Len() == 0: // joins emoji; begins a file
+			b.WriteRune(r)
+		case r < ' ':
+			b.WriteRune('\u2400' + r)
+		case r == 0x7f:
+			b.WriteRune('\u2421')
+		case unicode.IsSpace(r):
+			b.WriteRune(' ')
+		default:
+			fmt.Fprintf(&b, "⟨U+%04X⟩", r)
+		}
+	}
+	return b.String(), coloured
+}
+
+// colourLength is the length of the escape sequence that s begins with, if it is
+// one that sets colours: ESC [ digits and semicolons m.
+func colourLength(s string) int {
+	if len(s) < 3 || s[0] != 0x1b || s[1] != '[' {
+		return 0
+	}
+	for i := 2; i < len(s) && i < 64; i++ {
+		switch {
+		case s[i] == 'm':
+			return i + 1
+		case s[i] != ';' && (s[i] < '0' || s[i] > '9'):
+			return 0
+		}
+	}
+	return 0
+}

@@ -1,0 +1,111 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Overview says which jobs figures are of: those created since.
+type Overview struct {
+	Repositories []int64 // nil: all
+	Since        time.Time
+}
+
+// Day is figures of the jobs created on a day, UTC. Times are in seconds, and nil
+// where no job says; what is cancelled or skipped counts neither as a success nor as
+// a failure.
+type Day struct {
+	Day       time.Time
+	Jobs      int64
+	Succeeded int64
+	Failed    int64
+	QueueP50  *float64 `db:"queue_p50"` // from creation to a runner's start
+	QueueP95  *float64 `db:"queue_p95"`
+	RunP50    *float64 `db:"run_p50"` // from start to completion
+	RunP95    *float64 `db:"run_p95"`
+}
+
+// Days lists figures by day, the oldest first; days without jobs are left out.
+func (db *DB) Days(ctx context.Context, o Overview) ([]Day, error) {
+	return overview[Day](ctx, db, `
+		SELECT date_trunc('day', created_at, 'UTC') AS day, count(*) AS jobs, count(*) FILTER (WHERE conclusion = 'success') AS succeeded,
+		       count(*) FILTER (WHERE conclusion IN ('failure', 'timed_out')) AS failed,
+		       percentile_cont(0.5) WITHIN GROUP (ORDER BY queued) AS queue_p50, percentile_cont(0.95) WITHIN GROUP (ORDER BY queued) AS queue_p95,
+		       percentile_cont(0.5) WITHIN GROUP (ORDER BY ran) AS run_p50, percentile_cont(0.95) WITHIN GROUP (ORDER BY ran) AS run_p95
+		FROM (SELECT created_at, conclusion,
+		             extract(epoch FROM CASE WHEN runner_id IS NOT NULL AND started_at >= created_at THEN started_at - created_at END)::float8 AS queued,
+		             extract(epoch FROM CASE WHEN runner_id IS NOT NULL AND completed_at >= started_at THEN completed_at - started_at END)::float8 AS ran
+		      FROM jobs WHERE created_at >= $2 AND ($1::bigint[] IS NULL OR repository_id = ANY($1))) j
+		GROUP BY 1 ORDER BY 1`, o)
+}
+
+// Heavy is a job or a step of a workflow that takes long or fails often.
+type Heavy struct {
+	Owner      string
+	Repository string
+	Workflow   *string
+	Job        string
+	Step       string // empty: it is the job
+	Times      int64  // how often it ran to an end
+	Failed     int64
+	P95        float64 `db:"p95"` // seconds
+}
+
+// mostHeavy is how many each list has.
+const mostHeavy = 10
+
+const (
+	heavyJobs = `
+		SELECT r.owner, r.name AS repository, w.workflow_name AS workflow, j.name AS job, '' AS step, count(*) AS times,
+		       count(*) FILTER (WHERE j.conclusion IN ('failure', 'timed_out')) AS failed,
+		       coalesce(percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM j.completed_at - j.started_at)::float8), 0) AS p95
+		FROM jobs j JOIN workflow_runs w ON w.id = j.run_id JOIN repositories r ON r.id = j.repository_id
+		WHERE j.created_at >= $2 AND ($1::bigint[] IS NULL OR j.repository_id = ANY($1))
+		  AND j.conclusion IN ('success', 'failure', 'timed_out') AND j.completed_at >= j.started_at
+		GROUP BY 1, 2, 3, 4`
+	heavySteps = `
+		SELECT r.owner, r.name AS repository, w.workflow_name AS workflow, j.name AS job, s.name AS step, count(*) AS times,
+		       count(*) FILTER (WHERE s.conclusion = 'failure') AS failed,
+		       coalesce(percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM s.completed_at - s.started_at)::float8), 0) AS p95
+		FROM jobs j JOIN workflow_runs w ON w.id = j.run_id JOIN repositories r ON r.id = j.repository_id JOIN steps s ON s.job_id = j.id
+		WHERE j.created_at >= $2 AND ($1::bigint[] IS NULL OR j.repository_id = ANY($1))
+		  AND s.conclusion IN ('success', 'failure') AND s.completed_at >= s.started_at
+		GROUP BY 1, 2, 3, 4, 5`
+	slowest     = ` ORDER BY p95 DESC, times DESC, job, step LIMIT $3`
+	mostFailing = ` HAVING count(*) FILTER (WHERE %s) > 0 ORDER BY failed DESC, times, job, step LIMIT $3`
+)
+
+// SlowestJobs lists the jobs that take longest, by the 95th percentile.
+func (db *DB) SlowestJobs(ctx context.Context, o Overview) ([]Heavy, error) {
+	return overview[Heavy](ctx, db, heavyJobs+slowest, o, mostHeavy)
+}
+
+// FailingJobs lists the jobs that fail most.
+func (db *DB) FailingJobs(ctx context.Context, o Overview) ([]Heavy, error) {
+	return overview[Heavy](ctx, db, heavyJobs+fmt.Sprintf(mostFailing, "j.conclusion IN ('failure', 'timed_out')"), o, mostHeavy)
+}
+
+// SlowestSteps lists the steps that take longest, by the 95th percentile.
+func (db *DB) SlowestSteps(ctx context.Context, o Overview) ([]Heavy, error) {
+	return overview[Heavy](ctx, db, heavySteps+slowest, o, mostHeavy)
+}
+
+// FailingSteps lists the steps that fail most.
+func (db *DB) FailingSteps(ctx context.Context, o Overview) ([]Heavy, error) {
+	return overview[Heavy](ctx, db, heavySteps+fmt.Sprintf(mostFailing, "s.conclusion = 'failure'"), o, mostHeavy)
+}
+
+func overview[T any](ctx context.Context, db *DB, sql string, o Overview, args ...any) ([]T, error) {
+	rows, err := db.pool.Query(ctx, sql, append([]any{o.Repositories, o.Since}, args...)...)
+	if err != nil {
+		return nil, fmt.Errorf("store: overview: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[T])
+	if err != nil {
+		return nil, fmt.Errorf("store: overview: %w", err)
+	}
+	return list, nil
+}
