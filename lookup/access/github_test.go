@@ -306,7 +306,7 @@ func TestUnknownNameIsAskedAfter(t *testing.T) {
 	sim.AddUser("bob", token(2))
 	f := newFixture(t, gitHubGate(t, sim))
 	bob := f.as(token(2))
-	for _, name := range []string{"rocket", "unknown"} { // in the archive, and not
+	for _, name := range []string{"rocket", "unknown", "unheard-of"} { // in the archive, and not
 		for _, want := range []int64{1, 0} { // and then remembered
 			before := asked(sim)
 			f.names(bob, "acme", name)
