@@ -31,7 +31,7 @@ func assetPath(name, text, kind string) string {
 
 // asset is GET /assets/{file}. It holds nothing that not everybody may read.
 func (c *call) asset() error {
-	text, kind := "", ""
+	var text, kind string
 	switch c.req.URL.Path {
 	case stylePath:
 		text, kind = style, "text/css; charset=utf-8"

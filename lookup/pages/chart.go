@@ -96,7 +96,7 @@ func ticks(days []store.Day) []chart.Tick {
 func draw(days []store.Day, unit chart.ValueFormatter, top float64, all []series) (template.URL, error) {
 	c := chart.Chart{
 		Width: 560, Height: 220,
-		Background: chart.Style{FillColor: drawing.ColorTransparent, Padding: chart.Box{Top: 30, Left: 10, Right: 10, Bottom: 5}},
+		Background: chart.Style{FillColor: drawing.ColorTransparent, Padding: chart.Box{Top: 10, Left: 10, Right: 10, Bottom: 5}},
 		Canvas:     chart.Style{FillColor: drawing.ColorTransparent, StrokeColor: grey},
 		XAxis: chart.XAxis{
 			Style: chart.Style{FontColor: grey, StrokeColor: grey},

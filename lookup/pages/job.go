@@ -146,7 +146,7 @@ func (c *call) find() error {
 			return err
 		}
 	case p.Back:
-		line := int64(0)
+		var line int64
 		if line, p.Found, err = backward(c.ctx(), c.Sender.Archive, ref, min(from, ref.Lines+1), marks); err != nil {
 			return err
 		}
@@ -179,7 +179,7 @@ func (c *call) toLine(d store.JobDetails, line int64) {
 	http.Redirect(c.w, c.req, fmt.Sprintf("%s?line=%d#L%d", detailsPath(d), line, line), http.StatusSeeOther)
 }
 
-// Further is the query that goes on where the look through the log ended.
+// Further goes on where the look through the log ended.
 func (p findPage) Further() string {
 	q := url.Values{"from": {strconv.FormatInt(p.Found.At+1, 10)}}
 	switch {
@@ -188,5 +188,5 @@ func (p findPage) Further() string {
 	case p.Back:
 		q = url.Values{"from": {strconv.FormatInt(p.Found.At, 10)}, "back": {"1"}}
 	}
-	return q.Encode()
+	return p.Path + "/find?" + q.Encode()
 }

@@ -59,7 +59,7 @@ if (log) {
 
   // n and p go on to errors, t shows timestamps; not while somebody types.
   document.addEventListener("keydown", (event) => {
-    if (event.target.closest("input, textarea, select") || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input:not([type=checkbox]), select") || event.ctrlKey || event.metaKey || event.altKey) return;
     const target = { n: "next", p: "previous", t: "stamps" }[event.key];
     if (target) document.getElementById(target).click();
   });
