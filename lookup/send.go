@@ -22,7 +22,7 @@ import (
 
 const (
 	// mostReaders bounds how many logs are sent at once.
-	mostReaders = 1000
+	mostReaders = 500
 	// stallTime is how long a client may take nothing of what it is sent.
 	stallTime = 30 * time.Second
 )
@@ -46,9 +46,12 @@ var ErrBusy = errors.New("too many logs are being read at once")
 // takes that; of a whole log, with the ranges of bytes that it asks for. That the
 // subject reads it is recorded first. It fails before anything is sent, with
 // ErrBusy, ErrNoStep or an error of the database; what fails later ends the
-// connection, so that the client cannot take what it got for the whole.
+// connection, so that the client cannot take what it got for the whole. Of a step, the
+// header X-Jobvault-Lines says which lines it is taken to be.
 func (s *Sender) Send(w http.ResponseWriter, req *http.Request, log store.JobLog, p Part, subject string) error {
 	if !s.places.TryAcquire(1) {
+		w.Header().Set("Connection", "close") // which costs memory too
+		w.Header().Set("Retry-After", "5")
 		return ErrBusy
 	}
 	defer s.places.Release(1)
@@ -78,37 +81,41 @@ func (s *Sender) Send(w http.ResponseWriter, req *http.Request, log store.JobLog
 	if p.IsWhole() {
 		h.Set("Repr-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(log.SHA256)+":")
 	}
+	if p.Step != nil {
+		h.Set("X-Jobvault-Lines", fmt.Sprintf("%d-%d; estimated", first, last))
+	}
 	out := &progress{ResponseWriter: w, control: http.NewResponseController(w)}
-	switch {
-	case encoding != "":
-		err = s.encoded(out, req, log, p, encoding)
-	case p.IsWhole():
+	if p.IsWhole() && req.Header.Get("Range") != "" {
 		c := &content{ctx: req.Context(), archive: s.Archive, ref: RefOf(log), end: endOfRange(req)}
 		http.ServeContent(out, req, "", *log.ArchivedAt, c)
 		c.Close()
 		return nil // what is missing, the client sees by the length
-	case req.Method != http.MethodHead:
-		err = s.Archive.CopyLines(req.Context(), out, RefOf(log), first, last)
 	}
-	if err != nil {
+	if match := req.Header.Get("If-None-Match"); match != "" && strings.Contains(match, h.Get("ETag")) {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	if err := s.body(out, req, log, p, encoding); err != nil {
 		s.logger.WarnContext(req.Context(), "a log could not be sent", "job", log.JobID, "error", err)
 		panic(http.ErrAbortHandler)
 	}
 	return nil
 }
 
-// encoded sends a part compressed. The whole log is sent in Zstandard as it is
+// body sends a part in a coding. The whole log is sent in Zstandard as it is
 // stored.
-func (s *Sender) encoded(w http.ResponseWriter, req *http.Request, log store.JobLog, p Part, encoding string) error {
+func (s *Sender) body(w http.ResponseWriter, req *http.Request, log store.JobLog, p Part, encoding string) error {
 	h := w.Header()
-	if match := req.Header.Get("If-None-Match"); match != "" && strings.Contains(match, h.Get("ETag")) {
-		w.WriteHeader(http.StatusNotModified)
-		return nil
-	}
-	h.Set("Content-Encoding", encoding)
 	stored := encoding == "zstd" && p.IsWhole()
-	if stored {
+	switch {
+	case stored:
 		h.Set("Content-Length", strconv.FormatInt(RefOf(log).StoredSize(), 10))
+	case encoding == "" && p.IsWhole():
+		h.Set("Accept-Ranges", "bytes")
+		h.Set("Content-Length", strconv.FormatInt(*log.RawBytes, 10))
+	}
+	if encoding != "" {
+		h.Set("Content-Encoding", encoding)
 	}
 	if req.Method == http.MethodHead {
 		return nil
@@ -123,9 +130,12 @@ func (s *Sender) encoded(w http.ResponseWriter, req *http.Request, log store.Job
 	}
 	var z io.WriteCloser
 	var err error
-	if encoding == "gzip" {
+	switch encoding {
+	case "":
+		return s.Copy(req.Context(), w, log, p)
+	case "gzip":
 		z, err = gzip.NewWriterLevel(w, gzip.BestSpeed)
-	} else {
+	default:
 		z, err = zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20))
 	}
 	if err != nil {

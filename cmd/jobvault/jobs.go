@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -31,6 +33,8 @@ type jobsCmd struct {
 	Until      string `help:"Created before: as --since."`
 	Limit      int    `help:"At most so many." default:"50"`
 	JSON       bool   `help:"One JSON object a line."`
+
+	remoteFlags
 }
 
 // Run lists jobs, the newest first.
@@ -49,16 +53,48 @@ func (c jobsCmd) Run(ctx context.Context, e *environment) error {
 	if c.Limit < 1 {
 		return usageError{fmt.Errorf("--limit=%d: want at least 1", c.Limit)}
 	}
+	server, err := c.open()
+	if err != nil {
+		return err
+	}
+	if server != nil {
+		jobs, err := server.jobs(ctx, c.query(filter), c.Limit)
+		if err != nil {
+			return err
+		}
+		return c.print(ctx, e, jobs)
+	}
 	return withStore(ctx, e, func(_ config, db *store.DB) error {
 		jobs, err := db.Jobs(ctx, filter)
 		if err != nil {
 			return err
 		}
-		if c.JSON {
-			return printJSONLines(e.stdout, jobs)
-		}
-		return printJobs(e.stdout, jobs)
+		return c.print(ctx, e, jobs)
 	})
+}
+
+// query is the filter for a jobvault elsewhere.
+func (c jobsCmd) query(f store.JobFilter) url.Values {
+	q := url.Values{}
+	for name, value := range map[string]string{
+		"repository": c.Repo, "workflow": c.Workflow, "branch": c.Branch, "commit": c.Commit, "status": c.Status, "conclusion": c.Conclusion,
+		"label": c.Label, "runner": c.Runner, "log": c.LogState, "since": since(f.Since), "until": since(f.Until),
+	} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if c.RunID != 0 {
+		q.Set("run", strconv.FormatInt(c.RunID, 10))
+	}
+	return q
+}
+
+func (c jobsCmd) print(ctx context.Context, e *environment, jobs []store.JobSummary) error {
+	if c.JSON {
+		return printJSONLines(e.stdout, jobs)
+	}
+	return paged(ctx, e, func(w io.Writer) error { return printJobs(w, jobs, isTerminal(e.stdout)) })
 }
 
 func printJSONLines[T any](w io.Writer, rows []T) error {
@@ -71,8 +107,9 @@ func printJSONLines[T any](w io.Writer, rows []T) error {
 	return nil
 }
 
-func printJobs(out io.Writer, jobs []store.JobSummary) error {
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+func printJobs(out io.Writer, jobs []store.JobSummary, terminal bool) error {
+	var table bytes.Buffer
+	w := tabwriter.NewWriter(&table, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "JOB\tREPOSITORY\tRUN\tNAME\tCONCLUSION\tCREATED\tTOOK\tLOG\tSIZE")
 	for _, j := range jobs {
 		run := strconv.FormatInt(j.RunID, 10)
@@ -96,7 +133,36 @@ func printJobs(out io.Writer, jobs []store.JobSummary) error {
 		fmt.Fprintf(w, "%d\t%s/%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", j.ID, plain(j.Owner), plain(j.Repository), run, plain(j.Name),
 			plain(conclusion), created, took, j.LogState, size)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if !terminal {
+		_, err := out.Write(table.Bytes())
+		return err
+	}
+	for i, line := range strings.SplitAfter(table.String(), "\n") {
+		if i > 0 && i <= len(jobs) {
+			line = colourRow(line, jobs[i-1])
+		}
+		if _, err := io.WriteString(out, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// colourRow makes failures red, and faint what never ran.
+func colourRow(line string, j store.JobSummary) string {
+	if j.Conclusion == nil {
+		return line
+	}
+	switch *j.Conclusion {
+	case "failure", "timed_out":
+		return "\x1b[31m" + strings.TrimSuffix(line, "\n") + "\x1b[0m\n"
+	case "skipped", "cancelled":
+		return "\x1b[2m" + strings.TrimSuffix(line, "\n") + "\x1b[0m\n"
+	}
+	return line
 }
 
 // plain makes a name from outside safe for a terminal and a table.

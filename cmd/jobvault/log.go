@@ -2,11 +2,13 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/user"
 
 	"golang.org/x/term"
 
@@ -15,14 +17,19 @@ import (
 )
 
 type logCmd struct {
-	JobID int64  `arg:"" help:"Id of the job."`
-	Lines string `help:"Only these lines, from 1: 100-200, 100- or 100." xor:"part"`
-	Step  *int64 `help:"Only the lines of the step with this number, by estimate." xor:"part"`
-	Raw   bool   `help:"On a terminal too, print every byte as it is."`
+	JobID        int64  `arg:"" help:"Id of the job."`
+	Lines        string `help:"Only these lines, from 1: 100-200, 100- or 100." xor:"part"`
+	Step         *int64 `help:"Only the lines of the step with this number, by estimate." xor:"part"`
+	FollowErrors bool   `help:"From error to error: only lines marked as errors or warnings, with their numbers."`
+	Context      int    `help:"With --follow-errors: how many lines before each." default:"3"`
+	Raw          bool   `help:"On a terminal too, print every byte as it is, without a pager."`
+
+	remoteFlags
 }
 
-// Run prints the log byte for byte. On a terminal, control characters that could
-// do more than colour the text are shown instead of sent.
+// Run prints the log byte for byte. On a terminal it goes through a pager, what the
+// runner marks is coloured, and control characters that could do more than colour
+// the text are shown instead of sent.
 func (c logCmd) Run(ctx context.Context, e *environment) error {
 	part := lookup.Part{Step: c.Step}
 	if c.Lines != "" {
@@ -31,20 +38,22 @@ func (c logCmd) Run(ctx context.Context, e *environment) error {
 			return usageError{fmt.Errorf("--lines=%w", err)}
 		}
 	}
-	return withStore(ctx, e, func(cfg config, db *store.DB) (err error) {
+	if c.Context < 0 || c.Context > 1000 {
+		return usageError{fmt.Errorf("--context=%d: want 0 to 1000", c.Context)}
+	}
+	server, err := c.open()
+	if err != nil {
+		return err
+	}
+	if server != nil {
+		return c.print(ctx, e, max(part.First, 1), func(w io.Writer) error { return server.log(ctx, w, c.JobID, part) })
+	}
+	return withStore(ctx, e, func(cfg config, db *store.DB) error {
 		a, err := openArchive(cfg)
 		if err != nil {
 			return err
 		}
 		logs := lookup.Logs{DB: db, Archive: a}
-		out := bufio.NewWriterSize(e.stdout, 64<<10)
-		defer func() { err = errors.Join(err, out.Flush()) }()
-		var w io.Writer = out
-		if !c.Raw && isTerminal(e.stdout) {
-			terminal := &terminalWriter{w: out}
-			defer func() { err = errors.Join(err, terminal.flush(), out.Flush()) }()
-			w = terminal
-		}
 		log, err := logs.Find(ctx, c.JobID)
 		if errors.Is(err, store.ErrNotFound) {
 			return fmt.Errorf("no job %d is known", c.JobID)
@@ -52,8 +61,61 @@ func (c logCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil {
 			return err
 		}
-		return logs.Copy(ctx, w, log, part)
+		first, _, err := logs.Lines(ctx, log, part)
+		if err != nil {
+			return err
+		}
+		if err := db.NoteRead(ctx, subject(), c.JobID, part.String()); err != nil {
+			return err
+		}
+		return c.print(ctx, e, first, func(w io.Writer) error { return logs.Copy(ctx, w, log, part) })
 	})
+}
+
+// subject is who reads, in the table reads: somebody who has the database's password
+// and the bucket's.
+func subject() string {
+	u, err := user.Current()
+	if err != nil {
+		return fmt.Sprintf("local %d", os.Getuid())
+	}
+	return "local " + u.Username
+}
+
+// print writes what copy gives, from line first on, in the way that the flags and
+// standard output ask for.
+func (c logCmd) print(ctx context.Context, e *environment, first int64, copy func(io.Writer) error) error {
+	if c.Raw || !isTerminal(e.stdout) {
+		return c.printTo(e.stdout, first, false, copy)
+	}
+	return paged(ctx, e, func(w io.Writer) error { return c.printTo(w, first, true, copy) })
+}
+
+func (c logCmd) printTo(w io.Writer, first int64, terminal bool, copy func(io.Writer) error) (err error) {
+	out := bufio.NewWriterSize(w, 64<<10)
+	flushes := []func() error{out.Flush}
+	defer func() {
+		for i := len(flushes) - 1; i >= 0; i-- {
+			err = errors.Join(err, flushes[i]())
+		}
+	}()
+	w = out
+	style := bytes.Clone
+	if terminal {
+		shown := &terminalWriter{w: w}
+		w, flushes, style = shown, append(flushes, shown.flush), colourLine
+	}
+	var lines *lineWriter
+	switch {
+	case c.FollowErrors:
+		lines = followErrors(w, first, c.Context, style)
+	case terminal:
+		lines = coloured(w)
+	default:
+		return copy(w)
+	}
+	flushes = append(flushes, lines.flush)
+	return copy(lines)
 }
 
 func isTerminal(w io.Writer) bool {

@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jobvault/jobvault/ingest/ghapi"
@@ -98,6 +100,26 @@ func (r Reader) Repositories(ctx context.Context) ([]int64, error) {
 		return nil, nil
 	}
 	return r.rule.repositories(ctx, r.token)
+}
+
+// Listed are the repositories whose jobs a list may show that is filtered by a name:
+// those of Repositories, and, if the name is OWNER/NAME, what the reader may read of
+// that name.
+func (r Reader) Listed(ctx context.Context, name string) ([]int64, error) {
+	ids, err := r.Repositories(ctx)
+	owner, repository, both := strings.Cut(name, "/")
+	if err != nil || ids == nil || !both {
+		return ids, err
+	}
+	named, err := r.Named(ctx, owner, repository)
+	if err != nil {
+		return nil, err
+	}
+	ids = slices.Clone(ids)
+	for _, found := range named {
+		ids = append(ids, found.ID)
+	}
+	return ids, nil
 }
 
 // Gate lets readers in.

@@ -58,7 +58,7 @@ func (c *call) overview() error {
 			p.Days = n
 		}
 	}
-	ids, err := c.listed(p.Repository)
+	ids, err := c.reader.Listed(c.ctx(), p.Repository)
 	if err != nil {
 		return err
 	}

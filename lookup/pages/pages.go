@@ -144,7 +144,6 @@ func (c *call) refuse(err error) {
 	case errors.Is(err, errWrongUse):
 		c.message(http.StatusBadRequest, "That cannot be asked", strings.TrimPrefix(err.Error(), errWrongUse.Error()+": "))
 	case errors.Is(err, lookup.ErrBusy):
-		c.w.Header().Set("Retry-After", "5")
 		c.message(http.StatusServiceUnavailable, "Too many logs are being read", "Try again in a moment.")
 	case errors.Is(err, context.Canceled):
 		panic(http.ErrAbortHandler)

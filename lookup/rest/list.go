@@ -3,9 +3,11 @@ package rest
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 
+	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -95,4 +97,40 @@ func (c *call) link(page, last int) {
 	if len(links) > 0 {
 		c.w.Header().Set("Link", strings.Join(links, ", "))
 	}
+}
+
+// JobList is a page of the list of all jobs.
+type JobList struct {
+	Jobs []store.JobSummary `json:"jobs"` // the newest first
+	Next string             `json:"next"` // for the parameter after; empty: the list has ended
+}
+
+// listJobs is GET /api/v3/jobs. A page may hold fewer jobs than per_page, or none,
+// and still have a next one.
+func (c *call) listJobs() {
+	reader, err := c.Gate.Reader(c.req)
+	if err != nil {
+		c.refuse(err)
+		return
+	}
+	f, err := lookup.ParseFilter(c.req.URL.Query(), c.Now())
+	if err != nil {
+		c.fail(http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	if f.Repositories, err = reader.Listed(c.req.Context(), f.Repository); err != nil {
+		c.refuse(err)
+		return
+	}
+	_, f.Limit = c.page()
+	page, err := c.DB.JobPage(c.req.Context(), f)
+	if err != nil {
+		c.refuse(err)
+		return
+	}
+	list := JobList{Jobs: page.Jobs}
+	if page.Next != nil {
+		list.Next = lookup.EncodePlace(*page.Next)
+	}
+	c.answer(list)
 }

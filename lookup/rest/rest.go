@@ -3,7 +3,9 @@
 // Enterprise Server look for them.
 //
 // What differs from GitHub: url and run_url of a job lead here, a log may be asked
-// for by lines or by step, and the message of a log that is not there says why.
+// for by lines or by step, and the message of a log that is not there says why. And
+// there is a list of all jobs, GET /api/v3/jobs, filtered by the parameters of
+// lookup.FilterNames, and a log by its job's id alone, GET /api/v3/jobs/{job_id}/logs.
 package rest
 
 import (
@@ -58,6 +60,9 @@ func New(ctx context.Context, c Config) (http.Handler, error) {
 	route(repository+"/jobs/{job_id}/logs", docsJobs+"#download-job-logs-for-a-workflow-run", (*call).getLog)
 	route(repository+"/runs/{run_id}/attempts/{attempt_number}/jobs", docsJobs+"#list-jobs-for-a-workflow-run-attempt", (*call).listAttemptJobs)
 	route(repository+"/runs/{run_id}/jobs", docsJobs+"#list-jobs-for-a-workflow-run", (*call).listRunJobs)
+	// Beyond GitHub.
+	route("/api/v3/jobs", docsJobs, (*call).listJobs)
+	route("/api/v3/jobs/{job_id}/logs", docsJobs, (*call).getAnyLog)
 	route("/api/v3/logs/{job_id}", docsJobs, (*call).sendLog)
 	mux.HandleFunc("/api/v3/", func(w http.ResponseWriter, req *http.Request) {
 		c := &call{api: a, w: w, req: req, docs: docsREST}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jobvault/jobvault/lookup"
+	"github.com/jobvault/jobvault/lookup/access"
+	"github.com/jobvault/jobvault/lookup/rest"
+	"github.com/jobvault/jobvault/store"
+)
+
+// remoteFlags say which jobvault a reading command asks, if not the database.
+type remoteFlags struct {
+	Server      string `group:"server" env:"JOBVAULT_SERVER" help:"Ask the jobvault at this URL, and not the database."`
+	ServerToken Secret `group:"server" env:"JOBVAULT_SERVER_TOKEN" help:"Token for it: yours on GitHub, or one that jobvault token has made."`
+}
+
+// remote is a jobvault that serves somewhere.
+type remote struct {
+	base   string
+	token  Secret
+	client *http.Client
+}
+
+// open checks the flags; nil: the database is meant.
+func (f remoteFlags) open() (*remote, error) {
+	if f.Server == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(f.Server)
+	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
+		return nil, usageError{fmt.Errorf("--server=%q: want a URL such as https://jobvault.example.com", redactedURL(f.Server))}
+	}
+	if u.Scheme == "http" && f.ServerToken != "" && !access.LoopbackHost(u.Host) {
+		return nil, usageError{fmt.Errorf("--server=%q: a token must not go there in the open: want https", f.Server)}
+	}
+	r := &remote{base: strings.TrimRight(f.Server, "/"), token: f.ServerToken}
+	r.client = &http.Client{CheckRedirect: func(req *http.Request, via []*http.Request) error {
+		req.Header.Del("Authorization") // a link to a log needs none
+		if req.URL.Scheme != u.Scheme {
+			return errors.New("it leads from https into the open")
+		}
+		if len(via) > 3 {
+			return errors.New("it leads on and on")
+		}
+		return nil
+	}}
+	return r, nil
+}
+
+// get asks for a path. The caller closes the body.
+func (r *remote) get(ctx context.Context, path string, q url.Values) (*http.Response, error) {
+	address := r.base + "/api/v3" + path
+	if len(q) > 0 {
+		address += "?" + q.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("User-Agent", "jobvault/"+version())
+	if r.token != "" {
+		req.Header.Set("Authorization", "Bearer "+string(r.token))
+	}
+	resp, err := r.client.Do(req)
+	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // without the address, which may be a signed link
+		}
+		return nil, fmt.Errorf("ask %s: %w", r.base, err)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	var failure struct{ Message string }
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if err != nil || json.Unmarshal(b, &failure) != nil || failure.Message == "" {
+		failure.Message = "not an answer of jobvault's"
+	}
+	return nil, fmt.Errorf("%s answers %d: %s", r.base, resp.StatusCode, plain(failure.Message))
+}
+
+// jobs lists jobs as the database would, the newest first.
+func (r *remote) jobs(ctx context.Context, q url.Values, limit int) ([]store.JobSummary, error) {
+	var jobs []store.JobSummary
+	for {
+		const mostPage = 100
+		q.Set("per_page", strconv.Itoa(min(limit-len(jobs), mostPage)))
+		resp, err := r.get(ctx, "/jobs", q)
+		if err != nil {
+			return nil, err
+		}
+		var list rest.JobList
+		err = json.NewDecoder(resp.Body).Decode(&list)
+		if err := errors.Join(err, resp.Body.Close()); err != nil {
+			return nil, fmt.Errorf("%s: %w", r.base, err)
+		}
+		jobs = append(jobs, list.Jobs...)
+		if list.Next == "" || len(jobs) >= limit {
+			return jobs, nil
+		}
+		q.Set("after", list.Next)
+	}
+}
+
+// log writes a part of a job's log to w.
+func (r *remote) log(ctx context.Context, w io.Writer, jobID int64, p lookup.Part) error {
+	q := url.Values{}
+	switch {
+	case p.Step != nil:
+		q.Set("step", strconv.FormatInt(*p.Step, 10))
+	case !p.IsWhole():
+		q.Set("lines", strings.TrimPrefix(p.String(), "lines "))
+	}
+	resp, err := r.get(ctx, fmt.Sprintf("/jobs/%d/logs", jobID), q)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, resp.Body)
+	return errors.Join(err, resp.Body.Close())
+}
+
+// since makes a time that a flag gives one that means the same elsewhere.
+func since(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}

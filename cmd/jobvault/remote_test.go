@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jobvault/jobvault/internal/githubsim"
+	"github.com/jobvault/jobvault/store"
+)
+
+// What the commands print is the same, whether they ask the database or a jobvault
+// elsewhere; and that asks who they are.
+func TestCommandsAskAJobvaultElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	now := time.Now()
+	day := w.github.AddHistory(githubsim.History{Seed: 11, Jobs: 150, Runs: 12, Repositories: 2, Begin: now.Add(-30 * time.Hour), End: now.Add(-time.Hour), NoDeliveries: true})
+	owner := day.Repositories[0].Owner
+	w.want(0, "backfill", "--org", owner, "--since", "3d")
+	var private []int64
+	for _, r := range day.Repositories {
+		private = append(private, r.ID)
+	}
+	w.github.AddUser("octo", "ghp_octo_octo_octo_octo", private...)
+	mine := owner + "/" + day.Repositories[0].Name
+	made := w.want(0, "token", "create", "--name", "ci", "--repo", mine)
+	local := startProcess(t, append(w.settings, "JOBVAULT_ROLES=lookup")...)
+	byToken := startProcess(t, append(w.settings, "JOBVAULT_ROLES=lookup", "JOBVAULT_READ_AUTH=tokens")...)
+	byGitHub := startProcess(t, append(w.settings, "JOBVAULT_ROLES=lookup", "JOBVAULT_READ_AUTH=github")...)
+	want := w.want(0, "jobs", "--limit", "200", "--json").out
+	if n := strings.Count(want, "\n"); n != len(day.Jobs) {
+		t.Fatalf("%d jobs, want %d", n, len(day.Jobs))
+	}
+	same := func(how, want string, args ...string) {
+		t.Helper()
+		if got := w.want(0, args...).out; got != want {
+			t.Errorf("%s: %d bytes, want %d", how, len(got), len(want))
+		}
+	}
+	same("from this machine", want, "jobs", "--limit", "200", "--json", "--server", local.url)
+	same("with a GitHub token", want, "jobs", "--limit", "200", "--json", "--server", byGitHub.url, "--server-token", "ghp_octo_octo_octo_octo")
+	token := strings.TrimSpace(made.out)
+	ofMine := w.want(0, "jobs", "--repo", mine, "--limit", "200", "--json").out
+	same("with a token of jobvault's", ofMine, "jobs", "--limit", "200", "--json", "--server", byToken.url, "--server-token", token)
+	for _, filter := range [][]string{{"--conclusion", "failure"}, {"--since", "20h"}, {"--branch", "main", "--limit", "7"}, {"--log-state", "none"}} {
+		args := append([]string{"jobs", "--json", "--limit", "200"}, filter...)
+		same(fmt.Sprint(filter), w.want(0, args...).out, append(args, "--server", local.url)...)
+	}
+	var job, other store.JobSummary
+	for line := range strings.Lines(want) {
+		var j store.JobSummary
+		w.check(json.Unmarshal([]byte(line), &j))
+		switch {
+		case j.LogState != store.LogArchived:
+		case j.Owner+"/"+j.Repository == mine:
+			job = j
+		default:
+			other = j
+		}
+	}
+	for _, part := range [][]string{nil, {"--lines", "3-5"}, {"--lines", "2-"}, {"--step", "1"}, {"--follow-errors"}} {
+		args := append([]string{"log", fmt.Sprint(job.ID)}, part...)
+		same(fmt.Sprint(part), w.want(0, args...).out, append(args, "--server", byToken.url, "--server-token", token)...)
+	}
+	for what, c := range map[string]struct {
+		args []string
+		says string
+	}{
+		"no token":        {[]string{"log", fmt.Sprint(job.ID), "--server", byToken.url}, "401: Requires authentication"},
+		"a wrong one":     {[]string{"log", fmt.Sprint(job.ID), "--server", byToken.url, "--server-token", token[:40] + "xxx"}, "401: Bad credentials"},
+		"another's log":   {[]string{"log", fmt.Sprint(other.ID), "--server", byToken.url, "--server-token", token}, "404: Not Found"},
+		"an unknown job":  {[]string{"log", "1", "--server", byToken.url, "--server-token", token}, "404: Not Found"},
+		"an unknown step": {[]string{"log", fmt.Sprint(job.ID), "--step", "999", "--server", local.url}, "no step 999"},
+		"nobody there":    {[]string{"jobs", "--server", "http://127.0.0.1:1"}, "connection refused"},
+		"not jobvault":    {[]string{"jobs", "--server", w.github.URL()}, "answers 404"},
+	} {
+		s := w.want(1, c.args...)
+		if !strings.Contains(s.err, c.says) || strings.Contains(s.err, token) {
+			t.Errorf("%s: %q is not in: %s", what, c.says, s.err)
+		}
+	}
+	w.want(2, "jobs", "--server", "nowhere")
+	w.want(2, "jobs", "--server", "http://jobvault.example.com", "--server-token", token)
+	w.want(0, "token", "revoke", "ci")
+	w.want(1, "jobs", "--server", byToken.url, "--server-token", token)
+	var subjects []string
+	rows, err := w.pool.Query(t.Context(), `SELECT DISTINCT split_part(subject, ' ', 1) || ' ' || what FROM reads WHERE job_id = $1`, job.ID)
+	w.check(err)
+	for rows.Next() {
+		var s string
+		w.check(rows.Scan(&s))
+		subjects = append(subjects, s)
+	}
+	for _, s := range []string{"local whole", "local lines 3-5", "token whole", "token step 1"} {
+		if !strings.Contains(strings.Join(subjects, ","), s) {
+			t.Errorf("no read %q among %v", s, subjects)
+		}
+	}
+	for _, p := range []*process{local, byToken, byGitHub} {
+		p.terminate()
+	}
+}
+
+// The token goes to the server that was named, and to no other.
+func TestTheTokenStaysWithTheServer(t *testing.T) {
+	var seen []string
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		seen = append(seen, req.Header.Get("Authorization"))
+	}))
+	defer elsewhere.Close()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		http.Redirect(w, req, elsewhere.URL, http.StatusFound)
+	}))
+	defer server.Close()
+	var out, stderr bytes.Buffer
+	code := run(t.Context(), []string{"log", "1", "--server", server.URL, "--server-token", "jobvault_secret"}, &out, &stderr)
+	if code != 0 || len(seen) != 1 || seen[0] != "" {
+		t.Errorf("%d, %q: %s", code, seen, stderr.String())
+	}
+}
+
+func TestFollowErrors(t *testing.T) {
+	log := "2024-07-08T16:48:09.3750041Z one\ntwo\nthree\n2024-07-08T16:48:09.3750041Z ##[error]broken\nfive\nsix\nseven\n" +
+		"2024-07-08T16:48:09.3750041Z ##[warning]odd\r\n2024-07-08T16:48:09.3750041Z ##[error]again"
+	var b bytes.Buffer
+	w := followErrors(&b, 11, 1, bytes.Clone)
+	for _, piece := range []string{log[:40], log[40:41], log[41:]} {
+		if _, err := w.Write([]byte(piece)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.flush(); err != nil {
+		t.Fatal(err)
+	}
+	want := "     13  three\n     14  2024-07-08T16:48:09.3750041Z ##[error]broken\n--\n     17  seven\n" +
+		"     18  2024-07-08T16:48:09.3750041Z ##[warning]odd\n     19  2024-07-08T16:48:09.3750041Z ##[error]again\n"
+	if b.String() != want {
+		t.Errorf("%s\nwant\n%s", b.String(), want)
+	}
+}

@@ -1,0 +1,72 @@
+package lookup
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jobvault/jobvault/store"
+)
+
+// FilterNames are the parameters that a list of jobs is filtered by, in pages and in
+// the API. Beside them is after, where the list goes on.
+var FilterNames = []string{"repository", "workflow", "branch", "commit", "conclusion", "status", "label", "runner", "log", "run", "since", "until"}
+
+// ParseFilter reads them.
+func ParseFilter(q url.Values, now time.Time) (store.JobFilter, error) {
+	f := store.JobFilter{
+		Repository: q.Get("repository"), Workflow: q.Get("workflow"), Branch: q.Get("branch"), SHA: q.Get("commit"), Status: q.Get("status"),
+		Conclusion: q.Get("conclusion"), Label: q.Get("label"), Runner: q.Get("runner"), LogState: q.Get("log"),
+	}
+	var err error
+	if run := q.Get("run"); run != "" {
+		if f.RunID, err = strconv.ParseInt(run, 10, 64); err != nil || f.RunID < 1 {
+			return f, fmt.Errorf("run=%q: want the id of a workflow run", run)
+		}
+	}
+	if f.Since, err = ParseTime(q.Get("since"), now); err != nil {
+		return f, fmt.Errorf("since=%w", err)
+	}
+	if f.Until, err = ParseTime(q.Get("until"), now); err != nil {
+		return f, fmt.Errorf("until=%w", err)
+	}
+	if after := q.Get("after"); after != "" {
+		place, err := decodePlace(after)
+		if err != nil {
+			return f, err
+		}
+		f.After = &place
+	}
+	return f, nil
+}
+
+// EncodePlace writes a place for the parameter after: MICROSECONDS.ID, or .ID where
+// the time is not known.
+func EncodePlace(p store.Place) string {
+	at := ""
+	if !p.CreatedAt.IsZero() {
+		at = strconv.FormatInt(p.CreatedAt.UnixMicro(), 10)
+	}
+	return at + "." + strconv.FormatInt(p.ID, 10)
+}
+
+func decodePlace(s string) (store.Place, error) {
+	at, id, ok := strings.Cut(s, ".")
+	var p store.Place
+	var micro int64
+	var err error
+	if at != "" {
+		micro, err = strconv.ParseInt(at, 10, 64)
+		p.CreatedAt = time.UnixMicro(micro)
+	}
+	if err == nil {
+		p.ID, err = strconv.ParseInt(id, 10, 64)
+	}
+	const tooFar = 1 << 57 // microseconds; Postgres has no such times
+	if err != nil || !ok || micro > tooFar || micro < -tooFar {
+		return p, fmt.Errorf("after=%q is no place in a list", s)
+	}
+	return p, nil
+}
