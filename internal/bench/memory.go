@@ -39,17 +39,28 @@ var highWater = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
 // ownPeak is this process's peak memory in MiB. On Linux getrusage would count
 // what the parent held when it forked.
 func ownPeak() (float64, error) {
-	if status, err := os.ReadFile("/proc/self/status"); err == nil {
-		if m := highWater.FindSubmatch(status); m != nil {
-			kib, err := strconv.ParseFloat(string(m[1]), 64)
-			return kib / 1024, err
-		}
+	if peak, err := peakOf(os.Getpid()); err == nil {
+		return peak, nil
 	}
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
 		return 0, err
 	}
 	return float64(usage.Maxrss) / (1 << 20), nil // bytes on macOS
+}
+
+// peakOf is a process's peak memory in MiB, where there is a /proc.
+func peakOf(pid int) (float64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	m := highWater.FindSubmatch(status)
+	if m == nil {
+		return 0, fmt.Errorf("process %d does not tell its peak memory", pid)
+	}
+	kib, err := strconv.ParseFloat(string(m[1]), 64)
+	return kib / 1024, err
 }
 
 // measureMemory holds the peak memory with a huge log against that with a small

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ func measureVerify(ctx context.Context, l *lab) ([]row, error) {
 	if err != nil {
 		return nil, fmt.Errorf("install the package zstd: %w", err)
 	}
-	settings, bucket, err := l.archiveLogs(ctx, verifyLogCount, l.scale.verifyLog)
+	settings, bucket, err := l.archiveLogs(ctx, "verify", slices.Repeat([]int64{l.scale.verifyLog}, verifyLogCount)...)
 	if err != nil {
 		return nil, err
 	}
@@ -63,9 +64,10 @@ func measureVerify(ctx context.Context, l *lab) ([]row, error) {
 	}}, nil
 }
 
-// archiveLogs archives so many logs of a size, and returns the settings with which
-// they are found, and the folder of the bucket.
-func (l *lab) archiveLogs(ctx context.Context, n int, size int64) (settings []string, bucket string, err error) {
+// archiveLogs archives logs of these sizes, of jobs 1, 2, ..., in a database and a
+// bucket of a name, and returns the settings with which they are found, and the
+// folder of the bucket.
+func (l *lab) archiveLogs(ctx context.Context, name string, sizes ...int64) (settings []string, bucket string, err error) {
 	sim, err := githubsim.Start(githubsim.Options{Seed: 4})
 	if err != nil {
 		return nil, "", err
@@ -73,16 +75,16 @@ func (l *lab) archiveLogs(ctx context.Context, n int, size int64) (settings []st
 	defer sim.Close()
 	sim.AddRepository(benchRepository)
 	var deliveries []githubsim.Delivery
-	for id := range int64(n) {
-		job := benchJob(id+1, githubsim.GeneratedLog(uint64(id), size, githubsim.LogStyle{ANSI: true}))
+	for i, size := range sizes {
+		job := benchJob(int64(i+1), githubsim.GeneratedLog(uint64(i), size, githubsim.LogStyle{ANSI: true}))
 		sim.AddJob(job)
 		deliveries = append(deliveries, sim.Deliveries(job)...)
 	}
-	url, err := l.database(ctx, "verify")
+	url, err := l.database(ctx, name)
 	if err != nil {
 		return nil, "", err
 	}
-	bucket = filepath.Join(l.dir, "verify")
+	bucket = filepath.Join(l.dir, name+"-bucket")
 	settings = []string{"JOBVAULT_DATABASE_URL=" + url, "JOBVAULT_BUCKET_URL=file://" + bucket}
 	s, err := l.startServer(ctx, append(settings, "JOBVAULT_GITHUB_API_URL="+sim.URL(), "JOBVAULT_GITHUB_TOKEN="+sim.Token())...)
 	if err != nil {
@@ -94,7 +96,7 @@ func (l *lab) archiveLogs(ctx context.Context, n int, size int64) (settings []st
 			return nil, "", fmt.Errorf("delivery: %d, %w", r.Status, r.Err)
 		}
 	}
-	if err := awaitArchived(ctx, url, n); err != nil {
+	if err := awaitArchived(ctx, url, len(sizes)); err != nil {
 		return nil, "", err
 	}
 	_, err = s.stop()
