@@ -175,6 +175,7 @@ Look further (the data stays until the next demo):
   %[1]s --data-dir %[2]s log JOB_ID --lines 1-40
   %[1]s --data-dir %[2]s coverage
   %[1]s --data-dir %[2]s verify --deep
+  %[1]s --data-dir %[2]s --roles lookup serve     (and open http://127.0.0.1:8080/)
   zstd -dc %[2]s/bucket/v1/*/*/*/JOB_ID/log.zst
 
 Where it lies:
