@@ -1,0 +1,42 @@
+package pages
+
+import (
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// Whatever a line holds, what is shown of it is text and the library's own spans,
+// and moves, hides or turns nothing.
+func FuzzHTML(f *testing.F) {
+	for _, s := range []string{
+		"plain", "<script>alert(1)</script>", "\x1b[31mred\x1b[0m", "\x1b[38;5;200mx", "\x1b]0;t\x07", "\x1b[2J\x1b[10A", "\x1b_bk;t=1\x07",
+		"\x1b]1337;File=inline=1:PHN2Zz4=\x07", "\x1b]8;;javascript:alert(1)\x07x\x1b]8;;\x07", "a\u202eb\u200b\ufeff", "\xff\xfe\x00", "\u009b31mx", "\ufeff\tx",
+		"👩‍👩‍👧 ❤️", "\x1b[1;31;4mx\x1b[;;;m", "\x1b[" + strings.Repeat("1;", 40) + "m",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		shown := string(htmlOf(b))
+		for _, r := range shown {
+			if r != '\t' && r != '\ufeff' && r != '\u200d' && !unicode.IsPrint(r) && !unicode.Is(unicode.Variation_Selector, r) {
+				t.Fatalf("%q shows %U: %q", b, r, shown)
+			}
+		}
+		// No tag but those that colours are made of.
+		rest := shown
+		for {
+			at := strings.IndexByte(rest, '<')
+			if at < 0 {
+				break
+			}
+			rest = rest[at:]
+			switch {
+			case strings.HasPrefix(rest, `<span class="term-`), strings.HasPrefix(rest, "</span>"), strings.HasPrefix(rest, `<span class="cut">`):
+			default:
+				t.Fatalf("%q has a tag: %q", b, rest)
+			}
+			rest = rest[1:]
+		}
+	})
+}
