@@ -105,9 +105,9 @@ func (db *DB) Jobs(ctx context.Context, f JobFilter) ([]JobSummary, error) {
 // JobPage lists jobs, the newest first, as far as one look at the database goes:
 // it takes no longer over millions of jobs than over few. A page may hold fewer
 // jobs than the limit, or none, and still have a Next: it has looked at so many
-// others. Filters that jobs cannot be found by are those for a status of completed
-// jobs, a state of the log, less than four digits of a commit, and several that
-// only together select few.
+// others. Filters that jobs cannot be found by are those for completed jobs, a state
+// of the log, the beginning of too many commits, and several that only together
+// select few.
 func (db *DB) JobPage(ctx context.Context, f JobFilter) (JobPage, error) {
 	if f.Limit <= 0 {
 		f.Limit = defaultLimit

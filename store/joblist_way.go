@@ -24,8 +24,8 @@ const (
 	// mostMerged is of how many repositories lists are merged; where more are
 	// asked for, they are likely to have a good part of all jobs.
 	mostMerged = 200
-	// leastSHA is how much of a commit finds few jobs.
-	leastSHA = 4
+	// mostRuns is how many runs of a commit, or of those with its beginning, are few.
+	mostRuns = 500
 )
 
 // way chooses the one with the fewest jobs on it.
@@ -33,10 +33,14 @@ func (f *JobFilter) way(ctx context.Context, tx pgx.Tx) (way, error) {
 	switch {
 	case f.RunID != 0:
 		return way{few: `SELECT coalesce(created_at, '-infinity') AS at, id AS job_id FROM jobs WHERE run_id = ?`, arg: f.RunID}, nil
-	case len(f.SHA) >= leastSHA:
-		return way{few: `SELECT coalesce(j.created_at, '-infinity') AS at, j.id AS job_id FROM workflow_runs w JOIN jobs j ON j.run_id = w.id
-			WHERE w.head_sha LIKE ?`, arg: likePrefix(strings.ToLower(f.SHA))}, nil
-	case f.Status != "" && f.Status != StatusCompleted:
+	case f.SHA != "":
+		few, err := f.fewRuns(ctx, tx)
+		if err != nil || few {
+			return way{few: `SELECT coalesce(j.created_at, '-infinity') AS at, j.id AS job_id FROM workflow_runs w JOIN jobs j ON j.run_id = w.id
+				WHERE w.head_sha LIKE ?`, arg: likePrefix(strings.ToLower(f.SHA))}, err
+		}
+	}
+	if f.Status != "" && f.Status != StatusCompleted {
 		return way{few: `SELECT coalesce(created_at, '-infinity') AS at, id AS job_id FROM jobs
 			WHERE status <> 'completed' AND status = ?`, arg: f.Status}, nil
 	}
@@ -50,6 +54,14 @@ func (f *JobFilter) way(ctx context.Context, tx pgx.Tx) (way, error) {
 		return way{facet: facets[0]}, nil
 	}
 	return f.shortest(ctx, tx, facets)
+}
+
+// fewRuns says whether what is given of a commit finds few runs.
+func (f *JobFilter) fewRuns(ctx context.Context, tx pgx.Tx) (bool, error) {
+	var n int
+	err := tx.QueryRow(ctx, `SELECT count(*) FROM (SELECT FROM workflow_runs WHERE head_sha LIKE $1 LIMIT $2) found`,
+		likePrefix(strings.ToLower(f.SHA)), mostRuns+1).Scan(&n)
+	return n <= mostRuns, err
 }
 
 // facets are the things in the filter that jobs can be found by.

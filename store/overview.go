@@ -52,50 +52,56 @@ type Heavy struct {
 	Times      int64  // how often it ran to an end
 	Failed     int64
 	P95        float64 `db:"p95"` // seconds
+	Slow       bool    // whether it is among the slowest, or else among those that fail most
 }
 
 // mostHeavy is how many each list has.
 const mostHeavy = 10
 
-const (
-	heavyJobs = `
-		SELECT r.owner, r.name AS repository, w.workflow_name AS workflow, j.name AS job, '' AS step, count(*) AS times,
+// HeavyJobs lists the jobs that take longest, by the 95th percentile, and those that
+// fail most.
+func (db *DB) HeavyJobs(ctx context.Context, o Overview) (slowest, failing []Heavy, err error) {
+	return db.heavy(ctx, o, `
+		SELECT j.repository_id, w.workflow_name AS workflow, j.name AS job, '' AS step, count(*) AS times,
 		       count(*) FILTER (WHERE j.conclusion IN ('failure', 'timed_out')) AS failed,
 		       coalesce(percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM j.completed_at - j.started_at)::float8), 0) AS p95
-		FROM jobs j JOIN workflow_runs w ON w.id = j.run_id JOIN repositories r ON r.id = j.repository_id
+		FROM jobs j JOIN workflow_runs w ON w.id = j.run_id
 		WHERE j.created_at >= $2 AND ($1::bigint[] IS NULL OR j.repository_id = ANY($1))
 		  AND j.conclusion IN ('success', 'failure', 'timed_out') AND j.completed_at >= j.started_at
-		GROUP BY 1, 2, 3, 4`
-	heavySteps = `
-		SELECT r.owner, r.name AS repository, w.workflow_name AS workflow, j.name AS job, s.name AS step, count(*) AS times,
+		GROUP BY 1, 2, 3`)
+}
+
+// HeavySteps lists the steps that take longest, by the 95th percentile, and those
+// that fail most.
+func (db *DB) HeavySteps(ctx context.Context, o Overview) (slowest, failing []Heavy, err error) {
+	return db.heavy(ctx, o, `
+		SELECT j.repository_id, w.workflow_name AS workflow, j.name AS job, s.name AS step, count(*) AS times,
 		       count(*) FILTER (WHERE s.conclusion = 'failure') AS failed,
 		       coalesce(percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM s.completed_at - s.started_at)::float8), 0) AS p95
-		FROM jobs j JOIN workflow_runs w ON w.id = j.run_id JOIN repositories r ON r.id = j.repository_id JOIN steps s ON s.job_id = j.id
+		FROM jobs j JOIN workflow_runs w ON w.id = j.run_id JOIN steps s ON s.job_id = j.id
 		WHERE j.created_at >= $2 AND ($1::bigint[] IS NULL OR j.repository_id = ANY($1))
 		  AND s.conclusion IN ('success', 'failure') AND s.completed_at >= s.started_at
-		GROUP BY 1, 2, 3, 4, 5`
-	slowest     = ` ORDER BY p95 DESC, times DESC, job, step LIMIT $3`
-	mostFailing = ` HAVING count(*) FILTER (WHERE %s) > 0 ORDER BY failed DESC, times, job, step LIMIT $3`
-)
-
-// SlowestJobs lists the jobs that take longest, by the 95th percentile.
-func (db *DB) SlowestJobs(ctx context.Context, o Overview) ([]Heavy, error) {
-	return overview[Heavy](ctx, db, heavyJobs+slowest, o, mostHeavy)
+		GROUP BY 1, 2, 3, 4`)
 }
 
-// FailingJobs lists the jobs that fail most.
-func (db *DB) FailingJobs(ctx context.Context, o Overview) ([]Heavy, error) {
-	return overview[Heavy](ctx, db, heavyJobs+fmt.Sprintf(mostFailing, "j.conclusion IN ('failure', 'timed_out')"), o, mostHeavy)
-}
-
-// SlowestSteps lists the steps that take longest, by the 95th percentile.
-func (db *DB) SlowestSteps(ctx context.Context, o Overview) ([]Heavy, error) {
-	return overview[Heavy](ctx, db, heavySteps+slowest, o, mostHeavy)
-}
-
-// FailingSteps lists the steps that fail most.
-func (db *DB) FailingSteps(ctx context.Context, o Overview) ([]Heavy, error) {
-	return overview[Heavy](ctx, db, heavySteps+fmt.Sprintf(mostFailing, "s.conclusion = 'failure'"), o, mostHeavy)
+// heavy takes both lists out of one look at all of them.
+func (db *DB) heavy(ctx context.Context, o Overview, all string) (slowest, failing []Heavy, err error) {
+	found, err := overview[Heavy](ctx, db, `
+		WITH everything AS (`+all+`),
+		heavy AS ((SELECT *, true AS slow FROM everything ORDER BY p95 DESC, times DESC, job, step LIMIT $3)
+		          UNION ALL
+		          (SELECT *, false FROM everything WHERE failed > 0 ORDER BY failed DESC, times, job, step LIMIT $3))
+		SELECT r.owner, r.name AS repository, h.workflow, h.job, h.step, h.times, h.failed, h.p95, h.slow
+		FROM heavy h JOIN repositories r ON r.id = h.repository_id
+		ORDER BY CASE WHEN slow THEN p95 ELSE failed END DESC, CASE WHEN slow THEN -times ELSE times END, job, step`, o, mostHeavy)
+	for _, h := range found {
+		if h.Slow {
+			slowest = append(slowest, h)
+		} else {
+			failing = append(failing, h)
+		}
+	}
+	return slowest, failing, err
 }
 
 func overview[T any](ctx context.Context, db *DB, sql string, o Overview, args ...any) ([]T, error) {

@@ -18,6 +18,7 @@ import (
 // Postgres as a user would have it, with fsync on.
 type lab struct {
 	scale    scale
+	each     bool // tell of each of many figures that go into one
 	dir      string
 	binary   string
 	postgres *localpg.Server

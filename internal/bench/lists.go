@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/md5"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -43,10 +46,15 @@ func measureLists(ctx context.Context, l *lab) ([]row, error) {
 		if err := fillLists(ctx, databaseURL, from, jobs, many); err != nil {
 			return nil, fmt.Errorf("make jobs: %w", err)
 		}
-		if figures[i], err = measureFilters(ctx, s.url, jobs, many); err != nil {
+		if figures[i], err = l.measureFilters(ctx, s.url, jobs, many); err != nil {
 			return nil, err
 		}
 	}
+	started := time.Now()
+	if _, err := fetch(ctx, s.url+"/overview?days=30"); err != nil {
+		return nil, err
+	}
+	overview := time.Since(started)
 	size, err := facetSize(ctx, databaseURL, many)
 	if err != nil {
 		return nil, err
@@ -64,6 +72,7 @@ func measureLists(ctx context.Context, l *lab) ([]row, error) {
 			what: "the slowest of these filters: " + b.worst, ours: ms(b.worstP99), against: fmt.Sprintf("median of all %s", ms(b.p50)), ratio: "–",
 			wanted: fmt.Sprintf("< %s", ms(wantList)), missed: b.worstP99 >= wantList,
 		},
+		{what: fmt.Sprintf("the overview of 30 days within %d jobs", many), ours: ms(overview), against: "–", ratio: "–", wanted: "reported"},
 		{what: "the index of lists", ours: fmt.Sprintf("%d bytes a job", size), against: "–", ratio: "–", wanted: "reported"},
 	}, err
 }
@@ -78,7 +87,7 @@ type listFigures struct {
 	worstP99 time.Duration
 }
 
-func measureFilters(ctx context.Context, base string, jobs, most int) (listFigures, error) {
+func (l *lab) measureFilters(ctx context.Context, base string, jobs, most int) (listFigures, error) {
 	f := listFigures{}
 	var all []time.Duration
 	for _, query := range listQueries(jobs, most) {
@@ -93,6 +102,9 @@ func measureFilters(ctx context.Context, base string, jobs, most int) (listFigur
 		}
 		slices.Sort(took)
 		all = append(all, took...)
+		if l.each {
+			fmt.Fprintf(os.Stderr, "%8s  %s\n", ms(took[len(took)/2]), query)
+		}
 		// Of so few, the next to last: the last may be the machine's.
 		if p := took[len(took)-2]; p > f.worstP99 {
 			f.worst, f.worstP99 = query, p
@@ -105,13 +117,19 @@ func measureFilters(ctx context.Context, base string, jobs, most int) (listFigur
 
 // The jobs are of the 400 days before listEnd, at even distances: those of few are
 // the newest of many.
-var listEnd = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+var listEnd = time.Now().UTC().Truncate(24 * time.Hour)
 
 const listSpan = 400 * 24 * time.Hour
 
 // listTime is when job i of most was created.
 func listTime(i, most int) time.Time {
 	return listEnd.Add(-time.Duration(float64(listSpan) * float64(i) / float64(most)))
+}
+
+// commitOf is that of a run.
+func commitOf(run int) string {
+	a, b := md5.Sum([]byte(strconv.Itoa(run))), md5.Sum([]byte("x"+strconv.Itoa(run)))
+	return hex.EncodeToString(a[:]) + hex.EncodeToString(b[:4])
 }
 
 // listQueries are filters: each thing alone, common, rare, of long ago and unknown;
@@ -121,7 +139,7 @@ func listQueries(jobs, most int) []string {
 		"", "repository=acme/repository-1", "repository=acme/repository-59", "repository=repository-30", "repository=acme/none",
 		"workflow=workflow-0", "workflow=workflow-39", "workflow=release", "workflow=none",
 		"branch=main", "branch=feature/123", "branch=release/1.0", "branch=none",
-		"commit=" + fmt.Sprintf("%040x", 12345), "commit=0000", "commit=0", "commit=ffff",
+		"commit=" + commitOf(77), "commit=" + commitOf(jobs / 7)[:7], "commit=0", "commit=ffff", "commit=zzzz",
 		"conclusion=success", "conclusion=failure", "conclusion=timed_out", "conclusion=none", "status=queued", "status=completed",
 		"label=label-0", "label=label-29", "label=old-label", "label=none", "runner=runner-7", "runner=old-runner", "runner=none",
 		"log=archived", "log=expired", "log=denied", "run=77", "run=999999999",
@@ -184,14 +202,14 @@ var listStatements = []string{
 	SELECT k, 1 + floor(59.99 * pg_temp.u(k, 1) ^ 3),
 		CASE WHEN k * 7 > @old AND pg_temp.u(k, 2) < 0.02 THEN 'release' ELSE 'workflow-' || floor(40 * pg_temp.u(k, 3) ^ 2) END,
 		CASE WHEN pg_temp.u(k, 4) < 0.5 THEN 'main' WHEN k * 7 > @old AND pg_temp.u(k, 5) < 0.1 THEN 'release/1.0'
-		     ELSE 'feature/' || floor(5000 * pg_temp.u(k, 6)) END, lpad(to_hex(k), 40, '0')
+		     ELSE 'feature/' || floor(5000 * pg_temp.u(k, 6)) END, md5(k::text) || left(md5('x' || k), 8)
 	FROM generate_series(@first::bigint / 7, @last::bigint / 7) k ON CONFLICT DO NOTHING`,
 	`INSERT INTO jobs (id, run_id, run_attempt, repository_id, name, status, conclusion, created_at, started_at, completed_at, runner_id, runner_name)
 	SELECT @most::bigint - i + 1, r.id, 1, r.repository_id, 'job ' || i % 7, 'completed',
 		CASE WHEN u < 0.85 THEN 'success' WHEN u < 0.93 THEN 'failure' WHEN u < 0.97 THEN 'cancelled' WHEN u < 0.9995 THEN 'skipped' ELSE 'timed_out' END,
 		at, at + interval '20 s', at + interval '3 min', 1,
 		CASE WHEN i > @old AND pg_temp.u(i, 7) < 0.01 THEN 'old-runner' ELSE 'runner-' || floor(500 * pg_temp.u(i, 8)) END
-	FROM (SELECT i, pg_temp.u(i, 9) AS u, timestamptz '2026-06-01Z' - i::float8 / @most * interval '400 days' AS at FROM generate_series(@first::bigint, @last::bigint) i) j
+	FROM (SELECT i, pg_temp.u(i, 9) AS u, (SELECT date_trunc('day', now(), 'UTC')) - i::float8 / @most * interval '400 days' AS at FROM generate_series(@first::bigint, @last::bigint) i) j
 	JOIN workflow_runs r ON r.id = j.i / 7`,
 	`INSERT INTO job_labels (job_id, label_id, position)
 	SELECT @most::bigint - i + 1, l.id, 0

@@ -124,6 +124,7 @@ func TestBrowserFindsAFailureAndReadsItsLog(t *testing.T) {
 	if !strings.HasSuffix(link, "/acme/rocket/jobs/31?line=2498-2501#L2498") {
 		t.Errorf("the link is %s", link)
 	}
+	f.run(ctx, "copy it", chromedp.Click(`#copy`), chromedp.Poll(`document.getElementById("copy").textContent !== "Copy link"`, nil))
 	f.run(ctx, "open the link anew", chromedp.Navigate("about:blank"), chromedp.Navigate(link), chromedp.WaitVisible(`#L2501.marked`))
 	if got := f.eval(ctx, `document.querySelectorAll(".marked").length`); got != "4" {
 		t.Errorf("%s lines are marked, want 4", got)

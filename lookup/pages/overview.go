@@ -75,18 +75,11 @@ func (c *call) overview() error {
 	if p.Figures, err = c.DB.Days(c.ctx(), o); err != nil {
 		return err
 	}
-	for _, list := range []struct {
-		into *[]store.Heavy
-		read func() ([]store.Heavy, error)
-	}{
-		{&p.SlowJobs, func() ([]store.Heavy, error) { return c.DB.SlowestJobs(c.ctx(), o) }},
-		{&p.FailingJobs, func() ([]store.Heavy, error) { return c.DB.FailingJobs(c.ctx(), o) }},
-		{&p.SlowSteps, func() ([]store.Heavy, error) { return c.DB.SlowestSteps(c.ctx(), o) }},
-		{&p.FailingSteps, func() ([]store.Heavy, error) { return c.DB.FailingSteps(c.ctx(), o) }},
-	} {
-		if *list.into, err = list.read(); err != nil {
-			return err
-		}
+	if p.SlowJobs, p.FailingJobs, err = c.DB.HeavyJobs(c.ctx(), o); err != nil {
+		return err
+	}
+	if p.SlowSteps, p.FailingSteps, err = c.DB.HeavySteps(c.ctx(), o); err != nil {
+		return err
 	}
 	if p.Charts, err = charts(p.Figures); err != nil {
 		return err
