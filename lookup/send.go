@@ -78,7 +78,7 @@ func (s *Sender) Send(w http.ResponseWriter, req *http.Request, log store.JobLog
 	h.Set("Vary", "Accept-Encoding, Authorization, Cookie")
 	h.Set("ETag", etag(log, p, encoding))
 	h.Set("Last-Modified", log.ArchivedAt.UTC().Format(http.TimeFormat))
-	if p.IsWhole() {
+	if p.IsWhole() && encoding == "" {
 		h.Set("Repr-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(log.SHA256)+":")
 	}
 	if p.Step != nil {

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -325,4 +327,32 @@ func TestEveryLookAtALogIsRecorded(t *testing.T) {
 	if want := "loopback lines 1-500, loopback lines 501-1000, loopback search, loopback whole"; strings.Join(got, ", ") != want {
 		t.Errorf("%v, want %s", got, want)
 	}
+}
+
+// Every real log of the corpus is shown, line for line.
+func TestRealLogsAreShown(t *testing.T) {
+	f := newFixture(t)
+	paths, err := filepath.Glob(filepath.Join(testenv.Corpus(t), "logs", "*"))
+	f.Check(err)
+	shown := regexp.MustCompile(`id="L(\d+)"`)
+	var id int64
+	for _, path := range paths {
+		raw, err := os.ReadFile(path)
+		f.Check(err)
+		id++
+		f.Record(f.Facts(id))
+		log := f.Log(id, raw)
+		for first := int64(1); first <= log.Lines; first += 500 {
+			a := f.get(fmt.Sprintf("/acme/rocket/jobs/%d?from=%d", id, first))
+			f.want(a, 200)
+			found := shown.FindAllStringSubmatch(a.body, -1)
+			if want := min(500, log.Lines-first+1); int64(len(found)) != want {
+				t.Errorf("%s from line %d: %d lines, want %d", filepath.Base(path), first, len(found), want)
+			}
+			if first > 20_000 {
+				break
+			}
+		}
+	}
+	t.Logf("%d logs", id)
 }

@@ -535,3 +535,51 @@ func TestADamagedLogIsNoShorterLog(t *testing.T) {
 		}
 	}
 }
+
+// The server's time-outs are for requests and short answers: a log may take as long
+// as it needs, as long as it moves.
+func TestALongReadOutlivesTheTimeOutsOfRequests(t *testing.T) {
+	f := newFixture(t)
+	f.Record(f.Facts(31))
+	raw := manyLines(400_000) // more than sockets hold
+	f.Log(31, raw)
+	h, err := rest.New(t.Context(), rest.Config{
+		DB: f.DB, Gate: access.Loopback(f.DB), Logger: testenv.Logger(t), Base: func(req *http.Request) string { return "http://" + req.Host },
+		Sender: lookup.NewSender(lookup.Logs{DB: f.DB, Archive: f.Archive}, testenv.Logger(t)),
+	})
+	f.Check(err)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		h.ServeHTTP(w, req)
+		// Which a bucket far away would heed.
+		if err := req.Context().Err(); err != nil {
+			t.Errorf("%s: %v", req.URL.Path, err)
+		}
+	}))
+	server.Config.ReadTimeout, server.Config.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond
+	server.Start()
+	defer server.Close()
+	for _, header := range []string{"", "bytes=1-"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/api/v3/jobs/31/logs", nil)
+		f.Check(err)
+		if header != "" {
+			req.Header.Set("Range", header)
+		}
+		client := &http.Client{Transport: &http.Transport{DisableCompression: true}}
+		resp, err := client.Do(req)
+		f.Check(err)
+		got := 0
+		b := make([]byte, 64<<10)
+		tick := time.NewTicker(10 * time.Millisecond)
+		for begun := time.Now(); time.Since(begun) < time.Second; <-tick.C {
+			n, err := io.ReadFull(resp.Body, b)
+			f.Check(err)
+			got += n
+		}
+		tick.Stop()
+		rest, err := io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if want := len(raw) - len(header)/8; err != nil || got+int(rest) != want {
+			t.Errorf("%q: %d bytes of %d: %v", header, got+int(rest), want, err)
+		}
+	}
+}
