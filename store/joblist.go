@@ -215,7 +215,9 @@ func (f *JobFilter) conditions(a *arguments) string {
 	add(f.SHA != "", "w.head_sha LIKE ?", likePrefix(strings.ToLower(f.SHA)))
 	add(f.Status != "", "j.status = ?", f.Status)
 	add(f.Conclusion != "", "j.conclusion = ?", f.Conclusion)
-	add(f.Label != "", "EXISTS (SELECT FROM job_labels jl JOIN labels l ON l.id = jl.label_id WHERE jl.job_id = j.id AND l.name = ?)", f.Label)
+	// OFFSET 0 has it looked up for each candidate; without, Postgres may first
+	// collect all jobs that have the label.
+	add(f.Label != "", "EXISTS (SELECT FROM job_labels jl JOIN labels l ON l.id = jl.label_id WHERE jl.job_id = j.id AND l.name = ? OFFSET 0)", f.Label)
 	add(f.Runner != "", "j.runner_name = ?", f.Runner)
 	add(f.LogState != "", "g.state = ?", f.LogState)
 	add(f.RunID != 0, "j.run_id = ?", f.RunID)
