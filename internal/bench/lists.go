@@ -136,6 +136,7 @@ func commitOf(run int) string {
 func listQueries(jobs, most int) []string {
 	filters := []string{
 		"", "repository=acme/repository-1", "repository=acme/repository-59", "repository=repository-30", "repository=acme/none",
+		"repository=acme/*", "repository=acme/*&conclusion=timed_out", "repository=acme/*&log=expired",
 		"workflow=workflow-0", "workflow=workflow-39", "workflow=release", "workflow=none",
 		"branch=main", "branch=feature/123", "branch=release/1.0", "branch=none",
 		"commit=" + commitOf(77), "commit=" + commitOf(jobs / 7)[:7], "commit=0", "commit=ffff", "commit=zzzz",
