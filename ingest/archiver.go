@@ -237,7 +237,7 @@ func archivedAs(jobID int64, log archive.Log, steps []store.Step, at time.Time) 
 	object := objectOf(log, at)
 	return store.Settlement{
 		JobID: jobID, State: store.LogArchived, Reason: truncatedReason(log), HTTPStatus: http.StatusOK, Asked: true,
-		Object: &object, Steps: stepLines(log.Index, steps),
+		Object: &object, Steps: stepLines(log.Index, steps), Usage: log.Index.Usage,
 	}
 }
 

@@ -35,7 +35,7 @@ var contract = map[string][]string{
 		"job_id bigint", "state text", "reason text", "http_status integer", "attempts integer", "object_key text",
 		"raw_bytes bigint", "stored_bytes bigint", "lines bigint", "sha256 bytea", "frame_lines bigint[]",
 		"frame_offsets bigint[]", "truncated boolean", "archived_at timestamptz", "settled_at timestamptz",
-		"stored_sha256 bytea",
+		"stored_sha256 bytea", "usage_version integer",
 	},
 	"coverage": {
 		"repository text", "day date", "jobs bigint", "archived bigint", "none bigint", "expired bigint", "missing bigint",
@@ -51,6 +51,20 @@ var contract = map[string][]string{
 	},
 	"lost_deliveries": {
 		"hook text", "guid uuid", "delivery_id bigint", "delivered_at timestamptz", "asked integer", "asked_at timestamptz",
+	},
+	"job_actions": {
+		"job_id bigint", "seq integer", "action text", "path text", "ref text", "resolved_sha text", "version text", "digest text",
+		"log_line bigint", "in_setup boolean",
+	},
+	"job_environment": {
+		"job_id bigint", "runner_version text", "image text", "image_version text", "os text", "secret_source text", "job_defined_at text",
+		"workflow_ref text", "actions_cut bigint", "annotations_cut bigint",
+	},
+	"job_permissions": {"job_id bigint", "scope text", "level text"},
+	"job_annotations": {"job_id bigint", "log_line bigint", "level text", "message text"},
+	"action_uses": {
+		"action text", "path text", "ref text", "resolved_sha text", "version text", "repository text", "workflow_name text", "jobs bigint",
+		"first_used_at timestamptz", "last_used_at timestamptz", "in_setup boolean",
 	},
 	"repository_names": {"owner text", "name text", "repository_id bigint", "until timestamptz"},
 	"read_tokens":      {"name text", "digest bytea", "repositories text[]", "created_at timestamptz", "expires_at timestamptz", "revoked_at timestamptz"},
@@ -90,9 +104,13 @@ func TestPrimaryKeysAreThoseOfTheContract(t *testing.T) {
 	want := []string{
 		"deliveries: PRIMARY KEY (guid)",
 		"hooks: PRIMARY KEY (name)",
+		"job_actions: PRIMARY KEY (job_id, seq)",
+		"job_annotations: PRIMARY KEY (job_id, log_line)",
+		"job_environment: PRIMARY KEY (job_id)",
 		"job_facets: PRIMARY KEY (facet, at, job_id)",
 		"job_labels: PRIMARY KEY (job_id, \"position\")",
 		"job_logs: PRIMARY KEY (job_id)",
+		"job_permissions: PRIMARY KEY (job_id, scope)",
 		"jobs: PRIMARY KEY (id)",
 		"keys: PRIMARY KEY (purpose)",
 		"labels: PRIMARY KEY (id)",
@@ -120,9 +138,13 @@ func TestForeignKeysTieTheTablesTogether(t *testing.T) {
 	// None from deliveries: one is committed before the rows it tells of. None
 	// from the ledger cascades: it remembers.
 	want := []string{
+		"job_actions: FOREIGN KEY (job_id) REFERENCES jobs(id) ON DELETE CASCADE",
+		"job_annotations: FOREIGN KEY (job_id) REFERENCES jobs(id) ON DELETE CASCADE",
+		"job_environment: FOREIGN KEY (job_id) REFERENCES jobs(id) ON DELETE CASCADE",
 		"job_labels: FOREIGN KEY (job_id) REFERENCES jobs(id) ON DELETE CASCADE",
 		"job_labels: FOREIGN KEY (label_id) REFERENCES labels(id)",
 		"job_logs: FOREIGN KEY (job_id) REFERENCES jobs(id)",
+		"job_permissions: FOREIGN KEY (job_id) REFERENCES jobs(id) ON DELETE CASCADE",
 		"jobs: FOREIGN KEY (repository_id) REFERENCES repositories(id)",
 		"jobs: FOREIGN KEY (run_id) REFERENCES workflow_runs(id)",
 		"lost_deliveries: FOREIGN KEY (hook) REFERENCES hooks(name)",

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/jobvault/jobvault/archive/joblog"
 )
 
 // States of a job's log in the ledger; DESIGN.md has the table of what may
@@ -66,6 +68,7 @@ type Settlement struct {
 	Asked      bool   // whether the log was asked for; counts as an attempt
 	Object     *Object
 	Steps      []StepLines
+	Usage      *joblog.Usage // nil: the log was not read for it
 }
 
 // Object is an archived log in the bucket.
@@ -119,7 +122,10 @@ func (db *DB) Settle(ctx context.Context, s Settlement, at time.Time) (bool, err
 			return err
 		}
 		changed = true
-		return writeStepLines(ctx, tx, s.JobID, s.Steps)
+		if err := writeStepLines(ctx, tx, s.JobID, s.Steps); err != nil {
+			return err
+		}
+		return writeUsage(ctx, tx, s.JobID, s.Usage)
 	})
 	return changed, err
 }

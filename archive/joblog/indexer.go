@@ -5,11 +5,13 @@ import (
 )
 
 // Index is what a log's text tells at one reading: enough to estimate later
-// which lines belong to which step. Its size is bounded whatever the log's.
+// which lines belong to which step, and what the job used. Its size is bounded
+// whatever the log's.
 type Index struct {
 	Lines   int64  // a last line without a newline counts
 	Seconds []Mark // the first line of each second in which something was printed
 	Starts  []Mark // lines with which a step may begin
+	Usage   *Usage
 }
 
 // Mark is a line and the second it was printed in.
@@ -37,7 +39,7 @@ var startPrefixes = [][]byte{
 }
 
 // headLen is how much of a line's beginning is looked at.
-const headLen = 3 + stampLen + 40
+const headLen = 3 + stampLen + len("##[warning]") + 4*maxMessage
 
 // Indexer reads a log piece by piece, in order.
 type Indexer struct {
@@ -47,6 +49,7 @@ type Indexer struct {
 	inLine bool
 	second [len("2006-01-02T15:04:05")]byte
 	unix   int64
+	usage  usageReader
 }
 
 // NewIndexer starts at line 1.
@@ -97,6 +100,7 @@ func (x *Indexer) Finish() *Index {
 		x.inLine = false
 	}
 	x.index.Lines = x.line - 1
+	x.index.Usage = x.usage.finish()
 	return &x.index
 }
 
@@ -112,6 +116,9 @@ func (x *Indexer) look(head []byte) {
 	text := head[stampLen-1:]
 	if len(text) < 2 || x.unix == 0 {
 		return
+	}
+	if text[0] == ' ' && x.usage.tells(text[1:]) {
+		x.usage.look(x.line, bytes.TrimSuffix(text[1:min(len(text), headLen)], []byte("\r")))
 	}
 	// Almost every line ends here: the prefixes begin with four letters.
 	switch text[1] {

@@ -33,9 +33,11 @@ type cli struct {
 	Coverage  coverageCmd  `cmd:"" help:"Show by repository and day what became of every job."`
 	Verify    verifyCmd    `cmd:"" help:"Hold the ledger against the bucket."`
 	Rebuild   rebuildCmd   `cmd:"" help:"Fill the database from the bucket alone."`
+	Reindex   reindexCmd   `cmd:"" help:"Read archived logs again for what their jobs used."`
 	Jobs      jobsCmd      `cmd:"" help:"List jobs."`
 	Log       logCmd       `cmd:"" help:"Print an archived log."`
 	Token     tokenCmd     `cmd:"" help:"Make, list and revoke tokens that may read."`
+	Uses      usesCmd      `cmd:"" help:"Tell who used an action, and at which commits."`
 	Demo      demoCmd      `cmd:"" help:"Play a day of a small organisation against a simulated GitHub, and show what landed."`
 	Config    configCmd    `cmd:"" help:"Print the effective settings, secrets redacted."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`

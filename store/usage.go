@@ -1,0 +1,97 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/jobvault/jobvault/archive/joblog"
+)
+
+// usageVersion is the present way of reading logs for what jobs used.
+const usageVersion = 1
+
+// writeUsage makes what a job's log tells the rows of the job.
+func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage) error {
+	if u == nil {
+		return nil
+	}
+	e := u.Environment
+	b := &pgx.Batch{}
+	b.Queue(`UPDATE job_logs SET usage_version = $2 WHERE job_id = $1`, jobID, usageVersion)
+	b.Queue(`
+		INSERT INTO job_environment (job_id, runner_version, image, image_version, os, secret_source, job_defined_at, workflow_ref, actions_cut, annotations_cut)
+		VALUES ($1, nullif($2, ''), nullif($3, ''), nullif($4, ''), nullif($5, ''), nullif($6, ''), nullif($7, ''), nullif($8, ''), $9, $10)
+		ON CONFLICT (job_id) DO UPDATE SET (runner_version, image, image_version, os, secret_source, job_defined_at, workflow_ref, actions_cut, annotations_cut)
+			= (excluded.runner_version, excluded.image, excluded.image_version, excluded.os, excluded.secret_source, excluded.job_defined_at, excluded.workflow_ref,
+			   excluded.actions_cut, excluded.annotations_cut)`,
+		jobID, e.RunnerVersion, e.Image, e.ImageVersion, e.OS, e.SecretSource, e.JobDefinedAt, e.WorkflowRef, u.ActionsCut, u.AnnotationsCut)
+	for _, table := range []string{"job_permissions", "job_actions", "job_annotations"} {
+		b.Queue(`DELETE FROM `+table+` WHERE job_id = $1`, jobID)
+	}
+	var scopes, levels []string
+	for _, p := range u.Permissions {
+		scopes, levels = append(scopes, p.Scope), append(levels, p.Level)
+	}
+	b.Queue(`
+		INSERT INTO job_permissions (job_id, scope, level) SELECT $1, scope, level FROM unnest($2::text[], $3::text[]) AS p(scope, level)
+		ON CONFLICT (job_id, scope) DO NOTHING`, jobID, scopes, levels)
+	var names, paths, refs, shas, versions, digests []string
+	var lines []int64
+	var inSetup []bool
+	for _, a := range u.Actions {
+		names, paths, refs, shas = append(names, a.Name), append(paths, a.Path), append(refs, a.Ref), append(shas, a.SHA)
+		versions, digests = append(versions, a.Version), append(digests, a.Digest)
+		lines, inSetup = append(lines, a.Line), append(inSetup, a.InSetup)
+	}
+	b.Queue(`
+		INSERT INTO job_actions (job_id, seq, action, path, ref, resolved_sha, version, digest, log_line, in_setup)
+		SELECT $1, seq - 1, action, nullif(path, ''), ref, nullif(sha, ''), nullif(version, ''), nullif(digest, ''), line, in_setup
+		FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::boolean[])
+			WITH ORDINALITY AS a(action, path, ref, sha, version, digest, line, in_setup, seq)`, jobID, names, paths, refs, shas, versions, digests, lines, inSetup)
+	var at []int64
+	var kinds, messages []string
+	for _, a := range u.Annotations {
+		at, kinds, messages = append(at, a.Line), append(kinds, string(a.Level)), append(messages, a.Message)
+	}
+	b.Queue(`
+		INSERT INTO job_annotations (job_id, log_line, level, message)
+		SELECT $1, line, level, message FROM unnest($2::bigint[], $3::text[], $4::text[]) AS a(line, level, message)`, jobID, at, kinds, messages)
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("usage: %w", err)
+	}
+	return nil
+}
+
+// RecordUsage writes what an archived log tells, read again. A log that is not, or
+// not any more, archived as this object is left alone.
+func (db *DB) RecordUsage(ctx context.Context, jobID int64, sha256 []byte, u *joblog.Usage) error {
+	return db.inTx(ctx, fmt.Sprintf("record usage of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
+		if err := lockJobs(ctx, tx, []int64{jobID}); err != nil {
+			return err
+		}
+		var same bool
+		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM job_logs WHERE job_id = $1 AND state = 'archived' AND sha256 = $2)`, jobID, sha256).Scan(&same); err != nil || !same {
+			return err
+		}
+		return writeUsage(ctx, tx, jobID, u)
+	})
+}
+
+// UnreadLogs lists archived logs that were not read for what their jobs used, or by
+// an older way; with again, all of them. They come by their jobs' ids after one.
+func (db *DB) UnreadLogs(ctx context.Context, after int64, again bool, limit int) ([]JobLog, error) {
+	rows, err := db.pool.Query(ctx, `
+		SELECT `+jobLogColumns+` FROM job_logs
+		WHERE state = 'archived' AND job_id > $1 AND ($2 OR usage_version IS DISTINCT FROM $3)
+		ORDER BY job_id LIMIT $4`, after, again, usageVersion, limit)
+	if err != nil {
+		return nil, fmt.Errorf("store: logs to read: %w", err)
+	}
+	logs, err := pgx.CollectRows(rows, pgx.RowToStructByName[JobLog])
+	if err != nil {
+		return nil, fmt.Errorf("store: logs to read: %w", err)
+	}
+	return logs, nil
+}

@@ -1,0 +1,127 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/store"
+)
+
+const (
+	goodSHA = "1111111111111111111111111111111111111111"
+	evilSHA = "2222222222222222222222222222222222222222"
+)
+
+func usage(sha string, inSetup bool) *joblog.Usage {
+	return &joblog.Usage{
+		Environment:    joblog.Environment{RunnerVersion: "2.317.0", OS: "Ubuntu 22.04.4 LTS"},
+		Permissions:    []joblog.Permission{{Scope: "Contents", Level: "read"}, {Scope: "Contents", Level: "write"}},
+		Actions:        []joblog.Action{{Line: 9, Name: "Tj-Actions/changed-files", Ref: "v45", SHA: sha, InSetup: inSetup}, {Line: 10, Name: "acme/mono", Path: "a/b", Ref: "main"}},
+		Annotations:    []joblog.Annotation{{Line: 12, Level: joblog.Error, Message: "it broke"}},
+		AnnotationsCut: 3,
+	}
+}
+
+// usedBy archives a job of a repository, whose log tells of the usage.
+func (f *fixture) usedBy(id, repository int64, created time.Time, u *joblog.Usage) {
+	f.t.Helper()
+	facts := factsOf(id, store.StatusCompleted)
+	facts.Repository = store.Repository{ID: repository, Owner: "acme", Name: []string{"", "rocket", "other"}[repository], SeenAt: day}
+	facts.Run.ID, facts.Run.RepositoryID, facts.Job.RunID, facts.Job.RepositoryID = 100*repository, repository, 100*repository, repository
+	facts.Run.WorkflowName = new("CI")
+	facts.Job.CreatedAt = &created
+	f.fetch(facts)
+	s := archivedAs(id)
+	s.Usage = u
+	f.settle(s)
+}
+
+func TestUsesOfAnAction(t *testing.T) {
+	f := newFixture(t)
+	f.usedBy(1, 1, day, usage(goodSHA, true))
+	f.usedBy(2, 1, day.Add(time.Hour), usage(evilSHA, true))
+	f.usedBy(3, 1, day.Add(2*time.Hour), usage(evilSHA, true))
+	f.usedBy(4, 2, day.Add(3*time.Hour), usage(evilSHA, false))
+	use := func(repository, sha string, jobs, first, last int64, inSetup bool) store.ActionUse {
+		at := func(job int64) *time.Time { return new(day.Add(time.Duration(job-1) * time.Hour)) }
+		return store.ActionUse{
+			Action: "Tj-Actions/changed-files", Ref: "v45", SHA: &sha, Repository: repository, Workflow: new("CI"), Jobs: jobs, FirstJob: first, LastJob: last,
+			FirstUsedAt: at(first), LastUsedAt: at(last), InSetup: inSetup,
+		}
+	}
+	other, evil, good := use("acme/other", evilSHA, 1, 4, 4, false), use("acme/rocket", evilSHA, 2, 2, 3, true), use("acme/rocket", goodSHA, 1, 1, 1, true)
+	const name = "tj-actions/CHANGED-files"
+	for what, c := range map[string]struct {
+		filter store.ActionFilter
+		want   []store.ActionUse
+	}{
+		"all":                  {store.ActionFilter{Action: name}, []store.ActionUse{other, evil, good}},
+		"under a tag":          {store.ActionFilter{Action: name, Ref: "v45"}, []store.ActionUse{other, evil, good}},
+		"at a commit":          {store.ActionFilter{Action: name, Ref: evilSHA}, []store.ActionUse{other, evil}},
+		"its beginning":        {store.ActionFilter{Action: name, Ref: "1111111"}, []store.ActionUse{good}},
+		"too little of it":     {store.ActionFilter{Action: name, Ref: "111"}, nil},
+		"another ref":          {store.ActionFilter{Action: name, Ref: "v4%"}, nil},
+		"by a repository":      {store.ActionFilter{Action: name, Repository: "acme/OTHER"}, []store.ActionUse{other}},
+		"since":                {store.ActionFilter{Action: name, Since: day.Add(3 * time.Hour)}, []store.ActionUse{other}},
+		"of what may be read":  {store.ActionFilter{Action: name, Repositories: []int64{2}}, []store.ActionUse{other}},
+		"a path that it lacks": {store.ActionFilter{Action: name + "/sub"}, nil},
+		"nobody's":             {store.ActionFilter{Action: "a/b"}, nil},
+	} {
+		got, err := f.db.ActionUses(t.Context(), c.filter)
+		f.check(err)
+		if diff := cmp.Diff(c.want, got); diff != "" && len(c.want)+len(got) > 0 {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+	mono, err := f.db.ActionUses(t.Context(), store.ActionFilter{Action: "acme/mono/A/b", Repository: "acme/other"})
+	f.check(err)
+	if len(mono) != 1 || *mono[0].Path != "a/b" || mono[0].SHA != nil {
+		t.Errorf("%+v", mono)
+	}
+	if _, err := f.db.ActionUses(t.Context(), store.ActionFilter{Action: "x"}); err == nil {
+		t.Error("no name of an action is taken for one")
+	}
+}
+
+func TestUsageIsWrittenOnceAndReadAgain(t *testing.T) {
+	f := newFixture(t)
+	f.usedBy(1, 1, day, usage(goodSHA, true))
+	f.usedBy(2, 1, day, nil) // of before jobvault knew how
+	unread := func(again bool) []int64 {
+		t.Helper()
+		logs, err := f.db.UnreadLogs(t.Context(), 0, again, 10)
+		f.check(err)
+		var ids []int64
+		for _, l := range logs {
+			ids = append(ids, l.JobID)
+		}
+		return ids
+	}
+	if diff := cmp.Diff([][]int64{{2}, {1, 2}}, [][]int64{unread(false), unread(true)}); diff != "" {
+		t.Errorf("unread (-want +got):\n%s", diff)
+	}
+	digest := archivedAs(2).Object.SHA256
+	f.check(f.db.RecordUsage(t.Context(), 2, []byte("another log's"), usage(goodSHA, true)))
+	if got := unread(false); len(got) != 1 {
+		t.Errorf("what another log tells was taken for this one's: %v", got)
+	}
+	for range 2 { // again is harmless
+		f.check(f.db.RecordUsage(t.Context(), 2, digest[:], usage(evilSHA, true)))
+	}
+	if got := unread(false); len(got) != 0 {
+		t.Errorf("unread still: %v", got)
+	}
+	var rows string
+	f.check(f.db.Pool().QueryRow(t.Context(), `
+		SELECT concat_ws(' | ', (SELECT string_agg(concat_ws(',', seq, action, path, ref, left(resolved_sha, 2), log_line, in_setup), ' ' ORDER BY seq) FROM job_actions WHERE job_id = 2),
+			(SELECT string_agg(scope || level, ' ') FROM job_permissions WHERE job_id = 2),
+			(SELECT string_agg(concat_ws(',', log_line, level, message), ' ') FROM job_annotations WHERE job_id = 2),
+			(SELECT concat_ws(',', runner_version, os, image, annotations_cut) FROM job_environment WHERE job_id = 2))`).Scan(&rows))
+	want := "0,Tj-Actions/changed-files,v45,22,9,t 1,acme/mono,a/b,main,10,f | Contentsread | 12,error,it broke | 2.317.0,Ubuntu 22.04.4 LTS,3"
+	if rows != want {
+		t.Errorf("%s\nwant\n%s", rows, want)
+	}
+}
