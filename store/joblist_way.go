@@ -125,10 +125,18 @@ func (f *JobFilter) bounds(a *arguments) string {
 	if !f.Since.IsZero() {
 		b.WriteString(" AND at >= " + a.add(f.Since))
 	}
+	// One upper bound: with two, Postgres may begin at the later one.
+	goesOn := f.After != nil
 	if !f.Until.IsZero() {
-		b.WriteString(" AND at > '-infinity' AND at < " + a.add(f.Until))
+		b.WriteString(" AND at > '-infinity'")
+		if goesOn && f.Until.Before(f.After.CreatedAt) {
+			goesOn = false
+		}
+		if !goesOn || f.After.CreatedAt.IsZero() {
+			b.WriteString(" AND at < " + a.add(f.Until))
+		}
 	}
-	if f.After != nil {
+	if goesOn {
 		at := "'-infinity'::timestamptz"
 		if !f.After.CreatedAt.IsZero() {
 			at = a.add(f.After.CreatedAt)

@@ -91,20 +91,41 @@ func (r *remote) get(ctx context.Context, path string, q url.Values) (*http.Resp
 	return nil, fmt.Errorf("%s answers %d: %s", r.base, resp.StatusCode, plain(failure.Message))
 }
 
+// getJSON asks for a path and decodes what it answers.
+func (r *remote) getJSON(ctx context.Context, path string, q url.Values, v any) error {
+	resp, err := r.get(ctx, path, q)
+	if err != nil {
+		return err
+	}
+	err = json.NewDecoder(resp.Body).Decode(v)
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
+		return fmt.Errorf("%s: %w", r.base, err)
+	}
+	return nil
+}
+
+// uses lists who used an action.
+func (r *remote) uses(ctx context.Context, action string, f store.ActionFilter) (list rest.UseList, err error) {
+	q := url.Values{"action": {action}}
+	if f.Repository != "" {
+		q.Set("repository", f.Repository)
+	}
+	if !f.Since.IsZero() {
+		q.Set("since", since(f.Since))
+	}
+	err = r.getJSON(ctx, "/uses", q, &list)
+	return list, err
+}
+
 // jobs lists jobs as the database would, the newest first.
 func (r *remote) jobs(ctx context.Context, q url.Values, limit int) ([]store.JobSummary, error) {
 	var jobs []store.JobSummary
 	for {
 		const mostPage = 100
 		q.Set("per_page", strconv.Itoa(min(limit-len(jobs), mostPage)))
-		resp, err := r.get(ctx, "/jobs", q)
-		if err != nil {
-			return nil, err
-		}
 		var list rest.JobList
-		err = json.NewDecoder(resp.Body).Decode(&list)
-		if err := errors.Join(err, resp.Body.Close()); err != nil {
-			return nil, fmt.Errorf("%s: %w", r.base, err)
+		if err := r.getJSON(ctx, "/jobs", q, &list); err != nil {
+			return nil, err
 		}
 		jobs = append(jobs, list.Jobs...)
 		if list.Next == "" || len(jobs) >= limit {

@@ -69,8 +69,8 @@ func measureLists(ctx context.Context, l *lab) ([]row, error) {
 			wanted: fmt.Sprintf("< %s, ≤ %.0f ×", ms(wantList), wantListGrows), missed: b.p99 >= wantList || ratio > wantListGrows,
 		},
 		{
-			what: "the median of the slowest of these filters, " + b.worst, ours: ms(b.worstMedian), against: fmt.Sprintf("median of all %s", ms(b.p50)), ratio: "–",
-			wanted: fmt.Sprintf("< %s", ms(wantList)), missed: b.worstMedian >= wantList,
+			what: "the slowest of these filters, 95th percentile: " + b.worst, ours: ms(b.worstP95), against: fmt.Sprintf("median of all %s", ms(b.p50)), ratio: "–",
+			wanted: fmt.Sprintf("< %s", ms(wantList)), missed: b.worstP95 >= wantList,
 		},
 		{what: fmt.Sprintf("the overview of 30 days within %d jobs", many), ours: ms(overview), against: "–", ratio: "–", wanted: "reported"},
 		{what: "the index of lists", ours: fmt.Sprintf("%d bytes a job", size), against: "–", ratio: "–", wanted: "reported"},
@@ -81,10 +81,10 @@ func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", 1000*d.Seconds()
 
 // listFigures are those of all filters together, and of the worst.
 type listFigures struct {
-	filters     int
-	p50, p99    time.Duration
-	worst       string
-	worstMedian time.Duration
+	filters  int
+	p50, p99 time.Duration
+	worst    string
+	worstP95 time.Duration
 }
 
 func (l *lab) measureFilters(ctx context.Context, base string, jobs, most int) (listFigures, error) {
@@ -105,8 +105,9 @@ func (l *lab) measureFilters(ctx context.Context, base string, jobs, most int) (
 		if l.each {
 			fmt.Fprintf(os.Stderr, "%8s  %s\n", ms(took[len(took)/2]), query)
 		}
-		if m := took[len(took)/2]; m > f.worstMedian {
-			f.worst, f.worstMedian = query, m
+		// Of so few, the next to last: the last may be the machine's.
+		if p := took[len(took)-2]; p > f.worstP95 {
+			f.worst, f.worstP95 = query, p
 		}
 	}
 	slices.Sort(all)

@@ -58,6 +58,7 @@ func New(c Config) (http.Handler, error) {
 	}
 	route("GET /{$}", (*call).jobs)
 	route("GET /overview", (*call).overview)
+	route("GET /uses", (*call).uses)
 	route("GET /{owner}/{repo}/runs/{run_id}", (*call).run)
 	route("GET /{owner}/{repo}/jobs/{job_id}", (*call).job)
 	route("GET /{owner}/{repo}/jobs/{job_id}/find", (*call).find)

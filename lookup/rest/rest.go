@@ -5,7 +5,8 @@
 // What differs from GitHub: url and run_url of a job lead here, a log may be asked
 // for by lines or by step, and the message of a log that is not there says why. And
 // there is a list of all jobs, GET /api/v3/jobs, filtered by the parameters of
-// lookup.FilterNames, and a log by its job's id alone, GET /api/v3/jobs/{job_id}/logs.
+// lookup.FilterNames, a log by its job's id alone, GET /api/v3/jobs/{job_id}/logs, and
+// who used an action, GET /api/v3/uses?action=.
 package rest
 
 import (
@@ -63,6 +64,7 @@ func New(ctx context.Context, c Config) (http.Handler, error) {
 	// Beyond GitHub.
 	route("/api/v3/jobs", docsJobs, (*call).listJobs)
 	route("/api/v3/jobs/{job_id}/logs", docsJobs, (*call).getAnyLog)
+	route("/api/v3/uses", docsJobs, (*call).listUses)
 	route("/api/v3/logs/{job_id}", docsJobs, (*call).sendLog)
 	mux.HandleFunc("/api/v3/", func(w http.ResponseWriter, req *http.Request) {
 		c := &call{api: a, w: w, req: req, docs: docsREST}
