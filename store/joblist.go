@@ -188,9 +188,7 @@ func (f *JobFilter) page(ctx context.Context, tx pgx.Tx, w way, page *JobPage) e
 	}
 	page.Jobs = append(page.Jobs, jobs...)
 	a = arguments{}
-	rows, err = tx.Query(ctx, `
-		SELECT coalesce(nullif(at, '-infinity'), '0001-01-01Z') AS created_at, job_id AS id FROM (`+f.candidates(&a, w)+`) c
-		OFFSET `+a.add(f.most(w)-1), a...)
+	rows, err = tx.Query(ctx, `SELECT coalesce(nullif(at, '-infinity'), '0001-01-01Z') AS created_at, job_id AS id FROM (`+f.end(&a, w)+`) c`, a...)
 	if err != nil {
 		return err
 	}

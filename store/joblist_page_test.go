@@ -114,3 +114,60 @@ func TestTheIndexOfListsFollowsTheRows(t *testing.T) {
 	finds(store.JobFilter{Repository: "acme/MISSILE"}, 1)
 	finds(store.JobFilter{Repository: "acme/missile", Repositories: []int64{2}}, 0)
 }
+
+// Where a page ends tells a reader of some repositories nothing of others.
+func TestPagesTellNothingOfOtherRepositories(t *testing.T) {
+	f := newFixture(t)
+	f.tell(factsOf(1, "queued"))
+	for id, name := range map[int64]string{2: "other", 3: "third"} {
+		f.repository(id, "acme", name)
+	}
+	f.exec(`INSERT INTO jobs (id, run_id, repository_id, name, status, conclusion, created_at, runner_name)
+		SELECT i, 2, 1, 'secret', 'completed', 'failure', '2024-01-01'::timestamptz + i * interval '1 s', 'secret-runner' FROM generate_series(2, 12000) i`)
+	f.exec(`INSERT INTO jobs (id, run_id, repository_id, name, status, conclusion, created_at, runner_name)
+		SELECT 20000 + i, 2, 2 + i % 2, 'mine', 'completed', CASE WHEN i % 100 = 0 THEN 'failure' ELSE 'success' END, '2024-01-01'::timestamptz + i * interval '1 s', 'runner'
+		FROM generate_series(1, 11000) i`)
+	f.exec(`INSERT INTO job_logs (job_id) SELECT id FROM jobs WHERE id > 1`)
+	for what, c := range map[string]struct {
+		filter store.JobFilter
+		want   int
+	}{
+		"a runner of another":    {store.JobFilter{Runner: "secret-runner"}, 0},
+		"an unknown runner":      {store.JobFilter{Runner: "nobody"}, 0},
+		"failures, of both kind": {store.JobFilter{Conclusion: "failure"}, 110},
+		"a run of both":          {store.JobFilter{RunID: 2}, 11000},
+		"all":                    {store.JobFilter{}, 11000},
+		"nothing together":       {store.JobFilter{Conclusion: "failure", Runner: "secret-runner"}, 0},
+	} {
+		for _, repositories := range [][]int64{{2, 3}, {2, 3, 77}, {2}} {
+			filter := c.filter
+			filter.Repositories, filter.Limit = repositories, 70
+			found, pages := 0, 0
+			for {
+				page, err := f.db.JobPage(t.Context(), filter)
+				f.check(err)
+				found += len(page.Jobs)
+				pages++
+				for _, j := range page.Jobs {
+					if j.Name != "mine" {
+						t.Fatalf("%s: job %d is shown", what, j.ID)
+					}
+				}
+				if page.Next == nil {
+					break
+				}
+				if page.Next.ID <= 20000 {
+					t.Fatalf("%s: the place %+v is another's", what, *page.Next)
+				}
+				filter.After = page.Next
+			}
+			want := c.want
+			if len(repositories) == 1 {
+				want = map[int]int{110: 110, 11000: 5500, 0: 0}[want]
+			}
+			if found != want {
+				t.Errorf("%s, of %v: %d jobs on %d pages, want %d", what, repositories, found, pages, want)
+			}
+		}
+	}
+}
