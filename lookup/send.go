@@ -12,64 +12,138 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/jobvault/jobvault/store"
 )
 
 const (
-	// mostReaders bounds how many logs are sent at once.
-	mostReaders = 500
-	// stallTime is how long a client may take nothing of what it is sent.
-	stallTime = 30 * time.Second
+	// mostReaders bounds how many logs are sent at once, and how many of them to one
+	// subject.
+	mostReaders   = 500
+	mostOfSubject = 100
+	// stallTime is how long a client may take nothing of what it is sent. Linux lets
+	// a writer go on when a third of the socket's buffer is free, so that a client
+	// that is slow has to be given time for that much.
+	stallTime = time.Minute
 )
 
 // Sender answers requests with logs.
 type Sender struct {
 	Logs
 	logger *slog.Logger
-	places *semaphore.Weighted
+
+	mu      sync.Mutex
+	readers int
+	of      map[string]int // by subject
 }
 
 // NewSender makes one for all who send from these logs.
 func NewSender(logs Logs, logger *slog.Logger) *Sender {
-	return &Sender{Logs: logs, logger: logger, places: semaphore.NewWeighted(mostReaders)}
+	return &Sender{Logs: logs, logger: logger, of: make(map[string]int)}
+}
+
+// enter takes a place for a subject, if there is one.
+func (s *Sender) enter(subject string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.readers == mostReaders || s.of[subject] == mostOfSubject {
+		return false
+	}
+	s.readers++
+	s.of[subject]++
+	return true
+}
+
+func (s *Sender) leave(subject string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.readers--
+	if s.of[subject]--; s.of[subject] == 0 {
+		delete(s.of, subject)
+	}
 }
 
 // ErrBusy says that as many read as can be served.
 var ErrBusy = errors.New("too many logs are being read at once")
 
 // Send answers with a part of an archived log as text, compressed if the client
-// takes that; of a whole log, with the ranges of bytes that it asks for. That the
-// subject reads it is recorded first. It fails before anything is sent, with
-// ErrBusy, ErrNoStep or an error of the database; what fails later ends the
-// connection, so that the client cannot take what it got for the whole. Of a step, the
-// header X-Jobvault-Lines says which lines it is taken to be.
+// takes that; of a whole log, with the range of bytes that it asks for, if it is one.
+// That the subject reads it is recorded first. It fails before anything is sent, with
+// ErrBusy, ErrNoStep or an error of the database or the bucket; what fails later ends
+// the connection, so that the client cannot take what it got for the whole. Of a step,
+// the header X-Jobvault-Lines says which lines it is taken to be.
 func (s *Sender) Send(w http.ResponseWriter, req *http.Request, log store.JobLog, p Part, subject string) error {
-	if !s.places.TryAcquire(1) {
+	if !s.enter(subject) {
 		w.Header().Set("Connection", "close") // which costs memory too
 		w.Header().Set("Retry-After", "5")
 		return ErrBusy
 	}
-	defer s.places.Release(1)
+	defer s.leave(subject)
 	first, last, err := s.Lines(req.Context(), log, p)
 	if err != nil {
 		return err
 	}
-	encoding := encodingFor(req)
+	asked, ranged := byteRange{}, false
+	if p.IsWhole() {
+		asked, ranged = rangeOf(req, log)
+	}
+	encoding := ""
+	if !ranged {
+		encoding = encodingFor(req)
+	}
+	h := w.Header()
+	s.describe(h, log, p, encoding)
+	if p.Step != nil {
+		h.Set("X-Jobvault-Lines", fmt.Sprintf("%d-%d; estimated", first, last))
+	}
+	if match := req.Header.Get("If-None-Match"); match != "" && strings.Contains(match, h.Get("ETag")) {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	if ranged && asked.from >= *log.RawBytes {
+		h.Set("Content-Range", fmt.Sprintf("bytes */%d", *log.RawBytes))
+		h.Del("Content-Type")
+		w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
+		return nil
+	}
 	if req.Method != http.MethodHead {
 		what := p.String()
-		if p.IsWhole() && req.Header.Get("Range") != "" {
-			what = "bytes " + cutShort(req.Header.Get("Range"))
+		if ranged {
+			what = fmt.Sprintf("bytes %d-%d", asked.from, asked.to)
 		}
 		if err := s.DB.NoteRead(req.Context(), subject, log.JobID, what); err != nil {
 			return err
 		}
 	}
-	h := w.Header()
+	out := &progress{ResponseWriter: w, control: http.NewResponseController(w), status: http.StatusOK}
+	if ranged {
+		out.status = http.StatusPartialContent
+		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", asked.from, asked.to, *log.RawBytes))
+		h.Set("Content-Length", strconv.FormatInt(asked.to-asked.from+1, 10))
+		if req.Method != http.MethodHead {
+			err = s.Archive.CopyBytes(req.Context(), out, RefOf(log), asked.from, asked.to-asked.from+1)
+		}
+	} else {
+		err = s.body(out, req, log, p, encoding)
+	}
+	switch {
+	case err == nil:
+		out.begin() // of nothing, too
+		return nil
+	case !out.begun:
+		clear(h)
+		return fmt.Errorf("log of job %d: %w", log.JobID, err)
+	}
+	s.logger.WarnContext(req.Context(), "a log could not be sent", "job", log.JobID, "error", err)
+	panic(http.ErrAbortHandler)
+}
+
+// describe sets the headers that say what is sent.
+func (s *Sender) describe(h http.Header, log store.JobLog, p Part, encoding string) {
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
@@ -80,26 +154,8 @@ func (s *Sender) Send(w http.ResponseWriter, req *http.Request, log store.JobLog
 	h.Set("Last-Modified", log.ArchivedAt.UTC().Format(http.TimeFormat))
 	if p.IsWhole() && encoding == "" {
 		h.Set("Repr-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(log.SHA256)+":")
+		h.Set("Accept-Ranges", "bytes")
 	}
-	if p.Step != nil {
-		h.Set("X-Jobvault-Lines", fmt.Sprintf("%d-%d; estimated", first, last))
-	}
-	out := &progress{ResponseWriter: w, control: http.NewResponseController(w)}
-	if p.IsWhole() && req.Header.Get("Range") != "" {
-		c := &content{ctx: req.Context(), archive: s.Archive, ref: RefOf(log), end: endOfRange(req)}
-		http.ServeContent(out, req, "", *log.ArchivedAt, c)
-		c.Close()
-		return nil // what is missing, the client sees by the length
-	}
-	if match := req.Header.Get("If-None-Match"); match != "" && strings.Contains(match, h.Get("ETag")) {
-		w.WriteHeader(http.StatusNotModified)
-		return nil
-	}
-	if err := s.body(out, req, log, p, encoding); err != nil {
-		s.logger.WarnContext(req.Context(), "a log could not be sent", "job", log.JobID, "error", err)
-		panic(http.ErrAbortHandler)
-	}
-	return nil
 }
 
 // body sends a part in a coding. The whole log is sent in Zstandard as it is
@@ -111,7 +167,6 @@ func (s *Sender) body(w http.ResponseWriter, req *http.Request, log store.JobLog
 	case stored:
 		h.Set("Content-Length", strconv.FormatInt(RefOf(log).StoredSize(), 10))
 	case encoding == "" && p.IsWhole():
-		h.Set("Accept-Ranges", "bytes")
 		h.Set("Content-Length", strconv.FormatInt(*log.RawBytes, 10))
 	}
 	if encoding != "" {
@@ -144,12 +199,8 @@ func (s *Sender) body(w http.ResponseWriter, req *http.Request, log store.JobLog
 	return errors.Join(s.Copy(req.Context(), z, log, p), z.Close())
 }
 
-// encodingFor is the content coding to answer with; empty: none. Ranges are of the
-// text itself.
+// encodingFor is the content coding to answer with; empty: none.
 func encodingFor(req *http.Request) string {
-	if req.Header.Get("Range") != "" {
-		return ""
-	}
 	takes := make(map[string]bool)
 	for accepted := range strings.SplitSeq(req.Header.Get("Accept-Encoding"), ",") {
 		name, weight, _ := strings.Cut(strings.ToLower(strings.TrimSpace(accepted)), ";")
@@ -179,33 +230,34 @@ func etag(log store.JobLog, p Part, encoding string) string {
 	return `"` + tag + `"`
 }
 
-// simpleRange is the range that nearly every client asks for, if it asks for one.
-var simpleRange = regexp.MustCompile(`^bytes=(\d{1,18})-(\d{1,18})$`)
+// byteRange is bytes of a log, from 0 and inclusive.
+type byteRange struct{ from, to int64 }
 
-// endOfRange is where the range ends that is asked for; 0: at the end, or who
-// knows.
-func endOfRange(req *http.Request) int64 {
-	m := simpleRange.FindStringSubmatch(req.Header.Get("Range"))
-	if m == nil {
-		return 0
-	}
-	last, err := strconv.ParseInt(m[2], 10, 64)
-	if err != nil {
-		return 0
-	}
-	return last + 1
-}
+var oneRange = regexp.MustCompile(`^bytes=(\d{0,18})-(\d{0,18})$`)
 
-// cutShort is the range in words, if it is one.
-func cutShort(header string) string {
-	header = strings.TrimPrefix(header, "bytes=")
-	clean := strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' || r == '-' || r == ',' {
-			return r
-		}
-		return -1
-	}, header)
-	return clean[:min(len(clean), 100)]
+// rangeOf is the range that a request asks for. More than one at once, which may be
+// answered with all, is: each would be another reading of the bucket. So is a range of
+// another log than this one.
+func rangeOf(req *http.Request, log store.JobLog) (byteRange, bool) {
+	m := oneRange.FindStringSubmatch(req.Header.Get("Range"))
+	if m == nil || m[1] == "" && m[2] == "" {
+		return byteRange{}, false
+	}
+	if condition := req.Header.Get("If-Range"); condition != "" && condition != etag(log, Part{}, "") {
+		return byteRange{}, false
+	}
+	size := *log.RawBytes
+	from, errFrom := strconv.ParseInt(m[1], 10, 64)
+	to, errTo := strconv.ParseInt(m[2], 10, 64)
+	switch {
+	case errFrom != nil: // the last so many
+		return byteRange{max(size-to, 0), size - 1}, to > 0 && size > 0
+	case errTo != nil || to >= size:
+		to = max(size-1, from)
+	case to < from:
+		return byteRange{}, false
+	}
+	return byteRange{from, to}, true
 }
 
 // progress puts the deadline off with everything that the client takes: a log may
@@ -213,9 +265,19 @@ func cutShort(header string) string {
 type progress struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	status  int
+	begun   bool // the answer has: nothing else can be said
+}
+
+func (p *progress) begin() {
+	if !p.begun {
+		p.begun = true
+		p.ResponseWriter.WriteHeader(p.status)
+	}
 }
 
 func (p *progress) Write(b []byte) (int, error) {
+	p.begin()
 	// Only a writer that is none of net/http's has no deadline.
 	_ = p.control.SetWriteDeadline(time.Now().Add(stallTime))
 	return p.ResponseWriter.Write(b)

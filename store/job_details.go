@@ -38,6 +38,7 @@ type JobsOfRun struct {
 	Repositories []int64 // only if the run is of one of these; nil: of any
 	Attempt      int64   // of this attempt only; 0: of all
 	Latest       bool    // of the latest attempt only
+	LatestFirst  bool    // where the limit cuts, it cuts the first attempts; the jobs come by their ids all the same
 	Limit        int     // 0: all
 	Offset       int
 }
@@ -52,7 +53,7 @@ func (db *DB) RunJobs(ctx context.Context, q JobsOfRun) (jobs []JobDetails, tota
 			WHERE run_id = $1 AND ($2 = 0 OR coalesce(run_attempt, 1) = $2)
 			  AND (NOT $3 OR coalesce(run_attempt, 1) = (SELECT max(coalesce(run_attempt, 1)) FROM jobs WHERE run_id = $1))
 			  AND ($4::bigint[] IS NULL OR repository_id = ANY($4))
-			ORDER BY id`, q.RunID, q.Attempt, q.Latest, q.Repositories)
+			ORDER BY CASE WHEN $5 THEN -coalesce(run_attempt, 1) END, id`, q.RunID, q.Attempt, q.Latest, q.Repositories, q.LatestFirst)
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/store"
 )
@@ -16,11 +17,12 @@ import (
 // jobPage is a job with a window of its log.
 type jobPage struct {
 	store.JobDetails
-	Path   string
-	Held   bool
-	Window window
-	Next   int64 // where to look for the next error from
-	Before int64 // and for the one before
+	Path       string
+	Held       bool
+	Unreadable bool // the ledger has it, the bucket has not, or not that
+	Window     window
+	Next       int64 // where to look for the next error from
+	Before     int64 // and for the one before
 }
 
 // details finds the job of the path, if the reader may see it.
@@ -57,7 +59,16 @@ func (c *call) job() error {
 	}
 	p := jobPage{JobDetails: d, Path: detailsPath(d), Held: lookup.Held(d.Log) == nil}
 	if p.Held {
-		if p.Window, err = c.window(d); err != nil {
+		leave, err := c.place()
+		if err != nil {
+			return err
+		}
+		p.Window, err = c.window(d)
+		leave()
+		if errors.Is(err, archive.ErrUnreadable) || errors.Is(err, archive.ErrNotFound) {
+			c.Logger.WarnContext(c.ctx(), "a log could not be shown", "job", d.Job.ID, "error", err)
+			p.Unreadable = true
+		} else if err != nil {
 			return err
 		}
 		p.Next, p.Before = p.Window.First, p.Window.First
@@ -94,7 +105,13 @@ func (c *call) window(d store.JobDetails) (window, error) {
 			return window{}, err
 		}
 	}
-	return readWindow(c.ctx(), c.Sender.Archive, lookup.RefOf(d.Log), first, marked, d.Steps)
+	ref := lookup.RefOf(d.Log)
+	w, err := readWindow(c.ctx(), c.Sender.Archive, ref, first, marked, d.Steps)
+	if err == nil && marked.First > w.Last && marked.First <= total {
+		// Huge lines stand before it.
+		w, err = readWindow(c.ctx(), c.Sender.Archive, ref, marked.First, marked, d.Steps)
+	}
+	return w, err
 }
 
 // raw is GET …/raw: the log as GitHub sent it, to be saved.
@@ -138,6 +155,11 @@ func (c *call) find() error {
 	if err := c.DB.NoteRead(c.ctx(), c.reader.Subject, d.Job.ID, "search"); err != nil {
 		return err
 	}
+	leave, err := c.place()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	p := findPage{JobDetails: d, Path: detailsPath(d), Query: what, From: from, Back: q.Get("back") != ""}
 	ref := lookup.RefOf(d.Log)
 	switch {

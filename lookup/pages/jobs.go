@@ -52,7 +52,7 @@ func (c *call) jobs() error {
 	}
 	if page.Next != nil {
 		p.Older = "/?" + with(q, "after", lookup.EncodePlace(*page.Next))
-		if len(page.Jobs) < pageJobs {
+		if len(page.Jobs) < pageJobs && !page.Next.CreatedAt.IsZero() {
 			p.LookedTo = &page.Next.CreatedAt
 		}
 	}

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"context"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -24,6 +25,7 @@ type overviewPage struct {
 	Charts       []chartImage
 	Coverage     []coverageRow
 	CoverageDays []time.Time
+	CoverageCut  bool // there are more repositories
 	SlowJobs     []store.Heavy
 	FailingJobs  []store.Heavy
 	SlowSteps    []store.Heavy
@@ -70,37 +72,44 @@ func (c *call) overview() error {
 			return err
 		}
 	}
+	if err := c.overviews.Acquire(c.ctx(), 1); err != nil {
+		return err
+	}
+	defer c.overviews.Release(1)
+	ctx, cancel := context.WithTimeout(c.ctx(), overviewTime)
+	defer cancel()
 	midnight := c.Now().UTC().Truncate(24 * time.Hour)
 	o := store.Overview{Repositories: ids, Since: midnight.AddDate(0, 0, 1-p.Days)}
-	if p.Figures, err = c.DB.Days(c.ctx(), o); err != nil {
+	if p.Figures, err = c.DB.Days(ctx, o); err != nil {
 		return err
 	}
-	if p.SlowJobs, p.FailingJobs, err = c.DB.HeavyJobs(c.ctx(), o); err != nil {
+	if p.SlowJobs, p.FailingJobs, err = c.DB.HeavyJobs(ctx, o); err != nil {
 		return err
 	}
-	if p.SlowSteps, p.FailingSteps, err = c.DB.HeavySteps(c.ctx(), o); err != nil {
+	if p.SlowSteps, p.FailingSteps, err = c.DB.HeavySteps(ctx, o); err != nil {
 		return err
 	}
 	if p.Charts, err = charts(p.Figures); err != nil {
 		return err
 	}
-	if err := c.coverage(&p, ids, midnight); err != nil {
+	if err := c.coverage(ctx, &p, ids, midnight); err != nil {
 		return err
 	}
 	return c.show(http.StatusOK, "overview", "Overview", p)
 }
 
 // coverage fills in the table of repositories and days.
-func (c *call) coverage(p *overviewPage, ids []int64, midnight time.Time) error {
-	names, err := c.DB.RepositoryNames(c.ctx(), ids, mostOffered)
+func (c *call) coverage(ctx context.Context, p *overviewPage, ids []int64, midnight time.Time) error {
+	names, err := c.DB.RepositoryNames(ctx, ids, mostOffered)
 	if err != nil {
 		return err
 	}
+	p.CoverageCut = len(names) == mostOffered
 	n := min(p.Days, mostCoverageDays)
 	for i := range n {
 		p.CoverageDays = append(p.CoverageDays, midnight.AddDate(0, 0, i+1-n))
 	}
-	all, err := c.DB.Coverage(c.ctx(), "", p.CoverageDays[0])
+	all, err := c.DB.Coverage(ctx, "", p.CoverageDays[0])
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/lookup/access"
 	"github.com/jobvault/jobvault/store"
@@ -35,7 +37,19 @@ type Config struct {
 type site struct {
 	Config
 	templates templates
+	readings  *semaphore.Weighted // of logs, for windows and finds
+	overviews *semaphore.Weighted
 }
+
+const (
+	// mostReadings is how many pages are made of logs at once.
+	mostReadings = 16
+	// mostOverviews is how many overviews are made at once: each asks much of
+	// Postgres, which has others to answer.
+	mostOverviews = 2
+	// overviewTime is how long one may take.
+	overviewTime = 30 * time.Second
+)
 
 // New makes the handler of all pages.
 func New(c Config) (http.Handler, error) {
@@ -46,7 +60,9 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &site{Config: c, templates: t}
+	s := &site{
+		Config: c, templates: t, readings: semaphore.NewWeighted(mostReadings), overviews: semaphore.NewWeighted(mostOverviews),
+	}
 	mux := http.NewServeMux()
 	route := func(pattern string, h func(*call) error) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) {
@@ -68,7 +84,12 @@ func New(c Config) (http.Handler, error) {
 	route("POST /sign-out", (*call).signOut)
 	route("GET /assets/{file}", (*call).asset)
 	route("/", func(*call) error { return store.ErrNotFound })
-	return http.NewCrossOriginProtection().Handler(guarded(mux)), nil
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		c := &call{site: s, w: w, req: req}
+		c.message(http.StatusForbidden, "Refused", "Another site has sent this request.")
+	}))
+	return guarded(protection.Handler(mux)), nil
 }
 
 // guarded sets what keeps a browser from doing anything that these pages do not
@@ -101,6 +122,14 @@ func (c *call) ctx() context.Context { return c.req.Context() }
 func (c *call) enter() (err error) {
 	c.reader, err = c.Gate.Reader(c.req)
 	return err
+}
+
+// place waits for one of the places for reading logs. Give it back by calling leave.
+func (c *call) place() (leave func(), err error) {
+	if err := c.readings.Acquire(c.ctx(), 1); err != nil {
+		return nil, err
+	}
+	return func() { c.readings.Release(1) }, nil
 }
 
 // number is a number in the path; 0, which nothing has, if it is none.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -355,4 +356,47 @@ func TestRealLogsAreShown(t *testing.T) {
 		}
 	}
 	t.Logf("%d logs", id)
+}
+
+// However a log is made, a page of it stays small, and reads little.
+func TestPagesOfHugeLinesAndManyColoursAreBounded(t *testing.T) {
+	f := newFixture(t)
+	f.Record(f.Facts(31))
+	f.Log(31, stamped(slices.Repeat([]string{strings.Repeat("\x1b[1;3;4;9;31;41mX\x1b[0mY", 400)}, 500)...))
+	a := f.get("/acme/rocket/jobs/31")
+	f.want(a, 200, "Lines ")
+	if len(a.body) > 3<<20 {
+		t.Errorf("%d bytes of colours", len(a.body))
+	}
+	f.Record(f.Facts(32))
+	f.Log(32, stamped(slices.Repeat([]string{strings.Repeat("z", 600<<10)}, 40)...))
+	shown := 0
+	next := regexp.MustCompile(`rel="next" href="(\?from=\d+)"`)
+	for query := ""; ; {
+		a := f.get("/acme/rocket/jobs/32" + query)
+		f.want(a, 200)
+		n := strings.Count(a.body, `class="n"`)
+		if n == 0 || n > 5 || len(a.body) > 1<<20 {
+			t.Fatalf("%s: %d lines, %d bytes", query, n, len(a.body))
+		}
+		shown += n
+		m := next.FindStringSubmatch(a.body)
+		if m == nil {
+			break
+		}
+		query = m[1]
+	}
+	if shown != 40 {
+		t.Errorf("%d lines on all pages, want 40", shown)
+	}
+	f.want(f.get("/acme/rocket/jobs/32?line=30"), 200, `id="L30"`, "marked")
+}
+
+// A log that the bucket has lost: all else of the job is shown.
+func TestAJobWhoseLogCannotBeReadIsShown(t *testing.T) {
+	f := newFixture(t)
+	f.Record(f.Facts(31, "compile"))
+	log := f.Log(31, stamped("x"))
+	f.Check(f.Archive.Bucket().Remove(t.Context(), log.Key))
+	f.want(f.get("/acme/rocket/jobs/31"), 200, "compile", "The log cannot be read")
 }

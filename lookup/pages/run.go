@@ -48,7 +48,7 @@ func (c *call) run() error {
 	if err != nil {
 		return err
 	}
-	jobs, total, err := c.DB.RunJobs(c.ctx(), store.JobsOfRun{RunID: c.number("run_id"), Repositories: ids, Limit: mostRunJobs})
+	jobs, total, err := c.DB.RunJobs(c.ctx(), store.JobsOfRun{RunID: c.number("run_id"), Repositories: ids, LatestFirst: true, Limit: mostRunJobs})
 	if err != nil {
 		return err
 	}

@@ -9,11 +9,12 @@ import (
 	"github.com/jobvault/jobvault/lookup/access"
 )
 
-// signInPage is the form.
+// signInPageData is the form.
 type signInPageData struct {
 	Next   string
 	Failed string // why the last try failed; empty: there was none
 	GitHub bool   // whether it is a GitHub token that is asked for
+	Open   bool   // over plain HTTP, to another machine: a browser keeps no session
 }
 
 // signInPage is GET /sign-in.
@@ -22,7 +23,14 @@ func (c *call) signInPage() error {
 		http.Redirect(c.w, c.req, "/", http.StatusSeeOther)
 		return nil
 	}
-	return c.show(http.StatusOK, "sign_in", "Sign in", signInPageData{Next: localPath(c.req.URL.Query().Get("next")), GitHub: c.Gate.TakesGitHubTokens()})
+	return c.signInForm(http.StatusOK, c.req.URL.Query().Get("next"), "")
+}
+
+func (c *call) signInForm(status int, next, failed string) error {
+	return c.show(status, "sign_in", "Sign in", signInPageData{
+		Next: localPath(next), Failed: failed, GitHub: c.Gate.TakesGitHubTokens(),
+		Open: c.req.TLS == nil && c.req.Header.Get("X-Forwarded-Proto") != "https" && !access.LoopbackHost(c.req.Host),
+	})
 }
 
 // mostForm bounds what is read of a form.
@@ -35,7 +43,7 @@ func (c *call) signIn() error {
 	err := c.Gate.SignIn(c.w, c.req, strings.TrimSpace(c.req.PostFormValue("token")))
 	switch {
 	case errors.Is(err, access.ErrBadCredentials):
-		return c.show(http.StatusUnauthorized, "sign_in", "Sign in", signInPageData{Next: next, Failed: "This token is not good, or not any more.", GitHub: c.Gate.TakesGitHubTokens()})
+		return c.signInForm(http.StatusUnauthorized, next, "This token is not good, or not any more.")
 	case err != nil:
 		return err
 	}
@@ -55,7 +63,7 @@ func (c *call) signOut() error {
 // localPath keeps a redirect within this site.
 func localPath(s string) string {
 	u, err := url.Parse(s)
-	if err != nil || u.IsAbs() || u.Host != "" || u.Opaque != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") || strings.Contains(s, `\`) {
+	if err != nil || strings.Contains(s, "//") || strings.Contains(s, "/.") || u.IsAbs() || u.Host != "" || u.Opaque != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") || strings.Contains(s, `\`) {
 		return "/"
 	}
 	return u.RequestURI()

@@ -10,8 +10,13 @@ import (
 	terminal "github.com/buildkite/terminal-to-html/v3"
 )
 
-// mostText is how much of a line is shown; lines of hundreds of kilobytes exist.
-const mostText = 8 << 10
+const (
+	// mostText is how much of a line is shown; lines of hundreds of kilobytes exist.
+	mostText = 8 << 10
+	// mostColours is how often a line changes its colour: each change costs the page
+	// ten times its length.
+	mostColours = 100
+)
 
 // htmlOf shows a line's text: its colours as such, and every other thing that a
 // terminal would obey, or that would hide or turn text around, as a sign that can
@@ -43,9 +48,13 @@ func harmless(s string) (shown string, coloured bool) {
 		return s, false
 	}
 	var b strings.Builder
-	for len(s) > 0 {
+	for changes := 0; len(s) > 0; {
 		if n := colourLength(s); n > 0 {
-			b.WriteString(s[:n])
+			if changes++; changes <= mostColours {
+				b.WriteString(s[:n])
+			} else if changes == mostColours+1 {
+				b.WriteString("\x1b[0m")
+			}
 			coloured = true
 			s = s[n:]
 			continue

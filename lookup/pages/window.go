@@ -10,8 +10,13 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// windowLines is how many lines of a log a page shows.
-const windowLines = 500
+const (
+	// windowLines is how many lines of a log a page shows.
+	windowLines = 500
+	// windowBytes is after how many bytes of a log, or of HTML made of it, a page
+	// shows no more lines.
+	windowBytes = 1 << 20
+)
 
 // line is a line of a log as it is shown.
 type line struct {
@@ -50,7 +55,8 @@ func startOf(line, total int64) int64 {
 	return max(1, min(line-before, total-windowLines+1))
 }
 
-// readWindow reads the lines from first on. It asks the bucket for one range.
+// readWindow reads the lines from first on. It asks the bucket for one range. Where
+// lines are huge it ends early.
 func readWindow(ctx context.Context, a *archive.Archive, ref archive.Ref, first int64, marked span, steps []store.Step) (window, error) {
 	begins := make(map[int64]*store.Step)
 	for i, s := range steps {
@@ -60,10 +66,16 @@ func readWindow(ctx context.Context, a *archive.Archive, ref archive.Ref, first 
 	}
 	w := window{First: first, Last: min(first+windowLines-1, ref.Lines), Total: ref.Lines, Marked: marked}
 	var open *group // the group that lines go into, if one was begun
+	read, made := 0, 0
 	err := a.ScanLines(ctx, ref, w.First, w.Last, func(n int64, b []byte) error {
+		if read > windowBytes || made > windowBytes {
+			w.Last = n - 1
+			return archive.ErrStop
+		}
 		l := joblog.ParseLine(b)
 		kind, text := l.Kind()
 		shown := line{Number: n, Kind: kind, HTML: htmlOf(text), Step: begins[n], Marked: marked.has(n)}
+		read, made = read+len(b), made+len(shown.HTML)
 		if !l.Time.IsZero() {
 			shown.Stamp, shown.Full = l.Time.Format("15:04:05"), l.Time.Format(time.RFC3339Nano)
 		}

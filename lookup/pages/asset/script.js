@@ -1,13 +1,29 @@
 // What JavaScript adds to the pages; without it they work all the same.
 "use strict";
 
-// Choices about the log are remembered by the browser.
+// Choices about the log are remembered by the browser, where that is allowed.
+const store = {
+  get: (name) => {
+    try {
+      return localStorage.getItem("jobvault-" + name);
+    } catch {
+      return null;
+    }
+  },
+  set: (name, value) => {
+    try {
+      localStorage.setItem("jobvault-" + name, value);
+    } catch {
+      // It is forgotten, then.
+    }
+  },
+};
 for (const id of ["stamps", "wrap"]) {
   const box = document.getElementById(id);
   if (!box) continue;
-  const kept = localStorage.getItem("jobvault-" + id);
+  const kept = store.get(id);
   if (kept !== null) box.checked = kept === "1";
-  box.addEventListener("change", () => localStorage.setItem("jobvault-" + id, box.checked ? "1" : "0"));
+  box.addEventListener("change", () => store.set(id, box.checked ? "1" : "0"));
 }
 
 const log = document.querySelector("section .log");
