@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"net"
 	"net/http"
 	"time"
 
@@ -42,12 +43,24 @@ func (s *service) serveHTTP() {
 		WriteTimeout:      answerAll,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    headerSize,
+		ConnContext:       smallBuffer,
 	}
 	go func() {
 		if err := s.http.Serve(s.listener); err != http.ErrServerClosed {
 			s.failed <- err
 		}
 	}()
+}
+
+// sendBuffer bounds what the kernel holds of an answer. Left alone it takes megabytes
+// for each slow client, and lets nobody see for minutes that one moves.
+const sendBuffer = 512 << 10
+
+func smallBuffer(ctx context.Context, c net.Conn) context.Context {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(sendBuffer) // as it is, it works too
+	}
+	return ctx
 }
 
 // ready says whether each part answers, and nothing more: why one does not is

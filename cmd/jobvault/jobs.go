@@ -175,6 +175,16 @@ func plain(s string) string {
 	}, s)
 }
 
+// plainLines is plain for texts of several lines, such as errors, which repeat what
+// comes from outside.
+func plainLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = plain(strings.ReplaceAll(lines[i], "\t", " "))
+	}
+	return strings.Join(lines, "\n")
+}
+
 // parseTime is lookup.ParseTime of a flag.
 func parseTime(flag, s string, now time.Time) (time.Time, error) {
 	t, err := lookup.ParseTime(s, now)

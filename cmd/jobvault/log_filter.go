@@ -20,6 +20,9 @@ func (l *lineWriter) Write(p []byte) (int, error) {
 		end := bytes.IndexByte(p, '\n')
 		if end < 0 {
 			l.rest = append(l.rest, p...)
+			if len(l.rest) > longestLine { // goes on as if it were another
+				return n, l.flush()
+			}
 			return n, nil
 		}
 		line := p[:end+1]
@@ -110,6 +113,9 @@ func followErrors(w io.Writer, first int64, before int, style func([]byte) []byt
 		return nil
 	}}
 }
+
+// longestLine bounds what is held of a line that has no end.
+const longestLine = 4 << 20
 
 // maxShown bounds what is kept of a line before an error.
 const maxShown = 64 << 10

@@ -40,6 +40,12 @@ func (s *service) openLookup(ctx context.Context) error {
 
 // gate lets in whom the settings say.
 func (s *service) gate() (*access.Gate, error) {
+	switch {
+	case s.config.ReadAuth == readLoopback:
+		s.logger.Info("whoever asks from this machine may read, a proxy that runs on it too: have it pass /webhook only, or set JOBVAULT_READ_AUTH")
+	case s.config.PublicURL == "":
+		s.logger.Warn("links in answers lead to whatever host a request names: set JOBVAULT_PUBLIC_URL")
+	}
 	switch s.config.ReadAuth {
 	case readGitHub:
 		if s.github == nil {

@@ -86,7 +86,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "jobvault: %v\nTry jobvault --help.\n", err)
+		fmt.Fprintf(stderr, "jobvault: %s\nTry jobvault --help.\n", plainLines(err.Error()))
 		return exitUsage
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
@@ -95,10 +95,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err == nil:
 		return 0
 	case errors.As(err, &usageError{}):
-		fmt.Fprintln(stderr, "jobvault:", err)
+		fmt.Fprintln(stderr, "jobvault:", plainLines(err.Error()))
 		return exitUsage
 	default:
-		fmt.Fprintln(stderr, "jobvault:", err)
+		fmt.Fprintln(stderr, "jobvault:", plainLines(err.Error()))
 		return exitFailed
 	}
 }

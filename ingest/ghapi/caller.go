@@ -8,19 +8,30 @@ import (
 )
 
 // callersAtOnce bounds the requests for callers, apart from our own: whoever reads
-// must not slow archiving down.
-const callersAtOnce = 20
+// must not slow archiving down; and strangersAtOnce those for tokens that nobody has
+// seen to be good, of which anybody may bring any number.
+const (
+	callersAtOnce   = 20
+	strangersAtOnce = 4
+)
 
 // Caller asks GitHub with a token that somebody else has brought. The limits are
 // that token's own.
 type Caller struct{ c *Client }
 
-// Caller is whoever has the token.
+// Caller is whoever has the token, which was good lately.
 func (cs *Clients) Caller(token string) Caller {
 	c := cs.newClient(bearer{token: token, next: keeping{cs.api}}, 0)
 	c.limit = cs.callers
 	c.spend.limits = &localLimits{}
 	return Caller{c}
+}
+
+// Stranger is whoever has the token, which may be anything.
+func (cs *Clients) Stranger(token string) Caller {
+	s := cs.Caller(token)
+	s.c.limit = cs.strangers
+	return s
 }
 
 // Login is the user's login. It is empty for a token that is good but no user's,
@@ -31,11 +42,15 @@ func (c Caller) Login(ctx context.Context) (string, error) {
 		Login string `json:"login"`
 	}
 	_, err := c.c.get(ctx, "get user", "user", &user)
-	var e *Error
-	if errors.As(err, &e) && e.Class == Denied && e.Status == http.StatusForbidden {
-		return "", nil
+	if !isStatus(err, http.StatusForbidden) {
+		return user.Login, err
 	}
-	return user.Login, err
+	// No user's, or we are refused altogether.
+	var list struct{}
+	if _, serr := c.c.get(ctx, "list repositories", "installation/repositories?per_page=1", &list); serr != nil {
+		return "", err
+	}
+	return "", nil
 }
 
 // MayRead says whether the caller has read access to a repository: to the one with

@@ -44,14 +44,15 @@ type Config struct {
 // Clients holds one Client for each installation, as rate limits are counted by
 // installation. With a token there is one for all.
 type Clients struct {
-	config  Config
-	baseURL *url.URL
-	limit   *semaphore.Weighted
-	callers *semaphore.Weighted
-	api     *http.Transport // to the API, for all installations
-	logs    *http.Client    // carries no token
-	app     *ghinstallation.AppsTransport
-	lookup  *Client // asks as the App itself; nil without one
+	config    Config
+	baseURL   *url.URL
+	limit     *semaphore.Weighted
+	callers   *semaphore.Weighted
+	strangers *semaphore.Weighted
+	api       *http.Transport // to the API, for all installations
+	logs      *http.Client    // carries no token
+	app       *ghinstallation.AppsTransport
+	lookup    *Client // asks as the App itself; nil without one
 
 	mu            sync.Mutex
 	byInstalled   map[int64]*Client
@@ -100,6 +101,7 @@ func New(c Config) (*Clients, error) {
 		baseURL:       base,
 		limit:         semaphore.NewWeighted(c.Concurrency),
 		callers:       semaphore.NewWeighted(callersAtOnce),
+		strangers:     semaphore.NewWeighted(strangersAtOnce),
 		api:           newTransport(c.Stall),
 		logs:          newLogClient(c.Stall),
 		byInstalled:   make(map[int64]*Client),

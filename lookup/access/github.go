@@ -21,8 +21,10 @@ import (
 const (
 	// answerLife is how long an answer of GitHub's is believed, a yes and a no.
 	answerLife = 3 * time.Minute
-	// mostAnswers bounds how many are kept.
+	// mostAnswers bounds how many are kept, and mostBad how many tokens that are not
+	// good: those may be any number.
 	mostAnswers = 100_000
+	mostBad     = 10_000
 )
 
 // gitHubRule reads with callers' own GitHub tokens, by the rule of the original
@@ -34,6 +36,7 @@ type gitHubRule struct {
 
 	mu      sync.Mutex
 	answers map[question]answer
+	bad     map[question]answer
 }
 
 // question is what was asked, by the digest of whose token.
@@ -49,11 +52,11 @@ type answer struct {
 }
 
 func newGitHubRule(clients *ghapi.Clients, now func() time.Time) *gitHubRule {
-	return &gitHubRule{clients: clients, now: now, answers: make(map[question]answer)}
+	return &gitHubRule{clients: clients, now: now, answers: make(map[question]answer), bad: make(map[question]answer)}
 }
 
 func (g *gitHubRule) identify(ctx context.Context, token string) (string, error) {
-	login, err := ask(ctx, g, token, "login", func(ctx context.Context, c ghapi.Caller) (string, error) { return c.Login(ctx) })
+	login, err := ask(ctx, g, token, loginQuestion, func(ctx context.Context, c ghapi.Caller) (string, error) { return c.Login(ctx) })
 	if err == nil && login == "" {
 		digest := sha256.Sum256([]byte(token))
 		return "github token " + hex.EncodeToString(digest[:4]), nil // an App's
@@ -86,7 +89,11 @@ func ask[T any](ctx context.Context, g *gitHubRule, token, what string, f func(c
 			if a, ok := g.remembered(q); ok { // somebody's answer came since we looked
 				return a, nil
 			}
-			v, err := f(context.WithoutCancel(ctx), g.clients.Caller(token))
+			caller := g.clients.Stranger
+			if g.wasGood(q.token) {
+				caller = g.clients.Caller
+			}
+			v, err := f(context.WithoutCancel(ctx), caller(token))
 			a := answer{value: v, err: meaning(err)}
 			g.remember(q, a)
 			return a, nil
@@ -118,7 +125,21 @@ func (g *gitHubRule) remembered(q question) (answer, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	a, ok := g.answers[q]
+	if !ok {
+		a, ok = g.bad[q]
+	}
 	return a, ok && g.now().Before(a.until)
+}
+
+// loginQuestion is what is asked of every token first.
+const loginQuestion = "login"
+
+// wasGood says whether a token was, the last time that GitHub was asked.
+func (g *gitHubRule) wasGood(token [32]byte) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, ok := g.answers[question{token, loginQuestion}]
+	return ok
 }
 
 // remember keeps an answer, but not that there was none.
@@ -129,8 +150,17 @@ func (g *gitHubRule) remember(q question, a answer) {
 	a.until = g.now().Add(answerLife)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.answers) >= mostAnswers {
-		clear(g.answers)
+	if a.err != nil {
+		delete(g.answers, q)
+		keep(g.bad, q, a, mostBad)
+		return
 	}
-	g.answers[q] = a
+	keep(g.answers, q, a, mostAnswers)
+}
+
+func keep(answers map[question]answer, q question, a answer, most int) {
+	if len(answers) >= most {
+		clear(answers)
+	}
+	answers[q] = a
 }

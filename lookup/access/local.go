@@ -14,7 +14,8 @@ const subjectLoopback = "loopback"
 // page of another site may have its name lead here.
 func local(req *http.Request) bool {
 	to, ok := req.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	return ok && loopbackAddress(to.String()) && loopbackAddress(req.RemoteAddr) && LoopbackHost(req.Host) && !forwarded(req)
+	// Nobody speaks HTTP/1.0 any more but proxies that were told nothing else.
+	return ok && req.ProtoAtLeast(1, 1) && loopbackAddress(to.String()) && loopbackAddress(req.RemoteAddr) && LoopbackHost(req.Host) && !forwarded(req)
 }
 
 // forwarded says whether a proxy tells that a request is somebody else's.

@@ -3,7 +3,6 @@ package pages
 import (
 	"bytes"
 	"context"
-
 	"html/template"
 	"sort"
 	"time"
@@ -17,6 +16,8 @@ const (
 	findTime = 3 * time.Second
 	// mostFound bounds how many lines one answer has.
 	mostFound = 200
+	// lookBytes is after how many bytes the clock is looked at.
+	lookBytes = 1 << 20
 	// stretch is how many frames are looked through at once on the way back.
 	stretch = 8
 )
@@ -30,11 +31,30 @@ func marks(b []byte) bool {
 	return kind == joblog.Error || kind == joblog.Warning
 }
 
-// contains tells lines that hold a text, without regard to the case of ASCII
-// letters.
+// contains tells lines that show a text, without regard to case: their timestamps,
+// and the colours in it, do not count.
 func contains(text string) test {
 	want := bytes.ToLower([]byte(text))
-	return func(b []byte) bool { return bytes.Contains(bytes.ToLower(b), want) }
+	return func(b []byte) bool {
+		_, shown := joblog.ParseLine(b).Kind()
+		return bytes.Contains(bytes.ToLower(withoutColours(shown)), want)
+	}
+}
+
+func withoutColours(text []byte) []byte {
+	if bytes.IndexByte(text, 0x1b) < 0 {
+		return text
+	}
+	bare := make([]byte, 0, len(text))
+	for len(text) > 0 {
+		n := colourLength(string(text[:min(len(text), longestColour)]))
+		if n == 0 {
+			bare = append(bare, text[0])
+			n = 1
+		}
+		text = text[n:]
+	}
+	return bare
 }
 
 // found is what a request has found, and how far it has looked.
@@ -42,6 +62,7 @@ type found struct {
 	Lines []foundLine
 	At    int64 // the last line that was looked at
 	More  bool  // there are lines beyond that
+	Huge  int   // lines so long that only their beginnings were looked at
 }
 
 type foundLine struct {
@@ -53,13 +74,21 @@ type foundLine struct {
 // over.
 func forward(ctx context.Context, a *archive.Archive, ref archive.Ref, from int64, is test, most int) (found, error) {
 	f := found{At: ref.Lines}
-	deadline := time.Now().Add(findTime)
+	deadline, looked := time.Now().Add(findTime), 0
 	err := a.ScanLines(ctx, ref, from, ref.Lines, func(n int64, b []byte) error {
+		if len(b) == archive.MaxLine {
+			f.Huge++
+		}
 		if is(b) {
 			_, text := joblog.ParseLine(b).Kind()
 			f.Lines = append(f.Lines, foundLine{n, htmlOf(text)})
 		}
-		if len(f.Lines) == most || n%1024 == 0 && time.Now().After(deadline) {
+		looked += len(b) + 1
+		late := false
+		if looked > lookBytes {
+			looked, late = 0, time.Now().After(deadline)
+		}
+		if len(f.Lines) == most || late {
 			f.At, f.More = n, n < ref.Lines
 			return archive.ErrStop
 		}

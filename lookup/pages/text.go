@@ -79,13 +79,16 @@ func harmless(s string) (shown string, coloured bool) {
 	return b.String(), coloured
 }
 
+// longestColour is the length of the longest sequence that is taken for a colour.
+const longestColour = 64
+
 // colourLength is the length of the escape sequence that s begins with, if it is
 // one that sets colours: ESC [ digits and semicolons m.
 func colourLength(s string) int {
 	if len(s) < 3 || s[0] != 0x1b || s[1] != '[' {
 		return 0
 	}
-	for i := 2; i < len(s) && i < 64; i++ {
+	for i := 2; i < len(s) && i < longestColour; i++ {
 		switch {
 		case s[i] == 'm':
 			return i + 1

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -37,8 +38,9 @@ func (c *call) getAnyLog() {
 	d, err := c.DB.JobDetails(c.req.Context(), id)
 	unknown := errors.Is(err, store.ErrNotFound)
 	if unknown {
-		// Asked all the same: the time that the answer takes must not tell.
-		d.Repository, err = store.Repository{ID: id}, nil
+		// Asked all the same: the time that the answer takes must not tell. It is one
+		// question for all that are unknown, remembered as those of a repository are.
+		d.Repository, err = store.Repository{ID: math.MaxInt64}, nil
 	}
 	may := false
 	if err == nil {
