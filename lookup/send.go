@@ -272,7 +272,7 @@ type progress struct {
 func (p *progress) begin() {
 	if !p.begun {
 		p.begun = true
-		p.ResponseWriter.WriteHeader(p.status)
+		p.WriteHeader(p.status)
 	}
 }
 
