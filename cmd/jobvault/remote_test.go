@@ -144,3 +144,24 @@ func TestFollowErrors(t *testing.T) {
 		t.Errorf("%s\nwant\n%s", b.String(), want)
 	}
 }
+
+// What errors repeat is text.
+func TestErrorsAreText(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprint(w, `{"message":"\u001b]0;pwned\u0007\u001b[2J no such thing"}`)
+	}))
+	defer server.Close()
+	for _, args := range [][]string{
+		{"log", "\x1b]0;pwned\x07"}, {"jobs", "--since", "\x1b[2J"}, {"uses", "\x1b[2J/x@\x07"}, {"log", "1", "--server", server.URL},
+		{"jobs", "--server", "http://\x1b[2J"},
+	} {
+		var out, stderr bytes.Buffer
+		if code := run(t.Context(), args, &out, &stderr); code == 0 {
+			t.Errorf("%q succeeds", args)
+		}
+		if said := out.String() + stderr.String(); strings.ContainsAny(said, "\x1b\x07") || said == "" {
+			t.Errorf("%q: %q", args, said)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jobvault/jobvault/archive/joblog"
 	"github.com/jobvault/jobvault/ingest/ghapi"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/internal/testenv"
@@ -18,7 +19,9 @@ func secretJob(v *testenv.Vault) {
 	facts := v.Facts(32)
 	facts.Repository = store.Repository{ID: 9, Owner: "acme", Name: "secret", Private: new(true), SeenAt: v.At}
 	facts.Job.RepositoryID, facts.Run.RepositoryID, facts.Run.ID, facts.Job.RunID = 9, 9, 3, 3
+	facts.Run.WorkflowName = new("hidden")
 	v.Record(facts)
+	v.Settle(store.Settlement{JobID: 32, State: store.LogNone, Usage: &joblog.Usage{Actions: []joblog.Action{{Line: 1, Name: "acme/hidden", Ref: "v1"}}}})
 }
 
 // Whoever may not read a repository gets, for all that is in it, exactly what is
@@ -68,7 +71,17 @@ func TestWhatMayNotBeReadIsAsIfItWereNot(t *testing.T) {
 				t.Errorf("%s: %s is told from %s", rule, there, nowhere)
 			}
 		}
-		f.want(f.get("/jobs?repository=acme/secret", auth...), 200, `"jobs":[]`)
+		for there, nowhere := range map[string]string{
+			"/jobs?repository=acme/secret": "/jobs?repository=acme/nothing",
+			"/jobs?workflow=hidden":        "/jobs?workflow=nothing",
+			"/uses?action=acme/hidden":     "/uses?action=acme/nothing",
+		} {
+			a, b := f.get(there, auth...), f.get(nowhere, auth...)
+			f.want(a, 200)
+			if a.body != b.body {
+				t.Errorf("%s: %s is told from %s: %s", rule, there, nowhere, a.body)
+			}
+		}
 		if a := f.get("/jobs", auth...); a.StatusCode != 200 || len(a.body) < 10 || !strings.Contains(a.body, `"id":31`) || strings.Contains(a.body, `"id":32`) {
 			t.Errorf("%s: the list: %s", rule, a.body)
 		}

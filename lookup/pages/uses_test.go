@@ -1,0 +1,25 @@
+package pages_test
+
+import (
+	"testing"
+
+	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/store"
+)
+
+func TestUsesOfAnAction(t *testing.T) {
+	f := newFixture(t)
+	use := func(id int64, sha string) {
+		f.Record(f.Facts(id))
+		f.Settle(store.Settlement{JobID: id, State: store.LogNone, Usage: &joblog.Usage{Actions: []joblog.Action{{Line: 1, Name: "acme/" + hostile[:8], Ref: "v1", SHA: sha, InSetup: id == 31}}}})
+	}
+	use(31, "1111111111111111111111111111111111111111")
+	f.want(f.get("/uses"), 200, "Uses of an action")
+	f.want(f.get("/uses?action=acme/%3Cscript%3E"), 200, "acme/&lt;script&gt;", "acme/rocket", "1111111", `href="/acme/rocket/jobs/31"`)
+	use(32, "2222222222222222222222222222222222222222")
+	f.want(f.get("/uses?action=acme/%3Cscript%3E@v1"), 200, "was more than one commit", "said within a step only")
+	f.want(f.get("/uses?action=acme/none"), 200, "No archived log tells of it")
+	for _, bad := range []string{"action=x", "action=a/b&since=x", "action=/"} {
+		f.want(f.get("/uses?"+bad), 400)
+	}
+}
