@@ -153,7 +153,7 @@ func TestErrorsAreText(t *testing.T) {
 	}))
 	defer server.Close()
 	for _, args := range [][]string{
-		{"log", "\x1b]0;pwned\x07"}, {"jobs", "--since", "\x1b[2J"}, {"uses", "\x1b[2J/x@\x07"}, {"log", "1", "--server", server.URL},
+		{"log", "\x1b]0;pwned\x07"}, {"jobs", "--since", "\x1b[2J"}, {"uses", "\x1b[2J"}, {"log", "1", "--server", server.URL},
 		{"jobs", "--server", "http://\x1b[2J"},
 	} {
 		var out, stderr bytes.Buffer
