@@ -54,7 +54,7 @@ func (s *service) serveHTTP() {
 
 // sendBuffer bounds what the kernel holds of an answer. Left alone it takes megabytes
 // for each slow client, and lets nobody see for minutes that one moves.
-const sendBuffer = 512 << 10
+const sendBuffer = 256 << 10
 
 func smallBuffer(ctx context.Context, c net.Conn) context.Context {
 	if tcp, ok := c.(*net.TCPConn); ok {

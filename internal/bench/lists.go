@@ -38,6 +38,7 @@ func measureLists(ctx context.Context, l *lab) ([]row, error) {
 	defer s.abandon()
 	few, many := l.scale.lists[0], l.scale.lists[1]
 	var figures [2]listFigures
+	var views [2]map[string]time.Duration
 	for i, jobs := range []int{few, many} {
 		from := 0
 		if i > 0 {
@@ -47,6 +48,9 @@ func measureLists(ctx context.Context, l *lab) ([]row, error) {
 			return nil, fmt.Errorf("make jobs: %w", err)
 		}
 		if figures[i], err = l.measureFilters(ctx, s.url, jobs, many); err != nil {
+			return nil, err
+		}
+		if views[i], err = viewTimes(ctx, databaseURL); err != nil {
 			return nil, err
 		}
 	}
@@ -62,7 +66,7 @@ func measureLists(ctx context.Context, l *lab) ([]row, error) {
 	_, err = s.stop()
 	a, b := figures[0], figures[1]
 	ratio := b.p99.Seconds() / a.p99.Seconds()
-	return []row{
+	return append([]row{
 		{
 			what: fmt.Sprintf("page of jobs by %d filters over %d jobs and %d steps, 99th percentile", b.filters, many, many*listSteps),
 			ours: ms(b.p99), against: fmt.Sprintf("%s over %d jobs", ms(a.p99), few), ratio: fmt.Sprintf("%.2f", ratio),
@@ -74,7 +78,7 @@ func measureLists(ctx context.Context, l *lab) ([]row, error) {
 		},
 		{what: fmt.Sprintf("the overview of 30 days within %d jobs", many), ours: ms(overview), against: "–", ratio: "–", wanted: "reported"},
 		{what: "the index of lists", ours: fmt.Sprintf("%d bytes a job", size), against: "–", ratio: "–", wanted: "reported"},
-	}, err
+	}, viewRows(views[0], views[1], many)...), err
 }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", 1000*d.Seconds()) }

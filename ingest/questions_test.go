@@ -1,0 +1,56 @@
+package ingest_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/jobvault/jobvault/internal/testenv"
+)
+
+// Every question of the documentation has an answer, of those who may read the views
+// only; and they read nothing else.
+func TestTheQuestionsHaveAnswers(t *testing.T) {
+	t.Parallel()
+	r, _ := settledDay(t, rigOptions{}, 1, 200)
+	text, err := os.ReadFile(filepath.Join(testenv.Root(t), "docs", "questions.md"))
+	r.check(err)
+	questions := regexp.MustCompile("(?s)## ([^\n]*)\n\n```sql\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	if len(questions) < 12 {
+		t.Errorf("%d questions", len(questions))
+	}
+	conn, err := pgx.Connect(t.Context(), r.pool.Config().ConnString())
+	r.check(err)
+	defer conn.Close(t.Context())
+	_, err = conn.Exec(t.Context(), `SET ROLE jobvault_reader`)
+	r.check(err)
+	for _, q := range questions {
+		rows, err := conn.Query(t.Context(), q[2])
+		r.check(err)
+		n := 0
+		for rows.Next() {
+			n++
+		}
+		if err := rows.Err(); err != nil || n == 0 {
+			t.Errorf("%s: %d rows, %v", q[1], n, err)
+		}
+	}
+	for _, secret := range []string{"jobs", "read_tokens", "sessions", "keys", "reads", "deliveries", "job_logs"} {
+		if _, err := conn.Exec(t.Context(), `SELECT FROM `+secret); err == nil || !strings.Contains(err.Error(), "permission denied") {
+			t.Errorf("%s: %v", secret, err)
+		}
+	}
+	var wrong int
+	r.check(r.pool.QueryRow(t.Context(), `
+		SELECT (SELECT count(*) FROM job_facts WHERE queue_seconds < 0 OR duration_seconds < 0 OR conclusion = 'skipped' AND duration_seconds IS NOT NULL)
+		     + (SELECT count(*) FROM step_facts WHERE duration_seconds < 0 OR conclusion = 'skipped' AND duration_seconds IS NOT NULL)
+		     + (SELECT count(*) FROM run_facts WHERE wall_seconds < 0) + (SELECT abs(count(*) - (SELECT count(*) FROM jobs)) FROM job_facts)
+		     + (SELECT abs(sum(jobs) - (SELECT count(*) FROM jobs)) FROM workflow_daily) + (SELECT abs(sum(jobs) - (SELECT count(*) FROM jobs)) FROM run_facts)`).Scan(&wrong))
+	if wrong != 0 {
+		t.Errorf("%d figures are wrong", wrong)
+	}
+}
