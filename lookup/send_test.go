@@ -2,6 +2,7 @@ package lookup_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -73,7 +74,7 @@ func TestPlacesAreShared(t *testing.T) {
 	for range 100 {
 		<-held
 	}
-	if err := send("greedy", false); err != lookup.ErrBusy { //nolint:errorlint // it is this one
+	if err := send("greedy", false); !errors.Is(err, lookup.ErrBusy) {
 		t.Errorf("one more: %v", err)
 	}
 	f.check(send("another", false))
