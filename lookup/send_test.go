@@ -43,7 +43,7 @@ func TestAClientThatDoesNotMoveIsCutOff(t *testing.T) {
 	defer cancel()
 	select {
 	case v := <-ended:
-		if v != http.ErrAbortHandler {
+		if err, ok := v.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 			t.Errorf("it ended with %v", v)
 		}
 	case <-ctx.Done():
