@@ -3,6 +3,7 @@ package lookup
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +20,9 @@ func ParseFilter(q url.Values, now time.Time) (store.JobFilter, error) {
 	f := store.JobFilter{
 		Repository: q.Get("repository"), Workflow: q.Get("workflow"), Branch: q.Get("branch"), SHA: q.Get("commit"), Status: q.Get("status"),
 		Conclusion: q.Get("conclusion"), Label: q.Get("label"), Runner: q.Get("runner"), LogState: q.Get("log"),
+	}
+	if f.LogState != "" && !slices.Contains(store.LogStateNames, f.LogState) {
+		return f, fmt.Errorf("log=%q: want one of %s", f.LogState, strings.Join(store.LogStateNames, ", "))
 	}
 	var err error
 	if run := q.Get("run"); run != "" {

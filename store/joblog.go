@@ -22,6 +22,9 @@ const (
 	LogRemoved  = "removed"
 )
 
+// LogStateNames are all of them.
+var LogStateNames = []string{LogPending, LogArchived, LogNone, LogExpired, LogMissing, LogDenied, LogRemoved}
+
 // JobLog is a job's line in the ledger.
 type JobLog struct {
 	JobID        int64

@@ -182,7 +182,7 @@ func TestJobsAreFoundByEachFilterAndPageByPage(t *testing.T) {
 	if len(seen) != 120 {
 		t.Errorf("%d jobs on all pages, want 120", len(seen))
 	}
-	for _, bad := range []string{"since=soon", "until=x", "after=x", "after=1", "after=x.y", "after=99999999999999999999.1", "after=9223372036854775807.1"} {
+	for _, bad := range []string{"since=soon", "until=x", "after=x", "after=1", "after=x.y", "after=99999999999999999999.1", "after=9223372036854775807.1", "log=lost", "run=x", "run=0"} {
 		f.want(f.get("/?"+bad), 400, "cannot be asked")
 	}
 	f.want(f.get("/?branch=%00"), 404)

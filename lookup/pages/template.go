@@ -39,24 +39,22 @@ func parseTemplates() (templates, error) {
 }
 
 var functions = template.FuncMap{
-	"when":    when,
-	"stamp":   stamp,
-	"took":    took,
-	"size":    func(n *int64) string { return humanize.IBytes(uint64(*n)) },
-	"comma":   humanize.Comma,
-	"hex":     func(b []byte) string { return fmt.Sprintf("%x", b) },
-	"short":   short,
-	"outcome": outcome,
-	"text":    text,
-	"joined":  func(s []string) string { return strings.Join(s, ", ") },
-	"jobPath": jobPath,
-	"runPath": runPath,
-	"number":  func(n *int64) int64 { return *n },
-	"plus":    func(a, b int) int { return a + b },
-	"less":    func(n int64) int64 { return n - 1 },
-	"states": func() []string {
-		return []string{store.LogPending, store.LogArchived, store.LogNone, store.LogExpired, store.LogMissing, store.LogDenied, store.LogRemoved}
-	},
+	"when":      when,
+	"stamp":     stamp,
+	"took":      took,
+	"size":      func(n *int64) string { return humanize.IBytes(uint64(*n)) },
+	"comma":     humanize.Comma,
+	"hex":       func(b []byte) string { return fmt.Sprintf("%x", b) },
+	"short":     short,
+	"outcome":   outcome,
+	"text":      text,
+	"joined":    func(s []string) string { return strings.Join(s, ", ") },
+	"jobPath":   jobPath,
+	"runPath":   runPath,
+	"number":    func(n *int64) int64 { return *n },
+	"plus":      func(a, b int) int { return a + b },
+	"less":      func(n int64) int64 { return n - 1 },
+	"states":    func() []string { return store.LogStateNames },
 	"secondsOf": func(s float64) string { return seconds(s) },
 	"seconds": func(s *float64) string {
 		if s == nil {
