@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -39,6 +40,11 @@ func TestTheQuestionsHaveAnswers(t *testing.T) {
 			t.Errorf("%s: %d rows, %v", q[1], n, err)
 		}
 	}
+	for name, sql := range dashboardQueries(t) {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	for _, secret := range []string{"jobs", "read_tokens", "sessions", "keys", "reads", "deliveries", "job_logs"} {
 		if _, err := conn.Exec(t.Context(), `SELECT FROM `+secret); err == nil || !strings.Contains(err.Error(), "permission denied") {
 			t.Errorf("%s: %v", secret, err)
@@ -53,4 +59,40 @@ func TestTheQuestionsHaveAnswers(t *testing.T) {
 	if wrong != 0 {
 		t.Errorf("%d figures are wrong", wrong)
 	}
+}
+
+// dashboardQueries are those of Grafana's dashboards, for the last week.
+func dashboardQueries(t *testing.T) map[string]string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(testenv.Root(t), "deploy", "grafana", "dashboards", "*.json"))
+	if err != nil || len(paths) < 4 {
+		t.Fatalf("%d dashboards, %v", len(paths), err)
+	}
+	queries := make(map[string]string)
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var board struct {
+			UID    string
+			Panels []struct {
+				Title   string
+				Targets []struct{ RawSQL string }
+			}
+		}
+		if err := json.Unmarshal(b, &board); err != nil || board.UID == "" {
+			t.Fatalf("%s: %v", path, err)
+		}
+		for _, p := range board.Panels {
+			for _, target := range p.Targets {
+				if target.RawSQL == "" {
+					t.Errorf("%s, %s: no query", path, p.Title)
+				}
+				queries[filepath.Base(path)+": "+p.Title] = strings.NewReplacer(
+					"$__timeFrom()", "(now() - interval '7 days')", "$__timeTo()", "now()").Replace(target.RawSQL)
+			}
+		}
+	}
+	return queries
 }

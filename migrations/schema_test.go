@@ -66,6 +66,7 @@ var contract = map[string][]string{
 		"action text", "path text", "ref text", "resolved_sha text", "version text", "repository text", "workflow_name text", "jobs bigint",
 		"first_used_at timestamptz", "last_used_at timestamptz", "in_setup boolean",
 	},
+	"delivery_hourly": {"hour timestamptz", "action text", "state text", "deliveries bigint"},
 	"job_facts": {
 		"job_id bigint", "repository_id bigint", "repository text", "run_id bigint", "run_attempt bigint", "workflow_name text", "head_branch text", "head_sha text",
 		"name text", "status text", "conclusion text", "day date", "created_at timestamptz", "started_at timestamptz", "completed_at timestamptz",
