@@ -17,7 +17,8 @@ const (
 // analyticsViews are those whose rows have a day.
 var analyticsViews = []string{"job_facts", "step_facts", "run_facts", "workflow_daily", "label_daily", "runner_daily", "flaky_jobs", "failure_signatures"}
 
-// viewTimes is how long it takes to read 30 days of each view, all columns of all rows.
+// viewTimes is how long it takes to make 30 days of each view, all columns of all rows:
+// they are counted, not fetched, as a row's way through the network is not its view's.
 func viewTimes(ctx context.Context, databaseURL string) (map[string]time.Duration, error) {
 	conn, err := pgx.Connect(ctx, databaseURL)
 	if err != nil {
@@ -27,13 +28,9 @@ func viewTimes(ctx context.Context, databaseURL string) (map[string]time.Duratio
 	for _, view := range analyticsViews {
 		for range 2 { // the second time counts
 			started := time.Now()
-			rows, err := conn.Query(ctx, `SELECT * FROM `+view+` WHERE day > current_date - 30`)
+			var n int64
+			err := conn.QueryRow(ctx, `SELECT count(v) FROM (SELECT * FROM `+view+` WHERE day > current_date - 30 OFFSET 0) v`).Scan(&n)
 			if err != nil {
-				return nil, errors.Join(err, conn.Close(ctx))
-			}
-			for rows.Next() {
-			}
-			if err := rows.Err(); err != nil {
 				return nil, errors.Join(fmt.Errorf("%s: %w", view, err), conn.Close(ctx))
 			}
 			times[view] = time.Since(started)
