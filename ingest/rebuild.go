@@ -184,7 +184,10 @@ func (r *rebuilding) settlement(ctx context.Context, f folder, facts store.Facts
 		if errors.Is(err, archive.ErrUnreadable) {
 			return s, at, &Fault{Kind: string(archive.DamageUnreadable), JobID: f.key.JobID, Key: f.key.Log(), Detail: err.Error()}
 		}
-		return archivedAs(f.key.JobID, log, facts.Steps, o.ModTime), o.ModTime, err
+		if err != nil {
+			return s, at, err
+		}
+		return archivedAs(f.key.JobID, log, facts.Steps, o.ModTime), o.ModTime, nil
 	}
 	if _, ok := f.objects[archive.SettledName]; !ok {
 		return store.Settlement{State: store.LogPending}, at, nil
