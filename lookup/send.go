@@ -2,12 +2,14 @@ package lookup
 
 import (
 	"compress/gzip"
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -97,55 +99,54 @@ func (s *Sender) Send(w http.ResponseWriter, req *http.Request, log store.JobLog
 	if !ranged {
 		encoding = encodingFor(req)
 	}
-	h := w.Header()
-	s.describe(h, log, p, encoding)
+	out := &progress{ResponseWriter: w, control: http.NewResponseController(w), stall: s.stall, status: http.StatusOK, header: make(http.Header)}
+	h := out.header
+	describe(h, log, p, encoding)
 	if p.Step != nil {
 		h.Set("X-Jobvault-Lines", fmt.Sprintf("%d-%d; estimated", first, last))
 	}
 	if match := req.Header.Get("If-None-Match"); match != "" && strings.Contains(match, h.Get("ETag")) {
-		w.WriteHeader(http.StatusNotModified)
+		out.status = http.StatusNotModified
+		out.begin()
 		return nil
 	}
-	if ranged && asked.from >= *log.RawBytes {
-		h.Set("Content-Range", fmt.Sprintf("bytes */%d", *log.RawBytes))
-		h.Del("Content-Type")
-		w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
-		return nil
+	what := p.String()
+	if ranged {
+		if asked.from >= *log.RawBytes {
+			h.Set("Content-Range", fmt.Sprintf("bytes */%d", *log.RawBytes))
+			h.Set("Content-Length", "0")
+			out.status = http.StatusRequestedRangeNotSatisfiable
+			out.begin()
+			return nil
+		}
+		what = fmt.Sprintf("bytes %d-%d", asked.from, asked.to)
+		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", asked.from, asked.to, *log.RawBytes))
+		h.Set("Content-Length", strconv.FormatInt(asked.to-asked.from+1, 10))
+		out.status = http.StatusPartialContent
 	}
 	if req.Method != http.MethodHead {
-		what := p.String()
-		if ranged {
-			what = fmt.Sprintf("bytes %d-%d", asked.from, asked.to)
-		}
 		if err := s.DB.NoteRead(req.Context(), subject, log.JobID, what); err != nil {
 			return err
 		}
-	}
-	out := &progress{ResponseWriter: w, control: http.NewResponseController(w), stall: s.stall, status: http.StatusOK}
-	if ranged {
-		out.status = http.StatusPartialContent
-		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", asked.from, asked.to, *log.RawBytes))
-		h.Set("Content-Length", strconv.FormatInt(asked.to-asked.from+1, 10))
-		if req.Method != http.MethodHead {
+		if ranged {
 			err = s.Archive.CopyBytes(req.Context(), out, RefOf(log), asked.from, asked.to-asked.from+1)
+		} else {
+			err = s.body(req.Context(), out, log, p, encoding)
 		}
-	} else {
-		err = s.body(out, req, log, p, encoding)
 	}
 	switch {
 	case err == nil:
 		out.begin() // of nothing, too
 		return nil
 	case !out.begun:
-		clear(h)
 		return fmt.Errorf("log of job %d: %w", log.JobID, err)
 	}
 	s.logger.WarnContext(req.Context(), "a log could not be sent", "job", log.JobID, "error", err)
 	panic(http.ErrAbortHandler)
 }
 
-// describe sets the headers that say what is sent.
-func (s *Sender) describe(h http.Header, log store.JobLog, p Part, encoding string) {
+// describe sets the headers that say what is sent, but for those of a range.
+func describe(h http.Header, log store.JobLog, p Part, encoding string) {
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
@@ -154,31 +155,31 @@ func (s *Sender) describe(h http.Header, log store.JobLog, p Part, encoding stri
 	h.Set("Vary", "Accept-Encoding, Authorization, Cookie")
 	h.Set("ETag", etag(log, p, encoding))
 	h.Set("Last-Modified", log.ArchivedAt.UTC().Format(http.TimeFormat))
-	if p.IsWhole() && encoding == "" {
-		h.Set("Repr-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(log.SHA256)+":")
-		h.Set("Accept-Ranges", "bytes")
-	}
-}
-
-// body sends a part in a coding. The whole log is sent in Zstandard as it is
-// stored.
-func (s *Sender) body(w http.ResponseWriter, req *http.Request, log store.JobLog, p Part, encoding string) error {
-	h := w.Header()
-	stored := encoding == "zstd" && p.IsWhole()
-	switch {
-	case stored:
-		h.Set("Content-Length", strconv.FormatInt(RefOf(log).StoredSize(), 10))
-	case encoding == "" && p.IsWhole():
-		h.Set("Content-Length", strconv.FormatInt(*log.RawBytes, 10))
-	}
 	if encoding != "" {
 		h.Set("Content-Encoding", encoding)
 	}
-	if req.Method == http.MethodHead {
-		return nil
+	switch {
+	case !p.IsWhole():
+	case encoding == "":
+		h.Set("Repr-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(log.SHA256)+":")
+		h.Set("Accept-Ranges", "bytes")
+		h.Set("Content-Length", strconv.FormatInt(*log.RawBytes, 10))
+	case encoding == codingStored:
+		h.Set("Content-Length", strconv.FormatInt(RefOf(log).StoredSize(), 10))
 	}
-	if stored {
-		body, err := s.Archive.OpenStored(req.Context(), RefOf(log))
+}
+
+// codingStored is the coding that whole logs are stored in.
+const codingStored = "zstd"
+
+// body sends a part in a coding; the whole log, if it can, as it is stored. Where it
+// fails before the first byte of the log, it has sent none.
+func (s *Sender) body(ctx context.Context, w io.Writer, log store.JobLog, p Part, encoding string) error {
+	if encoding == "" {
+		return s.Copy(ctx, w, log, p)
+	}
+	if encoding == codingStored && p.IsWhole() {
+		body, err := s.Archive.OpenStored(ctx, RefOf(log))
 		if err != nil {
 			return err
 		}
@@ -187,18 +188,18 @@ func (s *Sender) body(w http.ResponseWriter, req *http.Request, log store.JobLog
 	}
 	var z io.WriteCloser
 	var err error
-	switch encoding {
-	case "":
-		return s.Copy(req.Context(), w, log, p)
-	case "gzip":
+	if encoding == "gzip" {
 		z, err = gzip.NewWriterLevel(w, gzip.BestSpeed)
-	default:
+	} else {
 		z, err = zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20))
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = s.Copy(ctx, z, log, p)
 	}
-	return errors.Join(s.Copy(req.Context(), z, log, p), z.Close())
+	if err != nil {
+		return err // to close it would be to send an end
+	}
+	return z.Close()
 }
 
 // encodingFor is the content coding to answer with; empty: none.
@@ -209,8 +210,8 @@ func encodingFor(req *http.Request) string {
 		takes[strings.TrimSpace(name)] = !refused.MatchString(weight)
 	}
 	switch {
-	case takes["zstd"]:
-		return "zstd"
+	case takes[codingStored]:
+		return codingStored
 	case takes["gzip"]:
 		return "gzip"
 	}
@@ -269,12 +270,14 @@ type progress struct {
 	control *http.ResponseController
 	stall   time.Duration
 	status  int
-	begun   bool // the answer has: nothing else can be said
+	header  http.Header // of the answer; an error has its own
+	begun   bool        // the answer has: nothing else can be said
 }
 
 func (p *progress) begin() {
 	if !p.begun {
 		p.begun = true
+		maps.Copy(p.Header(), p.header)
 		p.WriteHeader(p.status)
 	}
 }

@@ -399,4 +399,9 @@ func TestAJobWhoseLogCannotBeReadIsShown(t *testing.T) {
 	log := f.Log(31, stamped("x"))
 	f.Check(f.Archive.Bucket().Remove(t.Context(), log.Key))
 	f.want(f.get("/acme/rocket/jobs/31"), 200, "compile", "The log cannot be read")
+	raw := f.get("/acme/rocket/jobs/31/raw")
+	f.want(raw, 503, "cannot answer now")
+	if csp := raw.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "style-src 'self'") || raw.Header.Get("Content-Disposition") != "" {
+		t.Errorf("the page of the error has the headers of a log, or none: %v", raw.Header)
+	}
 }

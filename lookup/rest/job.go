@@ -50,20 +50,12 @@ func (c *call) jobOf(d store.JobDetails) job {
 		ID: d.Job.ID, RunID: d.Job.RunID, WorkflowName: d.Run.WorkflowName, HeadBranch: d.Run.HeadBranch,
 		RunURL: fmt.Sprintf("%s/runs/%d", base, d.Job.RunID), RunAttempt: d.Job.RunAttempt, NodeID: d.Job.NodeID, HeadSHA: d.Run.HeadSHA,
 		URL: fmt.Sprintf("%s/jobs/%d", base, d.Job.ID), HTMLURL: d.Job.HTMLURL, Status: d.Job.Status, Conclusion: d.Job.Conclusion,
-		CreatedAt: utc(d.Job.CreatedAt), StartedAt: utc(d.Job.StartedAt), CompletedAt: utc(d.Job.CompletedAt), Name: d.Job.Name,
+		CreatedAt: d.Job.CreatedAt, StartedAt: d.Job.StartedAt, CompletedAt: d.Job.CompletedAt, Name: d.Job.Name,
 		Steps: make([]step, len(d.Steps)), CheckRunURL: d.Job.CheckRunURL, Labels: d.Labels,
 		RunnerID: d.Job.RunnerID, RunnerName: d.Job.RunnerName, RunnerGroupID: d.Job.RunnerGroupID, RunnerGroupName: d.Job.RunnerGroupName,
 	}
 	for i, s := range d.Steps {
-		j.Steps[i] = step{s.Name, s.Status, s.Conclusion, s.Number, utc(s.StartedAt), utc(s.CompletedAt)}
+		j.Steps[i] = step{s.Name, s.Status, s.Conclusion, s.Number, s.StartedAt, s.CompletedAt}
 	}
 	return j
-}
-
-// utc is how GitHub writes times.
-func utc(t *time.Time) *time.Time {
-	if t == nil {
-		return nil
-	}
-	return new(t.UTC())
 }

@@ -521,11 +521,13 @@ func TestALostLogIsAnError(t *testing.T) {
 	f.Record(f.Facts(31))
 	log := f.Log(31, manyLines(100))
 	f.Check(f.Archive.Bucket().Remove(t.Context(), log.Key))
-	for _, header := range []string{"", "bytes=0-9", "bytes=-5"} {
-		a := f.log("/repos/acme/rocket/actions/jobs/31/logs", "Range", header)
-		f.want(a, 503, "cannot answer now")
-		if a.Header.Get("ETag") != "" || a.Header.Get("Content-Range") != "" {
-			t.Errorf("headers of a log: %v", a.Header)
+	for _, header := range [][]string{{"Range", ""}, {"Range", "bytes=0-9"}, {"Range", "bytes=-5"}, {"Accept-Encoding", "gzip"}, {"Accept-Encoding", "zstd"}} {
+		for _, part := range []string{"", "?lines=2-3"} {
+			a := f.log("/repos/acme/rocket/actions/jobs/31/logs"+part, header...)
+			f.want(a, 503, "cannot answer now")
+			if a.Header.Get("ETag") != "" || a.Header.Get("Content-Range") != "" || a.Header.Get("Content-Encoding") != "" {
+				t.Errorf("%v: headers of a log: %v", header, a.Header)
+			}
 		}
 	}
 }
