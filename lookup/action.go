@@ -1,12 +1,22 @@
 package lookup
 
 import (
+	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jobvault/jobvault/store"
 )
+
+// Uses is who used an action.
+type Uses struct {
+	Uses  []store.ActionUse `json:"uses"`  // those used last come first
+	Moved []string          `json:"moved"` // ACTION@REF that was more than one commit
+	Whole bool              `json:"whole"` // whether all archived logs were read for what they used
+}
 
 // ParseAction reads OWNER/REPO, OWNER/REPO/PATH, and either with @REF or @SHA.
 func ParseAction(s string) (store.ActionFilter, error) {
@@ -17,10 +27,33 @@ func ParseAction(s string) (store.ActionFilter, error) {
 	return store.ActionFilter{Action: name, Ref: ref}, nil
 }
 
-// MovedRefs are those of an action, ACTION@REF, that were more than one commit.
-func MovedRefs(uses []store.ActionUse) []string {
+// ParseUses reads the parameters action, repository and since.
+func ParseUses(q url.Values, now time.Time) (store.ActionFilter, error) {
+	f, err := ParseAction(strings.TrimSpace(q.Get("action")))
+	if err != nil {
+		return f, fmt.Errorf("action=%w", err)
+	}
+	f.Repository = q.Get("repository")
+	if f.Since, err = ParseTime(q.Get("since"), now); err != nil {
+		return f, fmt.Errorf("since=%w", err)
+	}
+	return f, nil
+}
+
+// FindUses asks who used an action.
+func FindUses(ctx context.Context, db *store.DB, f store.ActionFilter) (Uses, error) {
+	found, err := db.ActionUses(ctx, f)
+	if err != nil {
+		return Uses{}, err
+	}
+	unread, err := db.UnreadLogs(ctx, 0, false, 1)
+	return Uses{Uses: found, Moved: movedRefs(found), Whole: len(unread) == 0}, err
+}
+
+// movedRefs are those of an action, ACTION@REF, that were more than one commit.
+func movedRefs(uses []store.ActionUse) []string {
 	commits := make(map[string]string) // one of each
-	var moved []string
+	moved := []string{}
 	for _, u := range uses {
 		if u.SHA == nil {
 			continue

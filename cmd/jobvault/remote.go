@@ -105,7 +105,7 @@ func (r *remote) getJSON(ctx context.Context, path string, q url.Values, v any) 
 }
 
 // uses lists who used an action.
-func (r *remote) uses(ctx context.Context, action string, f store.ActionFilter) (list rest.UseList, err error) {
+func (r *remote) uses(ctx context.Context, action string, f store.ActionFilter) (uses lookup.Uses, err error) {
 	q := url.Values{"action": {action}}
 	if f.Repository != "" {
 		q.Set("repository", f.Repository)
@@ -113,8 +113,8 @@ func (r *remote) uses(ctx context.Context, action string, f store.ActionFilter) 
 	if !f.Since.IsZero() {
 		q.Set("since", since(f.Since))
 	}
-	err = r.getJSON(ctx, "/uses", q, &list)
-	return list, err
+	err = r.getJSON(ctx, "/uses", q, &uses)
+	return uses, err
 }
 
 // jobs lists jobs as the database would, the newest first.

@@ -52,6 +52,9 @@ func TestCommandsAskAJobvaultElsewhere(t *testing.T) {
 		args := append([]string{"jobs", "--json", "--limit", "200"}, filter...)
 		same(fmt.Sprint(filter), w.want(0, args...).out, append(args, "--server", local.url)...)
 	}
+	uses := []string{"uses", "actions/checkout", "--json"}
+	same("uses", w.want(0, uses...).out, append(uses, "--server", local.url)...)
+	same("uses by what may be read", w.want(0, append(uses, "--repo", mine)...).out, append(uses, "--server", byToken.url, "--server-token", token)...)
 	var job, other store.JobSummary
 	for line := range strings.Lines(want) {
 		var j store.JobSummary

@@ -36,46 +36,44 @@ func (c usesCmd) Run(ctx context.Context, e *environment) error {
 		return err
 	}
 	if server != nil {
-		list, err := server.uses(ctx, c.Action, f)
+		uses, err := server.uses(ctx, c.Action, f)
 		if err != nil {
 			return err
 		}
-		return c.print(e, list.Uses, list.Whole)
+		return c.print(e, uses)
 	}
 	return withStore(ctx, e, func(_ config, db *store.DB) error {
-		uses, err := db.ActionUses(ctx, f)
+		uses, err := lookup.FindUses(ctx, db, f)
 		if err != nil {
 			return err
 		}
-		unread, err := db.UnreadLogs(ctx, 0, false, 1)
-		if err != nil {
-			return err
-		}
-		return c.print(e, uses, len(unread) == 0)
+		return c.print(e, uses)
 	})
 }
 
-func (c usesCmd) print(e *environment, uses []store.ActionUse, whole bool) error {
-	if !whole {
+func (c usesCmd) print(e *environment, uses lookup.Uses) error {
+	if !uses.Whole {
 		fmt.Fprintln(e.stderr, "jobvault: not all archived logs were read for what they used: run jobvault reindex")
 	}
-	show := printUses
+	var err error
 	if c.JSON {
-		show = printJSONLines[store.ActionUse]
+		err = printJSONLines(e.stdout, uses.Uses)
+	} else {
+		err = printUses(e.stdout, uses)
 	}
-	if err := show(e.stdout, uses); err != nil {
+	if err != nil {
 		return err
 	}
-	if len(uses) == 0 {
+	if len(uses.Uses) == 0 {
 		return fmt.Errorf("no archived log tells of %s", plain(c.Action))
 	}
 	return nil
 }
 
-func printUses(out io.Writer, uses []store.ActionUse) error {
+func printUses(out io.Writer, uses lookup.Uses) error {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "ACTION\tREF\tCOMMIT\tREPOSITORY\tWORKFLOW\tJOBS\tFIRST\tLAST\tLAST JOB\t")
-	for _, u := range uses {
+	for _, u := range uses.Uses {
 		name := u.Action
 		if u.Path != nil {
 			name += "/" + *u.Path
@@ -94,7 +92,7 @@ func printUses(out io.Writer, uses []store.ActionUse) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	for _, at := range lookup.MovedRefs(uses) {
+	for _, at := range uses.Moved {
 		fmt.Fprintf(out, "%s was more than one commit\n", plain(at))
 	}
 	return nil
