@@ -79,7 +79,8 @@ func (c *call) job() error {
 	return c.show(http.StatusOK, "job", d.Job.Name, p)
 }
 
-// window reads the lines that a request is for. That it does is recorded.
+// window reads the lines that a request is for. Which they are is recorded, before any
+// is shown.
 func (c *call) window(d store.JobDetails) (window, error) {
 	q := c.req.URL.Query()
 	marked, first := span{}, int64(1)
@@ -99,19 +100,17 @@ func (c *call) window(d store.JobDetails) (window, error) {
 		}
 		first = max(1, min(n, total))
 	}
-	if total > 0 {
-		what := lookup.Part{First: first, Last: min(first+windowLines-1, total)}
-		if err := c.DB.NoteRead(c.ctx(), c.reader.Subject, d.Job.ID, what.String()); err != nil {
-			return window{}, err
-		}
-	}
 	ref := lookup.RefOf(d.Log)
 	w, err := readWindow(c.ctx(), c.Sender.Archive, ref, first, marked, d.Steps)
 	if err == nil && marked.First > w.Last && marked.First <= total {
 		// Huge lines stand before it.
 		w, err = readWindow(c.ctx(), c.Sender.Archive, ref, marked.First, marked, d.Steps)
 	}
-	return w, err
+	if err != nil || w.Last < w.First {
+		return w, err
+	}
+	shown := lookup.Part{First: w.First, Last: w.Last}
+	return w, c.DB.NoteRead(c.ctx(), c.reader.Subject, d.Job.ID, shown.String())
 }
 
 // raw is GET …/raw: the log as GitHub sent it, to be saved.

@@ -390,6 +390,12 @@ func TestPagesOfHugeLinesAndManyColoursAreBounded(t *testing.T) {
 		t.Errorf("%d lines on all pages, want 40", shown)
 	}
 	f.want(f.get("/acme/rocket/jobs/32?line=30"), 200, `id="L30"`, "marked")
+	// Recorded is what was shown, not what might have been.
+	var what string
+	f.Check(f.DB.Pool().QueryRow(t.Context(), `SELECT what FROM reads ORDER BY at DESC LIMIT 1`).Scan(&what))
+	if what != "lines 30-31" {
+		t.Errorf("recorded: %s", what)
+	}
 }
 
 // A log that the bucket has lost: all else of the job is shown.
