@@ -11,6 +11,7 @@ const (
 	DetailsName = "job.json"     // the job as the REST API sent it
 	LogName     = "log.zst"      // the log
 	SettledName = "settled.json" // why there is no log
+	FilterName  = "log.filter"   // which frames of the log to look into; made of the log
 )
 
 // JobKey names a job in the bucket. Ids only: names change and hold anything.
@@ -34,11 +35,14 @@ func (k JobKey) Log() string { return k.object(LogName) }
 // Settled is the key of the record of why there is no log.
 func (k JobKey) Settled() string { return k.object(SettledName) }
 
+// Filter is the key of the filters of the log's frames.
+func (k JobKey) Filter() string { return k.object(FilterName) }
+
 // RepositoryPrefix is what the keys of all of a repository's objects begin with.
 func RepositoryPrefix(repositoryID int64) string { return fmt.Sprintf("v1/%d/", repositoryID) }
 
 // ParseKey finds the job and which of its objects the key names: DetailsName,
-// LogName or SettledName. It knows exactly the keys that JobKey makes of ids
+// LogName, SettledName or FilterName. It knows exactly the keys that JobKey makes of ids
 // above zero; any other is not ok.
 func ParseKey(key string) (k JobKey, name string, ok bool) {
 	parts := strings.Split(key, "/")
@@ -54,7 +58,7 @@ func ParseKey(key string) (k JobKey, name string, ok bool) {
 	}
 	name = parts[5]
 	switch name {
-	case DetailsName, LogName, SettledName:
+	case DetailsName, LogName, SettledName, FilterName:
 	default:
 		return JobKey{}, "", false
 	}

@@ -31,6 +31,8 @@ type Log struct {
 	FrameOffsets []int64  // where each frame starts in the object
 	Truncated    bool     // the log went on beyond the limit
 	Index        *joblog.Index
+	Filters      []joblog.Filter // of its frames; none of a log that is too small for them
+	FilterBytes  int64           // of the object that keeps them, once it is there
 }
 
 // Archive writes and reads logs and job details in a bucket.
@@ -148,6 +150,7 @@ type frameSource struct {
 	raw        int64
 	sum        hash.Hash
 	index      *joblog.Indexer
+	filters    *joblog.FilterMaker // nil: the log is too small for them
 	frameLines []int64
 	truncated  bool
 	ended      bool
@@ -189,6 +192,12 @@ func (s *frameSource) next() ([]byte, error) {
 
 // add takes the next frame into account.
 func (s *frameSource) add(frame []byte) {
+	if s.raw == 0 && len(frame) >= joblog.LeastFiltered {
+		s.filters = new(joblog.FilterMaker)
+	}
+	if s.filters != nil {
+		s.filters.Add(frame)
+	}
 	s.frameLines = append(s.frameLines, s.index.Line())
 	s.raw += int64(len(frame))
 	s.sum.Write(frame)
@@ -233,6 +242,9 @@ func (s *frameSource) describe(log *Log) {
 	log.Index = s.index.Finish()
 	log.Lines = log.Index.Lines
 	log.FrameLines = s.frameLines
+	if s.filters != nil {
+		log.Filters = s.filters.Finish()
+	}
 	log.Truncated = s.truncated
 	s.sum.Sum(log.SHA256[:0])
 }

@@ -224,6 +224,9 @@ func (t *task) archiveLog(ctx context.Context) error {
 	}
 	log, err := t.putLog(ctx)
 	if err == nil {
+		err = t.Archive.PutFilters(ctx, t.key, &log)
+	}
+	if err == nil {
 		err = t.keepLastWord(ctx)
 	}
 	if err != nil {
@@ -244,7 +247,7 @@ func archivedAs(jobID int64, log archive.Log, steps []store.Step, at time.Time) 
 func objectOf(log archive.Log, at time.Time) store.Object {
 	return store.Object{
 		Key: log.Key, RawBytes: log.RawBytes, StoredBytes: log.StoredBytes, Lines: log.Lines, SHA256: log.SHA256, StoredSHA256: log.StoredSHA256,
-		FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets, Truncated: log.Truncated, ArchivedAt: at,
+		FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets, Truncated: log.Truncated, ArchivedAt: at, FilterBytes: log.FilterBytes,
 	}
 }
 

@@ -184,6 +184,9 @@ func (r *rebuilding) settlement(ctx context.Context, f folder, facts store.Facts
 		if errors.Is(err, archive.ErrUnreadable) {
 			return s, at, &Fault{Kind: string(archive.DamageUnreadable), JobID: f.key.JobID, Key: f.key.Log(), Detail: err.Error()}
 		}
+		if err == nil {
+			err = r.Archive.PutFilters(ctx, f.key, &log)
+		}
 		if err != nil {
 			return s, at, err
 		}

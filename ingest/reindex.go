@@ -12,8 +12,8 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// Reindexer reads archived logs again for what their jobs used: those that were
-// archived before jobvault knew how. It may be repeated, and killed: what is read is
+// Reindexer reads archived logs again for what their jobs used, and for the filters
+// with which they are searched: those that were archived before jobvault knew how. It may be repeated, and killed: what is read is
 // not read again.
 type Reindexer struct {
 	DB      *store.DB
@@ -30,15 +30,15 @@ type Reindexed struct {
 	Faults int   `json:"faults"` // logs that cannot be read
 }
 
-// Reindex reads the logs, parallel ones at a time; with again, also those that were
-// read. It calls report for each fault, and progress after each log, one call at a
+// Reindex reads the logs, parallel ones at a time; with again, also those that need not
+// be. It calls report for each fault, and progress after each log, one call at a
 // time. It fails only if Postgres or the bucket does not answer.
 func (x *Reindexer) Reindex(ctx context.Context, again bool, parallel int, report func(Fault), progress func(Reindexed)) (Reindexed, error) {
 	var mu sync.Mutex
 	var sum Reindexed
 	const batch = 200
 	for after := int64(0); ; {
-		logs, err := x.DB.UnreadLogs(ctx, after, again, batch)
+		logs, err := x.DB.LogsToReindex(ctx, after, again, batch)
 		if err != nil || len(logs) == 0 {
 			return sum, err
 		}
@@ -84,5 +84,8 @@ func (x *Reindexer) log(ctx context.Context, l store.JobLog) (*Fault, error) {
 	case string(log.SHA256[:]) != string(l.SHA256):
 		return &Fault{Kind: FaultUnread, JobID: l.JobID, Key: *l.ObjectKey, Detail: fmt.Sprintf("its digest is %x, the ledger says %x", log.SHA256, l.SHA256)}, nil
 	}
-	return nil, x.DB.RecordUsage(ctx, l.JobID, l.SHA256, log.Index.Usage)
+	if err := x.Archive.PutFilters(ctx, key, &log); err != nil {
+		return nil, err
+	}
+	return nil, x.DB.RecordIndex(ctx, l.JobID, l.SHA256, log.Index.Usage, log.FilterBytes)
 }

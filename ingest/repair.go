@@ -77,6 +77,15 @@ func refusedRepair(err error) (bool, string, error) {
 	return false, "", err
 }
 
+// repairFilters makes the filters of a log again.
+func (r *verification) repairFilters(ctx context.Context, l store.LedgerLine) (bool, string, error) {
+	log, err := r.Archive.Describe(ctx, keyOfLine(l))
+	if err == nil {
+		err = r.Archive.PutFilters(ctx, keyOfLine(l), &log)
+	}
+	return err == nil, "made again of the log", err
+}
+
 // repairDetails puts job.json into its place: as GitHub has it, or, if it does not
 // know the job any more, as the webhook told that said it had completed.
 func (r *verification) repairDetails(ctx context.Context, l store.LedgerLine) (bool, string, error) {

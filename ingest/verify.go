@@ -38,6 +38,7 @@ const (
 	FaultKey     = "key"     // the ledger names another object than the job's own
 	FaultDetails = "details" // job.json is not there, or of no use
 	FaultSettled = "settled" // settled.json is not there, or says something else
+	FaultFilter  = "filter"  // the filters of a log are not there, or of no use; it is searched whole
 	FaultOrphan  = "orphan"  // an object that the ledger does not know
 )
 
@@ -170,9 +171,38 @@ func (r *verification) log(ctx context.Context, l store.LedgerLine, key archive.
 		r.count(func(sum *Verified) { sum.RawBytes += *l.RawBytes })
 	}
 	if damage == nil {
-		return nil
+		return r.filters(ctx, l, key)
 	}
 	return r.fault(ctx, l, Fault{Kind: string(damage.Kind), JobID: l.JobID, Key: damage.Key, Detail: damage.Detail}, r.repairLog)
+}
+
+// filters looks for the filters of a log, and into them if deep.
+func (r *verification) filters(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
+	if l.FilterBytes == nil {
+		return nil
+	}
+	f := Fault{Kind: FaultFilter, JobID: l.JobID, Key: key.Filter(), Detail: "there is no such object"}
+	err := r.lookAtFilters(ctx, l, key)
+	if errors.Is(err, archive.ErrUnreadable) {
+		f.Detail = err.Error()
+		return r.fault(ctx, l, f, r.repairFilters)
+	}
+	if absent, err := r.absent(ctx, err); err != nil || !absent {
+		return err
+	}
+	return r.fault(ctx, l, f, r.repairFilters)
+}
+
+func (r *verification) lookAtFilters(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
+	if r.o.Deep {
+		_, err := r.Archive.Filters(ctx, key, l.SHA256, len(l.FrameOffsets))
+		return err
+	}
+	size, err := r.Archive.Bucket().Size(ctx, key.Filter())
+	if err == nil && size != *l.FilterBytes {
+		err = fmt.Errorf("%w: it has %d bytes, the ledger says %d", archive.ErrUnreadable, size, *l.FilterBytes)
+	}
+	return err
 }
 
 // details looks for job.json, and into it if deep.

@@ -46,7 +46,7 @@ func FindUses(ctx context.Context, db *store.DB, f store.ActionFilter) (Uses, er
 	if err != nil {
 		return Uses{}, err
 	}
-	unread, err := db.UnreadLogs(ctx, 0, false, 1)
+	unread, err := db.LogsToReindex(ctx, 0, false, 1)
 	return Uses{Uses: found, Moved: movedRefs(found), Whole: len(unread) == 0}, err
 }
 

@@ -35,7 +35,7 @@ var contract = map[string][]string{
 		"job_id bigint", "state text", "reason text", "http_status integer", "attempts integer", "object_key text",
 		"raw_bytes bigint", "stored_bytes bigint", "lines bigint", "sha256 bytea", "frame_lines bigint[]",
 		"frame_offsets bigint[]", "truncated boolean", "archived_at timestamptz", "settled_at timestamptz",
-		"stored_sha256 bytea", "usage_version integer",
+		"stored_sha256 bytea", "usage_version integer", "filter_bytes bigint",
 	},
 	"coverage": {
 		"repository text", "day date", "jobs bigint", "archived bigint", "none bigint", "expired bigint", "missing bigint",

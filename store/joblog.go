@@ -43,10 +43,11 @@ type JobLog struct {
 	ArchivedAt   *time.Time
 	SettledAt    *time.Time
 	StoredSHA256 []byte `db:"stored_sha256"` // nil for logs of before it was noted
+	FilterBytes  *int64 // of the object with its filters; nil: it has none
 }
 
 const jobLogColumns = `job_id, state, reason, http_status, attempts, object_key, raw_bytes, stored_bytes, lines, sha256,
-	frame_lines, frame_offsets, truncated, archived_at, settled_at, stored_sha256`
+	frame_lines, frame_offsets, truncated, archived_at, settled_at, stored_sha256, filter_bytes`
 
 // openLedger gives each job that has none its line in the ledger.
 func openLedger(ctx context.Context, tx pgx.Tx, facts []Facts) error {
@@ -86,6 +87,7 @@ type Object struct {
 	FrameOffsets []int64
 	Truncated    bool
 	ArchivedAt   time.Time
+	FilterBytes  int64 // of the object with its filters; 0: it has none
 }
 
 // StepLines says which lines of the log are a step's, by estimate.
@@ -113,14 +115,14 @@ func (db *DB) Settle(ctx context.Context, s Settlement, at time.Time) (bool, err
 				state = $2, reason = nullif($3, ''), http_status = coalesce(nullif($4, 0), http_status), attempts = attempts + $5,
 				settled_at = CASE WHEN $2 IN ('pending', 'denied') THEN NULL ELSE $6::timestamptz END,
 				object_key = $7, raw_bytes = $8, stored_bytes = $9, lines = $10, sha256 = $11,
-				frame_lines = $12, frame_offsets = $13, truncated = $14, archived_at = $15, stored_sha256 = $16
+				frame_lines = $12, frame_offsets = $13, truncated = $14, archived_at = $15, stored_sha256 = $16, filter_bytes = nullif($17::bigint, 0)
 			WHERE job_id = $1
 			  AND (state IN ('pending', 'denied')
 			    OR (state IN ('expired', 'missing') AND $2 = 'archived'))`,
 			s.JobID, s.State, s.Reason, s.HTTPStatus, boolInt(s.Asked), at,
 			ifArchived(s.Object, object.Key), ifArchived(s.Object, object.RawBytes), ifArchived(s.Object, object.StoredBytes),
 			ifArchived(s.Object, object.Lines), ifArchived(s.Object, object.SHA256[:]), object.FrameLines, object.FrameOffsets,
-			object.Truncated, ifArchived(s.Object, object.ArchivedAt), ifArchived(s.Object, object.StoredSHA256[:]))
+			object.Truncated, ifArchived(s.Object, object.ArchivedAt), ifArchived(s.Object, object.StoredSHA256[:]), object.FilterBytes)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}

@@ -63,35 +63,3 @@ func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage) er
 	}
 	return nil
 }
-
-// RecordUsage writes what an archived log tells, read again. A log that is not, or
-// not any more, archived as this object is left alone.
-func (db *DB) RecordUsage(ctx context.Context, jobID int64, sha256 []byte, u *joblog.Usage) error {
-	return db.inTx(ctx, fmt.Sprintf("record usage of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
-		if err := lockJobs(ctx, tx, []int64{jobID}); err != nil {
-			return err
-		}
-		var same bool
-		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM job_logs WHERE job_id = $1 AND state = 'archived' AND sha256 = $2)`, jobID, sha256).Scan(&same); err != nil || !same {
-			return err
-		}
-		return writeUsage(ctx, tx, jobID, u)
-	})
-}
-
-// UnreadLogs lists archived logs that were not read for what their jobs used, or by
-// an older way; with again, all of them. They come by their jobs' ids after one.
-func (db *DB) UnreadLogs(ctx context.Context, after int64, again bool, limit int) ([]JobLog, error) {
-	rows, err := db.pool.Query(ctx, `
-		SELECT `+jobLogColumns+` FROM job_logs
-		WHERE state = 'archived' AND job_id > $1 AND ($2 OR usage_version IS DISTINCT FROM $3)
-		ORDER BY job_id LIMIT $4`, after, again, usageVersion, limit)
-	if err != nil {
-		return nil, fmt.Errorf("store: logs to read: %w", err)
-	}
-	logs, err := pgx.CollectRows(rows, pgx.RowToStructByName[JobLog])
-	if err != nil {
-		return nil, fmt.Errorf("store: logs to read: %w", err)
-	}
-	return logs, nil
-}

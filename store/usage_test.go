@@ -92,7 +92,7 @@ func TestUsageIsWrittenOnceAndReadAgain(t *testing.T) {
 	f.usedBy(2, 1, day, nil) // of before jobvault knew how
 	unread := func(again bool) []int64 {
 		t.Helper()
-		logs, err := f.db.UnreadLogs(t.Context(), 0, again, 10)
+		logs, err := f.db.LogsToReindex(t.Context(), 0, again, 10)
 		f.check(err)
 		var ids []int64
 		for _, l := range logs {
@@ -104,12 +104,12 @@ func TestUsageIsWrittenOnceAndReadAgain(t *testing.T) {
 		t.Errorf("unread (-want +got):\n%s", diff)
 	}
 	digest := archivedAs(2).Object.SHA256
-	f.check(f.db.RecordUsage(t.Context(), 2, []byte("another log's"), usage(goodSHA, true)))
+	f.check(f.db.RecordIndex(t.Context(), 2, []byte("another log's"), usage(goodSHA, true), 0))
 	if got := unread(false); len(got) != 1 {
 		t.Errorf("what another log tells was taken for this one's: %v", got)
 	}
 	for range 2 { // again is harmless
-		f.check(f.db.RecordUsage(t.Context(), 2, digest[:], usage(evilSHA, true)))
+		f.check(f.db.RecordIndex(t.Context(), 2, digest[:], usage(evilSHA, true), 0))
 	}
 	if got := unread(false); len(got) != 0 {
 		t.Errorf("unread still: %v", got)

@@ -38,3 +38,29 @@ func ParseLine(b []byte) Line {
 	}
 	return Line{Text: b}
 }
+
+// textOf is ParseLine's Text. It makes no time of most timestamps.
+func textOf(b []byte) []byte {
+	b = bytes.TrimSuffix(b, []byte("\r"))
+	b = bytes.TrimPrefix(b, byteOrderMark)
+	if len(b) < stampLen-1 || b[stampLen-2] != 'Z' {
+		return b
+	}
+	if !plainStamp(b[:stampLen-1]) {
+		return ParseLine(b).Text
+	}
+	return bytes.TrimPrefix(b[stampLen-1:], []byte(" "))
+}
+
+// plainStamp tells a timestamp that is one on any day of a month that all have.
+func plainStamp(b []byte) bool {
+	const shape = "0000-00-00T00:00:00.0000000Z"
+	for i, c := range []byte(shape) {
+		if digit := b[i]-'0' <= 9; digit != (c == '0') || !digit && b[i] != c {
+			return false
+		}
+	}
+	two := func(i int) byte { return (b[i]-'0')*10 + b[i+1] - '0' }
+	month, day := two(5), two(8)
+	return month-1 < 12 && day-1 < 28 && two(11) < 24 && two(14) < 60 && two(17) < 60
+}

@@ -84,13 +84,15 @@ func (v *Vault) Settle(s store.Settlement) {
 // Log puts the log of a job of Facts into the bucket and then into the ledger.
 func (v *Vault) Log(id int64, raw []byte, lines ...store.StepLines) archive.Log {
 	v.T.Helper()
-	log, err := v.Archive.PutLog(v.T.Context(), archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 1, JobID: id}, bytes.NewReader(raw))
+	key := archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 1, JobID: id}
+	log, err := v.Archive.PutLog(v.T.Context(), key, bytes.NewReader(raw))
 	v.Check(err)
+	v.Check(v.Archive.PutFilters(v.T.Context(), key, &log))
 	v.Settle(store.Settlement{
 		JobID: id, State: store.LogArchived, HTTPStatus: 200, Asked: true, Steps: lines,
 		Object: &store.Object{
 			Key: log.Key, RawBytes: log.RawBytes, StoredBytes: log.StoredBytes, Lines: log.Lines, SHA256: log.SHA256,
-			FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets, ArchivedAt: v.At,
+			FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets, ArchivedAt: v.At, FilterBytes: log.FilterBytes,
 		},
 	})
 	return log

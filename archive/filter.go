@@ -1,0 +1,139 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math/bits"
+
+	"github.com/jobvault/jobvault/archive/joblog"
+)
+
+// The filters of a log are one object beside it: filterMagic; the SHA-256 of the log;
+// for each frame a byte; the bits of those that have some; and a CRC-32C of all that.
+// A frame's byte is 128 if it begins within a line, and one more than the binary
+// logarithm of how many bytes its filter has; or nothing more, if it has none.
+const (
+	filterMagic  = "jobvault filters 1\n"
+	filterWithin = 0x80
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// PutFilters keeps the filters of a log, if it has any, beside it. They are made of the
+// log and may be made again: others that are there give way. It notes their size.
+func (a *Archive) PutFilters(ctx context.Context, key JobKey, log *Log) error {
+	if len(log.Filters) == 0 {
+		return nil
+	}
+	b := formatFilters(*log)
+	log.FilterBytes = int64(len(b))
+	_, err := a.bucket.Put(ctx, key.Filter(), bytes.NewReader(b))
+	if !errors.Is(err, ErrExists) {
+		return err
+	}
+	if there, err := a.read(ctx, key.Filter()); err == nil && bytes.Equal(there, b) {
+		return nil
+	}
+	_, err = a.bucket.Replace(ctx, key.Filter(), bytes.NewReader(b))
+	return err
+}
+
+func formatFilters(log Log) []byte {
+	b := append([]byte(filterMagic), log.SHA256[:]...)
+	for _, f := range log.Filters {
+		head := byte(bits.Len(uint(len(f.Bits))))
+		if f.Within {
+			head |= filterWithin
+		}
+		b = append(b, head)
+	}
+	for _, f := range log.Filters {
+		b = append(b, f.Bits...)
+	}
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+// Filters reads the filters of a log with this digest and so many frames. It fails
+// with ErrNotFound, and with ErrUnreadable if they are damaged or another log's.
+func (a *Archive) Filters(ctx context.Context, key JobKey, sha256 []byte, frames int) (Filters, error) {
+	body, err := a.bucket.Get(ctx, key.Filter(), 0, -1)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(body, int64(filterHead+frames*(1+joblog.MaxFilter)+checksumSize+1)))
+	if err := errors.Join(err, body.Close()); err != nil {
+		return nil, fmt.Errorf("archive: read %s: %w", key.Filter(), err)
+	}
+	filters, err := parseFilters(b, sha256, frames)
+	if err != nil {
+		return nil, fmt.Errorf("archive: %s: %w: %w", key.Filter(), ErrUnreadable, err)
+	}
+	return filters, nil
+}
+
+// filterHead is what comes before the frames' bytes.
+const filterHead = len(filterMagic) + 32
+
+var (
+	errFilterSum   = errors.New("changed, or cut short")
+	errFilterOther = errors.New("the filters of another log, or of another version")
+)
+
+func parseFilters(b, sha256 []byte, frames int) (Filters, error) {
+	end := len(b) - checksumSize
+	if end < filterHead || binary.LittleEndian.Uint32(b[end:]) != crc32.Checksum(b[:end], castagnoli) {
+		return nil, errFilterSum
+	}
+	if !bytes.HasPrefix(b, []byte(filterMagic)) || !bytes.Equal(b[len(filterMagic):filterHead], sha256) {
+		return nil, errFilterOther
+	}
+	frames = min(frames, joblog.MostFilters)
+	if end < filterHead+frames {
+		return nil, errFilterSum
+	}
+	heads, rest := b[filterHead:filterHead+frames], b[filterHead+frames:end]
+	filters := make(Filters, frames)
+	for i, head := range heads {
+		size := 1 << (head &^ filterWithin) >> 1
+		if size > min(len(rest), joblog.MaxFilter) {
+			return nil, errFilterSum
+		}
+		filters[i] = joblog.Filter{Within: head&filterWithin != 0, Bits: rest[:size:size]}
+		rest = rest[size:]
+	}
+	if len(rest) > 0 {
+		return nil, errFilterSum
+	}
+	return filters, nil
+}
+
+// Filters are those of a log's first frames; of none, where there are none.
+type Filters []joblog.Filter
+
+// MayHold tells whether a line that begins in a frame, of so many, may match.
+func (f Filters) MayHold(frame, frames int, p *joblog.Pattern) bool {
+	// A line of the last one with a filter may go on in those without.
+	known := frame < len(f) && (frame+1 < len(f) || len(f) == frames)
+	return !known || p.MayBeIn(f[frame])
+}
+
+// Select puts the wanted ones of a log's frames together.
+func (f Filters) Select(frames int, wanted func(frame int) bool) []Frames {
+	var selected []Frames
+	for i := range frames {
+		if !wanted(i) {
+			continue
+		}
+		if n := len(selected); n > 0 && selected[n-1].End == i {
+			selected[n-1].End++
+			continue
+		}
+		selected = append(selected, Frames{First: i, End: i + 1, Within: i < len(f) && f[i].Within})
+	}
+	return selected
+}

@@ -1,0 +1,361 @@
+package lookup_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/internal/testenv"
+	"github.com/jobvault/jobvault/lookup"
+	"github.com/jobvault/jobvault/store"
+)
+
+// heard is what a search told.
+type heard struct {
+	found  []lookup.Found
+	faults []lookup.SearchFault
+	stop   func(lookup.Found) bool
+}
+
+func (h *heard) Found(found []lookup.Found, _ bool) error {
+	for _, f := range found {
+		h.found = append(h.found, f)
+		if h.stop != nil && h.stop(f) {
+			return archive.ErrStop
+		}
+	}
+	return nil
+}
+
+func (h *heard) Fault(f lookup.SearchFault) { h.faults = append(h.faults, f) }
+func (h *heard) Progress(lookup.Searched)   {}
+
+func searchVault(t *testing.T, v *testenv.Vault, q lookup.Search, expr string, o joblog.PatternOptions) (heard, lookup.Searched) {
+	t.Helper()
+	p, err := joblog.ParsePattern(expr, o)
+	v.Check(err)
+	q.Pattern = p
+	if q.Parallel == 0 {
+		q.Parallel = 4
+	}
+	var h heard
+	sum, err := lookup.Logs{DB: v.DB, Archive: v.Archive}.Search(t.Context(), q, &h)
+	v.Check(err)
+	return h, sum
+}
+
+// ripeLog has all that makes a log hard to search: several frames, lines across their
+// borders and one longer than a frame, line ends of both kinds, colours, text that is
+// not ASCII, lines without a timestamp, and no newline at the end.
+func ripeLog() []byte {
+	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test's data
+	words := []string{"error", "Error:", "kiss", "KISS", "ﬁle", "Straße", "É", "é", "a.b", "a+b", "foo(bar)", "x86_64", "2024", "\x1b[31mred\x1b[0m", "docker", "pull"}
+	var b bytes.Buffer
+	b.WriteString("\ufeff")
+	for i := range 8_000 {
+		stamp := fmt.Sprintf("2024-07-08T16:%02d:%02d.%07dZ ", i/60%60, i%60, i)
+		switch i % 97 {
+		case 13:
+			stamp = ""
+		case 29:
+			stamp = "2024-99-08T16:48:09.3750041Z "
+		}
+		b.WriteString(stamp)
+		for range r.IntN(14) {
+			b.WriteString(words[r.IntN(len(words))] + " ")
+		}
+		fmt.Fprintf(&b, "%08x", r.Uint32())
+		switch i {
+		case 3_000:
+			b.WriteString(strings.Repeat("long ", 300_000) + "needle-at-the-end")
+		case 5_555:
+			b.WriteString(" memdump.py needle")
+		}
+		if i%41 == 0 {
+			b.WriteByte('\r')
+		}
+		if i < 7_999 {
+			b.WriteByte('\n')
+		}
+	}
+	return b.Bytes()
+}
+
+// The lines that are found, counts, and context are GNU grep's own, with the filters
+// and without.
+func TestSearchFindsWhatGrepFinds(t *testing.T) {
+	t.Parallel()
+	grep := gnuGrep(t)
+	v := testenv.NewVault(t)
+	v.Record(v.Facts(1))
+	raw := ripeLog()
+	v.Log(1, raw)
+	var text bytes.Buffer
+	for line := range bytes.Lines(raw) {
+		text.Write(joblog.ParseLine(line).Text)
+		text.WriteByte('\n')
+	}
+	file := filepath.Join(t.TempDir(), "log.txt")
+	v.Check(os.WriteFile(file, text.Bytes(), 0o600))
+
+	patterns := []struct {
+		expr  string
+		fixed bool
+	}{
+		{"needle", true}, {"needle-at-the-end$", false}, {"memdump\\.py", false}, {"error", true}, {"a.b", true}, {"a.b", false}, {"foo(bar)", true}, {"foo\\(bar\\)", false},
+		{"kiss|pull [a-f0-9]+$", false}, {"^[0-9a-f]{8}$", false}, {"(docker ){3}", false}, {"Straße", true}, {"é", false}, {"^$", false}, {"not there at all", true},
+		{"\\bred\\b", false}, {"[[:digit:]]{3}[[:alpha:]]$", false}, {"x86_64 .*docker.*Error:", false}, {"error\ndocker", true}, {"", false}, {".*", false}, {"(a|b)+\\+b", false},
+		{"2024-07-08T", true}, {"2024-99", true},
+	}
+	flags := [][]string{{}, {"-i"}, {"-v"}, {"-c"}, {"-c", "-v"}, {"-i", "-v"}, {"-m3"}, {"-A2"}, {"-B3"}, {"-A1", "-B2"}, {"-C2", "-m5"}, {"-B4", "-i"}}
+	for i, p := range patterns {
+		if i == 8 {
+			flags = flags[:4] // the rest goes the same way
+		}
+		for _, fs := range flags {
+			args := append([]string{"-a", "-n"}, fs...)
+			if p.fixed {
+				args = append(args, "-F")
+			} else {
+				args = append(args, "-E")
+			}
+			q, o := lookup.Search{}, joblog.PatternOptions{Fixed: p.fixed}
+			for _, f := range fs {
+				n, _ := strconv.ParseInt(f[2:], 10, 64)
+				switch f[:2] {
+				case "-i":
+					o.IgnoreCase = true
+				case "-v":
+					o.Inverse = true
+				case "-c":
+					q.CountOnly = true
+				case "-m":
+					q.Most = n
+				case "-A":
+					q.After = n
+				case "-B":
+					q.Before = n
+				case "-C":
+					q.Before, q.After = n, n
+				}
+			}
+			want := grepOutput(t, grep, append(args, "--", p.expr, file))
+			for _, unfiltered := range []bool{false, true} {
+				q.Unfiltered = unfiltered
+				h, _ := searchVault(t, v, q, p.expr, o)
+				if diff := cmp.Diff(want, printed(h.found, q.CountOnly)); diff != "" {
+					t.Fatalf("grep %q, unfiltered %v: (-grep +ours)\n%.2000s", args, unfiltered, diff)
+				}
+			}
+		}
+	}
+}
+
+// gnuGrep is GNU's.
+func gnuGrep(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"ggrep", "grep"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			continue
+		}
+		if out, err := exec.CommandContext(t.Context(), path, "--version").Output(); err == nil && bytes.Contains(out, []byte("GNU")) {
+			return path
+		}
+	}
+	testenv.Missing(t, "no GNU grep: apt-get install grep, or brew install grep")
+	return ""
+}
+
+var grepped = regexp.MustCompile(`^(\d+)([:-])((?s).*)$`)
+
+// grepOutput are the lines that grep prints: number, sign, and a beginning.
+func grepOutput(t *testing.T, grep string, args []string) []string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), grep, args...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 1 {
+		err = nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := []string{}
+	for line := range strings.Lines(string(out)) {
+		line = strings.TrimSuffix(line, "\n")
+		if m := grepped.FindStringSubmatch(line); m != nil {
+			lines = append(lines, m[1]+m[2]+m[3][:min(len(m[3]), 100)])
+		} else if line != "--" && line != "0" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+func printed(found []lookup.Found, count bool) []string {
+	lines := []string{}
+	for _, f := range found {
+		switch {
+		case count:
+			lines = append(lines, strconv.FormatInt(f.Count, 10))
+		case f.Context:
+			lines = append(lines, fmt.Sprintf("%d-%s", f.Line, f.Text[:min(len(f.Text), 100)]))
+		default:
+			lines = append(lines, fmt.Sprintf("%d:%s", f.Line, f.Text[:min(len(f.Text), 100)]))
+		}
+	}
+	return lines
+}
+
+func TestSearchSelectsJobsAndStepsAndSkipsFrames(t *testing.T) {
+	t.Parallel()
+	v := testenv.NewVault(t)
+	line := "2024-07-08T16:48:09.3750041Z go: downloading example.com/module v1.2.3\n"
+	large := bytes.Repeat([]byte(line), 100_000)
+	needle := []byte("2024-07-08T16:48:10.0000000Z password=hunter2\n")
+	for id := int64(1); id <= 20; id++ {
+		f := v.Facts(id, "Set up job", "Run make test", "Post")
+		if id%2 == 0 {
+			f.Labels = []string{"self-hosted"}
+		}
+		v.Record(f)
+		raw := large
+		if id == 7 || id == 8 {
+			raw = append(bytes.Clone(large), needle...)
+		}
+		v.Log(id, raw, store.StepLines{Number: 1, First: 1, Last: 1000}, store.StepLines{Number: 2, First: 1001, Last: 100_000}, store.StepLines{Number: 3, First: 100_001, Last: 100_001})
+	}
+	v.Record(v.Facts(21)) // pending
+
+	h, sum := searchVault(t, v, lookup.Search{}, "hunter2", joblog.PatternOptions{})
+	if len(h.found) != 2 || h.found[0].JobID != 8 || h.found[1].JobID != 7 || !sum.Complete || sum.Logs != 20 || sum.Matched != 2 {
+		t.Errorf("found %+v, %+v", h.found, sum)
+	}
+	if got := h.found[0]; got.Line != 100_001 || *got.Step != 3 || *got.StepName != "Post" || got.Text != "password=hunter2" || got.Time == nil || got.Repository != "acme/rocket" {
+		t.Errorf("found %+v", got)
+	}
+	if share := float64(sum.ReadBytes) / float64(sum.RawBytes); share > 0.05 {
+		t.Errorf("%.0f %% was read", 100*share)
+	}
+	h, _ = searchVault(t, v, lookup.Search{Jobs: store.JobFilter{Label: "self-hosted"}}, "hunter2", joblog.PatternOptions{})
+	if len(h.found) != 1 || h.found[0].JobID != 8 {
+		t.Errorf("by label: %+v", h.found)
+	}
+	for step, want := range map[string]int{"make": 0, "post": 2, "3": 2, "2": 0, "9": 0} {
+		if h, _ := searchVault(t, v, lookup.Search{Step: step}, "hunter2", joblog.PatternOptions{}); len(h.found) != want {
+			t.Errorf("in step %s: %+v", step, h.found)
+		}
+	}
+	_, sum = searchVault(t, v, lookup.Search{Step: "1", CountOnly: true}, "downloading", joblog.PatternOptions{})
+	if sum.Lines != 20*1000 || sum.ReadBytes > 20<<21 {
+		t.Errorf("in step 1: %+v", sum)
+	}
+}
+
+func TestSearchThatIsStoppedSaysWhereItGoesOn(t *testing.T) {
+	t.Parallel()
+	v := testenv.NewVault(t)
+	for id := int64(1); id <= 30; id++ {
+		v.Record(v.Facts(id))
+		v.Log(id, []byte("2024-07-08T16:48:09.3750041Z found here\n"))
+	}
+	p, err := joblog.ParsePattern("found", joblog.PatternOptions{})
+	v.Check(err)
+	logs := lookup.Logs{DB: v.DB, Archive: v.Archive}
+	var ids []int64
+	q := lookup.Search{Pattern: p, Parallel: 8}
+	for {
+		h := heard{stop: func(f lookup.Found) bool { return f.JobID%7 == 0 }}
+		sum, err := logs.Search(t.Context(), q, &h)
+		v.Check(err)
+		for _, f := range h.found {
+			ids = append(ids, f.JobID)
+		}
+		if sum.Complete {
+			break
+		}
+		q.Jobs.After = sum.Next
+	}
+	for i, id := range ids {
+		if id != int64(30-i) {
+			t.Fatalf("jobs in the order %v", ids)
+		}
+	}
+	if len(ids) != 30 {
+		t.Errorf("%d jobs", len(ids))
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	h := heard{stop: func(f lookup.Found) bool {
+		if f.JobID == 20 {
+			cancel()
+		}
+		return false
+	}}
+	sum, err := logs.Search(ctx, lookup.Search{Pattern: p, Parallel: 8}, &h)
+	if !errors.Is(err, context.Canceled) || sum.Complete || len(h.found) < 11 || sum.Next == nil {
+		t.Errorf("cancelled: %v, %+v, %d found", err, sum, len(h.found))
+	}
+}
+
+func TestSearchTellsOfLogsThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	v := testenv.NewVault(t)
+	raw := bytes.Repeat([]byte("2024-07-08T16:48:09.3750041Z some text of no interest\n"), 40_000)
+	for id := int64(1); id <= 4; id++ {
+		v.Record(v.Facts(id))
+		v.Log(id, append(bytes.Clone(raw), []byte("2024-07-08T16:48:10.3750041Z needle\n")...))
+	}
+	key := func(id int64) archive.JobKey {
+		return archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 1, JobID: id}
+	}
+	bucket := v.Archive.Bucket()
+	v.Check(bucket.Remove(t.Context(), key(1).Log()))
+	v.Check(bucket.Remove(t.Context(), key(2).Filter())) // no filters: read whole
+	_, err := bucket.Replace(t.Context(), key(3).Filter(), strings.NewReader("jobvault filters 1\nand nonsense"))
+	v.Check(err)
+	h, sum := searchVault(t, v, lookup.Search{}, "needle", joblog.PatternOptions{})
+	if len(h.found) != 3 || len(h.faults) != 1 || h.faults[0].JobID != 1 || sum.Faults != 1 || sum.Logs != 4 {
+		t.Errorf("found %d, faults %v, %+v", len(h.found), h.faults, sum)
+	}
+}
+
+func TestPatternsThatRE2DoesNotHaveAreExplained(t *testing.T) {
+	t.Parallel()
+	for expr, want := range map[string]string{
+		`(a)\1`: `\1: RE2 has no references to groups`, `(?=a)`: `(?=: RE2 has no such group; it looks neither ahead nor behind`, `a(`: "missing closing )",
+		`a{1001}`: "invalid repeat count", strings.Repeat("a", 5000): "a pattern of 5000 bytes: at most 4096",
+	} {
+		if _, err := joblog.ParsePattern(expr, joblog.PatternOptions{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.20s: %v, want %s", expr, err, want)
+		}
+	}
+}
+
+// An engine that goes back would be at it for ever.
+func TestPatternsThatExplodeElsewhereEnd(t *testing.T) {
+	t.Parallel()
+	v := testenv.NewVault(t)
+	v.Record(v.Facts(1))
+	v.Log(1, []byte("2024-07-08T16:48:09.3750041Z "+strings.Repeat("a", 50_000)+"\n"))
+	for _, expr := range []string{`(a+)+$b`, `(a|a)*b`, `(a*)*b`, `(.*){5}b`, `(a?){50}a{50}b`} {
+		if h, _ := searchVault(t, v, lookup.Search{}, expr, joblog.PatternOptions{}); len(h.found) != 0 {
+			t.Errorf("%s: found %d", expr, len(h.found))
+		}
+	}
+}

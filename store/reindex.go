@@ -1,0 +1,46 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/jobvault/jobvault/archive/joblog"
+)
+
+// RecordIndex writes what an archived log tells, read again, and the size of the object
+// with its filters (0: it has none). A log that is not, or not any more, archived as
+// this one is left alone.
+func (db *DB) RecordIndex(ctx context.Context, jobID int64, sha256 []byte, u *joblog.Usage, filterBytes int64) error {
+	return db.inTx(ctx, fmt.Sprintf("record index of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
+		if err := lockJobs(ctx, tx, []int64{jobID}); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, `
+			UPDATE job_logs SET filter_bytes = nullif($3::bigint, 0) WHERE job_id = $1 AND state = 'archived' AND sha256 = $2`, jobID, sha256, filterBytes)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		return writeUsage(ctx, tx, jobID, u)
+	})
+}
+
+// LogsToReindex lists archived logs that were not read for what their jobs used, or by
+// an older way, or have no filters; with again, all of them. They come by their jobs'
+// ids after one.
+func (db *DB) LogsToReindex(ctx context.Context, after int64, again bool, limit int) ([]JobLog, error) {
+	rows, err := db.pool.Query(ctx, `
+		SELECT `+jobLogColumns+` FROM job_logs
+		WHERE state = 'archived' AND job_id > $1
+		  AND ($2 OR usage_version IS DISTINCT FROM $3 OR (filter_bytes IS NULL AND raw_bytes >= $4))
+		ORDER BY job_id LIMIT $5`, after, again, usageVersion, joblog.LeastFiltered, limit)
+	if err != nil {
+		return nil, fmt.Errorf("store: logs to reindex: %w", err)
+	}
+	logs, err := pgx.CollectRows(rows, pgx.RowToStructByName[JobLog])
+	if err != nil {
+		return nil, fmt.Errorf("store: logs to reindex: %w", err)
+	}
+	return logs, nil
+}
