@@ -281,8 +281,8 @@ func (r *logSearch) give(ctx context.Context, n int64, raw []byte, isContext boo
 	if err := await(ctx, r.turn); err != nil {
 		return err
 	}
-	r.search.mu.Lock()
-	defer r.search.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.ended = r.to.Found(r.found, false)
 	r.found, r.size = r.found[:0], 0
 	return r.ended

@@ -129,6 +129,20 @@ func (db *DB) JobPage(ctx context.Context, f JobFilter) (JobPage, error) {
 	return page, err
 }
 
+// CountJobs counts the jobs that a filter selects, wherever its list would begin. It
+// looks at all jobs.
+func (db *DB) CountJobs(ctx context.Context, f JobFilter) (n int64, err error) {
+	err = db.inTx(ctx, "count jobs", func(ctx context.Context, tx pgx.Tx) error {
+		if err := f.resolve(ctx, tx); err != nil {
+			return err
+		}
+		a := arguments{}
+		query := `SELECT count(*) FROM jobs j JOIN workflow_runs w ON w.id = j.run_id JOIN job_logs g ON g.job_id = j.id ` + f.conditions(&a)
+		return tx.QueryRow(ctx, query, a...).Scan(&n)
+	})
+	return n, err
+}
+
 // resolve turns the repository's name into ids.
 func (f *JobFilter) resolve(ctx context.Context, tx pgx.Tx) error {
 	owner, name, both := strings.Cut(f.Repository, "/")

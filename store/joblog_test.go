@@ -20,7 +20,7 @@ func archivedAs(job int64, lines ...store.StepLines) store.Settlement {
 		Object: &store.Object{
 			Key: fmt.Sprintf("v1/1/2/1/%d/log.zst", job), RawBytes: 3 << 20, StoredBytes: 1 << 18, Lines: 9,
 			SHA256: sha256.Sum256(fmt.Append(nil, job)), FrameLines: []int64{1, 4, 7}, FrameOffsets: []int64{0, 1000, 2000},
-			StoredSHA256: sha256.Sum256(fmt.Append(nil, "stored ", job)), ArchivedAt: day.Add(time.Minute),
+			StoredSHA256: sha256.Sum256(fmt.Append(nil, "stored ", job)), ArchivedAt: day.Add(time.Minute), FilterBytes: 5000,
 		},
 	}
 }

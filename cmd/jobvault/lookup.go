@@ -17,12 +17,13 @@ func (s *service) openLookup(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sender := lookup.NewSender(lookup.Logs{DB: s.db, Archive: s.archive}, s.logger)
-	programs, err := rest.New(ctx, rest.Config{DB: s.db, Gate: gate, Sender: sender, Base: s.config.base, Logger: s.logger})
+	logs := lookup.Logs{DB: s.db, Archive: s.archive}
+	sender, searcher := lookup.NewSender(logs, s.logger), lookup.NewSearcher(logs)
+	programs, err := rest.New(ctx, rest.Config{DB: s.db, Gate: gate, Sender: sender, Searcher: searcher, Base: s.config.base, Logger: s.logger})
 	if err != nil {
 		return err
 	}
-	people, err := pages.New(pages.Config{DB: s.db, Gate: gate, Sender: sender, Logger: s.logger})
+	people, err := pages.New(pages.Config{DB: s.db, Gate: gate, Sender: sender, Searcher: searcher, Logger: s.logger})
 	if err != nil {
 		return err
 	}

@@ -36,12 +36,21 @@ type cli struct {
 	Reindex   reindexCmd   `cmd:"" help:"Read archived logs again for what their jobs used."`
 	Jobs      jobsCmd      `cmd:"" help:"List jobs."`
 	Log       logCmd       `cmd:"" help:"Print an archived log."`
+	Grep      grepCmd      `cmd:"" help:"Search archived logs."`
 	Token     tokenCmd     `cmd:"" help:"Make, list and revoke tokens that may read."`
 	Uses      usesCmd      `cmd:"" help:"Tell who used an action, and at which commits."`
 	Demo      demoCmd      `cmd:"" help:"Play a day of a small organisation against a simulated GitHub, and show what landed."`
 	Config    configCmd    `cmd:"" help:"Print the effective settings, secrets redacted."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
+
+// exitError ends with another code than its kind of error does; nil: without a word.
+type exitError struct {
+	code int
+	error
+}
+
+func (e exitError) Unwrap() error { return e.error }
 
 // environment is what commands get from outside.
 type environment struct {
@@ -91,14 +100,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
 	err = command.Run(&environment{settings: c.Settings, stdout: stdout, stderr: stderr})
+	code, ended := exitFailed, exitError{}
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &ended):
+		code, err = ended.code, ended.error
 	case errors.As(err, &usageError{}):
-		fmt.Fprintln(stderr, "jobvault:", plainLines(err.Error()))
-		return exitUsage
-	default:
-		fmt.Fprintln(stderr, "jobvault:", plainLines(err.Error()))
-		return exitFailed
+		code = exitUsage
 	}
+	if err != nil {
+		fmt.Fprintln(stderr, "jobvault:", plainLines(err.Error()))
+	}
+	return code
 }

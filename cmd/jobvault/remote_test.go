@@ -55,6 +55,13 @@ func TestCommandsAskAJobvaultElsewhere(t *testing.T) {
 	uses := []string{"uses", "actions/checkout", "--json"}
 	same("uses", w.want(0, uses...).out, append(uses, "--server", local.url)...)
 	same("uses by what may be read", w.want(0, append(uses, "--repo", mine)...).out, append(uses, "--server", byToken.url, "--server-token", token)...)
+	for _, search := range [][]string{
+		{"Run actions/checkout", "--json"}, {"-c", "."}, {"-l", "-i", "complete JOB name"}, {"-C2", "--json", "--step", "1", "^Complete job name"}, {"-F", "-v", "-m2", "a"},
+	} {
+		grep := append([]string{"grep"}, search...)
+		same(fmt.Sprint(grep), w.want(0, grep...).out, append(grep, "--server", local.url)...)
+		same(fmt.Sprint(grep, "in what may be read"), w.want(0, append(grep, "--repo", mine)...).out, append(grep, "--server", byToken.url, "--server-token", token)...)
+	}
 	var job, other store.JobSummary
 	for line := range strings.Lines(want) {
 		var j store.JobSummary

@@ -8,10 +8,10 @@
 package pages
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -27,11 +27,12 @@ import (
 
 // Config is what the pages are made of.
 type Config struct {
-	DB     *store.DB
-	Gate   *access.Gate
-	Sender *lookup.Sender
-	Logger *slog.Logger
-	Now    func() time.Time // nil: time.Now
+	DB       *store.DB
+	Gate     *access.Gate
+	Sender   *lookup.Sender
+	Searcher *lookup.Searcher
+	Logger   *slog.Logger
+	Now      func() time.Time // nil: time.Now
 }
 
 type site struct {
@@ -75,6 +76,7 @@ func New(c Config) (http.Handler, error) {
 	route("GET /{$}", (*call).jobs)
 	route("GET /overview", (*call).overview)
 	route("GET /uses", (*call).uses)
+	route("GET /search", (*call).search)
 	route("GET /{owner}/{repo}/runs/{run_id}", (*call).run)
 	route("GET /{owner}/{repo}/jobs/{job_id}", (*call).job)
 	route("GET /{owner}/{repo}/jobs/{job_id}/find", (*call).find)
@@ -199,18 +201,27 @@ type layout struct {
 
 // show answers with a page. It is made whole first: an error leaves no half one.
 func (c *call) show(status int, name, title string, page any) error {
-	var b bytes.Buffer
+	b, err := c.render(name, title, page)
+	if err != nil {
+		return err
+	}
+	c.w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+	c.w.WriteHeader(status)
+	_, _ = io.WriteString(c.w, b) // the reader may be gone
+	return nil
+}
+
+// render makes a page, and says what it is.
+func (c *call) render(name, title string, page any) (string, error) {
+	var b strings.Builder
 	err := c.templates[name].ExecuteTemplate(&b, "layout", layout{
 		Title: title, Subject: c.reader.Subject, SignsIn: c.Gate.SignsIn(), Style: stylePath, Script: scriptPath, Page: page,
 	})
 	if err != nil {
-		return fmt.Errorf("page %s: %w", name, err)
+		return "", fmt.Errorf("page %s: %w", name, err)
 	}
 	c.w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	c.w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
-	c.w.WriteHeader(status)
-	_, _ = c.w.Write(b.Bytes()) // the reader may be gone
-	return nil
+	return b.String(), nil
 }
 
 // message is a page that only says something.

@@ -39,7 +39,8 @@ func serve(t testing.TB, v *testenv.Vault, gate *access.Gate) *fixture {
 	t.Helper()
 	h, err := pages.New(pages.Config{
 		DB: v.DB, Gate: gate, Logger: testenv.Logger(t), Now: func() time.Time { return v.At.Add(time.Hour) },
-		Sender: lookup.NewSender(lookup.Logs{DB: v.DB, Archive: v.Archive}, testenv.Logger(t)),
+		Sender:   lookup.NewSender(lookup.Logs{DB: v.DB, Archive: v.Archive}, testenv.Logger(t)),
+		Searcher: lookup.NewSearcher(lookup.Logs{DB: v.DB, Archive: v.Archive}),
 	})
 	v.Check(err)
 	server := httptest.NewServer(h)

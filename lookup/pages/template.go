@@ -25,7 +25,7 @@ func parseTemplates() (templates, error) {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
 	all := make(templates)
-	for _, name := range []string{"jobs", "run", "job", "find", "overview", "uses", "sign_in", "message"} {
+	for _, name := range []string{"jobs", "run", "job", "find", "overview", "uses", "search", "sign_in", "message"} {
 		t, err := base.Clone()
 		if err == nil {
 			t, err = t.ParseFS(templateFiles, "template/"+name+".html")

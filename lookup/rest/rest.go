@@ -5,8 +5,9 @@
 // What differs from GitHub: url and run_url of a job lead here, a log may be asked
 // for by lines or by step, and the message of a log that is not there says why. And
 // there is a list of all jobs, GET /api/v3/jobs, filtered by the parameters of
-// lookup.FilterNames, a log by its job's id alone, GET /api/v3/jobs/{job_id}/logs, and
-// who used an action, GET /api/v3/uses?action=.
+// lookup.FilterNames, a log by its job's id alone, GET /api/v3/jobs/{job_id}/logs, who
+// used an action, GET /api/v3/uses?action=, and a search of all logs, GET
+// /api/v3/search?pattern=.
 package rest
 
 import (
@@ -25,9 +26,10 @@ import (
 
 // Config is what the API is made of.
 type Config struct {
-	DB     *store.DB
-	Gate   *access.Gate
-	Sender *lookup.Sender
+	DB       *store.DB
+	Gate     *access.Gate
+	Sender   *lookup.Sender
+	Searcher *lookup.Searcher
 	// Base is where jobvault is reached by who makes a request: scheme and host.
 	Base   func(*http.Request) string
 	Logger *slog.Logger
@@ -65,6 +67,7 @@ func New(ctx context.Context, c Config) (http.Handler, error) {
 	route("/api/v3/jobs", docsJobs, (*call).listJobs)
 	route("/api/v3/jobs/{job_id}/logs", docsJobs, (*call).getAnyLog)
 	route("/api/v3/uses", docsJobs, (*call).listUses)
+	route("/api/v3/search", docsJobs, (*call).search)
 	route("/api/v3/logs/{job_id}", docsJobs, (*call).sendLog)
 	mux.HandleFunc("/api/v3/", func(w http.ResponseWriter, req *http.Request) {
 		c := &call{api: a, w: w, req: req, docs: docsREST}

@@ -47,8 +47,9 @@ func serve(t testing.TB, v *testenv.Vault, gate *access.Gate) *fixture {
 	f.now.Store(new(time.Now()))
 	h, err := rest.New(t.Context(), rest.Config{
 		DB: v.DB, Gate: gate, Logger: testenv.Logger(t), Now: func() time.Time { return *f.now.Load() },
-		Sender: lookup.NewSender(lookup.Logs{DB: v.DB, Archive: v.Archive}, testenv.Logger(t)),
-		Base:   func(req *http.Request) string { return "http://" + req.Host },
+		Sender:   lookup.NewSender(lookup.Logs{DB: v.DB, Archive: v.Archive}, testenv.Logger(t)),
+		Searcher: lookup.NewSearcher(lookup.Logs{DB: v.DB, Archive: v.Archive}),
+		Base:     func(req *http.Request) string { return "http://" + req.Host },
 	})
 	v.Check(err)
 	server := httptest.NewServer(h)
@@ -567,7 +568,8 @@ func TestALongReadOutlivesTheTimeOutsOfRequests(t *testing.T) {
 	f.Log(31, raw)
 	h, err := rest.New(t.Context(), rest.Config{
 		DB: f.DB, Gate: access.Loopback(f.DB), Logger: testenv.Logger(t), Base: func(req *http.Request) string { return "http://" + req.Host },
-		Sender: lookup.NewSender(lookup.Logs{DB: f.DB, Archive: f.Archive}, testenv.Logger(t)),
+		Sender:   lookup.NewSender(lookup.Logs{DB: f.DB, Archive: f.Archive}, testenv.Logger(t)),
+		Searcher: lookup.NewSearcher(lookup.Logs{DB: f.DB, Archive: f.Archive}),
 	})
 	f.Check(err)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

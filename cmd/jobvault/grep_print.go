@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/lookup"
+)
+
+// foundPrinter prints what is found, as it comes.
+type foundPrinter struct {
+	grepCmd
+	pattern  *joblog.Pattern
+	out      *bufio.Writer // which keeps its first error
+	stderr   io.Writer
+	terminal bool
+	meter    *meter // nil: nobody looks
+	total    atomic.Int64
+	before   func(jobID int64) error // the first line of a log is printed
+
+	job  int64 // whose lines were printed last
+	line int64
+}
+
+func newFoundPrinter(c grepCmd, e *environment, p *joblog.Pattern) *foundPrinter {
+	f := &foundPrinter{grepCmd: c, pattern: p, out: bufio.NewWriterSize(e.stdout, 64<<10), stderr: e.stderr, terminal: isTerminal(e.stdout)}
+	if isTerminal(e.stderr) {
+		f.meter = newMeter(e.stderr, "grep")
+	}
+	return f
+}
+
+// Found prints some of what was found in one log.
+func (p *foundPrinter) Found(found []lookup.Found, _ bool) error {
+	p.clear()
+	for _, f := range found {
+		if f.JobID != p.job && p.before != nil {
+			if err := p.before(f.JobID); err != nil {
+				return err
+			}
+		}
+		if err := p.print(f); err != nil {
+			return err
+		}
+		p.job, p.line = f.JobID, 0
+		if f.FoundLine != nil {
+			p.line = f.Line
+		}
+	}
+	return p.out.Flush()
+}
+
+func (p *foundPrinter) print(f lookup.Found) error {
+	switch {
+	case p.JSON:
+		if p.List {
+			f.Count = 0
+		}
+		b, err := json.Marshal(f)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(p.out, "%s\n", b)
+		return err
+	case p.List:
+		_, err := fmt.Fprintf(p.out, "%s:%d\n", plain(f.Repository), f.JobID)
+		return err
+	case p.Count:
+		_, err := fmt.Fprintf(p.out, "%s:%d:%d\n", plain(f.Repository), f.JobID, f.Count)
+		return err
+	}
+	same := f.JobID == p.job
+	if around := p.Before+p.After+p.Context > 0; around && p.job != 0 && (!same && !p.terminal || same && f.Line != p.line+1) {
+		fmt.Fprintln(p.out, "--")
+	}
+	if p.terminal {
+		return p.show(f, same)
+	}
+	sign := ":"
+	if f.Context {
+		sign = "-"
+	}
+	step, at := "", ""
+	if f.Step != nil {
+		step = fmt.Sprint(*f.Step)
+	}
+	if f.Time != nil {
+		at = f.Time.UTC().Format(stamp)
+	}
+	_, err := fmt.Fprint(p.out, plain(f.Repository), sign, f.JobID, sign, step, sign, f.Line, sign, at, sign, f.Text, "\n")
+	return err
+}
+
+// stamp is how GitHub writes times in logs.
+const stamp = "2006-01-02T15:04:05.0000000Z07:00"
+
+// show prints a line for people: logs under headings, and what matches in red.
+func (p *foundPrinter) show(f lookup.Found, same bool) error {
+	if !same {
+		if p.job != 0 {
+			fmt.Fprintln(p.out)
+		}
+		fmt.Fprintf(p.out, "\x1b[1m%s\x1b[0m  %s / %s  job %d  %s\n", plain(f.Repository), plain(text(f.Workflow)), plain(f.Job), f.JobID, plain(text(f.Conclusion)))
+	}
+	at := ""
+	if f.Time != nil {
+		at = f.Time.UTC().Format(time.DateTime)
+	}
+	fmt.Fprintf(p.out, "\x1b[2m%7d  %s  %s\x1b[0m  ", f.Line, at, plain(text(f.StepName)))
+	var line bytes.Buffer
+	last := 0
+	const mostMarks = 100
+	if !f.Context {
+		for _, at := range p.pattern.Find([]byte(f.Text), mostMarks) {
+			line.WriteString(f.Text[last:at[0]] + "\x1b[1;31m" + f.Text[at[0]:at[1]] + "\x1b[0m")
+			last = at[1]
+		}
+	}
+	line.WriteString(f.Text[last:])
+	w := &terminalWriter{w: p.out}
+	if _, err := w.Write(line.Bytes()); err != nil {
+		return err
+	}
+	if err := w.flush(); err != nil {
+		return err
+	}
+	_, err := p.out.WriteString("\x1b[0m\n")
+	return err
+}
+
+// Fault tells of a log that cannot be read.
+func (p *foundPrinter) Fault(f lookup.SearchFault) {
+	p.clear()
+	fmt.Fprintf(p.stderr, "jobvault: job %d: %s\n", f.JobID, plainLines(f.Err.Error()))
+}
+
+// Progress moves the bar.
+func (p *foundPrinter) Progress(sum lookup.Searched) {
+	if p.meter != nil {
+		p.meter.set(sum.Logs, int(p.total.Load()), humanize.IBytes(uint64(sum.RawBytes)), 0)
+	}
+}
+
+func (p *foundPrinter) clear() {
+	if p.meter != nil && p.meter.bar != nil {
+		_ = p.meter.bar.Clear()
+	}
+}
+
+// end leaves the last word, to people only.
+func (p *foundPrinter) end(sum lookup.Searched) error {
+	if p.meter != nil {
+		p.meter.set(sum.Logs, sum.Logs, fmt.Sprintf("%s, of which %s were read; %d lines in %d logs", humanize.IBytes(uint64(sum.RawBytes)), humanize.IBytes(uint64(sum.ReadBytes)), sum.Lines, sum.Matched), -1)
+		p.meter.end()
+	}
+	if sum.Cut > 0 {
+		fmt.Fprintf(p.stderr, "jobvault: %d lines were searched in their first 4 MiB only\n", sum.Cut)
+	}
+	return p.out.Flush()
+}

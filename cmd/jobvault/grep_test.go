@@ -1,0 +1,61 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jobvault/jobvault/internal/githubsim"
+	"github.com/jobvault/jobvault/lookup"
+)
+
+// grep ends with the codes of its namesake, and prints as that does.
+func TestGrepPrintsWhatItFindsAndEndsLikeGrep(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	now := time.Now()
+	day := w.github.AddHistory(githubsim.History{Seed: 12, Jobs: 60, Runs: 6, Repositories: 2, Begin: now.Add(-30 * time.Hour), End: now.Add(-time.Hour), NoDeliveries: true})
+	owner := day.Repositories[0].Owner
+	w.want(0, "backfill", "--org", owner, "--since", "3d")
+	lines := w.want(0, "grep", "^Complete job name: ")
+	if lines.err != "" {
+		t.Errorf("says %s", lines.err)
+	}
+	found := strings.Split(strings.TrimSpace(lines.out), "\n")
+	parts := strings.SplitN(found[0], ":", 5)
+	if len(found) < 20 || !strings.HasPrefix(parts[0], owner+"/") || parts[2] != "1" || !strings.Contains(parts[4], "Z:Complete job name: ") {
+		t.Fatalf("%d lines such as %s", len(found), found[0])
+	}
+	var first lookup.Found
+	w.check(json.NewDecoder(strings.NewReader(w.want(0, "grep", "--json", "^Complete job name: ").out)).Decode(&first))
+	if fmt.Sprint(first.JobID) != parts[1] || fmt.Sprint(first.Line) != parts[3] || *first.Step != 1 || first.Time == nil || first.Job == "" {
+		t.Errorf("%+v, want that of %s", first, found[0])
+	}
+	if n := strings.Count(w.want(0, "grep", "-c", "^Complete job name: ").out, ":1\n"); n != len(found) {
+		t.Errorf("counts of %d logs, want %d", n, len(found))
+	}
+	if l := w.want(0, "grep", "-l", "--run", fmt.Sprint(first.RunID), "^Complete job name: ").out; !strings.Contains(l, fmt.Sprintf("%s:%s\n", parts[0], parts[1])) {
+		t.Errorf("logs of run %d: %s", first.RunID, l)
+	}
+	around := strings.Split(w.want(0, "grep", "-A1", "-B1", "-m1", "--run", fmt.Sprint(first.RunID), "^Complete job name: ").out, "\n")
+	if !strings.Contains(around[0], "-1-") || !strings.Contains(around[1], ":Complete job name") || around[3] != "--" && around[3] != "" {
+		t.Errorf("with context: %q", around[:4])
+	}
+	w.want(1, "grep", "no such text anywhere")
+	w.want(1, "grep", "Complete", "--since", "1m")
+	for _, wrong := range [][]string{{"grep", "("}, {"grep", "a", "--since", "soon"}, {"grep", "-C", "5000", "a"}, {"grep"}, {"grep", `(a)\1`}} {
+		if s := w.want(2, wrong...); s.err == "" || s.out != "" {
+			t.Errorf("%v says %q", wrong, s.err)
+		}
+	}
+	// A log that is gone is told of, and the others are searched.
+	var key string
+	w.check(w.pool.QueryRow(t.Context(), `SELECT object_key FROM job_logs WHERE job_id = $1`, first.JobID).Scan(&key))
+	w.check(w.archive.Bucket().Remove(t.Context(), key))
+	s := w.want(2, "grep", "-c", "^Complete job name: ")
+	if !strings.Contains(s.err, "job "+parts[1]+": ") || strings.Count(s.out, "\n") != len(found)-1 {
+		t.Errorf("%s: %d logs", s.err, strings.Count(s.out, "\n"))
+	}
+}

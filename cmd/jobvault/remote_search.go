@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+
+	"github.com/jobvault/jobvault/lookup"
+	"github.com/jobvault/jobvault/lookup/rest"
+)
+
+// search searches logs there as the database's own search would.
+func (r *remote) search(ctx context.Context, q url.Values, to lookup.Searching) (sum lookup.Searched, err error) {
+	resp, err := r.get(ctx, "/search", q)
+	if err != nil {
+		return sum, err
+	}
+	defer func() { err = errors.Join(err, resp.Body.Close()) }()
+	lines := json.NewDecoder(resp.Body)
+	for {
+		var line rest.SearchLine
+		err := lines.Decode(&line)
+		switch {
+		case errors.Is(err, io.EOF):
+			return sum, fmt.Errorf("%s: the answer was cut off", r.base)
+		case err != nil:
+			return sum, fmt.Errorf("%s: %w", r.base, err)
+		case line.Failed != "":
+			return *line.Searched, fmt.Errorf("%s: %s", r.base, line.Failed)
+		case line.Searched != nil:
+			return *line.Searched, nil
+		case line.Progress != nil:
+			sum = *line.Progress
+			to.Progress(sum)
+		case line.Fault != nil:
+			to.Fault(lookup.SearchFault{JobID: line.Fault.JobID, Err: errors.New(line.Fault.Error)})
+		case line.Found != nil:
+			if err := to.Found([]lookup.Found{*line.Found}, false); err != nil {
+				return sum, err
+			}
+		}
+	}
+}

@@ -1,0 +1,190 @@
+package pages
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"html/template"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/lookup"
+)
+
+const (
+	// searchTime bounds how long one page searches.
+	searchTime = time.Minute
+	// mostLines bounds how many lines a page shows, and mostOfLog of one log.
+	mostLines, mostOfLog = 500, 20
+	// longestShown is how many bytes of a line are shown.
+	longestShown = 2000
+)
+
+// searchPage is a form and, once it is sent, what it finds.
+type searchPage struct {
+	Query   map[string]string
+	Problem string // what is wrong with what was asked for
+	Found   string // stands where what is found is written
+}
+
+// foundMark is in the page after all that a reader has asked for.
+const foundMark = "\ue000found\ue000"
+
+// searchNames are the parameters that the form has.
+var searchNames = []string{"pattern", "ignore_case", "fixed", "inverse", "repository", "workflow", "branch", "conclusion", "label", "step", "since", "until"}
+
+// search is GET /search. What is found is sent as it is.
+func (c *call) search() error {
+	if err := c.enter(); err != nil {
+		return err
+	}
+	q := c.req.URL.Query()
+	p := searchPage{Query: make(map[string]string)}
+	for _, name := range searchNames {
+		p.Query[name] = q.Get(name)
+	}
+	if q.Get("pattern") == "" {
+		return c.show(http.StatusOK, "search", "Search", p)
+	}
+	s, err := lookup.ParseSearch(q, c.Now())
+	if err != nil {
+		p.Problem = err.Error()
+		return c.show(http.StatusBadRequest, "search", "Search", p)
+	}
+	if s.Jobs.Repositories, err = c.reader.Listed(c.ctx(), s.Jobs.Repository); err != nil {
+		return err
+	}
+	s.CountOnly, s.Most, s.Before, s.After = false, mostOfLog, 0, 0
+	p.Found = foundMark
+	page, err := c.render("search", "Search", p)
+	if err != nil {
+		return err
+	}
+	before, after, _ := cutLast(page, foundMark)
+	ctx, cancel := context.WithTimeout(c.ctx(), searchTime)
+	defer cancel()
+	out := &foundSections{w: lookup.Stream(c.w), begin: before, show: c.templates["search"], search: s}
+	sum, err := c.Searcher.Search(ctx, c.reader.Subject, s, out)
+	switch {
+	case errors.Is(err, lookup.ErrBusy):
+		return err
+	case out.broken != nil, c.ctx().Err() != nil: // the reader is gone
+		panic(http.ErrAbortHandler)
+	}
+	ended := searchEnd{Searched: sum, Late: errors.Is(err, context.DeadlineExceeded)}
+	if err != nil && !ended.Late {
+		c.Logger.WarnContext(c.ctx(), "a search could not go on", "error", err)
+		ended.Failed = true
+	}
+	if !sum.Complete && sum.Next != nil {
+		ended.Further = "/search?" + with(q, "after", lookup.EncodePlace(*sum.Next))
+	}
+	out.write("searched", ended)
+	if out.broken == nil {
+		_, out.broken = io.WriteString(out.w, after)
+	}
+	if out.broken != nil {
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+// searchEnd is what stands under all that was found.
+type searchEnd struct {
+	lookup.Searched
+	Late    bool
+	Failed  bool
+	Further string // where the search goes on
+}
+
+// Size is how large the logs are that were searched.
+func (e searchEnd) Size() string { return humanize.IBytes(uint64(e.RawBytes)) }
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+// foundSections writes what is found into the page.
+type foundSections struct {
+	w      io.Writer
+	begin  string // of the page, until it is written
+	show   *template.Template
+	search lookup.Search
+	job    int64
+	lines  int
+	broken error // the reader takes no more
+}
+
+// foundSection is some of what was found in one log.
+type foundSection struct {
+	Job   *lookup.Found // nil: that of the section before
+	Path  string
+	Lines []foundLine
+	More  bool // there may be more in the log
+}
+
+func (o *foundSections) Found(found []lookup.Found, last bool) error {
+	var s foundSection
+	for _, f := range found {
+		owner, name, _ := strings.Cut(f.Repository, "/")
+		s.Path = jobPath(owner, name, f.JobID)
+		if f.JobID != o.job {
+			o.job, s.Job = f.JobID, &f
+		}
+		s.Lines = append(s.Lines, foundLine{f.Line, htmlOf([]byte(o.part(f.Text)))})
+	}
+	o.lines += len(s.Lines)
+	s.More = last && len(found) >= mostOfLog
+	if o.write("found", s); o.broken != nil {
+		return o.broken
+	}
+	if last && o.lines >= mostLines {
+		return archive.ErrStop
+	}
+	return nil
+}
+
+// part is as much of a line as is shown, around what matches.
+func (o *foundSections) part(text string) string {
+	if len(text) <= longestShown {
+		return text
+	}
+	from := 0
+	if at := o.search.Pattern.Find([]byte(text), 1); at != nil {
+		from = min(max(at[0][0]-longestShown/4, 0), len(text)-longestShown)
+	}
+	part := strings.ToValidUTF8(text[from:from+longestShown], "") + "…"
+	if from > 0 {
+		part = "…" + part
+	}
+	return part
+}
+
+func (o *foundSections) Fault(lookup.SearchFault) {} // the sum counts them
+
+// Progress has the page begin, and keeps the connection up.
+func (o *foundSections) Progress(lookup.Searched) {
+	if o.begin != "" {
+		o.write("searching", nil)
+	}
+}
+
+func (o *foundSections) write(name string, data any) {
+	b := bytes.NewBufferString(o.begin)
+	o.begin = ""
+	if o.broken == nil {
+		o.broken = o.show.ExecuteTemplate(b, name, data)
+	}
+	if o.broken == nil {
+		_, o.broken = o.w.Write(b.Bytes())
+	}
+}

@@ -1,0 +1,64 @@
+package pages_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/jobvault/jobvault/internal/testenv"
+	"github.com/jobvault/jobvault/lookup/access"
+)
+
+func TestSearchShowsLinesUnderTheirJobs(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for id := int64(1); id <= 3; id++ {
+		f.Record(f.Facts(id))
+		f.Log(id, []byte(strings.Repeat("2024-07-08T16:48:09.3750041Z nothing\n", 10)+
+			fmt.Sprintf("2024-07-08T16:48:10.0000000Z <script>alert(%d)</script> \x1b[31mleaked\x1b[0m %s\n", id, strings.Repeat("x", 5000))))
+	}
+	f.want(f.get("/search"), 200, "<h1>Search</h1>")
+	a := f.get("/search?pattern=LEAK&ignore_case=1")
+	f.want(a, 200, `<a href="/acme/rocket/jobs/3">build (3)</a>`, `<a class="n" href="/acme/rocket/jobs/1?line=11#L11">11</a>`, "&lt;script&gt;alert(2)&lt;",
+		"3 lines in 3 of 3 logs", "which are all", `value="LEAK"`, "</html>")
+	if strings.Contains(a.body, "<script>alert") || strings.Contains(a.body, strings.Repeat("x", 2001)) || strings.Contains(a.body, "\ue000") {
+		t.Errorf("%.3000s", a.body)
+	}
+	f.want(f.get("/search?pattern="+url.QueryEscape("(")), 400, "missing closing )")
+	f.want(f.get("/search?pattern=x&since=whenever"), 400, "since=")
+	f.want(f.get("/search?pattern=nowhere&repository=acme/rocket"), 200, "0 lines in 0 of 3 logs")
+	var reads int
+	f.Check(f.DB.Pool().QueryRow(t.Context(), `SELECT count(*) FROM reads WHERE what = 'lines found by a search'`).Scan(&reads))
+	if reads != 3 {
+		t.Errorf("%d readings are recorded", reads)
+	}
+}
+
+func TestSearchShowsSomeOfMuchAndGoesOn(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	many := bytes.Repeat([]byte("2024-07-08T16:48:09.3750041Z found\n"), 100)
+	for id := int64(1); id <= 40; id++ {
+		f.Record(f.Facts(id))
+		f.Log(id, many)
+	}
+	a := f.get("/search?pattern=found")
+	f.want(a, 200, "There may be more in this log", "500 lines in 25 of 25 logs", "Search further")
+	_, further, _ := strings.Cut(a.body, `rel="next" href="`)
+	further, _, _ = strings.Cut(further, `"`)
+	f.want(f.get(strings.ReplaceAll(further, "&amp;", "&")), 200, "300 lines in 15 of 15 logs", "which are all")
+}
+
+func TestSearchLooksOnlyIntoWhatMayBeRead(t *testing.T) {
+	t.Parallel()
+	v := testenv.NewVault(t)
+	f := serve(t, v, access.Tokens(v.DB))
+	f.Record(f.Facts(1))
+	f.Log(1, []byte("2024-07-08T16:48:09.3750041Z secret\n"))
+	a := f.get("/search?pattern=secret")
+	if a.StatusCode != 303 || strings.Contains(a.body, "secret</") {
+		t.Errorf("%d %s", a.StatusCode, a.body)
+	}
+}

@@ -1,0 +1,100 @@
+package lookup
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	// mostSearches bounds how many searches run at once, and how many of them are one
+	// subject's: each may keep a processor busy for long.
+	mostSearches          = 8
+	mostSearchesOfSubject = 2
+	// servedParallel is how many logs one of them reads at a time.
+	servedParallel = 8
+)
+
+// Searcher searches logs for those who ask over HTTP.
+type Searcher struct {
+	logs Logs
+
+	mu      sync.Mutex
+	running int
+	of      map[string]int // by subject
+}
+
+// NewSearcher makes one for all who search these logs.
+func NewSearcher(logs Logs) *Searcher { return &Searcher{logs: logs, of: make(map[string]int)} }
+
+// Search is Logs.Search for a subject; that it was shown lines of a log is recorded
+// before it is. It fails with ErrBusy at once.
+func (s *Searcher) Search(ctx context.Context, subject string, q Search, to Searching) (Searched, error) {
+	s.mu.Lock()
+	busy := s.running == mostSearches || s.of[subject] == mostSearchesOfSubject
+	if !busy {
+		s.running++
+		s.of[subject]++
+	}
+	s.mu.Unlock()
+	if busy {
+		return Searched{}, ErrBusy
+	}
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.running--
+		if s.of[subject]--; s.of[subject] == 0 {
+			delete(s.of, subject)
+		}
+	}()
+	q.Parallel = servedParallel
+	return s.logs.Search(ctx, q, &noting{Searching: to, ctx: ctx, logs: s.logs, subject: subject})
+}
+
+// noting records who is shown what is found.
+type noting struct {
+	Searching
+	ctx     context.Context //nolint:containedctx // of the search that it is a part of
+	logs    Logs
+	subject string
+	job     int64
+}
+
+// Found records each log once.
+func (n *noting) Found(found []Found, last bool) error {
+	for _, f := range found {
+		if f.JobID == n.job {
+			continue
+		}
+		n.job = f.JobID
+		if err := n.logs.DB.NoteRead(n.ctx, n.subject, f.JobID, "lines found by a search"); err != nil {
+			return fmt.Errorf("record a reading: %w", err)
+		}
+	}
+	return n.Searching.Found(found, last)
+}
+
+// Stream is for an answer that is made while it is sent: what is written goes out at
+// once, and the client may take as long as it moves.
+func Stream(w http.ResponseWriter) io.Writer {
+	return stream{w, http.NewResponseController(w)}
+}
+
+type stream struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+}
+
+func (s stream) Write(b []byte) (int, error) {
+	// Only a writer that is none of net/http's has no deadline.
+	_ = s.control.SetWriteDeadline(time.Now().Add(stallTime))
+	n, err := s.w.Write(b)
+	if err == nil {
+		err = s.control.Flush()
+	}
+	return n, err
+}
