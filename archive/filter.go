@@ -15,11 +15,13 @@ import (
 
 // The filters of a log are one object beside it: filterMagic; the SHA-256 of the log;
 // for each frame a byte; the bits of those that have some; and a CRC-32C of all that.
-// A frame's byte is 128 if it begins within a line, and one more than the binary
-// logarithm of how many bytes its filter has; or nothing more, if it has none.
+// A frame's byte is 128 if it begins within a line, 64 if it has odd letters, and one
+// more than the binary logarithm of how many bytes its filter has; or nothing more, if
+// it has none.
 const (
 	filterMagic  = "jobvault filters 1\n"
 	filterWithin = 0x80
+	filterOdd    = 0x40
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -49,6 +51,9 @@ func formatFilters(log Log) []byte {
 		head := byte(bits.Len(uint(len(f.Bits))))
 		if f.Within {
 			head |= filterWithin
+		}
+		if f.Odd {
+			head |= filterOdd
 		}
 		b = append(b, head)
 	}
@@ -99,11 +104,11 @@ func parseFilters(b, sha256 []byte, frames int) (Filters, error) {
 	heads, rest := b[filterHead:filterHead+frames], b[filterHead+frames:end]
 	filters := make(Filters, frames)
 	for i, head := range heads {
-		size := 1 << (head &^ filterWithin) >> 1
+		size := 1 << (head &^ (filterWithin | filterOdd)) >> 1
 		if size > min(len(rest), joblog.MaxFilter) {
 			return nil, errFilterSum
 		}
-		filters[i] = joblog.Filter{Within: head&filterWithin != 0, Bits: rest[:size:size]}
+		filters[i] = joblog.Filter{Within: head&filterWithin != 0, Odd: head&filterOdd != 0, Bits: rest[:size:size]}
 		rest = rest[size:]
 	}
 	if len(rest) > 0 {

@@ -3,8 +3,8 @@ package lookup
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -27,24 +27,29 @@ type Search struct {
 
 // Found is a line that was found, or how many were in a log.
 type Found struct {
+	*FoundIn
+	*FoundLine       // nil: they were only counted
+	Count      int64 `json:"count,omitempty"`
+}
+
+// FoundIn is the job in whose log something was found.
+type FoundIn struct {
 	Repository string  `json:"repository"`
 	RunID      int64   `json:"run_id"`
 	Workflow   *string `json:"workflow"`
 	JobID      int64   `json:"job_id"`
 	Job        string  `json:"job"`
 	Conclusion *string `json:"conclusion"`
-	*FoundLine         // nil: they were only counted
-	Count      int64   `json:"count,omitempty"`
 }
 
 // FoundLine is a line of a log.
 type FoundLine struct {
-	Line     int64      `json:"line"` // its number, from 1
-	Time     *time.Time `json:"time"`
-	Step     *int64     `json:"step"` // by estimate
-	StepName *string    `json:"step_name"`
-	Text     string     `json:"text"`    // without its timestamp
-	Context  bool       `json:"context"` // it only stands near one that was looked for
+	Line     int64   `json:"line"`           // its number, from 1
+	Time     string  `json:"time,omitempty"` // its timestamp, as it is in the log
+	Step     *int64  `json:"step"`           // by estimate
+	StepName *string `json:"step_name"`
+	Text     string  `json:"text"`
+	Context  bool    `json:"context"` // it only stands near one that was looked for
 }
 
 // Searched sums a search up.
@@ -69,8 +74,7 @@ type SearchFault struct {
 // Searching is who hears of a search, by one call at a time.
 type Searching interface {
 	// Found gets some of what was found in one log, in order, the newest job first.
-	// ErrStop ends the search. last says that the log has been searched. It must not
-	// keep found.
+	// ErrStop ends the search. last says that the log has been searched.
 	Found(found []Found, last bool) error
 	// Fault gets a log that cannot be read.
 	Fault(SearchFault)
@@ -78,18 +82,35 @@ type Searching interface {
 	Progress(Searched)
 }
 
-// Search searches logs, several side by side. It holds, for each of these, a few
-// frames and some 64 KiB of what was found. It fails if Postgres or the bucket does
-// not answer, or to does; what was found before has been told by then, and the sum
-// says where to go on.
-func (l Logs) Search(ctx context.Context, q Search, to Searching) (Searched, error) {
-	s := &search{Search: q, logs: l, to: to}
+// Search searches logs, several side by side. note is called before to hears of what
+// was found in logs of these jobs; nil: nobody has to know. It holds, for each of the
+// logs that are read at a time, a few frames and some 64 KiB of what was found, and as
+// much again for 64 more. It fails if Postgres or the bucket does not answer, or to or
+// note does; the sum says where to go on.
+func (l Logs) Search(ctx context.Context, q Search, to Searching, note func(jobIDs []int64) error) (Searched, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s := &search{Search: q, logs: l, to: to, note: note, events: make(chan event, waitingEvents)}
 	s.sum.Next = q.Jobs.After
-	var gctx context.Context
-	s.group, gctx = errgroup.WithContext(ctx)
-	s.group.SetLimit(max(q.Parallel, 1) + 1)
-	s.group.Go(func() error { return s.selectLogs(gctx) })
-	err := s.group.Wait()
+	delivered := make(chan struct{})
+	go func() {
+		defer close(delivered)
+		if err := s.deliver(); err != nil {
+			cancel(err)
+			for range s.events { // whoever waits to be heard gives up
+			}
+		}
+	}()
+	g, gctx := errgroup.WithContext(ctx)
+	s.group = g
+	g.SetLimit(max(q.Parallel, 1) + 1)
+	g.Go(func() error { return s.selectLogs(gctx) })
+	err := g.Wait()
+	close(s.events)
+	<-delivered
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
 	if errors.Is(err, archive.ErrStop) {
 		return s.sum, nil
 	}
@@ -102,15 +123,109 @@ type search struct {
 	Search
 	logs  Logs
 	to    Searching
+	note  func(jobIDs []int64) error
 	group *errgroup.Group
 	last  chan struct{} // closed when all logs that were selected so far have been told of
 
-	mu  sync.Mutex
-	sum Searched
+	events chan event
+	noted  int64 // the last job that was
+	sum    Searched
 }
 
-// selectBatch is how many jobs are selected at once.
-const selectBatch = 500
+// event is something that a search tells of a log.
+type event struct {
+	found []Found
+	read  *Searched // what the log adds to the sum; nil: it goes on
+	fault *SearchFault
+	place *store.Place // that the search has come to
+}
+
+const (
+	// waitingEvents bounds how many wait to be told of, and mostNoted how many of them
+	// are noted at once.
+	waitingEvents, mostNoted = 64, 64
+)
+
+// deliver tells of events, in order. Those that wait are noted together; nothing waits
+// for company.
+func (s *search) deliver() error {
+	for e := range s.events {
+		batch := []event{e}
+		for more := true; more && len(batch) < mostNoted; {
+			select {
+			case e, ok := <-s.events:
+				if more = ok; ok {
+					batch = append(batch, e)
+				}
+			default:
+				more = false
+			}
+		}
+		if err := s.noteAll(batch); err != nil {
+			return err
+		}
+		for _, e := range batch {
+			if err := s.tell(e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *search) noteAll(batch []event) error {
+	if s.note == nil {
+		return nil
+	}
+	var ids []int64
+	for _, e := range batch {
+		if len(e.found) > 0 {
+			ids = append(ids, e.found[0].JobID)
+		}
+	}
+	if ids = slices.Compact(ids); len(ids) > 0 && ids[0] == s.noted {
+		ids = ids[1:]
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	s.noted = ids[len(ids)-1]
+	return s.note(ids)
+}
+
+func (s *search) tell(e event) error {
+	if e.read != nil {
+		s.sum.add(*e.read)
+	}
+	if e.fault != nil {
+		s.to.Fault(*e.fault)
+	}
+	var err error
+	if len(e.found) > 0 {
+		err = s.to.Found(e.found, e.read != nil)
+	}
+	if e.place != nil && (err == nil || errors.Is(err, archive.ErrStop)) {
+		s.sum.Next = e.place
+	}
+	if e.read != nil {
+		s.to.Progress(s.sum)
+	}
+	return err
+}
+
+func (s *Searched) add(more Searched) {
+	s.Logs += more.Logs
+	s.RawBytes += more.RawBytes
+	s.ReadBytes += more.ReadBytes
+	s.Matched += more.Matched
+	s.Lines += more.Lines
+	s.Cut += more.Cut
+	s.Faults += more.Faults
+}
+
+// selectBatch is how many jobs are selected at once, and stepBatch of how many the
+// steps are read together.
+const selectBatch, stepBatch = 500, 100
 
 // selectLogs has the logs searched that the filter selects, and told of one after the
 // other.
@@ -124,25 +239,36 @@ func (s *search) selectLogs(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		ids := make([]int64, len(page.Jobs))
-		for i, j := range page.Jobs {
-			ids[i] = j.ID
-		}
-		lines, err := s.logs.DB.LedgerOf(ctx, ids)
-		if err != nil {
-			return err
-		}
-		for _, job := range page.Jobs {
-			if line := lines[job.ID]; line.State == store.LogArchived {
-				s.inTurn(ctx, func(turn <-chan struct{}) error { return s.searchLog(ctx, job, line, turn) })
+		for jobs := range slices.Chunk(page.Jobs, stepBatch) {
+			if err := s.searchLogs(ctx, jobs); err != nil {
+				return err
 			}
 		}
 		if page.Next == nil {
 			return nil
 		}
-		s.inTurn(ctx, func(turn <-chan struct{}) error { return s.passed(ctx, turn, *page.Next) })
+		s.inTurn(ctx, func(turn <-chan struct{}) error { return s.send(ctx, turn, event{place: page.Next}) })
 		f.After = page.Next
 	}
+}
+
+// searchLogs has the logs of some jobs searched.
+func (s *search) searchLogs(ctx context.Context, jobs []store.JobSummary) error {
+	ids := make([]int64, len(jobs))
+	for i, j := range jobs {
+		ids[i] = j.ID
+	}
+	lines, err := s.logs.DB.LedgerOf(ctx, ids)
+	if err != nil {
+		return err
+	}
+	steps := sync.OnceValues(func() (map[int64][]store.Step, error) { return s.logs.DB.StepsWithLines(ctx, ids) })
+	for _, job := range jobs {
+		if line := lines[job.ID]; line.State == store.LogArchived {
+			s.inTurn(ctx, func(turn <-chan struct{}) error { return s.searchLog(ctx, job, line, steps, turn) })
+		}
+	}
+	return nil
 }
 
 // inTurn runs f beside others, when there is room. Its turn comes when all before it
@@ -159,23 +285,20 @@ func (s *search) inTurn(ctx context.Context, f func(turn <-chan struct{}) error)
 	})
 }
 
-// await waits for a turn.
-func await(ctx context.Context, turn <-chan struct{}) error {
+// send tells something when it is its turn.
+func (s *search) send(ctx context.Context, turn <-chan struct{}, e event) error {
 	select {
 	case <-turn:
-		return ctx.Err() // the one before may have ended with an error
+	case <-ctx.Done():
+	}
+	// The one before may have ended with an error.
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case s.events <- e:
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// passed notes that the search has come to a place.
-func (s *search) passed(ctx context.Context, turn <-chan struct{}, p store.Place) error {
-	if err := await(ctx, turn); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sum.Next = &p
-	return nil
 }

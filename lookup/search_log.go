@@ -2,9 +2,11 @@ package lookup
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,64 +18,49 @@ import (
 // logSearch is the search of one log.
 type logSearch struct {
 	*search
-	job   store.JobSummary
+	in    FoundIn
 	line  store.LedgerLine
 	ref   archive.Ref
 	turn  <-chan struct{}
-	steps []store.Step
-	known bool         // the steps have been read
-	only  []store.Step // only lines of these; nil: all
+	read  func() (map[int64][]store.Step, error) // steps of this log and others
+	steps []store.Step                           // that have lines, in their order; nil: not read
+	only  []store.Step                           // only lines of these
 
-	found []Found
-	size  int   // of their texts
-	count int64 // of lines that were looked for
-	shown int64 // the last line that was found, or is context
-	until int64 // the last line that is wanted as context
-	read  int64
-	cut   int64
-	ended error // of who hears of it
+	found  []Found
+	lines  []FoundLine // room for some
+	size   int         // of what was found
+	count  int64       // of lines that were looked for
+	shown  int64       // the last line that was found, or is context
+	until  int64       // the last line that is wanted as context
+	looked int64       // bytes
+	cut    int64
 }
 
 // searchLog searches a log, and tells of it when it is its turn.
-func (s *search) searchLog(ctx context.Context, job store.JobSummary, line store.LedgerLine, turn <-chan struct{}) error {
-	r := &logSearch{search: s, job: job, line: line, ref: RefOf(line.JobLog), turn: turn}
-	failed := r.run(ctx)
-	fault := errors.Is(failed, archive.ErrUnreadable) || errors.Is(failed, archive.ErrNotFound)
-	if failed != nil && !fault {
-		return failed
-	}
-	if err := await(ctx, turn); err != nil {
+func (s *search) searchLog(ctx context.Context, job store.JobSummary, line store.LedgerLine, steps func() (map[int64][]store.Step, error), turn <-chan struct{}) error {
+	r := &logSearch{search: s, line: line, ref: RefOf(line.JobLog), turn: turn, read: steps, in: FoundIn{
+		Repository: job.Owner + "/" + job.Repository, RunID: job.RunID, Workflow: job.WorkflowName, JobID: job.ID, Job: job.Name, Conclusion: job.Conclusion,
+	}}
+	err := r.run(ctx)
+	e := event{read: &Searched{Logs: 1, RawBytes: r.ref.RawBytes, ReadBytes: r.looked, Cut: r.cut}, place: new(job.Place())}
+	switch {
+	case errors.Is(err, archive.ErrUnreadable), errors.Is(err, archive.ErrNotFound):
+		e.read.Faults, e.fault = 1, &SearchFault{job.ID, err}
+	case err != nil:
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sum.Logs++
-	s.sum.RawBytes += r.ref.RawBytes
-	s.sum.ReadBytes += r.read
-	s.sum.Cut += r.cut
-	if fault {
-		s.sum.Faults++
-		s.to.Fault(SearchFault{job.ID, failed})
-	}
-	var err error
 	if r.count > 0 {
-		s.sum.Matched++
-		s.sum.Lines += r.count
-		if s.CountOnly {
-			r.found = []Found{r.of(nil)}
+		e.read.Matched, e.read.Lines = 1, r.count
+		if e.found = r.found; s.CountOnly {
+			e.found = []Found{{FoundIn: &r.in, Count: r.count}}
 		}
-		err = s.to.Found(r.found, true)
 	}
-	if err == nil || errors.Is(err, archive.ErrStop) {
-		s.sum.Next = new(job.Place())
-		s.to.Progress(s.sum)
-	}
-	return err
+	return s.send(ctx, turn, e)
 }
 
 func (r *logSearch) run(ctx context.Context) error {
 	if r.Step != "" {
-		if err := r.findSteps(ctx); err != nil || len(r.only) == 0 {
+		if err := r.findSteps(); err != nil || len(r.only) == 0 {
 			return err
 		}
 	}
@@ -89,12 +76,11 @@ func (r *logSearch) run(ctx context.Context) error {
 		}
 		cut, err := r.logs.Archive.ReadBlocks(ctx, r.ref, f, func(first int64, lines []byte) error { return r.block(ctx, first, lines) })
 		r.cut += cut
-		if err := errors.Join(err, r.ended); err != nil {
+		if err != nil {
 			return err
 		}
 	}
-	err = r.contextBefore(ctx, math.MaxInt64)
-	return errors.Join(err, r.ended)
+	return r.contextBefore(ctx, math.MaxInt64)
 }
 
 // filters are those of the log, if they are of use. Without, all of it is read.
@@ -111,26 +97,30 @@ func (r *logSearch) filters(ctx context.Context) (archive.Filters, error) {
 }
 
 // findSteps finds the steps in which lines are looked for.
-func (r *logSearch) findSteps(ctx context.Context) error {
-	if err := r.readSteps(ctx); err != nil {
+func (r *logSearch) findSteps() error {
+	if err := r.readSteps(); err != nil {
 		return err
 	}
 	number, err := strconv.ParseInt(r.Step, 10, 64)
 	for _, s := range r.steps {
 		named := err != nil && strings.Contains(strings.ToLower(s.Name), strings.ToLower(r.Step))
-		if s.LogFirstLine != nil && (named || err == nil && s.Number == number) {
+		if named || err == nil && s.Number == number {
 			r.only = append(r.only, s)
 		}
 	}
 	return nil
 }
 
-func (r *logSearch) readSteps(ctx context.Context) (err error) {
-	if !r.known {
-		r.steps, err = r.logs.DB.Steps(ctx, r.job.ID)
-		r.known = err == nil
+func (r *logSearch) readSteps() error {
+	if r.steps != nil {
+		return nil
 	}
-	return err
+	all, err := r.read()
+	if err != nil {
+		return err
+	}
+	r.steps = append([]store.Step{}, all[r.in.JobID]...)
+	return nil
 }
 
 // inSteps tells whether lines are looked for that are, or go on, in a frame.
@@ -139,20 +129,16 @@ func (r *logSearch) inSteps(frame int) bool {
 	if frame+1 < len(r.ref.FrameLines) {
 		last = r.ref.FrameLines[frame+1]
 	}
-	return r.Step == "" || stepWith(r.only, func(s store.Step) bool { return *s.LogFirstLine <= last && *s.LogLastLine >= first }) != nil
+	return r.Step == "" || slices.ContainsFunc(r.only, func(s store.Step) bool { return *s.LogFirstLine <= last && *s.LogLastLine >= first })
 }
 
-func stepWith(steps []store.Step, is func(store.Step) bool) *store.Step {
-	for i, s := range steps {
-		if s.LogFirstLine != nil && is(s) {
-			return &steps[i]
-		}
+// stepOf finds the step of a line among some that are in the order of their lines.
+func stepOf(steps []store.Step, line int64) *store.Step {
+	i, _ := slices.BinarySearchFunc(steps, line, func(s store.Step, line int64) int { return cmp.Compare(*s.LogLastLine, line) })
+	if i < len(steps) && *steps[i].LogFirstLine <= line {
+		return &steps[i]
 	}
 	return nil
-}
-
-func stepOf(steps []store.Step, line int64) *store.Step {
-	return stepWith(steps, func(s store.Step) bool { return *s.LogFirstLine <= line && line <= *s.LogLastLine })
 }
 
 // isFull tells that no more lines are looked for.
@@ -163,7 +149,7 @@ var errFull = errors.New("enough lines were found")
 
 // block searches whole lines of the log; first is the number of the first one.
 func (r *logSearch) block(ctx context.Context, first int64, text []byte) error {
-	r.read += int64(len(text))
+	r.looked += int64(len(text))
 	if err := r.contextBefore(ctx, first); err != nil {
 		return err
 	}
@@ -256,46 +242,32 @@ func (r *logSearch) giveLines(ctx context.Context, first, last int64) error {
 	return r.logs.Archive.ScanLines(ctx, r.ref, first, last, func(n int64, line []byte) error { return r.give(ctx, n, line, true) })
 }
 
-// foundBatch is how many bytes of texts are held until it is a log's turn.
+// foundBatch is how many bytes of what was found are held until it is a log's turn.
 const foundBatch = 64 << 10
 
 // give adds a line to what was found. What is more than can be held waits for its turn.
 func (r *logSearch) give(ctx context.Context, n int64, raw []byte, isContext bool) error {
-	if err := r.readSteps(ctx); err != nil {
+	if err := r.readSteps(); err != nil {
 		return err
 	}
-	line := joblog.ParseLine(raw)
-	f := FoundLine{Line: n, Text: string(line.Text), Context: isContext}
-	if !line.Time.IsZero() {
-		f.Time = &line.Time
+	at, text := joblog.SplitLine(raw)
+	whole := string(at) + string(text)
+	if len(r.lines) == cap(r.lines) {
+		const together = 64
+		r.lines = make([]FoundLine, 0, together)
 	}
+	r.lines = append(r.lines, FoundLine{Line: n, Time: whole[:len(at)], Text: whole[len(at):], Context: isContext})
+	f := &r.lines[len(r.lines)-1]
 	if s := stepOf(r.steps, n); s != nil {
 		f.Step, f.StepName = &s.Number, &s.Name
 	}
-	r.found = append(r.found, r.of(&f))
+	r.found = append(r.found, Found{FoundIn: &r.in, FoundLine: f})
 	r.shown = n
-	const around = 200 // bytes, of what a line is told with
-	if r.size += len(f.Text) + around; r.size < foundBatch {
+	const around = 128 // bytes, of what a line is told with
+	if r.size += len(whole) + around; r.size < foundBatch {
 		return nil
 	}
-	if err := await(ctx, r.turn); err != nil {
-		return err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.ended = r.to.Found(r.found, false)
-	r.found, r.size = r.found[:0], 0
-	return r.ended
-}
-
-// of says which log a line is of; nil: only how many lines there are.
-func (r *logSearch) of(line *FoundLine) Found {
-	f := Found{
-		Repository: r.job.Owner + "/" + r.job.Repository, RunID: r.job.RunID, Workflow: r.job.WorkflowName, JobID: r.job.ID, Job: r.job.Name,
-		Conclusion: r.job.Conclusion, FoundLine: line,
-	}
-	if line == nil {
-		f.Count = r.count
-	}
-	return f
+	full := r.found
+	r.found, r.lines, r.size = nil, nil, 0
+	return r.send(ctx, r.turn, event{found: full})
 }

@@ -52,7 +52,7 @@ func searchVault(t *testing.T, v *testenv.Vault, q lookup.Search, expr string, o
 		q.Parallel = 4
 	}
 	var h heard
-	sum, err := lookup.Logs{DB: v.DB, Archive: v.Archive}.Search(t.Context(), q, &h)
+	sum, err := lookup.Logs{DB: v.DB, Archive: v.Archive}.Search(t.Context(), q, &h, nil)
 	v.Check(err)
 	return h, sum
 }
@@ -246,7 +246,7 @@ func TestSearchSelectsJobsAndStepsAndSkipsFrames(t *testing.T) {
 	if len(h.found) != 2 || h.found[0].JobID != 8 || h.found[1].JobID != 7 || !sum.Complete || sum.Logs != 20 || sum.Matched != 2 {
 		t.Errorf("found %+v, %+v", h.found, sum)
 	}
-	if got := h.found[0]; got.Line != 100_001 || *got.Step != 3 || *got.StepName != "Post" || got.Text != "password=hunter2" || got.Time == nil || got.Repository != "acme/rocket" {
+	if got := h.found[0]; got.Line != 100_001 || *got.Step != 3 || *got.StepName != "Post" || got.Text != "password=hunter2" || got.Time != "2024-07-08T16:48:10.0000000Z" || got.Repository != "acme/rocket" {
 		t.Errorf("found %+v", got)
 	}
 	if share := float64(sum.ReadBytes) / float64(sum.RawBytes); share > 0.05 {
@@ -281,7 +281,7 @@ func TestSearchThatIsStoppedSaysWhereItGoesOn(t *testing.T) {
 	q := lookup.Search{Pattern: p, Parallel: 8}
 	for {
 		h := heard{stop: func(f lookup.Found) bool { return f.JobID%7 == 0 }}
-		sum, err := logs.Search(t.Context(), q, &h)
+		sum, err := logs.Search(t.Context(), q, &h, nil)
 		v.Check(err)
 		for _, f := range h.found {
 			ids = append(ids, f.JobID)
@@ -307,7 +307,7 @@ func TestSearchThatIsStoppedSaysWhereItGoesOn(t *testing.T) {
 		}
 		return false
 	}}
-	sum, err := logs.Search(ctx, lookup.Search{Pattern: p, Parallel: 8}, &h)
+	sum, err := logs.Search(ctx, lookup.Search{Pattern: p, Parallel: 8}, &h, nil)
 	if !errors.Is(err, context.Canceled) || sum.Complete || len(h.found) < 11 || sum.Next == nil {
 		t.Errorf("cancelled: %v, %+v, %d found", err, sum, len(h.found))
 	}

@@ -2,7 +2,6 @@ package lookup
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -52,31 +51,11 @@ func (s *Searcher) Search(ctx context.Context, subject string, q Search, to Sear
 		}
 	}()
 	q.Parallel = servedParallel
-	return s.logs.Search(ctx, q, &noting{Searching: to, ctx: ctx, logs: s.logs, subject: subject})
+	return s.logs.Search(ctx, q, to, func(jobIDs []int64) error { return s.logs.DB.NoteReads(ctx, subject, jobIDs, FoundBySearch) })
 }
 
-// noting records who is shown what is found.
-type noting struct {
-	Searching
-	ctx     context.Context //nolint:containedctx // of the search that it is a part of
-	logs    Logs
-	subject string
-	job     int64
-}
-
-// Found records each log once.
-func (n *noting) Found(found []Found, last bool) error {
-	for _, f := range found {
-		if f.JobID == n.job {
-			continue
-		}
-		n.job = f.JobID
-		if err := n.logs.DB.NoteRead(n.ctx, n.subject, f.JobID, "lines found by a search"); err != nil {
-			return fmt.Errorf("record a reading: %w", err)
-		}
-	}
-	return n.Searching.Found(found, last)
-}
+// FoundBySearch is what is recorded of a log of which a search has shown lines.
+const FoundBySearch = "lines found by a search"
 
 // Stream is for an answer that is made while it is sent: what is written goes out at
 // once, and the client may take as long as it moves.

@@ -164,6 +164,8 @@ func TestWithoutPostgresEverythingFailsAndNothingHangs(t *testing.T) {
 		"RequeuePending":     func() error { _, err := db.RequeuePending(ctx); return err },
 		"NewClaimant":        func() error { _, err := db.NewClaimant(ctx, "me"); return err },
 		"Jobs":               func() error { _, err := db.Jobs(ctx, store.JobFilter{}); return err },
+		"StepsWithLines":     func() error { _, err := db.StepsWithLines(ctx, []int64{1}); return err },
+		"CountJobs":          func() error { _, err := db.CountJobs(ctx, store.JobFilter{}); return err },
 		"Steps":              func() error { _, err := db.Steps(ctx, 1); return err },
 		"JobLog":             func() error { _, err := db.JobLog(ctx, 1); return err },
 		"JobToArchive":       func() error { _, err := db.JobToArchive(ctx, 1); return err },

@@ -8,8 +8,13 @@ import (
 // NoteRead records that somebody reads a job's log, and what of it. The time is the
 // database's.
 func (db *DB) NoteRead(ctx context.Context, subject string, jobID int64, what string) error {
-	if _, err := db.pool.Exec(ctx, `INSERT INTO reads (at, subject, job_id, what) VALUES (now(), $1, $2, $3)`, subject, jobID, what); err != nil {
-		return fmt.Errorf("store: note read of job %d: %w", jobID, err)
+	return db.NoteReads(ctx, subject, []int64{jobID}, what)
+}
+
+// NoteReads is NoteRead of several logs at once.
+func (db *DB) NoteReads(ctx context.Context, subject string, jobIDs []int64, what string) error {
+	if _, err := db.pool.Exec(ctx, `INSERT INTO reads (at, subject, job_id, what) SELECT now(), $1, id, $3 FROM unnest($2::bigint[]) id`, subject, jobIDs, what); err != nil {
+		return fmt.Errorf("store: note reads: %w", err)
 	}
 	return nil
 }

@@ -115,3 +115,22 @@ func (db *DB) Steps(ctx context.Context, jobID int64) ([]Step, error) {
 	}
 	return steps, nil
 }
+
+// StepsWithLines reads the steps of jobs that have lines in the log, by their lines.
+func (db *DB) StepsWithLines(ctx context.Context, jobIDs []int64) (map[int64][]Step, error) {
+	rows, err := db.pool.Query(ctx, `
+		SELECT `+stepColumns+` FROM steps
+		WHERE job_id = ANY($1) AND log_first_line IS NOT NULL ORDER BY job_id, log_first_line`, jobIDs)
+	if err != nil {
+		return nil, fmt.Errorf("store: steps: %w", err)
+	}
+	steps, err := pgx.CollectRows(rows, pgx.RowToStructByName[Step])
+	if err != nil {
+		return nil, fmt.Errorf("store: steps: %w", err)
+	}
+	byJob := make(map[int64][]Step, len(jobIDs))
+	for _, s := range steps {
+		byJob[s.JobID] = append(byJob[s.JobID], s)
+	}
+	return byJob, nil
+}

@@ -3,6 +3,7 @@ package joblog
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
 )
 
 // LeastFiltered is how many bytes a log must have for filters to be worth making: a
@@ -10,22 +11,31 @@ import (
 const LeastFiltered = 64 << 10
 
 // Filter tells what the lines that begin in one frame of a log cannot hold: which
-// runs of three bytes. It is a bloom filter with one hash function; upper-case ASCII
-// letters count as lower-case ones.
+// grams, runs of four bytes. It is a bloom filter with one hash function; upper-case
+// ASCII letters count as lower-case ones.
+//
+// Three bytes would do for words. But a frame that has a thousand commits and digests
+// in it has all there are of three hexadecimal digits, and could not be told from one
+// that has the commit that is looked for.
 type Filter struct {
 	Within bool   // the frame begins within a line, which is an earlier frame's
+	Odd    bool   // the lines have other letters whose lower case is in ASCII
 	Bits   []byte // a power of two bytes, at most MaxFilter; none: no line begins here
 }
 
-// MaxFilter is how many bytes a filter has at most: for a frame of 1 MiB, 0.4 %.
+// MaxFilter is how many bytes a filter has at most: for a frame of 1 MiB, 1.6 %.
 const MaxFilter = 1 << hashBits / 8
 
-const hashBits = 15
+const (
+	hashBits  = 17
+	gramBytes = 4
+)
 
-// hashGram is the place of three bytes, the first one lowest, in the largest filter.
+// hashGram is the place of a gram, whose first byte is the lowest, in the largest
+// filter.
 func hashGram(gram uint32) uint32 { return gram * 0x9e3779b1 >> (32 - hashBits) }
 
-// has tells whether a line may hold the three bytes with this hash.
+// has tells whether a line may hold the gram with this hash.
 func (f Filter) has(hash uint32) bool {
 	hash &= uint32(8*len(f.Bits)) - 1
 	return f.Bits[hash/8]>>(hash%8)&1 == 1
@@ -38,12 +48,12 @@ type FilterMaker struct {
 	marked  int                 // bytes that were looked at for it
 	open    int                 // the filter that is being made
 	inLine  bool                // a line of its has not ended
-	last    [2]byte             // the end of what was looked at
+	last    [gramBytes - 1]byte // the end of what was looked at
 }
 
 // MostFilters bounds what is held in memory of a log. A log of more frames has none
 // for those that come after, which have to be read.
-const MostFilters = 1024
+const MostFilters = 512
 
 // Add takes the next frame, which is not empty.
 func (m *FilterMaker) Add(frame []byte) {
@@ -54,10 +64,10 @@ func (m *FilterMaker) Add(frame []byte) {
 	if m.inLine {
 		end := bytes.IndexByte(frame, '\n')
 		if end < 0 {
-			m.markOn(frame)
+			m.mark(frame)
 			return
 		}
-		m.markOn(frame[:end+1])
+		m.mark(frame[:end+1])
 		m.close()
 		m.inLine = false
 		frame = frame[end+1:]
@@ -66,7 +76,7 @@ func (m *FilterMaker) Add(frame []byte) {
 		return
 	}
 	m.open = len(m.filters) - 1
-	m.markOn(frame)
+	m.mark(frame)
 	if m.inLine = frame[len(frame)-1] != '\n'; !m.inLine {
 		m.close()
 	}
@@ -81,34 +91,38 @@ func (m *FilterMaker) Finish() []Filter {
 	return m.filters
 }
 
-// markOn marks what goes on after what was marked last. At the beginning of a line that
+// mark marks what goes on after what was marked last. At the beginning of a line that
 // is the end of another, which does no harm.
-func (m *FilterMaker) markOn(p []byte) {
-	seam := append(m.last[:2:2], p[:min(len(p), 2)]...)
-	m.mark(seam)
-	m.mark(p)
+func (m *FilterMaker) mark(p []byte) {
+	seam := append(m.last[:len(m.last):len(m.last)], p[:min(len(p), len(m.last))]...)
+	m.markGrams(seam)
+	m.markGrams(p)
 	m.marked += len(p)
-	if len(p) < 2 {
+	m.filters[m.open].Odd = m.filters[m.open].Odd || hasOdd(seam) || hasOdd(p)
+	if len(p) < len(m.last) {
 		p = seam
 	}
-	copy(m.last[:], p[len(p)-2:])
+	copy(m.last[:], p[len(p)-len(m.last):])
 }
 
-// mark notes every three bytes in a row. It is where the time goes: eight bytes are
-// loaded and folded at once, and the marks fit into a processor's nearest cache.
-func (m *FilterMaker) mark(p []byte) {
+// hasOdd tells whether there are letters beyond ASCII whose lower case is k or s.
+func hasOdd(p []byte) bool {
+	return bytes.Contains(p, []byte("\u212a")) || bytes.Contains(p, []byte("\u017f"))
+}
+
+// markGrams is where the time goes: eight bytes are loaded and folded at once.
+func (m *FilterMaker) markGrams(p []byte) {
 	i := 0
-	for ; i+8 <= len(p); i += 6 {
+	for ; i+8 <= len(p); i += 5 {
 		v := lower(binary.LittleEndian.Uint64(p[i:]))
-		m.marks[hashGram(uint32(v&0xffffff))] = 1
-		m.marks[hashGram(uint32(v>>8&0xffffff))] = 1
-		m.marks[hashGram(uint32(v>>16&0xffffff))] = 1
-		m.marks[hashGram(uint32(v>>24&0xffffff))] = 1
-		m.marks[hashGram(uint32(v>>32&0xffffff))] = 1
-		m.marks[hashGram(uint32(v>>40&0xffffff))] = 1
+		m.marks[hashGram(uint32(v))] = 1
+		m.marks[hashGram(uint32(v>>8))] = 1
+		m.marks[hashGram(uint32(v>>16))] = 1
+		m.marks[hashGram(uint32(v>>24))] = 1
+		m.marks[hashGram(uint32(v>>32))] = 1
 	}
-	for ; i+3 <= len(p); i++ {
-		m.marks[hashGram(uint32(lower(uint64(p[i])|uint64(p[i+1])<<8|uint64(p[i+2])<<16)))] = 1
+	for ; i+gramBytes <= len(p); i++ {
+		m.marks[hashGram(uint32(lower(uint64(binary.LittleEndian.Uint32(p[i:])))))] = 1
 	}
 }
 
@@ -125,29 +139,30 @@ func lower(v uint64) uint64 {
 const filterShare = 40
 
 // close makes a filter of what is marked: as small as it can be with at most half of
-// its bits set, so that of texts of ten letters that are not there it lets one in 256
+// its bits set, so that of texts of ten letters that are not there it lets one in 128
 // pass; smaller still, and fuller, if its share is less.
 func (m *FilterMaker) close() {
 	marks := m.marks[:]
 	for size := MaxFilter; size > 1; size /= 2 {
 		half := len(marks) / 2
 		set := 0
-		for i, v := range marks[:half] {
-			set += int(v | marks[half+i])
+		for i := 0; i < half; i += 8 {
+			set += bits.OnesCount64(binary.LittleEndian.Uint64(marks[i:]) | binary.LittleEndian.Uint64(marks[half+i:]))
 		}
 		if size <= m.marked/filterShare && set > half/2 {
 			break
 		}
-		for i, v := range marks[half:] {
-			marks[i] |= v
+		for i := 0; i < half; i += 8 {
+			binary.LittleEndian.PutUint64(marks[i:], binary.LittleEndian.Uint64(marks[i:])|binary.LittleEndian.Uint64(marks[half+i:]))
 		}
 		marks = marks[:half]
 	}
-	bits := make([]byte, len(marks)/8)
-	for i, v := range marks {
-		bits[i/8] |= v << (i % 8)
+	packed := make([]byte, len(marks)/8)
+	for i := range packed {
+		// The product gathers the lowest bits of eight bytes in its highest byte.
+		packed[i] = byte(binary.LittleEndian.Uint64(marks[8*i:]) * 0x0102040810204080 >> 56)
 	}
-	m.filters[m.open].Bits = bits
+	m.filters[m.open].Bits = packed
 	clear(m.marks[:])
 	m.marked = 0
 }

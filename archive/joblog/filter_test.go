@@ -26,7 +26,8 @@ func TestFiltersMissNothing(t *testing.T) {
 	word := rapid.StringMatching(`[a-cKkſsS\x{212a}É\n 0-1]{0,12}`)
 	patterns := []string{
 		`abc`, `ABC`, `a(b|c)+`, `(?i)kiss`, `(ab|bc)c*a`, `[ab]{3}`, `^a`, `a$`, `abc|cba|É`, `.`, `\d+ a`, `(?i)é`, ``, `a.b`, `(?i)\x{212a}a`, `[^a]bc`,
-		`\x{FFFD}`, `a\x{FFFD}`, `(a|b)?cab`, `\bcab\b`,
+		`abca`, `ABca|aabb(c|b)`, `(?i)kissa`, `(?i)aSKi`, `a(bc|cb)a?b`, `[ab]c(a)b+`, `aabb.*ccaa`, `(abcd|abce)?aabc`,
+		`\x{FFFD}`, `a\x{FFFD}`, `ab\x{FFFD}caa`, `(a|b)?cab`, `\bcab\b`,
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		log := []byte(strings.Join(rapid.SliceOf(word).Draw(t, "words"), ""))

@@ -39,17 +39,19 @@ func ParseLine(b []byte) Line {
 	return Line{Text: b}
 }
 
-// textOf is ParseLine's Text. It makes no time of most timestamps.
-func textOf(b []byte) []byte {
+// SplitLine cuts a line, with or without its line end, into its timestamp, which may be
+// empty, and ParseLine's Text. It makes no time of most timestamps.
+func SplitLine(b []byte) (stamp, text []byte) {
+	b = bytes.TrimSuffix(b, []byte("\n"))
 	b = bytes.TrimSuffix(b, []byte("\r"))
 	b = bytes.TrimPrefix(b, byteOrderMark)
 	if len(b) < stampLen-1 || b[stampLen-2] != 'Z' {
-		return b
+		return nil, b
 	}
-	if !plainStamp(b[:stampLen-1]) {
-		return ParseLine(b).Text
+	if !plainStamp(b[:stampLen-1]) && ParseLine(b).Time.IsZero() {
+		return nil, b
 	}
-	return bytes.TrimPrefix(b[stampLen-1:], []byte(" "))
+	return b[:stampLen-1], bytes.TrimPrefix(b[stampLen-1:], []byte(" "))
 }
 
 // plainStamp tells a timestamp that is one on any day of a month that all have.

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Pattern is what the lines of logs are searched for. A line is looked at without its
@@ -16,6 +18,7 @@ type Pattern struct {
 	only    []byte   // the text that is looked for, if the pattern is nothing else
 	texts   *texts   // nil: no text has to be in the lines that match
 	grams   gramNeed // that have to be in the frames of those
+	odd     gramNeed // likewise in frames with odd letters
 	inverse bool
 }
 
@@ -60,9 +63,9 @@ func ParsePattern(s string, o PatternOptions) (*Pattern, error) {
 	tree = tree.Simplify()
 	if !o.Inverse {
 		p.texts = textsOf(tree)
-		p.grams = gramsOf(tree)
+		p.grams, p.odd = gramReader{}.of(tree), gramReader{odd: true}.of(tree)
 	}
-	if tree.Op == syntax.OpLiteral && tree.Flags&syntax.FoldCase == 0 && !hasInvalid(tree) {
+	if tree.Op == syntax.OpLiteral && tree.Flags&syntax.FoldCase == 0 && !slices.Contains(tree.Rune, utf8.RuneError) {
 		p.only = []byte(string(tree.Rune))
 	}
 	return p, nil
@@ -101,12 +104,13 @@ func (p *Pattern) Find(text []byte, most int) [][]int {
 }
 
 // Selective tells whether there are frames that MayBeIn rules out.
-func (p *Pattern) Selective() bool {
-	return p.grams.never || len(p.grams.hashes) > 0 || len(p.grams.needs) > 0
-}
+func (p *Pattern) Selective() bool { return p.grams.says() }
 
 // MayBeIn tells whether the pattern may match a line that begins in the frame.
 func (p *Pattern) MayBeIn(f Filter) bool {
+	if f.Odd {
+		return len(f.Bits) > 0 && p.odd.mayBeIn(f)
+	}
 	return len(f.Bits) > 0 && p.grams.mayBeIn(f)
 }
 
@@ -125,7 +129,7 @@ func (p *Pattern) Each(block []byte, visit func(start, end int) error) error {
 		}
 		start := bytes.LastIndexByte(block[at:hit], '\n') + 1 + at
 		end := endOf(block, hit)
-		if p.Match(textOf(block[start:end])) {
+		if _, text := SplitLine(block[start:end]); p.Match(text) {
 			if err := visit(start, end); err != nil {
 				return err
 			}
@@ -138,7 +142,7 @@ func (p *Pattern) Each(block []byte, visit func(start, end int) error) error {
 func (p *Pattern) eachLine(block []byte, visit func(start, end int) error) error {
 	for at := 0; at < len(block); {
 		end := endOf(block, at)
-		if p.Match(textOf(block[at:end])) {
+		if _, text := SplitLine(block[at:end]); p.Match(text) {
 			if err := visit(at, end); err != nil {
 				return err
 			}

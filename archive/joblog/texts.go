@@ -81,22 +81,6 @@ func literal(re *syntax.Regexp) string {
 	return longest
 }
 
-// hasInvalid tells whether the expression names the character that stands for bytes
-// that are none.
-func hasInvalid(re *syntax.Regexp) bool {
-	for _, r := range re.Rune {
-		if r == utf8.RuneError {
-			return true
-		}
-	}
-	for _, sub := range re.Sub {
-		if hasInvalid(sub) {
-			return true
-		}
-	}
-	return false
-}
-
 func shortest(ss []string) int {
 	n := 0
 	for i, s := range ss {

@@ -81,11 +81,10 @@ func (c grepCmd) run(ctx context.Context, e *environment) error {
 				return err
 			}
 			search.Unfiltered, search.Parallel = c.NoFilters, grepParallel
-			p.before = func(jobID int64) error { return db.NoteRead(ctx, subject(), jobID, "lines found by a search") }
 			if p.meter != nil {
 				go func() { p.total.Store(countOf(ctx, db, search.Jobs)) }()
 			}
-			sum, err = lookup.Logs{DB: db, Archive: a}.Search(ctx, search, p)
+			sum, err = lookup.Logs{DB: db, Archive: a}.Search(ctx, search, p, func(jobIDs []int64) error { return db.NoteReads(ctx, subject(), jobIDs, lookup.FoundBySearch) })
 			return err
 		})
 	}

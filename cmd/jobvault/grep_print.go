@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +25,6 @@ type foundPrinter struct {
 	terminal bool
 	meter    *meter // nil: nobody looks
 	total    atomic.Int64
-	before   func(jobID int64) error // the first line of a log is printed
 
 	job  int64 // whose lines were printed last
 	line int64
@@ -42,11 +42,6 @@ func newFoundPrinter(c grepCmd, e *environment, p *joblog.Pattern) *foundPrinter
 func (p *foundPrinter) Found(found []lookup.Found, _ bool) error {
 	p.clear()
 	for _, f := range found {
-		if f.JobID != p.job && p.before != nil {
-			if err := p.before(f.JobID); err != nil {
-				return err
-			}
-		}
 		if err := p.print(f); err != nil {
 			return err
 		}
@@ -84,23 +79,27 @@ func (p *foundPrinter) print(f lookup.Found) error {
 	if p.terminal {
 		return p.show(f, same)
 	}
-	sign := ":"
-	if f.Context {
-		sign = "-"
-	}
-	step, at := "", ""
-	if f.Step != nil {
-		step = fmt.Sprint(*f.Step)
-	}
-	if f.Time != nil {
-		at = f.Time.UTC().Format(stamp)
-	}
-	_, err := fmt.Fprint(p.out, plain(f.Repository), sign, f.JobID, sign, step, sign, f.Line, sign, at, sign, f.Text, "\n")
+	_, err := p.out.Write(p.flat(f))
 	return err
 }
 
-// stamp is how GitHub writes times in logs.
-const stamp = "2006-01-02T15:04:05.0000000Z07:00"
+// flat is a line for programs: REPOSITORY:JOB:STEP:LINE:TIME:TEXT, or with minus signs
+// for context.
+func (p *foundPrinter) flat(f lookup.Found) []byte {
+	sign := byte(':')
+	if f.Context {
+		sign = '-'
+	}
+	b := append(p.out.AvailableBuffer(), plain(f.Repository)...)
+	b = strconv.AppendInt(append(b, sign), f.JobID, 10)
+	if b = append(b, sign); f.Step != nil {
+		b = strconv.AppendInt(b, *f.Step, 10)
+	}
+	b = strconv.AppendInt(append(b, sign), f.Line, 10)
+	b = append(append(b, sign), f.Time...)
+	b = append(append(b, sign), f.Text...)
+	return append(b, '\n')
+}
 
 // show prints a line for people: logs under headings, and what matches in red.
 func (p *foundPrinter) show(f lookup.Found, same bool) error {
@@ -110,11 +109,7 @@ func (p *foundPrinter) show(f lookup.Found, same bool) error {
 		}
 		fmt.Fprintf(p.out, "\x1b[1m%s\x1b[0m  %s / %s  job %d  %s\n", plain(f.Repository), plain(text(f.Workflow)), plain(f.Job), f.JobID, plain(text(f.Conclusion)))
 	}
-	at := ""
-	if f.Time != nil {
-		at = f.Time.UTC().Format(time.DateTime)
-	}
-	fmt.Fprintf(p.out, "\x1b[2m%7d  %s  %s\x1b[0m  ", f.Line, at, plain(text(f.StepName)))
+	fmt.Fprintf(p.out, "\x1b[2m%7d  %s  %s\x1b[0m  ", f.Line, f.Time[:min(len(f.Time), len(time.DateTime))], plain(text(f.StepName)))
 	var line bytes.Buffer
 	last := 0
 	const mostMarks = 100

@@ -30,7 +30,7 @@ func TestGrepPrintsWhatItFindsAndEndsLikeGrep(t *testing.T) {
 	}
 	var first lookup.Found
 	w.check(json.NewDecoder(strings.NewReader(w.want(0, "grep", "--json", "^Complete job name: ").out)).Decode(&first))
-	if fmt.Sprint(first.JobID) != parts[1] || fmt.Sprint(first.Line) != parts[3] || *first.Step != 1 || first.Time == nil || first.Job == "" {
+	if fmt.Sprint(first.JobID) != parts[1] || fmt.Sprint(first.Line) != parts[3] || *first.Step != 1 || first.Time == "" || first.Job == "" {
 		t.Errorf("%+v, want that of %s", first, found[0])
 	}
 	if n := strings.Count(w.want(0, "grep", "-c", "^Complete job name: ").out, ":1\n"); n != len(found) {

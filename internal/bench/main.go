@@ -44,13 +44,14 @@ type scale struct {
 	verifyLog   int64 // bytes
 	readLog     int64
 	lists       [2]int // jobs
+	grepLogs    int
 }
 
 var (
 	full = scale{acceptFor: 10 * time.Second, acceptTurns: 3, logSize: 1 << 30, logTurns: 3, memoryLog: 2 << 30, jobs: 2000, history: 10_000, verifyLog: verifyLogSize,
-		readLog: 1 << 30, lists: [2]int{100_000, 1_000_000}}
+		readLog: 1 << 30, lists: [2]int{100_000, 1_000_000}, grepLogs: 2000}
 	smoke = scale{acceptFor: time.Second, acceptTurns: 1, logSize: 32 << 20, logTurns: 1, memoryLog: 64 << 20, jobs: 100, history: 400, verifyLog: 256 << 10,
-		readLog: 32 << 20, lists: [2]int{1_000, 5_000}}
+		readLog: 32 << 20, lists: [2]int{1_000, 5_000}, grepLogs: 40}
 )
 
 // measurements in the order of the table.
@@ -68,6 +69,7 @@ var measurements = []struct {
 	{"reading", measureReading},
 	{"paint", measurePaint},
 	{"lists", measureLists},
+	{"grep", measureGrep},
 }
 
 func main() {
@@ -91,7 +93,7 @@ var errMissed = errors.New("a wanted figure was missed")
 
 func run(ctx context.Context, out io.Writer) error {
 	small := flag.Bool("smoke", false, "measure little, to see that it runs; no figure counts")
-	only := flag.String("only", "", "measurements to take, separated by commas: accept, throughput, memory, archive, reconcile, backfill, verify, reading, paint, lists")
+	only := flag.String("only", "", "measurements to take, separated by commas: accept, throughput, memory, archive, reconcile, backfill, verify, reading, paint, lists, grep")
 	each := flag.Bool("each", false, "tell of each of many figures that go into one")
 	flag.Parse()
 	l, err := newLab(ctx)

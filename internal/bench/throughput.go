@@ -117,7 +117,11 @@ func archiveLog(ctx context.Context, api, token, bucketURL string, jobID int64) 
 	if err != nil {
 		return archive.Log{}, err
 	}
-	log, err := a.PutLog(ctx, archive.JobKey{RepositoryID: benchRepository.ID, RunID: 1, RunAttempt: 1, JobID: jobID}, body)
+	key := archive.JobKey{RepositoryID: benchRepository.ID, RunID: 1, RunAttempt: 1, JobID: jobID}
+	log, err := a.PutLog(ctx, key, body)
+	if err == nil {
+		err = a.PutFilters(ctx, key, &log)
+	}
 	return log, errors.Join(err, body.Close())
 }
 

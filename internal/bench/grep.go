@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jobvault/jobvault/internal/githubsim"
+)
+
+const (
+	wantCommon  = 2.0
+	wantRare    = 50.0
+	wantFilters = 3.0 // percent
+	grepLogSize = 1 << 20
+	commonWord  = "downloading"
+)
+
+// measureGrep holds `jobvault grep`, the whole command, against `rg -z` over the same
+// objects in the bucket's folder: for a word that many lines have, and for one that a
+// single log has. Both write what they find to a file.
+func measureGrep(ctx context.Context, l *lab) ([]row, error) {
+	rg, err := exec.LookPath("rg")
+	if err != nil {
+		return nil, fmt.Errorf("install the package ripgrep: %w", err)
+	}
+	if _, err := exec.LookPath("zstd"); err != nil {
+		return nil, fmt.Errorf("install the package zstd, which rg -z runs: %w", err)
+	}
+	settings, bucket, err := l.archiveLogs(ctx, "grep", slices.Repeat([]int64{grepLogSize}, l.scale.grepLogs)...)
+	if err != nil {
+		return nil, err
+	}
+	rare, err := rareWord(uint64(l.scale.grepLogs/2), grepLogSize)
+	if err != nil {
+		return nil, err
+	}
+	raw := int64(l.scale.grepLogs) * grepLogSize
+	search := func(word string, want float64) (row, error) {
+		var ours, theirs, ratios []float64
+		found := 0
+		for range l.scale.logTurns {
+			their, n, err := l.timed(ctx, nil, rg, "-z", "-F", "-n", "--no-ignore", "-g", "*.zst", "-e", word, bucket)
+			if err != nil {
+				return row{}, err
+			}
+			our, m, err := l.timed(ctx, settings, l.binary, "grep", "-F", "--", word)
+			if err != nil {
+				return row{}, err
+			}
+			if n != m || n == 0 {
+				return row{}, fmt.Errorf("%q: rg finds %d lines, jobvault %d", word, n, m)
+			}
+			found = n
+			ours, theirs, ratios = append(ours, our.Seconds()*1e3), append(theirs, their.Seconds()*1e3), append(ratios, their.Seconds()/our.Seconds())
+		}
+		ratio := median(ratios)
+		return row{
+			what: fmt.Sprintf("grep of %d MiB in %d logs for a word of %d lines", raw>>20, l.scale.grepLogs, found),
+			ours: fmt.Sprintf("%.0f ms", median(ours)), against: fmt.Sprintf("%.0f ms rg -z", median(theirs)),
+			ratio: fmt.Sprintf("%.1f", ratio), wanted: fmt.Sprintf("≥ %.0f", want), missed: ratio < want,
+		}, nil
+	}
+	common, err := search(commonWord, wantCommon)
+	if err != nil {
+		return nil, err
+	}
+	seldom, err := search(rare, wantRare)
+	if err != nil {
+		return nil, err
+	}
+	filters, err := sizeOf(bucket, "log.filter")
+	if err != nil {
+		return nil, err
+	}
+	share := 100 * float64(filters) / float64(raw)
+	return []row{common, seldom, {
+		what: "filters that grep looks into", ours: fmt.Sprintf("%.1f MiB", float64(filters)/(1<<20)), against: fmt.Sprintf("%d MiB of logs", raw>>20),
+		ratio: fmt.Sprintf("%.2f %%", share), wanted: fmt.Sprintf("≤ %.0f %%", wantFilters), missed: share > wantFilters,
+	}}, nil
+}
+
+// timed runs a command with its output in a file, and says how long it took and how
+// many lines there are.
+func (l *lab) timed(ctx context.Context, settings []string, name string, args ...string) (time.Duration, int, error) {
+	out, err := os.Create(filepath.Join(l.dir, "found.txt"))
+	if err != nil {
+		return 0, 0, err
+	}
+	defer out.Close()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = append(os.Environ(), settings...)
+	cmd.Env = append(cmd.Env, "JOBVAULT_DATA_DIR="+l.dir+"/jobvault-data")
+	var stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = out, &stderr
+	started := time.Now()
+	if err := cmd.Run(); err != nil {
+		return 0, 0, fmt.Errorf("%s: %w: %s", filepath.Base(name), err, stderr.Bytes())
+	}
+	took := time.Since(started)
+	found, err := os.ReadFile(out.Name())
+	return took, bytes.Count(found, []byte{'\n'}), err
+}
+
+// slot is what changes in a line of output from log to log.
+var slot = regexp.MustCompile(`\S*[0-9a-f]{8}\S*`)
+
+// rareWord is a word in the middle of one log that is in no other.
+func rareWord(seed uint64, size int64) (string, error) {
+	log, err := io.ReadAll(githubsim.GeneratedLog(seed, size, githubsim.LogStyle{}).Reader())
+	if err != nil {
+		return "", err
+	}
+	for _, line := range strings.Split(string(log[len(log)/2:]), "\n")[1:] {
+		_, text, _ := strings.Cut(line, "Z ")
+		if word := slot.FindString(text); word != "" {
+			return word, nil
+		}
+	}
+	return "", errors.New("no such word in the log")
+}
+
+// sizeOf is the size of all files of a name in a folder.
+func sizeOf(dir, name string) (size int64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
+		if err != nil || e.Name() != name {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil {
+			size += info.Size()
+		}
+		return err
+	})
+	return size, err
+}
