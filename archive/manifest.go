@@ -41,6 +41,7 @@ type Manifest struct {
 	StoredSHA256   [32]byte // of the object
 	Jobs           int64
 	StoredBytes    int64
+	Header, End    []byte // its first and last line, where it was read
 }
 
 // manifestVersion is the format's.

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -121,6 +122,7 @@ func (s *manifestScan) fault(kind string, line, job int64, format string, args .
 
 func (s *manifestScan) line(raw []byte) error {
 	if s.n == 1 {
+		s.m.Header = bytes.Clone(raw)
 		return s.header(raw)
 	}
 	if s.end != nil {
@@ -140,7 +142,7 @@ func (s *manifestScan) line(raw []byte) error {
 		if err := json.Unmarshal(raw, &end); err != nil {
 			return s.fault(ChainUnreadable, s.n, 0, "%v", err)
 		}
-		s.end = &end
+		s.end, s.m.End = &end, bytes.Clone(raw)
 		s.checkBefore(end.Before, 0)
 		return nil
 	}

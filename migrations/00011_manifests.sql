@@ -44,6 +44,8 @@ WHEN (OLD.manifest_date IS NOT NULL AND NEW.manifest_date IS NOT DISTINCT FROM O
            OR OLD.details_sha256 <> NEW.details_sha256))
 EXECUTE FUNCTION unlist_log();
 
+COMMENT ON COLUMN reads.what IS 'What of it: whole, bytes A-B, lines A-B, step N, search, or export.';
+
 -- +goose Down
 
 DROP TRIGGER unlist_changed_logs ON job_logs;
