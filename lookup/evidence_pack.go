@@ -57,10 +57,10 @@ type evidenceFile struct {
 
 func (p *evidencePack) create(name string) (*evidenceFile, error) {
 	path := filepath.Join(p.dir, filepath.FromSlash(name))
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -132,9 +132,6 @@ func sumsText(sums []evidenceSum) []byte {
 
 // rename gives the finished package its name, which an empty folder may have.
 func (p *evidencePack) rename(dir string) error {
-	if err := os.Chmod(p.dir, 0o750); err != nil { //nolint:gosec // a folder
-		return err
-	}
 	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
