@@ -58,7 +58,8 @@ type Bucket interface {
 	// with versioning only hides it behind a delete marker: Get and List do not
 	// find it any more, but its bytes stay until the bucket's own rules end them.
 	Remove(ctx context.Context, key string) error
-	// Check tells whether the bucket answers; it stores nothing.
+	// Check tells whether the bucket answers; it stores nothing. Fails with
+	// ErrNotFound, and with ErrNoLock.
 	Check(ctx context.Context) error
 	// String is the bucket's URL, without credentials.
 	String() string
@@ -74,8 +75,10 @@ type Object struct {
 // Open opens the bucket behind a URL:
 //
 //	file:///path
-//	s3://bucket/prefix?endpoint=host:port&region=R&tls=false
+//	s3://bucket/prefix?endpoint=host:port&region=R&tls=false&lock=compliance&lock_days=N
 //
+// With lock, governance or compliance, each object is locked for so many days from
+// when it is put; what replaces or removes one then hides it, and the bucket keeps it.
 // It does not ask whether the bucket is there; Check does.
 func Open(rawURL string) (Bucket, error) {
 	open, err := opener(rawURL)

@@ -49,15 +49,20 @@ func (a *Archive) PutSettled(ctx context.Context, key JobKey, s Settled) error {
 
 // Settled is the record of why the job has no log. Fails with ErrNotFound if
 // there is none, and with ErrUnreadable if what is there is no such record.
-func (a *Archive) Settled(ctx context.Context, key JobKey) (s Settled, err error) {
-	b, err := a.read(ctx, key.Settled())
-	if err != nil {
-		return Settled{}, err
+func (a *Archive) Settled(ctx context.Context, key JobKey) (Settled, error) {
+	_, s, err := a.SettledBytes(ctx, key)
+	return s, err
+}
+
+// SettledBytes is Settled, with the record's own bytes.
+func (a *Archive) SettledBytes(ctx context.Context, key JobKey) (b []byte, s Settled, err error) {
+	if b, err = a.read(ctx, key.Settled()); err != nil {
+		return nil, Settled{}, err
 	}
 	if err := json.Unmarshal(b, &s); err != nil {
-		return Settled{}, fmt.Errorf("archive: %s: %w: %w", key.Settled(), ErrUnreadable, err)
+		return nil, Settled{}, fmt.Errorf("archive: %s: %w: %w", key.Settled(), ErrUnreadable, err)
 	}
-	return s, nil
+	return b, s, nil
 }
 
 // maxDetails bounds a job.json; GitHub's largest, with 1,000 steps, has 300 KB.

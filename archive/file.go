@@ -17,7 +17,8 @@ import (
 // temporary name, synced, and then linked to its own, which the kernel refuses
 // if the name is taken.
 type fileBucket struct {
-	dir string
+	dir    string
+	copied bool // only read, see OpenCopy
 }
 
 // staleTemp is the age at which a temporary file belongs to nobody any more:
@@ -80,6 +81,9 @@ func (b *fileBucket) Replace(ctx context.Context, key string, r io.Reader) (int6
 func (b *fileBucket) write(ctx context.Context, key string, r io.Reader, name func(from, to, root string) error) (size int64, err error) {
 	if err := checkKey(key); err != nil {
 		return 0, err
+	}
+	if b.copied {
+		return 0, fmt.Errorf("archive: put %s: %w", key, errCopy)
 	}
 	f, err := os.CreateTemp(b.temp(), "put-*")
 	if err != nil {
@@ -204,6 +208,9 @@ func (b *fileBucket) Remove(_ context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
+	if b.copied {
+		return fmt.Errorf("archive: remove %s: %w", key, errCopy)
+	}
 	path := b.path(key)
 	err := os.Remove(path)
 	if err == nil {
@@ -216,7 +223,11 @@ func (b *fileBucket) Remove(_ context.Context, key string) error {
 }
 
 func (b *fileBucket) Check(context.Context) error {
-	if _, err := os.Stat(b.temp()); err != nil {
+	must := b.temp()
+	if b.copied {
+		must = b.dir
+	}
+	if _, err := os.Stat(must); err != nil {
 		return fmt.Errorf("archive: %w", err)
 	}
 	return nil

@@ -25,6 +25,7 @@ type s3Bucket struct {
 	bucket string
 	prefix string // empty, or ends with '/'
 	url    string
+	lock   *objectLock // nil: objects are not locked
 }
 
 // partSize is how much of an object of unknown size is held in memory and sent
@@ -37,7 +38,7 @@ func parseS3URL(u *url.URL) (func() (Bucket, error), error) {
 	}
 	q := u.Query()
 	for k := range q {
-		if k != "endpoint" && k != "region" && k != "tls" {
+		if k != "endpoint" && k != "region" && k != "tls" && k != "lock" && k != "lock_days" {
 			return bad("unknown parameter " + strconv.Quote(k))
 		}
 	}
@@ -47,6 +48,10 @@ func parseS3URL(u *url.URL) (func() (Bucket, error), error) {
 		if tls, err = strconv.ParseBool(v); err != nil {
 			return bad("tls must be true or false")
 		}
+	}
+	lock, err := parseLock(q)
+	if err != nil {
+		return bad(err.Error())
 	}
 	if u.Host == "" {
 		return bad("no bucket name; want s3://bucket/prefix?endpoint=host:port")
@@ -76,7 +81,7 @@ func parseS3URL(u *url.URL) (func() (Bucket, error), error) {
 		}
 		prefix += "/"
 	}
-	b := &s3Bucket{client: client, bucket: u.Host, prefix: prefix, url: u.Redacted()}
+	b := &s3Bucket{client: client, bucket: u.Host, prefix: prefix, url: u.Redacted(), lock: lock}
 	return func() (Bucket, error) { return b, nil }, nil
 }
 
@@ -119,10 +124,14 @@ func (b *s3Bucket) put(ctx context.Context, key string, r io.Reader, free bool) 
 	return sent.n, nil
 }
 
-// takeBack removes what this Put has just stored, wrong; nothing names it yet.
+// takeBack removes what this Put has just stored, wrong; nothing names it yet. What
+// is locked stays, hidden.
 func (b *s3Bucket) takeBack(ctx context.Context, key, version string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stall)
 	defer cancel()
+	if b.lock != nil {
+		version = ""
+	}
 	return b.removeVersion(ctx, key, version)
 }
 
@@ -156,6 +165,7 @@ func (b *s3Bucket) send(ctx context.Context, key string, r io.Reader, free bool)
 	if free {
 		opts.SetMatchETagExcept("*")
 	}
+	b.lock.set(&opts)
 	head, err := readFrame(r, partSize, smallLog)
 	if err != nil {
 		return minio.UploadInfo{}, err
@@ -264,7 +274,10 @@ func (b *s3Bucket) Check(ctx context.Context) error {
 	if !ok {
 		return fmt.Errorf("archive: bucket %s: %w", b.bucket, ErrNotFound)
 	}
-	return nil
+	if b.lock == nil {
+		return nil
+	}
+	return b.checkLock(ctx)
 }
 
 // error names the operation and turns S3's codes into this package's errors.

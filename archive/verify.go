@@ -114,11 +114,16 @@ func (c *content) add(offset int64, raw []byte) {
 	c.partial = !bytes.HasSuffix(raw, []byte{'\n'})
 }
 
-func (c *content) compare(want Log, stored int64) *Damage {
-	lines := c.newlines
+// allLines counts a last line without a newline too.
+func (c *content) allLines() int64 {
 	if c.partial {
-		lines++
+		return c.newlines + 1
 	}
+	return c.newlines
+}
+
+func (c *content) compare(want Log, stored int64) *Damage {
+	lines := c.allLines()
 	sum := c.sum.Sum(nil)
 	switch {
 	case !bytes.Equal(sum, want.SHA256[:]):

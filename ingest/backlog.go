@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -22,6 +23,7 @@ type Backlog struct {
 	sweepAge   *prometheus.Desc
 	failing    *prometheus.Desc
 	remaining  *prometheus.Desc
+	manifest   *prometheus.Desc
 }
 
 // NewBacklog makes the collector; register it. Sweeps are told of repositories that
@@ -40,12 +42,13 @@ func NewBacklog(db *store.DB, selected func(fullName string) bool) *Backlog {
 		sweepAge:   desc("sweep_age_seconds", "Time since the last successful sweep of the repository that has gone longest without, those left out whose last one failed."),
 		failing:    desc("sweeps_failing", "Repositories whose last sweep failed."),
 		remaining:  desc("rate_limit_remaining", "Requests that GitHub's limit leaves for now, by installation; 0: the token, or the App itself.", "installation"),
+		manifest:   desc("manifest_age_seconds", "Time since the end of the day of the last manifest: above 93600, 26 hours, one is overdue. Missing: there is none yet."),
 	}
 }
 
 // Describe names the metrics.
 func (b *Backlog) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{b.deliveries, b.unsettled, b.oldest, b.queue, b.sweepAge, b.failing, b.remaining} {
+	for _, d := range []*prometheus.Desc{b.deliveries, b.unsettled, b.oldest, b.queue, b.sweepAge, b.failing, b.remaining, b.manifest} {
 		ch <- d
 	}
 }
@@ -79,6 +82,14 @@ func (b *Backlog) Collect(ch chan<- prometheus.Metric) {
 	gauge(b.failing, float64(failing))
 	if oldest != nil {
 		gauge(b.sweepAge, since(oldest))
+	}
+	last, err := b.db.LastManifest(ctx)
+	switch {
+	case err == nil:
+		gauge(b.manifest, time.Since(last.Date.AddDate(0, 0, 1)).Seconds())
+	case !errors.Is(err, store.ErrNotFound):
+		ch <- prometheus.NewInvalidMetric(b.manifest, err)
+		return
 	}
 	limits, err := b.db.RateLimits(ctx)
 	if err != nil {

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,15 +21,25 @@ import (
 // facts that it returns are theirs.
 func keepDetails(ctx context.Context, a *archive.Archive, key archive.JobKey, raw []byte, facts store.Facts) (store.Facts, error) {
 	kept, err := a.PutDetails(ctx, key, raw)
-	if err != nil || string(kept) == string(raw) {
+	if err != nil {
 		return facts, err
+	}
+	facts.Details = detailsOf(kept)
+	if string(kept) == string(raw) {
+		return facts, nil
 	}
 	found, err := factsOfDetails(kept, key, facts.Repository)
 	if err != nil || found.Job.Status != store.StatusCompleted && facts.Job.Status == store.StatusCompleted {
 		// What was kept of a job that GitHub had given up for lost says less.
 		return facts, err
 	}
+	found.Details = facts.Details
 	return found, nil
+}
+
+// detailsOf is how a job.json is noted in the ledger.
+func detailsOf(raw []byte) *store.Details {
+	return &store.Details{SHA256: sha256.Sum256(raw), Bytes: int64(len(raw))}
 }
 
 // factsOfDetails reads a job.json.

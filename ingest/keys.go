@@ -11,5 +11,7 @@ const (
 	KeyBytes      = "bytes"
 	KeyCount      = "count"
 	KeyWait       = "wait"
+	KeyManifest   = "manifest"
+	KeyDigest     = "sha256"
 	KeyError      = "error"
 )

@@ -60,6 +60,9 @@ func (r *verification) orphansAmong(ctx context.Context, objects []archive.Objec
 // orphaned says why an object is one, or nothing.
 func (r *verification) orphaned(o archive.Object, lines map[int64]store.LedgerLine) (why string, jobID int64) {
 	k, name, ok := archive.ParseKey(o.Key)
+	if _, manifest := archive.ParseManifestKey(o.Key); manifest {
+		return "", 0
+	}
 	if !ok {
 		return "no key of jobvault's", 0
 	}

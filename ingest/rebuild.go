@@ -29,11 +29,12 @@ type Rebuilder struct {
 
 // Rebuilt sums up a rebuild.
 type Rebuilt struct {
-	Jobs   int            `json:"jobs"`      // found in the bucket
-	Before int            `json:"before"`    // of those, settled in the database already
-	States map[string]int `json:"states"`    // of the rest, as settled now
-	Faults int            `json:"faults"`    // jobs of which something is of no use
-	Bytes  int64          `json:"raw_bytes"` // of the logs that were read
+	Jobs      int            `json:"jobs"`      // found in the bucket
+	Before    int            `json:"before"`    // of those, settled in the database already
+	States    map[string]int `json:"states"`    // of the rest, as settled now
+	Faults    int            `json:"faults"`    // jobs and manifests of which something is of no use
+	Bytes     int64          `json:"raw_bytes"` // of the logs that were read
+	Manifests int            `json:"manifests"` // whose jobs are marked again
 }
 
 // folder is what the bucket has of one job.
@@ -81,7 +82,10 @@ func (b *Rebuilder) Rebuild(ctx context.Context, parallel int, report func(Fault
 		}
 		batch = append(batch, folder{key: k, objects: map[string]archive.Object{name: o}})
 	}
-	return r.sum, r.jobs(ctx, batch, parallel)
+	if err := r.jobs(ctx, batch, parallel); err != nil {
+		return r.sum, err
+	}
+	return r.sum, r.manifests(ctx)
 }
 
 func (r *rebuilding) jobs(ctx context.Context, batch []folder, parallel int) error {
@@ -166,6 +170,7 @@ func (r *rebuilding) rows(ctx context.Context, f folder) (store.Facts, error) {
 	if err != nil {
 		return store.Facts{}, &Fault{Kind: FaultDetails, JobID: f.key.JobID, Key: f.key.Details(), Detail: err.Error()}
 	}
+	facts.Details = detailsOf(raw)
 	written := f.objects[archive.DetailsName].ModTime
 	facts.Repository.SeenAt = written
 	for _, at := range []*time.Time{facts.Job.CompletedAt, facts.Job.CreatedAt} {

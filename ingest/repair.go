@@ -95,7 +95,7 @@ func (r *verification) repairDetails(ctx context.Context, l store.LedgerLine) (b
 	}
 	job, err := client.Job(ctx, l.Repository.Owner, l.Repository.Name, l.JobID)
 	if err == nil {
-		_, err = r.Archive.PutDetails(ctx, keyOfLine(l), job.Raw)
+		err = r.putDetails(ctx, l, job.Raw)
 		return err == nil, "fetched again from GitHub", err
 	}
 	if !isNotFound(err) {
@@ -108,8 +108,16 @@ func (r *verification) repairDetails(ctx context.Context, l store.LedgerLine) (b
 	if werr != nil {
 		return false, "", werr
 	}
-	_, err = r.Archive.PutDetails(ctx, keyOfLine(l), raw)
+	err = r.putDetails(ctx, l, raw)
 	return err == nil, "made again from a webhook", err
+}
+
+func (r *verification) putDetails(ctx context.Context, l store.LedgerLine, raw []byte) error {
+	kept, err := r.Archive.PutDetails(ctx, keyOfLine(l), raw)
+	if err != nil {
+		return err
+	}
+	return r.DB.RecordDetails(ctx, l.JobID, *detailsOf(kept))
 }
 
 // repairSettled writes the record again, from the ledger.

@@ -24,6 +24,7 @@ func (t *task) settle(ctx context.Context, s store.Settlement) error {
 			return err
 		}
 	}
+	s.Details = t.facts.Details
 	changed, err := t.DB.Settle(ctx, s, now)
 	if err != nil || !changed {
 		return err
@@ -64,9 +65,12 @@ func (t *task) keepLastWord(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.Archive.PutDetails(ctx, t.key, raw)
-	t.kept = err == nil
-	return err
+	kept, err := t.Archive.PutDetails(ctx, t.key, raw)
+	if err != nil {
+		return err
+	}
+	t.kept, t.facts.Details = true, detailsOf(kept)
+	return nil
 }
 
 // stepLines estimates which lines belong to the steps that ran.

@@ -81,7 +81,8 @@ const (
 )
 
 // Verify looks at every settled job's objects, and then at the bucket for objects
-// that belong to none; the latter only where all jobs are looked at. It calls
+// that belong to none and for the manifests that were written; the latter only where
+// all jobs are looked at. It calls
 // report for each fault, and progress as it goes on, one call at a time. It fails
 // only if Postgres or the bucket does not answer; faults are no error.
 func (v *Verifier) Verify(ctx context.Context, o VerifyOptions, report func(Fault), progress func(done, total int)) (Verified, error) {
@@ -97,6 +98,9 @@ func (v *Verifier) Verify(ctx context.Context, o VerifyOptions, report func(Faul
 		if err := r.orphans(ctx); err != nil {
 			return r.sum, err
 		}
+	}
+	if o.Since.IsZero() && o.Sample == 0 && o.RepositoryID == 0 {
+		return r.sum, r.manifests(ctx)
 	}
 	return r.sum, nil
 }

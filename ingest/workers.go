@@ -34,9 +34,10 @@ type WorkersConfig struct {
 	Reconciler *Reconciler // nil: this process knows nothing of rounds
 	// Helper is a process that helps for a while: it leaves the rounds to those
 	// that stay, but sees to it, as any may that leads the queue, that they are due.
-	Helper  bool
-	Logger  *slog.Logger
-	Metrics *Metrics
+	Helper    bool
+	Manifests *Manifests // nil: this process knows nothing of manifests
+	Logger    *slog.Logger
+	Metrics   *Metrics
 }
 
 // Workers run the delivery worker and the archive jobs of this process.
@@ -89,6 +90,17 @@ func NewWorkers(c WorkersConfig) (*Workers, error) {
 	if r.Every > 0 {
 		periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(r.Every),
 			func() (river.JobArgs, *river.InsertOpts) { return reconcileArgs{}, nil },
+			&river.PeriodicJobOpts{RunOnStart: true}))
+	}
+	if c.Manifests != nil {
+		if err := river.AddWorkerSafely(workers, &manifestWorker{manifests: c.Manifests, running: &c.Archiver.running}); err != nil {
+			return nil, fmt.Errorf("ingest: %w", err)
+		}
+		if !c.Helper {
+			queues[manifestQueue] = river.QueueConfig{MaxWorkers: 1}
+		}
+		periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(manifestEvery),
+			func() (river.JobArgs, *river.InsertOpts) { return manifestArgs{}, nil },
 			&river.PeriodicJobOpts{RunOnStart: true}))
 	}
 	w.river, err = river.NewClient(riverpgxv5.New(c.DB.Pool()), &river.Config{

@@ -35,7 +35,10 @@ var contract = map[string][]string{
 		"job_id bigint", "state text", "reason text", "http_status integer", "attempts integer", "object_key text",
 		"raw_bytes bigint", "stored_bytes bigint", "lines bigint", "sha256 bytea", "frame_lines bigint[]",
 		"frame_offsets bigint[]", "truncated boolean", "archived_at timestamptz", "settled_at timestamptz",
-		"stored_sha256 bytea", "usage_version integer", "filter_bytes bigint",
+		"stored_sha256 bytea", "usage_version integer", "manifest_date date", "details_sha256 bytea", "details_bytes bigint", "filter_bytes bigint",
+	},
+	"manifests": {
+		"date date", "previous date", "sha256 bytea", "stored_sha256 bytea", "jobs bigint", "stored_bytes bigint", "written_at timestamptz",
 	},
 	"coverage": {
 		"repository text", "day date", "jobs bigint", "archived bigint", "none bigint", "expired bigint", "missing bigint",
@@ -144,6 +147,7 @@ func TestPrimaryKeysAreThoseOfTheContract(t *testing.T) {
 		"keys: PRIMARY KEY (purpose)",
 		"labels: PRIMARY KEY (id)",
 		"lost_deliveries: PRIMARY KEY (hook, guid)",
+		"manifests: PRIMARY KEY (date)",
 		"rate_limits: PRIMARY KEY (installation_id)",
 		"read_tokens: PRIMARY KEY (name)",
 		"repositories: PRIMARY KEY (id)",

@@ -17,6 +17,7 @@ type Facts struct {
 	Job        Job
 	Steps      []Step
 	Labels     []string
+	Details    *Details // its job.json in the bucket; nil: not known here
 }
 
 // writeFacts writes the rows of jobs that this transaction has locked. Facts whose

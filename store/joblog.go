@@ -44,21 +44,56 @@ type JobLog struct {
 	SettledAt    *time.Time
 	StoredSHA256 []byte `db:"stored_sha256"` // nil for logs of before it was noted
 	FilterBytes  *int64 // of the object with its filters; nil: it has none
+
+	ManifestDate  *time.Time // the manifest that lists this; nil: none does yet
+	DetailsSHA256 []byte     `db:"details_sha256"` // of job.json; nil: not noted
+	DetailsBytes  *int64
 }
 
 const jobLogColumns = `job_id, state, reason, http_status, attempts, object_key, raw_bytes, stored_bytes, lines, sha256,
-	frame_lines, frame_offsets, truncated, archived_at, settled_at, stored_sha256, filter_bytes`
+	frame_lines, frame_offsets, truncated, archived_at, settled_at, stored_sha256, manifest_date, details_sha256, details_bytes, filter_bytes`
 
 // openLedger gives each job that has none its line in the ledger.
 func openLedger(ctx context.Context, tx pgx.Tx, facts []Facts) error {
 	ids := make([]int64, len(facts))
+	var kept, sizes []int64
+	var sums [][]byte
 	for i, f := range facts {
 		ids[i] = f.Job.ID
+		if f.Details != nil {
+			kept, sums, sizes = append(kept, f.Job.ID), append(sums, f.Details.SHA256[:]), append(sizes, f.Details.Bytes)
+		}
 	}
 	if _, err := tx.Exec(ctx, `
 		INSERT INTO job_logs (job_id) SELECT id FROM unnest($1::bigint[]) id ORDER BY id
 		ON CONFLICT (job_id) DO NOTHING`, ids); err != nil {
 		return fmt.Errorf("ledger: %w", err)
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	// An insert, as that takes its rows in the order of ids.
+	if _, err := tx.Exec(ctx, `
+		INSERT INTO job_logs AS l (job_id, details_sha256, details_bytes)
+		SELECT id, sum, size FROM unnest($1::bigint[], $2::bytea[], $3::bigint[]) AS d(id, sum, size) ORDER BY id
+		ON CONFLICT (job_id) DO UPDATE SET details_sha256 = excluded.details_sha256, details_bytes = excluded.details_bytes
+		WHERE l.details_sha256 IS DISTINCT FROM excluded.details_sha256`, kept, sums, sizes); err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	return nil
+}
+
+// Details is a job's job.json as it is in the bucket.
+type Details struct {
+	SHA256 [32]byte
+	Bytes  int64
+}
+
+// RecordDetails notes how a job's job.json is in the bucket.
+func (db *DB) RecordDetails(ctx context.Context, jobID int64, d Details) error {
+	if _, err := db.pool.Exec(ctx, `
+		UPDATE job_logs SET details_sha256 = $2, details_bytes = $3 WHERE job_id = $1`, jobID, d.SHA256[:], d.Bytes); err != nil {
+		return fmt.Errorf("store: record details of job %d: %w", jobID, err)
 	}
 	return nil
 }
@@ -73,6 +108,7 @@ type Settlement struct {
 	Object     *Object
 	Steps      []StepLines
 	Usage      *joblog.Usage // nil: the log was not read for it
+	Details    *Details      // nil: as noted before
 }
 
 // Object is an archived log in the bucket.
@@ -110,19 +146,25 @@ func (db *DB) Settle(ctx context.Context, s Settlement, at time.Time) (bool, err
 		if s.Object != nil {
 			object = *s.Object
 		}
+		var details []byte
+		var detailsBytes *int64
+		if s.Details != nil {
+			details, detailsBytes = s.Details.SHA256[:], &s.Details.Bytes
+		}
 		tag, err := tx.Exec(ctx, `
 			UPDATE job_logs SET
 				state = $2, reason = nullif($3, ''), http_status = coalesce(nullif($4, 0), http_status), attempts = attempts + $5,
 				settled_at = CASE WHEN $2 IN ('pending', 'denied') THEN NULL ELSE $6::timestamptz END,
 				object_key = $7, raw_bytes = $8, stored_bytes = $9, lines = $10, sha256 = $11,
-				frame_lines = $12, frame_offsets = $13, truncated = $14, archived_at = $15, stored_sha256 = $16, filter_bytes = nullif($17::bigint, 0)
+				frame_lines = $12, frame_offsets = $13, truncated = $14, archived_at = $15, stored_sha256 = $16,
+				details_sha256 = coalesce($17, details_sha256), details_bytes = coalesce($18, details_bytes), filter_bytes = nullif($19::bigint, 0)
 			WHERE job_id = $1
 			  AND (state IN ('pending', 'denied')
 			    OR (state IN ('expired', 'missing') AND $2 = 'archived'))`,
 			s.JobID, s.State, s.Reason, s.HTTPStatus, boolInt(s.Asked), at,
 			ifArchived(s.Object, object.Key), ifArchived(s.Object, object.RawBytes), ifArchived(s.Object, object.StoredBytes),
 			ifArchived(s.Object, object.Lines), ifArchived(s.Object, object.SHA256[:]), object.FrameLines, object.FrameOffsets,
-			object.Truncated, ifArchived(s.Object, object.ArchivedAt), ifArchived(s.Object, object.StoredSHA256[:]), object.FilterBytes)
+			object.Truncated, ifArchived(s.Object, object.ArchivedAt), ifArchived(s.Object, object.StoredSHA256[:]), details, detailsBytes, object.FilterBytes)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}

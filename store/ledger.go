@@ -64,7 +64,8 @@ func (db *DB) LedgerOf(ctx context.Context, jobIDs []int64) (map[int64]LedgerLin
 func (db *DB) ledger(ctx context.Context, where string, args ...any) ([]LedgerLine, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT l.job_id, l.state, l.reason, l.http_status, l.attempts, l.object_key, l.raw_bytes, l.stored_bytes, l.lines, l.sha256,
-		       l.frame_lines, l.frame_offsets, l.truncated, l.archived_at, l.settled_at, l.stored_sha256, l.filter_bytes,
+		       l.frame_lines, l.frame_offsets, l.truncated, l.archived_at, l.settled_at, l.stored_sha256,
+		       l.manifest_date, l.details_sha256, l.details_bytes, l.filter_bytes,
 		       j.run_id, j.run_attempt, j.created_at, (r.id, r.owner, r.name, r.private, r.installation_id, r.seen_at) AS repository
 		FROM job_logs l JOIN jobs j ON j.id = l.job_id JOIN repositories r ON r.id = j.repository_id
 		WHERE `+where, args...)

@@ -33,6 +33,8 @@ type cli struct {
 	Coverage  coverageCmd  `cmd:"" help:"Show by repository and day what became of every job."`
 	Verify    verifyCmd    `cmd:"" help:"Hold the ledger against the bucket."`
 	Rebuild   rebuildCmd   `cmd:"" help:"Fill the database from the bucket alone."`
+	Manifest  manifestCmd  `cmd:"" help:"Write the daily manifests that are due."`
+	Export    exportCmd    `cmd:"" help:"Write jobs with their logs as a package that an auditor can check."`
 	Reindex   reindexCmd   `cmd:"" help:"Read archived logs again for what their jobs used."`
 	Jobs      jobsCmd      `cmd:"" help:"List jobs."`
 	Log       logCmd       `cmd:"" help:"Print an archived log."`

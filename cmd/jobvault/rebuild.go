@@ -26,11 +26,14 @@ func (rebuildCmd) Run(ctx context.Context, e *environment) error {
 		m.end()
 		fmt.Fprintf(e.stdout, "%d jobs in the bucket, %d of them settled before; %s of logs read\n",
 			sum.Jobs, sum.Before, humanize.IBytes(uint64(max(sum.Bytes, 0))))
+		if sum.Manifests > 0 {
+			fmt.Fprintf(e.stdout, "%d manifests\n", sum.Manifests)
+		}
 		for _, state := range slices.Sorted(maps.Keys(sum.States)) {
 			fmt.Fprintf(e.stdout, "%d %s\n", sum.States[state], state)
 		}
 		if err == nil && sum.Faults > 0 {
-			err = fmt.Errorf("%d jobs could not be made again; see above", sum.Faults)
+			err = fmt.Errorf("%d jobs or manifests could not be made again; see above", sum.Faults)
 		}
 		return err
 	})

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -110,12 +111,12 @@ func (s *service) openStores(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// A bucket that does not exist is a mistake; one that is away comes back.
+	// A bucket that does not exist, or cannot lock, is a mistake; one that is away comes back.
 	bucket := s.archive.Bucket()
 	checking, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
 	switch err := bucket.Check(checking); {
-	case errors.Is(err, archive.ErrNotFound):
+	case errors.Is(err, archive.ErrNotFound), errors.Is(err, archive.ErrNoLock):
 		return fmt.Errorf("JOBVAULT_BUCKET_URL: %w", err)
 	case err != nil:
 		s.logger.WarnContext(ctx, "the bucket does not answer yet", ingest.KeyError, err)
@@ -148,6 +149,7 @@ func (s *service) startWorkers(ctx context.Context) error {
 		DB: s.db, Parallel: s.config.workers, Logger: s.logger, Metrics: s.metrics,
 		Archiver:   s.config.archiver(s.db, s.archive, s.github, s.logger, s.metrics),
 		Reconciler: s.config.reconciler(s.config.sweeper(s.db, s.archive, s.github, s.logger, s.metrics)),
+		Manifests:  &ingest.Manifests{DB: s.db, Archive: s.archive, Logger: s.logger, Metrics: s.metrics, Now: time.Now},
 	}
 	workers, err := ingest.NewWorkers(c)
 	if err != nil {

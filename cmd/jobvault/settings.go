@@ -16,7 +16,7 @@ type Settings struct {
 	Listen                  string `group:"settings" env:"JOBVAULT_LISTEN" default:"127.0.0.1:8080" help:"Address to serve on."`
 	DataDir                 string `group:"settings" env:"JOBVAULT_DATA_DIR" default:"./jobvault-data" help:"Where the embedded Postgres and the file bucket live."`
 	DatabaseURL             Secret `group:"settings" env:"JOBVAULT_DATABASE_URL" name:"database-url" help:"Postgres 14 or later; empty: an embedded one in the data dir."`
-	BucketURL               string `group:"settings" env:"JOBVAULT_BUCKET_URL" name:"bucket-url" help:"file:///path or s3://bucket/prefix?endpoint=host:port&region=R&tls=false; empty: in the data dir."`
+	BucketURL               string `group:"settings" env:"JOBVAULT_BUCKET_URL" name:"bucket-url" help:"file:///path or s3://bucket/prefix?endpoint=host:port&region=R&tls=false&lock=compliance&lock_days=N; empty: in the data dir."`
 	WebhookSecret           Secret `group:"settings" env:"JOBVAULT_WEBHOOK_SECRET" help:"Secret of the webhook; several, separated by commas, while rotating."`
 	GitHubAPIURL            string `group:"settings" env:"JOBVAULT_GITHUB_API_URL" name:"github-api-url" default:"https://api.github.com/" help:"REST API; GHES: https://HOST/api/v3/."`
 	GitHubAPIVersion        string `group:"settings" env:"JOBVAULT_GITHUB_API_VERSION" name:"github-api-version" help:"REST API version; empty: by host."`

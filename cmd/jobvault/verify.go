@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -22,11 +23,21 @@ type verifyCmd struct {
 	Deep   bool   `help:"Read every log: its digest, lines and frames, not its size alone."`
 	Repair bool   `help:"Fetch again what is missing or damaged, as far as GitHub still has it."`
 	JSON   bool   `help:"One JSON object a line: a fault each, and last the summary."`
+
+	Manifests bool   `help:"Check the daily manifests and what they list, from the bucket alone."`
+	From      string `help:"With --manifests: from a directory that the bucket was copied to."`
+	Head      string `help:"With --manifests: digest of a manifest that was noted, SHA256 or DATE:SHA256."`
 }
 
 // Run holds the ledger against the bucket. It fails if anything is wrong that it
 // did not repair.
 func (c verifyCmd) Run(ctx context.Context, e *environment) error {
+	if c.Manifests {
+		return c.manifests(ctx, e)
+	}
+	if c.From != "" || c.Head != "" {
+		return usageError{errors.New("--from and --head go with --manifests")}
+	}
 	o := ingest.VerifyOptions{Deep: c.Deep, Repair: c.Repair}
 	var err error
 	if o.Since, err = parseTime("--since", c.Since, time.Now()); err != nil {

@@ -105,6 +105,10 @@ func (b *workbench) sweeper() *ingest.Sweeper {
 	return b.config.sweeper(b.db, b.archive, b.github, b.logger, b.metrics)
 }
 
+func (b *workbench) manifests() *ingest.Manifests {
+	return &ingest.Manifests{DB: b.db, Archive: b.archive, Logger: b.logger, Metrics: b.metrics, Now: time.Now}
+}
+
 // named finds the repositories that flags name, OWNER/NAME each.
 func (b *workbench) named(ctx context.Context, s *ingest.Sweeper, names []string) ([]store.Repository, error) {
 	var rs []store.Repository
@@ -127,7 +131,7 @@ func (b *workbench) working(ctx context.Context, f func() error) error {
 	workers, err := ingest.NewWorkers(ingest.WorkersConfig{
 		DB: b.db, Parallel: b.config.workers, History: b.config.workers, Logger: b.logger, Metrics: b.metrics,
 		Archiver:   b.config.archiver(b.db, b.archive, b.github, b.logger, b.metrics),
-		Reconciler: b.config.reconciler(b.sweeper()), Helper: true,
+		Reconciler: b.config.reconciler(b.sweeper()), Manifests: b.manifests(), Helper: true,
 	})
 	if err != nil {
 		return err

@@ -62,6 +62,14 @@ func S3BucketURL(t testing.TB) string {
 	return s.BucketURL(t)
 }
 
+// S3LockedBucketURL makes a fresh bucket with Object Lock on the package's S3 server.
+func S3LockedBucketURL(t testing.TB) string {
+	t.Helper()
+	s, err := sharedS3()
+	checkS3(t, err)
+	return s.makeBucket(t, minio.MakeBucketOptions{ObjectLocking: true})
+}
+
 // NewS3 starts an S3 server for this test alone, to be stopped and started.
 func NewS3(t testing.TB) *S3Server {
 	t.Helper()
@@ -89,8 +97,13 @@ func checkS3(t testing.TB, err error) {
 // BucketURL makes a bucket and returns its URL for archive.Open.
 func (s *S3Server) BucketURL(t testing.TB) string {
 	t.Helper()
+	return s.makeBucket(t, minio.MakeBucketOptions{})
+}
+
+func (s *S3Server) makeBucket(t testing.TB, o minio.MakeBucketOptions) string {
+	t.Helper()
 	name := fmt.Sprintf("test-%d", buckets.Add(1))
-	if err := s.client().MakeBucket(t.Context(), name, minio.MakeBucketOptions{}); err != nil {
+	if err := s.client().MakeBucket(t.Context(), name, o); err != nil {
 		t.Fatal(err)
 	}
 	return fmt.Sprintf("s3://%s/some/prefix?endpoint=%s&tls=false", name, s.Endpoint)

@@ -91,7 +91,7 @@ func (v *Vault) Log(id int64, raw []byte, lines ...store.StepLines) archive.Log 
 	v.Settle(store.Settlement{
 		JobID: id, State: store.LogArchived, HTTPStatus: 200, Asked: true, Steps: lines,
 		Object: &store.Object{
-			Key: log.Key, RawBytes: log.RawBytes, StoredBytes: log.StoredBytes, Lines: log.Lines, SHA256: log.SHA256,
+			Key: log.Key, RawBytes: log.RawBytes, StoredBytes: log.StoredBytes, Lines: log.Lines, SHA256: log.SHA256, StoredSHA256: log.StoredSHA256,
 			FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets, ArchivedAt: v.At, FilterBytes: log.FilterBytes,
 		},
 	})

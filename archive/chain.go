@@ -1,0 +1,207 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"sync"
+	"time"
+)
+
+// ChainOptions say how manifests are verified.
+type ChainOptions struct {
+	Deep     bool      // read every log and job.json that is listed, and compare its digest
+	Parallel int       // jobs looked at at a time; 0: 8
+	Head     *[32]byte // digest of a manifest that somebody noted; nil: nobody did
+	HeadDate time.Time // the day of that manifest; zero: any
+}
+
+// Chain sums up a verification of manifests.
+type Chain struct {
+	Manifests int    `json:"manifests"`
+	Last      string `json:"last"`        // day of the last one
+	SHA256    string `json:"sha256"`      // of the last one, uncompressed: to be noted down elsewhere
+	Lines     int64  `json:"settlements"` // in all manifests
+	Jobs      int64  `json:"jobs"`
+	RawBytes  int64  `json:"raw_bytes"` // of logs that were read
+	Later     int64  `json:"later"`     // jobs that no manifest lists yet, and that are newer than the last one
+	Faults    int    `json:"faults"`
+}
+
+// chain is one run of VerifyChain.
+type chain struct {
+	*Archive
+	o        ChainOptions
+	progress func(done, total int64)
+	dates    []time.Time
+	found    []Manifest // of the dates that are before the one that is read
+	words    map[int64]lastWord
+
+	mu     sync.Mutex
+	report func(ChainFault)
+	sum    Chain
+	done   int64
+}
+
+// lastWord is which manifest tells last of a job, and the beginning of the digest
+// of its log; all zero while it has none.
+type lastWord struct {
+	manifest uint32 // its place in dates
+	digest   [8]byte
+}
+
+const chainParallel = 8
+
+// VerifyChain holds the manifests of a bucket against each other, and against what
+// is in the bucket: without a database. It calls report for each fault and progress
+// as it looks at jobs, one call at a time. It fails only if the bucket does not
+// answer; faults are no error.
+//
+// Every manifest is read twice. Memory: 25 to 60 bytes for each job that is listed,
+// and some MiB.
+func (a *Archive) VerifyChain(ctx context.Context, o ChainOptions, report func(ChainFault), progress func(done, total int64)) (Chain, error) {
+	if o.Parallel == 0 {
+		o.Parallel = chainParallel
+	}
+	c := &chain{Archive: a, o: o, report: report, progress: progress, words: make(map[int64]lastWord)}
+	if err := c.list(ctx); err != nil {
+		return c.sum, err
+	}
+	for i, date := range c.dates {
+		if err := c.manifest(ctx, i, date); err != nil {
+			return c.sum, err
+		}
+	}
+	c.head()
+	c.sum.Manifests, c.sum.Jobs = len(c.dates), int64(len(c.words))
+	if n := len(c.found); n > 0 {
+		c.sum.Last, c.sum.SHA256 = day(c.found[n-1].Date), fmt.Sprintf("%x", c.found[n-1].SHA256)
+	}
+	for i := range c.found {
+		if err := c.objects(ctx, i); err != nil {
+			return c.sum, err
+		}
+	}
+	return c.sum, c.unlisted(ctx)
+}
+
+func day(date time.Time) string { return date.Format(time.DateOnly) }
+
+func (c *chain) fault(f ChainFault) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sum.Faults++
+	c.report(f)
+}
+
+// Manifests lists the days whose manifests are in the bucket, the first one first.
+// Of objects among them that are none it calls stray.
+func (a *Archive) Manifests(ctx context.Context, stray func(Object)) ([]time.Time, error) {
+	var dates []time.Time
+	for o, err := range a.bucket.List(ctx, ManifestPrefix) {
+		if err != nil {
+			return nil, err
+		}
+		if date, ok := ParseManifestKey(o.Key); ok {
+			dates = append(dates, date)
+		} else {
+			stray(o)
+		}
+	}
+	slices.SortFunc(dates, time.Time.Compare)
+	return dates, nil
+}
+
+func (c *chain) list(ctx context.Context) error {
+	var err error
+	c.dates, err = c.Manifests(ctx, func(o Object) {
+		c.fault(ChainFault{Kind: ChainKey, Key: o.Key, Detail: "it lies among the manifests and is named like none"})
+	})
+	if err == nil && len(c.dates) == 0 {
+		c.fault(ChainFault{Kind: ChainAbsent, Key: path.Clean(ManifestPrefix), Detail: "there is no manifest at all"})
+	}
+	return err
+}
+
+// manifest reads one manifest, and holds it against the one before.
+func (c *chain) manifest(ctx context.Context, i int, date time.Time) error {
+	f := ChainFault{Date: day(date), Key: ManifestKey(date)}
+	damaged := false
+	m, err := c.scanManifest(ctx, date,
+		func(l PlacedLine) error { return c.remember(i, f, l) },
+		func(f ChainFault) error {
+			damaged = damaged || f.Line <= 1 // of what the header says, nothing is known
+			c.fault(f)
+			return nil
+		})
+	if errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("archive: %s was there a moment ago: %w", f.Key, err)
+	}
+	if err != nil {
+		return err
+	}
+	c.found = append(c.found, m)
+	before := date.AddDate(0, 0, -1)
+	switch {
+	case i == 0 && m.Previous != nil:
+		c.absent(before, before, "the next manifest follows it, and so do others that may have been before it")
+	case i > 0 && c.dates[i-1].Before(before):
+		c.absent(c.dates[i-1].AddDate(0, 0, 1), before, "those before and after are there")
+	case i > 0 && !damaged && m.Previous == nil:
+		f.Kind, f.Detail = ChainPrevious, "it says that it is the first, and there is one of the day before"
+		c.fault(f)
+	case i > 0 && !damaged && m.PreviousSHA256 != c.found[i-1].SHA256:
+		f.Kind, f.Detail = ChainPrevious, fmt.Sprintf("it follows a manifest of %s with SHA-256 %x; the one that is there has %x", day(before), m.PreviousSHA256, c.found[i-1].SHA256)
+		c.fault(f)
+	}
+	return nil
+}
+
+// absent names days without a manifest.
+func (c *chain) absent(first, last time.Time, why string) {
+	detail := "there is no manifest of this day; " + why
+	if last.After(first) {
+		detail = fmt.Sprintf("there are no manifests of the days up to %s; %s", day(last), why)
+	}
+	c.fault(ChainFault{Kind: ChainAbsent, Date: day(first), Key: ManifestKey(first), Detail: detail})
+}
+
+// remember notes the last word on a job. A log that was archived once never becomes
+// another one.
+func (c *chain) remember(i int, f ChainFault, l PlacedLine) error {
+	c.sum.Lines++
+	word := lastWord{manifest: uint32(i)}
+	if sum, ok := parseDigest(l.SHA256); ok {
+		copy(word.digest[:], sum[:])
+	}
+	before, known := c.words[l.JobID]
+	if known && before.digest != [8]byte{} && before.digest != word.digest {
+		f.Kind, f.Line, f.JobID = ChainChanged, l.Number, l.JobID
+		f.Detail = fmt.Sprintf("it says that the log has SHA-256 %q; by the manifest of %s that begins with %x", l.SHA256, day(c.dates[before.manifest]), before.digest)
+		c.fault(f)
+	}
+	c.words[l.JobID] = word
+	return nil
+}
+
+// head looks for the manifest that somebody noted.
+func (c *chain) head() {
+	if c.o.Head == nil {
+		return
+	}
+	f := ChainFault{Kind: ChainHead, Key: path.Clean(ManifestPrefix), Detail: fmt.Sprintf("no manifest has the noted SHA-256 %x", *c.o.Head)}
+	for _, m := range c.found {
+		if m.SHA256 == *c.o.Head && (c.o.HeadDate.IsZero() || m.Date.Equal(c.o.HeadDate)) {
+			return
+		}
+		if m.Date.Equal(c.o.HeadDate) {
+			f.Detail = fmt.Sprintf("it has SHA-256 %x; noted was %x", m.SHA256, *c.o.Head)
+		}
+	}
+	if !c.o.HeadDate.IsZero() {
+		f.Date, f.Key = day(c.o.HeadDate), ManifestKey(c.o.HeadDate)
+	}
+	c.fault(f)
+}

@@ -1,0 +1,215 @@
+package archive
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// archivedState is the ledger's state of jobs that have a log in the bucket.
+const archivedState = "archived"
+
+// objects looks at the objects of those jobs of which a manifest is the last word.
+func (c *chain) objects(ctx context.Context, i int) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(c.o.Parallel)
+	date := day(c.dates[i])
+	m, err := c.scanManifest(gctx, c.dates[i], func(l PlacedLine) error {
+		if c.words[l.JobID].manifest != uint32(i) {
+			return nil
+		}
+		l.Raw = nil
+		g.Go(func() error {
+			err := c.object(gctx, date, l)
+			c.step()
+			return err
+		})
+		return nil
+	}, func(ChainFault) error { return nil }) // told when it was read first
+	// What went wrong beside the reading comes first: it ends that.
+	if gerr := g.Wait(); gerr != nil {
+		return gerr
+	}
+	if err == nil && m.StoredSHA256 != c.found[i].StoredSHA256 {
+		err = fmt.Errorf("archive: the manifest of %s changed while it was verified", date)
+	}
+	return err
+}
+
+func (c *chain) step() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.done++
+	c.progress(c.done, c.sum.Jobs)
+}
+
+// object holds one job's objects against its line.
+func (c *chain) object(ctx context.Context, date string, l PlacedLine) error {
+	tell := func(kind, key, format string, args ...any) {
+		c.fault(ChainFault{Kind: kind, Date: date, Line: l.Number, JobID: l.JobID, Key: key, Detail: fmt.Sprintf(format, args...)})
+	}
+	if err := c.details(ctx, l, tell); err != nil {
+		return err
+	}
+	if l.State == archivedState {
+		return c.log(ctx, l, tell)
+	}
+	s, err := c.Settled(ctx, l.Key())
+	absent, err := c.gone(ctx, err)
+	switch {
+	case absent:
+		tell(ChainSettled, l.Key().Settled(), "there is no such object")
+	case errors.Is(err, ErrUnreadable):
+		tell(ChainSettled, l.Key().Settled(), "%v", err)
+	case err != nil:
+		return err
+	case s.State != l.State:
+		tell(ChainSettled, l.Key().Settled(), "it says %q, the manifest %q", s.State, l.State)
+	}
+	return nil
+}
+
+// gone tells an object that is not there from a bucket that is not: of its objects
+// nothing can be said.
+func (c *chain) gone(ctx context.Context, err error) (bool, error) {
+	if !errors.Is(err, ErrNotFound) {
+		return false, err
+	}
+	return true, c.bucket.Check(ctx)
+}
+
+func (c *chain) details(ctx context.Context, l PlacedLine, tell func(kind, key, format string, args ...any)) error {
+	if l.DetailsSHA256 == "" || l.DetailsBytes == nil {
+		return nil
+	}
+	key := l.Key().Details()
+	if !c.o.Deep {
+		size, err := c.bucket.Size(ctx, key)
+		absent, err := c.gone(ctx, err)
+		switch {
+		case err != nil:
+			return err
+		case absent:
+			tell(ChainDetails, key, "there is no such object")
+		case size != *l.DetailsBytes:
+			tell(ChainDetails, key, "it has %d bytes, the manifest says %d", size, *l.DetailsBytes)
+		}
+		return nil
+	}
+	raw, err := c.Details(ctx, l.Key())
+	absent, err := c.gone(ctx, err)
+	sum := sha256.Sum256(raw)
+	switch {
+	case absent:
+		tell(ChainDetails, key, "there is no such object")
+	case errors.Is(err, ErrUnreadable):
+		tell(ChainDetails, key, "%v", err)
+	case err != nil:
+		return err
+	case hex.EncodeToString(sum[:]) != l.DetailsSHA256:
+		tell(ChainDetails, key, "it has SHA-256 %x, the manifest says %s", sum, l.DetailsSHA256)
+	}
+	return nil
+}
+
+// log looks at an archived log.
+func (c *chain) log(ctx context.Context, l PlacedLine, tell func(kind, key, format string, args ...any)) error {
+	key := l.Key().Log()
+	if l.ObjectKey != key {
+		tell(ChainKey, l.ObjectKey, "the manifest names this object; the job's own is %s", key)
+		return nil
+	}
+	damage, err := c.compareListed(ctx, l.ManifestLine)
+	absent, err := c.gone(ctx, err)
+	switch {
+	case absent:
+		tell(string(DamageAbsent), key, "there is no such object")
+	case errors.Is(err, ErrUnreadable):
+		tell(string(DamageUnreadable), key, "%v", err)
+	case err != nil:
+		return err
+	case damage != nil:
+		tell(string(damage.Kind), key, "%s", damage.Detail)
+	}
+	return nil
+}
+
+// compareListed says how a log differs from what a manifest says of it: by its
+// size, or, deep, by all that it is.
+func (c *chain) compareListed(ctx context.Context, l ManifestLine) (*Damage, error) {
+	differs := func(kind DamageKind, what string, got, want any) (*Damage, error) {
+		return &Damage{kind, l.ObjectKey, fmt.Sprintf("%s %v, the manifest says %v", what, got, want)}, nil
+	}
+	if l.RawBytes == nil || l.StoredBytes == nil || l.Lines == nil {
+		return differs(DamageSize, "its sizes are", "known", "nothing")
+	}
+	if !c.o.Deep {
+		size, err := c.bucket.Size(ctx, l.ObjectKey)
+		if err == nil && size != *l.StoredBytes {
+			return differs(DamageSize, "its size is", size, *l.StoredBytes)
+		}
+		return nil, err
+	}
+	got := content{sum: sha256.New()}
+	object, err := c.readFrames(ctx, l.ObjectKey, got.add)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	c.sum.RawBytes += got.raw
+	c.mu.Unlock()
+	switch sum, stored := hexSum(got.sum), hex.EncodeToString(object.sum[:]); {
+	case sum != l.SHA256:
+		return differs(DamageDigest, "the log's SHA-256 is", sum, l.SHA256)
+	case got.raw != *l.RawBytes:
+		return differs(DamageBytes, "the log's size is", got.raw, *l.RawBytes)
+	case got.allLines() != *l.Lines:
+		return differs(DamageLines, "the number of its lines is", got.allLines(), *l.Lines)
+	case object.size != *l.StoredBytes:
+		return differs(DamageSize, "its size is", object.size, *l.StoredBytes)
+	case l.StoredSHA256 != "" && stored != l.StoredSHA256:
+		return differs(DamageObject, "the log is whole, but the object's SHA-256 is", stored, l.StoredSHA256)
+	}
+	return nil, nil
+}
+
+func hexSum(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }
+
+// unlisted looks for jobs that no manifest lists. Those that are newer than the end
+// of the last manifest's day, by the storage's clock, are only counted.
+func (c *chain) unlisted(ctx context.Context) error {
+	if len(c.dates) == 0 {
+		return nil
+	}
+	end := c.dates[len(c.dates)-1].AddDate(0, 0, 1)
+	var told JobKey // the objects of a folder come together
+	for o, err := range c.bucket.List(ctx, "") {
+		if err != nil {
+			return err
+		}
+		k, name, ok := ParseKey(o.Key)
+		// job.json is there before a job is settled.
+		if !ok || name == DetailsName || k == told {
+			continue
+		}
+		if _, listed := c.words[k.JobID]; listed {
+			continue
+		}
+		told = k
+		if !o.ModTime.Before(end) {
+			c.sum.Later++
+			continue
+		}
+		c.fault(ChainFault{
+			Kind: ChainUnlisted, JobID: k.JobID, Key: o.Key,
+			Detail: fmt.Sprintf("no manifest lists this job, though it is from %s and the last manifest from after that", o.ModTime.UTC().Format(time.RFC3339)),
+		})
+	}
+	return nil
+}

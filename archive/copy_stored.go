@@ -1,0 +1,65 @@
+package archive
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// CopyStored writes a log's object to w exactly as it is stored, decompresses it on
+// the way, and fails with ErrUnreadable unless object and log are those that want
+// tells of: by size and digest. What w has got by then is of no use. Fails with
+// ErrNotFound. Of want, lines and frames do not count, nor a StoredSHA256 of zeros.
+func (a *Archive) CopyStored(ctx context.Context, w io.Writer, want Log) (err error) {
+	body, err := a.bucket.Get(ctx, want.Key, 0, -1)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, body.Close()) }()
+	stored, raw := sha256.New(), sha256.New()
+	source := &sourceReader{r: contextReader{ctx, body}}
+	out := &sinkWriter{w: w}
+	object := io.TeeReader(source, io.MultiWriter(out, stored))
+	dec, err := zstd.NewReader(object, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxFrame))
+	if err != nil {
+		return fmt.Errorf("archive: decoder: %w", err)
+	}
+	defer dec.Close()
+	n, err := io.Copy(raw, dec)
+	switch {
+	case source.broke != nil:
+		err = source.broke
+	case out.broke != nil:
+		err = out.broke
+	case err != nil:
+		err = fmt.Errorf("%w: %w", ErrUnreadable, err)
+	case n != want.RawBytes || [32]byte(raw.Sum(nil)) != want.SHA256:
+		err = fmt.Errorf("%w: the log has %d bytes and SHA-256 %x, the ledger says %d and %x", ErrUnreadable, n, raw.Sum(nil), want.RawBytes, want.SHA256)
+	case source.n != want.StoredBytes:
+		err = fmt.Errorf("%w: the object has %d bytes, the ledger says %d", ErrUnreadable, source.n, want.StoredBytes)
+	case want.StoredSHA256 != [32]byte{} && [32]byte(stored.Sum(nil)) != want.StoredSHA256:
+		err = fmt.Errorf("%w: the object has SHA-256 %x, the ledger says %x", ErrUnreadable, stored.Sum(nil), want.StoredSHA256)
+	}
+	if err != nil {
+		return fmt.Errorf("archive: copy %s: %w", want.Key, err)
+	}
+	return nil
+}
+
+// sinkWriter keeps the error it broke with: a decoder makes its own of it.
+type sinkWriter struct {
+	w     io.Writer
+	broke error
+}
+
+func (s *sinkWriter) Write(p []byte) (int, error) {
+	n, err := s.w.Write(p)
+	if err != nil {
+		s.broke = err
+	}
+	return n, err
+}

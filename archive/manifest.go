@@ -1,0 +1,139 @@
+package archive
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A daily manifest lists every settlement of a day, and has the digest of the
+// manifest before it, so that nothing can be changed or dropped unseen.
+// docs/manifests.md has the format.
+
+// ManifestPrefix is what the keys of all manifests begin with.
+const ManifestPrefix = "v1/manifests/"
+
+const manifestSuffix = ".jsonl.zst"
+
+// ManifestKey is the key of the manifest of a day.
+func ManifestKey(date time.Time) string {
+	return ManifestPrefix + date.Format(time.DateOnly) + manifestSuffix
+}
+
+// ParseManifestKey finds the day, a midnight in UTC, whose manifest a key names. It
+// knows exactly the keys that ManifestKey makes.
+func ParseManifestKey(key string) (date time.Time, ok bool) {
+	name, ok := strings.CutPrefix(key, ManifestPrefix)
+	if !ok {
+		return time.Time{}, false
+	}
+	date, err := time.Parse(time.DateOnly, strings.TrimSuffix(name, manifestSuffix))
+	return date, err == nil && ManifestKey(date) == key
+}
+
+// Manifest is a manifest as it is in the bucket. The chain's digest is that of its
+// uncompressed bytes: `zstd -dc FILE | sha256sum`.
+type Manifest struct {
+	Date           time.Time
+	Previous       *time.Time // the one before it; nil: it is the first
+	PreviousSHA256 [32]byte
+	SHA256         [32]byte // of the manifest, uncompressed
+	StoredSHA256   [32]byte // of the object
+	Jobs           int64
+	StoredBytes    int64
+	Header, End    []byte // its first and last line, where it was read
+}
+
+// manifestVersion is the format's.
+const manifestVersion = 1
+
+// manifestHeader is a manifest's first line.
+type manifestHeader struct {
+	Manifest       int     `json:"manifest"`
+	Date           string  `json:"date"`
+	Previous       *string `json:"previous"`
+	PreviousSHA256 *string `json:"previous_sha256"`
+}
+
+// ManifestLine is a settlement: what the ledger said of a job. Digests are hex
+// digits; what there is none of is left out.
+type ManifestLine struct {
+	RepositoryID  int64     `json:"repository_id"`
+	RunID         int64     `json:"run_id"`
+	RunAttempt    int64     `json:"run_attempt"` // 1 where GitHub did not say
+	JobID         int64     `json:"job_id"`
+	State         string    `json:"state"`
+	SettledAt     time.Time `json:"settled_at"`
+	Reason        string    `json:"reason,omitempty"`
+	HTTPStatus    int       `json:"http_status,omitempty"`
+	ObjectKey     string    `json:"object_key,omitempty"`
+	RawBytes      *int64    `json:"raw_bytes,omitempty"`
+	StoredBytes   *int64    `json:"stored_bytes,omitempty"`
+	Lines         *int64    `json:"lines,omitempty"`
+	SHA256        string    `json:"sha256,omitempty"` // of the log as GitHub sent it
+	StoredSHA256  string    `json:"stored_sha256,omitempty"`
+	Truncated     bool      `json:"truncated,omitempty"`
+	DetailsSHA256 string    `json:"details_sha256,omitempty"` // of job.json
+	DetailsBytes  *int64    `json:"details_bytes,omitempty"`
+
+	// Before is the SHA-256 of all bytes of the manifest before this line.
+	Before string `json:"before"`
+}
+
+// Key is where the job is in the bucket.
+func (l ManifestLine) Key() JobKey {
+	return JobKey{RepositoryID: l.RepositoryID, RunID: l.RunID, RunAttempt: l.RunAttempt, JobID: l.JobID}
+}
+
+// manifestEnd is a manifest's last line.
+type manifestEnd struct {
+	End    bool   `json:"end"`
+	Jobs   int64  `json:"jobs"`
+	Before string `json:"before"`
+}
+
+// The kinds of fault of manifests, beside those of logs.
+const (
+	ChainAbsent     = "absent"     // there is no manifest of the day
+	ChainKey        = "key"        // an object among the manifests that is none
+	ChainUnreadable = "unreadable" // what cannot be decompressed or parsed
+	ChainHeader     = "header"     // the first line says something else than it must
+	ChainLine       = "line"       // something before the line was changed, dropped or inserted
+	ChainOrder      = "order"      // lines are not sorted by their jobs
+	ChainEnd        = "end"        // the end line is not there, or says something else
+	ChainPrevious   = "previous"   // the manifest before it is not the one that it followed
+	ChainHead       = "head"       // a manifest is not the one that was noted
+	ChainChanged    = "changed"    // a job's log is another one than an earlier manifest told of
+	ChainDetails    = "details"    // job.json is not there, or another one
+	ChainSettled    = "settled"    // settled.json is not there, or says something else
+	ChainUnlisted   = "unlisted"   // a job that no manifest lists, though it is older than the last one
+)
+
+// ChainFault is something that is wrong with manifests or with what they list. It
+// is an error, of the kind of ErrUnreadable.
+type ChainFault struct {
+	Kind   string `json:"kind"`
+	Date   string `json:"date,omitempty"` // of the manifest; empty: of none
+	Line   int64  `json:"line,omitempty"` // in it, from 1; 0: all of it
+	JobID  int64  `json:"job_id,omitempty"`
+	Key    string `json:"key"`
+	Detail string `json:"detail"`
+}
+
+// Error says where and what.
+func (f ChainFault) Error() string {
+	var b strings.Builder
+	if f.Date != "" {
+		fmt.Fprintf(&b, "manifest %s: ", f.Date)
+	}
+	if f.Line > 0 {
+		fmt.Fprintf(&b, "line %d: ", f.Line)
+	}
+	if f.JobID > 0 {
+		fmt.Fprintf(&b, "job %d: ", f.JobID)
+	}
+	return b.String() + f.Kind + ": " + f.Detail
+}
+
+// Is makes a fault an ErrUnreadable.
+func (f ChainFault) Is(target error) bool { return target == ErrUnreadable }

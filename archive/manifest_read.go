@@ -1,0 +1,248 @@
+package archive
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// maxManifestLine bounds a line of a manifest. What GitHub says as a reason is cut
+// far below.
+const maxManifestLine = 1 << 20
+
+// PlacedLine is a line of a manifest and where it is.
+type PlacedLine struct {
+	ManifestLine
+	Number int64  // in the manifest, from 1
+	Raw    []byte // the line itself, with its newline; the next one is read into it
+}
+
+// ReadManifest reads the manifest of a day and gives visit each job's line, in
+// order. It fails with ErrNotFound, and with the first ChainFault; what comes before
+// that was given by then. What the manifest before it should be is not looked at.
+// Memory: a line, and a window of Zstandard.
+func (a *Archive) ReadManifest(ctx context.Context, date time.Time, visit func(PlacedLine) error) (Manifest, error) {
+	return a.scanManifest(ctx, date, visit, func(f ChainFault) error { return f })
+}
+
+// scanManifest reads on after faults, as far as there is something to read, and
+// gives each to report, whose error ends it.
+func (a *Archive) scanManifest(ctx context.Context, date time.Time, visit func(PlacedLine) error, report func(ChainFault) error) (m Manifest, err error) {
+	key := ManifestKey(date)
+	body, err := a.bucket.Get(ctx, key, 0, -1)
+	if err != nil {
+		return m, err
+	}
+	defer func() { err = errors.Join(err, body.Close()) }()
+	stored := sha256.New()
+	source := &sourceReader{r: io.TeeReader(contextReader{ctx, body}, stored)}
+	dec, err := zstd.NewReader(source, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxFrame))
+	if err != nil {
+		return m, fmt.Errorf("archive: decoder: %w", err)
+	}
+	defer dec.Close()
+	s := &manifestScan{date: date, key: key, source: source, visit: visit, report: report, sum: sha256.New(), m: Manifest{Date: date}}
+	if err := s.run(bufio.NewReaderSize(dec, maxManifestLine)); err != nil {
+		var f ChainFault
+		if errors.As(err, &f) {
+			return s.m, err
+		}
+		return s.m, fmt.Errorf("archive: read %s: %w", key, err)
+	}
+	// What a decoder gives up in the middle of is part of the object all the same.
+	if _, err := io.Copy(io.Discard, source); err != nil {
+		return s.m, fmt.Errorf("archive: read %s: %w", key, err)
+	}
+	s.m.StoredBytes = source.n
+	s.sum.Sum(s.m.SHA256[:0])
+	stored.Sum(s.m.StoredSHA256[:0])
+	return s.m, nil
+}
+
+// manifestScan goes through the lines of a manifest.
+type manifestScan struct {
+	date   time.Time
+	key    string
+	source *sourceReader
+	visit  func(PlacedLine) error
+	report func(ChainFault) error
+
+	sum     hash.Hash // of the lines so far
+	n       int64     // lines so far
+	lastJob int64
+	end     *manifestEnd
+	after   int         // lines after it
+	broken  *ChainFault // the first line whose Before is another: those after it can only be wrong too
+	m       Manifest
+}
+
+func (s *manifestScan) run(r *bufio.Reader) error {
+	for {
+		raw, err := r.ReadSlice('\n')
+		if err == nil {
+			s.n++
+			err = s.line(raw)
+			s.sum.Write(raw)
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		s.sum.Write(raw)
+		switch {
+		case s.source.broke != nil:
+			return s.source.broke
+		case errors.Is(err, io.EOF) && len(raw) == 0:
+			return s.finish()
+		case errors.Is(err, io.EOF):
+			err = errCutShort
+		case errors.Is(err, bufio.ErrBufferFull):
+			err = fmt.Errorf("it has more than %d bytes", maxManifestLine)
+		}
+		if err := s.fault(ChainUnreadable, s.n+1, 0, "%v", err); err != nil {
+			return err
+		}
+		return s.finish()
+	}
+}
+
+func (s *manifestScan) fault(kind string, line, job int64, format string, args ...any) error {
+	return s.report(ChainFault{Kind: kind, Date: s.date.Format(time.DateOnly), Line: line, JobID: job, Key: s.key, Detail: fmt.Sprintf(format, args...)})
+}
+
+func (s *manifestScan) line(raw []byte) error {
+	if s.n == 1 {
+		s.m.Header = bytes.Clone(raw)
+		return s.header(raw)
+	}
+	if s.end != nil {
+		if s.after++; s.after > 1 {
+			return nil
+		}
+		return s.fault(ChainEnd, s.n, 0, "there is a line after the end line")
+	}
+	var kind struct {
+		End bool `json:"end"`
+	}
+	if err := json.Unmarshal(raw, &kind); err != nil {
+		return s.fault(ChainUnreadable, s.n, 0, "%v", err)
+	}
+	if kind.End {
+		var end manifestEnd
+		if err := json.Unmarshal(raw, &end); err != nil {
+			return s.fault(ChainUnreadable, s.n, 0, "%v", err)
+		}
+		s.end, s.m.End = &end, bytes.Clone(raw)
+		s.checkBefore(end.Before, 0)
+		return nil
+	}
+	l := PlacedLine{Number: s.n, Raw: raw}
+	if err := json.Unmarshal(raw, &l.ManifestLine); err != nil {
+		return s.fault(ChainUnreadable, s.n, 0, "%v", err)
+	}
+	return s.job(l)
+}
+
+func (s *manifestScan) job(l PlacedLine) error {
+	s.m.Jobs++
+	s.checkBefore(l.Before, l.JobID)
+	if l.JobID <= s.lastJob {
+		if err := s.fault(ChainOrder, s.n, l.JobID, "it comes after job %d", s.lastJob); err != nil {
+			return err
+		}
+	}
+	s.lastJob = l.JobID
+	if k, _, ok := ParseKey(l.Key().Details()); !ok || k.JobID != l.JobID || l.State == "" {
+		return s.fault(ChainUnreadable, s.n, l.JobID, "it names no job and state")
+	}
+	return s.visit(l)
+}
+
+// checkBefore notes the first line that does not follow what is before it. What it
+// means is known at the end.
+func (s *manifestScan) checkBefore(before string, job int64) {
+	if s.broken != nil || before == hex.EncodeToString(s.sum.Sum(nil)) {
+		return
+	}
+	after := "the header"
+	if s.lastJob > 0 {
+		after = fmt.Sprintf("line %d (job %d)", s.n-1, s.lastJob)
+	}
+	s.broken = &ChainFault{Kind: ChainLine, Line: s.n, JobID: job, Detail: after}
+}
+
+func (s *manifestScan) header(raw []byte) error {
+	var h manifestHeader
+	if err := json.Unmarshal(raw, &h); err != nil {
+		return s.fault(ChainHeader, 1, 0, "%v", err)
+	}
+	switch {
+	case h.Manifest > manifestVersion:
+		return s.fault(ChainHeader, 1, 0, "it has format %d, which a newer jobvault reads", h.Manifest)
+	case h.Manifest != manifestVersion:
+		return s.fault(ChainHeader, 1, 0, "this is no header of a manifest")
+	case h.Date != s.date.Format(time.DateOnly):
+		return s.fault(ChainHeader, 1, 0, "it says that it is of %q", h.Date)
+	case h.Previous == nil && h.PreviousSHA256 == nil:
+		return nil
+	case h.Previous == nil || h.PreviousSHA256 == nil:
+		return s.fault(ChainHeader, 1, 0, "previous and previous_sha256 go together")
+	}
+	previous, err := time.Parse(time.DateOnly, *h.Previous)
+	if err != nil || !previous.Equal(s.date.AddDate(0, 0, -1)) {
+		return s.fault(ChainHeader, 1, 0, "previous is %q, and not the day before", *h.Previous)
+	}
+	sum, ok := parseDigest(*h.PreviousSHA256)
+	if !ok {
+		return s.fault(ChainHeader, 1, 0, "previous_sha256 is no digest: %q", *h.PreviousSHA256)
+	}
+	s.m.Previous, s.m.PreviousSHA256 = &previous, sum
+	return nil
+}
+
+// finish says what the file as a whole tells.
+func (s *manifestScan) finish() error {
+	missing := int64(0)
+	if s.end != nil {
+		missing = s.end.Jobs - s.m.Jobs
+	}
+	if b := s.broken; b != nil {
+		what := b.Detail + " was changed, or it and this line do not belong together"
+		switch {
+		case missing > 0:
+			what = fmt.Sprintf("between %s and this line, lines are missing, or the former was changed; in all, the manifest lacks %d", b.Detail, missing)
+		case missing < 0:
+			what = fmt.Sprintf("%s, or a line beside it, does not belong here; in all, the manifest has %d too many", b.Detail, -missing)
+		}
+		if err := s.fault(ChainLine, b.Line, b.JobID, "what is before it has another digest than when it was written: %s", what); err != nil {
+			return err
+		}
+	}
+	switch {
+	case s.end == nil:
+		return s.fault(ChainEnd, s.n, 0, "there is no end line")
+	case missing != 0:
+		return s.fault(ChainEnd, s.n, 0, "it tells of %d jobs, there are %d", s.end.Jobs, s.m.Jobs)
+	}
+	return nil
+}
+
+// parseDigest reads a SHA-256 in hex digits.
+func parseDigest(s string) (sum [32]byte, ok bool) {
+	b, err := hex.DecodeString(s)
+	if err != nil || len(b) != len(sum) {
+		return sum, false
+	}
+	copy(sum[:], b)
+	return sum, true
+}

@@ -1,0 +1,305 @@
+package ingest
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/store"
+)
+
+var (
+	// ErrManifestsBusy says that another process writes manifests right now.
+	ErrManifestsBusy = errors.New("another jobvault writes manifests right now")
+	// ErrManifestsBroken says that the manifests in the bucket are not those that
+	// were written: nothing may be written after them before somebody has looked.
+	ErrManifestsBroken = errors.New("the manifests in the bucket are not those that were written")
+)
+
+// manifestDelay is how long a day must be over: what is being settled at its end
+// has time to be.
+const manifestDelay = time.Hour
+
+// Manifests writes daily manifests. It may be killed at any moment, and run beside
+// itself: no settlement is listed twice, or not at all.
+//
+// A manifest is put into the bucket first. Then it is read back, its jobs are marked
+// in the ledger, and last it is noted in the table. One that is found in the bucket
+// and not in the table is taken from there on, if it follows the last one that is.
+type Manifests struct {
+	DB      *store.DB
+	Archive *archive.Archive
+	Logger  *slog.Logger
+	Metrics *Metrics
+	Now     func() time.Time
+}
+
+// WriteDue writes the manifests that are due, one day after the other: that of a day
+// when it has been over for an hour. The first one ever is that of yesterday, and
+// lists all that was settled before its end. It calls written for each. Fails with
+// ErrManifestsBusy and ErrManifestsBroken.
+func (m *Manifests) WriteDue(ctx context.Context, written func(archive.Manifest)) error {
+	due := m.Now().UTC().Add(-manifestDelay).Truncate(24*time.Hour).AddDate(0, 0, -1)
+	// Asked without the lock: most of the time nothing is due.
+	last, err := m.DB.LastManifest(ctx)
+	if err == nil && !last.Date.Before(due) {
+		return nil
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	unlock, held, err := m.DB.LockManifests(ctx)
+	if err != nil {
+		return err
+	}
+	if !held {
+		return ErrManifestsBusy
+	}
+	defer unlock()
+	previous, err := m.catchUp(ctx, due, written)
+	if err != nil {
+		return err
+	}
+	date := due
+	if previous != nil {
+		date = previous.Date.AddDate(0, 0, 1)
+	}
+	for ; !date.After(due); date = date.AddDate(0, 0, 1) {
+		_, err := m.Archive.WriteManifest(ctx, date, previous, m.lines(ctx, date.AddDate(0, 0, 1)))
+		if err != nil && !errors.Is(err, archive.ErrExists) {
+			return fmt.Errorf("write the manifest of %s: %w", date.Format(time.DateOnly), err)
+		}
+		if previous, err = m.take(ctx, date, previous); err != nil {
+			return err
+		}
+		written(*previous)
+	}
+	return nil
+}
+
+// catchUp makes table and bucket agree, and returns the last manifest: nil if there
+// is none yet. Those that the bucket has beyond the table were written by somebody
+// who was killed then, or the table comes from an older dump.
+func (m *Manifests) catchUp(ctx context.Context, due time.Time, written func(archive.Manifest)) (*archive.Manifest, error) {
+	inBucket, err := m.Archive.Manifests(ctx, func(archive.Object) {})
+	if err != nil {
+		return nil, err
+	}
+	var previous *archive.Manifest
+	last, err := m.DB.LastManifest(ctx)
+	switch {
+	case err == nil:
+		if previous, err = m.confirm(ctx, last); err != nil {
+			return nil, err
+		}
+	case !errors.Is(err, store.ErrNotFound):
+		return nil, err
+	}
+	for _, date := range inBucket {
+		if previous != nil && !date.After(previous.Date) {
+			continue
+		}
+		if date.After(due) {
+			return nil, broken("there is one of %s, which is not over", date.Format(time.DateOnly))
+		}
+		if previous, err = m.take(ctx, date, previous); err != nil {
+			return nil, err
+		}
+		written(*previous)
+	}
+	return previous, nil
+}
+
+// confirm wants the last manifest of the table to be in the bucket as it was written.
+func (m *Manifests) confirm(ctx context.Context, last store.Manifest) (*archive.Manifest, error) {
+	found, err := m.Archive.ReadManifest(ctx, last.Date, func(archive.PlacedLine) error { return nil })
+	if errors.Is(err, archive.ErrNotFound) {
+		if err := m.Archive.Bucket().Check(ctx); err != nil {
+			return nil, err
+		}
+		return nil, broken("the last one, of %s with SHA-256 %x, is not there", last.Date.Format(time.DateOnly), last.SHA256)
+	}
+	if errors.Is(err, archive.ErrUnreadable) {
+		return nil, broken("%v", err)
+	}
+	if err == nil && string(found.SHA256[:]) != string(last.SHA256) {
+		err = broken("that of %s has SHA-256 %x; written was %x", last.Date.Format(time.DateOnly), found.SHA256, last.SHA256)
+	}
+	return &found, err
+}
+
+func broken(format string, args ...any) error {
+	return fmt.Errorf("%w: %s; see jobvault verify --manifests", ErrManifestsBroken, fmt.Sprintf(format, args...))
+}
+
+// markBatch is how many jobs are marked in one transaction.
+const markBatch = 1000
+
+// take reads a manifest from the bucket, marks its jobs, and notes it last. Nothing
+// is marked of one that is not whole, or does not follow the one before.
+func (m *Manifests) take(ctx context.Context, date time.Time, previous *archive.Manifest) (*archive.Manifest, error) {
+	found, err := m.Archive.ReadManifest(ctx, date, func(archive.PlacedLine) error { return nil })
+	if errors.Is(err, archive.ErrUnreadable) {
+		return nil, broken("%v", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !follows(found, previous) {
+		return nil, broken("that of %s does not follow the one before it", date.Format(time.DateOnly))
+	}
+	if err := markListed(ctx, m.DB, m.Archive, found); err != nil {
+		return nil, err
+	}
+	if err := m.DB.RecordManifest(ctx, manifestRow(found, m.Now())); err != nil {
+		return nil, err
+	}
+	m.Metrics.manifests.Inc()
+	m.Logger.InfoContext(ctx, "manifest written", KeyManifest, date.Format(time.DateOnly), KeyCount, found.Jobs, KeyDigest, hex.EncodeToString(found.SHA256[:]))
+	return &found, nil
+}
+
+func follows(m archive.Manifest, previous *archive.Manifest) bool {
+	if previous == nil {
+		return m.Previous == nil
+	}
+	return m.Previous != nil && m.Previous.Equal(previous.Date) && m.PreviousSHA256 == previous.SHA256
+}
+
+// markListed marks the jobs of a manifest that was read before, and found whole.
+func markListed(ctx context.Context, db *store.DB, a *archive.Archive, m archive.Manifest) error {
+	var batch []store.Listed
+	mark := func() error {
+		_, err := db.MarkListed(ctx, m.Date, batch)
+		batch = batch[:0]
+		return err
+	}
+	again, err := a.ReadManifest(ctx, m.Date, func(l archive.PlacedLine) error {
+		listed, err := listedOf(l.ManifestLine)
+		if err != nil {
+			return fmt.Errorf("line %d: %w", l.Number, err)
+		}
+		if batch = append(batch, listed); len(batch) < markBatch {
+			return nil
+		}
+		return mark()
+	})
+	if err == nil && again.SHA256 != m.SHA256 {
+		err = broken("that of %s changed while it was read", m.Date.Format(time.DateOnly))
+	}
+	if err == nil {
+		err = mark()
+	}
+	return err
+}
+
+// listedOf is what a line says of a settlement.
+func listedOf(l archive.ManifestLine) (store.Listed, error) {
+	var errs [3]error
+	listed := store.Listed{JobID: l.JobID, State: l.State, SettledAt: l.SettledAt, StoredBytes: l.StoredBytes, DetailsBytes: l.DetailsBytes}
+	listed.SHA256, errs[0] = digestIn(l.SHA256)
+	listed.StoredSHA256, errs[1] = digestIn(l.StoredSHA256)
+	listed.DetailsSHA256, errs[2] = digestIn(l.DetailsSHA256)
+	return listed, errors.Join(errs[:]...)
+}
+
+// digestIn reads hex digits; of none, nil.
+func digestIn(text string) ([]byte, error) {
+	if text == "" {
+		return nil, nil
+	}
+	sum, err := hex.DecodeString(text)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %q is no digest", archive.ErrUnreadable, text)
+	}
+	return sum, nil
+}
+
+func manifestRow(m archive.Manifest, at time.Time) store.Manifest {
+	return store.Manifest{
+		Date: m.Date, Previous: m.Previous, SHA256: m.SHA256[:], StoredSHA256: m.StoredSHA256[:], Jobs: m.Jobs, StoredBytes: m.StoredBytes, WrittenAt: at,
+	}
+}
+
+// listBatch is how many jobs are read at once, and listParallel how many of their
+// job.json where they must be.
+const (
+	listBatch    = 500
+	listParallel = 16
+)
+
+// lines are those of all jobs that are settled before a time and in no manifest.
+func (m *Manifests) lines(ctx context.Context, before time.Time) iter.Seq2[archive.ManifestLine, error] {
+	return func(yield func(archive.ManifestLine, error) bool) {
+		for after := int64(0); ; {
+			batch, err := m.DB.Unlisted(ctx, before, after, listBatch)
+			if err == nil {
+				err = m.readDetails(ctx, batch)
+			}
+			if err != nil {
+				yield(archive.ManifestLine{}, err)
+				return
+			}
+			if len(batch) == 0 {
+				return
+			}
+			for _, l := range batch {
+				if !yield(manifestLine(l), nil) {
+					return
+				}
+			}
+			after = batch[len(batch)-1].JobID
+		}
+	}
+}
+
+// readDetails completes lines of jobs whose job.json was not noted when it was put.
+func (m *Manifests) readDetails(ctx context.Context, batch []store.LedgerLine) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(listParallel)
+	for i := range batch {
+		l := &batch[i]
+		if l.DetailsSHA256 != nil {
+			continue
+		}
+		g.Go(func() error {
+			raw, err := m.Archive.Details(gctx, keyOfLine(*l))
+			if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrUnreadable) {
+				return nil // there is nothing to tell of it
+			}
+			if err != nil {
+				return fmt.Errorf("job %d: %w", l.JobID, err)
+			}
+			d := detailsOf(raw)
+			l.DetailsSHA256, l.DetailsBytes = d.SHA256[:], &d.Bytes
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func manifestLine(l store.LedgerLine) archive.ManifestLine {
+	key := keyOfLine(l)
+	line := archive.ManifestLine{
+		RepositoryID: key.RepositoryID, RunID: key.RunID, RunAttempt: key.RunAttempt, JobID: key.JobID, State: l.State, SettledAt: l.SettledAt.UTC(),
+		RawBytes: l.RawBytes, StoredBytes: l.StoredBytes, Lines: l.Lines, SHA256: hex.EncodeToString(l.SHA256), StoredSHA256: hex.EncodeToString(l.StoredSHA256),
+		Truncated: l.Truncated, DetailsSHA256: hex.EncodeToString(l.DetailsSHA256), DetailsBytes: l.DetailsBytes,
+	}
+	if l.Reason != nil {
+		line.Reason = *l.Reason
+	}
+	if l.HTTPStatus != nil {
+		line.HTTPStatus = *l.HTTPStatus
+	}
+	if l.ObjectKey != nil {
+		line.ObjectKey = *l.ObjectKey
+	}
+	return line
+}

@@ -1,0 +1,257 @@
+package lookup
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/store"
+)
+
+// Evidence writes packages of jobs for somebody who does not trust jobvault: all of
+// it can be checked with sha256sum and zstd, and a README.md in it says how.
+type Evidence struct {
+	Logs
+	Subject string // who reads, in the table reads
+	Now     func() time.Time
+}
+
+// Write makes a package of these jobs in dir, which must not be there, or be empty.
+// what says in the README what it is of. Everything in it was read, and held against
+// ledger and manifests, before dir has its name: if anything is damaged, it fails
+// with archive.ErrUnreadable and leaves nothing. Jobs without a log are in it with
+// what the ledger says of them.
+func (e Evidence) Write(ctx context.Context, dir, what string, jobs []store.JobDetails) (err error) {
+	dir, err = filepath.Abs(dir)
+	if err == nil {
+		err = checkEmpty(dir)
+	}
+	if err != nil {
+		return fmt.Errorf("evidence: %w", err)
+	}
+	p, err := newEvidencePack(filepath.Dir(dir))
+	if err != nil {
+		return fmt.Errorf("evidence: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("evidence: %w", err), os.RemoveAll(p.dir))
+		}
+	}()
+	lines, err := e.manifestLines(ctx, jobs)
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if err := e.job(ctx, p, j, lines[j.Job.ID]); err != nil {
+			return fmt.Errorf("job %d: %w", j.Job.ID, err)
+		}
+	}
+	if err := p.finish(what, e.Now()); err != nil {
+		return err
+	}
+	return p.rename(dir)
+}
+
+func checkEmpty(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil && len(entries) > 0 {
+		err = fmt.Errorf("%s is not empty", dir)
+	}
+	return err
+}
+
+// told is what manifests tell of a job.
+type told struct {
+	text []byte               // manifest.jsonl
+	last archive.ManifestLine // of the last one
+	date time.Time            // of that
+}
+
+// manifestLines reads the manifests that may tell of the jobs.
+func (e Evidence) manifestLines(ctx context.Context, jobs []store.JobDetails) (map[int64]*told, error) {
+	all, err := e.DB.Manifests(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wanted := make(map[int64]*told, len(jobs))
+	from, to := time.Now(), time.Time{}
+	for _, j := range jobs {
+		wanted[j.Job.ID] = &told{}
+		// No job is listed before the day of its creation, by GitHub's clock.
+		if j.Job.CreatedAt == nil {
+			from = time.Time{}
+		} else if at := j.Job.CreatedAt.AddDate(0, 0, -2); at.Before(from) {
+			from = at
+		}
+		if j.Log.ManifestDate == nil {
+			to = time.Now()
+		} else if j.Log.ManifestDate.After(to) {
+			to = *j.Log.ManifestDate
+		}
+	}
+	for _, m := range all {
+		if m.Date.Before(from) || m.Date.After(to) {
+			continue
+		}
+		if err := e.readManifest(ctx, m, wanted); err != nil {
+			return nil, err
+		}
+	}
+	return wanted, nil
+}
+
+// readManifest takes from a manifest what it tells of the jobs.
+func (e Evidence) readManifest(ctx context.Context, m store.Manifest, wanted map[int64]*told) error {
+	texts := make(map[int64][]byte)
+	found, err := e.Archive.ReadManifest(ctx, m.Date, func(l archive.PlacedLine) error {
+		if t, ok := wanted[l.JobID]; ok {
+			texts[l.JobID] = slices.Clone(l.Raw)
+			t.last, t.date = l.ManifestLine, m.Date
+		}
+		return nil
+	})
+	if errors.Is(err, archive.ErrNotFound) {
+		err = fmt.Errorf("%w: %s is not there", archive.ErrUnreadable, archive.ManifestKey(m.Date))
+	}
+	if err == nil && string(found.SHA256[:]) != string(m.SHA256) {
+		err = fmt.Errorf("%w: %s has SHA-256 %x; written was %x", archive.ErrUnreadable, archive.ManifestKey(m.Date), found.SHA256, m.SHA256)
+	}
+	if err != nil {
+		return err
+	}
+	for id, text := range texts {
+		t := wanted[id]
+		t.text = fmt.Appendf(t.text, `{"key":%q,"date":%q,"sha256":"%x","stored_sha256":"%x"}`+"\n",
+			archive.ManifestKey(m.Date), m.Date.Format(time.DateOnly), m.SHA256, m.StoredSHA256)
+		t.text = slices.Concat(t.text, found.Header, text, found.End)
+	}
+	return nil
+}
+
+// job puts one job into the package.
+func (e Evidence) job(ctx context.Context, p *evidencePack, j store.JobDetails, t *told) error {
+	key := keyOf(j.Job)
+	if err := t.confirm(j.Log); err != nil {
+		return err
+	}
+	folder := strconv.FormatInt(j.Job.ID, 10)
+	if err := p.json(folder+"/ledger.json", ledgerOf(j)); err != nil {
+		return err
+	}
+	if err := e.details(ctx, p, folder, key, j.Log); err != nil {
+		return err
+	}
+	if err := e.settled(ctx, p, folder, key, j.Log); err != nil {
+		return err
+	}
+	if j.Log.State == store.LogArchived {
+		if err := e.log(ctx, p, folder, key, j.Log); err != nil {
+			return err
+		}
+	}
+	if j.Log.ManifestDate == nil {
+		p.unlisted = append(p.unlisted, j.Job.ID)
+	}
+	if len(t.text) == 0 {
+		return nil
+	}
+	return p.file(folder+"/"+evidenceManifest, t.text)
+}
+
+// confirm wants the manifest that the ledger names to say what the ledger says.
+func (t *told) confirm(l store.JobLog) error {
+	if l.ManifestDate == nil {
+		return nil
+	}
+	date := l.ManifestDate.Format(time.DateOnly)
+	switch {
+	case !t.date.Equal(*l.ManifestDate):
+		return fmt.Errorf("%w: the manifest of %s does not list it", archive.ErrUnreadable, date)
+	case t.last.State != l.State, t.last.SHA256 != hex.EncodeToString(l.SHA256), t.last.StoredSHA256 != "" && t.last.StoredSHA256 != hex.EncodeToString(l.StoredSHA256):
+		return fmt.Errorf("%w: the manifest of %s says %s with SHA-256 %q, the ledger says %s with %x", archive.ErrUnreadable, date, t.last.State, t.last.SHA256, l.State, l.SHA256)
+	}
+	return nil
+}
+
+// details puts job.json in, if there is one.
+func (e Evidence) details(ctx context.Context, p *evidencePack, folder string, key archive.JobKey, l store.JobLog) error {
+	raw, err := e.Archive.Details(ctx, key)
+	if errors.Is(err, archive.ErrNotFound) && l.DetailsSHA256 == nil {
+		return nil
+	}
+	if errors.Is(err, archive.ErrNotFound) {
+		return fmt.Errorf("%w: %s is not there", archive.ErrUnreadable, key.Details())
+	}
+	if err != nil {
+		return err
+	}
+	sum, err := p.put(folder+"/"+archive.DetailsName, raw)
+	if err == nil && l.DetailsSHA256 != nil && string(sum[:]) != string(l.DetailsSHA256) {
+		err = fmt.Errorf("%w: %s has SHA-256 %x, the ledger says %x", archive.ErrUnreadable, key.Details(), sum, l.DetailsSHA256)
+	}
+	return err
+}
+
+// settled puts settled.json in: where there is no log there must be one, and where
+// the log came later there may be.
+func (e Evidence) settled(ctx context.Context, p *evidencePack, folder string, key archive.JobKey, l store.JobLog) error {
+	raw, s, err := e.Archive.SettledBytes(ctx, key)
+	without := l.SettledAt != nil && l.State != store.LogArchived
+	switch {
+	case errors.Is(err, archive.ErrNotFound) && without:
+		return fmt.Errorf("%w: %s is not there", archive.ErrUnreadable, key.Settled())
+	case errors.Is(err, archive.ErrNotFound):
+		return nil
+	case err == nil && without && s.State != l.State:
+		return fmt.Errorf("%w: %s says %s, the ledger %s", archive.ErrUnreadable, key.Settled(), s.State, l.State)
+	case err != nil:
+		return err
+	}
+	return p.file(folder+"/"+archive.SettledName, raw)
+}
+
+// log puts the log in, exactly as it is stored.
+func (e Evidence) log(ctx context.Context, p *evidencePack, folder string, key archive.JobKey, l store.JobLog) error {
+	if *l.ObjectKey != key.Log() {
+		return fmt.Errorf("%w: the ledger names %s; the job's own is %s", archive.ErrUnreadable, *l.ObjectKey, key.Log())
+	}
+	if err := e.DB.NoteRead(ctx, e.Subject, l.JobID, "export"); err != nil {
+		return err
+	}
+	want := archive.Log{Key: *l.ObjectKey, RawBytes: *l.RawBytes, StoredBytes: *l.StoredBytes}
+	copy(want.SHA256[:], l.SHA256)
+	copy(want.StoredSHA256[:], l.StoredSHA256)
+	f, err := p.create(folder + "/" + archive.LogName)
+	if err != nil {
+		return err
+	}
+	err = e.Archive.CopyStored(ctx, f, want)
+	if errors.Is(err, archive.ErrNotFound) {
+		err = fmt.Errorf("%w: %w", archive.ErrUnreadable, err)
+	}
+	if _, cerr := f.close(); err != nil || cerr != nil {
+		return errors.Join(err, cerr)
+	}
+	p.logs = append(p.logs, evidenceSum{name: folder + "/" + evidenceLog, sum: hex.EncodeToString(l.SHA256)})
+	return nil
+}
+
+// keyOf names a job in the bucket.
+func keyOf(j store.Job) archive.JobKey {
+	k := archive.JobKey{RepositoryID: j.RepositoryID, RunID: j.RunID, RunAttempt: 1, JobID: j.ID}
+	if j.RunAttempt != nil {
+		k.RunAttempt = *j.RunAttempt
+	}
+	return k
+}

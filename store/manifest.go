@@ -1,0 +1,154 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Manifest is a daily manifest that was written, and whose jobs are marked. Days
+// are midnights, UTC.
+type Manifest struct {
+	Date         time.Time
+	Previous     *time.Time // nil: it is the first
+	SHA256       []byte     `db:"sha256"` // of the manifest, uncompressed
+	StoredSHA256 []byte     `db:"stored_sha256"`
+	Jobs         int64
+	StoredBytes  int64
+	WrittenAt    time.Time
+}
+
+const manifestColumns = `date, previous, sha256, stored_sha256, jobs, stored_bytes, written_at`
+
+// Manifests lists all that were written, the first one first.
+func (db *DB) Manifests(ctx context.Context) ([]Manifest, error) {
+	rows, err := db.pool.Query(ctx, `SELECT `+manifestColumns+` FROM manifests ORDER BY date`)
+	if err != nil {
+		return nil, fmt.Errorf("store: manifests: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[Manifest])
+	if err != nil {
+		return nil, fmt.Errorf("store: manifests: %w", err)
+	}
+	return list, nil
+}
+
+// LastManifest is the last one that was written, or ErrNotFound.
+func (db *DB) LastManifest(ctx context.Context) (Manifest, error) {
+	var m Manifest
+	err := db.inTx(ctx, "last manifest", func(ctx context.Context, tx pgx.Tx) (err error) {
+		m, err = one[Manifest](ctx, tx, `SELECT `+manifestColumns+` FROM manifests ORDER BY date DESC LIMIT 1`)
+		return err
+	})
+	return m, err
+}
+
+// ErrOtherManifest says that another manifest of the day is noted.
+var ErrOtherManifest = errors.New("another manifest of this day is noted")
+
+// RecordManifest notes that a manifest is in the bucket: call it when its jobs are
+// marked. One that is noted already stays; if it is another, ErrOtherManifest.
+func (db *DB) RecordManifest(ctx context.Context, m Manifest) error {
+	return db.inTx(ctx, "record manifest of "+m.Date.Format(time.DateOnly), func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `
+			INSERT INTO manifests (`+manifestColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (date) DO NOTHING`,
+			m.Date, m.Previous, m.SHA256, m.StoredSHA256, m.Jobs, m.StoredBytes, m.WrittenAt); err != nil {
+			return err
+		}
+		var same bool
+		err := tx.QueryRow(ctx, `SELECT sha256 = $2 FROM manifests WHERE date = $1`, m.Date, m.SHA256).Scan(&same)
+		if err == nil && !same {
+			err = ErrOtherManifest
+		}
+		return err
+	})
+}
+
+// Unlisted lists up to limit lines of jobs that are settled before a time and in no
+// manifest, those with an id above after, by their ids.
+func (db *DB) Unlisted(ctx context.Context, before time.Time, after int64, limit int) ([]LedgerLine, error) {
+	return db.ledger(ctx, `
+		l.job_id > $1 AND l.settled_at IS NOT NULL AND l.settled_at < $2 AND l.manifest_date IS NULL
+		ORDER BY l.job_id LIMIT $3`, after, before, limit)
+}
+
+// Listed is what a manifest's line says of a job, as far as it tells one
+// settlement from another. Nil: it does not say.
+type Listed struct {
+	JobID         int64
+	State         string
+	SettledAt     time.Time
+	SHA256        []byte
+	StoredSHA256  []byte
+	StoredBytes   *int64
+	DetailsSHA256 []byte
+	DetailsBytes  *int64
+}
+
+// MarkListed notes that a manifest lists these settlements, and says of how many
+// jobs it is true. A job whose row says something else by now is left for the next
+// manifest. The row takes the time and the digest of job.json from the line: of one
+// that was made again from the bucket, what was listed counts.
+func (db *DB) MarkListed(ctx context.Context, date time.Time, lines []Listed) (int64, error) {
+	var ids []int64
+	var sizes, detailsSizes []*int64
+	var states []string
+	var at []time.Time
+	var sums, stored, details [][]byte
+	for _, l := range lines {
+		ids, states, at, sums, stored = append(ids, l.JobID), append(states, l.State), append(at, l.SettledAt), append(sums, l.SHA256), append(stored, l.StoredSHA256)
+		sizes, details, detailsSizes = append(sizes, l.StoredBytes), append(details, l.DetailsSHA256), append(detailsSizes, l.DetailsBytes)
+	}
+	var marked int64
+	err := db.inTx(ctx, "mark jobs of the manifest of "+date.Format(time.DateOnly), func(ctx context.Context, tx pgx.Tx) error {
+		// In the order of ids, as everybody: transactions must not wait in a ring.
+		if _, err := tx.Exec(ctx, `SELECT FROM job_logs WHERE job_id = ANY($1) ORDER BY job_id FOR NO KEY UPDATE`, ids); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, `
+			UPDATE job_logs l SET manifest_date = $1, settled_at = m.settled_at,
+				details_sha256 = coalesce(m.details, l.details_sha256), details_bytes = coalesce(m.details_bytes, l.details_bytes)
+			FROM unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::bytea[], $6::bytea[], $7::bigint[], $8::bytea[], $9::bigint[])
+				AS m(job_id, state, settled_at, sha256, stored, stored_bytes, details, details_bytes)
+			WHERE l.job_id = m.job_id AND l.state = m.state AND (l.manifest_date IS NULL OR l.manifest_date < $1)
+			  AND l.sha256 IS NOT DISTINCT FROM m.sha256 AND l.stored_bytes IS NOT DISTINCT FROM m.stored_bytes
+			  AND (l.stored_sha256 = m.stored OR m.stored IS NULL)`,
+			date, ids, states, at, sums, stored, sizes, details, detailsSizes)
+		marked = tag.RowsAffected()
+		return err
+	})
+	return marked, err
+}
+
+// manifestLock is the lock of whoever writes manifests.
+const manifestLock = `hashtextextended('jobvault manifests', 0)`
+
+// LockManifests makes the caller the only one who writes manifests, until it calls
+// unlock. It does not wait: held says whether it is. The lock is a session's: it
+// keeps work from being done twice, and nothing rests on it.
+func (db *DB) LockManifests(ctx context.Context) (unlock func(), held bool, err error) {
+	conn, err := db.pool.Acquire(ctx)
+	if err != nil {
+		return nil, false, fmt.Errorf("store: lock manifests: %w", err)
+	}
+	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock(`+manifestLock+`)`).Scan(&held)
+	if err != nil || !held {
+		conn.Release()
+		if err != nil {
+			err = fmt.Errorf("store: lock manifests: %w", err)
+		}
+		return nil, false, err
+	}
+	return func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), transactionTime)
+		defer cancel()
+		if _, err := conn.Exec(ctx, `SELECT pg_advisory_unlock(`+manifestLock+`)`); err != nil {
+			_ = conn.Hijack().Close(ctx) // with the session, the lock goes
+			return
+		}
+		conn.Release()
+	}, true, nil
+}
