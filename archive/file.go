@@ -215,6 +215,9 @@ func (b *fileBucket) Remove(_ context.Context, key string) error {
 	return nil
 }
 
+// Purge is Remove: a folder has no versions.
+func (b *fileBucket) Purge(ctx context.Context, key string) error { return b.Remove(ctx, key) }
+
 func (b *fileBucket) Check(context.Context) error {
 	if _, err := os.Stat(b.temp()); err != nil {
 		return fmt.Errorf("archive: %w", err)

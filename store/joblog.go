@@ -43,6 +43,9 @@ type JobLog struct {
 	ArchivedAt   *time.Time
 	SettledAt    *time.Time
 	StoredSHA256 []byte `db:"stored_sha256"` // nil for logs of before it was noted
+
+	Removal   *Removal   `db:"-"` // of a removed log: who removed it, and why
+	Redaction *Redaction `db:"-"` // of a removed log: the copy that is left of it; nil: none
 }
 
 const jobLogColumns = `job_id, state, reason, http_status, attempts, object_key, raw_bytes, stored_bytes, lines, sha256,
@@ -179,7 +182,12 @@ func (db *DB) NoteAttempt(ctx context.Context, jobID int64, asked bool, status i
 func (db *DB) JobLog(ctx context.Context, jobID int64) (JobLog, error) {
 	var l JobLog
 	err := db.inTx(ctx, fmt.Sprintf("ledger of job %d", jobID), func(ctx context.Context, tx pgx.Tx) (err error) {
-		l, err = one[JobLog](ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = $1`, jobID)
+		if l, err = one[JobLog](ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = $1`, jobID); err != nil {
+			return err
+		}
+		logs := map[int64]JobLog{jobID: l}
+		err = readRemovals(ctx, tx, logs)
+		l = logs[jobID]
 		return err
 	})
 	return l, err
