@@ -169,6 +169,14 @@ func (db *DB) FinishRemoval(ctx context.Context, jobID int64, now func() time.Ti
 	})
 }
 
+// ReopenRemoval has a removal be finished again: something of it was found.
+func (db *DB) ReopenRemoval(ctx context.Context, jobID int64) error {
+	if _, err := db.pool.Exec(ctx, `UPDATE log_removals SET finished_at = NULL WHERE job_id = $1`, jobID); err != nil {
+		return fmt.Errorf("store: reopen removal of job %d: %w", jobID, err)
+	}
+	return nil
+}
+
 // UnfinishedRemoval is one of which the bucket may have something still.
 type UnfinishedRemoval struct {
 	Removal
