@@ -50,7 +50,7 @@ func TestAnOlderDatabaseFailsTheCheckAndSaysWhatToDo(t *testing.T) {
 	if err == nil || errors.Is(err, migrations.ErrNewer) {
 		t.Fatalf("check: %v", err)
 	}
-	for _, part := range []string{fmt.Sprintf("at %d ", latest-1), fmt.Sprintf("at %d:", latest), "jobvault migrate up"} {
+	for _, part := range []string{fmt.Sprintf("at %d ", secondLatest), fmt.Sprintf("at %d:", latest), "jobvault migrate up"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q is not in: %v", part, err)
 		}

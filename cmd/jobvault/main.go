@@ -34,6 +34,9 @@ type cli struct {
 	Verify    verifyCmd    `cmd:"" help:"Hold the ledger against the bucket."`
 	Rebuild   rebuildCmd   `cmd:"" help:"Fill the database from the bucket alone."`
 	Reindex   reindexCmd   `cmd:"" help:"Read archived logs again for what their jobs used."`
+	Retention retentionCmd `cmd:"" help:"Say how long logs are kept, and remove those whose time is over."`
+	Hold      holdCmd      `cmd:"" help:"Set, list and release legal holds: what they cover is not removed."`
+	Redact    redactCmd    `cmd:"" help:"Remove a job's log, or what patterns match in it."`
 	Jobs      jobsCmd      `cmd:"" help:"List jobs."`
 	Log       logCmd       `cmd:"" help:"Print an archived log."`
 	Token     tokenCmd     `cmd:"" help:"Make, list and revoke tokens that may read."`
