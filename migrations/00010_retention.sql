@@ -124,8 +124,8 @@ COMMENT ON COLUMN log_redactions.stored_bytes IS 'Size of the compressed object.
 COMMENT ON COLUMN log_redactions.lines IS 'Number of lines: as many as the log had.';
 COMMENT ON COLUMN log_redactions.sha256 IS 'SHA-256 of the copy''s text.';
 COMMENT ON COLUMN log_redactions.stored_sha256 IS 'SHA-256 of the object as it is stored.';
-COMMENT ON COLUMN log_redactions.frame_lines IS 'As in job_logs.';
-COMMENT ON COLUMN log_redactions.frame_offsets IS 'As in job_logs.';
+COMMENT ON COLUMN log_redactions.frame_lines IS 'As in job_logs; null once it is removed.';
+COMMENT ON COLUMN log_redactions.frame_offsets IS 'As in job_logs; null once it is removed.';
 COMMENT ON COLUMN log_redactions.redacted_lines IS 'In how many lines text was taken out.';
 COMMENT ON COLUMN log_redactions.matches IS 'How many pieces of text were taken out. What they were is nowhere.';
 COMMENT ON COLUMN log_redactions.actor IS 'Who redacted it.';

@@ -118,7 +118,7 @@ var contract = map[string][]string{
 		"frame_lines bigint[]", "frame_offsets bigint[]", "redacted_lines bigint", "matches bigint", "actor text", "reason text", "at timestamptz",
 		"removed_at timestamptz", "removed_by text", "removed_reason text",
 	},
-	"hooks":              {"name text", "resolved_to timestamptz", "succeeded_at timestamptz"},
+	"hooks": {"name text", "resolved_to timestamptz", "succeeded_at timestamptz"},
 	"rate_limits": {
 		"installation_id bigint", "request_limit integer", "remaining integer", "reset_at timestamptz", "guessed boolean",
 		"closed_until timestamptz", "spent bigint", "answered bigint", "minute_at timestamptz", "minute_points integer", "version bigint",

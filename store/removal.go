@@ -50,7 +50,8 @@ func removeText(ctx context.Context, tx pgx.Tx, m Removal) error {
 	}
 	if tag.RowsAffected() == 0 {
 		tag, err = tx.Exec(ctx, `
-			UPDATE log_redactions SET removed_at = $2, removed_by = $3, removed_reason = $4 WHERE job_id = $1 AND removed_at IS NULL`,
+			UPDATE log_redactions SET removed_at = $2, removed_by = $3, removed_reason = $4, frame_lines = NULL, frame_offsets = NULL
+			WHERE job_id = $1 AND removed_at IS NULL`,
 			m.JobID, m.DecidedAt, m.Actor, m.Reason)
 		if err == nil && tag.RowsAffected() == 0 {
 			err = ErrNotFound
