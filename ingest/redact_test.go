@@ -247,7 +247,9 @@ func TestVerifyOfRemovedLogs(t *testing.T) {
 			_, err := c.Archive.Bucket().Replace(c.T.Context(), k.Settled(), strings.NewReader("<html>"))
 			return err
 		}, ingest.FaultSettled, true},
-		"no copy": {func(c *cellar, k archive.JobKey) error { return c.Archive.Bucket().Remove(c.T.Context(), k.Redacted(1)) }, string(archive.DamageAbsent), false},
+		"no copy": {func(c *cellar, k archive.JobKey) error {
+			return c.Archive.Bucket().Remove(c.T.Context(), k.Redacted(1))
+		}, string(archive.DamageAbsent), false},
 		"another copy": {func(c *cellar, k archive.JobKey) error {
 			_, err := c.Archive.Bucket().Replace(c.T.Context(), k.Redacted(1), strings.NewReader("x"))
 			return err
@@ -280,6 +282,42 @@ func TestVerifyOfRemovedLogs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A database that is older than a removal that was not finished calls a log archived that
+// is there still: verify names that, and the repair believes the bucket.
+func TestAnOldDatabaseHearsOfARemoval(t *testing.T) {
+	t.Parallel()
+	c := newCellar(t)
+	c.job(1, days, "s3cret\n")
+	l, err := c.DB.JobLog(t.Context(), 1)
+	c.Check(err)
+	s := &stop{Bucket: c.Archive.Bucket(), purge: archive.ErrLocked}
+	a, err := archive.New(s, 1<<40)
+	c.Check(err)
+	c.Archive = a
+	_, err = c.redact(1)
+	c.Check(err)
+	_, err = c.DB.Pool().Exec(t.Context(), `
+		WITH gone AS (DELETE FROM log_removals)
+		UPDATE job_logs SET state = 'archived', reason = NULL, object_key = $1, stored_bytes = $2, frame_lines = $3, frame_offsets = $4`,
+		l.ObjectKey, l.StoredBytes, l.FrameLines, l.FrameOffsets)
+	c.Check(err)
+	s.purge = nil
+	for _, repair := range []bool{false, true} {
+		v := &ingest.Verifier{DB: c.DB, Archive: c.Archive, Now: time.Now}
+		var faults []string
+		_, err := v.Verify(t.Context(), ingest.VerifyOptions{Repair: repair}, func(f ingest.Fault) { faults = append(faults, fmt.Sprint(f.Kind, " ", f.Repaired)) }, func(int, int) {})
+		c.Check(err)
+		if diff := cmp.Diff([]string{fmt.Sprint(ingest.FaultSettled, " ", repair)}, faults); diff != "" {
+			t.Errorf("faults (-want +got):\n%s", diff)
+		}
+	}
+	if sum := c.apply(0); sum.Finished != 1 {
+		t.Errorf("applied %+v", sum)
+	}
+	c.wantStates("in the end", map[int64]string{1: "removed settled.json"})
+	c.verified("in the end")
 }
 
 // A database that is older than a removal does not bring the log back: not by working
