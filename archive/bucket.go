@@ -24,6 +24,9 @@ var (
 	ErrNotFound = errors.New("object not found")
 	// ErrStoredWrong says that the server holds something else than was sent.
 	ErrStoredWrong = errors.New("object was stored wrong")
+	// ErrLocked says that the bucket itself keeps an object, by Object Lock. The message
+	// says until when, if the bucket tells.
+	ErrLocked = errors.New("object is locked")
 	// ErrUnreadable says that the bucket gave an object that is not as this
 	// package writes it: cut short, changed, or something else altogether.
 	ErrUnreadable = errors.New("object is unreadable")
@@ -58,6 +61,9 @@ type Bucket interface {
 	// with versioning only hides it behind a delete marker: Get and List do not
 	// find it any more, but its bytes stay until the bucket's own rules end them.
 	Remove(ctx context.Context, key string) error
+	// Purge is Remove with nothing hidden: every version of the object goes. Fails with
+	// ErrLocked, and the rest of it stays, where the bucket keeps one by Object Lock.
+	Purge(ctx context.Context, key string) error
 	// Check tells whether the bucket answers; it stores nothing. Fails with
 	// ErrNotFound, and with ErrNoLock.
 	Check(ctx context.Context) error

@@ -8,7 +8,19 @@ import "context"
 // log went on beyond the limit: one that is just as long as the limit is taken
 // for truncated.
 func (a *Archive) Describe(ctx context.Context, key JobKey) (Log, error) {
-	log := Log{Key: key.Log()}
+	log, err := a.describe(ctx, key.Log())
+	log.Truncated = err == nil && log.RawBytes == a.limit
+	return log, err
+}
+
+// DescribeRedacted is Describe for the redacted copy with a number, and says what
+// RedactLog said.
+func (a *Archive) DescribeRedacted(ctx context.Context, key JobKey, number int) (Log, error) {
+	return a.describe(ctx, key.Redacted(number))
+}
+
+func (a *Archive) describe(ctx context.Context, key string) (Log, error) {
+	log := Log{Key: key}
 	src := newFrameSource(nil, 0)
 	object, err := a.readFrames(ctx, log.Key, func(offset int64, raw []byte) {
 		log.FrameOffsets = append(log.FrameOffsets, offset)
@@ -19,6 +31,5 @@ func (a *Archive) Describe(ctx context.Context, key JobKey) (Log, error) {
 	}
 	src.describe(&log)
 	log.StoredBytes, log.StoredSHA256 = object.size, object.sum
-	log.Truncated = log.RawBytes == a.limit
 	return log, nil
 }

@@ -3,6 +3,8 @@ package archive
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,6 +34,58 @@ type Settled struct {
 	Reason     string    `json:"reason,omitempty"`
 	HTTPStatus int       `json:"http_status,omitempty"`
 	At         time.Time `json:"settled_at"`
+
+	Removal    *Removal    `json:"removal,omitempty"`    // of a log that was archived, and is removed
+	Redactions []Redaction `json:"redactions,omitempty"` // copies of it, by their numbers; the last one may be there
+}
+
+// Removal says what a removed log was, who removed it, and why.
+type Removal struct {
+	Kind        string    `json:"kind"`
+	Rule        string    `json:"rule,omitempty"`
+	Reason      string    `json:"reason"`
+	Actor       string    `json:"actor"`
+	DecidedAt   time.Time `json:"decided_at"`
+	SHA256      Digest    `json:"sha256"` // of the log as GitHub sent it
+	RawBytes    int64     `json:"raw_bytes"`
+	StoredBytes int64     `json:"stored_bytes"`
+	Lines       int64     `json:"lines"`
+	Truncated   bool      `json:"truncated,omitempty"`
+	ArchivedAt  time.Time `json:"archived_at"`
+}
+
+// Redaction says what a redacted copy is, who made it, and why; and if it is removed,
+// the same of that.
+type Redaction struct {
+	Number        int        `json:"number"`
+	SHA256        Digest     `json:"sha256"` // of its text
+	StoredSHA256  Digest     `json:"stored_sha256"`
+	RawBytes      int64      `json:"raw_bytes"`
+	StoredBytes   int64      `json:"stored_bytes"`
+	Lines         int64      `json:"lines"`
+	RedactedLines int64      `json:"redacted_lines"`
+	Matches       int64      `json:"matches"`
+	Actor         string     `json:"actor"`
+	Reason        string     `json:"reason"`
+	At            time.Time  `json:"at"`
+	RemovedAt     *time.Time `json:"removed_at,omitempty"` // nil: it is there
+	RemovedBy     string     `json:"removed_by,omitempty"`
+	RemovedReason string     `json:"removed_reason,omitempty"`
+}
+
+// Digest is a SHA-256, written in hex.
+type Digest [sha256.Size]byte
+
+// MarshalText writes the digest in hex.
+func (d Digest) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, d[:]), nil }
+
+// UnmarshalText wants exactly what MarshalText writes.
+func (d *Digest) UnmarshalText(text []byte) error {
+	if len(text) != hex.EncodedLen(len(d)) {
+		return fmt.Errorf("a digest of %d characters", len(text))
+	}
+	_, err := hex.Decode(d[:], text)
+	return err
 }
 
 // PutSettled keeps the record. If there is one already it stays.
@@ -44,6 +98,23 @@ func (a *Archive) PutSettled(ctx context.Context, key JobKey, s Settled) error {
 	if errors.Is(err, ErrExists) {
 		return nil
 	}
+	return err
+}
+
+// ReplaceSettled is PutSettled for a job that may have a record, of what it was before.
+// A record that says the same stays.
+func (a *Archive) ReplaceSettled(ctx context.Context, key JobKey, s Settled) error {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("archive: %w", err)
+	}
+	b = append(b, '\n')
+	if kept, err := a.read(ctx, key.Settled()); err == nil && bytes.Equal(kept, b) {
+		return nil
+	} else if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrUnreadable) {
+		return err
+	}
+	_, err = a.bucket.Replace(ctx, key.Settled(), bytes.NewReader(b))
 	return err
 }
 

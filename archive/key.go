@@ -14,6 +14,10 @@ const (
 	FilterName  = "log.filter"   // which frames of the log to look into; made of the log
 )
 
+// RedactedName is what ParseKey calls a redacted copy of a log, whatever its number;
+// the object is "redacted-N.zst".
+const RedactedName = "redacted.zst"
+
 // JobKey names a job in the bucket. Ids only: names change and hold anything.
 type JobKey struct {
 	RepositoryID int64
@@ -32,6 +36,16 @@ func (k JobKey) Details() string { return k.object(DetailsName) }
 // Log is the key of the log.
 func (k JobKey) Log() string { return k.object(LogName) }
 
+// Redacted is the key of the redacted copy with a number, from 1.
+func (k JobKey) Redacted(number int) string { return k.object(fmt.Sprintf("redacted-%d.zst", number)) }
+
+// LogObjects are the keys of the log and of all that is made of its text and stands
+// beside it: what a removal removes.
+func (k JobKey) LogObjects() []string { return []string{k.Log(), k.Filter()} }
+
+// Prefix is what the keys of all of the job's objects begin with.
+func (k JobKey) Prefix() string { return k.object("") }
+
 // Settled is the key of the record of why there is no log.
 func (k JobKey) Settled() string { return k.object(SettledName) }
 
@@ -42,8 +56,8 @@ func (k JobKey) Filter() string { return k.object(FilterName) }
 func RepositoryPrefix(repositoryID int64) string { return fmt.Sprintf("v1/%d/", repositoryID) }
 
 // ParseKey finds the job and which of its objects the key names: DetailsName,
-// LogName, SettledName or FilterName. It knows exactly the keys that JobKey makes of ids
-// above zero; any other is not ok.
+// LogName, SettledName, FilterName or RedactedName. It knows exactly the keys that JobKey
+// makes of ids and numbers above zero; any other is not ok.
 func ParseKey(key string) (k JobKey, name string, ok bool) {
 	parts := strings.Split(key, "/")
 	if len(parts) != 6 || parts[0] != "v1" {
@@ -57,14 +71,27 @@ func ParseKey(key string) (k JobKey, name string, ok bool) {
 		*id = n
 	}
 	name = parts[5]
+	made := k.object(name)
 	switch name {
 	case DetailsName, LogName, SettledName, FilterName:
 	default:
-		return JobKey{}, "", false
+		number, ok := redactedNumber(name)
+		if !ok {
+			return JobKey{}, "", false
+		}
+		name, made = RedactedName, k.Redacted(number)
 	}
 	// ParseInt takes signs and leading zeros; the keys have none.
-	if k.object(name) != key {
+	if made != key {
 		return JobKey{}, "", false
 	}
 	return k, name, true
+}
+
+// redactedNumber is the number in the name of a redacted copy.
+func redactedNumber(name string) (int, bool) {
+	text, copied := strings.CutPrefix(name, "redacted-")
+	text, ending := strings.CutSuffix(text, ".zst")
+	n, err := strconv.ParseInt(text, 10, 32)
+	return int(n), copied && ending && err == nil && n > 0
 }

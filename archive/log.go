@@ -70,7 +70,7 @@ func (a *Archive) Bucket() Bucket { return a.bucket }
 // compression. It fails with ErrExists if the job has a log already, and with
 // r's error if r fails; then nothing is stored.
 func (a *Archive) PutLog(ctx context.Context, key JobKey, r io.Reader) (Log, error) {
-	return a.store(ctx, key, r, a.bucket.Put, nil)
+	return a.store(ctx, key.Log(), a.limit, r, a.bucket.Put, nil)
 }
 
 // ErrOtherLog says that a log is not the one that is wanted.
@@ -81,7 +81,7 @@ var ErrOtherLog = errors.New("this is another log")
 // SHA-256 (nil: any will do) fails with ErrOtherLog; with any error, what is there
 // stays as it is. The Log is returned with ErrOtherLog too.
 func (a *Archive) RestoreLog(ctx context.Context, key JobKey, r io.Reader, want *[32]byte) (Log, error) {
-	return a.store(ctx, key, r, a.bucket.Replace, func(log *Log) error {
+	return a.store(ctx, key.Log(), a.limit, r, a.bucket.Replace, func(log *Log) error {
 		if want != nil && log.SHA256 != *want {
 			return ErrOtherLog
 		}
@@ -89,14 +89,14 @@ func (a *Archive) RestoreLog(ctx context.Context, key JobKey, r io.Reader, want 
 	})
 }
 
-// store streams a log through compression into the bucket, if check has nothing
-// against it when it has been read.
-func (a *Archive) store(ctx context.Context, key JobKey, r io.Reader, put func(context.Context, string, io.Reader) (int64, error), check func(*Log) error) (Log, error) {
-	log := Log{Key: key.Log()}
+// store streams a log through compression into the bucket, cut at limit bytes, if check
+// has nothing against it when it has been read.
+func (a *Archive) store(ctx context.Context, key string, limit int64, r io.Reader, put func(context.Context, string, io.Reader) (int64, error), check func(*Log) error) (Log, error) {
+	log := Log{Key: key}
 	pr, pw := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := a.compress(ctx, pw, r, &log)
+		err := a.compress(ctx, pw, r, limit, &log)
 		if err == nil && check != nil {
 			err = check(&log)
 		}
@@ -122,13 +122,13 @@ func (a *Archive) store(ctx context.Context, key JobKey, r io.Reader, put func(c
 var errPutEnded = errors.New("archive: put ended")
 
 // compress writes r as frames and a seek table to w.
-func (a *Archive) compress(ctx context.Context, w io.Writer, r io.Reader, log *Log) error {
+func (a *Archive) compress(ctx context.Context, w io.Writer, r io.Reader, limit int64, log *Log) error {
 	stored := sha256.New()
 	sw, err := seekable.NewWriter(io.MultiWriter(w, stored), a.encoder)
 	if err != nil {
 		return fmt.Errorf("archive: %w", err)
 	}
-	src := newFrameSource(r, a.limit)
+	src := newFrameSource(r, limit)
 	err = sw.WriteMany(ctx, src.next, seekable.WithWriteCallback(func(f seekable.FrameOffsetEntry) {
 		log.FrameOffsets = append(log.FrameOffsets, int64(f.CompressedOffset))
 	}))

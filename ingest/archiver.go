@@ -222,6 +222,10 @@ func (t *task) archiveLog(ctx context.Context) error {
 	if c := t.facts.Job.Conclusion; c != nil && *c == "skipped" {
 		return t.settle(ctx, store.Settlement{State: store.LogNone, Reason: "skipped: it never ran"})
 	}
+	// What somebody removed is not fetched again for a database that is older than that.
+	if is, err := restoreRemoved(ctx, t.DB, t.Archive, t.key, t.Now()); is || err != nil {
+		return err
+	}
 	log, err := t.putLog(ctx)
 	if err == nil {
 		err = t.Archive.PutFilters(ctx, t.key, &log)

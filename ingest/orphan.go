@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
@@ -48,6 +49,9 @@ func (r *verification) orphansAmong(ctx context.Context, objects []archive.Objec
 	}
 	for _, o := range objects {
 		r.count(func(sum *Verified) { sum.Objects++ })
+		if err := r.unheardOf(ctx, o, lines); err != nil {
+			return err
+		}
 		if why, jobID := r.orphaned(o, lines); why != "" {
 			if err := r.fault(ctx, store.LedgerLine{}, Fault{Kind: FaultOrphan, JobID: jobID, Key: o.Key, Detail: why}, nil); err != nil {
 				return err
@@ -55,6 +59,28 @@ func (r *verification) orphansAmong(ctx context.Context, objects []archive.Objec
 		}
 	}
 	return nil
+}
+
+// unheardOf reports a record of a removal that the ledger does not know of, beside a
+// log that it calls archived: the database is older than the removal.
+func (r *verification) unheardOf(ctx context.Context, o archive.Object, lines map[int64]store.LedgerLine) error {
+	k, name, ok := archive.ParseKey(o.Key)
+	l := lines[k.JobID]
+	if !ok || name != archive.SettledName || l.State != store.LogArchived || keyOfLine(l) != k {
+		return nil
+	}
+	s, err := r.Archive.Settled(ctx, k)
+	if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrUnreadable) {
+		return nil // of what it was before there was a log
+	}
+	if err != nil || s.State != store.LogRemoved {
+		return err
+	}
+	now, err := r.DB.JobLog(ctx, k.JobID)
+	if err != nil || now.State == store.LogRemoved {
+		return err // meanwhile
+	}
+	return r.fault(ctx, l, Fault{Kind: FaultSettled, JobID: k.JobID, Key: o.Key, Detail: "it says removed, the ledger archived"}, r.repairRestored)
 }
 
 // orphaned says why an object is one, or nothing.
@@ -74,6 +100,8 @@ func (r *verification) orphaned(o archive.Object, lines map[int64]store.LedgerLi
 		return "no such job is known; jobvault rebuild makes its rows", k.JobID
 	case keyOfLine(l) != k:
 		return "the job's own folder is another: " + keyOfLine(l).Details(), k.JobID
+	case name == archive.RedactedName && (l.State == store.LogArchived || l.State == store.LogPending):
+		return "no row tells of this copy: a redaction was stopped", k.JobID
 	case name != archive.LogName:
 		return "", 0
 	}

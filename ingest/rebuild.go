@@ -143,6 +143,9 @@ func (r *rebuilding) job(ctx context.Context, f folder) (state string, bytes int
 	if err != nil {
 		return "", 0, err
 	}
+	if removed, err := r.removed(ctx, f, facts); err != nil || removed {
+		return store.LogRemoved, 0, err
+	}
 	s, at, err := r.settlement(ctx, f, facts)
 	if err != nil || s.State == store.LogPending {
 		return s.State, 0, err
@@ -180,6 +183,31 @@ func (r *rebuilding) rows(ctx context.Context, f folder) (store.Facts, error) {
 		}
 	}
 	return facts, r.DB.RecordFetched(ctx, facts, written)
+}
+
+// removed makes the rows of a removal, if the bucket tells of one. That beats a log
+// that is there still: its removal is not finished.
+func (r *rebuilding) removed(ctx context.Context, f folder, facts store.Facts) (bool, error) {
+	o, ok := f.objects[archive.SettledName]
+	if !ok {
+		return false, nil
+	}
+	kept, err := r.Archive.Settled(ctx, f.key)
+	is := false
+	if err == nil {
+		is, err = isRemoval(kept)
+	}
+	if errors.Is(err, archive.ErrUnreadable) {
+		return false, &Fault{Kind: FaultSettled, JobID: f.key.JobID, Key: f.key.Settled(), Detail: err.Error()}
+	}
+	if err != nil || !is {
+		return false, err
+	}
+	removal, err := restored(ctx, r.Archive, f.key, kept, facts.Steps, o.ModTime)
+	if err == nil {
+		_, err = r.DB.RestoreRemoval(ctx, removal)
+	}
+	return true, err
 }
 
 // settlement is what the bucket says of the job's log: pending, if nothing.

@@ -14,6 +14,10 @@ import (
 // that is good, else the object from GitHub. What it puts in place has the digest
 // of the ledger, or it leaves everything as it was.
 func (r *verification) repairLog(ctx context.Context, l store.LedgerLine) (bool, string, error) {
+	// Not fetched again what somebody removed.
+	if is, said, err := r.repairRestored(ctx, l); is || err != nil {
+		return is, said, err
+	}
 	want := logOf(l)
 	// What was found may have been looked at by its size alone.
 	damage, err := r.Archive.Verify(ctx, want, true)
@@ -61,6 +65,9 @@ func (r *verification) fetchLog(ctx context.Context, l store.LedgerLine, want ar
 		return refusedRepair(err)
 	}
 	done, err := r.DB.RepairObject(ctx, l.JobID, objectOf(log, r.Now()))
+	if err == nil && !done {
+		err = takeBackRemoved(ctx, r.DB, r.Archive, keyOfLine(l))
+	}
 	if !done {
 		return false, "the ledger has changed meanwhile", err
 	}

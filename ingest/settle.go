@@ -26,6 +26,9 @@ func (t *task) settle(ctx context.Context, s store.Settlement) error {
 	}
 	s.Details = t.facts.Details
 	changed, err := t.DB.Settle(ctx, s, now)
+	if err == nil && !changed && s.Object != nil {
+		err = takeBackRemoved(ctx, t.DB, t.Archive, t.key)
+	}
 	if err != nil || !changed {
 		return err
 	}

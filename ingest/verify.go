@@ -156,6 +156,8 @@ func (r *verification) line(ctx context.Context, l store.LedgerLine) error {
 		return r.log(ctx, l, key)
 	case store.LogNone, store.LogExpired, store.LogMissing:
 		return r.settled(ctx, l, key)
+	case store.LogRemoved:
+		return r.removed(ctx, l, key)
 	}
 	return nil
 }

@@ -307,6 +307,9 @@ var rebuilt = map[string]string{
 	"job_permissions": `SELECT * FROM job_permissions ORDER BY job_id, scope`,
 	"manifests":       `SELECT date, previous, encode(sha256, 'hex') AS sha256, encode(stored_sha256, 'hex') AS stored, jobs, stored_bytes FROM manifests ORDER BY date`,
 	"job_annotations": `SELECT * FROM job_annotations ORDER BY job_id, log_line`,
+	"log_removals": `SELECT job_id, kind, rule, reason, actor, decided_at, encode(sha256, 'hex') AS sha256, raw_bytes, stored_bytes, lines, truncated, object_key,
+		archived_at, finished_at IS NOT NULL AS finished FROM log_removals ORDER BY job_id`,
+	"log_redactions": `SELECT * FROM log_redactions ORDER BY job_id, number`,
 }
 
 func tables(r *rig, query string) []string {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -155,10 +156,8 @@ func (e Evidence) job(ctx context.Context, p *evidencePack, j store.JobDetails, 
 	if err := e.settled(ctx, p, folder, key, j.Log); err != nil {
 		return err
 	}
-	if j.Log.State == store.LogArchived {
-		if err := e.log(ctx, p, folder, key, j.Log); err != nil {
-			return err
-		}
+	if err := e.text(ctx, p, folder, key, j.Log); err != nil {
+		return err
 	}
 	if j.Log.ManifestDate == nil {
 		p.unlisted = append(p.unlisted, j.Job.ID)
@@ -221,10 +220,19 @@ func (e Evidence) settled(ctx context.Context, p *evidencePack, folder string, k
 	return p.file(folder+"/"+archive.SettledName, raw)
 }
 
-// log puts the log in, exactly as it is stored.
-func (e Evidence) log(ctx context.Context, p *evidencePack, folder string, key archive.JobKey, l store.JobLog) error {
-	if *l.ObjectKey != key.Log() {
-		return fmt.Errorf("%w: the ledger names %s; the job's own is %s", archive.ErrUnreadable, *l.ObjectKey, key.Log())
+// text puts the log in, or the redacted copy of it, exactly as it is stored.
+func (e Evidence) text(ctx context.Context, p *evidencePack, folder string, key archive.JobKey, l store.JobLog) error {
+	own, name := key.Log(), archive.LogName
+	switch {
+	case l.Redaction != nil:
+		own = key.Redacted(l.Redaction.Number)
+		name = path.Base(own)
+		l = Shown(l)
+	case l.State != store.LogArchived:
+		return nil
+	}
+	if *l.ObjectKey != own {
+		return fmt.Errorf("%w: the ledger names %s; the job's own is %s", archive.ErrUnreadable, *l.ObjectKey, own)
 	}
 	if err := e.DB.NoteRead(ctx, e.Subject, l.JobID, "export"); err != nil {
 		return err
@@ -232,7 +240,7 @@ func (e Evidence) log(ctx context.Context, p *evidencePack, folder string, key a
 	want := archive.Log{Key: *l.ObjectKey, RawBytes: *l.RawBytes, StoredBytes: *l.StoredBytes}
 	copy(want.SHA256[:], l.SHA256)
 	copy(want.StoredSHA256[:], l.StoredSHA256)
-	f, err := p.create(folder + "/" + archive.LogName)
+	f, err := p.create(folder + "/" + name)
 	if err != nil {
 		return err
 	}
@@ -242,6 +250,9 @@ func (e Evidence) log(ctx context.Context, p *evidencePack, folder string, key a
 	}
 	if _, cerr := f.close(); err != nil || cerr != nil {
 		return errors.Join(err, cerr)
+	}
+	if l.Redaction != nil {
+		return nil // GitHub sent another text
 	}
 	p.logs = append(p.logs, evidenceSum{name: folder + "/" + evidenceLog, sum: hex.EncodeToString(l.SHA256)})
 	return nil

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/store"
@@ -26,8 +27,8 @@ type Logs struct {
 	Archive *archive.Archive
 }
 
-// Find reads the ledger's line of a job whose log is in the archive. It fails with
-// store.ErrNotFound or ErrNoLog.
+// Find reads the ledger's line of a job whose log, or a redacted copy of it, is in the
+// archive. It fails with store.ErrNotFound or ErrNoLog.
 func (l Logs) Find(ctx context.Context, jobID int64) (store.JobLog, error) {
 	log, err := l.DB.JobLog(ctx, jobID)
 	if err != nil {
@@ -36,21 +37,47 @@ func (l Logs) Find(ctx context.Context, jobID int64) (store.JobLog, error) {
 	return log, Held(log)
 }
 
-// Held is ErrNoLog if the log is not in the archive.
+// Held is ErrNoLog if neither the log nor a redacted copy is in the archive.
 func Held(log store.JobLog) error {
-	if log.State == store.LogArchived {
+	if log.State == store.LogArchived || log.Redaction != nil {
 		return nil
 	}
-	reason := ""
-	if log.Reason != nil {
-		reason = ": " + *log.Reason
+	why := ""
+	if log.State == store.LogRemoved && log.SettledAt != nil {
+		why = " since " + log.SettledAt.UTC().Format(time.RFC3339)
 	}
-	return fmt.Errorf("job %d: %w; it is %s%s", log.JobID, ErrNoLog, log.State, reason)
+	if log.Reason != nil {
+		why += ": " + *log.Reason
+	}
+	return fmt.Errorf("job %d: %w; it is %s%s", log.JobID, ErrNoLog, log.State, why)
+}
+
+// Shown is what readers get of a job's log: of a removed one, the redacted copy, with
+// its own key, sizes, digest and time.
+func Shown(log store.JobLog) store.JobLog {
+	c := log.Redaction
+	if c == nil {
+		return log
+	}
+	log.ObjectKey, log.RawBytes, log.StoredBytes, log.Lines, log.ArchivedAt = &c.ObjectKey, &c.RawBytes, &c.StoredBytes, &c.Lines, &c.At
+	log.SHA256, log.StoredSHA256, log.FrameLines, log.FrameOffsets = c.SHA256, c.StoredSHA256, c.FrameLines, c.FrameOffsets
+	return log
+}
+
+// RedactedNote says of a redacted copy what was taken out, and when; empty: the log is
+// as GitHub sent it.
+func RedactedNote(log store.JobLog) string {
+	c := log.Redaction
+	if c == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d matches in %d lines; %s", c.Matches, c.RedactedLines, c.At.UTC().Format(time.RFC3339))
 }
 
 // Lines says which lines a part is; of a step, by estimate. It fails with
 // ErrNoStep.
 func (l Logs) Lines(ctx context.Context, log store.JobLog, p Part) (first, last int64, err error) {
+	log = Shown(log)
 	switch {
 	case p.IsWhole():
 		return 1, *log.Lines, nil
@@ -73,7 +100,8 @@ func (l Logs) Lines(ctx context.Context, log store.JobLog, p Part) (first, last 
 	return 0, 0, fmt.Errorf("job %d: %w: it has no step %d", log.JobID, ErrNoStep, *p.Step)
 }
 
-// Copy writes a part of a log to w, byte for byte as GitHub sent it. Lines beyond
+// Copy writes a part of a log to w, byte for byte as GitHub sent it, or of its redacted
+// copy. Lines beyond
 // the end are left out. It fails with ErrNoStep, and as archive.CopyLog.
 func (l Logs) Copy(ctx context.Context, w io.Writer, log store.JobLog, p Part) error {
 	if p.IsWhole() {
@@ -86,8 +114,9 @@ func (l Logs) Copy(ctx context.Context, w io.Writer, log store.JobLog, p Part) e
 	return l.Archive.CopyLines(ctx, w, RefOf(log), first, last)
 }
 
-// RefOf is where the ledger says that an archived log is.
+// RefOf is where the ledger says that a log, or its redacted copy, is.
 func RefOf(log store.JobLog) archive.Ref {
+	log = Shown(log)
 	return archive.Ref{
 		Key: *log.ObjectKey, StoredBytes: *log.StoredBytes, RawBytes: *log.RawBytes, Lines: *log.Lines,
 		FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets,

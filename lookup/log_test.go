@@ -181,6 +181,9 @@ func TestNoLogSaysTheStateAndWhy(t *testing.T) {
 			f.job(id, "set up")
 			f.settle(store.Settlement{JobID: id, State: state, Reason: reason, HTTPStatus: 410, Asked: true})
 			want := fmt.Sprintf("job %d: %v; it is %s", id, lookup.ErrNoLog, state)
+			if state == store.LogRemoved {
+				want += " since 2024-07-08T16:48:09Z"
+			}
 			if reason != "" {
 				want += ": " + reason
 			}

@@ -264,8 +264,8 @@ func (s *search) searchLogs(ctx context.Context, jobs []store.JobSummary) error 
 	}
 	steps := sync.OnceValues(func() (map[int64][]store.Step, error) { return s.logs.DB.StepsWithLines(ctx, ids) })
 	for _, job := range jobs {
-		if line := lines[job.ID]; line.State == store.LogArchived {
-			s.inTurn(ctx, func(turn <-chan struct{}) error { return s.searchLog(ctx, job, line, steps, turn) })
+		if log := lines[job.ID].JobLog; Held(log) == nil {
+			s.inTurn(ctx, func(turn <-chan struct{}) error { return s.searchLog(ctx, job, Shown(log), steps, turn) })
 		}
 	}
 	return nil

@@ -19,7 +19,7 @@ import (
 type logSearch struct {
 	*search
 	in    FoundIn
-	line  store.LedgerLine
+	log   store.JobLog
 	ref   archive.Ref
 	turn  <-chan struct{}
 	read  func() (map[int64][]store.Step, error) // steps of this log and others
@@ -37,8 +37,8 @@ type logSearch struct {
 }
 
 // searchLog searches a log, and tells of it when it is its turn.
-func (s *search) searchLog(ctx context.Context, job store.JobSummary, line store.LedgerLine, steps func() (map[int64][]store.Step, error), turn <-chan struct{}) error {
-	r := &logSearch{search: s, line: line, ref: RefOf(line.JobLog), turn: turn, read: steps, in: FoundIn{
+func (s *search) searchLog(ctx context.Context, job store.JobSummary, log store.JobLog, steps func() (map[int64][]store.Step, error), turn <-chan struct{}) error {
+	r := &logSearch{search: s, log: log, ref: RefOf(log), turn: turn, read: steps, in: FoundIn{
 		Repository: job.Owner + "/" + job.Repository, RunID: job.RunID, Workflow: job.WorkflowName, JobID: job.ID, Job: job.Name, Conclusion: job.Conclusion,
 	}}
 	err := r.run(ctx)
@@ -86,10 +86,10 @@ func (r *logSearch) run(ctx context.Context) error {
 // filters are those of the log, if they are of use. Without, all of it is read.
 func (r *logSearch) filters(ctx context.Context) (archive.Filters, error) {
 	key, _, ok := archive.ParseKey(r.ref.Key)
-	if !ok || r.line.FilterBytes == nil || r.Unfiltered || !r.Pattern.Selective() {
+	if !ok || r.log.FilterBytes == nil || r.Unfiltered || !r.Pattern.Selective() {
 		return nil, nil
 	}
-	filters, err := r.logs.Archive.Filters(ctx, key, r.line.SHA256, len(r.ref.FrameOffsets))
+	filters, err := r.logs.Archive.Filters(ctx, key, r.log.SHA256, len(r.ref.FrameOffsets))
 	if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrUnreadable) {
 		return nil, nil // verify tells
 	}

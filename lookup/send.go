@@ -74,12 +74,13 @@ func (s *Sender) leave(subject string) {
 // ErrBusy says that as many read as can be served.
 var ErrBusy = errors.New("too many logs are being read at once")
 
-// Send answers with a part of an archived log as text, compressed if the client
+// Send answers with a part of an archived log, or of its redacted copy, as text, compressed if the client
 // takes that; of a whole log, with the range of bytes that it asks for, if it is one.
 // That the subject reads it is recorded first. It fails before anything is sent, with
 // ErrBusy, ErrNoStep or an error of the database or the bucket; what fails later ends
 // the connection, so that the client cannot take what it got for the whole. Of a step,
-// the header X-Jobvault-Lines says which lines it is taken to be.
+// the header X-Jobvault-Lines says which lines it is taken to be; of a copy, the header
+// RedactedHeader says so.
 func (s *Sender) Send(w http.ResponseWriter, req *http.Request, log store.JobLog, p Part, subject string) error {
 	if !s.enter(subject) {
 		w.Header().Set("Connection", "close") // which costs memory too
@@ -87,6 +88,7 @@ func (s *Sender) Send(w http.ResponseWriter, req *http.Request, log store.JobLog
 		return ErrBusy
 	}
 	defer s.leave(subject)
+	log = Shown(log)
 	first, last, err := s.Lines(req.Context(), log, p)
 	if err != nil {
 		return err
@@ -145,6 +147,9 @@ func (s *Sender) Send(w http.ResponseWriter, req *http.Request, log store.JobLog
 	panic(http.ErrAbortHandler)
 }
 
+// RedactedHeader says of an answer that it is of a redacted copy: what RedactedNote says.
+const RedactedHeader = "X-Jobvault-Redacted"
+
 // describe sets the headers that say what is sent, but for those of a range.
 func describe(h http.Header, log store.JobLog, p Part, encoding string) {
 	h.Set("Content-Type", "text/plain; charset=utf-8")
@@ -157,6 +162,9 @@ func describe(h http.Header, log store.JobLog, p Part, encoding string) {
 	h.Set("Last-Modified", log.ArchivedAt.UTC().Format(http.TimeFormat))
 	if encoding != "" {
 		h.Set("Content-Encoding", encoding)
+	}
+	if note := RedactedNote(log); note != "" {
+		h.Set(RedactedHeader, note)
 	}
 	switch {
 	case !p.IsWhole():

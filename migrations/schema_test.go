@@ -104,7 +104,24 @@ var contract = map[string][]string{
 	"keys":               {"purpose text", "key bytea", "created_at timestamptz"},
 	"reads":              {"at timestamptz", "subject text", "job_id bigint", "what text"},
 	"job_facets":         {"facet bigint", "at timestamptz", "job_id bigint"},
-	"hooks":              {"name text", "resolved_to timestamptz", "succeeded_at timestamptz"},
+	"retention_rules": {
+		"id bigint", "position integer", "repository text", "workflow text", "branch text", "conclusion text", "older_than_days integer", "keep_days integer",
+		"created_by text", "created_at timestamptz",
+	},
+	"holds": {
+		"id bigint", "repository_id bigint", "run_id bigint", "job_id bigint", "reason text", "created_by text", "created_at timestamptz",
+		"released_by text", "released_at timestamptz",
+	},
+	"log_removals": {
+		"job_id bigint", "kind text", "rule text", "reason text", "actor text", "decided_at timestamptz", "sha256 bytea", "raw_bytes bigint",
+		"stored_bytes bigint", "lines bigint", "truncated boolean", "object_key text", "archived_at timestamptz", "finished_at timestamptz",
+	},
+	"log_redactions": {
+		"job_id bigint", "number integer", "object_key text", "raw_bytes bigint", "stored_bytes bigint", "lines bigint", "sha256 bytea", "stored_sha256 bytea",
+		"frame_lines bigint[]", "frame_offsets bigint[]", "redacted_lines bigint", "matches bigint", "actor text", "reason text", "at timestamptz",
+		"removed_at timestamptz", "removed_by text", "removed_reason text",
+	},
+	"hooks": {"name text", "resolved_to timestamptz", "succeeded_at timestamptz"},
 	"rate_limits": {
 		"installation_id bigint", "request_limit integer", "remaining integer", "reset_at timestamptz", "guessed boolean",
 		"closed_until timestamptz", "spent bigint", "answered bigint", "minute_at timestamptz", "minute_points integer", "version bigint",
@@ -135,6 +152,7 @@ func TestPrimaryKeysAreThoseOfTheContract(t *testing.T) {
 		ORDER BY 1`)
 	want := []string{
 		"deliveries: PRIMARY KEY (guid)",
+		"holds: PRIMARY KEY (id)",
 		"hooks: PRIMARY KEY (name)",
 		"job_actions: PRIMARY KEY (job_id, seq)",
 		"job_annotations: PRIMARY KEY (job_id, log_line)",
@@ -146,12 +164,15 @@ func TestPrimaryKeysAreThoseOfTheContract(t *testing.T) {
 		"jobs: PRIMARY KEY (id)",
 		"keys: PRIMARY KEY (purpose)",
 		"labels: PRIMARY KEY (id)",
+		"log_redactions: PRIMARY KEY (job_id, number)",
+		"log_removals: PRIMARY KEY (job_id)",
 		"lost_deliveries: PRIMARY KEY (hook, guid)",
 		"manifests: PRIMARY KEY (date)",
 		"rate_limits: PRIMARY KEY (installation_id)",
 		"read_tokens: PRIMARY KEY (name)",
 		"repositories: PRIMARY KEY (id)",
 		"repository_names: PRIMARY KEY (repository_id, owner, name)",
+		"retention_rules: PRIMARY KEY (id)",
 		"run_attempts: PRIMARY KEY (run_id, run_attempt)",
 		"sessions: PRIMARY KEY (digest)",
 		"steps: PRIMARY KEY (job_id, number)",
@@ -171,6 +192,9 @@ func TestForeignKeysTieTheTablesTogether(t *testing.T) {
 	// None from deliveries: one is committed before the rows it tells of. None
 	// from the ledger cascades: it remembers.
 	want := []string{
+		"holds: FOREIGN KEY (job_id) REFERENCES jobs(id)",
+		"holds: FOREIGN KEY (repository_id) REFERENCES repositories(id)",
+		"holds: FOREIGN KEY (run_id) REFERENCES workflow_runs(id)",
 		"job_actions: FOREIGN KEY (job_id) REFERENCES jobs(id) ON DELETE CASCADE",
 		"job_annotations: FOREIGN KEY (job_id) REFERENCES jobs(id) ON DELETE CASCADE",
 		"job_environment: FOREIGN KEY (job_id) REFERENCES jobs(id) ON DELETE CASCADE",
@@ -180,6 +204,8 @@ func TestForeignKeysTieTheTablesTogether(t *testing.T) {
 		"job_permissions: FOREIGN KEY (job_id) REFERENCES jobs(id) ON DELETE CASCADE",
 		"jobs: FOREIGN KEY (repository_id) REFERENCES repositories(id)",
 		"jobs: FOREIGN KEY (run_id) REFERENCES workflow_runs(id)",
+		"log_redactions: FOREIGN KEY (job_id) REFERENCES jobs(id)",
+		"log_removals: FOREIGN KEY (job_id) REFERENCES jobs(id)",
 		"lost_deliveries: FOREIGN KEY (hook) REFERENCES hooks(name)",
 		"repository_names: FOREIGN KEY (repository_id) REFERENCES repositories(id)",
 		"run_attempts: FOREIGN KEY (repository_id) REFERENCES repositories(id)",

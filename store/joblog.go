@@ -48,6 +48,9 @@ type JobLog struct {
 	ManifestDate  *time.Time // the manifest that lists this; nil: none does yet
 	DetailsSHA256 []byte     `db:"details_sha256"` // of job.json; nil: not noted
 	DetailsBytes  *int64
+
+	Removal   *Removal   `db:"-"` // of a removed log: who removed it, and why
+	Redaction *Redaction `db:"-"` // of a removed log: the copy that is left of it; nil: none
 }
 
 const jobLogColumns = `job_id, state, reason, http_status, attempts, object_key, raw_bytes, stored_bytes, lines, sha256,
@@ -223,7 +226,12 @@ func (db *DB) NoteAttempt(ctx context.Context, jobID int64, asked bool, status i
 func (db *DB) JobLog(ctx context.Context, jobID int64) (JobLog, error) {
 	var l JobLog
 	err := db.inTx(ctx, fmt.Sprintf("ledger of job %d", jobID), func(ctx context.Context, tx pgx.Tx) (err error) {
-		l, err = one[JobLog](ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = $1`, jobID)
+		if l, err = one[JobLog](ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = $1`, jobID); err != nil {
+			return err
+		}
+		logs := map[int64]JobLog{jobID: l}
+		err = readRemovals(ctx, tx, logs)
+		l = logs[jobID]
 		return err
 	})
 	return l, err

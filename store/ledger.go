@@ -48,17 +48,30 @@ func (db *DB) CountLedger(ctx context.Context, f LedgerFilter) (int, error) {
 	return n, nil
 }
 
-// LedgerOf reads the lines of these jobs, whatever their state.
+// LedgerOf reads the lines of these jobs, whatever their state; of removed logs, with
+// who removed them and what is left.
 func (db *DB) LedgerOf(ctx context.Context, jobIDs []int64) (map[int64]LedgerLine, error) {
 	lines, err := db.ledger(ctx, `l.job_id = ANY($1)`, jobIDs)
 	if err != nil {
 		return nil, err
 	}
-	byID := make(map[int64]LedgerLine, len(lines))
+	byID, removed := make(map[int64]LedgerLine, len(lines)), make(map[int64]JobLog)
 	for _, l := range lines {
 		byID[l.JobID] = l
+		if l.State == LogRemoved {
+			removed[l.JobID] = l.JobLog
+		}
 	}
-	return byID, nil
+	if len(removed) == 0 {
+		return byID, nil
+	}
+	err = db.inTx(ctx, "removals", func(ctx context.Context, tx pgx.Tx) error { return readRemovals(ctx, tx, removed) })
+	for id, log := range removed {
+		l := byID[id]
+		l.JobLog = log
+		byID[id] = l
+	}
+	return byID, err
 }
 
 func (db *DB) ledger(ctx context.Context, where string, args ...any) ([]LedgerLine, error) {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/store"
 )
 
 // config is the settings, checked and typed.
@@ -26,7 +27,7 @@ type config struct {
 	dataDir      string
 	secrets      []string
 	roles        []string
-	repositories patterns
+	repositories store.Patterns
 	github       ghapi.Config
 	hooks        []ghapi.Hook
 	reconcile    time.Duration // between two rounds; 0: never
@@ -63,8 +64,9 @@ func (s Settings) load() (config, error) {
 	check(err)
 	c.roles, err = parseRoles(s.Roles)
 	check(err)
-	c.repositories, err = parsePatterns(s.Repositories)
-	check(err)
+	if c.repositories, err = store.ParseRepositories(s.Repositories); err != nil {
+		check(badSetting("JOBVAULT_REPOSITORIES", s.Repositories, err.Error()))
+	}
 	c.deadline, err = duration("JOBVAULT_LOG_DEADLINE", s.LogDeadline)
 	check(err)
 	c.shutdown, err = duration("JOBVAULT_SHUTDOWN_TIMEOUT", s.ShutdownTimeout)

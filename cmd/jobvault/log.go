@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/user"
 
 	"golang.org/x/term"
 
@@ -46,7 +45,9 @@ func (c logCmd) Run(ctx context.Context, e *environment) error {
 		return err
 	}
 	if server != nil {
-		return c.print(ctx, e, max(part.First, 1), func(w io.Writer) error { return server.log(ctx, w, c.JobID, part) })
+		return c.print(ctx, e, max(part.First, 1), func(w io.Writer) error {
+			return server.log(ctx, w, c.JobID, part, func(note string) { noteRedacted(e, c.JobID, note) })
+		})
 	}
 	return withStore(ctx, e, func(cfg config, db *store.DB) error {
 		a, err := openArchive(cfg)
@@ -68,19 +69,14 @@ func (c logCmd) Run(ctx context.Context, e *environment) error {
 		if err := db.NoteRead(ctx, subject(), c.JobID, part.String()); err != nil {
 			return err
 		}
+		noteRedacted(e, c.JobID, lookup.RedactedNote(log))
 		return c.print(ctx, e, first, func(w io.Writer) error { return logs.Copy(ctx, w, log, part) })
 	})
 }
 
 // subject is who reads, in the table reads: somebody who has the database's password
 // and the bucket's.
-func subject() string {
-	u, err := user.Current()
-	if err != nil {
-		return fmt.Sprintf("local %d", os.Getuid())
-	}
-	return "local " + u.Username
-}
+func subject() string { return "local " + osUser() }
 
 // print writes what copy gives, from line first on, in the way that the flags and
 // standard output ask for.
@@ -116,6 +112,13 @@ func (c logCmd) printTo(w io.Writer, first int64, terminal bool, copy func(io.Wr
 	}
 	flushes = append(flushes, lines.flush)
 	return copy(lines)
+}
+
+// noteRedacted says beside the log that it is not as GitHub sent it.
+func noteRedacted(e *environment, jobID int64, note string) {
+	if note != "" {
+		fmt.Fprintf(e.stderr, "jobvault: the log of job %d is redacted: %s\n", jobID, plain(note))
+	}
 }
 
 func isTerminal(w io.Writer) bool {

@@ -36,6 +36,9 @@ type cli struct {
 	Manifest  manifestCmd  `cmd:"" help:"Write the daily manifests that are due."`
 	Export    exportCmd    `cmd:"" help:"Write jobs with their logs as a package that an auditor can check."`
 	Reindex   reindexCmd   `cmd:"" help:"Read archived logs again for what their jobs used."`
+	Retention retentionCmd `cmd:"" help:"Say how long logs are kept, and remove those whose time is over."`
+	Hold      holdCmd      `cmd:"" help:"Set, list and release legal holds: what they cover is not removed."`
+	Redact    redactCmd    `cmd:"" help:"Remove a job's log, or what patterns match in it."`
 	Jobs      jobsCmd      `cmd:"" help:"List jobs."`
 	Log       logCmd       `cmd:"" help:"Print an archived log."`
 	Grep      grepCmd      `cmd:"" help:"Search archived logs."`

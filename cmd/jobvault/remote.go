@@ -135,8 +135,9 @@ func (r *remote) jobs(ctx context.Context, q url.Values, limit int) ([]store.Job
 	}
 }
 
-// log writes a part of a job's log to w.
-func (r *remote) log(ctx context.Context, w io.Writer, jobID int64, p lookup.Part) error {
+// log writes a part of a job's log to w, after telling what the server notes of a
+// redacted copy (empty: nothing).
+func (r *remote) log(ctx context.Context, w io.Writer, jobID int64, p lookup.Part, redacted func(note string)) error {
 	q := url.Values{}
 	switch {
 	case p.Step != nil:
@@ -148,6 +149,7 @@ func (r *remote) log(ctx context.Context, w io.Writer, jobID int64, p lookup.Par
 	if err != nil {
 		return err
 	}
+	redacted(resp.Header.Get(lookup.RedactedHeader))
 	_, err = io.Copy(w, resp.Body)
 	return errors.Join(err, resp.Body.Close())
 }

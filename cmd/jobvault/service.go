@@ -67,7 +67,7 @@ func (s *service) start(ctx context.Context) error {
 		return err
 	}
 	s.metrics = ingest.NewMetrics(s.registry)
-	s.registry.MustRegister(ingest.NewBacklog(s.db, s.config.repositories.match))
+	s.registry.MustRegister(ingest.NewBacklog(s.db, s.config.repositories.MatchRepository))
 	if s.config.has(roleWork) {
 		if err := s.startWorkers(ctx); err != nil {
 			return err
@@ -164,7 +164,7 @@ func (s *service) startWorkers(ctx context.Context) error {
 
 func (s *service) openReceiver() error {
 	config := ingest.ReceiverConfig{
-		Secrets: s.config.secrets, Selected: s.config.repositories.match, DB: s.db, Logger: s.logger, Metrics: s.metrics,
+		Secrets: s.config.secrets, Selected: s.config.repositories.MatchRepository, DB: s.db, Logger: s.logger, Metrics: s.metrics,
 	}
 	if s.workers != nil {
 		config.Accepted = s.workers.Wake

@@ -81,8 +81,10 @@ func openGitHub(c config, db *store.DB) (*ghapi.Clients, error) {
 }
 
 func (c config) sweeper(db *store.DB, a *archive.Archive, github *ghapi.Clients, logger *slog.Logger, metrics *ingest.Metrics) *ingest.Sweeper {
+	owners, names := c.repositories.Named()
 	return &ingest.Sweeper{
-		DB: db, Archive: a, GitHub: github, Selected: c.repositories.match, Named: c.repositories.named(),
+		DB: db, Archive: a, GitHub: github, Selected: c.repositories.MatchRepository,
+		Named:  ingest.Named{Owners: owners, Repositories: names},
 		Logger: logger, Metrics: metrics, Now: time.Now,
 	}
 }
@@ -113,7 +115,7 @@ func (b *workbench) manifests() *ingest.Manifests {
 func (b *workbench) named(ctx context.Context, s *ingest.Sweeper, names []string) ([]store.Repository, error) {
 	var rs []store.Repository
 	for _, name := range names {
-		if !b.config.repositories.match(name) {
+		if !b.config.repositories.MatchRepository(name) {
 			return nil, usageError{fmt.Errorf("--repo=%s: JOBVAULT_REPOSITORIES=%q does not select it", name, b.config.Repositories)}
 		}
 		r, err := s.Find(ctx, name)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -98,6 +99,20 @@ func checkS3(t testing.TB, err error) {
 func (s *S3Server) BucketURL(t testing.TB) string {
 	t.Helper()
 	return s.makeBucket(t, minio.MakeBucketOptions{})
+}
+
+// S3VersionedBucketURL makes a fresh bucket with versioning, and whatever else the
+// options say, on the package's S3 server.
+func S3VersionedBucketURL(t testing.TB, o minio.MakeBucketOptions) string {
+	t.Helper()
+	s, err := sharedS3()
+	checkS3(t, err)
+	bucketURL := s.makeBucket(t, o)
+	name := must(url.Parse(bucketURL)).Host
+	if err := s.client().EnableVersioning(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	return bucketURL
 }
 
 func (s *S3Server) makeBucket(t testing.TB, o minio.MakeBucketOptions) string {

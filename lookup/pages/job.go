@@ -19,7 +19,8 @@ type jobPage struct {
 	store.JobDetails
 	Path       string
 	Held       bool
-	Unreadable bool // the ledger has it, the bucket has not, or not that
+	Shown      store.JobLog // what there is to read; only if Held
+	Unreadable bool         // the ledger has it, the bucket has not, or not that
 	Window     window
 	Next       int64 // where to look for the next error from
 	Before     int64 // and for the one before
@@ -57,7 +58,7 @@ func (c *call) job() error {
 	if err != nil {
 		return err
 	}
-	p := jobPage{JobDetails: d, Path: detailsPath(d), Held: lookup.Held(d.Log) == nil}
+	p := jobPage{JobDetails: d, Path: detailsPath(d), Held: lookup.Held(d.Log) == nil, Shown: lookup.Shown(d.Log)}
 	if p.Held {
 		leave, err := c.place()
 		if err != nil {
@@ -84,7 +85,7 @@ func (c *call) job() error {
 func (c *call) window(d store.JobDetails) (window, error) {
 	q := c.req.URL.Query()
 	marked, first := span{}, int64(1)
-	total := *d.Log.Lines
+	total := *lookup.Shown(d.Log).Lines
 	switch {
 	case q.Get("line") != "":
 		part, err := lookup.ParseLines(q.Get("line"))
@@ -113,7 +114,7 @@ func (c *call) window(d store.JobDetails) (window, error) {
 	return w, c.DB.NoteRead(c.ctx(), c.reader.Subject, d.Job.ID, shown.String())
 }
 
-// raw is GET …/raw: the log as GitHub sent it, to be saved.
+// raw is GET …/raw: the log as GitHub sent it, or its redacted copy, to be saved.
 func (c *call) raw() error {
 	d, err := c.held()
 	if err != nil {

@@ -51,6 +51,8 @@ var functions = template.FuncMap{
 	"joined":    func(s []string) string { return strings.Join(s, ", ") },
 	"jobPath":   jobPath,
 	"runPath":   runPath,
+	"moment":    func(t time.Time) *time.Time { return &t },
+	"count":     func(n int64) *int64 { return &n },
 	"number":    func(n *int64) int64 { return *n },
 	"plus":      func(a, b int) int { return a + b },
 	"less":      func(n int64) int64 { return n - 1 },

@@ -1,0 +1,162 @@
+package archive
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"math"
+	"regexp"
+	"slices"
+
+	"github.com/jobvault/jobvault/archive/joblog"
+)
+
+// Redacted is what stands in a redacted copy where text was taken out.
+const Redacted = "[redacted]"
+
+var (
+	// ErrLongLine says that a line is too long to be looked at as a whole.
+	ErrLongLine = fmt.Errorf("a line longer than %d bytes cannot be redacted", MaxLine)
+	// ErrNoMatch says that a pattern is not found in the log.
+	ErrNoMatch = errors.New("it is not found in the log")
+	// ErrEmptyMatch says that a pattern matches where there is no text.
+	ErrEmptyMatch = errors.New("it matches the empty text")
+)
+
+// RedactionCount is what a redaction took out.
+type RedactionCount struct {
+	Matches int64 // pieces of text; those that overlap are one
+	Lines   int64 // in which they were
+}
+
+// RedactLog puts a copy of a log into the bucket, as the one with a number: in the text
+// of every line, what a pattern matches becomes Redacted. Timestamps, byte order marks
+// and line ends stay, so that a line keeps its number. Patterns see one line at a time,
+// without these. from is the object to be copied, and want the SHA-256 of its text.
+//
+// Nothing is stored if it fails: with ErrExists if there is a copy with the number;
+// ErrOtherLog if the text is another; ErrLongLine with the line's number; ErrNoMatch or
+// ErrEmptyMatch with the place of the pattern, and never with the pattern itself.
+func (a *Archive) RedactLog(ctx context.Context, from string, want [32]byte, key JobKey, number int, patterns []*regexp.Regexp) (Log, RedactionCount, error) {
+	body, err := a.OpenLog(ctx, from)
+	if err != nil {
+		return Log{}, RedactionCount{}, err
+	}
+	r := newRedactor(body, patterns)
+	// A copy may be longer than the log, and must not lose its end for that.
+	log, err := a.store(ctx, key.Redacted(number), math.MaxInt64, r, a.bucket.Put, func(*Log) error {
+		if [32]byte(r.sum.Sum(nil)) != want {
+			return fmt.Errorf("archive: read %s: %w", from, ErrOtherLog)
+		}
+		return r.missing()
+	})
+	err = errors.Join(err, body.Close())
+	return log, r.count, err
+}
+
+// redactor gives a log's lines with what matches replaced.
+type redactor struct {
+	lines    *bufio.Reader
+	sum      hash.Hash // of what is read
+	patterns []*regexp.Regexp
+	found    []bool // by pattern
+	count    RedactionCount
+	line     int64
+	rest     []byte // of the present line
+	out      []byte // buffer of the line
+}
+
+// longestEnd is the length of the longest line end, which is no part of the line.
+const longestEnd = len("\r\n")
+
+func newRedactor(r io.Reader, patterns []*regexp.Regexp) *redactor {
+	sum := sha256.New()
+	return &redactor{
+		lines: bufio.NewReaderSize(io.TeeReader(r, sum), MaxLine+longestEnd), sum: sum, patterns: patterns, found: make([]bool, len(patterns)),
+	}
+}
+
+func (r *redactor) Read(p []byte) (int, error) {
+	for len(r.rest) == 0 {
+		line, err := r.lines.ReadSlice('\n')
+		if errors.Is(err, bufio.ErrBufferFull) {
+			return 0, fmt.Errorf("line %d: %w", r.line+1, ErrLongLine)
+		}
+		if err != nil && (!errors.Is(err, io.EOF) || len(line) == 0) {
+			return 0, err
+		}
+		r.line++
+		if r.rest, err = r.redact(line); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// redact replaces what matches in a line with its end. What it returns is good until
+// the next line.
+func (r *redactor) redact(line []byte) ([]byte, error) {
+	text := joblog.ParseLine(line).Text
+	bare := bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+	before, end := bare[:len(bare)-len(text)], line[len(bare):]
+	spans, err := r.match(text)
+	if err != nil {
+		return nil, fmt.Errorf("line %d: %w", r.line, err)
+	}
+	if len(spans) == 0 {
+		return line, nil
+	}
+	r.count.Lines++
+	r.count.Matches += int64(len(spans))
+	r.out = append(r.out[:0], before...)
+	at := 0
+	for _, s := range spans {
+		r.out = append(append(r.out, text[at:s[0]]...), Redacted...)
+		at = s[1]
+	}
+	r.out = append(append(r.out, text[at:]...), end...)
+	return r.out, nil
+}
+
+// match finds the pieces of a text that any pattern matches, in order; pieces that
+// overlap are one.
+func (r *redactor) match(text []byte) ([][]int, error) {
+	var all [][]int
+	for i, p := range r.patterns {
+		for _, s := range p.FindAllIndex(text, -1) {
+			if s[0] == s[1] {
+				return nil, fmt.Errorf("pattern %d of %d: %w", i+1, len(r.patterns), ErrEmptyMatch)
+			}
+			r.found[i] = true
+			all = append(all, s)
+		}
+	}
+	slices.SortFunc(all, func(a, b []int) int { return a[0] - b[0] })
+	var spans [][]int
+	for _, s := range all {
+		if n := len(spans); n > 0 && s[0] < spans[n-1][1] {
+			spans[n-1][1] = max(spans[n-1][1], s[1])
+			continue
+		}
+		spans = append(spans, s)
+	}
+	return spans, nil
+}
+
+// missing fails if a pattern has matched nothing.
+func (r *redactor) missing() error {
+	var errs []error
+	for i, found := range r.found {
+		if !found {
+			errs = append(errs, fmt.Errorf("pattern %d of %d: %w", i+1, len(r.patterns), ErrNoMatch))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/user"
+	"strings"
+	"unicode/utf8"
+)
+
+// actorFlag says who does what is recorded with a name.
+type actorFlag struct {
+	Actor string `help:"Who does it, for the record; without it, your name on this machine."`
+}
+
+// actor is who the flag names, or who runs this.
+func (f actorFlag) actor() (string, error) {
+	if f.Actor == "" {
+		return osUser(), nil
+	}
+	return f.Actor, checkTokenName("--actor", f.Actor)
+}
+
+// osUser is the name of who runs this, or the number.
+func osUser() string {
+	u, err := user.Current()
+	if err != nil {
+		return fmt.Sprint(os.Getuid())
+	}
+	return u.Username
+}
+
+// longestReason bounds a reason, in characters.
+const longestReason = 1000
+
+// checkReason refuses what could not be read in a list.
+func checkReason(s string) error {
+	if n := utf8.RuneCountInString(s); n < 1 || n > longestReason || plain(s) != s || strings.TrimSpace(s) != s {
+		return usageError{fmt.Errorf("--reason=%q: want 1 to %d printable characters, and no space at either end", s, longestReason)}
+	}
+	return nil
+}

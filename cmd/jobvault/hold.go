@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/jobvault/jobvault/store"
+)
+
+type holdCmd struct {
+	Set     holdSetCmd     `cmd:"" help:"Set a legal hold: while it stands, no log that it covers is removed or redacted."`
+	List    holdListCmd    `cmd:"" help:"List legal holds."`
+	Release holdReleaseCmd `cmd:"" help:"Release a legal hold. It stays in the list, as history."`
+}
+
+type holdSetCmd struct {
+	Repo   string `help:"On all jobs of a repository, OWNER/NAME, also those to come." xor:"what" required:""`
+	RunID  int64  `name:"run" help:"On all jobs of a workflow run, by its id." xor:"what" required:""`
+	Job    int64  `help:"On a job, by its id." xor:"what" required:""`
+	Reason string `help:"Why." required:""`
+	JSON   bool   `help:"One JSON object."`
+	actorFlag
+}
+
+type holdListCmd struct {
+	All  bool `help:"Also those that were released."`
+	JSON bool `help:"One JSON object a line."`
+}
+
+type holdReleaseCmd struct {
+	ID int64 `arg:"" help:"Id of the hold."`
+	actorFlag
+}
+
+// Run sets a hold. When it is done, nothing that the hold covers is removed any more.
+func (c holdSetCmd) Run(ctx context.Context, e *environment) error {
+	if err := checkReason(c.Reason); err != nil {
+		return err
+	}
+	if c.Repo != "" {
+		if err := checkFullName(c.Repo); err != nil {
+			return err
+		}
+	}
+	actor, err := c.actor()
+	if err != nil {
+		return usageError{err}
+	}
+	h := store.Hold{Reason: c.Reason, CreatedBy: actor, CreatedAt: time.Now().UTC()}
+	return withTokens(ctx, e, func(db *store.DB) error {
+		what, err := c.on(ctx, db, &h)
+		if err != nil {
+			return err
+		}
+		set, covered, err := db.SetHold(ctx, h)
+		if errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("no %s is known", what)
+		}
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return json.NewEncoder(e.stdout).Encode(struct {
+				store.Hold
+				store.Covered
+			}{set, covered})
+		}
+		fmt.Fprintf(e.stdout, "legal hold %d on %s\n", set.ID, plain(what))
+		if covered.Removed > 0 {
+			fmt.Fprintf(e.stdout, "It came too late for %d logs, which the ledger calls removed", covered.Removed)
+			if covered.Unfinished > 0 {
+				fmt.Fprintf(e.stdout, "; of %d of them the bucket has something still, and that stays", covered.Unfinished)
+			}
+			fmt.Fprintln(e.stdout, ".")
+		}
+		return nil
+	})
+}
+
+// on says what the hold is on, in words too.
+func (c holdSetCmd) on(ctx context.Context, db *store.DB, h *store.Hold) (string, error) {
+	switch {
+	case c.RunID != 0:
+		h.RunID = &c.RunID
+		return fmt.Sprintf("run %d", c.RunID), nil
+	case c.Job != 0:
+		h.JobID = &c.Job
+		return fmt.Sprintf("job %d", c.Job), nil
+	}
+	id, err := repositoryID(ctx, db, c.Repo)
+	h.RepositoryID = &id
+	return "repository " + c.Repo, err
+}
+
+// Run lists holds, and what they came too late for.
+func (c holdListCmd) Run(ctx context.Context, e *environment) error {
+	return withTokens(ctx, e, func(db *store.DB) error {
+		holds, err := db.Holds(ctx, c.All)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return printJSONLines(e.stdout, holds)
+		}
+		return printHolds(e.stdout, holds)
+	})
+}
+
+func printHolds(out io.Writer, holds []store.ListedHold) error {
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "HOLD\tREPOSITORY\tON\tREASON\tBY\tSINCE\tRELEASED\tREMOVED BEFORE\tNOT FINISHED")
+	for _, h := range holds {
+		on := "all"
+		switch {
+		case h.RunID != nil:
+			on = fmt.Sprintf("run %d", *h.RunID)
+		case h.JobID != nil:
+			on = fmt.Sprintf("job %d", *h.JobID)
+		}
+		released := "stands"
+		if h.ReleasedAt != nil {
+			released = clock(*h.ReleasedAt) + " by " + plain(*h.ReleasedBy)
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\n", h.ID, plain(h.Repository), on, plain(h.Reason), plain(h.CreatedBy), clock(h.CreatedAt),
+			released, h.Removed, h.Unfinished)
+	}
+	return w.Flush()
+}
+
+// Run releases a hold.
+func (c holdReleaseCmd) Run(ctx context.Context, e *environment) error {
+	actor, err := c.actor()
+	if err != nil {
+		return usageError{err}
+	}
+	return withTokens(ctx, e, func(db *store.DB) error {
+		err := db.ReleaseHold(ctx, c.ID, actor, time.Now().UTC())
+		if errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("there is no hold %d that stands; jobvault hold list shows those that do", c.ID)
+		}
+		return err
+	})
+}

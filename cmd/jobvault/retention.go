@@ -1,0 +1,293 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/store"
+)
+
+type retentionCmd struct {
+	Add    retentionAddCmd    `cmd:"" help:"Add a rule of how long logs are kept. Of a job the first rule that fits decides."`
+	List   retentionListCmd   `cmd:"" help:"List the rules in their order."`
+	Delete retentionDeleteCmd `cmd:"" help:"Delete a rule."`
+	Plan   retentionPlanCmd   `cmd:"" help:"Say which logs would go now, and remove none."`
+	Apply  retentionApplyCmd  `cmd:"" help:"Remove the logs that go by the rules, and finish removals that were stopped."`
+}
+
+type retentionAddCmd struct {
+	Repo       *string `help:"Fits repositories: patterns such as acme/*,!acme/secret." sep:"none"`
+	Workflow   *string `help:"Fits workflows by name: patterns, without regard to case." sep:"none"`
+	Branch     *string `help:"Fits branches: patterns such as release/*; !main fits all others." sep:"none"`
+	Conclusion *string `help:"Fits conclusions: patterns such as success,skipped." sep:"none"`
+	OlderThan  string  `help:"Fits jobs that completed so long ago, such as 30d."`
+	Keep       string  `help:"How long after completion logs are kept: such as 90d, or forever." required:""`
+	At         int     `help:"Its place among the rules, from 1; without it the last."`
+	actorFlag
+}
+
+type retentionListCmd struct {
+	JSON bool `help:"One JSON object a line."`
+}
+
+type retentionDeleteCmd struct {
+	ID int64 `arg:"" help:"Id of the rule."`
+}
+
+type retentionPlanCmd struct {
+	Limit int  `help:"Only so many logs; 0: all." default:"0"`
+	JSON  bool `help:"One JSON object a line: a log each, and last the summary."`
+}
+
+type retentionApplyCmd struct {
+	Limit int  `help:"Only so many logs; 0: all." default:"0"`
+	JSON  bool `help:"One JSON object a line: a log each, and last the summary."`
+	actorFlag
+}
+
+// Run prints the rule's id and place.
+func (c retentionAddCmd) Run(ctx context.Context, e *environment) error {
+	r := store.RetentionRule{
+		Position: c.At, Repository: c.Repo, Workflow: c.Workflow, Branch: c.Branch, Conclusion: c.Conclusion, CreatedAt: time.Now().UTC(),
+	}
+	var errs []error
+	var err error
+	if c.OlderThan != "" {
+		r.OlderThanDays, err = parseDays("--older-than", c.OlderThan)
+		errs = append(errs, err)
+	}
+	if c.Keep != "forever" {
+		r.KeepDays, err = parseDays("--keep", c.Keep)
+		if err != nil {
+			err = fmt.Errorf("%w, or forever", err)
+		}
+		errs = append(errs, err)
+	}
+	if c.At < 0 {
+		errs = append(errs, fmt.Errorf("--at=%d: want a place from 1", c.At))
+	}
+	r.CreatedBy, err = c.actor()
+	if err := errors.Join(append(errs, err, r.Check())...); err != nil {
+		return usageError{err}
+	}
+	return withTokens(ctx, e, func(db *store.DB) error {
+		added, err := db.AddRetentionRule(ctx, r)
+		if errors.Is(err, store.ErrNotFound) {
+			return usageError{fmt.Errorf("--at=%d: there are not so many rules", c.At)}
+		}
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(e.stdout, "rule %d at place %d: %s\n", added.ID, added.Position, plain(added.String()))
+		return err
+	})
+}
+
+// Run lists the rules in the order in which they are looked at.
+func (c retentionListCmd) Run(ctx context.Context, e *environment) error {
+	return withTokens(ctx, e, func(db *store.DB) error {
+		rules, err := db.RetentionRules(ctx)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return printJSONLines(e.stdout, rules)
+		}
+		w := tabwriter.NewWriter(e.stdout, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(w, "PLACE\tRULE\tFITS\tBY\tSINCE")
+		for _, r := range rules {
+			fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%s\n", r.Position, r.ID, plain(r.String()), plain(r.CreatedBy), clock(r.CreatedAt))
+		}
+		return w.Flush()
+	})
+}
+
+// Run deletes a rule; those after it move up.
+func (c retentionDeleteCmd) Run(ctx context.Context, e *environment) error {
+	return withTokens(ctx, e, func(db *store.DB) error {
+		err := db.DeleteRetentionRule(ctx, c.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("there is no rule %d; jobvault retention list shows those that there are", c.ID)
+		}
+		return err
+	})
+}
+
+// Run says what apply would do.
+func (c retentionPlanCmd) Run(ctx context.Context, e *environment) error {
+	if err := checkLimit(c.Limit); err != nil {
+		return err
+	}
+	return withTokens(ctx, e, func(db *store.DB) error {
+		m := &ingest.Remover{DB: db, Now: time.Now}
+		out := json.NewEncoder(e.stdout)
+		groups := make(planGroups)
+		plan, err := m.Plan(ctx, c.Limit, func(g store.Ending) error {
+			if c.JSON {
+				return out.Encode(g)
+			}
+			groups.add(g)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return out.Encode(plan)
+		}
+		return groups.print(e.stdout, plan)
+	})
+}
+
+// planGroup is what a rule ends in a repository.
+type planGroup struct {
+	rule             store.RetentionRule
+	repository       string
+	jobs, held       int64
+	rawBytes, stored int64
+	oldest, newest   time.Time
+}
+
+type planGroups map[string]*planGroup
+
+func (gs planGroups) add(e store.Ending) {
+	key := fmt.Sprintf("%d %d", e.Rule.ID, e.RepositoryID)
+	g := gs[key]
+	if g == nil {
+		g = &planGroup{rule: e.Rule, repository: e.Repository, oldest: e.Since, newest: e.Since}
+		gs[key] = g
+	}
+	if e.Hold != nil {
+		g.held++
+		return
+	}
+	g.jobs++
+	g.rawBytes += e.RawBytes
+	g.stored += e.StoredBytes
+	if e.Since.Before(g.oldest) {
+		g.oldest = e.Since
+	}
+	if e.Since.After(g.newest) {
+		g.newest = e.Since
+	}
+}
+
+func (gs planGroups) print(out io.Writer, p ingest.Planned) error {
+	sorted := make([]*planGroup, 0, len(gs))
+	for _, g := range gs {
+		sorted = append(sorted, g)
+	}
+	slices.SortFunc(sorted, func(a, b *planGroup) int {
+		return cmp.Or(cmp.Compare(a.rule.Position, b.rule.Position), cmp.Compare(a.repository, b.repository))
+	})
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "RULE\tFITS\tREPOSITORY\tLOGS\tRAW\tSTORED\tOLDEST\tNEWEST\tHELD")
+	for _, g := range sorted {
+		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%d\n", g.rule.ID, plain(g.rule.String()), plain(g.repository), g.jobs,
+			bytesText(g.rawBytes), bytesText(g.stored), clock(g.oldest), clock(g.newest), g.held)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%d logs would go, %s raw, %s stored; legal holds keep %d more\n", p.Jobs, bytesText(p.RawBytes), bytesText(p.StoredBytes), p.Held)
+	for _, u := range p.Unfinished {
+		fmt.Fprintln(out, unfinishedText(u))
+	}
+	return nil
+}
+
+// unfinishedText says of a removal that the bucket has something of it still.
+func unfinishedText(u ingest.Unfinished) string {
+	text := fmt.Sprintf("job %d: its removal is not finished", u.JobID)
+	switch {
+	case u.Error != "":
+		text += ": " + plain(u.Error)
+	case u.Hold != nil:
+		text += fmt.Sprintf(": legal hold %d keeps what is there", *u.Hold)
+	}
+	return text
+}
+
+// Run removes logs. Stopped, it goes on where it was. It fails if something stays in
+// the bucket that the bucket itself does not let go.
+func (c retentionApplyCmd) Run(ctx context.Context, e *environment) error {
+	if err := checkLimit(c.Limit); err != nil {
+		return err
+	}
+	actor, err := c.actor()
+	if err != nil {
+		return usageError{err}
+	}
+	return withWorkbench(ctx, e, false, func(b *workbench) error {
+		m := &ingest.Remover{DB: b.db, Archive: b.archive, Now: time.Now}
+		plan, err := m.Plan(ctx, c.Limit, func(store.Ending) error { return nil })
+		if err != nil {
+			return err
+		}
+		meter := newMeter(e.stderr, "retention")
+		out := json.NewEncoder(e.stdout)
+		locked := 0
+		var printed error
+		sum, err := m.Apply(ctx, actor, c.Limit,
+			func(u ingest.Unfinished) {
+				if u.Hold == nil {
+					locked++
+				}
+				meter.above("%s", unfinishedText(u))
+			},
+			func(g ingest.Gone, sum ingest.Applied) {
+				if c.JSON {
+					printed = errors.Join(printed, out.Encode(g))
+				}
+				meter.set(int(sum.Jobs), int(plan.Jobs), bytesText(sum.StoredBytes), 0)
+			})
+		meter.end()
+		if c.JSON {
+			printed = errors.Join(printed, out.Encode(sum))
+		} else {
+			fmt.Fprintf(e.stdout, "%d logs removed, %s raw, %s stored; %d removals of before finished; legal holds kept %d\n",
+				sum.Jobs, bytesText(sum.RawBytes), bytesText(sum.StoredBytes), sum.Finished, sum.Held)
+		}
+		if err == nil && locked > 0 {
+			err = fmt.Errorf("%d removals could not be finished: the bucket keeps objects of theirs; see above", locked)
+		}
+		return errors.Join(err, printed)
+	})
+}
+
+func checkLimit(n int) error {
+	if n < 0 {
+		return usageError{fmt.Errorf("--limit=%d: want a number of logs, or 0 for all", n)}
+	}
+	return nil
+}
+
+// mostDays is a hundred years.
+const mostDays = 36525
+
+// parseDays reads "90d".
+func parseDays(flag, s string) (*int, error) {
+	text, ok := strings.CutSuffix(s, "d")
+	n, err := strconv.Atoi(text)
+	if !ok || err != nil || n < 1 || n > mostDays {
+		return nil, fmt.Errorf("%s=%q: want days, from 1d to %dd", flag, s, mostDays)
+	}
+	return &n, nil
+}
+
+func bytesText(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
+
+// clock is a time as people read it.
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }

@@ -1,0 +1,141 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/store"
+)
+
+// removedAs is what the bucket keeps of a removal.
+func removedAs(r store.RemovalRecord) archive.Settled {
+	m, s := r.Removal, settledOf(r.Log)
+	s.Removal = &archive.Removal{
+		Kind: m.Kind, Reason: m.Reason, Actor: m.Actor, DecidedAt: m.DecidedAt, SHA256: digestOf(m.SHA256),
+		RawBytes: m.RawBytes, StoredBytes: m.StoredBytes, Lines: m.Lines, Truncated: m.Truncated, ArchivedAt: m.ArchivedAt,
+	}
+	if m.Rule != nil {
+		s.Removal.Rule = *m.Rule
+	}
+	for _, c := range r.Redactions {
+		kept := archive.Redaction{
+			Number: c.Number, SHA256: digestOf(c.SHA256), StoredSHA256: digestOf(c.StoredSHA256), RawBytes: c.RawBytes, StoredBytes: c.StoredBytes, Lines: c.Lines,
+			RedactedLines: c.RedactedLines, Matches: c.Matches, Actor: c.Actor, Reason: c.Reason, At: c.At, RemovedAt: c.RemovedAt,
+		}
+		if c.RemovedAt != nil {
+			kept.RemovedBy, kept.RemovedReason = *c.RemovedBy, *c.RemovedReason
+		}
+		s.Redactions = append(s.Redactions, kept)
+	}
+	return s
+}
+
+func digestOf(b []byte) (d archive.Digest) {
+	copy(d[:], b)
+	return d
+}
+
+// restored turns what the bucket keeps of a removal back into rows. A copy that cannot
+// be read has no frames then; verify names it. seen is when the bucket was looked at.
+func restored(ctx context.Context, a *archive.Archive, key archive.JobKey, s archive.Settled, steps []store.Step, seen time.Time) (store.RestoredRemoval, error) {
+	m := s.Removal
+	r := store.RestoredRemoval{
+		HTTPStatus: s.HTTPStatus, Reason: s.Reason, SettledAt: s.At,
+		Removal: store.Removal{
+			JobID: key.JobID, Kind: m.Kind, Reason: m.Reason, Actor: m.Actor, DecidedAt: m.DecidedAt, SHA256: m.SHA256[:], RawBytes: m.RawBytes,
+			StoredBytes: m.StoredBytes, Lines: m.Lines, Truncated: m.Truncated, ObjectKey: key.Log(), ArchivedAt: m.ArchivedAt,
+		},
+	}
+	if m.Rule != "" {
+		r.Removal.Rule = &m.Rule
+	}
+	present := ""
+	for _, kept := range s.Redactions {
+		c := store.Redaction{
+			JobID: key.JobID, Number: kept.Number, ObjectKey: key.Redacted(kept.Number), SHA256: kept.SHA256[:], StoredSHA256: kept.StoredSHA256[:],
+			RawBytes: kept.RawBytes, StoredBytes: kept.StoredBytes, Lines: kept.Lines, RedactedLines: kept.RedactedLines, Matches: kept.Matches,
+			Actor: kept.Actor, Reason: kept.Reason, At: kept.At,
+		}
+		if kept.RemovedAt != nil {
+			c.RemovedAt, c.RemovedBy, c.RemovedReason = kept.RemovedAt, &kept.RemovedBy, &kept.RemovedReason
+		} else {
+			present = c.ObjectKey
+			log, err := a.DescribeRedacted(ctx, key, kept.Number)
+			switch {
+			case errors.Is(err, archive.ErrNotFound), errors.Is(err, archive.ErrUnreadable):
+			case err != nil:
+				return r, err
+			case log.SHA256 == kept.SHA256:
+				c.FrameLines, c.FrameOffsets = log.FrameLines, log.FrameOffsets
+				r.Usage, r.Steps = log.Index.Usage, stepLines(log.Index, steps)
+			}
+		}
+		r.Redactions = append(r.Redactions, c)
+	}
+	left, err := leftOf(ctx, a, key, present)
+	if len(left) == 0 {
+		r.Removal.FinishedAt = &seen
+	}
+	return r, err
+}
+
+// leftOf lists the objects of a removed log that are there still: of the log, and
+// copies other than the present one (empty: there is none).
+func leftOf(ctx context.Context, a *archive.Archive, key archive.JobKey, present string) ([]string, error) {
+	gone := make(map[string]bool)
+	for _, k := range key.LogObjects() {
+		gone[k] = true
+	}
+	var left []string
+	for o, err := range a.Bucket().List(ctx, key.Prefix()) {
+		if err != nil {
+			return nil, err
+		}
+		_, name, _ := archive.ParseKey(o.Key)
+		if gone[o.Key] || name == archive.RedactedName && o.Key != present {
+			left = append(left, o.Key)
+		}
+	}
+	return left, nil
+}
+
+// isRemoval tells whether a record is of a removed log, and fails with ErrUnreadable if
+// it does not tell enough.
+func isRemoval(s archive.Settled) (bool, error) {
+	if s.State != store.LogRemoved {
+		return false, nil
+	}
+	if s.Removal == nil || s.Removal.SHA256 == (archive.Digest{}) {
+		return false, errNoRemoval
+	}
+	return true, nil
+}
+
+var errNoRemoval = errors.Join(archive.ErrUnreadable, errors.New("it says removed, and not what"))
+
+// restoreRemoved has the ledger say that a log is removed if the bucket says so, for
+// one in a database that is older than the removal. It says whether the bucket does.
+func restoreRemoved(ctx context.Context, db *store.DB, a *archive.Archive, key archive.JobKey, now time.Time) (bool, error) {
+	s, err := a.Settled(ctx, key)
+	if errors.Is(err, archive.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if is, err := isRemoval(s); err != nil || !is {
+		return false, err
+	}
+	steps, err := db.Steps(ctx, key.JobID)
+	if err != nil {
+		return false, err
+	}
+	r, err := restored(ctx, a, key, s, steps, now)
+	if err != nil {
+		return false, err
+	}
+	_, err = db.RestoreRemoval(ctx, r)
+	return true, err
+}

@@ -1,0 +1,81 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/jobvault/jobvault/archive/joblog"
+)
+
+// Redaction is a copy of a removed log without some of its text. It says nowhere what
+// that was.
+type Redaction struct {
+	JobID         int64
+	Number        int
+	ObjectKey     string
+	RawBytes      int64
+	StoredBytes   int64
+	Lines         int64
+	SHA256        []byte `db:"sha256"`
+	StoredSHA256  []byte `db:"stored_sha256"`
+	FrameLines    []int64
+	FrameOffsets  []int64
+	RedactedLines int64
+	Matches       int64
+	Actor         string
+	Reason        string
+	At            time.Time
+	RemovedAt     *time.Time // nil: the copy is there
+	RemovedBy     *string
+	RemovedReason *string
+}
+
+const redactionColumns = `job_id, number, object_key, raw_bytes, stored_bytes, lines, sha256, stored_sha256, frame_lines, frame_offsets,
+	redacted_lines, matches, actor, reason, at, removed_at, removed_by, removed_reason`
+
+// ErrOtherText says that a job's text is not the one any more that a copy was made of.
+var ErrOtherText = errors.New("its text has changed meanwhile")
+
+// Redact removes a job's log, or the copy that was left of it, in favour of a copy that
+// is in the bucket already, as RemoveByHand does. of is the SHA-256 of the text that
+// the copy was made of; if that is not what there is, it fails with ErrOtherText. What
+// the copy's text tells of the job replaces what the log told.
+func (db *DB) Redact(ctx context.Context, c Redaction, of []byte, u *joblog.Usage) error {
+	return db.inTx(ctx, fmt.Sprintf("redact log of job %d", c.JobID), func(ctx context.Context, tx pgx.Tx) error {
+		if err := lockUnheld(ctx, tx, c.JobID); err != nil {
+			return err
+		}
+		var present []byte
+		err := tx.QueryRow(ctx, `
+			SELECT CASE WHEN l.state = 'archived' THEN l.sha256 ELSE c.sha256 END
+			FROM job_logs l LEFT JOIN log_redactions c ON c.job_id = l.job_id AND c.removed_at IS NULL
+			WHERE l.job_id = $1`, c.JobID).Scan(&present)
+		if err == nil && !bytes.Equal(present, of) {
+			err = ErrOtherText
+		}
+		if err != nil {
+			return err
+		}
+		if err := removeText(ctx, tx, Removal{JobID: c.JobID, Kind: RemovedByHand, Reason: "redaction: " + c.Reason, Actor: c.Actor, DecidedAt: c.At}); err != nil {
+			return err
+		}
+		if err := insertRedaction(ctx, tx, c); err != nil {
+			return err
+		}
+		return writeUsage(ctx, tx, c.JobID, u)
+	})
+}
+
+func insertRedaction(ctx context.Context, tx pgx.Tx, c Redaction) error {
+	_, err := tx.Exec(ctx, `
+		INSERT INTO log_redactions (`+redactionColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
+		c.JobID, c.Number, c.ObjectKey, c.RawBytes, c.StoredBytes, c.Lines, c.SHA256, c.StoredSHA256, c.FrameLines, c.FrameOffsets,
+		c.RedactedLines, c.Matches, c.Actor, c.Reason, c.At, c.RemovedAt, c.RemovedBy, c.RemovedReason)
+	return err
+}
