@@ -63,18 +63,27 @@ func formatFilters(log Log) []byte {
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
-// Filters reads the filters of a log with this digest and so many frames. It fails
-// with ErrNotFound, and with ErrUnreadable if they are damaged or another log's.
-func (a *Archive) Filters(ctx context.Context, key JobKey, sha256 []byte, frames int) (Filters, error) {
-	body, err := a.bucket.Get(ctx, key.Filter(), 0, -1)
+// Filters reads the filters, of so many bytes, of a log with this digest and so many
+// frames. It fails with ErrNotFound, and with ErrUnreadable if they are damaged or
+// another log's.
+func (a *Archive) Filters(ctx context.Context, key JobKey, size int64, sha256 []byte, frames int) (Filters, error) {
+	if most := int64(filterHead + joblog.MostFilters*(1+joblog.MaxFilter) + checksumSize); size < 0 || size > most {
+		return nil, fmt.Errorf("archive: the ledger says that %s has %d bytes", key.Filter(), size)
+	}
+	body, err := a.bucket.Get(ctx, key.Filter(), 0, size)
 	if err != nil {
 		return nil, err
 	}
-	b, err := io.ReadAll(io.LimitReader(body, int64(filterHead+frames*(1+joblog.MaxFilter)+checksumSize+1)))
-	if err := errors.Join(err, body.Close()); err != nil {
+	b := make([]byte, size)
+	source := &sourceReader{r: body}
+	_, short := io.ReadFull(source, b)
+	if err := errors.Join(source.broke, body.Close()); err != nil {
 		return nil, fmt.Errorf("archive: read %s: %w", key.Filter(), err)
 	}
 	filters, err := parseFilters(b, sha256, frames)
+	if short != nil {
+		err = errFilterSum
+	}
 	if err != nil {
 		return nil, fmt.Errorf("archive: %s: %w: %w", key.Filter(), ErrUnreadable, err)
 	}
@@ -125,6 +134,16 @@ func (f Filters) MayHold(frame, frames int, p *joblog.Pattern) bool {
 	// A line of the last one with a filter may go on in those without.
 	known := frame < len(f) && (frame+1 < len(f) || len(f) == frames)
 	return !known || p.MayBeIn(f[frame])
+}
+
+// RuleOut tells whether no line of a log, of so many frames, can match.
+func (f Filters) RuleOut(frames int, p *joblog.Pattern) bool {
+	for i := range frames {
+		if f.MayHold(i, frames, p) {
+			return false
+		}
+	}
+	return len(f) > 0
 }
 
 // Select puts the wanted ones of a log's frames together.

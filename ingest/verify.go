@@ -200,13 +200,12 @@ func (r *verification) filters(ctx context.Context, l store.LedgerLine, key arch
 }
 
 func (r *verification) lookAtFilters(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
-	if r.o.Deep {
-		_, err := r.Archive.Filters(ctx, key, l.SHA256, len(l.FrameOffsets))
-		return err
-	}
 	size, err := r.Archive.Bucket().Size(ctx, key.Filter())
 	if err == nil && size != *l.FilterBytes {
 		err = fmt.Errorf("%w: it has %d bytes, the ledger says %d", archive.ErrUnreadable, size, *l.FilterBytes)
+	}
+	if err == nil && r.o.Deep {
+		_, err = r.Archive.Filters(ctx, key, size, l.SHA256, len(l.FrameOffsets))
 	}
 	return err
 }

@@ -84,8 +84,8 @@ type Searching interface {
 
 // Search searches logs, several side by side. note is called before to hears of what
 // was found in logs of these jobs; nil: nobody has to know. It holds, for each of the
-// logs that are read at a time, a few frames and some 64 KiB of what was found, and as
-// much again for 64 more. It fails if Postgres or the bucket does not answer, or to or
+// logs that are read at a time, a few frames and some 512 KiB of what was found, and as
+// much again for 16 more. It fails if Postgres or the bucket does not answer, or to or
 // note does; the sum says where to go on.
 func (l Logs) Search(ctx context.Context, q Search, to Searching, note func(jobIDs []int64) error) (Searched, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -141,9 +141,8 @@ type event struct {
 }
 
 const (
-	// waitingEvents bounds how many wait to be told of, and mostNoted how many of them
-	// are noted at once.
-	waitingEvents, mostNoted = 64, 64
+	// waitingEvents bounds how many wait to be told of.
+	waitingEvents = 16
 )
 
 // deliver tells of events, in order. Those that wait are noted together; nothing waits
@@ -151,7 +150,7 @@ const (
 func (s *search) deliver() error {
 	for e := range s.events {
 		batch := []event{e}
-		for more := true; more && len(batch) < mostNoted; {
+		for more := true; more && len(batch) < waitingEvents; {
 			select {
 			case e, ok := <-s.events:
 				if more = ok; ok {
@@ -223,52 +222,85 @@ func (s *Searched) add(more Searched) {
 	s.Faults += more.Faults
 }
 
-// selectBatch is how many jobs are selected at once, and stepBatch of how many the
-// steps are read together.
-const selectBatch, stepBatch = 500, 100
+// selectBatch is how many jobs are selected at once, and detailBatch of how many all is
+// read together that their logs are searched with.
+const selectBatch, detailBatch = 2000, 100
+
+// selected is what was selected at once.
+type selected struct {
+	logs []store.ListedLog
+	next *store.Place // nil: these are the last ones
+	err  error
+}
+
+// selections gives what the filter selects. The next ones are read ahead.
+func (s *search) selections(ctx context.Context) <-chan selected {
+	ahead := make(chan selected, 1)
+	go func() {
+		defer close(ahead)
+		f := s.Jobs
+		f.Limit = selectBatch
+		for {
+			var batch selected
+			batch.logs, batch.next, batch.err = s.logs.DB.LogPage(ctx, f)
+			select {
+			case ahead <- batch:
+			case <-ctx.Done():
+				return
+			}
+			if batch.next == nil || batch.err != nil {
+				return
+			}
+			f.After = batch.next
+		}
+	}()
+	return ahead
+}
 
 // selectLogs has the logs searched that the filter selects, and told of one after the
 // other.
 func (s *search) selectLogs(ctx context.Context) error {
-	f := s.Jobs
-	f.Limit = selectBatch
 	s.last = make(chan struct{})
 	close(s.last)
-	for {
-		page, err := s.logs.DB.JobPage(ctx, f)
-		if err != nil {
-			return err
+	for batch := range s.selections(ctx) {
+		if batch.err != nil {
+			return batch.err
 		}
-		for jobs := range slices.Chunk(page.Jobs, stepBatch) {
-			if err := s.searchLogs(ctx, jobs); err != nil {
-				return err
+		for logs := range slices.Chunk(batch.logs, detailBatch) {
+			all := sync.OnceValues(func() (details, error) { return s.readDetails(ctx, logs) })
+			for _, log := range logs {
+				if log.State == store.LogArchived || log.State == store.LogRemoved {
+					s.inTurn(ctx, func(turn <-chan struct{}) error { return s.searchLog(ctx, log, all, turn) })
+				}
 			}
 		}
-		if page.Next == nil {
-			return nil
+		if batch.next != nil {
+			s.inTurn(ctx, func(turn <-chan struct{}) error { return s.send(ctx, turn, event{place: batch.next}) })
 		}
-		s.inTurn(ctx, func(turn <-chan struct{}) error { return s.send(ctx, turn, event{place: page.Next}) })
-		f.After = page.Next
 	}
+	return ctx.Err()
 }
 
-// searchLogs has the logs of some jobs searched.
-func (s *search) searchLogs(ctx context.Context, jobs []store.JobSummary) error {
-	ids := make([]int64, len(jobs))
-	for i, j := range jobs {
-		ids[i] = j.ID
+// details are all that some logs are searched with, by their jobs' ids.
+type details struct {
+	jobs  map[int64]store.JobSummary
+	lines map[int64]store.LedgerLine
+	steps map[int64][]store.Step
+}
+
+func (s *search) readDetails(ctx context.Context, logs []store.ListedLog) (d details, err error) {
+	ids := make([]int64, len(logs))
+	for i, l := range logs {
+		ids[i] = l.JobID
 	}
-	lines, err := s.logs.DB.LedgerOf(ctx, ids)
-	if err != nil {
-		return err
+	if d.jobs, err = s.logs.DB.Summaries(ctx, ids); err != nil {
+		return d, err
 	}
-	steps := sync.OnceValues(func() (map[int64][]store.Step, error) { return s.logs.DB.StepsWithLines(ctx, ids) })
-	for _, job := range jobs {
-		if log := lines[job.ID].JobLog; Held(log) == nil {
-			s.inTurn(ctx, func(turn <-chan struct{}) error { return s.searchLog(ctx, job, Shown(log), steps, turn) })
-		}
+	if d.lines, err = s.logs.DB.LedgerOf(ctx, ids); err != nil {
+		return d, err
 	}
-	return nil
+	d.steps, err = s.logs.DB.StepsWithLines(ctx, ids)
+	return d, err
 }
 
 // inTurn runs f beside others, when there is room. Its turn comes when all before it

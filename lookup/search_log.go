@@ -15,37 +15,34 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// logSearch is the search of one log.
-type logSearch struct {
-	*search
-	in    FoundIn
-	log   store.JobLog
-	ref   archive.Ref
-	turn  <-chan struct{}
-	read  func() (map[int64][]store.Step, error) // steps of this log and others
-	steps []store.Step                           // that have lines, in their order; nil: not read
-	only  []store.Step                           // only lines of these
-
-	found  []Found
-	lines  []FoundLine // room for some
-	size   int         // of what was found
-	count  int64       // of lines that were looked for
-	shown  int64       // the last line that was found, or is context
-	until  int64       // the last line that is wanted as context
-	looked int64       // bytes
-	cut    int64
-}
-
 // searchLog searches a log, and tells of it when it is its turn.
-func (s *search) searchLog(ctx context.Context, job store.JobSummary, log store.JobLog, steps func() (map[int64][]store.Step, error), turn <-chan struct{}) error {
-	r := &logSearch{search: s, log: log, ref: RefOf(log), turn: turn, read: steps, in: FoundIn{
-		Repository: job.Owner + "/" + job.Repository, RunID: job.RunID, Workflow: job.WorkflowName, JobID: job.ID, Job: job.Name, Conclusion: job.Conclusion,
-	}}
-	err := r.run(ctx)
-	e := event{read: &Searched{Logs: 1, RawBytes: r.ref.RawBytes, ReadBytes: r.looked, Cut: r.cut}, place: new(job.Place())}
+func (s *search) searchLog(ctx context.Context, listed store.ListedLog, all func() (details, error), turn <-chan struct{}) error {
+	e := event{read: &Searched{Logs: 1}, place: new(listed.Place())}
+	filters, err := s.filters(ctx, listed)
+	if err != nil {
+		return err
+	}
+	if listed.RawBytes != nil && filters.RuleOut(listed.Frames, s.Pattern) {
+		e.read.RawBytes = *listed.RawBytes
+		return s.send(ctx, turn, e)
+	}
+	d, err := all()
+	if err != nil {
+		return err
+	}
+	log := d.lines[listed.JobID].JobLog
+	if Held(log) != nil { // removed, without a copy
+		return s.send(ctx, turn, event{place: e.place})
+	}
+	r := newLogSearch(s, d.jobs[listed.JobID], Shown(log), d.steps[listed.JobID], turn)
+	if log.State == store.LogArchived {
+		r.filters = filters
+	}
+	err = r.run(ctx)
+	*e.read = Searched{Logs: 1, RawBytes: r.ref.RawBytes, ReadBytes: r.looked, Cut: r.cut}
 	switch {
 	case errors.Is(err, archive.ErrUnreadable), errors.Is(err, archive.ErrNotFound):
-		e.read.Faults, e.fault = 1, &SearchFault{job.ID, err}
+		e.read.Faults, e.fault = 1, &SearchFault{listed.JobID, err}
 	case err != nil:
 		return err
 	}
@@ -58,19 +55,58 @@ func (s *search) searchLog(ctx context.Context, job store.JobSummary, log store.
 	return s.send(ctx, turn, e)
 }
 
+// filters are those of the log, if they are of use. Without, all of it is read.
+func (s *search) filters(ctx context.Context, l store.ListedLog) (archive.Filters, error) {
+	if l.State != store.LogArchived || l.FilterBytes == nil || s.Unfiltered || !s.Pattern.Selective() {
+		return nil, nil
+	}
+	key, _, ok := archive.ParseKey(*l.ObjectKey)
+	if !ok {
+		return nil, nil
+	}
+	filters, err := s.logs.Archive.Filters(ctx, key, *l.FilterBytes, l.SHA256, l.Frames)
+	if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrUnreadable) {
+		return nil, nil // verify tells
+	}
+	return filters, err
+}
+
+// logSearch is the search of one log.
+type logSearch struct {
+	*search
+	in      FoundIn
+	ref     archive.Ref
+	filters archive.Filters
+	turn    <-chan struct{}
+	steps   []store.Step // that have lines, in their order
+	only    []store.Step // only lines of these
+	step    *store.Step  // of the line that was found last
+
+	found  []Found
+	lines  []FoundLine // room for some
+	size   int         // of what was found
+	count  int64       // of lines that were looked for
+	shown  int64       // the last line that was found, or is context
+	until  int64       // the last line that is wanted as context
+	looked int64       // bytes
+	cut    int64
+}
+
+func newLogSearch(s *search, job store.JobSummary, log store.JobLog, steps []store.Step, turn <-chan struct{}) *logSearch {
+	return &logSearch{search: s, ref: RefOf(log), steps: steps, turn: turn, in: FoundIn{
+		Repository: job.Owner + "/" + job.Repository, RunID: job.RunID, Workflow: job.WorkflowName, JobID: job.ID, Job: job.Name, Conclusion: job.Conclusion,
+	}}
+}
+
 func (r *logSearch) run(ctx context.Context) error {
 	if r.Step != "" {
-		if err := r.findSteps(); err != nil || len(r.only) == 0 {
-			return err
+		if r.findSteps(); len(r.only) == 0 {
+			return nil
 		}
 	}
-	filters, err := r.filters(ctx)
-	if err != nil {
-		return err
-	}
 	frames := len(r.ref.FrameOffsets)
-	wanted := func(i int) bool { return r.inSteps(i) && filters.MayHold(i, frames, r.Pattern) }
-	for _, f := range filters.Select(frames, wanted) {
+	wanted := func(i int) bool { return r.inSteps(i) && r.filters.MayHold(i, frames, r.Pattern) }
+	for _, f := range r.filters.Select(frames, wanted) {
 		if r.isFull() {
 			break
 		}
@@ -83,24 +119,8 @@ func (r *logSearch) run(ctx context.Context) error {
 	return r.contextBefore(ctx, math.MaxInt64)
 }
 
-// filters are those of the log, if they are of use. Without, all of it is read.
-func (r *logSearch) filters(ctx context.Context) (archive.Filters, error) {
-	key, _, ok := archive.ParseKey(r.ref.Key)
-	if !ok || r.log.FilterBytes == nil || r.Unfiltered || !r.Pattern.Selective() {
-		return nil, nil
-	}
-	filters, err := r.logs.Archive.Filters(ctx, key, r.log.SHA256, len(r.ref.FrameOffsets))
-	if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrUnreadable) {
-		return nil, nil // verify tells
-	}
-	return filters, err
-}
-
 // findSteps finds the steps in which lines are looked for.
-func (r *logSearch) findSteps() error {
-	if err := r.readSteps(); err != nil {
-		return err
-	}
+func (r *logSearch) findSteps() {
 	number, err := strconv.ParseInt(r.Step, 10, 64)
 	for _, s := range r.steps {
 		named := err != nil && strings.Contains(strings.ToLower(s.Name), strings.ToLower(r.Step))
@@ -108,19 +128,6 @@ func (r *logSearch) findSteps() error {
 			r.only = append(r.only, s)
 		}
 	}
-	return nil
-}
-
-func (r *logSearch) readSteps() error {
-	if r.steps != nil {
-		return nil
-	}
-	all, err := r.read()
-	if err != nil {
-		return err
-	}
-	r.steps = append([]store.Step{}, all[r.in.JobID]...)
-	return nil
 }
 
 // inSteps tells whether lines are looked for that are, or go on, in a frame.
@@ -243,13 +250,10 @@ func (r *logSearch) giveLines(ctx context.Context, first, last int64) error {
 }
 
 // foundBatch is how many bytes of what was found are held until it is a log's turn.
-const foundBatch = 64 << 10
+const foundBatch = 512 << 10
 
 // give adds a line to what was found. What is more than can be held waits for its turn.
 func (r *logSearch) give(ctx context.Context, n int64, raw []byte, isContext bool) error {
-	if err := r.readSteps(); err != nil {
-		return err
-	}
 	at, text := joblog.SplitLine(raw)
 	whole := string(at) + string(text)
 	if len(r.lines) == cap(r.lines) {
@@ -258,8 +262,11 @@ func (r *logSearch) give(ctx context.Context, n int64, raw []byte, isContext boo
 	}
 	r.lines = append(r.lines, FoundLine{Line: n, Time: whole[:len(at)], Text: whole[len(at):], Context: isContext})
 	f := &r.lines[len(r.lines)-1]
-	if s := stepOf(r.steps, n); s != nil {
-		f.Step, f.StepName = &s.Number, &s.Name
+	if r.step == nil || n < *r.step.LogFirstLine || n > *r.step.LogLastLine {
+		r.step = stepOf(r.steps, n)
+	}
+	if r.step != nil {
+		f.Step, f.StepName = &r.step.Number, &r.step.Name
 	}
 	r.found = append(r.found, Found{FoundIn: &r.in, FoundLine: f})
 	r.shown = n

@@ -165,6 +165,8 @@ func TestWithoutPostgresEverythingFailsAndNothingHangs(t *testing.T) {
 		"NewClaimant":        func() error { _, err := db.NewClaimant(ctx, "me"); return err },
 		"Jobs":               func() error { _, err := db.Jobs(ctx, store.JobFilter{}); return err },
 		"StepsWithLines":     func() error { _, err := db.StepsWithLines(ctx, []int64{1}); return err },
+		"Summaries":          func() error { _, err := db.Summaries(ctx, []int64{1}); return err },
+		"LogPage":            func() error { _, _, err := db.LogPage(ctx, store.JobFilter{}); return err },
 		"CountJobs":          func() error { _, err := db.CountJobs(ctx, store.JobFilter{}); return err },
 		"Steps":              func() error { _, err := db.Steps(ctx, 1); return err },
 		"JobLog":             func() error { _, err := db.JobLog(ctx, 1); return err },

@@ -124,9 +124,38 @@ func (db *DB) JobPage(ctx context.Context, f JobFilter) (JobPage, error) {
 		if err != nil {
 			return err
 		}
-		return f.page(ctx, tx, way, &page)
+		page.Jobs, page.Next, err = pageOf(ctx, tx, f, way, summaryColumns, JobSummary.Place)
+		return err
 	})
 	return page, err
+}
+
+// summaryColumns are those of a JobSummary.
+const summaryColumns = `
+	j.id, r.owner, r.name AS repository, j.run_id, j.run_attempt, w.workflow_name, w.head_branch, w.head_sha,
+	j.name, j.status, j.conclusion, j.created_at, j.started_at, j.completed_at, j.runner_name,
+	array(SELECT l.name FROM job_labels jl JOIN labels l ON l.id = jl.label_id
+	      WHERE jl.job_id = j.id ORDER BY jl.position) AS labels,
+	g.state AS log_state, g.raw_bytes, g.lines`
+
+// Summaries reads the summaries of jobs.
+func (db *DB) Summaries(ctx context.Context, jobIDs []int64) (map[int64]JobSummary, error) {
+	rows, err := db.pool.Query(ctx, `
+		SELECT `+summaryColumns+`
+		FROM jobs j JOIN workflow_runs w ON w.id = j.run_id JOIN repositories r ON r.id = j.repository_id JOIN job_logs g ON g.job_id = j.id
+		WHERE j.id = ANY($1)`, jobIDs)
+	if err != nil {
+		return nil, fmt.Errorf("store: summaries: %w", err)
+	}
+	jobs, err := pgx.CollectRows(rows, pgx.RowToStructByName[JobSummary])
+	if err != nil {
+		return nil, fmt.Errorf("store: summaries: %w", err)
+	}
+	byID := make(map[int64]JobSummary, len(jobs))
+	for _, j := range jobs {
+		byID[j.ID] = j
+	}
+	return byID, nil
 }
 
 // CountJobs counts the jobs that a filter selects, wherever its list would begin. It
@@ -169,16 +198,13 @@ func (f *JobFilter) resolve(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// page reads the jobs that a way leads to and the filter selects.
-func (f *JobFilter) page(ctx context.Context, tx pgx.Tx, w way, page *JobPage) error {
+// pageOf reads columns of the jobs that a way leads to and the filter selects, and says
+// where the list goes on.
+func pageOf[T any](ctx context.Context, tx pgx.Tx, f JobFilter, w way, columns string, place func(T) Place) ([]T, *Place, error) {
 	a := arguments{}
 	candidates := f.candidates(&a, w)
 	query := `
-		SELECT j.id, r.owner, r.name AS repository, j.run_id, j.run_attempt, w.workflow_name, w.head_branch, w.head_sha,
-		       j.name, j.status, j.conclusion, j.created_at, j.started_at, j.completed_at, j.runner_name,
-		       array(SELECT l.name FROM job_labels jl JOIN labels l ON l.id = jl.label_id
-		             WHERE jl.job_id = j.id ORDER BY jl.position) AS labels,
-		       g.state AS log_state, g.raw_bytes, g.lines
+		SELECT ` + columns + `
 		FROM (` + candidates + `) c
 		JOIN jobs j ON j.id = c.job_id AND coalesce(j.created_at, '-infinity') = c.at
 		JOIN workflow_runs w ON w.id = j.run_id
@@ -189,28 +215,26 @@ func (f *JobFilter) page(ctx context.Context, tx pgx.Tx, w way, page *JobPage) e
 		LIMIT ` + a.add(f.Limit+1)
 	rows, err := tx.Query(ctx, query, a...)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	jobs, err := pgx.CollectRows(rows, pgx.RowToStructByName[JobSummary])
+	jobs, err := pgx.AppendRows([]T{}, rows, pgx.RowToStructByName[T])
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if len(jobs) > f.Limit {
-		page.Jobs = jobs[:f.Limit]
-		page.Next = new(page.Jobs[f.Limit-1].Place())
-		return nil
+		jobs = jobs[:f.Limit]
+		return jobs, new(place(jobs[f.Limit-1])), nil
 	}
-	page.Jobs = append(page.Jobs, jobs...)
 	a = arguments{}
 	rows, err = tx.Query(ctx, `SELECT coalesce(nullif(at, '-infinity'), '0001-01-01Z') AS created_at, job_id AS id FROM (`+f.end(&a, w)+`) c`, a...)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	last, err := pgx.CollectRows(rows, pgx.RowToStructByName[Place])
-	if err == nil && len(last) > 0 {
-		page.Next = &last[0]
+	if err != nil || len(last) == 0 {
+		return jobs, nil, err
 	}
-	return err
+	return jobs, &last[0], nil
 }
 
 // conditions is the WHERE of a list, over jobs j, workflow_runs w and job_logs g.

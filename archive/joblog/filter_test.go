@@ -26,7 +26,7 @@ func TestFiltersMissNothing(t *testing.T) {
 	word := rapid.StringMatching(`[a-cKkſsS\x{212a}É\n 0-1]{0,12}`)
 	patterns := []string{
 		`abc`, `ABC`, `a(b|c)+`, `(?i)kiss`, `(ab|bc)c*a`, `[ab]{3}`, `^a`, `a$`, `abc|cba|É`, `.`, `\d+ a`, `(?i)é`, ``, `a.b`, `(?i)\x{212a}a`, `[^a]bc`,
-		`abca`, `ABca|aabb(c|b)`, `(?i)kissa`, `(?i)aSKi`, `a(bc|cb)a?b`, `[ab]c(a)b+`, `aabb.*ccaa`, `(abcd|abce)?aabc`,
+		`abcabc`, `abcab`, `abca`, `abca(bc|cb)ab`, `ABca|aabb(c|b)`, `(?i)kissa`, `(?i)aSKi`, `a(bc|cb)a?b`, `[ab]c(a)b+`, `aabb.*ccaa`, `(abcd|abce)?aabc`,
 		`\x{FFFD}`, `a\x{FFFD}`, `ab\x{FFFD}caa`, `(a|b)?cab`, `\bcab\b`,
 	}
 	rapid.Check(t, func(t *rapid.T) {
@@ -80,7 +80,7 @@ func TestFiltersSayNoToMostThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	log := bytes.Repeat([]byte("2024-07-08T16:48:09.3750041Z go: downloading example.com/module v1.2.3\n"), 10_000)
 	f := makeFilters(log, len(log))[0]
-	for word, want := range map[string]bool{"downloading": true, "DOWNLOADING": true, "compromised": false, "memdump.py": false, "e5": true} {
+	for word, want := range map[string]bool{"downloading": true, "DOWNLOADING": true, "compromised": false, "memdump.py": false, "e5": true, "load": true} {
 		p, err := ParsePattern(word, PatternOptions{Fixed: true, IgnoreCase: true})
 		if err != nil {
 			t.Fatal(err)

@@ -1,7 +1,6 @@
 package joblog
 
 import (
-	"encoding/binary"
 	"regexp/syntax"
 	"strings"
 	"unicode/utf8"
@@ -178,19 +177,23 @@ func join(texts, more []string) []string {
 	return joined
 }
 
-// needOfTexts is that one of the texts is there, with all its grams.
+// needOfTexts is that one of the texts is there, with its grams at even places, or those
+// at odd ones.
 func needOfTexts(texts []string) gramNeed {
 	n := gramNeed{some: true}
 	for _, text := range texts {
-		if len(text) < gramBytes {
+		if len(text) < gramBytes+1 {
 			return gramNeed{}
 		}
-		var all gramNeed
+		var even, odd gramNeed
 		for i := range len(text) - gramBytes + 1 {
-			gram := binary.LittleEndian.Uint32([]byte(text[i : i+gramBytes]))
-			all.hashes = append(all.hashes, hashGram(uint32(lower(uint64(gram)))))
+			half := &even
+			if i%2 == 1 {
+				half = &odd
+			}
+			half.hashes = append(half.hashes, hashGram(gramOf(text[i:])))
 		}
-		n.needs = append(n.needs, all)
+		n.needs = append(n.needs, even, odd)
 	}
 	return n
 }

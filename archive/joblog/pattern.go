@@ -129,7 +129,7 @@ func (p *Pattern) Each(block []byte, visit func(start, end int) error) error {
 		}
 		start := bytes.LastIndexByte(block[at:hit], '\n') + 1 + at
 		end := endOf(block, hit)
-		if _, text := SplitLine(block[start:end]); p.Match(text) {
+		if p.matchAt(block, start, hit, end) {
 			if err := visit(start, end); err != nil {
 				return err
 			}
@@ -137,6 +137,15 @@ func (p *Pattern) Each(block []byte, visit func(start, end int) error) error {
 		at = end + 1
 	}
 	return nil
+}
+
+// matchAt tells whether a line is wanted in which one of the texts begins at hit.
+func (p *Pattern) matchAt(block []byte, start, hit, end int) bool {
+	if p.only != nil && hit-start >= stampLen+len(byteOrderMark) { // in the text for sure
+		return true
+	}
+	_, text := SplitLine(block[start:end])
+	return p.Match(text)
 }
 
 func (p *Pattern) eachLine(block []byte, visit func(start, end int) error) error {

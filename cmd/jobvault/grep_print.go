@@ -26,8 +26,9 @@ type foundPrinter struct {
 	meter    *meter // nil: nobody looks
 	total    atomic.Int64
 
-	job  int64 // whose lines were printed last
-	line int64
+	job    int64 // whose lines were printed last
+	line   int64
+	prefix string // its repository's name
 }
 
 func newFoundPrinter(c grepCmd, e *environment, p *joblog.Pattern) *foundPrinter {
@@ -90,7 +91,10 @@ func (p *foundPrinter) flat(f lookup.Found) []byte {
 	if f.Context {
 		sign = '-'
 	}
-	b := append(p.out.AvailableBuffer(), plain(f.Repository)...)
+	if f.JobID != p.job {
+		p.prefix = plain(f.Repository)
+	}
+	b := append(p.out.AvailableBuffer(), p.prefix...)
 	b = strconv.AppendInt(append(b, sign), f.JobID, 10)
 	if b = append(b, sign); f.Step != nil {
 		b = strconv.AppendInt(b, *f.Step, 10)
