@@ -242,7 +242,7 @@ func TestSearchSelectsJobsAndStepsAndSkipsFrames(t *testing.T) {
 	}
 	v.Record(v.Facts(21)) // pending
 
-	h, sum := searchVault(t, v, lookup.Search{}, "hunter2", joblog.PatternOptions{})
+	h, sum := searchVault(t, v, lookup.Search{}, "password=hunter2", joblog.PatternOptions{})
 	if len(h.found) != 2 || h.found[0].JobID != 8 || h.found[1].JobID != 7 || !sum.Complete || sum.Logs != 20 || sum.Matched != 2 {
 		t.Errorf("found %+v, %+v", h.found, sum)
 	}
@@ -252,12 +252,12 @@ func TestSearchSelectsJobsAndStepsAndSkipsFrames(t *testing.T) {
 	if share := float64(sum.ReadBytes) / float64(sum.RawBytes); share > 0.05 {
 		t.Errorf("%.0f %% was read", 100*share)
 	}
-	h, _ = searchVault(t, v, lookup.Search{Jobs: store.JobFilter{Label: "self-hosted"}}, "hunter2", joblog.PatternOptions{})
+	h, _ = searchVault(t, v, lookup.Search{Jobs: store.JobFilter{Label: "self-hosted"}}, "password=hunter2", joblog.PatternOptions{})
 	if len(h.found) != 1 || h.found[0].JobID != 8 {
 		t.Errorf("by label: %+v", h.found)
 	}
 	for step, want := range map[string]int{"make": 0, "post": 2, "3": 2, "2": 0, "9": 0} {
-		if h, _ := searchVault(t, v, lookup.Search{Step: step}, "hunter2", joblog.PatternOptions{}); len(h.found) != want {
+		if h, _ := searchVault(t, v, lookup.Search{Step: step}, "password=hunter2", joblog.PatternOptions{}); len(h.found) != want {
 			t.Errorf("in step %s: %+v", step, h.found)
 		}
 	}
