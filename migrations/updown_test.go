@@ -13,9 +13,9 @@ import (
 )
 
 // all is every migration there is, oldest first.
-var all = []string{"00001_queue.go", "00002_tables.sql", "00003_reconcile.sql", "00004_lookup.sql", "00005_job_facets.sql", "00006_usage.sql", "00007_facts.sql", "00008_delivery_hourly.sql"}
+var all = []string{"00001_queue.go", "00002_tables.sql", "00003_reconcile.sql", "00004_lookup.sql", "00005_job_facets.sql", "00006_usage.sql", "00007_facts.sql", "00008_delivery_hourly.sql", "00009_action_sums.sql"}
 
-const latest = 8
+const latest = 9
 
 // catalog is everything that somebody made in a database, but for goose's own
 // table.
