@@ -46,8 +46,8 @@ func FindUses(ctx context.Context, db *store.DB, f store.ActionFilter) (Uses, er
 	if err != nil {
 		return Uses{}, err
 	}
-	unread, err := db.LogsToReindex(ctx, 0, false, 1)
-	return Uses{Uses: found, Moved: movedRefs(found), Whole: len(unread) == 0}, err
+	whole, err := db.AllLogsRead(ctx)
+	return Uses{Uses: found, Moved: movedRefs(found), Whole: whole}, err
 }
 
 // movedRefs are those of an action, ACTION@REF, that were more than one commit.

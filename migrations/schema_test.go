@@ -69,6 +69,19 @@ var contract = map[string][]string{
 		"action text", "path text", "ref text", "resolved_sha text", "version text", "repository text", "workflow_name text", "jobs bigint",
 		"first_used_at timestamptz", "last_used_at timestamptz", "in_setup boolean",
 	},
+	"action_callers": {
+		"id bigint", "digest bytea", "action text", "path text", "ref text", "resolved_sha text", "version text", "repository_id bigint", "workflow_name text",
+	},
+	"action_sums": {
+		"action bigint", "days smallint", "at timestamptz", "caller_id bigint", "repository_id bigint", "jobs bigint", "first_job bigint", "last_job bigint",
+		"first_used_at timestamptz", "last_used_at timestamptz", "in_setup boolean",
+	},
+	"action_unsummed": {"n bigint", "job_id bigint"},
+	"action_stale":    {"repository_id bigint", "at timestamptz", "noted_at timestamptz"},
+	"action_rest": {
+		"job_id bigint", "action text", "path text", "ref text", "resolved_sha text", "version text", "repository_id bigint", "workflow_name text",
+		"created_at timestamptz", "in_setup boolean",
+	},
 	"delivery_hourly": {"hour timestamptz", "action text", "state text", "deliveries bigint"},
 	"job_facts": {
 		"job_id bigint", "repository_id bigint", "repository text", "run_id bigint", "run_attempt bigint", "workflow_name text", "head_branch text", "head_sha text",
@@ -151,6 +164,9 @@ func TestPrimaryKeysAreThoseOfTheContract(t *testing.T) {
 		WHERE contype = 'p' AND connamespace = 'public'::regnamespace AND conrelid <> 'goose_db_version'::regclass
 		ORDER BY 1`)
 	want := []string{
+		"action_callers: PRIMARY KEY (id)",
+		"action_sums: PRIMARY KEY (action, days, at, caller_id)",
+		"action_unsummed: PRIMARY KEY (n)",
 		"deliveries: PRIMARY KEY (guid)",
 		"holds: PRIMARY KEY (id)",
 		"hooks: PRIMARY KEY (name)",

@@ -27,7 +27,7 @@ func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage) er
 			= (excluded.runner_version, excluded.image, excluded.image_version, excluded.os, excluded.secret_source, excluded.job_defined_at, excluded.workflow_ref,
 			   excluded.actions_cut, excluded.annotations_cut)`,
 		jobID, e.RunnerVersion, e.Image, e.ImageVersion, e.OS, e.SecretSource, e.JobDefinedAt, e.WorkflowRef, u.ActionsCut, u.AnnotationsCut)
-	for _, table := range []string{"job_permissions", "job_actions", "job_annotations"} {
+	for _, table := range []string{"job_permissions", "job_annotations"} {
 		b.Queue(`DELETE FROM `+table+` WHERE job_id = $1`, jobID)
 	}
 	var scopes, levels []string
@@ -45,11 +45,16 @@ func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage) er
 		versions, digests = append(versions, a.Version), append(digests, a.Digest)
 		lines, inSetup = append(lines, a.Line), append(inSetup, a.InSetup)
 	}
+	// Rows that are as they were are not touched: a change costs the sums of actions.
 	b.Queue(`
-		INSERT INTO job_actions (job_id, seq, action, path, ref, resolved_sha, version, digest, log_line, in_setup)
+		INSERT INTO job_actions AS j (job_id, seq, action, path, ref, resolved_sha, version, digest, log_line, in_setup)
 		SELECT $1, seq - 1, action, nullif(path, ''), ref, nullif(sha, ''), nullif(version, ''), nullif(digest, ''), line, in_setup
 		FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::boolean[])
-			WITH ORDINALITY AS a(action, path, ref, sha, version, digest, line, in_setup, seq)`, jobID, names, paths, refs, shas, versions, digests, lines, inSetup)
+			WITH ORDINALITY AS a(action, path, ref, sha, version, digest, line, in_setup, seq)
+		ON CONFLICT (job_id, seq) DO UPDATE SET (action, path, ref, resolved_sha, version, digest, log_line, in_setup)
+			= (excluded.action, excluded.path, excluded.ref, excluded.resolved_sha, excluded.version, excluded.digest, excluded.log_line, excluded.in_setup)
+		WHERE j IS DISTINCT FROM excluded`, jobID, names, paths, refs, shas, versions, digests, lines, inSetup)
+	b.Queue(`DELETE FROM job_actions WHERE job_id = $1 AND seq >= $2`, jobID, len(names))
 	var at []int64
 	var kinds, messages []string
 	for _, a := range u.Annotations {
@@ -62,4 +67,13 @@ func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage) er
 		return fmt.Errorf("usage: %w", err)
 	}
 	return nil
+}
+
+// AllLogsRead tells whether all archived logs were read for what their jobs used.
+func (db *DB) AllLogsRead(ctx context.Context) (all bool, err error) {
+	err = db.pool.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM job_logs WHERE state = 'archived' AND usage_version IS NULL)`).Scan(&all)
+	if err != nil {
+		return false, fmt.Errorf("store: logs that were read: %w", err)
+	}
+	return all, nil
 }

@@ -84,7 +84,6 @@ const (
 )
 
 var (
-	downloaded  = regexp.MustCompile(`^Download action repository '([^'@\s]+)@([^']+)'(?: \(SHA:([0-9a-f]{40,64})\))?$`)
 	frozenTitle = regexp.MustCompile(`^Download immutable action package '([^'@\s]+)@([^']+)'$`)
 	reusable    = regexp.MustCompile(`^Uses: ([^@\s]+)@(\S+)(?: \(([0-9a-f]{40,64})\))?$`)
 	permission  = regexp.MustCompile(`^([A-Za-z]+): ([a-z]+)$`)
@@ -95,7 +94,7 @@ func (u *usageReader) tells(text []byte) bool {
 	if !u.begun || u.frozen != nil {
 		return true
 	}
-	return len(text) > 0 && (text[0] == '#' || text[0] == 'D' && bytes.HasPrefix(text, []byte("Download ")))
+	return len(text) > 1 && (text[0] == '#' && text[1] == '#' || text[0] == 'D' && bytes.HasPrefix(text, []byte("Download ")))
 }
 
 // look takes note of a line with a timestamp.
@@ -115,20 +114,32 @@ func (u *usageReader) look(n int64, text []byte) {
 	if len(text) > 4*maxField {
 		return
 	}
-	s := string(text)
-	if u.frozen != nil {
-		u.ofPackage(s)
-		return
-	}
-	if strings.HasPrefix(s, download) {
-		if m := downloaded.FindStringSubmatch(s); m != nil {
-			u.use(n, m[1], m[2], m[3])
+	switch {
+	case u.frozen != nil:
+		u.ofPackage(string(text))
+	case bytes.HasPrefix(text, []byte(download)):
+		if name, ref, sha, ok := downloaded(string(text)); ok {
+			u.use(n, name, ref, sha)
 		}
-		return
+	case !u.begun:
+		u.setUp(n, string(text))
 	}
-	if !u.begun {
-		u.setUp(n, s)
+}
+
+// downloaded takes "Download action repository 'NAME@REF' (SHA:COMMIT)" apart, whose end
+// may lack. Not by a regular expression: there are logs with a million of them.
+func downloaded(s string) (name, ref, sha string, ok bool) {
+	name, s, named := strings.Cut(s[len(download):], "@")
+	ref, s, closed := strings.Cut(s, "'")
+	if !named || !closed || name == "" || ref == "" || strings.ContainsAny(name, "' \t\n\f\r") {
+		return "", "", "", false
 	}
+	if s == "" {
+		return name, ref, "", true
+	}
+	sha, whole := strings.CutSuffix(s, ")")
+	sha, begun := strings.CutPrefix(sha, " (SHA:")
+	return name, ref, sha, whole && begun && len(sha) >= 40 && len(sha) <= 64 && strings.Trim(sha, "0123456789abcdef") == ""
 }
 
 func (u *usageReader) openGroup(n int64, title string) {

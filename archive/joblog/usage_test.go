@@ -185,3 +185,22 @@ func TestUsageIsBoundedAndCountsWhatWasCut(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatOnlyLooksLikeADownloadIsNone(t *testing.T) {
+	sha := strings.Repeat("0a", 20)
+	for _, line := range []string{
+		"a/b@v1", "a/b'", "@v1'", "a/b@'", "a b/c@v1'", "a/b'c@v1'", "a/b@v1'x", "a/b@v1' ", "a/b@v1' (SHA:" + sha, "a/b@v1' (SHA:" + sha[1:] + ")",
+		"a/b@v1' (SHA:" + sha + sha + ")", "a/b@v1' (SHA:" + strings.ToUpper(sha) + ")", "a/b@v1'(SHA:" + sha + ")", "a/b@v1' (SHA:" + sha + ")x", "ab@v1'",
+	} {
+		x := joblog.NewIndexer()
+		x.Add(stampedLog("Download action repository '" + line))
+		if got := x.Finish().Usage.Actions; len(got) > 0 {
+			t.Errorf("%s: %+v", line, got)
+		}
+	}
+	x := joblog.NewIndexer()
+	x.Add(stampedLog("Download action repository 'a/b@x@y (z)' (SHA:" + sha + ")"))
+	if got := x.Finish().Usage.Actions; len(got) != 1 || got[0].Name != "a/b" || got[0].Ref != "x@y (z)" || got[0].SHA != sha {
+		t.Errorf("%+v", got)
+	}
+}

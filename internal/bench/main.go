@@ -61,6 +61,7 @@ var measurements = []struct {
 }{
 	{"accept", measureAccept},
 	{"throughput", measureThroughput},
+	{"extraction", measureExtraction},
 	{"memory", measureMemory},
 	{"archive", measureArchive},
 	{"reconcile", measureReconcile},
@@ -93,7 +94,7 @@ var errMissed = errors.New("a wanted figure was missed")
 
 func run(ctx context.Context, out io.Writer) error {
 	small := flag.Bool("smoke", false, "measure little, to see that it runs; no figure counts")
-	only := flag.String("only", "", "measurements to take, separated by commas: accept, throughput, memory, archive, reconcile, backfill, verify, reading, paint, lists, grep")
+	only := flag.String("only", "", "measurements to take, separated by commas: accept, throughput, extraction, memory, archive, reconcile, backfill, verify, reading, paint, lists, grep")
 	each := flag.Bool("each", false, "tell of each of many figures that go into one")
 	flag.Parse()
 	l, err := newLab(ctx)

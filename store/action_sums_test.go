@@ -1,0 +1,211 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"pgregory.net/rapid"
+
+	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/migrations"
+	"github.com/jobvault/jobvault/store"
+)
+
+// rawUses is what ActionUses says, and the view action_uses, read from the rows of the
+// jobs alone.
+const rawUses = `
+	SELECT u.action, u.path, u.ref, u.resolved_sha, u.version, r.owner || '/' || r.name AS repository, u.workflow,
+	       u.jobs, u.first_job, u.last_job, u.first_used_at, u.last_used_at, u.in_setup
+	FROM (SELECT a.action, a.path, a.ref, a.resolved_sha, a.version, j.repository_id, w.workflow_name AS workflow,
+	             count(DISTINCT a.job_id) AS jobs, min(a.job_id) AS first_job, max(a.job_id) AS last_job,
+	             min(j.created_at) AS first_used_at, max(j.created_at) AS last_used_at, bool_or(a.in_setup) AS in_setup
+	      FROM job_actions a JOIN jobs j ON j.id = a.job_id JOIN workflow_runs w ON w.id = j.run_id
+	      WHERE ($1 = '' OR lower(a.action) = lower($1)) AND ($2 = '' OR lower(a.path) = lower($2))
+	        AND ($3 = '' OR a.ref = $3 OR (length($3) >= 7 AND a.resolved_sha LIKE lower($3) || '%'))
+	        AND ($4::bigint[] IS NULL OR j.repository_id = ANY($4)) AND ($5::timestamptz IS NULL OR j.created_at >= $5)
+	      GROUP BY a.action, a.path, a.ref, a.resolved_sha, a.version, j.repository_id, w.workflow_name) u
+	JOIN repositories r ON r.id = u.repository_id
+	ORDER BY u.last_used_at DESC NULLS LAST, repository, u.workflow, u.ref, u.resolved_sha, u.action, u.path, u.version`
+
+// sumSteps are what may happen to jobs, and to what is kept of them; each is drawn for
+// one of a few.
+var sumSteps = map[string]func(f *fixture, t *rapid.T, job int64){
+	"archive": func(f *fixture, t *rapid.T, job int64) {
+		facts := factsOf(job, store.StatusCompleted)
+		repository := 1 + job%2
+		facts.Repository = store.Repository{ID: repository, Owner: "acme", Name: fmt.Sprint("r", repository), SeenAt: day}
+		facts.Run.ID, facts.Run.RepositoryID, facts.Run.WorkflowName = job/3, repository, nil
+		facts.Job.RunID, facts.Job.RepositoryID, facts.Job.CreatedAt = facts.Run.ID, repository, anyTime(t)
+		if repository == 2 {
+			facts.Run.ID += 100
+			facts.Job.RunID += 100
+		}
+		f.fetch(facts)
+		s := archivedAs(job)
+		s.Usage = anyActions(t)
+		_, err := f.db.Settle(f.t.Context(), s, day) // the first time only
+		f.check(err)
+	},
+	"read again": func(f *fixture, t *rapid.T, job int64) {
+		digest := archivedAs(job).Object.SHA256
+		f.check(f.db.RecordIndex(f.t.Context(), job, digest[:], anyActions(t), 0))
+	},
+	"change the job": func(f *fixture, t *rapid.T, job int64) {
+		f.exec(`UPDATE jobs SET created_at = $2 WHERE id = $1`, job, anyTime(t))
+	},
+	"move the job": func(f *fixture, _ *rapid.T, job int64) {
+		f.exec(`UPDATE jobs SET run_id = (SELECT max(id) FROM workflow_runs), repository_id = (SELECT max(id) FROM repositories) WHERE id = $1`, job)
+	},
+	"name the workflow": func(f *fixture, t *rapid.T, job int64) {
+		f.exec(`UPDATE workflow_runs SET workflow_name = $2 WHERE id = (SELECT run_id FROM jobs WHERE id = $1)`, job, rapid.SampledFrom([]string{"ci", "CI", ""}).Draw(t, "name"))
+	},
+	"use one more": func(f *fixture, _ *rapid.T, job int64) {
+		f.exec(`INSERT INTO job_actions (job_id, seq, action, ref, log_line, in_setup)
+			SELECT id, (SELECT coalesce(max(seq), 0) + 1 FROM job_actions WHERE job_id = $1), 'a/b', 'v1', 1, true FROM jobs WHERE id = $1`, job)
+	},
+	"drop one use": func(f *fixture, _ *rapid.T, job int64) {
+		f.exec(`DELETE FROM job_actions WHERE job_id = $1 AND seq = 0`, job)
+	},
+	"delete the job": func(f *fixture, _ *rapid.T, job int64) {
+		f.exec(`WITH l AS (DELETE FROM job_logs WHERE job_id = $1 RETURNING job_id) SELECT FROM l`, job)
+		f.exec(`DELETE FROM jobs WHERE id = $1`, job)
+	},
+	"sum up": func(f *fixture, t *rapid.T, _ int64) {
+		f.exec(`SELECT sum_actions($1)`, rapid.Int64Range(1, 5).Draw(t, "jobs"))
+	},
+	"sum up all": func(f *fixture, _ *rapid.T, _ int64) { f.exec(`SELECT sum_actions(1000)`) },
+	"a while": func(f *fixture, _ *rapid.T, _ int64) {
+		f.exec(`UPDATE action_stale SET noted_at = noted_at - interval '1 hour'`)
+	},
+}
+
+// anyTime is at and around the begins of days and weeks, or not known.
+func anyTime(t *rapid.T) *time.Time {
+	const span = 24 * time.Hour
+	begin := day.Truncate(56 * span)
+	days := rapid.SampledFrom([]int{-57, -1, 0, 1, 3, 7, 8, 20, 49, 55, 56, 60}).Draw(t, "days")
+	at := begin.Add(time.Duration(days)*span + rapid.SampledFrom([]time.Duration{0, time.Microsecond, -time.Microsecond, 5 * time.Hour}).Draw(t, "off"))
+	return rapid.SampledFrom([]*time.Time{&at, &at, &at, nil}).Draw(t, "created")
+}
+
+func anyActions(t *rapid.T) *joblog.Usage {
+	u := &joblog.Usage{}
+	for range rapid.IntRange(0, 4).Draw(t, "actions") {
+		u.Actions = append(u.Actions, joblog.Action{
+			Line: 1, Name: rapid.SampledFrom([]string{"a/b", "A/b", "c/d"}).Draw(t, "action"), Path: rapid.SampledFrom([]string{"", "p", "P"}).Draw(t, "path"),
+			Ref: rapid.SampledFrom([]string{"v1", "v2"}).Draw(t, "ref"), SHA: rapid.SampledFrom([]string{goodSHA, evilSHA, ""}).Draw(t, "sha"),
+			Version: rapid.SampledFrom([]string{"", "1.0"}).Draw(t, "version"), InSetup: rapid.Bool().Draw(t, "in setup"),
+		})
+	}
+	return u
+}
+
+func anyFilter(t *rapid.T) store.ActionFilter {
+	f := store.ActionFilter{
+		Action: rapid.SampledFrom([]string{"a/b", "c/d", "a/b/p"}).Draw(t, "of"), Ref: rapid.SampledFrom([]string{"", "", "v1", goodSHA, evilSHA[:7]}).Draw(t, "at"),
+		Repositories: rapid.SampledFrom([][]int64{nil, nil, {1}, {2}, {1, 2}, {}}).Draw(t, "of repositories"),
+	}
+	if since := anyTime(t); since != nil {
+		f.Since = *since
+	}
+	return f
+}
+
+// Sums and what is noted beside them say what the rows say, whatever happens in
+// whatever order.
+func TestUsesAreThoseOfTheRows(t *testing.T) {
+	f := newFixture(t)
+	rapid.Check(t, func(t *rapid.T) {
+		for _, table := range []string{"job_logs", "jobs", "workflow_runs", "repository_names", "repositories", "job_facets", "action_callers", "action_sums", "action_unsummed", "action_stale"} {
+			f.exec(`DELETE FROM ` + table)
+		}
+		for range rapid.IntRange(1, 20).Draw(t, "steps") {
+			step := rapid.SampledFrom([]string{
+				"archive", "archive", "archive", "archive", "read again", "change the job", "move the job", "name the workflow", "use one more", "drop one use", "delete the job",
+				"sum up", "sum up all", "sum up all", "a while",
+			}).Draw(t, "step")
+			sumSteps[step](f, t, rapid.Int64Range(1, 8).Draw(t, "job"))
+			f.compareUses(t, anyFilter(t))
+		}
+	})
+}
+
+// compareUses asks in both ways.
+func (f *fixture) compareUses(t *rapid.T, filter store.ActionFilter) {
+	action, path := filter.Action, ""
+	if action == "a/b/p" {
+		action, path = "a/b", "p"
+	}
+	since := &filter.Since
+	if since.IsZero() {
+		since = nil
+	}
+	want := f.rawUses(action, path, filter.Ref, filter.Repositories, since)
+	got, err := f.db.ActionUses(f.t.Context(), filter)
+	f.check(err)
+	if diff := cmp.Diff(want, got); diff != "" && len(want)+len(got) > 0 {
+		t.Fatalf("%+v (-rows +said):\n%s", filter, diff)
+	}
+	var wrong int
+	f.check(f.db.Pool().QueryRow(f.t.Context(), `
+		WITH want AS (SELECT action, path, ref, resolved_sha, version, repository, workflow, jobs, first_used_at, last_used_at, in_setup FROM (`+rawUses+`) u)
+		SELECT count(*) FROM ((TABLE want EXCEPT ALL TABLE action_uses) UNION ALL (TABLE action_uses EXCEPT ALL TABLE want)) d`,
+		"", "", "", []int64(nil), nil).Scan(&wrong))
+	if wrong != 0 {
+		t.Fatalf("the view action_uses: %d rows differ", wrong)
+	}
+}
+
+func (f *fixture) rawUses(args ...any) []store.ActionUse {
+	rows, err := f.pool.Query(f.t.Context(), rawUses, args...)
+	f.check(err)
+	uses, err := pgx.CollectRows(rows, pgx.RowToStructByName[store.ActionUse])
+	f.check(err)
+	return uses
+}
+
+// Whoever archives notes, and now and then one of them sums up.
+func TestActionsAreSummedUpByThoseWhoWriteThem(t *testing.T) {
+	f := newFixture(t)
+	f.usedBy(1, 1, day, usage(goodSHA, true))
+	f.exec(`INSERT INTO jobs (id, run_id, repository_id, name, status, created_at) SELECT i, 100, 1, 'j', 'completed', now() FROM generate_series(2, 1500) i`)
+	const use = `INSERT INTO job_actions (job_id, seq, action, ref, log_line, in_setup) SELECT i, 0, 'a/b', 'v1', 1, true FROM generate_series($1::bigint, $2::bigint) i`
+	f.exec(use, 2, 500)
+	if n := scalar[int64](f, `SELECT count(*) FROM action_unsummed`); n != 500 {
+		t.Errorf("%d jobs are noted", n)
+	}
+	// Who is summing up does not keep others from writing.
+	busy, err := f.pool.Begin(t.Context())
+	f.check(err)
+	defer func() { f.check(busy.Rollback(context.WithoutCancel(t.Context()))) }()
+	_, err = busy.Exec(t.Context(), `SELECT sum_actions(100)`)
+	f.check(err)
+	f.exec(use, 501, 1100)
+	if n := scalar[int64](f, `SELECT count(*) FROM action_unsummed`); n != 1100 {
+		t.Errorf("%d jobs are noted", n)
+	}
+}
+
+// What was there before the sums is summed up by the migration.
+func TestTheMigrationSumsUpWhatIsThere(t *testing.T) {
+	f := newFixture(t)
+	f.usedBy(1, 1, day, usage(goodSHA, true))
+	m, err := migrations.New(f.pool)
+	f.check(err)
+	defer m.Close()
+	for there := ""; there != "00009_action_sums.sql"; {
+		undone, err := m.Down(t.Context())
+		f.check(err)
+		there = undone[0]
+	}
+	f.usedBy(2, 1, day.Add(time.Hour), usage(goodSHA, false))
+	_, err = m.Up(t.Context())
+	f.check(err)
+	if got := scalar[string](f, `SELECT concat_ws(' ', (SELECT count(*) FROM action_unsummed), sum(jobs), min(first_job), max(last_job)) FROM action_sums WHERE days = 7`); got != "0 4 1 2" {
+		t.Error(got)
+	}
+}
