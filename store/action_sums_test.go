@@ -194,6 +194,7 @@ func TestActionsAreSummedUpByThoseWhoWriteThem(t *testing.T) {
 func TestTheMigrationSumsUpWhatIsThere(t *testing.T) {
 	f := newFixture(t)
 	f.usedBy(1, 1, day, usage(goodSHA, true))
+	f.usedBy(2, 1, day.Add(time.Hour), usage(goodSHA, false))
 	m, err := migrations.New(f.pool)
 	f.check(err)
 	defer m.Close()
@@ -202,7 +203,6 @@ func TestTheMigrationSumsUpWhatIsThere(t *testing.T) {
 		f.check(err)
 		there = undone[0]
 	}
-	f.usedBy(2, 1, day.Add(time.Hour), usage(goodSHA, false))
 	_, err = m.Up(t.Context())
 	f.check(err)
 	if got := scalar[string](f, `SELECT concat_ws(' ', (SELECT count(*) FROM action_unsummed), sum(jobs), min(first_job), max(last_job)) FROM action_sums WHERE days = 7`); got != "0 4 1 2" {
