@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
 // LeastFiltered is how many bytes a log must have for filters to be worth making: a
@@ -52,7 +53,8 @@ type FilterMaker struct {
 	marked  int                 // bytes that were looked at for it
 	open    int                 // the filter that is being made
 	inLine  bool                // a line of its has not ended
-	last    [gramBytes - 1]byte // the end of what was looked at
+	run     int                 // bytes that were looked at of this line
+	last    []byte              // the last of these, less than a gram
 }
 
 // MostFilters bounds what is held in memory of a log. A log of more frames has none
@@ -68,20 +70,19 @@ func (m *FilterMaker) Add(frame []byte) {
 	if m.inLine {
 		end := bytes.IndexByte(frame, '\n')
 		if end < 0 {
-			m.mark(frame)
+			m.goOn(frame)
 			return
 		}
-		m.mark(frame[:end+1])
+		m.goOn(frame[:end])
 		m.close()
-		m.inLine = false
 		frame = frame[end+1:]
 	}
 	if len(frame) == 0 || !known {
 		return
 	}
 	m.open = len(m.filters) - 1
-	m.mark(frame)
-	if m.inLine = frame[len(frame)-1] != '\n'; !m.inLine {
+	m.lines(frame)
+	if !m.inLine {
 		m.close()
 	}
 }
@@ -90,39 +91,58 @@ func (m *FilterMaker) Add(frame []byte) {
 func (m *FilterMaker) Finish() []Filter {
 	if m.inLine {
 		m.close()
-		m.inLine = false
 	}
 	return m.filters
 }
 
-// mark marks what goes on after what was marked last. At the beginning of a line that
-// is the end of another, which does no harm.
-func (m *FilterMaker) mark(p []byte) {
-	seam := append(m.last[:len(m.last):len(m.last)], p[:min(len(p), len(m.last))]...)
-	m.markGrams(seam)
-	m.markGrams(seam[1:])
-	m.markGrams(p[min(m.marked%2, len(p)):])
+// lines marks lines that begin in a frame, without their timestamps: these are full of
+// digits that nobody looks for.
+func (m *FilterMaker) lines(frame []byte) {
+	m.marked += len(frame)
+	m.sawOdd(frame)
+	for at := 0; at < len(frame); {
+		end, from := endOf(frame, at), at
+		if end-at >= stampLen-1 && plainStamp(frame[at:]) {
+			from += stampLen - 1
+		}
+		m.mark(frame, from, end)
+		if end == len(frame) {
+			m.inLine, m.run = true, end-from
+			m.last = append(m.last[:0], frame[max(from, end-gramBytes+1):]...)
+		}
+		at = end + 1
+	}
+}
+
+// goOn marks what a line goes on with in the next frame.
+func (m *FilterMaker) goOn(p []byte) {
 	m.marked += len(p)
-	m.filters[m.open].Odd = m.filters[m.open].Odd || hasOdd(seam) || hasOdd(p)
-	if len(p) < len(m.last) {
+	m.sawOdd(p)
+	seam := append(slices.Clone(m.last), p[:min(len(p), gramBytes-1)]...)
+	m.sawOdd(seam)
+	m.mark(seam, 0, len(seam))
+	m.mark(seam, 1, len(seam))
+	m.mark(p, m.run%2, len(p))
+	m.run += len(p)
+	if len(p) < gramBytes-1 {
 		p = seam
 	}
-	copy(m.last[:], p[len(p)-len(m.last):])
+	m.last = append(m.last[:0], p[max(0, len(p)-gramBytes+1):]...)
 }
 
-// hasOdd tells whether there are letters beyond ASCII whose lower case is k or s.
-func hasOdd(p []byte) bool {
-	return bytes.Contains(p, []byte("\u212a")) || bytes.Contains(p, []byte("\u017f"))
+// sawOdd notes letters beyond ASCII whose lower case is k or s.
+func (m *FilterMaker) sawOdd(p []byte) {
+	f := &m.filters[m.open]
+	f.Odd = f.Odd || bytes.Contains(p, []byte("\u212a")) || bytes.Contains(p, []byte("\u017f"))
 }
 
-// markGrams marks every second gram, from the first one on. It is where the time goes:
-// eight bytes are loaded and folded at once, and the grams that begin in them are
-// taken out.
-func (m *FilterMaker) markGrams(p []byte) {
-	i := 0
-	if len(p) >= 16 {
-		v := lower(binary.LittleEndian.Uint64(p))
-		for ; i+16 <= len(p); i += 8 {
+// mark marks every second gram that begins in p, from one place up to another. It may
+// mark a few that begin behind that. It is where the time goes: eight bytes are loaded
+// and folded at once, and the grams that begin in them are taken out.
+func (m *FilterMaker) mark(p []byte, i, end int) {
+	if i+16 <= len(p) {
+		v := lower(binary.LittleEndian.Uint64(p[i:]))
+		for ; i < end && i+16 <= len(p); i += 8 {
 			next := lower(binary.LittleEndian.Uint64(p[i+8:]))
 			m.marks[hashGram(v)] = 1
 			m.marks[hashGram(v>>16)] = 1
@@ -131,7 +151,7 @@ func (m *FilterMaker) markGrams(p []byte) {
 			v = next
 		}
 	}
-	for ; i+gramBytes <= len(p); i += 2 {
+	for ; i < end && i+gramBytes <= len(p); i += 2 {
 		m.marks[hashGram(gramOf(p[i:]))] = 1
 	}
 }
@@ -182,5 +202,5 @@ func (m *FilterMaker) close() {
 	}
 	m.filters[m.open].Bits = packed
 	clear(m.marks[:])
-	m.marked = 0
+	m.marked, m.inLine = 0, false
 }

@@ -8,6 +8,7 @@ package joblog
 
 import (
 	"bytes"
+	"encoding/binary"
 	"time"
 )
 
@@ -54,15 +55,40 @@ func SplitLine(b []byte) (stamp, text []byte) {
 	return b[:stampLen-1], bytes.TrimPrefix(b[stampLen-1:], []byte(" "))
 }
 
-// plainStamp tells a timestamp that is one on any day of a month that all have.
+// plainStamp tells whether b begins with a timestamp that is one on any day of a month
+// that all have. It looks at eight bytes at a time.
 func plainStamp(b []byte) bool {
-	const shape = "0000-00-00T00:00:00.0000000Z"
+	_ = b[stampLen-2]
+	const last = stampLen - 1 - 8
+	return stampParts[0].fits(b) && stampParts[1].fits(b[8:]) && stampParts[2].fits(b[16:]) && stampParts[3].fits(b[last:]) &&
+		twoDigits(b[5:])-1 < 12 && twoDigits(b[8:])-1 < 28 && twoDigits(b[11:]) < 24 && twoDigits(b[14:]) < 60 && twoDigits(b[17:]) < 60
+}
+
+func twoDigits(b []byte) byte { return (b[0]-'0')*10 + b[1] - '0' }
+
+// stampParts are those of "0000-00-00T00:00:00.0000000Z", the last one from the end.
+var stampParts = [...]stampPart{newStampPart("0000-00-"), newStampPart("00T00:00"), newStampPart(":00.0000"), newStampPart("0000000Z")}
+
+// stampPart is the shape of eight bytes: digits, and signs that are as they are.
+type stampPart struct {
+	mask, want uint64 // of the bits that all digits share, and of the signs
+	six        uint64 // what, added to digits, must not carry into these bits
+}
+
+func newStampPart(shape string) (p stampPart) {
 	for i, c := range []byte(shape) {
-		if digit := b[i]-'0' <= 9; digit != (c == '0') || !digit && b[i] != c {
-			return false
+		mask, six := uint64(0xff), uint64(0)
+		if c == '0' {
+			mask, six = 0xf0, 6
 		}
+		p.mask |= mask << (8 * i)
+		p.want |= uint64(c) << (8 * i)
+		p.six |= six << (8 * i)
 	}
-	two := func(i int) byte { return (b[i]-'0')*10 + b[i+1] - '0' }
-	month, day := two(5), two(8)
-	return month-1 < 12 && day-1 < 28 && two(11) < 24 && two(14) < 60 && two(17) < 60
+	return p
+}
+
+func (p stampPart) fits(b []byte) bool {
+	v := binary.LittleEndian.Uint64(b)
+	return v&p.mask == p.want && (v+p.six)&p.mask == p.want
 }

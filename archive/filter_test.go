@@ -1,0 +1,169 @@
+package archive_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/joblog"
+)
+
+// filtered is an archived log of four frames with its filters, and a text that only the
+// third has.
+func filtered(t *testing.T) (*archive.Archive, archive.JobKey, archive.Log) {
+	t.Helper()
+	a := newArchive(t, open(t, "file://"+t.TempDir()), 1<<40)
+	key := archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 1, JobID: 3}
+	line := "2024-07-08T16:48:09.3750041Z go: downloading example.com/module v1.2.3\n"
+	raw := []byte(strings.Repeat(line, 4<<20/len(line)))
+	copy(raw[2<<20+500_000:], "a-needle-in-it")
+	log, err := a.PutLog(t.Context(), key, bytes.NewReader(raw))
+	if err == nil {
+		err = a.PutFilters(t.Context(), key, &log)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a, key, log
+}
+
+func TestFiltersSelectFrames(t *testing.T) {
+	t.Parallel()
+	a, key, log := filtered(t)
+	filters, err := a.Filters(t.Context(), key, log.FilterBytes, log.SHA256[:], len(log.FrameOffsets))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(log.Filters, []joblog.Filter(filters)); diff != "" {
+		t.Errorf("filters (-put +read):\n%s", diff)
+	}
+	if share := float64(log.FilterBytes) / float64(log.RawBytes); share > 0.03 {
+		t.Errorf("filters have %.1f %% of the log", 100*share)
+	}
+	p, err := joblog.ParsePattern("a-needle-in-it", joblog.PatternOptions{Fixed: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	selected := func(f archive.Filters, frames int) string {
+		var s []string
+		for _, f := range f.Select(frames, func(i int) bool { return f.MayHold(i, frames, p) }) {
+			s = append(s, fmt.Sprintf("%d-%d", f.First, f.End))
+		}
+		return strings.Join(s, " ")
+	}
+	for what, c := range map[string]struct{ got, want string }{
+		"all":     {selected(filters, 4), "2-3"},
+		"none":    {selected(nil, 4), "0-4"},
+		"not all": {selected(filters[:2], 4), "1-4"}, // the second one's last line may go on in the third
+	} {
+		if c.got != c.want {
+			t.Errorf("with %s: frames %s, want %s", what, c.got, c.want)
+		}
+	}
+	if filters.RuleOut(4, p) || !filters[:1].RuleOut(1, p) || archive.Filters(nil).RuleOut(4, p) {
+		t.Error("frames are ruled out that should not be, or the other way round")
+	}
+}
+
+func TestFiltersThatAreDamagedOrAnothersAreNotRead(t *testing.T) {
+	t.Parallel()
+	a, key, log := filtered(t)
+	read := func(size int64, sha256 []byte) error {
+		_, err := a.Filters(t.Context(), key, size, sha256, len(log.FrameOffsets))
+		return err
+	}
+	if err := read(log.FilterBytes, make([]byte, 32)); !errors.Is(err, archive.ErrUnreadable) {
+		t.Errorf("another log's: %v", err)
+	}
+	if err := read(log.FilterBytes-1, log.SHA256[:]); !errors.Is(err, archive.ErrUnreadable) {
+		t.Errorf("not all of them: %v", err)
+	}
+	if err := read(1<<40, log.SHA256[:]); err == nil {
+		t.Error("as many bytes as there are not")
+	}
+	body, err := a.Bucket().Get(t.Context(), key.Filter(), 0, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var whole bytes.Buffer
+	if _, err := whole.ReadFrom(body); err != nil {
+		t.Fatal(err)
+	}
+	_ = body.Close()
+	for at := 0; at < whole.Len(); at += 97 {
+		b := bytes.Clone(whole.Bytes())
+		b[at] ^= 4
+		if _, err := a.Bucket().Replace(t.Context(), key.Filter(), bytes.NewReader(b)); err != nil {
+			t.Fatal(err)
+		}
+		if err := read(log.FilterBytes, log.SHA256[:]); !errors.Is(err, archive.ErrUnreadable) {
+			t.Fatalf("byte %d is changed: %v", at, err)
+		}
+	}
+	if err := a.PutFilters(t.Context(), key, &log); err != nil { // made again
+		t.Fatal(err)
+	}
+	if err := read(log.FilterBytes, log.SHA256[:]); err != nil {
+		t.Error(err)
+	}
+}
+
+// Blocks are whole lines, wherever frames cut them.
+func TestReadBlocksGivesWholeLinesOnce(t *testing.T) {
+	t.Parallel()
+	a := newArchive(t, open(t, "file://"+t.TempDir()), 1<<40)
+	key := archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 1, JobID: 3}
+	var b bytes.Buffer
+	for i := range 60_000 {
+		fmt.Fprintf(&b, "%d %s\n", i, strings.Repeat("x", i%97))
+		if i == 20_000 {
+			b.WriteString(strings.Repeat("long", 600_000) + "\n")
+		}
+	}
+	b.WriteString("no newline")
+	log, err := a.PutLog(t.Context(), key, bytes.NewReader(b.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.SplitAfter(b.Bytes(), []byte("\n"))
+	frames := len(log.FrameOffsets)
+	for first := range frames {
+		for end := first + 1; end <= frames; end++ {
+			within := first > 0 && b.Bytes()[first<<20-1] != '\n'
+			next := log.FrameLines[first]
+			if within {
+				next++
+			}
+			_, err := a.ReadBlocks(t.Context(), log.Ref(), archive.Frames{First: first, End: end, Within: within}, func(n int64, block []byte) error {
+				if n != next {
+					return fmt.Errorf("line %d comes, want %d", n, next)
+				}
+				for line := range bytes.Lines(block) {
+					if !bytes.Equal(line, lines[next-1]) {
+						return fmt.Errorf("line %d is %.50q, want %.50q", next, line, lines[next-1])
+					}
+					next++
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatalf("frames %d to %d: %v", first, end, err)
+			}
+			want := log.Lines + 1
+			if end < frames {
+				want = log.FrameLines[end]
+				if b.Bytes()[end<<20-1] != '\n' {
+					want++
+				}
+			}
+			if next != want && !(within && next == log.FrameLines[first]+1) {
+				t.Errorf("frames %d to %d: %d lines, want %d", first, end, next-1, want-1)
+			}
+		}
+	}
+}
