@@ -136,16 +136,6 @@ func (f Filters) MayHold(frame, frames int, p *joblog.Pattern) bool {
 	return !known || p.MayBeIn(f[frame])
 }
 
-// RuleOut tells whether no line of a log, of so many frames, can match.
-func (f Filters) RuleOut(frames int, p *joblog.Pattern) bool {
-	for i := range frames {
-		if f.MayHold(i, frames, p) {
-			return false
-		}
-	}
-	return len(f) > 0
-}
-
 // Select puts the wanted ones of a log's frames together.
 func (f Filters) Select(frames int, wanted func(frame int) bool) []Frames {
 	var selected []Frames

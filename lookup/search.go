@@ -222,9 +222,9 @@ func (s *Searched) add(more Searched) {
 	s.Faults += more.Faults
 }
 
-// selectBatch is how many jobs are selected at once, and detailBatch of how many all is
-// read together that their logs are searched with.
-const selectBatch, detailBatch = 2000, 100
+// selectBatch is how many jobs are selected at once, and namedBatch of how many it is
+// read together what they are called.
+const selectBatch, namedBatch = 2000, 100
 
 // selected is what was selected at once.
 type selected struct {
@@ -266,11 +266,11 @@ func (s *search) selectLogs(ctx context.Context) error {
 		if batch.err != nil {
 			return batch.err
 		}
-		for logs := range slices.Chunk(batch.logs, detailBatch) {
-			all := sync.OnceValues(func() (details, error) { return s.readDetails(ctx, logs) })
+		for logs := range slices.Chunk(batch.logs, namedBatch) {
+			named := sync.OnceValues(func() (named, error) { return s.readNames(ctx, logs) })
 			for _, log := range logs {
 				if log.State == store.LogArchived || log.State == store.LogRemoved {
-					s.inTurn(ctx, func(turn <-chan struct{}) error { return s.searchLog(ctx, log, all, turn) })
+					s.inTurn(ctx, func(turn <-chan struct{}) error { return s.searchLog(ctx, log, named, turn) })
 				}
 			}
 		}
@@ -281,26 +281,21 @@ func (s *search) selectLogs(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// details are all that some logs are searched with, by their jobs' ids.
-type details struct {
+// named is what jobs and their steps are called, by the jobs' ids.
+type named struct {
 	jobs  map[int64]store.JobSummary
-	lines map[int64]store.LedgerLine
 	steps map[int64][]store.Step
 }
 
-func (s *search) readDetails(ctx context.Context, logs []store.ListedLog) (d details, err error) {
+func (s *search) readNames(ctx context.Context, logs []store.ListedLog) (n named, err error) {
 	ids := make([]int64, len(logs))
 	for i, l := range logs {
 		ids[i] = l.JobID
 	}
-	if d.jobs, err = s.logs.DB.Summaries(ctx, ids); err != nil {
-		return d, err
+	if n.jobs, err = s.logs.DB.Summaries(ctx, ids); err == nil {
+		n.steps, err = s.logs.DB.StepsWithLines(ctx, ids)
 	}
-	if d.lines, err = s.logs.DB.LedgerOf(ctx, ids); err != nil {
-		return d, err
-	}
-	d.steps, err = s.logs.DB.StepsWithLines(ctx, ids)
-	return d, err
+	return n, err
 }
 
 // inTurn runs f beside others, when there is room. Its turn comes when all before it

@@ -16,55 +16,46 @@ import (
 )
 
 // searchLog searches a log, and tells of it when it is its turn.
-func (s *search) searchLog(ctx context.Context, listed store.ListedLog, all func() (details, error), turn <-chan struct{}) error {
-	e := event{read: &Searched{Logs: 1}, place: new(listed.Place())}
-	filters, err := s.filters(ctx, listed)
-	if err != nil {
-		return err
+func (s *search) searchLog(ctx context.Context, listed store.ListedLog, names func() (named, error), turn <-chan struct{}) error {
+	log, e := listed.JobLog, event{place: new(listed.Place())}
+	if log.State == store.LogRemoved {
+		var err error
+		if log, err = s.logs.DB.JobLog(ctx, log.JobID); err != nil {
+			return err
+		}
 	}
-	if listed.RawBytes != nil && filters.RuleOut(listed.Frames, s.Pattern) {
-		e.read.RawBytes = *listed.RawBytes
+	if Held(log) != nil { // removed, without a copy
 		return s.send(ctx, turn, e)
 	}
-	d, err := all()
-	if err != nil {
-		return err
-	}
-	log := d.lines[listed.JobID].JobLog
-	if Held(log) != nil { // removed, without a copy
-		return s.send(ctx, turn, event{place: e.place})
-	}
-	r := newLogSearch(s, d.jobs[listed.JobID], Shown(log), d.steps[listed.JobID], turn)
-	if log.State == store.LogArchived {
-		r.filters = filters
-	}
-	err = r.run(ctx)
-	*e.read = Searched{Logs: 1, RawBytes: r.ref.RawBytes, ReadBytes: r.looked, Cut: r.cut}
+	log = Shown(log)
+	r := &logSearch{search: s, id: log.JobID, ref: RefOf(log), names: names, turn: turn}
+	err := r.run(ctx, log)
+	e.read = &Searched{Logs: 1, RawBytes: r.ref.RawBytes, ReadBytes: r.looked, Cut: r.cut}
 	switch {
 	case errors.Is(err, archive.ErrUnreadable), errors.Is(err, archive.ErrNotFound):
-		e.read.Faults, e.fault = 1, &SearchFault{listed.JobID, err}
+		e.read.Faults, e.fault = 1, &SearchFault{log.JobID, err}
 	case err != nil:
 		return err
 	}
 	if r.count > 0 {
 		e.read.Matched, e.read.Lines = 1, r.count
 		if e.found = r.found; s.CountOnly {
-			e.found = []Found{{FoundIn: &r.in, Count: r.count}}
+			e.found = []Found{{FoundIn: r.in, Count: r.count}}
 		}
 	}
 	return s.send(ctx, turn, e)
 }
 
 // filters are those of the log, if they are of use. Without, all of it is read.
-func (s *search) filters(ctx context.Context, l store.ListedLog) (archive.Filters, error) {
-	if l.State != store.LogArchived || l.FilterBytes == nil || s.Unfiltered || !s.Pattern.Selective() {
+func (s *search) filters(ctx context.Context, log store.JobLog) (archive.Filters, error) {
+	if log.FilterBytes == nil || s.Unfiltered || !s.Pattern.Selective() {
 		return nil, nil
 	}
-	key, _, ok := archive.ParseKey(*l.ObjectKey)
+	key, _, ok := archive.ParseKey(*log.ObjectKey)
 	if !ok {
 		return nil, nil
 	}
-	filters, err := s.logs.Archive.Filters(ctx, key, *l.FilterBytes, l.SHA256, l.Frames)
+	filters, err := s.logs.Archive.Filters(ctx, key, *log.FilterBytes, log.SHA256, len(log.FrameOffsets))
 	if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrUnreadable) {
 		return nil, nil // verify tells
 	}
@@ -74,13 +65,15 @@ func (s *search) filters(ctx context.Context, l store.ListedLog) (archive.Filter
 // logSearch is the search of one log.
 type logSearch struct {
 	*search
-	in      FoundIn
-	ref     archive.Ref
-	filters archive.Filters
-	turn    <-chan struct{}
-	steps   []store.Step // that have lines, in their order
-	only    []store.Step // only lines of these
-	step    *store.Step  // of the line that was found last
+	id    int64
+	ref   archive.Ref
+	names func() (named, error) // of this job and others
+	turn  <-chan struct{}
+
+	in    *FoundIn     // nil: the names were not read
+	steps []store.Step // that have lines, in their order
+	only  []store.Step // only lines of these
+	step  *store.Step  // of the line that was found last
 
 	found  []Found
 	lines  []FoundLine // room for some
@@ -92,21 +85,19 @@ type logSearch struct {
 	cut    int64
 }
 
-func newLogSearch(s *search, job store.JobSummary, log store.JobLog, steps []store.Step, turn <-chan struct{}) *logSearch {
-	return &logSearch{search: s, ref: RefOf(log), steps: steps, turn: turn, in: FoundIn{
-		Repository: job.Owner + "/" + job.Repository, RunID: job.RunID, Workflow: job.WorkflowName, JobID: job.ID, Job: job.Name, Conclusion: job.Conclusion,
-	}}
-}
-
-func (r *logSearch) run(ctx context.Context) error {
+func (r *logSearch) run(ctx context.Context, log store.JobLog) error {
 	if r.Step != "" {
-		if r.findSteps(); len(r.only) == 0 {
-			return nil
+		if err := r.findSteps(); err != nil || len(r.only) == 0 {
+			return err
 		}
 	}
+	filters, err := r.filters(ctx, log)
+	if err != nil {
+		return err
+	}
 	frames := len(r.ref.FrameOffsets)
-	wanted := func(i int) bool { return r.inSteps(i) && r.filters.MayHold(i, frames, r.Pattern) }
-	for _, f := range r.filters.Select(frames, wanted) {
+	wanted := func(i int) bool { return r.inSteps(i) && filters.MayHold(i, frames, r.Pattern) }
+	for _, f := range filters.Select(frames, wanted) {
 		if r.isFull() {
 			break
 		}
@@ -119,8 +110,28 @@ func (r *logSearch) run(ctx context.Context) error {
 	return r.contextBefore(ctx, math.MaxInt64)
 }
 
+// readNames reads what the job and its steps are called: once something was found.
+func (r *logSearch) readNames() error {
+	if r.in != nil {
+		return nil
+	}
+	all, err := r.names()
+	if err != nil {
+		return err
+	}
+	job := all.jobs[r.id]
+	r.steps = all.steps[r.id]
+	r.in = &FoundIn{
+		Repository: job.Owner + "/" + job.Repository, RunID: job.RunID, Workflow: job.WorkflowName, JobID: r.id, Job: job.Name, Conclusion: job.Conclusion,
+	}
+	return nil
+}
+
 // findSteps finds the steps in which lines are looked for.
-func (r *logSearch) findSteps() {
+func (r *logSearch) findSteps() error {
+	if err := r.readNames(); err != nil {
+		return err
+	}
 	number, err := strconv.ParseInt(r.Step, 10, 64)
 	for _, s := range r.steps {
 		named := err != nil && strings.Contains(strings.ToLower(s.Name), strings.ToLower(r.Step))
@@ -128,6 +139,7 @@ func (r *logSearch) findSteps() {
 			r.only = append(r.only, s)
 		}
 	}
+	return nil
 }
 
 // inSteps tells whether lines are looked for that are, or go on, in a frame.
@@ -165,6 +177,9 @@ func (r *logSearch) block(ctx context.Context, first int64, text []byte) error {
 		n := b.line + int64(bytes.Count(text[b.at:start], []byte{'\n'}))
 		if r.Step != "" && stepOf(r.only, n) == nil {
 			return nil
+		}
+		if err := r.readNames(); err != nil {
+			return err
 		}
 		r.count++
 		if !r.CountOnly {
@@ -268,7 +283,7 @@ func (r *logSearch) give(ctx context.Context, n int64, raw []byte, isContext boo
 	if r.step != nil {
 		f.Step, f.StepName = &r.step.Number, &r.step.Name
 	}
-	r.found = append(r.found, Found{FoundIn: &r.in, FoundLine: f})
+	r.found = append(r.found, Found{FoundIn: r.in, FoundLine: f})
 	r.shown = n
 	const around = 128 // bytes, of what a line is told with
 	if r.size += len(whole) + around; r.size < foundBatch {

@@ -7,16 +7,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ListedLog is as much of a job's log as it takes to see whether it has to be read.
+// ListedLog is a job's line in the ledger, as a list of logs has it: not who removed it,
+// and what is left.
 type ListedLog struct {
-	JobID       int64
-	CreatedAt   *time.Time // of the job
-	State       string
-	ObjectKey   *string
-	SHA256      []byte `db:"sha256"`
-	FilterBytes *int64 // nil: it has no filters
-	RawBytes    *int64
-	Frames      int
+	JobLog
+	CreatedAt *time.Time // of the job
 }
 
 // Place is the place after the log's job.
@@ -35,8 +30,7 @@ func (db *DB) LogPage(ctx context.Context, f JobFilter) (logs []ListedLog, next 
 		if err != nil {
 			return err
 		}
-		const columns = `g.job_id, j.created_at, g.state, g.object_key, g.sha256, g.filter_bytes, g.raw_bytes, coalesce(cardinality(g.frame_offsets), 0) AS frames`
-		logs, next, err = pageOf(ctx, tx, f, way, columns, ListedLog.Place)
+		logs, next, err = pageOf(ctx, tx, f, way, "g."+jobLogColumns+`, j.created_at`, ListedLog.Place)
 		return err
 	})
 	return logs, next, err
