@@ -9,7 +9,8 @@ import (
 	"github.com/jobvault/jobvault/archive/joblog"
 )
 
-// usageVersion is the present way of reading logs for what jobs used.
+// usageVersion is the present way of reading logs for what jobs used. The index
+// job_logs_unread is of logs that were not read so: another one needs a migration.
 const usageVersion = 1
 
 // writeUsage makes what a job's log tells the rows of the job.
@@ -87,10 +88,15 @@ func (db *DB) RecordUsage(ctx context.Context, jobID int64, sha256 []byte, u *jo
 // UnreadLogs lists archived logs that were not read for what their jobs used, or by
 // an older way; with again, all of them. They come by their jobs' ids after one.
 func (db *DB) UnreadLogs(ctx context.Context, after int64, again bool, limit int) ([]JobLog, error) {
+	which := ""
+	if !again {
+		// The number itself: an index is chosen for any value of a parameter.
+		which = fmt.Sprintf(` AND usage_version IS DISTINCT FROM %d`, usageVersion)
+	}
 	rows, err := db.pool.Query(ctx, `
 		SELECT `+jobLogColumns+` FROM job_logs
-		WHERE state = 'archived' AND job_id > $1 AND ($2 OR usage_version IS DISTINCT FROM $3)
-		ORDER BY job_id LIMIT $4`, after, again, usageVersion, limit)
+		WHERE state = 'archived' AND job_id > $1`+which+`
+		ORDER BY job_id LIMIT $2`, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("store: logs to read: %w", err)
 	}
