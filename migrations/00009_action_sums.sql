@@ -246,15 +246,46 @@ CREATE OR REPLACE VIEW action_uses AS
 SELECT u.action, u.path, u.ref, u.resolved_sha, u.version, r.owner || '/' || r.name AS repository, u.workflow_name,
        sum(u.jobs)::bigint AS jobs, min(u.first_used_at) AS first_used_at, max(u.last_used_at) AS last_used_at, bool_or(u.in_setup) AS in_setup
 FROM (SELECT c.action, c.path, c.ref, c.resolved_sha, c.version, c.repository_id, c.workflow_name, s.jobs, s.first_used_at, s.last_used_at, s.in_setup
-      FROM action_sums s JOIN action_callers c ON c.id = s.caller_id
-      WHERE s.days = 56 AND NOT EXISTS (SELECT FROM action_stale x WHERE x.repository_id = s.repository_id AND x.at = s.at)
+      FROM (SELECT caller_id, sum(jobs) AS jobs, min(first_used_at) AS first_used_at, max(last_used_at) AS last_used_at, bool_or(in_setup) AS in_setup
+            FROM action_sums s
+            WHERE days = 56 AND NOT EXISTS (SELECT FROM action_stale x WHERE x.repository_id = s.repository_id AND x.at = s.at)
+            GROUP BY caller_id) s
+      JOIN action_callers c ON c.id = s.caller_id
       UNION ALL
       SELECT action, path, ref, resolved_sha, version, repository_id, workflow_name, 1, created_at, created_at, in_setup FROM action_rest) u
 JOIN repositories r ON r.id = u.repository_id
-GROUP BY u.action, u.path, u.ref, u.resolved_sha, u.version, r.owner, r.name, u.workflow_name;
+GROUP BY r.name, u.workflow_name, u.resolved_sha, u.action, u.ref, r.owner, u.path, u.version;
+
+-- The steps of each job are looked up: to find those of a few days, all of all years
+-- were read.
+CREATE OR REPLACE VIEW step_facts AS
+SELECT j.id AS job_id, s.number, s.name, s.conclusion, s.started_at, s.completed_at,
+       CASE WHEN s.conclusion IS DISTINCT FROM 'skipped' THEN seconds_between(s.started_at, s.completed_at) END AS duration_seconds,
+       s.log_first_line, s.log_last_line, j.name AS job_name, r.owner || '/' || r.name AS repository, w.workflow_name, w.head_branch,
+       (j.created_at AT TIME ZONE 'UTC')::date AS day
+FROM jobs j
+JOIN repositories r ON r.id = j.repository_id
+JOIN workflow_runs w ON w.id = j.run_id,
+     LATERAL (SELECT * FROM steps WHERE steps.job_id = j.id OFFSET 0) s;
+
+-- For what is asked with every question of who used an action. The number is that of the
+-- present way of reading logs.
+DROP INDEX job_logs_unread;
+CREATE INDEX job_logs_unread ON job_logs (job_id) WHERE state = 'archived' AND usage_version IS DISTINCT FROM 1;
 
 -- +goose Down
 
+DROP INDEX job_logs_unread;
+CREATE INDEX job_logs_unread ON job_logs (job_id) WHERE state = 'archived' AND usage_version IS NULL;
+CREATE OR REPLACE VIEW step_facts AS
+SELECT s.job_id, s.number, s.name, s.conclusion, s.started_at, s.completed_at,
+       CASE WHEN s.conclusion IS DISTINCT FROM 'skipped' THEN seconds_between(s.started_at, s.completed_at) END AS duration_seconds,
+       s.log_first_line, s.log_last_line, j.name AS job_name, r.owner || '/' || r.name AS repository, w.workflow_name, w.head_branch,
+       (j.created_at AT TIME ZONE 'UTC')::date AS day
+FROM steps s
+JOIN jobs j ON j.id = s.job_id
+JOIN repositories r ON r.id = j.repository_id
+JOIN workflow_runs w ON w.id = j.run_id;
 CREATE OR REPLACE VIEW action_uses AS
 SELECT a.action, a.path, a.ref, a.resolved_sha, a.version, r.owner || '/' || r.name AS repository, w.workflow_name,
        count(DISTINCT a.job_id) AS jobs, min(j.created_at) AS first_used_at, max(j.created_at) AS last_used_at, bool_or(a.in_setup) AS in_setup

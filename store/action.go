@@ -106,10 +106,13 @@ const usesOfAction = `
 	            SELECT action, path, ref, resolved_sha, version, repository_id, workflow_name, 1, job_id, job_id, created_at, created_at, in_setup
 	            FROM action_rest WHERE $7::timestamptz IS NULL OR created_at >= $7
 	            UNION ALL
-	            SELECT a.action, a.path, a.ref, a.resolved_sha, a.version, j.repository_id, w.workflow_name, 1, a.job_id, a.job_id, j.created_at, j.created_at, bool_or(a.in_setup)
-	            FROM job_actions a JOIN jobs j ON j.id = a.job_id JOIN workflow_runs w ON w.id = j.run_id
-	            WHERE j.created_at >= $6::timestamptz AND j.created_at < $7
-	            GROUP BY a.job_id, a.action, a.path, a.ref, a.resolved_sha, a.version, j.repository_id, w.workflow_name, j.created_at) u
+	            SELECT a.action, a.path, a.ref, a.resolved_sha, a.version, a.repository_id, a.workflow_name, 1, a.job_id, a.job_id, a.created_at, a.created_at, a.in_setup
+	            FROM jobs j, LATERAL (
+	                SELECT a.job_id, a.action, a.path, a.ref, a.resolved_sha, a.version, j.repository_id, w.workflow_name, j.created_at, bool_or(a.in_setup) AS in_setup
+	                FROM job_actions a JOIN workflow_runs w ON w.id = j.run_id
+	                WHERE a.job_id = j.id
+	                GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9) a
+	            WHERE j.created_at >= $6::timestamptz AND j.created_at < $7) u
 	      WHERE lower(action) = lower($1) AND ($2 = '' OR lower(path) = lower($2))
 	        AND ($3 = '' OR ref = $3 OR ($4 <> '' AND resolved_sha LIKE $4))
 	        AND ($5 IS NULL OR repository_id = ANY($5))

@@ -9,7 +9,8 @@ import (
 	"github.com/jobvault/jobvault/archive/joblog"
 )
 
-// usageVersion is the present way of reading logs for what jobs used.
+// usageVersion is the present way of reading logs for what jobs used. The index
+// job_logs_unread is of logs that were not read so: another one needs a migration.
 const usageVersion = 1
 
 // writeUsage makes what a job's log tells the rows of the job.
@@ -69,9 +70,12 @@ func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage) er
 	return nil
 }
 
-// AllLogsRead tells whether all archived logs were read for what their jobs used.
+// AllLogsRead tells whether all archived logs were read for what their jobs used, by the
+// present way.
 func (db *DB) AllLogsRead(ctx context.Context) (all bool, err error) {
-	err = db.pool.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM job_logs WHERE state = 'archived' AND usage_version IS NULL)`).Scan(&all)
+	// The number itself: an index is chosen for any value of a parameter.
+	err = db.pool.QueryRow(ctx, fmt.Sprintf(`
+		SELECT NOT EXISTS (SELECT FROM job_logs WHERE state = 'archived' AND usage_version IS DISTINCT FROM %d)`, usageVersion)).Scan(&all)
 	if err != nil {
 		return false, fmt.Errorf("store: logs that were read: %w", err)
 	}

@@ -24,8 +24,8 @@ const (
 	listSteps     = 10 // of each job
 )
 
-// measureLists asks for the page of jobs by many filters, over few jobs and over ten
-// times as many.
+// measureLists asks for the page of jobs by many filters, for each view, and who used
+// actions, over few jobs and over ten times as many.
 func measureLists(ctx context.Context, l *lab) ([]row, error) {
 	databaseURL, err := l.database(ctx, "lists")
 	if err != nil {
@@ -39,6 +39,7 @@ func measureLists(ctx context.Context, l *lab) ([]row, error) {
 	few, many := l.scale.lists[0], l.scale.lists[1]
 	var figures [2]listFigures
 	var views [2]map[string]time.Duration
+	var uses [2]map[string]usesFigure
 	for i, jobs := range []int{few, many} {
 		from := 0
 		if i > 0 {
@@ -51,6 +52,9 @@ func measureLists(ctx context.Context, l *lab) ([]row, error) {
 			return nil, err
 		}
 		if views[i], err = viewTimes(ctx, databaseURL); err != nil {
+			return nil, err
+		}
+		if uses[i], err = l.usesTimes(ctx, databaseURL); err != nil {
 			return nil, err
 		}
 	}
@@ -78,7 +82,7 @@ func measureLists(ctx context.Context, l *lab) ([]row, error) {
 		},
 		{what: fmt.Sprintf("the overview of 30 days within %d jobs", many), ours: ms(overview), against: "–", ratio: "–", wanted: "reported"},
 		{what: "the index of lists", ours: fmt.Sprintf("%d bytes a job", size), against: "–", ratio: "–", wanted: "reported"},
-	}, viewRows(views[0], views[1], many)...), err
+	}, append(viewRows(views[0], views[1], many), usesRows(uses[0], uses[1], many)...)...), err
 }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", 1000*d.Seconds()) }
@@ -199,6 +203,7 @@ func fillWith(ctx context.Context, conn *pgx.Conn, from, to, most int) error {
 const listSetup = `
 	CREATE OR REPLACE FUNCTION pg_temp.u(i bigint, salt bigint) RETURNS float8 LANGUAGE sql IMMUTABLE AS
 		$$ SELECT (hashint8extended(i, salt) & 1073741823)::float8 / 1073741824 $$;
+	CREATE OR REPLACE FUNCTION pg_temp.commit(of text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT md5(of) || left(md5('x' || of), 8) $$;
 	INSERT INTO repositories (id, owner, name, seen_at) SELECT i, 'acme', 'repository-' || i, now() FROM generate_series(1, 60) i ON CONFLICT DO NOTHING;
 	INSERT INTO labels (name) SELECT 'label-' || i FROM generate_series(0, 29) i UNION ALL SELECT 'old-label' ON CONFLICT DO NOTHING;`
 
@@ -220,8 +225,8 @@ var listStatements = []string{
 	SELECT @most::bigint - i + 1, l.id, 0
 	FROM generate_series(@first::bigint, @last::bigint) i
 	JOIN labels l ON l.name = CASE WHEN i > @old AND pg_temp.u(i, 10) < 0.005 THEN 'old-label' ELSE 'label-' || floor(30 * pg_temp.u(i, 11) ^ 2) END`,
-	`INSERT INTO job_logs (job_id, state, object_key, raw_bytes, stored_bytes, lines, sha256, archived_at, settled_at)
-	SELECT @most::bigint - i + 1, s, CASE s WHEN 'archived' THEN 'v1/x' END, 1000, 100, 10, decode(repeat('00', 32), 'hex'), now(), now()
+	`INSERT INTO job_logs (job_id, state, object_key, raw_bytes, stored_bytes, lines, sha256, archived_at, settled_at, usage_version)
+	SELECT @most::bigint - i + 1, s, CASE s WHEN 'archived' THEN 'v1/x' END, 1000, 100, 10, decode(repeat('00', 32), 'hex'), now(), now(), CASE s WHEN 'archived' THEN 1 END
 	FROM generate_series(@first::bigint, @last::bigint) i, LATERAL (SELECT CASE WHEN pg_temp.u(i, 12) < 0.98 THEN 'archived' ELSE 'expired' END AS s) s`,
 	// Their jobs are there: to look for each of ten million would take longer than
 	// all else.
@@ -229,6 +234,30 @@ var listStatements = []string{
 	`INSERT INTO steps (job_id, number, name, status, conclusion, started_at, completed_at)
 	SELECT @most::bigint - i + 1, n, 'step ' || n, 'completed', 'success', timestamptz '2026-01-01Z', timestamptz '2026-01-01Z' + n * interval '1 s'
 	FROM generate_series(@first::bigint, @last::bigint) i, generate_series(1, 10) n`,
+	// A workflow asks for an action as a tag, which moves every hundred days, or as a
+	// commit.
+	`INSERT INTO job_actions (job_id, seq, action, path, ref, resolved_sha, log_line, in_setup)
+	SELECT j.id, n, action, path, ref, CASE WHEN length(ref) = 40 THEN ref ELSE pg_temp.commit(action || ref || extract(epoch FROM j.created_at)::bigint / 8640000) END, 20 + n, n < 5
+	FROM jobs j JOIN workflow_runs r ON r.id = j.run_id, generate_series(0, 5) n,
+		LATERAL (SELECT hashtextextended(r.workflow_name, r.repository_id) AS w) w,
+		LATERAL (SELECT CASE n WHEN 0 THEN 'actions/checkout' WHEN 1 THEN 'actions/cache' WHEN 2 THEN 'actions/setup-' || (ARRAY['go', 'node', 'java', 'python'])[1 + (w & 3)]
+			WHEN 3 THEN 'actions/upload-artifact' WHEN 4 THEN 'docker/login-action' ELSE 'acme/tool-' || floor(300 * pg_temp.u(w, 13) ^ 3) END AS action,
+			CASE WHEN n = 5 THEN 'sub/action' END AS path) a,
+		LATERAL (SELECT CASE WHEN pg_temp.u(w, 20 + n) < 0.7 THEN 'v4' WHEN pg_temp.u(w, 20 + n) < 0.9 THEN 'v3' ELSE pg_temp.commit(action) END AS ref) f
+	WHERE j.id BETWEEN @most::bigint - @last + 1 AND @most::bigint - @first + 1`,
+	`INSERT INTO job_annotations (job_id, log_line, level, message)
+	SELECT j.id, 100 * n, CASE WHEN pg_temp.u(j.id, 30 + n) < 0.6 THEN 'error' ELSE 'warning' END,
+		CASE floor(6 * pg_temp.u(j.id, 40 + n)) WHEN 0 THEN 'Process completed with exit code ' || j.id % 4 || '.'
+			WHEN 1 THEN format('src/pkg%s/file%s.go:%s:%s: undefined: symbol', j.id % 20, j.id % 50, j.id % 900, n)
+			WHEN 2 THEN format('failed to fetch https://cache.acme.test/%s/%s: 503 after %s ms', j.run_id, pg_temp.commit(j.id::text), j.id % 7000)
+			WHEN 3 THEN format('--- FAIL: TestNumber%s (%s.%ss)', j.id % 200, j.id % 60, n)
+			WHEN 4 THEN format('panic at 0x%s: index %s out of range with length %s', left(md5(j.id::text), 12), j.id % 100, j.id % 90)
+			ELSE format('The runner lost communication with the server after %s minutes; see run %s', j.id % 300, j.run_id) END
+	FROM jobs j, generate_series(1, 1 + j.id % 5) n
+	WHERE j.id BETWEEN @most::bigint - @last + 1 AND @most::bigint - @first + 1 AND pg_temp.u(j.id, 14) < 0.2`,
+	// As the migration does that has the sums made of what is there.
+	`INSERT INTO action_unsummed (job_id) SELECT i FROM generate_series(@most::bigint - @last + 1, @most::bigint - @first + 1) i`,
+	`SELECT sum_actions(1000000)`,
 	`SET session_replication_role = DEFAULT`,
 }
 
