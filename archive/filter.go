@@ -129,25 +129,39 @@ func parseFilters(b, sha256 []byte, frames int) (Filters, error) {
 // Filters are those of a log's first frames; of none, where there are none.
 type Filters []joblog.Filter
 
-// MayHold tells whether a line that begins in a frame, of so many, may match.
-func (f Filters) MayHold(frame, frames int, p *joblog.Pattern) bool {
-	// A line of the last one with a filter may go on in those without.
-	known := frame < len(f) && (frame+1 < len(f) || len(f) == frames)
-	return !known || p.MayBeIn(f[frame])
+// Candidate is a frame in which a line that matches may begin.
+type Candidate struct {
+	Frame  int  // from 0
+	Within bool // it begins within a line
 }
 
-// Select puts the wanted ones of a log's frames together.
-func (f Filters) Select(frames int, wanted func(frame int) bool) []Frames {
-	var selected []Frames
+// Candidates finds those of a log's frames, of so many, in which a line that matches
+// may begin: all that have no filter among them.
+func (f Filters) Candidates(frames int, p *joblog.Pattern) []Candidate {
+	var candidates []Candidate
 	for i := range frames {
-		if !wanted(i) {
-			continue
+		c := Candidate{Frame: i}
+		if i < len(f) {
+			// A line of the last one with a filter may go on in those without.
+			if (i+1 < len(f) || len(f) == frames) && !p.MayBeIn(f[i]) {
+				continue
+			}
+			c.Within = f[i].Within
 		}
-		if n := len(selected); n > 0 && selected[n-1].End == i {
-			selected[n-1].End++
-			continue
-		}
-		selected = append(selected, Frames{First: i, End: i + 1, Within: i < len(f) && f[i].Within})
+		candidates = append(candidates, c)
 	}
-	return selected
+	return candidates
+}
+
+// Join puts candidates together that follow each other.
+func Join(candidates []Candidate) []Frames {
+	var joined []Frames
+	for _, c := range candidates {
+		if n := len(joined); n > 0 && joined[n-1].End == c.Frame {
+			joined[n-1].End++
+			continue
+		}
+		joined = append(joined, Frames{First: c.Frame, End: c.Frame + 1, Within: c.Within})
+	}
+	return joined
 }

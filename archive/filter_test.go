@@ -51,7 +51,7 @@ func TestFiltersSelectFrames(t *testing.T) {
 	}
 	selected := func(f archive.Filters, frames int) string {
 		var s []string
-		for _, f := range f.Select(frames, func(i int) bool { return f.MayHold(i, frames, p) }) {
+		for _, f := range archive.Join(f.Candidates(frames, p)) {
 			s = append(s, fmt.Sprintf("%d-%d", f.First, f.End))
 		}
 		return strings.Join(s, " ")

@@ -222,9 +222,13 @@ func (s *Searched) add(more Searched) {
 	s.Faults += more.Faults
 }
 
-// selectBatch is how many jobs are selected at once, and namedBatch of how many it is
-// read together what they are called.
-const selectBatch, namedBatch = 2000, 100
+const (
+	// firstBatch is how many jobs are selected first, and selectBatch at once after that.
+	firstBatch, selectBatch = 200, 2000
+	// siftBatch is of how many logs the filters are looked into together, and
+	// siftParallel of how many at a time: they have up to 8 MiB each.
+	siftBatch, siftParallel = 100, 16
+)
 
 // selected is what was selected at once.
 type selected struct {
@@ -239,7 +243,7 @@ func (s *search) selections(ctx context.Context) <-chan selected {
 	go func() {
 		defer close(ahead)
 		f := s.Jobs
-		f.Limit = selectBatch
+		f.Limit = firstBatch
 		for {
 			var batch selected
 			batch.logs, batch.next, batch.err = s.logs.DB.LogPage(ctx, f)
@@ -251,7 +255,7 @@ func (s *search) selections(ctx context.Context) <-chan selected {
 			if batch.next == nil || batch.err != nil {
 				return
 			}
-			f.After = batch.next
+			f.After, f.Limit = batch.next, selectBatch
 		}
 	}()
 	return ahead
@@ -266,12 +270,9 @@ func (s *search) selectLogs(ctx context.Context) error {
 		if batch.err != nil {
 			return batch.err
 		}
-		for logs := range slices.Chunk(batch.logs, namedBatch) {
-			named := sync.OnceValues(func() (named, error) { return s.readNames(ctx, logs) })
-			for _, log := range logs {
-				if log.State == store.LogArchived || log.State == store.LogRemoved {
-					s.inTurn(ctx, func(turn <-chan struct{}) error { return s.searchLog(ctx, log, named, turn) })
-				}
+		for logs := range slices.Chunk(batch.logs, siftBatch) {
+			if err := s.searchLogs(ctx, logs); err != nil {
+				return err
 			}
 		}
 		if batch.next != nil {
@@ -281,13 +282,82 @@ func (s *search) selectLogs(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// searchLogs has those of some logs searched that may have what is looked for.
+func (s *search) searchLogs(ctx context.Context, logs []store.ListedLog) error {
+	sifted, without, err := s.sift(ctx, logs)
+	if err != nil {
+		return err
+	}
+	names := sync.OnceValues(func() (named, error) { return s.readNames(ctx, sifted) })
+	for _, l := range sifted {
+		s.inTurn(ctx, func(turn <-chan struct{}) error { return s.searchLog(ctx, l, names, turn) })
+	}
+	e := event{read: &without, place: new(logs[len(logs)-1].Place())}
+	s.inTurn(ctx, func(turn <-chan struct{}) error { return s.send(ctx, turn, e) })
+	return nil
+}
+
+// siftedLog is a log that may have what is looked for.
+type siftedLog struct {
+	store.ListedLog
+	candidates []archive.Candidate // nil: all frames
+}
+
+// sift looks into the filters of logs, several side by side, and sums up those that
+// cannot have what is looked for.
+func (s *search) sift(ctx context.Context, logs []store.ListedLog) (sifted []siftedLog, without Searched, err error) {
+	all := make([]*siftedLog, len(logs))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(min(max(s.Parallel, 1), siftParallel))
+	for i, l := range logs {
+		switch {
+		case l.State != store.LogArchived && l.State != store.LogRemoved:
+		case l.FilterBytes == nil || s.Unfiltered || !s.Pattern.Selective():
+			all[i] = &siftedLog{ListedLog: l}
+		default:
+			g.Go(func() (err error) {
+				all[i] = &siftedLog{ListedLog: l}
+				all[i].candidates, err = s.candidates(gctx, l.JobLog)
+				return err
+			})
+		}
+	}
+	if err := g.Wait(); err != nil {
+		return nil, without, err
+	}
+	for _, l := range all {
+		switch {
+		case l == nil:
+		case l.candidates != nil && len(l.candidates) == 0:
+			without.add(Searched{Logs: 1, RawBytes: *l.RawBytes})
+		default:
+			sifted = append(sifted, *l)
+		}
+	}
+	return sifted, without, nil
+}
+
+// candidates are the frames of a log to look into; nil: its filters are of no use, and
+// verify tells.
+func (s *search) candidates(ctx context.Context, log store.JobLog) ([]archive.Candidate, error) {
+	key, _, ok := archive.ParseKey(*log.ObjectKey)
+	if !ok {
+		return nil, nil
+	}
+	filters, err := s.logs.Archive.Filters(ctx, key, *log.FilterBytes, log.SHA256, len(log.FrameOffsets))
+	if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrUnreadable) {
+		return nil, nil
+	}
+	return append([]archive.Candidate{}, filters.Candidates(len(log.FrameOffsets), s.Pattern)...), err
+}
+
 // named is what jobs and their steps are called, by the jobs' ids.
 type named struct {
 	jobs  map[int64]store.JobSummary
 	steps map[int64][]store.Step
 }
 
-func (s *search) readNames(ctx context.Context, logs []store.ListedLog) (n named, err error) {
+func (s *search) readNames(ctx context.Context, logs []siftedLog) (n named, err error) {
 	ids := make([]int64, len(logs))
 	for i, l := range logs {
 		ids[i] = l.JobID

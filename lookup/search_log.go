@@ -16,7 +16,7 @@ import (
 )
 
 // searchLog searches a log, and tells of it when it is its turn.
-func (s *search) searchLog(ctx context.Context, listed store.ListedLog, names func() (named, error), turn <-chan struct{}) error {
+func (s *search) searchLog(ctx context.Context, listed siftedLog, names func() (named, error), turn <-chan struct{}) error {
 	log, e := listed.JobLog, event{place: new(listed.Place())}
 	if log.State == store.LogRemoved {
 		var err error
@@ -29,7 +29,7 @@ func (s *search) searchLog(ctx context.Context, listed store.ListedLog, names fu
 	}
 	log = Shown(log)
 	r := &logSearch{search: s, id: log.JobID, ref: RefOf(log), names: names, turn: turn}
-	err := r.run(ctx, log)
+	err := r.run(ctx, listed.candidates)
 	e.read = &Searched{Logs: 1, RawBytes: r.ref.RawBytes, ReadBytes: r.looked, Cut: r.cut}
 	switch {
 	case errors.Is(err, archive.ErrUnreadable), errors.Is(err, archive.ErrNotFound):
@@ -44,22 +44,6 @@ func (s *search) searchLog(ctx context.Context, listed store.ListedLog, names fu
 		}
 	}
 	return s.send(ctx, turn, e)
-}
-
-// filters are those of the log, if they are of use. Without, all of it is read.
-func (s *search) filters(ctx context.Context, log store.JobLog) (archive.Filters, error) {
-	if log.FilterBytes == nil || s.Unfiltered || !s.Pattern.Selective() {
-		return nil, nil
-	}
-	key, _, ok := archive.ParseKey(*log.ObjectKey)
-	if !ok {
-		return nil, nil
-	}
-	filters, err := s.logs.Archive.Filters(ctx, key, *log.FilterBytes, log.SHA256, len(log.FrameOffsets))
-	if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrUnreadable) {
-		return nil, nil // verify tells
-	}
-	return filters, err
 }
 
 // logSearch is the search of one log.
@@ -85,19 +69,17 @@ type logSearch struct {
 	cut    int64
 }
 
-func (r *logSearch) run(ctx context.Context, log store.JobLog) error {
+func (r *logSearch) run(ctx context.Context, candidates []archive.Candidate) error {
 	if r.Step != "" {
 		if err := r.findSteps(); err != nil || len(r.only) == 0 {
 			return err
 		}
 	}
-	filters, err := r.filters(ctx, log)
-	if err != nil {
-		return err
+	if candidates == nil {
+		candidates = archive.Filters(nil).Candidates(len(r.ref.FrameOffsets), r.Pattern)
 	}
-	frames := len(r.ref.FrameOffsets)
-	wanted := func(i int) bool { return r.inSteps(i) && filters.MayHold(i, frames, r.Pattern) }
-	for _, f := range filters.Select(frames, wanted) {
+	candidates = slices.DeleteFunc(candidates, func(c archive.Candidate) bool { return !r.inSteps(c.Frame) })
+	for _, f := range archive.Join(candidates) {
 		if r.isFull() {
 			break
 		}
