@@ -9,6 +9,8 @@ import (
 	"hash/crc32"
 	"io"
 	"math/bits"
+	"slices"
+	"sync"
 
 	"github.com/jobvault/jobvault/archive/joblog"
 )
@@ -67,6 +69,26 @@ func formatFilters(log Log) []byte {
 // frames. It fails with ErrNotFound, and with ErrUnreadable if they are damaged or
 // another log's.
 func (a *Archive) Filters(ctx context.Context, key JobKey, size int64, sha256 []byte, frames int) (Filters, error) {
+	return a.readFilters(ctx, key, new([]byte), size, sha256, frames)
+}
+
+// filterPool keeps the memory of filters that were looked into.
+var filterPool = sync.Pool{New: func() any { return new([]byte) }}
+
+// Candidates reads the filters of a log as Filters does, and finds the frames in which
+// a line that matches may begin. There may be none.
+func (a *Archive) Candidates(ctx context.Context, key JobKey, size int64, sha256 []byte, frames int, p *joblog.Pattern) ([]Candidate, error) {
+	buffer := filterPool.Get().(*[]byte)
+	defer filterPool.Put(buffer)
+	filters, err := a.readFilters(ctx, key, buffer, size, sha256, frames)
+	if err != nil {
+		return nil, err
+	}
+	return filters.candidates(frames, p), nil
+}
+
+// readFilters reads filters into a buffer, which they are part of.
+func (a *Archive) readFilters(ctx context.Context, key JobKey, buffer *[]byte, size int64, sha256 []byte, frames int) (Filters, error) {
 	if most := int64(filterHead + joblog.MostFilters*(1+joblog.MaxFilter) + checksumSize); size < 0 || size > most {
 		return nil, fmt.Errorf("archive: the ledger says that %s has %d bytes", key.Filter(), size)
 	}
@@ -74,13 +96,13 @@ func (a *Archive) Filters(ctx context.Context, key JobKey, size int64, sha256 []
 	if err != nil {
 		return nil, err
 	}
-	b := make([]byte, size)
+	*buffer = slices.Grow((*buffer)[:0], int(size))[:size]
 	source := &sourceReader{r: body}
-	_, short := io.ReadFull(source, b)
+	_, short := io.ReadFull(source, *buffer)
 	if err := errors.Join(source.broke, body.Close()); err != nil {
 		return nil, fmt.Errorf("archive: read %s: %w", key.Filter(), err)
 	}
-	filters, err := parseFilters(b, sha256, frames)
+	filters, err := parseFilters(*buffer, sha256, frames)
 	if short != nil {
 		err = errFilterSum
 	}
@@ -135,9 +157,12 @@ type Candidate struct {
 	Within bool // it begins within a line
 }
 
-// Candidates finds those of a log's frames, of so many, in which a line that matches
+// AllFrames are a log's frames, of so many, as candidates.
+func AllFrames(frames int) []Candidate { return Filters(nil).candidates(frames, nil) }
+
+// candidates finds those of a log's frames, of so many, in which a line that matches
 // may begin: all that have no filter among them.
-func (f Filters) Candidates(frames int, p *joblog.Pattern) []Candidate {
+func (f Filters) candidates(frames int, p *joblog.Pattern) []Candidate {
 	var candidates []Candidate
 	for i := range frames {
 		c := Candidate{Frame: i}

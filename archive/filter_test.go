@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -49,22 +50,51 @@ func TestFiltersSelectFrames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	selected := func(f archive.Filters, frames int) string {
-		var s []string
-		for _, f := range archive.Join(f.Candidates(frames, p)) {
-			s = append(s, fmt.Sprintf("%d-%d", f.First, f.End))
-		}
-		return strings.Join(s, " ")
+	candidates, err := a.Candidates(t.Context(), key, log.FilterBytes, log.SHA256[:], len(log.FrameOffsets), p)
+	if diff := cmp.Diff([]archive.Frames{{First: 2, End: 3, Within: true}}, archive.Join(candidates)); diff != "" || err != nil {
+		t.Errorf("%v, frames (-want +got):\n%s", err, diff)
 	}
-	for what, c := range map[string]struct{ got, want string }{
-		"all":     {selected(filters, 4), "2-3"},
-		"none":    {selected(nil, 4), "0-4"},
-		"not all": {selected(filters[:2], 4), "1-4"}, // the second one's last line may go on in the third
-	} {
-		if c.got != c.want {
-			t.Errorf("with %s: frames %s, want %s", what, c.got, c.want)
-		}
+	if diff := cmp.Diff([]archive.Frames{{First: 0, End: 4}}, archive.Join(archive.AllFrames(4))); diff != "" {
+		t.Errorf("all frames (-want +got):\n%s", diff)
 	}
+}
+
+// A line of the last frame that has a filter may go on in those that have none.
+func TestFramesWithoutFiltersAreCandidates(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("reads 514 MiB")
+	}
+	a := newArchive(t, open(t, "file://"+t.TempDir()), 1<<40)
+	key := archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 1, JobID: 3}
+	line := []byte("2024-07-08T16:48:09.3750041Z nothing of interest here\n")
+	log, err := a.PutLog(t.Context(), key, io.LimitReader(repeating(line), (joblog.MostFilters+2)<<20))
+	if err == nil {
+		err = a.PutFilters(t.Context(), key, &log)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := joblog.ParsePattern("a-needle-in-it", joblog.PatternOptions{Fixed: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	candidates, err := a.Candidates(t.Context(), key, log.FilterBytes, log.SHA256[:], len(log.FrameOffsets), p)
+	want := []archive.Frames{{First: joblog.MostFilters - 1, End: joblog.MostFilters + 2, Within: true}}
+	if diff := cmp.Diff(want, archive.Join(candidates)); diff != "" || err != nil {
+		t.Errorf("%v, frames (-want +got):\n%s", err, diff)
+	}
+}
+
+// repeating gives a text again and again.
+type repeating []byte
+
+func (r repeating) Read(p []byte) (int, error) {
+	n := copy(p, r)
+	for n+len(r) <= len(p) {
+		n += copy(p[n:], r)
+	}
+	return n, nil
 }
 
 func TestFiltersThatAreDamagedOrAnothersAreNotRead(t *testing.T) {

@@ -223,11 +223,12 @@ func (s *Searched) add(more Searched) {
 }
 
 const (
-	// firstBatch is how many jobs are selected first, and selectBatch at once after that.
-	firstBatch, selectBatch = 200, 2000
+	// firstBatch is how many jobs are selected first. The next ones are twice as many, up
+	// to selectBatch.
+	firstBatch, selectBatch = 250, 2000
 	// siftBatch is of how many logs the filters are looked into together, and
 	// siftParallel of how many at a time: they have up to 8 MiB each.
-	siftBatch, siftParallel = 100, 16
+	siftBatch, siftParallel = 250, 16
 )
 
 // selected is what was selected at once.
@@ -255,7 +256,7 @@ func (s *search) selections(ctx context.Context) <-chan selected {
 			if batch.next == nil || batch.err != nil {
 				return
 			}
-			f.After, f.Limit = batch.next, selectBatch
+			f.After, f.Limit = batch.next, min(2*f.Limit, selectBatch)
 		}
 	}()
 	return ahead
@@ -344,11 +345,11 @@ func (s *search) candidates(ctx context.Context, log store.JobLog) ([]archive.Ca
 	if !ok {
 		return nil, nil
 	}
-	filters, err := s.logs.Archive.Filters(ctx, key, *log.FilterBytes, log.SHA256, len(log.FrameOffsets))
+	found, err := s.logs.Archive.Candidates(ctx, key, *log.FilterBytes, log.SHA256, len(log.FrameOffsets), s.Pattern)
 	if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrUnreadable) {
 		return nil, nil
 	}
-	return append([]archive.Candidate{}, filters.Candidates(len(log.FrameOffsets), s.Pattern)...), err
+	return append([]archive.Candidate{}, found...), err
 }
 
 // named is what jobs and their steps are called, by the jobs' ids.

@@ -76,7 +76,7 @@ func (r *logSearch) run(ctx context.Context, candidates []archive.Candidate) err
 		}
 	}
 	if candidates == nil {
-		candidates = archive.Filters(nil).Candidates(len(r.ref.FrameOffsets), r.Pattern)
+		candidates = archive.AllFrames(len(r.ref.FrameOffsets))
 	}
 	candidates = slices.DeleteFunc(candidates, func(c archive.Candidate) bool { return !r.inSteps(c.Frame) })
 	for _, f := range archive.Join(candidates) {
