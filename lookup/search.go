@@ -140,10 +140,8 @@ type event struct {
 	place *store.Place // that the search has come to
 }
 
-const (
-	// waitingEvents bounds how many wait to be told of.
-	waitingEvents = 16
-)
+// waitingEvents bounds how many wait to be told of.
+const waitingEvents = 16
 
 // deliver tells of events, in order. Those that wait are noted together; nothing waits
 // for company.

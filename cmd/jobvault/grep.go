@@ -82,7 +82,9 @@ func (c grepCmd) run(ctx context.Context, e *environment) error {
 			}
 			search.Unfiltered, search.Parallel = c.NoFilters, grepParallel
 			if p.meter != nil {
-				go func() { p.total.Store(countOf(ctx, db, search.Jobs)) }()
+				counting, stop := context.WithCancel(ctx)
+				defer stop()
+				go func() { p.total.Store(countOf(counting, db, search.Jobs)) }()
 			}
 			sum, err = lookup.Logs{DB: db, Archive: a}.Search(ctx, search, p, func(jobIDs []int64) error { return db.NoteReads(ctx, subject(), jobIDs, lookup.FoundBySearch) })
 			return err
