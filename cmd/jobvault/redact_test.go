@@ -2,6 +2,8 @@ package main
 
 import (
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +46,21 @@ func TestRedactLeavesNoVersion(t *testing.T) {
 	s := w.want(0, "log", "31")
 	if s.out != "[redacted]\n" || !strings.Contains(s.err, "the log of job 31 is redacted: 1 matches in 1 lines") {
 		t.Errorf("log says %s%s", s.out, s.err)
+	}
+	// The copy is what is searched, and what is given as evidence.
+	w.want(1, "grep", "s3cret")
+	if s := w.want(0, "grep", "-F", "[redacted]"); !strings.Contains(s.out, ":31:") {
+		t.Errorf("grep says %s", s.out)
+	}
+	evidence := filepath.Join(t.TempDir(), "evidence")
+	w.want(0, "export", "31", evidence)
+	for _, name := range []string{"redacted-1.zst", "settled.json"} {
+		if _, err := os.Stat(filepath.Join(evidence, "31", name)); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(evidence, "LOGS.sha256")); err == nil {
+		t.Error("a redacted copy is called what GitHub sent")
 	}
 	w.rebuiltIsWhole()
 }
