@@ -47,6 +47,10 @@ func FuzzParseLine(f *testing.F) {
 	f.Add([]byte("2024-07-08T16:48:09.3750041Z ##[error]x\r\n"))
 	f.Add([]byte("\ufeff2024-07-08T16:48:09.3750041Z"))
 	f.Add([]byte("\xff\x00\n\n"))
+	f.Add([]byte("0000-01-01T00:00:00,0000000Z"))
+	f.Add([]byte("0000-01-01T00:00:00.+000000Z"))
+	f.Add([]byte("0001-01-01T00:00:00.0000000Z a"))
+	f.Add([]byte("2024-02-30T24:00:61.0000000Z a"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		l := joblog.ParseLine(b)
 		if !bytes.Contains(b, l.Text) {
@@ -57,6 +61,10 @@ func FuzzParseLine(f *testing.F) {
 		}
 		if !l.Time.IsZero() && !bytes.Contains(b, []byte(l.Time.Format("2006-01-02T15:04:05.0000000Z"))) {
 			t.Errorf("time %v is not in %q", l.Time, b)
+		}
+		stamp, text := joblog.SplitLine(b)
+		if !bytes.Equal(text, l.Text) || (len(stamp) > 0) == l.Time.IsZero() {
+			t.Errorf("%q is cut into %q and %q", b, stamp, text)
 		}
 	})
 }

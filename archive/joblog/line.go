@@ -31,9 +31,9 @@ func ParseLine(b []byte) Line {
 	b = bytes.TrimSuffix(b, []byte("\n"))
 	b = bytes.TrimSuffix(b, []byte("\r"))
 	b = bytes.TrimPrefix(b, byteOrderMark)
-	if len(b) >= stampLen-1 && b[4] == '-' && b[10] == 'T' && b[stampLen-2] == 'Z' {
+	if len(b) >= stampLen-1 && hasStampShape(b) {
 		stamp := b[:stampLen-1]
-		if t, err := time.Parse(stampLayout[:stampLen-1], string(stamp)); err == nil {
+		if t, err := time.Parse(stampLayout[:stampLen-1], string(stamp)); err == nil && !t.IsZero() {
 			return Line{Time: t, Text: bytes.TrimPrefix(b[stampLen-1:], []byte(" "))}
 		}
 	}
@@ -56,12 +56,18 @@ func SplitLine(b []byte) (stamp, text []byte) {
 }
 
 // plainStamp tells whether b begins with a timestamp that is one on any day of a month
-// that all have. It looks at eight bytes at a time.
+// that all have, of a year that has four digits.
 func plainStamp(b []byte) bool {
+	return hasStampShape(b) && b[0] != '0' &&
+		twoDigits(b[5:])-1 < 12 && twoDigits(b[8:])-1 < 28 && twoDigits(b[11:]) < 24 && twoDigits(b[14:]) < 60 && twoDigits(b[17:]) < 60
+}
+
+// hasStampShape tells whether b begins with digits and signs as timestamps do; time.Parse
+// takes others too. It looks at eight bytes at a time.
+func hasStampShape(b []byte) bool {
 	_ = b[stampLen-2]
 	const last = stampLen - 1 - 8
-	return stampParts[0].fits(b) && stampParts[1].fits(b[8:]) && stampParts[2].fits(b[16:]) && stampParts[3].fits(b[last:]) &&
-		twoDigits(b[5:])-1 < 12 && twoDigits(b[8:])-1 < 28 && twoDigits(b[11:]) < 24 && twoDigits(b[14:]) < 60 && twoDigits(b[17:]) < 60
+	return stampParts[0].fits(b) && stampParts[1].fits(b[8:]) && stampParts[2].fits(b[16:]) && stampParts[3].fits(b[last:])
 }
 
 func twoDigits(b []byte) byte { return (b[0]-'0')*10 + b[1] - '0' }
