@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 
@@ -54,47 +53,13 @@ func TestFiltersSelectFrames(t *testing.T) {
 	if diff := cmp.Diff([]archive.Frames{{First: 2, End: 3, Within: true}}, archive.Join(candidates)); diff != "" || err != nil {
 		t.Errorf("%v, frames (-want +got):\n%s", err, diff)
 	}
+	// A line of the last frame that has a filter may go on in those that have none.
+	if diff := cmp.Diff([]archive.Frames{{First: 1, End: 4, Within: true}}, archive.Join(archive.CandidatesOf(filters[:2], 4, p))); diff != "" {
+		t.Errorf("with two filters, frames (-want +got):\n%s", diff)
+	}
 	if diff := cmp.Diff([]archive.Frames{{First: 0, End: 4}}, archive.Join(archive.AllFrames(4))); diff != "" {
 		t.Errorf("all frames (-want +got):\n%s", diff)
 	}
-}
-
-// A line of the last frame that has a filter may go on in those that have none.
-func TestFramesWithoutFiltersAreCandidates(t *testing.T) {
-	t.Parallel()
-	if testing.Short() {
-		t.Skip("reads 514 MiB")
-	}
-	a := newArchive(t, open(t, "file://"+t.TempDir()), 1<<40)
-	key := archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 1, JobID: 3}
-	line := []byte("2024-07-08T16:48:09.3750041Z nothing of interest here\n")
-	log, err := a.PutLog(t.Context(), key, io.LimitReader(repeating(line), (joblog.MostFilters+2)<<20))
-	if err == nil {
-		err = a.PutFilters(t.Context(), key, &log)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := joblog.ParsePattern("a-needle-in-it", joblog.PatternOptions{Fixed: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	candidates, err := a.Candidates(t.Context(), key, log.FilterBytes, log.SHA256[:], len(log.FrameOffsets), p)
-	want := []archive.Frames{{First: joblog.MostFilters - 1, End: joblog.MostFilters + 2, Within: true}}
-	if diff := cmp.Diff(want, archive.Join(candidates)); diff != "" || err != nil {
-		t.Errorf("%v, frames (-want +got):\n%s", err, diff)
-	}
-}
-
-// repeating gives a text again and again.
-type repeating []byte
-
-func (r repeating) Read(p []byte) (int, error) {
-	n := copy(p, r)
-	for n+len(r) <= len(p) {
-		n += copy(p[n:], r)
-	}
-	return n, nil
 }
 
 func TestFiltersThatAreDamagedOrAnothersAreNotRead(t *testing.T) {
