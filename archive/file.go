@@ -174,7 +174,8 @@ func (b *fileBucket) Get(_ context.Context, key string, offset, length int64) (i
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
-	f, err := os.Open(b.path(key))
+	// Which changes nothing for a file, but spares Go four calls to find that out.
+	f, err := os.OpenFile(b.path(key), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fileError("get", key, err)
 	}

@@ -27,7 +27,12 @@ type JobKey struct {
 }
 
 func (k JobKey) object(name string) string {
-	return fmt.Sprintf("v1/%d/%d/%d/%d/%s", k.RepositoryID, k.RunID, k.RunAttempt, k.JobID, name)
+	const usual = 96 // bytes
+	key := append(make([]byte, 0, usual), "v1/"...)
+	for _, id := range [...]int64{k.RepositoryID, k.RunID, k.RunAttempt, k.JobID} {
+		key = append(strconv.AppendInt(key, id, 10), '/')
+	}
+	return string(append(key, name...))
 }
 
 // Details is the key of the job as the REST API sent it.

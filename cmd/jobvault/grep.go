@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -70,6 +71,8 @@ func (c grepCmd) run(ctx context.Context, e *environment) error {
 	if err != nil {
 		return err
 	}
+	// What is held is little and changes fast: it is not worth being looked through often.
+	debug.SetGCPercent(grepGarbage)
 	p := newFoundPrinter(c, e, search.Pattern)
 	var sum lookup.Searched
 	if server != nil {
@@ -104,6 +107,9 @@ func (c grepCmd) run(ctx context.Context, e *environment) error {
 	}
 	return nil
 }
+
+// grepGarbage is how much garbage there may be, in percent of what is not.
+const grepGarbage = 400
 
 // grepParallel is how many logs are read at a time: over a network, the more the
 // better; nearer, it does no harm.
