@@ -197,7 +197,7 @@ func TestRedactLogOfAnything(t *testing.T) {
 		parts := rapid.SliceOf(rapid.SampledFrom([]string{"s3cret", "\n", "\r\n", "\r", " ", redactStamp, "\ufeff", "\x1b[0m", "x", "\xff", "[redacted]"})).Draw(rt, "parts")
 		raw := strings.Join(parts, "")
 		if !strings.Contains(raw, "s3cret") {
-			rt.Skip("nothing to redact")
+			raw += "s3cret"
 		}
 		job++
 		k := archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 3, JobID: job}

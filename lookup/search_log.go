@@ -126,11 +126,14 @@ func (r *logSearch) findSteps() error {
 
 // inSteps tells whether lines are looked for that are, or go on, in a frame.
 func (r *logSearch) inSteps(frame int) bool {
+	if r.Step == "" {
+		return true
+	}
 	first, last := r.ref.FrameLines[frame], r.ref.Lines
 	if frame+1 < len(r.ref.FrameLines) {
 		last = r.ref.FrameLines[frame+1]
 	}
-	return r.Step == "" || slices.ContainsFunc(r.only, func(s store.Step) bool { return *s.LogFirstLine <= last && *s.LogLastLine >= first })
+	return slices.ContainsFunc(r.only, func(s store.Step) bool { return *s.LogFirstLine <= last && *s.LogLastLine >= first })
 }
 
 // stepOf finds the step of a line among some that are in the order of their lines.

@@ -35,7 +35,7 @@ type cli struct {
 	Rebuild   rebuildCmd   `cmd:"" help:"Fill the database from the bucket alone."`
 	Manifest  manifestCmd  `cmd:"" help:"Write the daily manifests that are due."`
 	Export    exportCmd    `cmd:"" help:"Write jobs with their logs as a package that an auditor can check."`
-	Reindex   reindexCmd   `cmd:"" help:"Read archived logs again for what their jobs used."`
+	Reindex   reindexCmd   `cmd:"" help:"Read archived logs again for what their jobs used, and for what grep looks into first."`
 	Retention retentionCmd `cmd:"" help:"Say how long logs are kept, and remove those whose time is over."`
 	Hold      holdCmd      `cmd:"" help:"Set, list and release legal holds: what they cover is not removed."`
 	Redact    redactCmd    `cmd:"" help:"Remove a job's log, or what patterns match in it."`
