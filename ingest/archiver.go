@@ -127,6 +127,14 @@ func (t *task) run(ctx context.Context) error {
 	}
 	t.logger = t.logger.With(KeyRepository, t.known.Repository.FullName())
 	t.key = keyOf(t.known.Job)
+	if !t.known.Repository.HasName {
+		// Whoever has the name now knows nothing of the job, and its 404 is no answer.
+		now, err := resolve(ctx, t.DB, t.GitHub, t.known.Repository)
+		if err != nil {
+			return t.refused(ctx, askedRepository, err)
+		}
+		t.known.Repository = now
+	}
 	repo := t.known.Repository
 	if t.client, err = t.GitHub.For(ctx, repo.InstallationID, repo.Owner, repo.Name); err != nil {
 		return t.refused(ctx, askedJob, err)
@@ -159,6 +167,10 @@ func (t *task) fetchDetails(ctx context.Context) (bool, error) {
 	facts, err := factsOfJob(job.WorkflowJob, repo)
 	if err != nil {
 		return false, t.refused(ctx, askedJob, fmt.Errorf("job %d from the REST API: %w", t.id, err))
+	}
+	if facts.Job.RunID != t.known.Job.RunID {
+		// Nothing of another run's is put into this job's folder.
+		return false, t.refused(ctx, askedJob, fmt.Errorf("job %d from the REST API is of run %d, and was of run %d", t.id, facts.Job.RunID, t.known.Job.RunID))
 	}
 	if facts.Job.RunAttempt == nil {
 		facts.Job.RunAttempt = t.known.Job.RunAttempt

@@ -113,7 +113,7 @@ func (b *Backlog) Collect(ch chan<- prometheus.Metric) {
 func (b *Backlog) sweeps(ends []store.SweepEnd) (failing int, oldest *time.Time) {
 	for _, e := range ends {
 		switch {
-		case !b.selected(e.Owner + "/" + e.Name):
+		case !e.HasName || !b.selected(e.Owner+"/"+e.Name): // it is not swept
 		case e.Failing:
 			failing++
 		case e.SucceededAt != nil && (oldest == nil || e.SucceededAt.Before(*oldest)):

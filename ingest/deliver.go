@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"crypto/sha256"
 	"log/slog"
 	"time"
 
@@ -23,6 +24,8 @@ const drainBackoff = 10 * time.Second
 // deliveries itself instead of having a queue row for each: the delivery is the
 // queue row, and a batch of one repository's deliveries shares its writes.
 type DeliveryWorker struct {
+	Selected func(fullName string) bool // as of a Receiver; set it before Run
+
 	db      *store.DB
 	logger  *slog.Logger
 	metrics *Metrics
@@ -116,12 +119,17 @@ func (w *DeliveryWorker) report(ctx context.Context, vs []store.Verdict) {
 
 // understand folds the deliveries of each job into one account of it.
 func (w *DeliveryWorker) understand(ds []store.Delivery) store.Understood {
-	var u store.Understood
+	u := store.Understood{Selected: func(r store.Repository) bool { return selects(w.Selected, r) }}
 	var order []int64
 	byJob := make(map[int64][]store.Facts)
+	first := make(map[[sha256.Size]byte]time.Time) // the oldest come first
 	for _, d := range ds {
 		verdict := store.Verdict{GUID: d.GUID}
-		facts, err := w.facts(d)
+		same := sha256.Sum256(d.Payload)
+		if _, again := first[same]; !again {
+			first[same] = d.ReceivedAt
+		}
+		facts, err := w.facts(d, first[same])
 		if err != nil {
 			verdict.Error = err.Error()
 		} else {
@@ -138,12 +146,12 @@ func (w *DeliveryWorker) understand(ds []store.Delivery) store.Understood {
 	return u
 }
 
-func (w *DeliveryWorker) facts(d store.Delivery) (store.Facts, error) {
+func (w *DeliveryWorker) facts(d store.Delivery, first time.Time) (store.Facts, error) {
 	body, err := w.zstd.DecodeAll(d.Payload, nil)
 	if err != nil {
 		return store.Facts{}, err
 	}
-	return factsOfDelivery(body, d)
+	return factsOfDelivery(body, d, first)
 }
 
 // wait returns after d or when the context ends.

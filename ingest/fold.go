@@ -22,15 +22,13 @@ func fold(snapshots []store.Facts) store.Facts {
 	for _, older := range ordered[1:] {
 		fill(&out, older)
 	}
-	// Names are those that were heard last, whatever the job's state.
-	for _, s := range ordered {
-		if s.Repository.SeenAt.After(out.Repository.SeenAt) {
-			installation, private := out.Repository.InstallationID, out.Repository.Private
-			out.Repository = s.Repository
-			fillNil(&out.Repository.InstallationID, installation)
-			fillNil(&out.Repository.Private, private)
-		}
+	// Names go by the time that is told of, whatever the job's state; those that do not
+	// count are known, too.
+	words := make([]store.Repository, len(ordered))
+	for i, s := range ordered {
+		words[i] = s.Repository
 	}
+	out.Repository, out.OtherNames = store.FoldRepository(words)
 	return out
 }
 

@@ -29,7 +29,7 @@ func FuzzPayload(f *testing.F) {
 		if h.unusable != "" || !json.Valid(raw) {
 			return
 		}
-		facts, err := factsOfDelivery(body, store.Delivery{JobID: h.jobID, RepositoryID: h.repositoryID, ReceivedAt: time.Now()})
+		facts, err := factsOfDelivery(body, store.Delivery{JobID: h.jobID, RepositoryID: h.repositoryID, ReceivedAt: time.Now()}, time.Now())
 		if err != nil {
 			if !storable(err.Error()) {
 				t.Errorf("reason %q cannot be stored", err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jobvault/jobvault/ingest/ghapi"
 	"github.com/jobvault/jobvault/store"
@@ -23,7 +24,14 @@ type Named struct {
 // that the App's installations see, and those that are named, as far as they are
 // selected. The ones that were not swept for longest come first. An error does
 // not stop the others: it comes back beside them.
+//
+// A known one that does not have its name any more is asked after by its id: it is
+// looked at under the name that GitHub tells now, and not at all if it is gone.
 func (s *Sweeper) Repositories(ctx context.Context) ([]store.Repository, error) {
+	asked, err := s.DB.AskedAt(ctx)
+	if err != nil {
+		return nil, err
+	}
 	found, errs := s.visible(ctx)
 	known, err := s.DB.Repositories(ctx)
 	if err != nil {
@@ -39,7 +47,7 @@ func (s *Sweeper) Repositories(ctx context.Context) ([]store.Repository, error) 
 		}
 	}
 	for _, name := range s.Named.Repositories {
-		if slices.ContainsFunc(known, func(r store.Repository) bool { return strings.EqualFold(r.FullName(), name) }) {
+		if slices.ContainsFunc(known, func(r store.Repository) bool { return r.HasName && strings.EqualFold(r.FullName(), name) }) {
 			continue
 		}
 		r, err := s.find(ctx, name)
@@ -49,17 +57,34 @@ func (s *Sweeper) Repositories(ctx context.Context) ([]store.Repository, error) 
 		}
 		found = append(found, r)
 	}
-	rs, err := s.see(ctx, found)
-	if err != nil {
+	if _, err := s.see(ctx, asked, found); err != nil {
 		return nil, err
 	}
+	rs, nerrs := s.named(ctx)
+	errs = append(errs, nerrs...)
+	rs = slices.DeleteFunc(rs, func(r store.Repository) bool { return !s.selected(r) })
+	return rs, errors.Join(append(errs, s.byNeed(ctx, rs))...)
+}
+
+// named lists the repositories that are known and have their names.
+func (s *Sweeper) named(ctx context.Context) (rs []store.Repository, errs []error) {
+	known, err := s.DB.Repositories(ctx)
+	if err != nil {
+		return nil, []error{err}
+	}
 	for _, r := range known {
-		if !slices.ContainsFunc(rs, func(seen store.Repository) bool { return seen.ID == r.ID }) {
+		if !r.HasName {
+			now, err := resolve(ctx, s.DB, s.GitHub, r)
+			if err != nil && !isNotFound(err) {
+				errs = append(errs, fmt.Errorf("repository %d, formerly %s: %w", r.ID, r.FullName(), err))
+			}
+			r = now
+		}
+		if r.HasName {
 			rs = append(rs, r)
 		}
 	}
-	rs = slices.DeleteFunc(rs, func(r store.Repository) bool { return !s.selected(r.FullName()) })
-	return rs, errors.Join(append(errs, s.byNeed(ctx, rs))...)
+	return rs, errs
 }
 
 // visible lists what the App's installations see.
@@ -92,11 +117,15 @@ func (s *Sweeper) byNeed(ctx context.Context, rs []store.Repository) error {
 
 // Find returns a repository by its name, OWNER/NAME, of which GitHub is asked.
 func (s *Sweeper) Find(ctx context.Context, fullName string) (store.Repository, error) {
+	asked, err := s.DB.AskedAt(ctx)
+	if err != nil {
+		return store.Repository{}, err
+	}
 	r, err := s.find(ctx, fullName)
 	if err != nil {
 		return store.Repository{}, err
 	}
-	rs, err := s.see(ctx, []ghapi.Repository{r})
+	rs, err := s.see(ctx, asked, []ghapi.Repository{r})
 	if err == nil && len(rs) == 0 {
 		err = fmt.Errorf("repository %s: JOBVAULT_REPOSITORIES does not select it", fullName)
 	}
@@ -117,6 +146,10 @@ func (s *Sweeper) find(ctx context.Context, fullName string) (ghapi.Repository, 
 
 // Owned lists the selected repositories of an organisation or user.
 func (s *Sweeper) Owned(ctx context.Context, owner string) ([]store.Repository, error) {
+	asked, err := s.DB.AskedAt(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var found []ghapi.Repository
 	for r, err := range s.GitHub.Owned(ctx, owner) {
 		if err != nil {
@@ -124,23 +157,35 @@ func (s *Sweeper) Owned(ctx context.Context, owner string) ([]store.Repository, 
 		}
 		found = append(found, r)
 	}
-	rs, err := s.see(ctx, found)
-	return slices.DeleteFunc(rs, func(r store.Repository) bool { return !s.selected(r.FullName()) }), err
+	return s.see(ctx, asked, found)
 }
 
-// see writes repositories as GitHub names them now.
-func (s *Sweeper) see(ctx context.Context, found []ghapi.Repository) ([]store.Repository, error) {
-	var rs []store.Repository
-	for _, r := range found {
-		owner, name := r.Names()
-		if owner = clean(owner); owner != "" && s.selected(owner+"/"+clean(name)) {
-			rs = append(rs, store.Repository{ID: r.ID, Owner: owner, Name: clean(name), Private: r.Private, InstallationID: r.InstallationID})
-		}
+// see writes repositories as GitHub, which was asked at a time, names them: those that
+// are selected by that name, and those that are known, whatever they are called now. It
+// returns those that are selected.
+func (s *Sweeper) see(ctx context.Context, asked time.Time, found []ghapi.Repository) ([]store.Repository, error) {
+	words := wordsOf(asked, found...)
+	ids := make([]int64, len(words))
+	for i, r := range words {
+		words[i].HasName, ids[i] = true, r.ID
 	}
-	if len(rs) == 0 {
-		return nil, nil
+	known, err := s.DB.RepositoriesOf(ctx, ids)
+	if err != nil {
+		return nil, err
 	}
-	return s.DB.SeeRepositories(ctx, rs)
+	words = slices.DeleteFunc(words, func(r store.Repository) bool {
+		return !s.selected(r) && !slices.ContainsFunc(known, func(k store.Repository) bool { return k.ID == r.ID })
+	})
+	rs, err := s.DB.SeeRepositories(ctx, words)
+	return slices.DeleteFunc(rs, func(r store.Repository) bool { return !s.selected(r) }), err
 }
 
-func (s *Sweeper) selected(fullName string) bool { return s.Selected == nil || s.Selected(fullName) }
+func (s *Sweeper) selected(r store.Repository) bool { return selects(s.Selected, r) }
+
+// selects says whether a setting such as JOBVAULT_REPOSITORIES selects a repository. One
+// that does not have its name is selected only if it is under that name and under none:
+// no pattern lets it in by a name that may be another's, and what keeps it out by that
+// name still does.
+func selects(selected func(fullName string) bool, r store.Repository) bool {
+	return selected == nil || selected(r.FullName()) && (r.HasName || selected(""))
+}

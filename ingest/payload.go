@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/go-github/v60/github"
 	"github.com/tidwall/gjson"
@@ -32,6 +33,8 @@ type payloadRepository struct {
 	Owner    struct {
 		Login string `json:"login"`
 	} `json:"owner"`
+	UpdatedAt json.RawMessage `json:"updated_at"`
+	PushedAt  json.RawMessage `json:"pushed_at"`
 }
 
 // head is what the receiver reads of a payload: enough to find it again.
@@ -74,8 +77,9 @@ func positive(v gjson.Result) *int64 {
 	return &id
 }
 
-// factsOfDelivery turns a payload into facts, or says why it cannot.
-func factsOfDelivery(body []byte, d store.Delivery) (store.Facts, error) {
+// factsOfDelivery turns a payload into facts, or says why it cannot. first is when the
+// same payload was received for the first time.
+func factsOfDelivery(body []byte, d store.Delivery, first time.Time) (store.Facts, error) {
 	raw, err := storedPayloadJSON(body)
 	if err != nil {
 		return store.Facts{}, err
@@ -91,7 +95,7 @@ func factsOfDelivery(body []byte, d store.Delivery) (store.Facts, error) {
 	if err != nil {
 		return store.Facts{}, err
 	}
-	repo.SeenAt = d.ReceivedAt
+	repo.SeenAt, repo.NamedAt = d.ReceivedAt, p.tellsOf(first)
 	facts, err := factsOfJob(p.Job, repo)
 	if err == nil && (facts.Job.ID != *d.JobID || repo.ID != *d.RepositoryID) {
 		err = errors.New("the payload names two jobs or repositories: a key comes twice")

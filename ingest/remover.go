@@ -18,6 +18,9 @@ type Remover struct {
 	DB      *store.DB
 	Archive *archive.Archive
 	Now     func() time.Time
+	// Renamed is told of each log that Apply leaves because its repository was renamed, one
+	// call at a time; nil: nobody is.
+	Renamed func(*store.RenamedError)
 }
 
 // Unfinished is a removal of which the bucket has something still, and why.

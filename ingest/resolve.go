@@ -3,31 +3,54 @@ package ingest
 import (
 	"cmp"
 	"context"
+	"errors"
+	"slices"
+	"time"
 
 	"github.com/jobvault/jobvault/ingest/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
 
 // resolve finds a repository that is not where it was: it was renamed, moved to
-// another owner, or its name is another's now. GitHub's answer is the error if it
-// is nowhere.
+// another owner, or its name is another's now, which is written too. GitHub's answer is
+// the error if it is nowhere.
 func resolve(ctx context.Context, db *store.DB, github *ghapi.Clients, repo store.Repository) (store.Repository, error) {
-	github.Forget(repo.Owner, repo.Name)
-	found, err := github.Repository(ctx, repo.Owner, repo.Name)
-	if err != nil || found.ID != repo.ID {
-		// Whoever sees what has the name now may see it too.
-		if found, err = github.RepositoryByID(ctx, cmp.Or(repo.InstallationID, found.InstallationID), repo.ID); err != nil {
-			return repo, err
-		}
-	}
-	owner, name := found.Names()
-	rs, err := db.SeeRepositories(ctx, []store.Repository{{
-		ID: repo.ID, Owner: clean(owner), Name: clean(name), Private: found.Private, InstallationID: found.InstallationID,
-	}})
+	asked, err := db.AskedAt(ctx)
 	if err != nil {
 		return repo, err
 	}
-	return rs[0], nil
+	github.Forget(repo.Owner, repo.Name)
+	found, err := github.Repository(ctx, repo.Owner, repo.Name)
+	words := wordsOf(asked, found)
+	if err != nil || found.ID != repo.ID {
+		// Whoever sees what has the name now may see it too.
+		if found, err = github.RepositoryByID(ctx, cmp.Or(repo.InstallationID, found.InstallationID), repo.ID); err != nil {
+			if _, serr := db.SeeRepositories(ctx, words); serr != nil {
+				err = errors.Join(err, serr)
+			}
+			return repo, err
+		}
+		words = append(words, wordsOf(asked, found)...)
+	}
+	rs, err := db.SeeRepositories(ctx, words)
+	if err != nil {
+		return repo, err
+	}
+	return rs[slices.IndexFunc(rs, func(r store.Repository) bool { return r.ID == repo.ID })], nil
+}
+
+// wordsOf are answers of the REST API, which was asked at a time, as store takes them.
+func wordsOf(asked time.Time, found ...ghapi.Repository) []store.Repository {
+	var words []store.Repository
+	for _, r := range found {
+		owner, name := r.Names()
+		if owner, name = clean(owner), clean(name); r.ID > 0 && owner != "" && name != "" {
+			words = append(words, store.Repository{
+				ID: r.ID, Owner: owner, Name: name, Private: r.Private, InstallationID: r.InstallationID, NamedAt: asked,
+			})
+		}
+	}
+	return words
 }
 
 // moved tells whether a repository has to be asked for in another way than before.

@@ -89,6 +89,7 @@ type Applied struct {
 	Finished    int   `json:"finished"`   // removals of before that it finished
 	Held        int64 `json:"held"`       // logs that a legal hold kept
 	Unfinished  int   `json:"unfinished"` // removals of which the bucket has something still
+	Renamed     int64 `json:"renamed"`    // logs left because their repository was renamed since they were planned
 }
 
 // application is one run of Apply.
@@ -107,7 +108,9 @@ type application struct {
 // up to limit of them (0: all), one by one. It calls report for each removal that stays
 // unfinished and gone for each log that goes, one call at a time. It may be stopped,
 // killed and repeated, also beside another. It fails only if Postgres or the bucket
-// does not answer, or the bucket refuses.
+// does not answer, or the bucket refuses. The logs of a repository that is called
+// otherwise than when it was planned, or listed, are left, as rules may mean other logs
+// by that name: Remover.Renamed is told, and the next plan shows what goes by it.
 func (m *Remover) Apply(ctx context.Context, actor string, limit int, report func(Unfinished), gone func(Gone, Applied)) (Applied, error) {
 	a := &application{Remover: m, actor: actor, limit: int64(limit), report: report, gone: gone}
 	var err error
@@ -151,7 +154,17 @@ func (a *application) remove(ctx context.Context, batch []store.Ending) error {
 }
 
 func (a *application) removeOne(ctx context.Context, e store.Ending) error {
-	rule, err := a.DB.RemoveByRule(ctx, e.JobID, a.actor, a.Now())
+	rule, err := a.DB.RemoveByRule(ctx, e.RetentionJob, a.actor, a.Now())
+	var renamed *store.RenamedError
+	if errors.As(err, &renamed) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.sum.Renamed++
+		if a.Renamed != nil {
+			a.Renamed(renamed)
+		}
+		return nil
+	}
 	var held *store.HeldError
 	if errors.As(err, &held) {
 		a.mu.Lock()

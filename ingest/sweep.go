@@ -123,6 +123,10 @@ func (s *Sweeper) sweepRepository(ctx context.Context, repo store.Repository, u 
 }
 
 func (s *Sweeper) attemptSweep(ctx context.Context, repo store.Repository, u store.Urgency, work func(context.Context, *sweep, *listing) error) (Swept, error) {
+	asked, err := s.DB.AskedAt(ctx)
+	if err != nil {
+		return Swept{}, err
+	}
 	client, err := s.GitHub.For(ctx, repo.InstallationID, repo.Owner, repo.Name)
 	if err != nil {
 		return Swept{}, err
@@ -142,9 +146,9 @@ func (s *Sweeper) attemptSweep(ctx context.Context, repo store.Repository, u sto
 		confirm: w.stillOurs,
 	}
 	err = errors.Join(work(ctx, w, l), w.failure())
-	if owner, name := l.told.Names(); l.told.ID == repo.ID && (owner != repo.Owner || name != repo.Name) {
-		l.told.InstallationID = repo.InstallationID
-		_, serr := s.see(ctx, []ghapi.Repository{l.told})
+	if l.told.ID == repo.ID {
+		// Also where nothing has changed: that the name is the repository's still is news.
+		_, serr := s.see(ctx, asked, []ghapi.Repository{l.told})
 		err = errors.Join(err, serr)
 	}
 	s.Metrics.sweptRuns.Add(float64(w.stats.runs.Load()))

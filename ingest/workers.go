@@ -36,8 +36,10 @@ type WorkersConfig struct {
 	// that stay, but sees to it, as any may that leads the queue, that they are due.
 	Helper    bool
 	Manifests *Manifests // nil: this process knows nothing of manifests
-	Logger    *slog.Logger
-	Metrics   *Metrics
+	// Selected says by its name whether a repository is archived; nil: all are.
+	Selected func(fullName string) bool
+	Logger   *slog.Logger
+	Metrics  *Metrics
 }
 
 // Workers run the delivery worker and the archive jobs of this process.
@@ -62,6 +64,7 @@ func NewWorkers(c WorkersConfig) (*Workers, error) {
 	if w.deliver, err = NewDeliveryWorker(c.DB, c.Logger, c.Metrics); err != nil {
 		return nil, err
 	}
+	w.deliver.Selected = c.Selected
 	workers := river.NewWorkers()
 	if err := river.AddWorkerSafely(workers, c.Archiver); err != nil {
 		return nil, fmt.Errorf("ingest: %w", err)

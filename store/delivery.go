@@ -70,6 +70,11 @@ type Verdict struct {
 type Understood struct {
 	Facts    []Facts
 	Verdicts []Verdict
+	// Selected says whether the jobs of a repository, as it is known now, are of
+	// interest; nil: all are. A delivery that comes late may tell of one that is not any
+	// more: its words on the repository are kept, and a job that nobody has heard of yet
+	// gets no row. It must not use the database.
+	Selected func(Repository) bool
 }
 
 // deliveriesPerJob bounds how many deliveries of one job are read at a time. No
@@ -116,7 +121,7 @@ func (db *DB) drain(ctx context.Context, limit int, alone bool, understand func(
 			ds = slices.DeleteFunc(ds, func(d Delivery) bool { return d.State == DeliveryReceived && d.GUID != taken[0].GUID })
 		}
 		u := understand(ds)
-		if err := writeFacts(ctx, tx, u.Facts); err != nil {
+		if err := writeUnderstood(ctx, tx, u); err != nil {
 			return err
 		}
 		if err := db.enqueueCompleted(ctx, tx, jobIDs, Live); err != nil {

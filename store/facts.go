@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,6 +14,7 @@ import (
 // the REST API.
 type Facts struct {
 	Repository Repository
+	OtherNames []Repository // the latest word on each other name of it that these facts are of
 	Run        WorkflowRun
 	Job        Job
 	Steps      []Step
@@ -27,15 +29,64 @@ type Facts struct {
 // Every statement takes its rows in the order of their keys, and the tables
 // come in one order, so that transactions cannot wait for each other in a ring.
 func writeFacts(ctx context.Context, tx pgx.Tx, facts []Facts) error {
-	if len(facts) == 0 {
+	if err := writeRepositories(ctx, tx, facts); err != nil {
+		return err
+	}
+	return writeJobs(ctx, tx, facts)
+}
+
+// writeUnderstood is writeFacts of what is selected, and of jobs that have rows.
+func writeUnderstood(ctx context.Context, tx pgx.Tx, u Understood) error {
+	if u.Selected == nil || len(u.Facts) == 0 {
+		return writeFacts(ctx, tx, u.Facts)
+	}
+	if err := writeRepositories(ctx, tx, u.Facts); err != nil {
+		return err
+	}
+	var repositories, jobs []int64
+	for _, f := range u.Facts {
+		repositories, jobs = append(repositories, f.Repository.ID), append(jobs, f.Job.ID)
+	}
+	rs, err := repositoriesOf(ctx, tx, repositories)
+	if err != nil {
+		return fmt.Errorf("repositories: %w", err)
+	}
+	unwanted := make(map[int64]bool)
+	for _, r := range rs {
+		if !u.Selected(r) {
+			unwanted[r.ID] = true
+		}
+	}
+	if len(unwanted) == 0 {
+		return writeJobs(ctx, tx, u.Facts)
+	}
+	known, err := pgx.CollectRows(ask(ctx, tx, `SELECT id FROM jobs WHERE id = ANY($1)`, jobs), pgx.RowTo[int64])
+	if err != nil {
+		return fmt.Errorf("known jobs: %w", err)
+	}
+	return writeJobs(ctx, tx, slices.DeleteFunc(slices.Clone(u.Facts), func(f Facts) bool {
+		return unwanted[f.Repository.ID] && !slices.Contains(known, f.Job.ID)
+	}))
+}
+
+func writeRepositories(ctx context.Context, tx pgx.Tx, facts []Facts) error {
+	var words []Repository
+	for _, f := range facts {
+		words = append(append(words, f.Repository), f.OtherNames...)
+	}
+	if len(words) == 0 {
 		return nil
 	}
-	repositories := make([]Repository, len(facts))
-	for i, f := range facts {
-		repositories[i] = f.Repository
-	}
-	if err := upsertRepositories(ctx, tx, repositories); err != nil {
+	if err := upsertRepositories(ctx, tx, words); err != nil {
 		return fmt.Errorf("repositories: %w", err)
+	}
+	return nil
+}
+
+// writeJobs is writeFacts when the repositories have their rows.
+func writeJobs(ctx context.Context, tx pgx.Tx, facts []Facts) error {
+	if len(facts) == 0 {
+		return nil
 	}
 	if err := upsertRuns(ctx, tx, facts); err != nil {
 		return fmt.Errorf("workflow runs: %w", err)

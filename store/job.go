@@ -129,7 +129,7 @@ func (db *DB) JobToArchive(ctx context.Context, id int64) (JobToArchive, error) 
 			return err
 		}
 		if j.Repository, err = one[Repository](ctx, tx, `
-			SELECT `+repositoryColumns+` FROM repositories WHERE id = $1`, j.Job.RepositoryID); err != nil {
+			SELECT `+repositoryColumns+` FROM repositories r WHERE id = $1`, j.Job.RepositoryID); err != nil {
 			return err
 		}
 		j.Log, err = one[JobLog](ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = $1`, id)

@@ -85,7 +85,7 @@ func jobDetails(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobDetails, erro
 		return nil, err
 	}
 	repositories, err := byID(ask(ctx, tx, `
-		SELECT `+repositoryColumns+` FROM repositories
+		SELECT `+repositoryColumns+` FROM repositories r
 		WHERE id IN (SELECT repository_id FROM jobs WHERE id = ANY($1))`, ids), func(r Repository) int64 { return r.ID })
 	if err != nil {
 		return nil, err

@@ -9,24 +9,41 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Repository is a repository under its latest known name.
+// Repository is a repository under its present name, or what one word of GitHub's
+// tells of it: a delivery, or an answer of the REST API.
 type Repository struct {
 	ID             int64     `json:"id"`
 	Owner          string    `json:"owner"`
 	Name           string    `json:"name"`
-	Private        *bool     `json:"private"`
-	InstallationID *int64    `json:"installation_id"`
-	SeenAt         time.Time `json:"seen_at"`
+	Private        *bool     `json:"private"`         // nil: not told
+	InstallationID *int64    `json:"installation_id"` // nil: not told
+	SeenAt         time.Time `json:"seen_at"`         // when jobvault last heard of it
+
+	// NamedAt is of when the word is that tells Owner and Name: the name told of the
+	// latest time is the present one, in whatever order words come. The zero time is
+	// before all others.
+	NamedAt    time.Time `json:"named_at"`
+	NamedByAPI bool      `json:"named_by_api" db:"named_by_api"` // counts for more than a webhook of the same time
+	// PrivateAt and InstallationAt are likewise of Private and InstallationID; nil: NamedAt.
+	PrivateAt      *time.Time `json:"private_at"`
+	InstallationAt *time.Time `json:"installation_at"`
+
+	// HasName says of a repository that was read whether it has its name: GitHub has not
+	// told since of another one under it. No right and no rule goes by a name that a
+	// repository does not have; it is good for finding only.
+	HasName bool `json:"-"`
 }
 
 // FullName is OWNER/NAME.
 func (r Repository) FullName() string { return r.Owner + "/" + r.Name }
 
-const repositoryColumns = `id, owner, name, private, installation_id, seen_at`
+// repositoryColumns are those of a Repository, of repositories r, in its order.
+const repositoryColumns = `r.id, r.owner, r.name, r.private, r.installation_id, r.seen_at, r.named_at, r.named_by_api, r.private_at, r.installation_at,
+	has_name(r) AS has_name`
 
 // Repositories lists every repository that is known, by its id.
 func (db *DB) Repositories(ctx context.Context) ([]Repository, error) {
-	rows, err := db.pool.Query(ctx, `SELECT `+repositoryColumns+` FROM repositories ORDER BY id`)
+	rows, err := db.pool.Query(ctx, `SELECT `+repositoryColumns+` FROM repositories r ORDER BY id`)
 	if err != nil {
 		return nil, fmt.Errorf("store: repositories: %w", err)
 	}
@@ -37,8 +54,34 @@ func (db *DB) Repositories(ctx context.Context) ([]Repository, error) {
 	return rs, nil
 }
 
-// SeeRepositories writes repositories as GitHub has just named them, and returns
-// their rows. SeenAt is the database's clock, as it is for deliveries.
+// RepositoriesOf reads the repositories with these ids, as far as they are known, by
+// their ids.
+func (db *DB) RepositoriesOf(ctx context.Context, ids []int64) ([]Repository, error) {
+	var rs []Repository
+	err := db.inTx(ctx, "repositories", func(ctx context.Context, tx pgx.Tx) (err error) {
+		rs, err = repositoriesOf(ctx, tx, ids)
+		return err
+	})
+	return rs, err
+}
+
+func repositoriesOf(ctx context.Context, tx pgx.Tx, ids []int64) ([]Repository, error) {
+	return pgx.CollectRows(ask(ctx, tx, `SELECT `+repositoryColumns+` FROM repositories r WHERE id = ANY($1) ORDER BY id`, ids), pgx.RowToStructByName[Repository])
+}
+
+// AskedAt is the NamedAt of what the REST API will answer from now on: the database's
+// clock. It is taken before the question, so that an answer that is written late does
+// not count for more than one to a later question.
+func (db *DB) AskedAt(ctx context.Context) (at time.Time, err error) {
+	if err := db.pool.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&at); err != nil {
+		return at, fmt.Errorf("store: the time: %w", err)
+	}
+	return at, nil
+}
+
+// SeeRepositories writes repositories as the REST API has named them, and returns
+// their rows as they are then. NamedAt is AskedAt; zero: now. SeenAt is the database's
+// clock, as it is for deliveries.
 func (db *DB) SeeRepositories(ctx context.Context, rs []Repository) ([]Repository, error) {
 	if len(rs) == 0 {
 		return nil, nil
@@ -51,47 +94,18 @@ func (db *DB) SeeRepositories(ctx context.Context, rs []Repository) ([]Repositor
 		}
 		seen := slices.Clone(rs)
 		for i := range seen {
-			seen[i].SeenAt, ids[i] = now, seen[i].ID
+			r := &seen[i]
+			ids[i], r.SeenAt, r.NamedByAPI, r.PrivateAt, r.InstallationAt = r.ID, now, true, nil, nil
+			if r.NamedAt.IsZero() || r.NamedAt.After(now) {
+				r.NamedAt = now
+			}
 		}
 		if err := upsertRepositories(ctx, tx, seen); err != nil {
 			return err
 		}
-		found, err := tx.Query(ctx, `SELECT `+repositoryColumns+` FROM repositories WHERE id = ANY($1) ORDER BY id`, ids)
-		if err != nil {
-			return err
-		}
-		rows, err = pgx.CollectRows(found, pgx.RowToStructByName[Repository])
+		var err error
+		rows, err = repositoriesOf(ctx, tx, ids)
 		return err
 	})
 	return rows, err
-}
-
-// upsertRepositories keeps the names that were heard last. seen_at alone is
-// worth a write once a minute only: every delivery of a repository would
-// otherwise queue up for its one row.
-func upsertRepositories(ctx context.Context, tx pgx.Tx, rows []Repository) error {
-	param, err := records(rows)
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec(ctx, `
-		INSERT INTO repositories AS r (id, owner, name, private, installation_id, seen_at)
-		SELECT id, (array_agg(owner ORDER BY seen_at DESC))[1], (array_agg(name ORDER BY seen_at DESC))[1],
-			(array_agg(private ORDER BY seen_at DESC) FILTER (WHERE private IS NOT NULL))[1],
-			(array_agg(installation_id ORDER BY seen_at DESC) FILTER (WHERE installation_id IS NOT NULL))[1], max(seen_at)
-		FROM jsonb_to_recordset($1::jsonb) AS f(
-			id bigint, owner text, name text, private boolean, installation_id bigint, seen_at timestamptz)
-		GROUP BY id
-		ORDER BY id
-		ON CONFLICT (id) DO UPDATE SET
-			owner = CASE WHEN excluded.seen_at >= r.seen_at THEN excluded.owner ELSE r.owner END,
-			name = CASE WHEN excluded.seen_at >= r.seen_at THEN excluded.name ELSE r.name END,
-			private = CASE WHEN excluded.seen_at >= r.seen_at THEN coalesce(excluded.private, r.private) ELSE coalesce(r.private, excluded.private) END,
-			installation_id = CASE WHEN excluded.seen_at >= r.seen_at THEN coalesce(excluded.installation_id, r.installation_id) ELSE coalesce(r.installation_id, excluded.installation_id) END,
-			seen_at = greatest(r.seen_at, excluded.seen_at)
-		WHERE r.private IS NULL AND excluded.private IS NOT NULL OR r.installation_id IS NULL AND excluded.installation_id IS NOT NULL OR excluded.seen_at >= r.seen_at
-		  AND (excluded.seen_at > r.seen_at + interval '1 minute'
-			OR (excluded.owner, excluded.name, coalesce(excluded.private, r.private), coalesce(excluded.installation_id, r.installation_id))
-			   IS DISTINCT FROM (r.owner, r.name, r.private, r.installation_id))`, param)
-	return err
 }

@@ -8,19 +8,19 @@ import (
 )
 
 // RepositoriesNamed finds the repositories that have a name or had it, without
-// regard to case: those first that have it, of them the one seen last; then those
-// that had it, the one that gave it up last. There may be several: a name is free
-// when a repository was renamed or deleted.
+// regard to case: first the one that has it; then those of which nothing else is told,
+// and those that have another name now, the latest first. There may be several: a name
+// is free when a repository was renamed or deleted.
 func (db *DB) RepositoriesNamed(ctx context.Context, owner, name string) ([]Repository, error) {
 	rows, err := db.pool.Query(ctx, `
-		SELECT id, owner, name, private, installation_id, seen_at
-		FROM (SELECT r.*, 'infinity'::timestamptz AS until FROM repositories r WHERE lower(owner) = lower($1) AND lower(name) = lower($2)
+		SELECT `+repositoryColumns+`
+		FROM (SELECT id, true AS present, named_at AS told_at FROM repositories WHERE lower(owner) = lower($1) AND lower(name) = lower($2)
 		      UNION ALL
-		      SELECT r.*, max(n.until) FROM repository_names n JOIN repositories r ON r.id = n.repository_id
+		      SELECT r.id, false, max(n.named_at) FROM repository_names n JOIN repositories r ON r.id = n.repository_id
 		      WHERE lower(n.owner) = lower($1) AND lower(n.name) = lower($2)
 		        AND (lower(r.owner), lower(r.name)) IS DISTINCT FROM (lower($1), lower($2))
-		      GROUP BY r.id) found
-		ORDER BY until DESC, seen_at DESC, id DESC`, owner, name)
+		      GROUP BY r.id) found JOIN repositories r USING (id)
+		ORDER BY present AND has_name(r) DESC, present DESC, told_at DESC, id DESC`, owner, name)
 	if err != nil {
 		return nil, fmt.Errorf("store: repositories named %q: %w", owner+"/"+name, err)
 	}
@@ -32,12 +32,13 @@ func (db *DB) RepositoriesNamed(ctx context.Context, owner, name string) ([]Repo
 }
 
 // RepositoriesWithin lists the ids of the repositories that scopes name:
-// OWNER/NAME or OWNER/*, by their present names and without regard to case.
+// OWNER/NAME or OWNER/*, by the names that they have (Repository.HasName) and without
+// regard to case.
 func (db *DB) RepositoriesWithin(ctx context.Context, scopes []string) ([]int64, error) {
 	rows, err := db.pool.Query(ctx, `
-		SELECT id FROM repositories
-		WHERE lower(owner || '/' || name) IN (SELECT lower(s) FROM unnest($1::text[]) s)
-		   OR lower(owner || '/*') IN (SELECT lower(s) FROM unnest($1::text[]) s)
+		SELECT id FROM repositories r
+		WHERE (lower(owner || '/' || name) IN (SELECT lower(s) FROM unnest($1::text[]) s)
+		   OR lower(owner || '/*') IN (SELECT lower(s) FROM unnest($1::text[]) s)) AND has_name(r)
 		ORDER BY id`, scopes)
 	if err != nil {
 		return nil, fmt.Errorf("store: repositories within %v: %w", scopes, err)

@@ -13,6 +13,7 @@ type RetentionJob struct {
 	JobID        int64     `json:"job_id"`
 	RepositoryID int64     `json:"repository_id"`
 	Repository   string    `json:"repository"` // OWNER/NAME
+	HasName      bool      `json:"has_name"`   // whether the repository has it, as of a Repository
 	RunID        int64     `json:"run_id"`
 	Workflow     *string   `json:"workflow"`
 	Branch       *string   `json:"branch"`
@@ -32,7 +33,7 @@ type Ending struct {
 
 // retentionJobs is all jobs with a log, archived or redacted, as j, l, c, w and r.
 const retentionJobs = `
-	SELECT j.id AS job_id, j.repository_id, r.owner || '/' || r.name AS repository, j.run_id, w.workflow_name AS workflow, w.head_branch AS branch,
+	SELECT j.id AS job_id, j.repository_id, r.owner || '/' || r.name AS repository, has_name(r) AS has_name, j.run_id, w.workflow_name AS workflow, w.head_branch AS branch,
 	       j.conclusion, coalesce(j.completed_at, j.created_at, l.archived_at) AS since,
 	       coalesce(c.raw_bytes, l.raw_bytes) AS raw_bytes, coalesce(c.stored_bytes, l.stored_bytes) AS stored_bytes, c.job_id IS NOT NULL AS redacted,
 	       (SELECT min(h.id) FROM holds h WHERE h.released_at IS NULL
@@ -85,11 +86,17 @@ func rulesNow(ctx context.Context, tx pgx.Tx) (retention, error) {
 
 // RemoveByRule removes a job's log, or the redacted copy of it, if a rule says so at
 // this time and no hold covers it: in the ledger, in one transaction. FinishRemoval
-// does so in the bucket. It says whether it did, and fails with HeldError.
-func (db *DB) RemoveByRule(ctx context.Context, jobID int64, actor string, at time.Time) (*RetentionRule, error) {
+// does so in the bucket. It says whether it did, and fails with HeldError, and with
+// RenamedError if the repository is not called what it was when the job was listed, by
+// Endings, or planned.
+func (db *DB) RemoveByRule(ctx context.Context, listed RetentionJob, actor string, at time.Time) (*RetentionRule, error) {
 	var rule *RetentionRule
+	jobID := listed.JobID
 	err := db.inTx(ctx, fmt.Sprintf("remove log of job %d by a rule", jobID), func(ctx context.Context, tx pgx.Tx) error {
 		if err := lockUnheld(ctx, tx, jobID); err != nil {
+			return err
+		}
+		if err := checkRenamed(ctx, tx, listed); err != nil {
 			return err
 		}
 		// What was planned may have been long ago.

@@ -200,8 +200,19 @@ func compileRules(rules []RetentionRule) (retention, error) {
 	return all, nil
 }
 
-// ends is the rule by which a job's log goes now; nil: it is kept.
+// ends is the rule by which a job's log goes now; nil: it is kept. The name of a
+// repository that does not have it may be another's, and rules of that name meant for
+// that one: the log goes only if it would under that name and under none. So no rule
+// about a name removes it, and one that keeps what has the name still does.
 func (all retention) ends(j RetentionJob, now time.Time) *RetentionRule {
+	if rule := all.endsNamed(j, now); rule == nil || j.HasName {
+		return rule
+	}
+	j.Repository = ""
+	return all.endsNamed(j, now)
+}
+
+func (all retention) endsNamed(j RetentionJob, now time.Time) *RetentionRule {
 	for _, r := range all {
 		if !r.fits(j, now) {
 			continue

@@ -45,6 +45,7 @@ func (db *DB) Sweep(ctx context.Context, repositoryID int64) (Sweep, error) {
 // SweepEnd says how the last sweep of a repository ended.
 type SweepEnd struct {
 	Owner, Name string
+	HasName     bool       // as of a Repository
 	SucceededAt *time.Time // the last one that did; nil: none
 	Failing     bool       // the last one did not
 }
@@ -52,7 +53,7 @@ type SweepEnd struct {
 // SweepEnds lists them for every repository that was swept.
 func (db *DB) SweepEnds(ctx context.Context) ([]SweepEnd, error) {
 	rows, err := db.pool.Query(ctx, `
-		SELECT r.owner, r.name, s.succeeded_at, s.failed_at IS NOT NULL AS failing
+		SELECT r.owner, r.name, has_name(r) AS has_name, s.succeeded_at, s.failed_at IS NOT NULL AS failing
 		FROM sweeps s JOIN repositories r ON r.id = s.repository_id ORDER BY r.id`)
 	if err != nil {
 		return nil, fmt.Errorf("store: how sweeps ended: %w", err)

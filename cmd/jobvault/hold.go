@@ -19,7 +19,7 @@ type holdCmd struct {
 }
 
 type holdSetCmd struct {
-	Repo   string `help:"On all jobs of a repository, OWNER/NAME, also those to come." xor:"what" required:""`
+	Repo   string `help:"On all jobs of a repository, OWNER/NAME or its id, also those to come." xor:"what" required:""`
 	RunID  int64  `name:"run" help:"On all jobs of a workflow run, by its id." xor:"what" required:""`
 	Job    int64  `help:"On a job, by its id." xor:"what" required:""`
 	Reason string `help:"Why." required:""`
@@ -43,7 +43,7 @@ func (c holdSetCmd) Run(ctx context.Context, e *environment) error {
 		return err
 	}
 	if c.Repo != "" {
-		if err := checkFullName(c.Repo); err != nil {
+		if err := checkRepository(c.Repo); err != nil {
 			return err
 		}
 	}

@@ -24,7 +24,7 @@ type retentionCmd struct {
 	List   retentionListCmd   `cmd:"" help:"List the rules in their order."`
 	Delete retentionDeleteCmd `cmd:"" help:"Delete a rule."`
 	Plan   retentionPlanCmd   `cmd:"" help:"Say which logs would go now, and remove none."`
-	Apply  retentionApplyCmd  `cmd:"" help:"Remove the logs that go by the rules, and finish removals that were stopped."`
+	Apply  retentionApplyCmd  `cmd:"" help:"Remove the logs that go by the rules, and finish removals that were stopped. Logs of repositories that were renamed since the last plan are left."`
 }
 
 type retentionAddCmd struct {
@@ -131,6 +131,10 @@ func (c retentionPlanCmd) Run(ctx context.Context, e *environment) error {
 		return err
 	}
 	return withTokens(ctx, e, func(db *store.DB) error {
+		// Before what would go is looked up: apply leaves what is renamed from here on.
+		if err := db.NotePlan(ctx); err != nil {
+			return err
+		}
 		m := &ingest.Remover{DB: db, Now: time.Now}
 		out := json.NewEncoder(e.stdout)
 		groups := make(planGroups)
@@ -221,7 +225,8 @@ func unfinishedText(u ingest.Unfinished) string {
 }
 
 // Run removes logs. Stopped, it goes on where it was. It fails if something stays in
-// the bucket that the bucket itself does not let go.
+// the bucket that the bucket itself does not let go, or if a repository was renamed
+// since the last plan.
 func (c retentionApplyCmd) Run(ctx context.Context, e *environment) error {
 	if err := checkLimit(c.Limit); err != nil {
 		return err
@@ -231,7 +236,8 @@ func (c retentionApplyCmd) Run(ctx context.Context, e *environment) error {
 		return usageError{err}
 	}
 	return withWorkbench(ctx, e, false, func(b *workbench) error {
-		m := &ingest.Remover{DB: b.db, Archive: b.archive, Now: time.Now}
+		var renamed renamedRepositories
+		m := &ingest.Remover{DB: b.db, Archive: b.archive, Now: time.Now, Renamed: renamed.add}
 		plan, err := m.Plan(ctx, c.Limit, func(store.Ending) error { return nil })
 		if err != nil {
 			return err
@@ -254,11 +260,15 @@ func (c retentionApplyCmd) Run(ctx context.Context, e *environment) error {
 				meter.set(int(sum.Jobs), int(plan.Jobs), bytesText(sum.StoredBytes), 0)
 			})
 		meter.end()
+		printed = errors.Join(printed, renamed.print(e.stdout, c.JSON))
 		if c.JSON {
 			printed = errors.Join(printed, out.Encode(sum))
 		} else {
 			fmt.Fprintf(e.stdout, "%d logs removed, %s raw, %s stored; %d removals of before finished; legal holds kept %d\n",
 				sum.Jobs, bytesText(sum.RawBytes), bytesText(sum.StoredBytes), sum.Finished, sum.Held)
+		}
+		if err == nil && sum.Renamed > 0 {
+			err = errRenamed
 		}
 		if err == nil && locked > 0 {
 			err = fmt.Errorf("%d removals could not be finished: the bucket keeps objects of theirs; see above", locked)

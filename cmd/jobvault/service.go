@@ -147,6 +147,7 @@ func (s *service) startWorkers(ctx context.Context) error {
 	}
 	c := ingest.WorkersConfig{
 		DB: s.db, Parallel: s.config.workers, Logger: s.logger, Metrics: s.metrics,
+		Selected:   s.config.repositories.MatchRepository,
 		Archiver:   s.config.archiver(s.db, s.archive, s.github, s.logger, s.metrics),
 		Reconciler: s.config.reconciler(s.config.sweeper(s.db, s.archive, s.github, s.logger, s.metrics)),
 		Manifests:  &ingest.Manifests{DB: s.db, Archive: s.archive, Logger: s.logger, Metrics: s.metrics, Now: time.Now},

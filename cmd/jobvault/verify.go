@@ -17,7 +17,7 @@ import (
 )
 
 type verifyCmd struct {
-	Repo   string `help:"Only this repository, OWNER/NAME."`
+	Repo   string `help:"Only this repository: OWNER/NAME, or its id."`
 	Since  string `help:"Only jobs created at or after: a date, a time, or how long ago. Objects that belong to no job are not looked for then."`
 	Sample string `help:"Only so many of the jobs, at random, such as 5%."`
 	Deep   bool   `help:"Read every log: its digest, lines and frames, not its size alone."`
@@ -47,7 +47,7 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 		return err
 	}
 	if c.Repo != "" {
-		if err := checkFullName(c.Repo); err != nil {
+		if err := checkRepository(c.Repo); err != nil {
 			return err
 		}
 	}
@@ -113,6 +113,14 @@ func parseShare(flag, s string) (float64, error) {
 	return share, nil
 }
 
+// checkRepository wants OWNER/NAME or an id.
+func checkRepository(s string) error {
+	if id, err := strconv.ParseInt(s, 10, 64); err == nil && id > 0 {
+		return nil
+	}
+	return checkFullName(s)
+}
+
 // checkFullName wants OWNER/NAME.
 func checkFullName(s string) error {
 	owner, name, ok := strings.Cut(s, "/")
@@ -122,24 +130,38 @@ func checkFullName(s string) error {
 	return nil
 }
 
-// repositoryID is that of a known repository, of several with the name the one
-// heard of last; 0 for no name.
-func repositoryID(ctx context.Context, db *store.DB, fullName string) (int64, error) {
-	if fullName == "" {
+// repositoryID is that of the known repository that has a name, or of the one with an
+// id; 0 for no name. Where none has the name but some had it, it names those: which is
+// meant is for people to say.
+func repositoryID(ctx context.Context, db *store.DB, s string) (int64, error) {
+	if s == "" {
 		return 0, nil
 	}
-	rs, err := db.Repositories(ctx)
+	if id, err := strconv.ParseInt(s, 10, 64); err == nil {
+		rs, err := db.RepositoriesOf(ctx, []int64{id})
+		if err == nil && len(rs) == 0 {
+			err = fmt.Errorf("no repository with the id %d is known", id)
+		}
+		return id, err
+	}
+	owner, name, _ := strings.Cut(s, "/")
+	rs, err := db.RepositoriesNamed(ctx, owner, name)
 	if err != nil {
 		return 0, err
 	}
-	var found store.Repository
+	var had []string
 	for _, r := range rs {
-		if strings.EqualFold(r.FullName(), fullName) && r.SeenAt.After(found.SeenAt) {
-			found = r
+		switch {
+		case !strings.EqualFold(r.FullName(), s):
+			had = append(had, fmt.Sprintf("%d (now %s)", r.ID, r.FullName()))
+		case r.HasName:
+			return r.ID, nil
+		default:
+			had = append(had, strconv.FormatInt(r.ID, 10))
 		}
 	}
-	if found.ID == 0 {
-		return 0, fmt.Errorf("no repository %s is known", fullName)
+	if len(had) == 0 {
+		return 0, fmt.Errorf("no repository %s is known", s)
 	}
-	return found.ID, nil
+	return 0, fmt.Errorf("no repository is known to have the name %s now; it was that of %s: say which by its id", s, strings.Join(had, ", "))
 }

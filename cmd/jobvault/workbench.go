@@ -132,6 +132,7 @@ func (b *workbench) named(ctx context.Context, s *ingest.Sweeper, names []string
 func (b *workbench) working(ctx context.Context, f func() error) error {
 	workers, err := ingest.NewWorkers(ingest.WorkersConfig{
 		DB: b.db, Parallel: b.config.workers, History: b.config.workers, Logger: b.logger, Metrics: b.metrics,
+		Selected:   b.config.repositories.MatchRepository,
 		Archiver:   b.config.archiver(b.db, b.archive, b.github, b.logger, b.metrics),
 		Reconciler: b.config.reconciler(b.sweeper()), Manifests: b.manifests(), Helper: true,
 	})

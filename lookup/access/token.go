@@ -63,6 +63,10 @@ func (t tokenRule) mayRead(ctx context.Context, token string, r store.Repository
 	if err != nil {
 		return false, err
 	}
+	if !r.HasName {
+		// The name may be another's by now: it gives no right to this one's logs.
+		return false, nil
+	}
 	for _, scope := range found.Repositories {
 		if strings.EqualFold(scope, r.FullName()) || strings.EqualFold(scope, r.Owner+"/*") {
 			return true, nil

@@ -1,0 +1,169 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Fold makes one account of two words about one repository. Each thing is what the
+// word of the latest time tells of it; of two words of one time it is the REST API's
+// name, then an order of the texts, and private rather than public: the result is the
+// same in whatever order words are folded, and however often. The tables do the same.
+func (r Repository) Fold(o Repository) Repository {
+	r, o = r.timed(), o.timed()
+	if r.compareNames(o) < 0 {
+		r.Owner, r.Name, r.NamedAt, r.NamedByAPI = o.Owner, o.Name, o.NamedAt, o.NamedByAPI
+	}
+	if later(r.PrivateAt, o.PrivateAt, func() bool { return !*r.Private && *o.Private }) {
+		r.Private, r.PrivateAt = o.Private, o.PrivateAt
+	}
+	if later(r.InstallationAt, o.InstallationAt, func() bool { return *r.InstallationID < *o.InstallationID }) {
+		r.InstallationID, r.InstallationAt = o.InstallationID, o.InstallationAt
+	}
+	if o.SeenAt.After(r.SeenAt) {
+		r.SeenAt = o.SeenAt
+	}
+	return r
+}
+
+// epoch stands for no time, as timestamptz has it.
+var epoch = time.Unix(0, 0).UTC()
+
+// timed has the times told that are left open.
+func (r Repository) timed() Repository {
+	if r.NamedAt = r.NamedAt.Truncate(time.Microsecond); r.NamedAt.Before(epoch) { // which is as fine as timestamptz
+		r.NamedAt = epoch
+	}
+	if r.Private == nil {
+		r.PrivateAt = nil
+	} else if r.PrivateAt == nil {
+		r.PrivateAt = &r.NamedAt
+	}
+	if r.InstallationID == nil {
+		r.InstallationAt = nil
+	} else if r.InstallationAt == nil {
+		r.InstallationAt = &r.NamedAt
+	}
+	return r
+}
+
+func (r Repository) compareNames(o Repository) int {
+	rank := map[bool]int{true: 1}
+	return cmp.Or(r.NamedAt.Compare(o.NamedAt), cmp.Compare(rank[r.NamedByAPI], rank[o.NamedByAPI]), cmp.Compare(r.Owner, o.Owner), cmp.Compare(r.Name, o.Name))
+}
+
+// later says whether b is to replace a: it is told, and of a later time, or of the same
+// and wins the tie.
+func later(a, b *time.Time, tie func() bool) bool {
+	if a == nil || b == nil {
+		return b != nil
+	}
+	return b.After(*a) || b.Equal(*a) && tie()
+}
+
+// foldRepositories makes one account of each repository, and lists the latest word on
+// each name of theirs.
+func foldRepositories(words []Repository) (accounts, names []Repository) {
+	type named struct {
+		id          int64
+		owner, name string
+	}
+	account, name := make(map[int64]int), make(map[named]int)
+	for _, w := range words {
+		w = w.timed()
+		if i, known := account[w.ID]; known {
+			accounts[i] = accounts[i].Fold(w)
+		} else {
+			account[w.ID] = len(accounts)
+			accounts = append(accounts, w)
+		}
+		key := named{w.ID, w.Owner, w.Name}
+		w = Repository{ID: w.ID, Owner: w.Owner, Name: w.Name, NamedAt: w.NamedAt, NamedByAPI: w.NamedByAPI}
+		if i, known := name[key]; !known {
+			name[key] = len(names)
+			names = append(names, w)
+		} else if names[i].compareNames(w) < 0 {
+			names[i] = w
+		}
+	}
+	return accounts, names
+}
+
+// FoldRepository folds words about one repository, of which there is at least one, and
+// gives the latest word on each name that is not the present one by them.
+func FoldRepository(words []Repository) (account Repository, otherNames []Repository) {
+	accounts, names := foldRepositories(words)
+	account = accounts[0]
+	names = slices.DeleteFunc(names, func(r Repository) bool { return r.Owner == account.Owner && r.Name == account.Name })
+	if len(names) == 0 {
+		return account, nil
+	}
+	slices.SortFunc(names, Repository.compareNames)
+	return account, names
+}
+
+// upsertRepositories folds words into the tables: what they say then does not depend on
+// the order in which words come, nor on how they are grouped. seen_at alone is worth a
+// write once a minute only.
+//
+// The rows of repositories are locked in the order of their ids, and those of
+// repository_names belong to them: transactions cannot wait for each other in a ring.
+func upsertRepositories(ctx context.Context, tx pgx.Tx, words []Repository) error {
+	accounts, names := foldRepositories(words)
+	param, err := records(accounts)
+	if err != nil {
+		return err
+	}
+	told, err := records(names)
+	if err != nil {
+		return err
+	}
+	b := &pgx.Batch{}
+	b.Queue(foldIntoRepositories, param)
+	b.Queue(foldIntoNames, told)
+	return tx.SendBatch(ctx, b).Close()
+}
+
+const foldIntoRepositories = `
+	INSERT INTO repositories AS r (id, owner, name, private, installation_id, seen_at, named_at, named_by_api, private_at, installation_at)
+	SELECT id, owner, name, private, installation_id, seen_at, named_at, named_by_api, private_at, installation_at
+	FROM jsonb_to_recordset($1::jsonb) AS f(
+		id bigint, owner text, name text, private boolean, installation_id bigint, seen_at timestamptz,
+		named_at timestamptz, named_by_api boolean, private_at timestamptz, installation_at timestamptz)
+	ORDER BY id
+	ON CONFLICT (id) DO UPDATE SET
+		(owner, name, named_at, named_by_api) = (
+			SELECT owner, name, named_at, named_by_api
+			FROM (VALUES (r.owner, r.name, r.named_at, r.named_by_api), (excluded.owner, excluded.name, excluded.named_at, excluded.named_by_api))
+				AS w(owner, name, named_at, named_by_api)
+			ORDER BY named_at DESC, named_by_api DESC, owner COLLATE "C" DESC, name COLLATE "C" DESC LIMIT 1),
+		(private, private_at) = (
+			SELECT private, private_at FROM (VALUES (r.private, r.private_at), (excluded.private, excluded.private_at)) AS w(private, private_at)
+			ORDER BY private_at DESC NULLS LAST, private DESC LIMIT 1),
+		(installation_id, installation_at) = (
+			SELECT installation_id, installation_at
+			FROM (VALUES (r.installation_id, r.installation_at), (excluded.installation_id, excluded.installation_at)) AS w(installation_id, installation_at)
+			ORDER BY installation_at DESC NULLS LAST, installation_id DESC LIMIT 1),
+		seen_at = greatest(r.seen_at, excluded.seen_at)
+	WHERE excluded.seen_at > r.seen_at + interval '1 minute'
+	   OR (excluded.named_at, excluded.named_by_api, excluded.owner COLLATE "C", excluded.name COLLATE "C")
+	      > (r.named_at, r.named_by_api, r.owner COLLATE "C", r.name COLLATE "C")
+	   OR excluded.private IS NOT NULL AND (r.private IS NULL OR (excluded.private_at, excluded.private) > (r.private_at, r.private))
+	   OR excluded.installation_id IS NOT NULL AND (r.installation_id IS NULL
+	      OR (excluded.installation_at, excluded.installation_id) > (r.installation_at, r.installation_id))`
+
+// foldIntoNames keeps the words on names that are not the present ones: that a
+// repository had a name at a time may mean that another has it no more. A name that
+// ceases to be the present one is kept by the trigger keep_repository_name.
+const foldIntoNames = `
+	INSERT INTO repository_names AS n (owner, name, repository_id, until, named_at, named_by_api)
+	SELECT f.owner, f.name, f.id, now(), f.named_at, f.named_by_api
+	FROM jsonb_to_recordset($1::jsonb) AS f(id bigint, owner text, name text, named_at timestamptz, named_by_api boolean)
+	JOIN repositories r ON r.id = f.id AND (r.owner, r.name) IS DISTINCT FROM (f.owner, f.name)
+	ORDER BY f.id, f.owner, f.name
+	ON CONFLICT (repository_id, owner, name) DO UPDATE SET (named_at, named_by_api) = (excluded.named_at, excluded.named_by_api)
+	WHERE (excluded.named_at, excluded.named_by_api) > (n.named_at, n.named_by_api)`

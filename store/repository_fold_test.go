@@ -1,0 +1,261 @@
+package store_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/jobvault/jobvault/store"
+)
+
+// word is what GitHub says of a repository, some seconds after day.
+func word(id int64, name string, seconds int) store.Repository {
+	at := day.Add(time.Duration(seconds) * time.Second)
+	return store.Repository{ID: id, Owner: "acme", Name: name, SeenAt: at, NamedAt: at}
+}
+
+// hear writes words as deliveries of jobs that tell them, one after the other. What is
+// the REST API's comes from there.
+func (f *fixture) hear(words ...store.Repository) {
+	f.t.Helper()
+	for _, w := range words {
+		if w.NamedByAPI {
+			_, err := f.db.SeeRepositories(f.t.Context(), []store.Repository{w})
+			f.check(err)
+			continue
+		}
+		f.tell(factsOf(100+w.ID, "queued", func(x *store.Facts) {
+			x.Repository, x.Run = w, store.WorkflowRun{ID: 200 + w.ID, RepositoryID: w.ID}
+			x.Job.RunID, x.Job.RepositoryID = x.Run.ID, w.ID
+		}))
+	}
+}
+
+// names is who is called what, with a star for who has the name.
+func (f *fixture) names() map[int64]string {
+	f.t.Helper()
+	rs, err := f.db.Repositories(f.t.Context())
+	f.check(err)
+	names := make(map[int64]string)
+	for _, r := range rs {
+		names[r.ID] = r.FullName()
+		if r.HasName {
+			names[r.ID] += " *"
+		}
+	}
+	return names
+}
+
+// A name is whose GitHub told last that it is, by the time that it told of.
+func TestWhoHasAName(t *testing.T) {
+	const first, second = 1, 2
+	api := func(r store.Repository) store.Repository { r.NamedByAPI = true; return r }
+	moved := word(first, "rocket", 5)
+	moved.Owner = "umbrella"
+	for _, c := range []struct {
+		name  string
+		words []store.Repository
+		want  map[int64]string
+	}{
+		{"a late delivery", []store.Repository{word(first, "starship", 5), word(first, "rocket", 1)}, map[int64]string{first: "acme/starship *"}},
+		{"a transfer and a late delivery", []store.Repository{moved, word(first, "rocket", 1)}, map[int64]string{first: "umbrella/rocket *"}},
+		{"of one time the API's", []store.Repository{api(word(first, "starship", 5)), word(first, "rocket", 5)}, map[int64]string{first: "acme/starship *"}},
+		{"used again", []store.Repository{word(first, "rocket", 1), word(second, "Rocket", 2)}, map[int64]string{first: "acme/rocket", second: "acme/Rocket *"}},
+		{"used again, and told late of the first", []store.Repository{word(second, "rocket", 2), word(first, "rocket", 1)},
+			map[int64]string{first: "acme/rocket", second: "acme/rocket *"}},
+		{"used again at the same time: the newer", []store.Repository{word(second, "rocket", 1), word(first, "rocket", 1)},
+			map[int64]string{first: "acme/rocket", second: "acme/rocket *"}},
+		{"nobody's when the newer is renamed", []store.Repository{word(first, "rocket", 1), word(second, "rocket", 2), word(second, "lander", 3)},
+			map[int64]string{first: "acme/rocket", second: "acme/lander *"}},
+		{"nobody's, told in another order", []store.Repository{word(second, "lander", 3), word(first, "rocket", 1), word(second, "rocket", 2)},
+			map[int64]string{first: "acme/rocket", second: "acme/lander *"}},
+		{"had again when GitHub says so", []store.Repository{word(first, "rocket", 1), word(second, "rocket", 2), word(second, "lander", 3), word(first, "rocket", 4)},
+			map[int64]string{first: "acme/rocket *", second: "acme/lander *"}},
+		{"a swap", []store.Repository{word(first, "a", 1), word(second, "b", 1), word(first, "b", 5), word(second, "a", 6)},
+			map[int64]string{first: "acme/b *", second: "acme/a *"}},
+		{"half of a swap", []store.Repository{word(first, "a", 1), word(second, "b", 1), word(second, "a", 6)},
+			map[int64]string{first: "acme/a", second: "acme/a *"}},
+		{"another case", []store.Repository{word(first, "rocket", 1), word(first, "Rocket", 2)}, map[int64]string{first: "acme/Rocket *"}},
+		{"another case, late", []store.Repository{word(first, "Rocket", 2), word(first, "rocket", 1)}, map[int64]string{first: "acme/Rocket *"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFixture(t)
+			f.hear(c.words...)
+			if diff := cmp.Diff(c.want, f.names()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A delivery that comes late does not make a private repository public.
+func TestLateDeliveryMakesNothingPublic(t *testing.T) {
+	f := newFixture(t)
+	public, private := word(1, "rocket", 1), word(1, "rocket", 5)
+	public.Private, private.Private = new(false), new(true)
+	public.InstallationID, private.InstallationID = new(int64(7)), new(int64(8))
+	silent := word(1, "rocket", 9)
+	between := word(1, "rocket", 7)
+	between.Private = new(false)
+	for _, c := range []struct {
+		words []store.Repository
+		want  bool
+	}{
+		{[]store.Repository{private, public}, true},
+		{[]store.Repository{private, silent, public}, true},
+		{[]store.Repository{private, silent, between}, false}, // though a later word does not say
+	} {
+		f.exec(`UPDATE repositories SET named_at = 'epoch', private = NULL, private_at = NULL, installation_id = NULL, installation_at = NULL`)
+		f.hear(c.words...)
+		rs, err := f.db.Repositories(t.Context())
+		f.check(err)
+		if r := rs[0]; r.Private == nil || *r.Private != c.want || r.InstallationID == nil || *r.InstallationID != 8 {
+			t.Errorf("%+v: private %v, installation %v", c.words, *r.Private, *r.InstallationID)
+		}
+	}
+}
+
+// An answer that was asked for before another and written after it does not count.
+func TestAnswersGoByWhenTheyWereAskedFor(t *testing.T) {
+	f := newFixture(t)
+	asked, err := f.db.AskedAt(t.Context())
+	f.check(err)
+	see := func(name string, at time.Time) {
+		_, err := f.db.SeeRepositories(t.Context(), []store.Repository{{ID: 1, Owner: "acme", Name: name, NamedAt: at}})
+		f.check(err)
+	}
+	see("starship", time.Time{}) // asked for now
+	see("rocket", asked)
+	see("lander", asked.Add(-time.Hour))
+	if diff := cmp.Diff(map[int64]string{1: "acme/starship *"}, f.names()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	see("rocket", asked.Add(time.Hour)) // which cannot be, and counts as now
+	if at := scalar[time.Time](f, `SELECT named_at FROM repositories`); at.After(asked.Add(time.Minute)) {
+		t.Errorf("named at %s, asked at %s", at, asked)
+	}
+}
+
+// anyWords draws words about a few repositories, names and times, so that all of them
+// meet.
+func anyWords(t *rapid.T) []store.Repository {
+	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) store.Repository {
+		w := word(rapid.Int64Range(1, 3).Draw(t, "id"), rapid.SampledFrom([]string{"a", "b", "B"}).Draw(t, "name"), rapid.IntRange(0, 4).Draw(t, "seconds"))
+		w.SeenAt = day
+		w.NamedByAPI = rapid.Bool().Draw(t, "api")
+		w.Private = rapid.Ptr(rapid.Bool(), true).Draw(t, "private")
+		w.InstallationID = rapid.Ptr(rapid.Int64Range(7, 8), true).Draw(t, "installation")
+		return w
+	}), 1, 8).Draw(t, "words")
+}
+
+// rows are what the tables say of repositories, but for when jobvault heard it.
+func (f *fixture) rows() []string {
+	f.t.Helper()
+	return column[string](f, `
+		SELECT concat_ws(' ', 'is', id, owner, name, private, private_at, installation_id, installation_at, named_at, named_by_api, has_name(r)) FROM repositories r
+		UNION ALL SELECT concat_ws(' ', 'other name', repository_id, owner, name, named_at, named_by_api) FROM repository_names ORDER BY 1`)
+}
+
+// The rows of repositories are a fold over all that GitHub says of them: the same in any
+// order, in any groups, however often, and as the model of it in Go.
+func TestRepositoriesAreAFold(t *testing.T) {
+	f := newFixture(t)
+	rapid.Check(t, func(t *rapid.T) {
+		words := anyWords(t)
+		var want []string
+		for round := range 3 {
+			f.exec(`DELETE FROM repository_names`)
+			f.exec(`DELETE FROM repositories`)
+			rest := slices.Clone(words)
+			if round > 0 { // again, in another order
+				rest = append(rest, rest[:rapid.IntRange(0, len(rest)).Draw(t, "again")]...)
+				rand.Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] })
+			}
+			for len(rest) > 0 {
+				n := rapid.IntRange(1, len(rest)).Draw(t, "group")
+				f.check(store.WriteRepositories(t.Context(), f.pool, rest[:n]))
+				rest = rest[n:]
+			}
+			if got := f.rows(); round == 0 {
+				want = got
+			} else if diff := cmp.Diff(want, got); diff != "" {
+				t.Fatalf("%s\n(-in order +otherwise):\n%s", textOfWords(words), diff)
+			}
+		}
+		byID := make(map[int64][]store.Repository)
+		for _, w := range words {
+			byID[w.ID] = append(byID[w.ID], w)
+		}
+		rs, err := f.db.Repositories(t.Context())
+		f.check(err)
+		for _, r := range rs {
+			folded, others := store.FoldRepository(byID[r.ID])
+			folded.HasName, folded.SeenAt = r.HasName, r.SeenAt
+			if diff := cmp.Diff(folded, r); diff != "" {
+				t.Fatalf("%s\n(-folded +row):\n%s", textOfWords(words), diff)
+			}
+			if n := scalar[int](f, `SELECT count(*) FROM repository_names WHERE repository_id = $1`, r.ID); n != len(others) {
+				t.Fatalf("%s\n%d other names, want %d", textOfWords(words), n, len(others))
+			}
+			if want := mayHave(r, words); want != r.HasName {
+				t.Fatalf("%s\nrepository %d has its name: %t, want %t", textOfWords(words), r.ID, r.HasName, want)
+			}
+		}
+	})
+}
+
+// mayHave is the rule in words: no word tells of another repository under the name that
+// is later than the last of this one's.
+func mayHave(r store.Repository, words []store.Repository) bool {
+	rank := func(w store.Repository) string { return fmt.Sprint(w.NamedAt.Unix(), w.NamedByAPI, w.ID) }
+	for _, w := range words {
+		if w.ID != r.ID && strings.EqualFold(w.FullName(), r.FullName()) && rank(w) > rank(r) {
+			return false
+		}
+	}
+	return true
+}
+
+func textOfWords(words []store.Repository) string {
+	var b strings.Builder
+	for _, w := range words {
+		fmt.Fprintf(&b, "%d is %s at %s, by the API: %t\n", w.ID, w.FullName(), w.NamedAt.Format(time.TimeOnly), w.NamedByAPI)
+	}
+	return b.String()
+}
+
+// Deliveries that name two repositories the same at once, and rename them at once, wait
+// for nobody for ever.
+func TestNamesAtOnce(t *testing.T) {
+	f := newFixture(t)
+	errs := make(chan error)
+	const writers, rounds = 6, 20
+	for w := range writers {
+		go func() {
+			for i := range rounds {
+				words := []store.Repository{word(1, fmt.Sprint("n", (i+w)%3), i), word(2, fmt.Sprint("n", (i+w+1)%3), i), word(3, "n0", i)}
+				rand.Shuffle(len(words), func(i, j int) { words[i], words[j] = words[j], words[i] })
+				if err := store.WriteRepositories(t.Context(), f.pool, words); err != nil {
+					errs <- err
+					return
+				}
+			}
+			errs <- nil
+		}()
+	}
+	for range writers {
+		f.check(<-errs)
+	}
+	shared := column[int](f, `SELECT count(*) FROM repositories r WHERE has_name(r) GROUP BY lower(owner), lower(name) HAVING count(*) > 1`)
+	if len(shared) > 0 {
+		t.Errorf("names that several have: %v", shared)
+	}
+}
+
