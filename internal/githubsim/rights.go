@@ -76,6 +76,11 @@ func (r Rights) seesPrivate(gitea bool) bool {
 	return gitea || r.Scopes == nil || slices.Contains(r.Scopes, "repo")
 }
 
+// hides tells what only single sign-on would show: it is refused, and left out of lists.
+func (r Rights) hides(repository Repository) bool {
+	return repository.Private && r.SingleSignOn != "" && strings.EqualFold(r.SingleSignOn, repository.Owner)
+}
+
 // tellScopes sets the headers that classic tokens get.
 func (s *Server) tellScopes(c *call) {
 	if s.o.Gitea || c.who.rights.Scopes == nil {
@@ -118,7 +123,7 @@ func (s *Server) hasScopes(c *call) bool {
 func (s *Server) mayAsk(c *call, r Repository) bool {
 	rights := c.who.rights
 	switch {
-	case r.Private && rights.SingleSignOn != "" && strings.EqualFold(rights.SingleSignOn, r.Owner):
+	case rights.hides(r):
 		c.w.Header().Set("X-Github-Sso", "required; url=https://github.example/orgs/"+r.Owner+"/sso?authorization_request=AZSCKL")
 		s.apiError(c.w, http.StatusForbidden, "Resource protected by organization SAML enforcement. You must grant your Personal Access token access to this organization.", docsREST)
 	case aboutActions(c.endpoint) && slices.Contains(rights.WithoutActions, r.ID):

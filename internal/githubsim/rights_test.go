@@ -48,7 +48,7 @@ func TestRightsOfTokens(t *testing.T) {
 	asks(t, s, "repo", asking{path: runs, status: 200, header: "X-Oauth-Scopes: read:org, repo"}, asking{path: "user/repos", status: 200, says: "rocket"})
 	asks(t, s, "none", asking{path: runs, status: 404, header: "X-Accepted-Oauth-Scopes: repo"}, asking{path: "user/repos", status: 200, says: "[]"},
 		asking{path: "user", status: 200}, asking{path: "repositories/2/actions/runs", status: 200})
-	asks(t, s, "sso", asking{path: "repos/acme/rocket", status: 403, says: "SAML"}, asking{path: "repositories/2/actions/runs", status: 200})
+	asks(t, s, "sso", asking{path: "repos/acme/rocket", status: 403, says: "SAML"}, asking{path: "user/repos", status: 200, says: "[]"}, asking{path: "repositories/2/actions/runs", status: 200})
 }
 
 func TestRightsOfAnInstallation(t *testing.T) {
