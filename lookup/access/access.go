@@ -29,6 +29,8 @@ var (
 	ErrBadCredentials = errors.New("bad credentials")
 	// ErrNotLocal: without a rule, only this machine may read.
 	ErrNotLocal = errors.New("nothing is readable from elsewhere: set JOBVAULT_READ_AUTH")
+	// ErrOtherSite: another site has a browser make the request.
+	ErrOtherSite = errors.New("another site has sent this request")
 	// ErrAway: whoever knows the answer cannot be asked now.
 	ErrAway = errors.New("access cannot be checked now")
 	// ErrTooMany: a list would be of more repositories than may be asked after.
@@ -202,17 +204,38 @@ func Tokens(db *store.DB) *Gate {
 func (g *Gate) SignsIn() bool { return g.rule != nil }
 
 // Reader finds who makes a request: by its Authorization header, or by the cookie
-// of a session.
+// of a session. What another site has a browser send, without being told a token, fails
+// with ErrOtherSite, whatever it is: it would cost, and be recorded as somebody's
+// reading.
 func (g *Gate) Reader(req *http.Request) (Reader, error) {
+	return g.find(req, fromOtherSite(req))
+}
+
+// PageReader is Reader for pages, to which links on other sites may lead. That a link
+// was followed is seen, as the window shows it, and it is one request; the site learns
+// nothing of it. Where a page costs more than that, see FromOtherSite.
+func (g *Gate) PageReader(req *http.Request) (Reader, error) {
+	return g.find(req, fromOtherSite(req) && !followedLink(req))
+}
+
+func (g *Gate) find(req *http.Request, otherSite bool) (Reader, error) {
 	if g.rule == nil {
-		if !local(req) {
+		switch {
+		case !local(req):
 			return Reader{}, ErrNotLocal
+		case otherSite:
+			return Reader{}, ErrOtherSite
 		}
 		return Reader{Subject: subjectLoopback, db: g.db}, nil
 	}
 	token, err := credentials(req)
 	if errors.Is(err, ErrNoCredentials) {
-		token, err = g.session(req)
+		// SameSite keeps the cookie from other sites, but not from other hosts of this one.
+		// Where it is older than fetch metadata, a browser's word is not to be had: a proxy
+		// may have changed the Host, which is all that Origin could be compared with.
+		if token, err = g.session(req); err == nil && otherSite && FromOtherSite(req) {
+			err = ErrOtherSite
+		}
 	}
 	if err != nil {
 		return Reader{}, err

@@ -120,8 +120,14 @@ type call struct {
 
 func (c *call) ctx() context.Context { return c.req.Context() }
 
-// enter finds who asks.
+// enter finds who asks for a page, to which a link elsewhere may have led.
 func (c *call) enter() (err error) {
+	c.reader, err = c.Gate.PageReader(c.req)
+	return err
+}
+
+// enterFromHere finds who asks for what no other site may lead to.
+func (c *call) enterFromHere() (err error) {
 	c.reader, err = c.Gate.Reader(c.req)
 	return err
 }
@@ -172,6 +178,8 @@ func (c *call) refuse(err error) {
 		http.Redirect(c.w, c.req, "/sign-in?next="+queryEscape(next), http.StatusSeeOther)
 	case errors.Is(err, access.ErrNotLocal):
 		c.message(http.StatusForbidden, "Nothing is readable from here", "Until the operator sets JOBVAULT_READ_AUTH, only this machine itself may read, on a loopback address.")
+	case errors.Is(err, access.ErrOtherSite):
+		c.message(http.StatusForbidden, "Refused", "Another site has sent this request. Open the page at its own address.")
 	case errors.As(err, &forbidden):
 		c.message(http.StatusForbidden, "The token does not suffice", capital(forbidden.Error())+".")
 	case errors.Is(err, access.ErrTooMany):

@@ -157,6 +157,8 @@ func (c *call) refuse(err error) {
 		c.fail(http.StatusUnauthorized, "Bad credentials")
 	case errors.Is(err, access.ErrNotLocal):
 		c.fail(http.StatusForbidden, "Nothing is readable from elsewhere: the operator has to set JOBVAULT_READ_AUTH")
+	case errors.Is(err, access.ErrOtherSite):
+		c.fail(http.StatusForbidden, "Another site has a browser send this request: the API is for programs, and for jobvault's own pages")
 	case errors.As(err, &forbidden):
 		c.fail(http.StatusForbidden, forbidden.Error())
 	case errors.Is(err, access.ErrTooMany):
