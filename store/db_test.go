@@ -180,6 +180,7 @@ func TestWithoutPostgresEverythingFailsAndNothingHangs(t *testing.T) {
 		"RunJobs":            func() error { _, _, err := db.RunJobs(ctx, store.JobsOfRun{RunID: 1}); return err },
 		"RepositoriesNamed":  func() error { _, err := db.RepositoriesNamed(ctx, "a", "b"); return err },
 		"RepositoriesWithin": func() error { _, err := db.RepositoriesWithin(ctx, []string{"a/b"}); return err },
+		"KnownRepositories":  func() error { _, err := db.KnownRepositories(ctx, []int64{1}); return err },
 		"RepositoryNames":    func() error { _, err := db.RepositoryNames(ctx, nil, 1); return err },
 		"RepositoryIDs":      func() error { _, err := db.RepositoryIDs(ctx, "a/b", nil); return err },
 		"AddReadToken":       func() error { return db.AddReadToken(ctx, store.ReadToken{Name: "a"}, [32]byte{}) },

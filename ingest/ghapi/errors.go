@@ -41,6 +41,7 @@ type Error struct {
 	Status  int       // HTTP status; 0: there was no answer
 	RetryAt time.Time // for RateLimited, and where the server asked for it
 	Message string    // GitHub's own words, cut short
+	Needs   string    // of Denied: the scope or permission that the token lacks, in words; empty: not that, or not known
 	Storage bool      // the answer is that of the storage that GitHub sent us to
 	Err     error     // the cause when there was no answer
 }
@@ -68,8 +69,14 @@ const fallbackWait = time.Minute
 // classify turns an answer of the API other than success into an Error.
 func classify(op string, resp *http.Response, body []byte, now time.Time) *Error {
 	e := &Error{Op: op, Status: resp.StatusCode, Message: message(resp.Header, body)}
+	isLimit := limited(resp.Header, body)
+	if resp.StatusCode == http.StatusForbidden {
+		e.Needs = needs(resp.Header, e.Message, isLimit)
+	}
 	switch code := resp.StatusCode; {
-	case code == http.StatusTooManyRequests || code == http.StatusForbidden && limited(resp.Header, body):
+	case e.Needs != "": // even if it was the last request of the limit
+		e.Class = Denied
+	case code == http.StatusTooManyRequests || code == http.StatusForbidden && isLimit:
 		e.Class = RateLimited
 		e.RetryAt = retryAt(resp.Header, now)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:

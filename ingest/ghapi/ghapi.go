@@ -54,6 +54,8 @@ type Clients struct {
 	app       *ghinstallation.AppsTransport
 	lookup    *Client // asks as the App itself; nil without one
 
+	gitea bool // or Forgejo: it has no paths below /repositories/{id}
+
 	mu            sync.Mutex
 	byInstalled   map[int64]*Client
 	installations map[string]lookedUp // by lower-case OWNER/NAME
@@ -73,6 +75,10 @@ const (
 	defaultBackfillShare = 0.5
 	pointsDotCom         = 900
 )
+
+// giteaPath is where Gitea and Forgejo have their API, and GitHub never: GHES has it
+// under /api/v3/. Whoever is taken for the wrong kind gets 404, which is a no.
+const giteaPath = "/api/v1/"
 
 // The versions of the REST API that are asked for.
 const (
@@ -99,6 +105,7 @@ func New(c Config) (*Clients, error) {
 	cs := &Clients{
 		config:        c,
 		baseURL:       base,
+		gitea:         strings.HasSuffix(base.Path, giteaPath),
 		limit:         semaphore.NewWeighted(c.Concurrency),
 		callers:       semaphore.NewWeighted(callersAtOnce),
 		strangers:     semaphore.NewWeighted(strangersAtOnce),

@@ -42,7 +42,9 @@ func (s *Server) apiHandler() http.Handler {
 	}
 	repository := func(path string, e Endpoint, need access, h func(*call)) {
 		route("GET /repos/{owner}/{repo}"+path, e, need, h)
-		route("GET /repositories/{repository_id}"+path, e, need, h)
+		if path == "" || !s.o.Gitea {
+			route("GET /repositories/{repository_id}"+path, e, need, h)
+		}
 	}
 	repository("", EndpointRepository, byToken, s.getRepository)
 	repository("/actions/jobs/{job_id}", EndpointJob, byToken, s.getJob)
@@ -71,6 +73,9 @@ func (s *Server) apiHandler() http.Handler {
 	hook("/app/hook/deliveries", byApp)
 	route("GET /rate_limit", EndpointRateLimit, byAnyone, s.getRateLimit)
 	route("/", EndpointUnknown, byAnyone, func(c *call) { s.notFound(c.w, c.r) })
+	if s.o.Gitea {
+		return http.StripPrefix("/api/v1", mux)
+	}
 	return mux
 }
 
@@ -119,6 +124,8 @@ func (s *Server) admit(c *call, need access, hasPlace bool) bool {
 		return false
 	}
 	c.who = who
+	c.who.rights = s.rights.of(bearer(c.r), who)
+	s.tellScopes(c)
 	if c.endpoint == EndpointRateLimit {
 		return true // it costs nothing
 	}
@@ -132,7 +139,7 @@ func (s *Server) admit(c *call, need access, hasPlace bool) bool {
 		s.apiError(c.w, http.StatusForbidden, rateLimitMessage, docsRateLimit)
 		return false
 	}
-	return true
+	return s.hasScopes(c)
 }
 
 // supports accepts a request without the header, which gets the oldest version.
@@ -141,7 +148,7 @@ func (s *Server) supports(version string) bool {
 	if versions == nil {
 		versions = []string{"2022-11-28", "2026-03-10"}
 	}
-	return version == "" || slices.Contains(versions, version)
+	return s.o.Gitea || version == "" || slices.Contains(versions, version)
 }
 
 func (s *Server) setHeaders(h http.Header) {

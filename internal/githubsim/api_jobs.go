@@ -94,7 +94,7 @@ func (s *Server) findRepository(c *call) (r Repository, ok bool) {
 		r, renamed, ok = s.world.named(c.r.PathValue("owner"), c.r.PathValue("repo"))
 	}
 	switch {
-	case !ok || !c.who.sees(r):
+	case !ok || !c.who.sees(r) || r.Private && !c.who.rights.seesPrivate(s.o.Gitea):
 		s.notFound(c.w, c.r)
 		return r, false
 	case renamed:
@@ -110,17 +110,20 @@ func (s *Server) findRepository(c *call) (r Repository, ok bool) {
 		}))
 		return r, false
 	}
-	return r, true
+	return r, s.mayAsk(c, r)
 }
 
 // byID is the request's URL, less its query, with the repository named by its
-// id. GitHub uses it for redirects and for links to other pages.
+// id. GitHub uses it for redirects and for links to other pages; Gitea, the present name.
 func (s *Server) byID(r *http.Request, repository Repository) string {
 	parts := strings.SplitN(strings.TrimPrefix(r.URL.Path, "/"), "/", 4) // repos, owner, name, perhaps more
 	if r.PathValue("repository_id") != "" {
 		return s.urlOf(r)
 	}
 	url := fmt.Sprintf("%srepositories/%d", s.URL(), repository.ID)
+	if s.o.Gitea {
+		url = fmt.Sprintf("%srepos/%s/%s", s.URL(), repository.Owner, repository.Name)
+	}
 	if len(parts) == 4 {
 		url += "/" + parts[3]
 	}

@@ -26,6 +26,7 @@ const (
 type identity struct {
 	installation int64 // 0: the token of a user
 	user         *user // nil: the server's own token, which sees everything
+	rights       Rights
 }
 
 // sees tells whether the caller has access to the repository.

@@ -31,7 +31,11 @@ func pageOf(r *http.Request, total int) page {
 }
 
 func perPage(r *http.Request) int {
-	size, err := strconv.Atoi(r.URL.Query().Get("per_page"))
+	name := "per_page"
+	if strings.HasPrefix(r.RequestURI, "/api/v1/") {
+		name = "limit" // of a Gitea
+	}
+	size, err := strconv.Atoi(r.URL.Query().Get(name))
 	if err != nil || size < 1 {
 		return 30
 	}

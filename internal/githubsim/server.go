@@ -34,6 +34,9 @@ type Options struct {
 	LinkTTL time.Duration
 	// DirectLogs answers logs 200 with the text, as Gitea does, not 302.
 	DirectLogs bool
+	// Gitea makes it one: its API is under /api/v1/ and has a repository by its id, but
+	// nothing of it; a page's size is limit; logs are direct; tokens' scopes are its own.
+	Gitea bool
 	// RateLimit is the primary limit an hour for each caller: a token, or an
 	// App's installation whatever its token. With 0 there is none, and the
 	// headers say that 4,999 of 5,000 remain.
@@ -67,6 +70,7 @@ type Server struct {
 	waits     limitAnswers
 	tokens    issuedTokens
 	users     users
+	rights    rightsList
 	hook      *hook
 
 	api, blob *listening
@@ -89,6 +93,9 @@ func Start(o Options) (*Server, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	if o.Gitea {
+		s.o.DirectLogs = true
+	}
 	var err error
 	if s.blob, err = listen(s.dated(s.blobHandler())); err != nil {
 		return nil, fmt.Errorf("githubsim: blob host: %w", err)
@@ -101,7 +108,12 @@ func Start(o Options) (*Server, error) {
 }
 
 // URL is the base of the API, with a trailing slash.
-func (s *Server) URL() string { return s.api.url }
+func (s *Server) URL() string {
+	if s.o.Gitea {
+		return s.api.url + "api/v1/"
+	}
+	return s.api.url
+}
 
 // BlobURL is the base of the host that keeps the logs, with a trailing slash.
 func (s *Server) BlobURL() string { return s.blob.url }

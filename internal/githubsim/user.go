@@ -55,7 +55,11 @@ func (s *Server) listUserRepositories(c *call) {
 	}
 	var rs []Repository
 	for _, r := range s.world.allRepositories() {
-		if c.who.belongs(r) {
+		if c.who.rights.hides(r) {
+			c.w.Header().Set("X-Github-Sso", "partial-results; organizations=21955855")
+			continue
+		}
+		if c.who.belongs(r) && (!r.Private || c.who.rights.seesPrivate(s.o.Gitea)) {
 			rs = append(rs, r)
 		}
 	}

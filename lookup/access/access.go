@@ -12,9 +12,10 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/jobvault/jobvault/ingest/ghapi"
 	"github.com/jobvault/jobvault/store"
@@ -28,9 +29,28 @@ var (
 	ErrBadCredentials = errors.New("bad credentials")
 	// ErrNotLocal: without a rule, only this machine may read.
 	ErrNotLocal = errors.New("nothing is readable from elsewhere: set JOBVAULT_READ_AUTH")
+	// ErrOtherSite: another site has a browser make the request.
+	ErrOtherSite = errors.New("another site has sent this request")
 	// ErrAway: whoever knows the answer cannot be asked now.
 	ErrAway = errors.New("access cannot be checked now")
+	// ErrTooMany: a list would be of more repositories than may be asked after.
+	ErrTooMany = fmt.Errorf("more than %d repositories would have to be asked after: name one, as OWNER/NAME, or use a classic token with the scope repo", maxAsked)
 )
+
+// ForbiddenError is of a token whose scopes or permissions do not let jobvault ask
+// what has to be asked with it. It tells of the token, and of nothing that there is to
+// read here: see Named.
+type ForbiddenError struct {
+	Needs string // the scope or permission, in words; empty: not known
+	Said  string // what GitHub says, where Needs is empty
+}
+
+func (e *ForbiddenError) Error() string {
+	if e.Needs != "" {
+		return "the token does not suffice: it needs " + e.Needs
+	}
+	return strings.TrimSuffix("the token is refused: "+e.Said, ": ")
+}
 
 // Reader is somebody who may read something.
 type Reader struct {
@@ -40,20 +60,31 @@ type Reader struct {
 	rule    rule
 }
 
-// rule decides by a caller's token. Its errors are ErrBadCredentials, or ErrAway
-// with the cause.
+// rule decides by a caller's token. Its errors are ErrBadCredentials, ErrAway with the
+// cause, and *ForbiddenError.
 type rule interface {
 	// identify finds whose token it is.
 	identify(ctx context.Context, token string) (subject string, err error)
 	// mayRead says whether the token may read a repository.
 	mayRead(ctx context.Context, token string, r store.Repository) (bool, error)
 	// repositories lists what the token may read; nil: all. What may be read
-	// besides, but is not listed, is found by its name only.
+	// besides, but is not listed, is found by its name only. It may fail with
+	// ErrTooMany too.
 	repositories(ctx context.Context, token string) ([]int64, error)
 }
 
-// MayRead says whether the reader may read a repository.
+// MayRead says whether the reader may read a repository. A token that does not suffice
+// may not: that it needs a permission would tell that there is such a repository.
 func (r Reader) MayRead(ctx context.Context, repository store.Repository) (bool, error) {
+	may, err := r.mayRead(ctx, repository)
+	var forbidden *ForbiddenError
+	if errors.As(err, &forbidden) {
+		return false, nil
+	}
+	return may, err
+}
+
+func (r Reader) mayRead(ctx context.Context, repository store.Repository) (bool, error) {
 	if r.rule == nil {
 		return r.Subject == subjectLoopback, nil
 	}
@@ -63,9 +94,17 @@ func (r Reader) MayRead(ctx context.Context, repository store.Repository) (bool,
 // namePattern is what GitHub allows in names, and no path of another kind.
 var namePattern = regexp.MustCompile(`^\.{0,2}[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$`)
 
+// askedAtOnce bounds how many repositories are asked after side by side.
+const askedAtOnce = 8
+
 // Named finds the repositories that have or had a name, as far as the reader may read
 // them, as store.RepositoriesNamed does. The rule is asked also where there is none:
 // the time that the answer takes must not tell.
+//
+// It fails with a *ForbiddenError if none may be read, and the token does not suffice to
+// ask after the one that has the name. GitHub says that only of repositories that the
+// token can see there, and says the same if the archive has none of that name, for which
+// it is asked by the name. So the answer is the same whether the archive has one or not.
 func (r Reader) Named(ctx context.Context, owner, name string) ([]store.Repository, error) {
 	if !namePattern.MatchString(owner) || !namePattern.MatchString(name) {
 		return nil, nil
@@ -75,20 +114,40 @@ func (r Reader) Named(ctx context.Context, owner, name string) ([]store.Reposito
 		return nil, fmt.Errorf("%w: %w", ErrAway, err)
 	}
 	if len(found) == 0 {
-		_, err := r.MayRead(ctx, store.Repository{Owner: owner, Name: name})
+		_, err := r.mayRead(ctx, store.Repository{Owner: owner, Name: name})
+		return nil, err
+	}
+	may, refused, err := r.mayReadEach(ctx, found)
+	if err != nil {
 		return nil, err
 	}
 	var readable []store.Repository
-	for _, repository := range found {
-		may, err := r.MayRead(ctx, repository)
-		if err != nil {
-			return nil, err
-		}
-		if may {
+	for i, repository := range found {
+		if may[i] {
 			readable = append(readable, repository)
 		}
 	}
+	if len(readable) == 0 && refused[0] != nil {
+		return nil, refused[0]
+	}
 	return readable, nil
+}
+
+// mayReadEach asks after repositories side by side: how many they are must not be told
+// by the time either. refused are those to ask after which the token does not suffice.
+func (r Reader) mayReadEach(ctx context.Context, rs []store.Repository) (may []bool, refused []*ForbiddenError, err error) {
+	may, refused = make([]bool, len(rs)), make([]*ForbiddenError, len(rs))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(askedAtOnce)
+	for i, repository := range rs {
+		g.Go(func() (err error) {
+			if may[i], err = r.mayRead(ctx, repository); errors.As(err, &refused[i]) {
+				return nil
+			}
+			return err
+		})
+	}
+	return may, refused, g.Wait()
 }
 
 // Repositories are those whose jobs the reader is shown in lists; nil: all.
@@ -102,20 +161,19 @@ func (r Reader) Repositories(ctx context.Context) ([]int64, error) {
 	return r.rule.repositories(ctx, r.token)
 }
 
-// Listed are the repositories whose jobs a list may show that is filtered by a name:
-// those of Repositories, and, if the name is OWNER/NAME, what the reader may read of
-// that name.
+// Listed are the repositories whose jobs a list may show that is filtered by a name, as
+// in store.JobFilter; nil: all. If the name is OWNER/NAME, they are what the reader may
+// read of that name, whether or not Repositories has it, and nothing else is asked after.
 func (r Reader) Listed(ctx context.Context, name string) ([]int64, error) {
-	ids, err := r.Repositories(ctx)
-	owner, repository, both := strings.Cut(name, "/")
-	if err != nil || ids == nil || !both {
-		return ids, err
+	owner, repository, _ := strings.Cut(name, "/")
+	if r.rule == nil || owner == "" || repository == "" || repository == "*" {
+		return r.Repositories(ctx)
 	}
 	named, err := r.Named(ctx, owner, repository)
 	if err != nil {
 		return nil, err
 	}
-	ids = slices.Clone(ids)
+	ids := []int64{}
 	for _, found := range named {
 		ids = append(ids, found.ID)
 	}
@@ -134,7 +192,7 @@ func Loopback(db *store.DB) *Gate { return &Gate{db: db, now: time.Now} }
 
 // GitHub is the rule that a caller's GitHub token decides.
 func GitHub(db *store.DB, clients *ghapi.Clients) *Gate {
-	return &Gate{db: db, rule: newGitHubRule(clients, time.Now), now: time.Now}
+	return &Gate{db: db, rule: newGitHubRule(db, clients, time.Now), now: time.Now}
 }
 
 // Tokens is the rule that tokens made by jobvault decide.
@@ -146,17 +204,38 @@ func Tokens(db *store.DB) *Gate {
 func (g *Gate) SignsIn() bool { return g.rule != nil }
 
 // Reader finds who makes a request: by its Authorization header, or by the cookie
-// of a session.
+// of a session. What another site has a browser send, without being told a token, fails
+// with ErrOtherSite, whatever it is: it would cost, and be recorded as somebody's
+// reading.
 func (g *Gate) Reader(req *http.Request) (Reader, error) {
+	return g.find(req, fromOtherSite(req))
+}
+
+// PageReader is Reader for pages, to which links on other sites may lead. That a link
+// was followed is seen, as the window shows it, and it is one request; the site learns
+// nothing of it. Where a page costs more than that, see FromOtherSite.
+func (g *Gate) PageReader(req *http.Request) (Reader, error) {
+	return g.find(req, fromOtherSite(req) && !followedLink(req))
+}
+
+func (g *Gate) find(req *http.Request, otherSite bool) (Reader, error) {
 	if g.rule == nil {
-		if !local(req) {
+		switch {
+		case !local(req):
 			return Reader{}, ErrNotLocal
+		case otherSite:
+			return Reader{}, ErrOtherSite
 		}
 		return Reader{Subject: subjectLoopback, db: g.db}, nil
 	}
 	token, err := credentials(req)
 	if errors.Is(err, ErrNoCredentials) {
-		token, err = g.session(req)
+		// SameSite keeps the cookie from other sites, but not from other hosts of this one.
+		// Where it is older than fetch metadata, a browser's word is not to be had: a proxy
+		// may have changed the Host, which is all that Origin could be compared with.
+		if token, err = g.session(req); err == nil && otherSite && FromOtherSite(req) {
+			err = ErrOtherSite
+		}
 	}
 	if err != nil {
 		return Reader{}, err

@@ -28,8 +28,9 @@ const (
 )
 
 // gitHubRule reads with callers' own GitHub tokens, by the rule of the original
-// endpoints: whoever has read access to the repository.
+// endpoints: whoever may read the Actions of the repository.
 type gitHubRule struct {
+	db      *store.DB
 	clients *ghapi.Clients
 	now     func() time.Time
 	asking  singleflight.Group
@@ -51,8 +52,8 @@ type answer struct {
 	until time.Time
 }
 
-func newGitHubRule(clients *ghapi.Clients, now func() time.Time) *gitHubRule {
-	return &gitHubRule{clients: clients, now: now, answers: make(map[question]answer), bad: make(map[question]answer)}
+func newGitHubRule(db *store.DB, clients *ghapi.Clients, now func() time.Time) *gitHubRule {
+	return &gitHubRule{db: db, clients: clients, now: now, answers: make(map[question]answer), bad: make(map[question]answer)}
 }
 
 func (g *gitHubRule) identify(ctx context.Context, token string) (string, error) {
@@ -70,13 +71,8 @@ func (g *gitHubRule) mayRead(ctx context.Context, token string, r store.Reposito
 		what = strings.ToLower(r.FullName())
 	}
 	return ask(ctx, g, token, what, func(ctx context.Context, c ghapi.Caller) (bool, error) {
-		return c.MayRead(ctx, r.ID, r.Owner, r.Name)
+		return c.MayReadActions(ctx, r.ID, r.Owner, r.Name)
 	})
-}
-
-func (g *gitHubRule) repositories(ctx context.Context, token string) ([]int64, error) {
-	ids, err := ask(ctx, g, token, "repositories", func(ctx context.Context, c ghapi.Caller) ([]int64, error) { return c.Repositories(ctx) })
-	return append([]int64{}, ids...), err
 }
 
 // ask asks GitHub, or remembers its answer. Who asks the same at the same time
@@ -109,7 +105,8 @@ func ask[T any](ctx context.Context, g *gitHubRule, token, what string, f func(c
 	return v, a.err
 }
 
-// meaning tells a token that is not good from a GitHub that does not answer.
+// meaning tells a token that is not good, and one that does not suffice, from a GitHub
+// that does not answer.
 func meaning(err error) error {
 	var e *ghapi.Error
 	switch {
@@ -117,6 +114,8 @@ func meaning(err error) error {
 		return nil
 	case errors.As(err, &e) && e.Class == ghapi.Denied && e.Status == http.StatusUnauthorized:
 		return ErrBadCredentials
+	case errors.As(err, &e) && e.Class == ghapi.Denied:
+		return &ForbiddenError{Needs: e.Needs, Said: e.Message}
 	}
 	return fmt.Errorf("%w: %w", ErrAway, err)
 }
@@ -150,7 +149,8 @@ func (g *gitHubRule) remember(q question, a answer) {
 	a.until = g.now().Add(answerLife)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if a.err != nil {
+	var forbidden *ForbiddenError
+	if a.err != nil && (q.what == loginQuestion || !errors.As(a.err, &forbidden)) {
 		delete(g.answers, q)
 		keep(g.bad, q, a, mostBad)
 		return

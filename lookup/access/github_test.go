@@ -236,7 +236,7 @@ func TestGitHubIsAskedOnce(t *testing.T) {
 			t.Errorf("%t, %v", a.may, a.err)
 		}
 	}
-	if n := sim.Requests()[githubsim.EndpointRepository]; n != 1 {
+	if n := sim.Requests()[githubsim.EndpointRuns]; n != 1 {
 		t.Errorf("GitHub was asked %d times", n)
 	}
 }
@@ -269,7 +269,7 @@ func TestGitHubAnswersThoughTheFirstIsGone(t *testing.T) {
 	if !<-second {
 		t.Error("the second got no answer")
 	}
-	if n := sim.Requests()[githubsim.EndpointRepository]; n != 1 {
+	if n := sim.Requests()[githubsim.EndpointRuns]; n != 1 {
 		t.Errorf("GitHub was asked %d times", n)
 	}
 }

@@ -18,20 +18,6 @@ func local(req *http.Request) bool {
 	return ok && req.ProtoAtLeast(1, 1) && loopbackAddress(to.String()) && loopbackAddress(req.RemoteAddr) && LoopbackHost(req.Host) && !forwarded(req)
 }
 
-// forwarded says whether a proxy tells that a request is somebody else's.
-func forwarded(req *http.Request) bool {
-	for name := range req.Header {
-		switch name {
-		case "Forwarded", "Via", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip":
-			return true
-		}
-		if strings.HasPrefix(name, "X-Forwarded-") {
-			return true
-		}
-	}
-	return false
-}
-
 func loopbackAddress(s string) bool {
 	a, err := netip.ParseAddrPort(s)
 	return err == nil && a.Addr().Unmap().IsLoopback()

@@ -26,9 +26,10 @@ type jobPage struct {
 	Before     int64 // and for the one before
 }
 
-// details finds the job of the path, if the reader may see it.
-func (c *call) details() (store.JobDetails, error) {
-	if err := c.enter(); err != nil {
+// details finds the job of the path, if the reader may see it, once enter has let
+// somebody in.
+func (c *call) details(enter func() error) (store.JobDetails, error) {
+	if err := enter(); err != nil {
 		return store.JobDetails{}, err
 	}
 	ids, err := c.named()
@@ -42,9 +43,10 @@ func (c *call) details() (store.JobDetails, error) {
 	return d, err
 }
 
-// held is details, where the log is in the archive.
+// held is details, where the log is in the archive. It is for what reads all of the
+// log, to which no other site may lead.
 func (c *call) held() (store.JobDetails, error) {
-	d, err := c.details()
+	d, err := c.details(c.enterFromHere)
 	if err == nil && lookup.Held(d.Log) != nil {
 		err = store.ErrNotFound
 	}
@@ -54,7 +56,7 @@ func (c *call) held() (store.JobDetails, error) {
 // job is GET /{owner}/{repo}/jobs/{job_id}: with line=A or A-B, at those lines; with
 // from=A, from there on.
 func (c *call) job() error {
-	d, err := c.details()
+	d, err := c.details(c.enter)
 	if err != nil {
 		return err
 	}

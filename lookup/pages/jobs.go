@@ -1,12 +1,14 @@
 package pages
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/jobvault/jobvault/lookup"
+	"github.com/jobvault/jobvault/lookup/access"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -59,14 +61,21 @@ func (c *call) jobs() error {
 	if f.After != nil {
 		p.Newest = "/?" + with(q, "after", "")
 	}
-	if p.Repositories, err = c.offered(f.Repositories); err != nil {
+	if p.Repositories, err = c.offered(); err != nil {
 		return err
 	}
 	return c.show(http.StatusOK, "jobs", "Jobs", p)
 }
 
-// offered are names of repositories to choose from.
-func (c *call) offered(ids []int64) ([]string, error) {
+// offered are names of repositories to choose from: none, if there are too many to ask
+// which of them the reader may read.
+func (c *call) offered() ([]string, error) {
+	ids, err := c.reader.Repositories(c.ctx())
+	if errors.Is(err, access.ErrTooMany) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
 	return c.DB.RepositoryNames(c.ctx(), ids, mostOffered)
 }
 

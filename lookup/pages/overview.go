@@ -64,7 +64,7 @@ func (c *call) overview() error {
 	if err != nil {
 		return err
 	}
-	if p.Repositories, err = c.offered(ids); err != nil {
+	if p.Repositories, err = c.offered(); err != nil {
 		return err
 	}
 	if p.Repository != "" {

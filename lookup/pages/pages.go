@@ -120,8 +120,14 @@ type call struct {
 
 func (c *call) ctx() context.Context { return c.req.Context() }
 
-// enter finds who asks.
+// enter finds who asks for a page, to which a link elsewhere may have led.
 func (c *call) enter() (err error) {
+	c.reader, err = c.Gate.PageReader(c.req)
+	return err
+}
+
+// enterFromHere finds who asks for what no other site may lead to.
+func (c *call) enterFromHere() (err error) {
 	c.reader, err = c.Gate.Reader(c.req)
 	return err
 }
@@ -162,6 +168,7 @@ func (c *call) named() ([]int64, error) {
 
 // refuse answers for an error.
 func (c *call) refuse(err error) {
+	var forbidden *access.ForbiddenError
 	switch {
 	case errors.Is(err, access.ErrNoCredentials), errors.Is(err, access.ErrBadCredentials):
 		next := c.req.URL.RequestURI()
@@ -171,6 +178,12 @@ func (c *call) refuse(err error) {
 		http.Redirect(c.w, c.req, "/sign-in?next="+queryEscape(next), http.StatusSeeOther)
 	case errors.Is(err, access.ErrNotLocal):
 		c.message(http.StatusForbidden, "Nothing is readable from here", "Until the operator sets JOBVAULT_READ_AUTH, only this machine itself may read, on a loopback address.")
+	case errors.Is(err, access.ErrOtherSite):
+		c.message(http.StatusForbidden, "Refused", "Another site has sent this request. Open the page at its own address.")
+	case errors.As(err, &forbidden):
+		c.message(http.StatusForbidden, "The token does not suffice", capital(forbidden.Error())+".")
+	case errors.Is(err, access.ErrTooMany):
+		c.message(http.StatusUnprocessableEntity, "Too many repositories", capital(err.Error())+".")
 	case errors.Is(err, store.ErrNotFound), store.IsBadData(err):
 		c.message(http.StatusNotFound, "Not found", "There is no such page, or you may not see it.")
 	case errors.Is(err, errWrongUse):
@@ -185,6 +198,9 @@ func (c *call) refuse(err error) {
 		c.message(http.StatusServiceUnavailable, "jobvault cannot answer now", "Its log says why. Try again in a moment.")
 	}
 }
+
+// capital makes the beginning of a sentence of an error, which is ASCII.
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // errWrongUse is about what a reader has asked for.
 var errWrongUse = errors.New("wrong use")

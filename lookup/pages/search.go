@@ -14,6 +14,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/lookup"
+	"github.com/jobvault/jobvault/lookup/access"
 )
 
 const (
@@ -29,6 +30,7 @@ const (
 type searchPage struct {
 	Query   map[string]string
 	Problem string // what is wrong with what was asked for
+	Led     bool   // a link on another site led here: a search has to be asked for here
 	Found   string // stands where what is found is written
 }
 
@@ -49,6 +51,9 @@ func (c *call) search() error {
 		p.Query[name] = q.Get(name)
 	}
 	if q.Get("pattern") == "" {
+		return c.show(http.StatusOK, "search", "Search", p)
+	}
+	if p.Led = access.FromOtherSite(c.req); p.Led { // a search costs too much to be another site's to begin
 		return c.show(http.StatusOK, "search", "Search", p)
 	}
 	s, err := lookup.ParseSearch(q, c.Now())

@@ -41,9 +41,12 @@ func (c *call) signIn() error {
 	c.req.Body = http.MaxBytesReader(c.w, c.req.Body, mostForm)
 	next := localPath(c.req.PostFormValue("next"))
 	err := c.Gate.SignIn(c.w, c.req, strings.TrimSpace(c.req.PostFormValue("token")))
+	var forbidden *access.ForbiddenError
 	switch {
 	case errors.Is(err, access.ErrBadCredentials):
 		return c.signInForm(http.StatusUnauthorized, next, "This token is not good, or not any more.")
+	case errors.As(err, &forbidden):
+		return c.signInForm(http.StatusForbidden, next, capital(forbidden.Error())+".")
 	case err != nil:
 		return err
 	}

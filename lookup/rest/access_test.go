@@ -115,3 +115,30 @@ func TestNothingIsReadableFromElsewhere(t *testing.T) {
 		t.Errorf("by another name: %d", resp.StatusCode)
 	}
 }
+
+// The API is not for pages of other sites, whichever way their browsers ask.
+func TestOtherSitesReadNothing(t *testing.T) {
+	f := newFixture(t)
+	f.Record(f.Facts(31))
+	f.Log(31, []byte("hello\n"))
+	for _, path := range []string{
+		"/jobs", "/jobs/31/logs", "/uses?action=a/b", "/search?pattern=hello", "/repos/acme/rocket/actions/jobs/31", "/repos/acme/rocket/actions/jobs/31/logs",
+		"/repos/acme/rocket/actions/runs/2/jobs", "/repos/acme/rocket/actions/runs/2/attempts/1/jobs",
+	} {
+		for _, headers := range [][]string{
+			{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"},
+			{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"},
+			{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Origin", "http://localhost:3000"},
+			{"Origin", "https://evil.example"},
+			{"Referer", "https://evil.example/"},
+		} {
+			f.want(f.get(path, headers...), 403, "Another site has a browser send this request")
+		}
+	}
+	var reads int
+	f.Check(f.DB.Pool().QueryRow(t.Context(), `SELECT count(*) FROM reads`).Scan(&reads))
+	if reads != 0 {
+		t.Errorf("%d readings are recorded", reads)
+	}
+	f.want(f.get("/jobs", "Sec-Fetch-Site", "same-origin"), 200)
+}

@@ -147,6 +147,7 @@ func (c *call) getJob() {
 
 // refuse answers for an error.
 func (c *call) refuse(err error) {
+	var forbidden *access.ForbiddenError
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		c.fail(http.StatusNotFound, notFound)
@@ -156,6 +157,12 @@ func (c *call) refuse(err error) {
 		c.fail(http.StatusUnauthorized, "Bad credentials")
 	case errors.Is(err, access.ErrNotLocal):
 		c.fail(http.StatusForbidden, "Nothing is readable from elsewhere: the operator has to set JOBVAULT_READ_AUTH")
+	case errors.Is(err, access.ErrOtherSite):
+		c.fail(http.StatusForbidden, "Another site has a browser send this request: the API is for programs, and for jobvault's own pages")
+	case errors.As(err, &forbidden):
+		c.fail(http.StatusForbidden, forbidden.Error())
+	case errors.Is(err, access.ErrTooMany):
+		c.fail(http.StatusUnprocessableEntity, err.Error())
 	case store.IsBadData(err): // such as a zero byte in a name
 		c.fail(http.StatusNotFound, notFound)
 	case errors.Is(err, context.Canceled):

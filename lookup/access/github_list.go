@@ -1,0 +1,145 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/store"
+)
+
+// maxAsked bounds after how many repositories one list may have to ask: a token has
+// 5,000 requests an hour at GitHub, and an answer is believed for three minutes.
+const maxAsked = 200
+
+// seen is what a token lists as visible, at GitHub and now: what the archive has heard
+// of a repository's being private may not be so any more.
+type seen struct {
+	extent          ghapi.Extent
+	private, public []int64
+}
+
+func (g *gitHubRule) see(ctx context.Context, token string) (seen, error) {
+	return ask(ctx, g, token, "repositories", func(ctx context.Context, c ghapi.Caller) (seen, error) {
+		listed, err := c.Repositories(ctx)
+		s := seen{extent: listed.Extent}
+		for _, r := range listed.Repositories {
+			if r.Private != nil && !*r.Private {
+				s.public = append(s.public, r.ID)
+			} else {
+				s.private = append(s.private, r.ID)
+			}
+		}
+		return s, err
+	})
+}
+
+// repositories are, of those that the token sees and the archive has, those whose
+// Actions it may read: seeing a repository is not reading them. To ask after one that
+// the token does not suffice for, or that is gone, is a no. What needs asking after is
+// asked once for all lists and readings, see ask.
+func (g *gitHubRule) repositories(ctx context.Context, token string) ([]int64, error) {
+	ids, err := g.readable(ctx, token)
+	slices.Sort(ids)
+	return ids, err
+}
+
+func (g *gitHubRule) readable(ctx context.Context, token string) ([]int64, error) {
+	s, err := g.see(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	private, err := g.known(ctx, s.private)
+	if err != nil {
+		return nil, err
+	}
+	public, err := g.known(ctx, s.public)
+	if err != nil {
+		return nil, err
+	}
+	switch s.extent {
+	case ghapi.ExtentAll:
+		return append(private, public...), nil
+	case ghapi.ExtentPublic:
+		private, err = g.askEach(ctx, token, private)
+		return append(private, public...), err
+	case ghapi.ExtentAlike:
+		if private, err = g.askOne(ctx, token, private); err != nil {
+			return nil, err
+		}
+		public, err = g.askOne(ctx, token, public)
+		return append(private, public...), err
+	}
+	return g.askEach(ctx, token, append(private, public...))
+}
+
+// known are the repositories that the archive has.
+func (g *gitHubRule) known(ctx context.Context, ids []int64) ([]int64, error) {
+	known, err := g.db.KnownRepositories(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrAway, err)
+	}
+	return append([]int64{}, known...), nil
+}
+
+// askEach asks after each repository, some side by side.
+func (g *gitHubRule) askEach(ctx context.Context, token string, ids []int64) ([]int64, error) {
+	if len(ids) > maxAsked {
+		return nil, ErrTooMany
+	}
+	var mu sync.Mutex
+	may := make(map[int64]bool)
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(askedAtOnce)
+	for _, id := range ids {
+		group.Go(func() error {
+			yes, _, err := g.askAfter(gctx, token, id)
+			mu.Lock()
+			defer mu.Unlock()
+			may[id] = yes
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	readable := []int64{}
+	for _, id := range ids {
+		if may[id] {
+			readable = append(readable, id)
+		}
+	}
+	return readable, nil
+}
+
+// askOne asks after repositories one by one until an answer is one about the token,
+// which then holds for those that are left.
+func (g *gitHubRule) askOne(ctx context.Context, token string, ids []int64) ([]int64, error) {
+	for i, id := range ids[:min(len(ids), maxAsked)] {
+		yes, lacks, err := g.askAfter(ctx, token, id)
+		switch {
+		case err != nil:
+			return nil, err
+		case lacks:
+			return []int64{}, nil
+		case yes:
+			return ids[i:], nil
+		}
+	}
+	return []int64{}, nil
+}
+
+// askAfter asks after one repository; lacks: the token does not suffice for it.
+func (g *gitHubRule) askAfter(ctx context.Context, token string, id int64) (may, lacks bool, err error) {
+	may, err = g.mayRead(ctx, token, store.Repository{ID: id})
+	var forbidden *ForbiddenError
+	if errors.As(err, &forbidden) {
+		return false, true, nil
+	}
+	return may, false, err
+}

@@ -1,0 +1,96 @@
+package access
+
+import (
+	"net/http"
+	"strings"
+)
+
+// proxyHeaders are what proxies, tunnels and the networks before them add to requests
+// that are somebody else's. None is what curl, gh, go-github, octokit, browsers or
+// Grafana's server send of themselves: not so headers that follow a request around,
+// such as X-Request-Id or traceparent.
+//
+// What adds none, as a tunnel of plain TCP (bore, ssh -R, nginx' stream), is told by
+// the Host alone, and only if it is not rewritten.
+var proxyHeaders = []struct {
+	by    string   // who sends it
+	names []string // in lower case; with a * at the end, all that begin so
+}{
+	{"RFC 7239, 9110 and 8586: HAProxy, Squid, Varnish, Caddy, Apache, Heroku, Google, Akamai, all CDNs", []string{"forwarded", "via", "cdn-loop"}},
+	{"nearly all: nginx' examples, Apache, HAProxy, Traefik, Caddy, Envoy, AWS, ngrok, Tailscale, oauth2-proxy", []string{"x-forwarded*", "x-real-ip"}},
+	{"their misspellings, which PHP and Java look for", []string{"forwarded-*", "x-forward-for", "z-forwarded-for", "x-coming-from", "coming-from"}},
+	{"proxies that name the client themselves: Apache's mod_remoteip, Riverbed, Rackspace, Azure App Service, Netlify", []string{
+		"client-ip", "x-client-*", "x-cluster-client-ip", "x-remote-addr", "x-remote-ip", "remote-addr", "x-originating-ip", "x-user-ip", "x-proxyuser-ip",
+	}},
+	{"ingress-nginx, HAProxy (originalto), IIS, Azure Application Gateway, Envoy, dev tunnels", []string{"x-original-*", "x-rewrite-url", "x-scheme", "x-url-scheme", "x-host", "x-nginx-proxy"}},
+	{"WebLogic's plug-ins", []string{"wl-proxy-*", "proxy-client-ip"}},
+	{"Akamai, Cloudflare Enterprise", []string{"true-client-ip", "x-akamai-*", "akamai-*"}},
+	{"Cloudflare, cloudflared and Cloudflare Access", []string{"cf-*"}},
+	{"Bunny", []string{"cdn-*"}},
+	{"Fastly", []string{"fastly-*", "x-fastly-*"}},
+	{"Varnish, and what speaks ESI", []string{"x-varnish", "surrogate-capability"}},
+	{"Fly.io", []string{"fly-*"}},
+	{"Envoy, Istio, Contour", []string{"x-envoy-*"}},
+	{"Linkerd", []string{"l5d-*"}},
+	{"Azure Front Door", []string{"x-azure-*", "x-fd-*"}},
+	{"IIS with ARR, Azure App Service", []string{"x-arr-*", "x-appservice-*", "disguised-host", "was-default-hostname", "x-site-deployment-id", "x-waws-unencoded-url", "max-forwards"}},
+	{"Microsoft Entra application proxy, Easy Auth, ISA and TMG", []string{"x-ms-proxy", "x-ms-client-*", "x-ms-token-*", "front-end-https"}},
+	{"AWS load balancers, API Gateway and CloudFront", []string{"x-amzn-*", "x-amz-cf-*", "cloudfront-*"}},
+	{"Google's load balancers, App Engine, Cloud Run, Identity-Aware Proxy", []string{"x-cloud-trace-context", "x-appengine-*", "x-google-*", "x-goog-iap-*", "x-goog-authenticated-user-*"}},
+	{"Vercel", []string{"x-vercel-*"}},
+	{"Netlify", []string{"x-nf-*"}},
+	{"Heroku's routers and what imitates them", []string{"x-request-start", "x-queue-start", "connect-time", "total-route-time", "x-heroku-*"}},
+	{"Render", []string{"rndr-id", "x-render-*"}},
+	{"Cloud Foundry's routers", []string{"x-cf-*", "x-vcap-request-id"}},
+	{"Tailscale serve and funnel", []string{"tailscale-*"}},
+	{"ngrok, localtunnel", []string{"ngrok-*", "x-ngrok-*", "bypass-tunnel-reminder"}},
+	{"Imperva, Sucuri, DDoS-Guard, Alibaba", []string{"incap-*", "x-incap-*", "x-sucuri-*", "ddg-connecting-*", "ali-cdn-*", "x-bluecoat-via"}},
+	{"proxies that sign people in: oauth2-proxy, Authelia, authentik, Pomerium, Teleport, Kong", []string{
+		"x-auth-request-*", "remote-user", "remote-groups", "x-authentik-*", "x-pomerium-*", "teleport-*", "x-kong-*", "x-consumer-*",
+	}},
+}
+
+// proxyNames and proxyPrefixes are the same, to be looked up.
+var proxyNames, proxyPrefixes = splitProxyHeaders()
+
+func splitProxyHeaders() (names map[string]bool, prefixes []string) {
+	names = make(map[string]bool)
+	for _, h := range proxyHeaders {
+		for _, name := range h.names {
+			if prefix, is := strings.CutSuffix(name, "*"); is {
+				prefixes = append(prefixes, prefix)
+			} else {
+				names[name] = true
+			}
+		}
+	}
+	return names, prefixes
+}
+
+// forwarded says whether a proxy tells that a request is somebody else's, in a header
+// or in what is announced to come as a trailer, whatever its value, also none.
+func forwarded(req *http.Request) bool {
+	for _, header := range []http.Header{req.Header, req.Trailer} {
+		for name := range header {
+			if marksStrangers(name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// marksStrangers looks a header's name up. net/http gives it in one spelling, but not a
+// name with underscores, which some servers take for hyphens, and some proxies send.
+func marksStrangers(name string) bool {
+	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	if proxyNames[name] {
+		return true
+	}
+	for _, prefix := range proxyPrefixes {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
