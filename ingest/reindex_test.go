@@ -29,6 +29,14 @@ func TestReindexReadsWhatArchivingWould(t *testing.T) {
 	if len(before["job_actions"]) == 0 || len(before["job_annotations"]) == 0 || len(before["job_permissions"]) == 0 {
 		t.Fatal("the day's logs tell nothing")
 	}
+	if got := tables(r, `SELECT count(*) > 0 AS called FROM job_actions WHERE path LIKE '.github/workflows/%' AND in_setup`); got[0] != tables(r, `SELECT true AS called`)[0] {
+		t.Errorf("no reusable workflow is named: %v", got)
+	}
+	for table, rows := range before {
+		if all := strings.Join(rows, "\n"); strings.Contains(strings.ToLower(all), "forged") {
+			t.Errorf("%s has what an input of a reusable workflow says: %s", table, all)
+		}
+	}
 	for _, table := range []string{"job_actions", "job_environment", "job_permissions", "job_annotations"} {
 		r.exec(`DELETE FROM ` + table)
 	}

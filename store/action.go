@@ -32,7 +32,7 @@ type ActionUse struct {
 	LastJob     int64      `json:"last_job"`
 	FirstUsedAt *time.Time `json:"first_used_at"`
 	LastUsedAt  *time.Time `json:"last_used_at"`
-	InSetup     bool       `json:"in_setup"` // whether a job said so where no step can have forged it
+	InSetup     bool       `json:"in_setup"` // whether a runner said so in a set-up, where no step and no caller can have forged it
 }
 
 // leastCommit is how much of a commit is taken for one.

@@ -11,7 +11,7 @@ import (
 
 // usageVersion is the present way of reading logs for what jobs used. The index
 // job_logs_unread is of logs that were not read so: another one needs a migration.
-const usageVersion = 1
+const usageVersion = 2
 
 // writeUsage makes what a job's log tells the rows of the job.
 func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage) error {

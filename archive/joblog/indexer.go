@@ -108,6 +108,7 @@ func (x *Indexer) Finish() *Index {
 func (x *Indexer) look(head []byte) {
 	head = bytes.TrimPrefix(head, byteOrderMark)
 	if len(head) < stampLen-1 || head[stampLen-2] != 'Z' {
+		x.usage.goesOn()
 		return
 	}
 	if !bytes.Equal(head[:len(x.second)], x.second[:]) {
@@ -118,7 +119,11 @@ func (x *Indexer) look(head []byte) {
 		return
 	}
 	if text[0] == ' ' && x.usage.tells(text[1:]) {
-		x.usage.look(x.line, bytes.TrimSuffix(text[1:min(len(text), headLen)], []byte("\r")))
+		if stamp, _ := SplitLine(head); stamp == nil {
+			x.usage.goesOn()
+		} else {
+			x.usage.look(x.line, stamp, bytes.TrimSuffix(text[1:min(len(text), headLen)], []byte("\r")))
+		}
 	}
 	// Almost every line ends here: the prefixes begin with four letters.
 	switch text[1] {

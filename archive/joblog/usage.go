@@ -18,7 +18,7 @@ type Usage struct {
 }
 
 // Environment is what the runner says of itself and of the job, while it sets the
-// job up. Empty: it did not say.
+// job up. Empty: it did not say, or whether it was the runner is not known.
 type Environment struct {
 	RunnerVersion string
 	OS            string // the lines of its group, such as "Ubuntu 22.04.4 LTS"
@@ -41,12 +41,14 @@ type Action struct {
 	SHA     string // the commit that the ref was resolved to; empty: it was not said
 	Version string // of an immutable action's package
 	Digest  string // of that package
-	// InSetup: the line stands before the first step, where nothing but the runner
-	// writes. Beyond that a step may have printed it.
+	// InSetup: the runner said so while it set the job up, before the first line that
+	// may hold others' words. Beyond that a step, or a caller of a reusable workflow, may
+	// have worded the line.
 	InSetup bool
 }
 
-// Annotation is a line that is marked as an error, a warning or a notice.
+// Annotation is a line that is marked as an error, a warning or a notice, whoever
+// printed it.
 type Annotation struct {
 	Line    int64
 	Level   Kind
@@ -57,6 +59,7 @@ type Annotation struct {
 const (
 	maxActions     = 1000
 	maxAnnotations = 1000
+	maxPermissions = 100
 	maxMessage     = 1000 // bytes
 	maxField       = 500
 )
@@ -64,160 +67,115 @@ const (
 // usageReader finds a Usage line by line.
 type usageReader struct {
 	usage  Usage
-	begun  bool    // a step has: what follows may be anybody's
-	group  string  // title of the group of the set-up that the line is in
+	setUp  setUp
 	frozen *Action // the immutable action whose group the line is in
-	chain  bool    // the line names the workflow that was started
+	left   int     // how many lines of that group there may be
+	casual bool    // almost no line tells anything
 }
 
-// The beginnings of lines that tell something.
+// The beginnings of lines that tell of an action, wherever they stand.
 const (
-	runnerVersion  = "Current runner version: '"
-	secretSource   = "Secret source: "
-	jobDefinedAt   = "Job defined at: "
-	workflowChain  = "Reusable workflow chain:"
-	jobName        = "Complete job name: "
 	download       = "Download action repository '"
 	downloadFrozen = "Download immutable action package '"
-	usesWorkflow   = "Uses: "
-	runGroup       = "Run "
-)
-
-var (
-	frozenTitle = regexp.MustCompile(`^Download immutable action package '([^'@\s]+)@([^']+)'$`)
-	reusable    = regexp.MustCompile(`^Uses: ([^@\s]+)@(\S+)(?: \(([0-9a-f]{40,64})\))?$`)
-	permission  = regexp.MustCompile(`^([A-Za-z]+): ([a-z]+)$`)
 )
 
 // tells is a quick look at a line's text: almost every one tells nothing.
 func (u *usageReader) tells(text []byte) bool {
-	if !u.begun || u.frozen != nil {
+	if !u.casual {
 		return true
 	}
-	return len(text) > 1 && (text[0] == '#' && text[1] == '#' || text[0] == 'D' && bytes.HasPrefix(text, []byte("Download ")))
+	if len(text) < 2 {
+		return false
+	}
+	switch text[0] {
+	case '#':
+		return text[1] == '#'
+	case 'D':
+		return bytes.HasPrefix(text, []byte(download))
+	case 'C':
+		return u.setUp.call != nil && bytes.HasPrefix(text, []byte(jobName))
+	}
+	return false
 }
 
 // look takes note of a line with a timestamp.
-func (u *usageReader) look(n int64, text []byte) {
+func (u *usageReader) look(n int64, stamp, text []byte) {
 	kind, rest := Line{Text: text}.Kind()
-	switch kind {
-	case Error, Warning, Notice:
-		u.annotate(n, kind, rest)
-		return
-	case Group:
-		u.openGroup(n, string(rest[:min(len(rest), maxField)]))
-		return
-	case EndGroup:
-		u.group, u.frozen = "", nil
-		return
-	}
-	if len(text) > 4*maxField {
-		return
-	}
+	read := !u.setUp.begun && u.inSetUp(n, kind, stamp, text)
 	switch {
-	case u.frozen != nil:
-		u.ofPackage(string(text))
-	case bytes.HasPrefix(text, []byte(download)):
-		if name, ref, sha, ok := downloaded(string(text)); ok {
-			u.use(n, name, ref, sha)
+	case kind == Error, kind == Warning, kind == Notice:
+		u.annotate(n, kind, rest)
+	case read:
+	case kind == Group, kind == EndGroup:
+		u.frozen = nil
+		if bytes.HasPrefix(rest, []byte(downloadFrozen)) {
+			u.freeze(n, string(rest[len(downloadFrozen):min(len(rest), 4*maxField)]), false)
 		}
-	case !u.begun:
-		u.setUp(n, string(text))
+	case len(text) > 4*maxField:
+	case u.frozen != nil:
+		u.ofPackage(n, string(text))
+	case bytes.HasPrefix(text, []byte(download)):
+		if name, ref, sha, ok := downloaded(string(text[len(download):])); ok {
+			u.use(n, name, ref, sha, false)
+		}
 	}
+	named := u.setUp.begun || u.setUp.call != nil && u.setUp.call.named
+	u.casual = named && u.frozen == nil
 }
 
-// downloaded takes "Download action repository 'NAME@REF' (SHA:COMMIT)" apart, whose end
-// may lack. Not by a regular expression: there are logs with a million of them.
+// downloaded takes "NAME@REF' (SHA:COMMIT)" apart, whose end may lack. A ref may hold
+// apostrophes, but no space: the commit is what the line ends with. Not by a regular
+// expression: there are logs with a million of them.
 func downloaded(s string) (name, ref, sha string, ok bool) {
-	name, s, named := strings.Cut(s[len(download):], "@")
-	ref, s, closed := strings.Cut(s, "'")
-	if !named || !closed || name == "" || ref == "" || strings.ContainsAny(name, "' \t\n\f\r") {
+	const begin, end = "' (SHA:", ")"
+	whole, closed := strings.CutSuffix(s, "'")
+	if at := strings.LastIndex(s, begin); at >= 0 && strings.HasSuffix(s, end) {
+		whole, sha = s[:at], s[at+len(begin):len(s)-len(end)]
+		closed = isCommit(sha)
+	}
+	name, ref, named := strings.Cut(whole, "@")
+	if !closed || !named || name == "" || ref == "" || strings.ContainsAny(name, "' \t\n\f\r") {
 		return "", "", "", false
 	}
-	if s == "" {
-		return name, ref, "", true
-	}
-	sha, whole := strings.CutSuffix(s, ")")
-	sha, begun := strings.CutPrefix(sha, " (SHA:")
-	return name, ref, sha, whole && begun && len(sha) >= 40 && len(sha) <= 64 && strings.Trim(sha, "0123456789abcdef") == ""
+	return name, ref, sha, true
 }
 
-func (u *usageReader) openGroup(n int64, title string) {
-	u.group, u.frozen = title, nil
-	if strings.HasPrefix(title, runGroup) {
-		u.begun = true
-	}
-	if strings.HasPrefix(title, downloadFrozen) {
-		if m := frozenTitle.FindStringSubmatch(title); m != nil {
-			u.frozen = u.use(n, m[1], m[2], "")
-		}
+func isCommit(s string) bool {
+	return len(s) >= 40 && len(s) <= 64 && strings.Trim(s, "0123456789abcdef") == ""
+}
+
+// frozenName is what stands in the title of an immutable action's group.
+var frozenName = regexp.MustCompile(`^([^'@\s]+)@(.+)'$`)
+
+// freeze begins the group of an immutable action.
+func (u *usageReader) freeze(n int64, rest string, inSetUp bool) {
+	if m := frozenName.FindStringSubmatch(rest); m != nil {
+		const lines = 3
+		u.frozen, u.left = u.use(n, m[1], m[2], "", inSetUp), lines
 	}
 }
 
 // ofPackage is a line of the group of an immutable action.
-func (u *usageReader) ofPackage(s string) {
-	for prefix, field := range map[string]*string{
-		"Version: ": &u.frozen.Version, "Digest: ": &u.frozen.Digest, "Source commit SHA: ": &u.frozen.SHA,
-	} {
-		if v, ok := strings.CutPrefix(s, prefix); ok && *field == "" {
-			*field = plainText([]byte(v), maxField)
-		}
-	}
-}
-
-// setUp is a line of the set-up that is no group's title and no mark.
-func (u *usageReader) setUp(n int64, s string) {
-	e := &u.usage.Environment
-	set := func(field *string, v string) {
-		if *field == "" {
-			*field = plainText([]byte(v), maxField)
-		}
-	}
-	switch u.group {
-	case "Operating System":
-		e.OS = plainText([]byte(strings.TrimSpace(e.OS+" "+s)), maxField)
-		return
-	case "Runner Image", "Virtual Environment":
-		if v, ok := strings.CutPrefix(s, "Version: "); ok {
-			set(&e.ImageVersion, v)
-		} else if v, ok := strings.CutPrefix(s, "Image: "); ok {
-			set(&e.Image, v)
-		} else if v, ok := strings.CutPrefix(s, "Environment: "); ok {
-			set(&e.Image, v)
-		}
-		return
-	case "GITHUB_TOKEN Permissions":
-		if m := permission.FindStringSubmatch(s); m != nil && len(u.usage.Permissions) < 100 {
-			u.usage.Permissions = append(u.usage.Permissions, Permission{m[1], m[2]})
-		}
+func (u *usageReader) ofPackage(_ int64, s string) {
+	if u.frozen == nil {
 		return
 	}
-	chain := u.chain
-	u.chain = false
-	switch {
-	case chain:
-		ref, _, _ := strings.Cut(s, " ")
-		set(&e.WorkflowRef, ref)
-	case strings.HasPrefix(s, runnerVersion):
-		set(&e.RunnerVersion, strings.TrimSuffix(s[len(runnerVersion):], "'"))
-	case strings.HasPrefix(s, secretSource):
-		set(&e.SecretSource, s[len(secretSource):])
-	case strings.HasPrefix(s, jobDefinedAt):
-		set(&e.JobDefinedAt, s[len(jobDefinedAt):])
-	case s == workflowChain:
-		u.chain = true
-	case strings.HasPrefix(s, usesWorkflow):
-		if m := reusable.FindStringSubmatch(s); m != nil {
-			u.use(n, m[1], m[2], m[3])
-		}
-	case strings.HasPrefix(s, jobName):
-		u.begun = true // a name may hold anything, and go on in the next line
+	a := u.frozen
+	if v, ok := strings.CutPrefix(s, "Version: "); ok {
+		setField(&a.Version, v)
+	} else if v, ok := strings.CutPrefix(s, "Digest: "); ok {
+		setField(&a.Digest, v)
+	} else if v, ok := strings.CutPrefix(s, "Source commit SHA: "); ok && isCommit(v) {
+		setField(&a.SHA, v)
+	}
+	if u.left--; u.left == 0 {
+		u.frozen = nil
 	}
 }
 
 // use takes note of an action, and returns it for what the lines after it say; of
 // one too many, nil.
-func (u *usageReader) use(n int64, name, ref, sha string) *Action {
+func (u *usageReader) use(n int64, name, ref, sha string, inSetUp bool) *Action {
 	parts := strings.SplitN(name, "/", 3)
 	if len(parts) < 2 || len(name) > maxField || len(ref) > maxField {
 		return nil
@@ -227,7 +185,7 @@ func (u *usageReader) use(n int64, name, ref, sha string) *Action {
 		return nil
 	}
 	a := Action{
-		Line: n, Name: plainText([]byte(parts[0]+"/"+parts[1]), maxField), Ref: plainText([]byte(ref), maxField), SHA: sha, InSetup: !u.begun,
+		Line: n, Name: plainText([]byte(parts[0]+"/"+parts[1]), maxField), Ref: plainText([]byte(ref), maxField), SHA: sha, InSetup: inSetUp,
 	}
 	if len(parts) == 3 {
 		a.Path = plainText([]byte(parts[2]), maxField)

@@ -115,17 +115,19 @@ func TestImmutableActionsAndChains(t *testing.T) {
 	got := index(stampedLog(
 		"Job defined at: acme/shared/.github/workflows/build.yml@refs/tags/v2", "Reusable workflow chain:",
 		"acme/rocket/.github/workflows/ci.yml@refs/heads/main ("+sha+")", "-> acme/shared/.github/workflows/build.yml@refs/tags/v2 ("+sha+")",
-		"Getting action download info",
+		"Current runner version: '2.317.0'", "Prepare all required actions", "Getting action download info",
 		"##[group]Download immutable action package 'actions/checkout@v4'", "Version: 4.2.2", "Digest: sha256:0123", "Source commit SHA: "+sha, "##[endgroup]",
 		"Download action repository 'acme/mono/path/to/action@refs/heads/x' (SHA:"+sha+")", "Download action repository 'acme/short@v1'",
 		"Complete job name: build",
 	)).Usage
 	want := &joblog.Usage{
-		Environment: joblog.Environment{JobDefinedAt: "acme/shared/.github/workflows/build.yml@refs/tags/v2", WorkflowRef: "acme/rocket/.github/workflows/ci.yml@refs/heads/main"},
+		Environment: joblog.Environment{
+			RunnerVersion: "2.317.0", JobDefinedAt: "acme/shared/.github/workflows/build.yml@refs/tags/v2", WorkflowRef: "acme/rocket/.github/workflows/ci.yml@refs/heads/main",
+		},
 		Actions: []joblog.Action{
-			{Line: 6, Name: "actions/checkout", Ref: "v4", SHA: sha, Version: "4.2.2", Digest: "sha256:0123", InSetup: true},
-			{Line: 11, Name: "acme/mono", Path: "path/to/action", Ref: "refs/heads/x", SHA: sha, InSetup: true},
-			{Line: 12, Name: "acme/short", Ref: "v1", InSetup: true},
+			{Line: 8, Name: "actions/checkout", Ref: "v4", SHA: sha, Version: "4.2.2", Digest: "sha256:0123", InSetup: true},
+			{Line: 13, Name: "acme/mono", Path: "path/to/action", Ref: "refs/heads/x", SHA: sha, InSetup: true},
+			{Line: 14, Name: "acme/short", Ref: "v1", InSetup: true},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -202,5 +204,10 @@ func TestWhatOnlyLooksLikeADownloadIsNone(t *testing.T) {
 	x.Add(stampedLog("Download action repository 'a/b@x@y (z)' (SHA:" + sha + ")"))
 	if got := x.Finish().Usage.Actions; len(got) != 1 || got[0].Name != "a/b" || got[0].Ref != "x@y (z)" || got[0].SHA != sha {
 		t.Errorf("%+v", got)
+	}
+	x = joblog.NewIndexer()
+	x.Add(stampedLog("Download action repository 'a/b@v1' (SHA:" + strings.Repeat("0", 40) + ")' (SHA:" + sha + ")"))
+	if got := x.Finish().Usage.Actions; len(got) != 1 || got[0].SHA != sha {
+		t.Errorf("a ref that looks like the end of the line: %+v", got)
 	}
 }

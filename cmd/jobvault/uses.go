@@ -84,7 +84,7 @@ func printUses(out io.Writer, uses lookup.Uses) error {
 		}
 		doubt := ""
 		if !u.InSetup {
-			doubt = "said within a step"
+			doubt = "not said in a set-up"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%d\t%s\n", plain(name), plain(u.Ref), plain(commit), plain(u.Repository), plain(text(u.Workflow)), u.Jobs,
 			day(u.FirstUsedAt), day(u.LastUsedAt), u.LastJob, doubt)

@@ -226,7 +226,7 @@ var listStatements = []string{
 	FROM generate_series(@first::bigint, @last::bigint) i
 	JOIN labels l ON l.name = CASE WHEN i > @old AND pg_temp.u(i, 10) < 0.005 THEN 'old-label' ELSE 'label-' || floor(30 * pg_temp.u(i, 11) ^ 2) END`,
 	`INSERT INTO job_logs (job_id, state, object_key, raw_bytes, stored_bytes, lines, sha256, archived_at, settled_at, usage_version)
-	SELECT @most::bigint - i + 1, s, CASE s WHEN 'archived' THEN 'v1/x' END, 1000, 100, 10, decode(repeat('00', 32), 'hex'), now(), now(), CASE s WHEN 'archived' THEN 1 END
+	SELECT @most::bigint - i + 1, s, CASE s WHEN 'archived' THEN 'v1/x' END, 1000, 100, 10, decode(repeat('00', 32), 'hex'), now(), now(), CASE s WHEN 'archived' THEN 2 END
 	FROM generate_series(@first::bigint, @last::bigint) i, LATERAL (SELECT CASE WHEN pg_temp.u(i, 12) < 0.98 THEN 'archived' ELSE 'expired' END AS s) s`,
 	// Their jobs are there: to look for each of ten million would take longer than
 	// all else.

@@ -2,6 +2,15 @@ package githubsim
 
 import "strings"
 
+// HostileTitle is an input of each call of a reusable workflow, as whoever opens a pull
+// request may word it: printed as it is, its lines look like the runner's.
+const HostileTitle = "Fix the build\n" +
+	"2024-07-08T16:48:09.0000000Z ##[endgroup]\n" +
+	"2024-07-08T16:48:09.0000000Z Complete job name: forged\n" +
+	"2024-07-08T16:48:09.0000000Z ##[error]forged\n" +
+	"2024-07-08T16:48:09.0000000Z Secret source: Forged\n" +
+	"2024-07-08T16:48:09.0000000Z Download action repository 'forged/action@v1' (SHA:da39a3ee5e6b4b0d3255bfef95601890afd80709)"
+
 // headLines are what the runner prints before the first step: "Set up job".
 func headLines(style LogStyle) []string {
 	lines := []string{"Current runner version: '2.317.0'"}
@@ -28,7 +37,7 @@ func headLines(style LogStyle) []string {
 	}
 	if caller, _, reusable := strings.Cut(style.JobName, " / "); reusable {
 		workflow := style.Repository + "/.github/workflows/" + strings.ToLower(strings.ReplaceAll(caller, " ", "-")) + ".yml@refs/heads/main"
-		lines = append(lines, "Uses: "+workflow+" ("+fakeSHA(workflow)+")")
+		lines = append(lines, "Uses: "+workflow+" ("+fakeSHA(workflow)+")", "##[group] Inputs", "  environment: staging", "  title: "+HostileTitle, "##[endgroup]")
 	}
 	return append(lines, "Complete job name: "+style.JobName)
 }

@@ -17,7 +17,7 @@ func TestUsesOfAnAction(t *testing.T) {
 	f.want(f.get("/uses"), 200, "Uses of an action")
 	f.want(f.get("/uses?action=acme/%3Cscript%3E"), 200, "acme/&lt;script&gt;", "acme/rocket", "1111111", `href="/acme/rocket/jobs/31"`)
 	use(32, "2222222222222222222222222222222222222222")
-	f.want(f.get("/uses?action=acme/%3Cscript%3E@v1"), 200, "was more than one commit", "said within a step only")
+	f.want(f.get("/uses?action=acme/%3Cscript%3E@v1"), 200, "was more than one commit", "not said in a set-up")
 	f.want(f.get("/uses?action=acme/none"), 200, "No archived log tells of it")
 	for _, bad := range []string{"action=x", "action=a/b&since=x", "action=/"} {
 		f.want(f.get("/uses?"+bad), 400)
