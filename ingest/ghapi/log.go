@@ -43,40 +43,6 @@ func (c *Client) OpenLog(ctx context.Context, owner, repo string, id int64) (io.
 	return c.openLink(ctx, op, resp)
 }
 
-// openLink fetches what a 302 points to.
-func (c *Client) openLink(ctx context.Context, op string, redirect *http.Response) (io.ReadCloser, error) {
-	op += " from storage"
-	link, err := redirect.Location()
-	if err != nil || (link.Scheme != "https" && link.Scheme != "http") || link.Host == "" ||
-		(link.Scheme == "http" && redirect.Request.URL.Scheme == "https") {
-		return nil, &Error{Class: Transient, Op: op, Status: redirect.StatusCode, Message: "the redirect has no usable address"}
-	}
-	link.User = nil
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, link.String(), nil)
-	if err != nil {
-		return nil, &Error{Class: Transient, Op: op, Message: "the redirect has no usable address"}
-	}
-	req.Header.Set("User-Agent", c.rest.UserAgent)
-	resp, err := c.logs.Do(req)
-	if err != nil {
-		return nil, c.noAnswer(ctx, op, err)
-	}
-	if resp.StatusCode == http.StatusOK {
-		return c.logBody(ctx, op, resp)
-	}
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-	_ = resp.Body.Close()
-	e := classify(op, resp, body, c.now())
-	e.Storage = true
-	switch e.Class {
-	case Denied, RateLimited:
-		// The storage's refusal is of this link, which lives for a minute; the
-		// storage's limits are not the installation's.
-		e.Class = Transient
-	}
-	return nil, secretsOf(ctx).hide(e)
-}
-
 // logBody checks that an answer is a log, and wraps its body in the checks that
 // its headers promise.
 func (c *Client) logBody(ctx context.Context, op string, resp *http.Response) (io.ReadCloser, error) {
