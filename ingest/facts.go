@@ -92,6 +92,20 @@ func clean(s string) string {
 	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\ufffd"), "\ufffd")
 }
 
+// longestReason bounds what is kept and logged of an error, in bytes. Those of parsers
+// repeat what they could not read, of whatever length.
+const longestReason = 1000
+
+// brief is an error's text, fit for Postgres, and cut short.
+func brief(err error) string {
+	text := err.Error()
+	if len(text) <= longestReason {
+		return clean(text)
+	}
+	// A character that is cut in two is left out.
+	return clean(strings.ToValidUTF8(text[:longestReason], "")) + "…"
+}
+
 func text(s *string) *string {
 	if s == nil || *s == "" {
 		return nil
