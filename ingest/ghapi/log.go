@@ -55,7 +55,7 @@ func (c *Client) logBody(ctx context.Context, op string, resp *http.Response) (i
 	}
 	// A page of a proxy or of the server itself is no log, whatever its status.
 	if kind := pageKind(resp.Header.Get("Content-Type")); kind != "" {
-		return refuse("the answer is %s, not a log", kind)
+		return refuse("the answer is %s, not a log", cut(kind))
 	}
 	body := &checkedBody{op: op, r: resp.Body, close: resp.Body}
 	if want := resp.Header.Get("Content-MD5"); want != "" {
@@ -72,7 +72,7 @@ func (c *Client) logBody(ctx context.Context, op string, resp *http.Response) (i
 		}
 		body.r = z
 	default:
-		return refuse("the answer has the encoding %q", encoding)
+		return refuse("the answer has the encoding %q", cut(encoding))
 	}
 	text := bufio.NewReaderSize(body.r, 64<<10)
 	if isPage(text) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -24,6 +25,10 @@ const (
 	maxHeader  = 256 << 10
 	maxAddress = 16 << 10
 )
+
+// maxPosted bounds the answer to a POST: a token with the names of an installation's
+// repositories, at most.
+const maxPosted = 8 << 20
 
 // dialTime bounds how long a connection takes to be made.
 const dialTime = 10 * time.Second
@@ -140,6 +145,13 @@ func (t keeping) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.connections.RoundTrip(req)
 	if err != nil {
 		return nil, err
+	}
+	if req.Method == http.MethodPost {
+		// ghinstallation reads that of a token without a bound.
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(resp.Body, maxPosted), resp.Body}
 	}
 	// The address of a log, even if nobody can parse it.
 	if _, err := url.Parse(resp.Header.Get("Location")); err != nil {
