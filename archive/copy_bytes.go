@@ -58,7 +58,8 @@ func (a *Archive) rawOffsets(ctx context.Context, ref Ref) ([]int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := io.ReadAll(body)
+	// A server that gives more than it is asked for is not read on.
+	b, err := io.ReadAll(io.LimitReader(body, seekTableSize(len(ref.FrameOffsets))+1))
 	if err := errors.Join(err, body.Close()); err != nil {
 		return nil, err
 	}

@@ -13,8 +13,12 @@ import (
 )
 
 // PutDetails keeps a job as the REST API sent it. If the job's details are kept
-// already they stay, and are returned: what the bucket holds is what counts.
+// already they stay, and are returned: what the bucket holds is what counts. Fails if
+// they are longer than Details reads; nothing is stored then.
 func (a *Archive) PutDetails(ctx context.Context, key JobKey, raw []byte) ([]byte, error) {
+	if len(raw) > maxDetails {
+		return nil, fmt.Errorf("archive: put %s: a job of %d bytes, more than %d", key.Details(), len(raw), maxDetails)
+	}
 	_, err := a.bucket.Put(ctx, key.Details(), bytes.NewReader(raw))
 	if errors.Is(err, ErrExists) {
 		return a.read(ctx, key.Details())

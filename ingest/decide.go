@@ -55,7 +55,7 @@ type outcome struct {
 func decide(err error, c circumstances) outcome {
 	var e *ghapi.Error
 	if !errors.As(err, &e) {
-		return outcome{reason: err.Error()}
+		return outcome{reason: brief(err)}
 	}
 	o := outcome{status: e.Status, reason: e.Message}
 	switch e.Class {
@@ -89,7 +89,7 @@ func decide(err error, c circumstances) outcome {
 			o.pause = backoff(c.attempts)
 		}
 	default:
-		o.reason = e.Error()
+		o.reason = brief(e)
 		if e.RetryAt.After(c.now) {
 			o.pause = e.RetryAt.Sub(c.now) + jitter(firstPause)
 		}

@@ -95,7 +95,7 @@ func (w *DeliveryWorker) drainSingly(ctx context.Context, n int) (int, error) {
 	for i := range n {
 		verdicts, err := w.db.DrainOneDelivery(ctx, w.understand)
 		if store.IsBadData(err) && len(verdicts) == 1 {
-			verdicts[0].Error = clean(err.Error())
+			verdicts[0].Error = brief(err)
 			err = w.db.QuarantineDelivery(ctx, verdicts[0])
 		}
 		if err != nil {
@@ -131,7 +131,7 @@ func (w *DeliveryWorker) understand(ds []store.Delivery) store.Understood {
 		}
 		facts, err := w.facts(d, first[same])
 		if err != nil {
-			verdict.Error = err.Error()
+			verdict.Error = brief(err)
 		} else {
 			if byJob[facts.Job.ID] == nil {
 				order = append(order, facts.Job.ID)

@@ -12,6 +12,10 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
+// maxListed bounds a job's steps, and its labels. GitHub's own jobs have at most 1,000
+// steps; beyond the bound a job's rows would take longer than a transaction may.
+const maxListed = 10_000
+
 // factsOfJob turns a job, from a webhook or the REST API, into rows. An empty
 // text, a zero id and the start of an era all mean that the server did not say.
 func factsOfJob(j *github.WorkflowJob, repo store.Repository) (store.Facts, error) {
@@ -22,6 +26,8 @@ func factsOfJob(j *github.WorkflowJob, repo store.Repository) (store.Facts, erro
 		return store.Facts{}, errors.New("workflow_job.run_id is not positive")
 	case j.GetStatus() == "":
 		return store.Facts{}, errors.New("workflow_job.status is missing")
+	case len(j.Steps) > maxListed || len(j.Labels) > maxListed:
+		return store.Facts{}, fmt.Errorf("workflow_job has %d steps and %d labels, more than %d", len(j.Steps), len(j.Labels), maxListed)
 	}
 	f := store.Facts{
 		Repository: repo,
@@ -70,10 +76,14 @@ func checkIndexed(f store.Facts) error {
 	return nil
 }
 
-// stepsOf lists the steps by number. A number that comes twice counts once.
+// stepsOf lists the steps by number. A number that comes twice counts once, and a null
+// for nothing.
 func stepsOf(j *github.WorkflowJob) []store.Step {
 	byNumber := make(map[int64]store.Step)
 	for _, s := range j.Steps {
+		if s == nil {
+			continue
+		}
 		byNumber[s.GetNumber()] = store.Step{
 			JobID: j.GetID(), Number: s.GetNumber(), Name: clean(s.GetName()), Status: clean(s.GetStatus()),
 			Conclusion: text(s.Conclusion), StartedAt: moment(s.StartedAt), CompletedAt: moment(s.CompletedAt),
@@ -90,6 +100,20 @@ func stepsOf(j *github.WorkflowJob) []store.Step {
 // clean makes a text fit for Postgres, which takes no NUL.
 func clean(s string) string {
 	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\ufffd"), "\ufffd")
+}
+
+// longestReason bounds what is kept and logged of an error, in bytes. Those of parsers
+// repeat what they could not read, of whatever length.
+const longestReason = 1000
+
+// brief is an error's text, fit for Postgres, and cut short.
+func brief(err error) string {
+	text := err.Error()
+	if len(text) <= longestReason {
+		return clean(text)
+	}
+	// A character that is cut in two is left out.
+	return clean(strings.ToValidUTF8(text[:longestReason], "")) + "…"
 }
 
 func text(s *string) *string {

@@ -15,12 +15,15 @@ import (
 // down. The result does not depend on the order of the snapshots, nor on
 // repeats. There must be at least one, all of one job.
 func fold(snapshots []store.Facts) store.Facts {
-	ordered := append([]store.Facts(nil), snapshots...)
+	ordered := make([]*snapshot, len(snapshots))
+	for i, s := range snapshots {
+		ordered[i] = &snapshot{Facts: s}
+	}
 	sort.SliceStable(ordered, func(a, b int) bool { return compareProgress(ordered[a], ordered[b]) > 0 })
-	out := ordered[0]
+	out := ordered[0].Facts
 	out.Steps = append([]store.Step(nil), out.Steps...)
 	for _, older := range ordered[1:] {
-		fill(&out, older)
+		fill(&out, older.Facts)
 	}
 	// Names go by the time that is told of, whatever the job's state; those that do not
 	// count are known, too.
@@ -32,18 +35,36 @@ func fold(snapshots []store.Facts) store.Facts {
 	return out
 }
 
+// snapshot is what was said of a job once, and, if it was needed, its content.
+type snapshot struct {
+	store.Facts
+	canonical []byte
+}
+
+// content is a canonical form of what the snapshot says of the job.
+func (s *snapshot) content() []byte {
+	if s.canonical == nil {
+		// These types always marshal.
+		s.canonical, _ = json.Marshal([]any{s.Job, s.Run, s.Steps, s.Labels})
+	}
+	return s.canonical
+}
+
 // compareProgress orders snapshots of one job by how far the job had come. Two
 // that came equally far are ordered by their content, so that the order is
 // total whatever was sent.
-func compareProgress(a, b store.Facts) int {
-	return cmp.Or(
+func compareProgress(a, b *snapshot) int {
+	further := cmp.Or(
 		cmp.Compare(store.Stage(a.Job.Status), store.Stage(b.Job.Status)),
 		compareTimes(a.Job.CompletedAt, b.Job.CompletedAt),
 		compareTimes(a.Job.StartedAt, b.Job.StartedAt),
-		cmp.Compare(completedSteps(a), completedSteps(b)),
+		cmp.Compare(completedSteps(a.Facts), completedSteps(b.Facts)),
 		cmp.Compare(len(a.Steps), len(b.Steps)),
-		bytes.Compare(content(a), content(b)),
 	)
+	if further != 0 {
+		return further
+	}
+	return bytes.Compare(a.content(), b.content())
 }
 
 func compareTimes(a, b *time.Time) int {
@@ -66,13 +87,6 @@ func completedSteps(f store.Facts) int {
 		}
 	}
 	return n
-}
-
-// content is a canonical form of what a snapshot says of the job.
-func content(f store.Facts) []byte {
-	// These types always marshal.
-	b, _ := json.Marshal([]any{f.Job, f.Run, f.Steps, f.Labels})
-	return b
 }
 
 // fill takes from an older snapshot what is still open.
@@ -99,24 +113,29 @@ func fill(f *store.Facts, older store.Facts) {
 		f.Steps = append([]store.Step(nil), older.Steps...)
 		return
 	}
+	byNumber := make(map[int64]store.Step, len(older.Steps))
+	for _, s := range older.Steps { // whose numbers come once
+		byNumber[s.Number] = s
+	}
 	for i := range f.Steps {
-		fillStep(&f.Steps[i], older.Steps)
+		if o, ok := byNumber[f.Steps[i].Number]; ok {
+			fillStep(&f.Steps[i], o)
+		}
 	}
 }
 
-// fillStep fills a step from the same step of an older snapshot. A number may
+// fillStep fills a step from the one of its number in an older snapshot. A number may
 // have meant another step then.
-func fillStep(s *store.Step, older []store.Step) {
-	for _, o := range older {
-		if o.Number == s.Number && o.Name == s.Name {
-			if o.Status == store.StatusCompleted {
-				s.Status = o.Status // a step does not go back either
-			}
-			fillNil(&s.Conclusion, o.Conclusion)
-			fillNil(&s.StartedAt, o.StartedAt)
-			fillNil(&s.CompletedAt, o.CompletedAt)
-		}
+func fillStep(s *store.Step, older store.Step) {
+	if older.Name != s.Name {
+		return
 	}
+	if older.Status == store.StatusCompleted {
+		s.Status = older.Status // a step does not go back either
+	}
+	fillNil(&s.Conclusion, older.Conclusion)
+	fillNil(&s.StartedAt, older.StartedAt)
+	fillNil(&s.CompletedAt, older.CompletedAt)
 }
 
 func fillNil[T any](dst **T, v *T) {

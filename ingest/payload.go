@@ -46,19 +46,21 @@ type head struct {
 	unusable     string // why it is of no use; empty: it may be
 }
 
-// readHead reads JSON that is valid. It never fails: a payload that names no job
-// is unusable. It picks out a few values rather than decode all, because it is
-// what every delivery waits for.
+// readHead reads JSON that is valid, or too deep for that to be known. It never fails:
+// a payload that names no job is unusable. It picks out a few values rather than decode
+// all, because it is what every delivery waits for; it does not recurse.
 func readHead(raw []byte) head {
 	var h head
 	values := gjson.GetManyBytes(raw, "action", "workflow_job", "workflow_job.id", "repository.id", "repository.full_name")
 	action, job, jobID, repositoryID, fullName := values[0], values[1], values[2], values[3], values[4]
-	if action.Type == gjson.String {
+	if action.Type == gjson.String && len(action.Str) <= longestIndexed {
 		text := clean(action.Str)
 		h.action = &text
 	}
 	h.repositoryID, h.jobID, h.fullName = positive(repositoryID), positive(jobID), fullName.String()
 	switch {
+	case action.Type == gjson.String && h.action == nil:
+		h.unusable = fmt.Sprintf("action is %d bytes long, more than %d", len(action.Str), longestIndexed)
 	case !job.IsObject():
 		h.unusable = "workflow_job is null or missing"
 	case h.jobID == nil:
@@ -86,7 +88,7 @@ func factsOfDelivery(body []byte, d store.Delivery, first time.Time) (store.Fact
 	}
 	var p payload
 	if err := json.Unmarshal(raw, &p); err != nil {
-		return store.Facts{}, fmt.Errorf("not a workflow_job payload: %s", clean(err.Error()))
+		return store.Facts{}, fmt.Errorf("not a workflow_job payload: %s", brief(err))
 	}
 	if p.Job == nil || p.Repository == nil {
 		return store.Facts{}, errors.New("workflow_job or repository is missing")

@@ -121,7 +121,9 @@ func (r *Receiver) verified(w http.ResponseWriter, req *http.Request, contentTyp
 		return refuse(w, http.StatusBadRequest, "X-GitHub-Delivery is missing or not a GUID")
 	}
 	payload, err := payloadJSON(contentType, body)
-	if err != nil || !gjson.ValidBytes(payload) {
+	// What is too deep is not even looked at for whether it is JSON: that recurses.
+	deep := err == nil && deeperThan(payload, maxDepth)
+	if err != nil || !deep && !gjson.ValidBytes(payload) {
 		return refuse(w, http.StatusBadRequest, "the payload is not JSON")
 	}
 	switch event {
@@ -132,6 +134,9 @@ func (r *Receiver) verified(w http.ResponseWriter, req *http.Request, contentTyp
 		return answer(w, http.StatusAccepted, "not of interest")
 	}
 	head := readHead(payload)
+	if deep {
+		head.unusable = reasonDeep
+	}
 	if head.fullName != "" && !r.selected(head.fullName) {
 		return answer(w, http.StatusAccepted, "not of interest")
 	}

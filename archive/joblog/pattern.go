@@ -32,9 +32,14 @@ type PatternOptions struct {
 // maxPattern bounds a pattern, in bytes.
 const maxPattern = 4096
 
+// maxProgram bounds what an expression becomes when it is matched, in instructions:
+// (a?b?){500} has 2,000. Each may have to be looked at for each byte of a text, so that
+// without a bound ten characters could keep a processor busy for minutes with one line.
+const maxProgram = 5000
+
 // ParsePattern reads an expression in the syntax of RE2, which takes time in
-// proportion to the text whatever the expression. Of one with several lines, each is
-// an alternative.
+// proportion to the text and to the expression's own size with its repetitions, which
+// is bounded. Of one with several lines, each is an alternative.
 func ParsePattern(s string, o PatternOptions) (*Pattern, error) {
 	if len(s) > maxPattern {
 		return nil, fmt.Errorf("a pattern of %d bytes: at most %d", len(s), maxPattern)
@@ -56,6 +61,9 @@ func ParsePattern(s string, o PatternOptions) (*Pattern, error) {
 	if err != nil {
 		return nil, explain(err)
 	}
+	if programSize(tree) > maxProgram {
+		return nil, fmt.Errorf("with its repetitions the pattern has more than %d parts", maxProgram)
+	}
 	p := &Pattern{inverse: o.Inverse}
 	if p.re, err = regexp.Compile(s); err != nil {
 		return nil, explain(err)
@@ -69,6 +77,27 @@ func ParsePattern(s string, o PatternOptions) (*Pattern, error) {
 		p.only = []byte(string(tree.Rune))
 	}
 	return p, nil
+}
+
+// programSize is about how many instructions an expression is compiled to; from
+// maxProgram on, just more. It is told before that is done: to do it takes long.
+func programSize(re *syntax.Regexp) int {
+	size := 1
+	switch re.Op {
+	case syntax.OpLiteral:
+		size = len(re.Rune)
+	case syntax.OpConcat, syntax.OpAlternate:
+		size = 0
+	}
+	for _, sub := range re.Sub {
+		if size += programSize(sub); size > maxProgram {
+			return size
+		}
+	}
+	if re.Op == syntax.OpRepeat {
+		size = (size - 1) * max(re.Min, re.Max, 1) // which are 1000 at most
+	}
+	return size
 }
 
 // explain says what is wrong with an expression, and what RE2 does not have.

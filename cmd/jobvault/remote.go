@@ -91,13 +91,32 @@ func (r *remote) get(ctx context.Context, path string, q url.Values) (*http.Resp
 	return nil, fmt.Errorf("%s answers %d: %s", r.base, resp.StatusCode, plain(failure.Message))
 }
 
+// maxRemote bounds a JSON document that another jobvault sends: a page of a list, or a
+// line that a search has found, of which 4 MiB are shown.
+const maxRemote = 64 << 20
+
+// allowance reads on for so many bytes at most.
+type allowance struct {
+	r    io.Reader
+	left int
+}
+
+func (a *allowance) Read(p []byte) (int, error) {
+	if a.left <= 0 {
+		return 0, fmt.Errorf("an answer of more than %d bytes", maxRemote)
+	}
+	n, err := a.r.Read(p[:min(len(p), a.left)])
+	a.left -= n
+	return n, err
+}
+
 // getJSON asks for a path and decodes what it answers.
 func (r *remote) getJSON(ctx context.Context, path string, q url.Values, v any) error {
 	resp, err := r.get(ctx, path, q)
 	if err != nil {
 		return err
 	}
-	err = json.NewDecoder(resp.Body).Decode(v)
+	err = json.NewDecoder(&allowance{r: resp.Body, left: maxRemote}).Decode(v)
 	if err := errors.Join(err, resp.Body.Close()); err != nil {
 		return fmt.Errorf("%s: %w", r.base, err)
 	}
@@ -127,9 +146,12 @@ func (r *remote) jobs(ctx context.Context, q url.Values, limit int) ([]store.Job
 		if err := r.getJSON(ctx, "/jobs", q, &list); err != nil {
 			return nil, err
 		}
-		jobs = append(jobs, list.Jobs...)
-		if list.Next == "" || len(jobs) >= limit {
+		jobs = append(jobs, list.Jobs[:min(len(list.Jobs), limit-len(jobs))]...)
+		switch {
+		case list.Next == "" || len(jobs) >= limit:
 			return jobs, nil
+		case len(list.Jobs) == 0:
+			return nil, fmt.Errorf("%s: a page of no jobs, and there are more", r.base)
 		}
 		q.Set("after", list.Next)
 	}

@@ -19,9 +19,11 @@ func (r *remote) search(ctx context.Context, q url.Values, to lookup.Searching) 
 		return sum, err
 	}
 	defer func() { err = errors.Join(err, resp.Body.Close()) }()
-	lines := json.NewDecoder(resp.Body)
+	body := &allowance{r: resp.Body}
+	lines := json.NewDecoder(body)
 	for {
 		var line rest.SearchLine
+		body.left = maxRemote
 		err := lines.Decode(&line)
 		switch {
 		case errors.Is(err, io.EOF):
@@ -29,7 +31,10 @@ func (r *remote) search(ctx context.Context, q url.Values, to lookup.Searching) 
 		case err != nil:
 			return sum, fmt.Errorf("%s: %w", r.base, err)
 		case line.Failed != "":
-			return *line.Searched, fmt.Errorf("%s: %s", r.base, line.Failed)
+			if line.Searched != nil {
+				sum = *line.Searched
+			}
+			return sum, fmt.Errorf("%s: %s", r.base, plain(line.Failed))
 		case line.Searched != nil:
 			return *line.Searched, nil
 		case line.Progress != nil:
@@ -37,7 +42,9 @@ func (r *remote) search(ctx context.Context, q url.Values, to lookup.Searching) 
 			to.Progress(sum)
 		case line.Fault != nil:
 			to.Fault(lookup.SearchFault{JobID: line.Fault.JobID, Err: errors.New(line.Fault.Error)})
-		case line.Found != nil:
+		case line.Found == nil || line.FoundIn == nil:
+			return sum, fmt.Errorf("%s: a line that is not an answer of jobvault's", r.base)
+		default:
 			if err := to.Found([]lookup.Found{*line.Found}, false); err != nil {
 				return sum, err
 			}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -58,9 +59,12 @@ func (c *Client) ask(ctx context.Context, op string, r request, v any) (answer, 
 	if err != nil {
 		return answer{}, err
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err := errors.Join(err, resp.Body.Close()); err != nil {
 		return answer{}, c.noAnswer(ctx, op, err)
+	}
+	if len(body) > maxAnswer {
+		return answer{}, &Error{Class: Transient, Op: op, Status: resp.StatusCode, Message: fmt.Sprintf("the answer has more than %d bytes", maxAnswer)}
 	}
 	switch resp.StatusCode {
 	case http.StatusOK:
@@ -72,10 +76,14 @@ func (c *Client) ask(ctx context.Context, op string, r request, v any) (answer, 
 		return answer{}, &Error{Class: Transient, Op: op, Status: resp.StatusCode, Message: "a redirect to somewhere else"}
 	}
 	if err := json.Unmarshal(body, v); err != nil {
-		return answer{}, secretsOf(ctx).hide(&Error{Class: Transient, Op: op, Status: resp.StatusCode, Message: "the answer is not the JSON expected", Err: err})
+		return answer{}, secretsOf(ctx).hide(&Error{Class: Transient, Op: op, Status: resp.StatusCode, Message: "the answer is not the JSON expected", Err: brief(err)})
 	}
 	return answer{raw: body, header: resp.Header}, nil
 }
+
+// brief is an error of a parser, cut short: it repeats what it could not read. That JSON
+// is nested deeper than 10,000 levels is one: encoding/json reads no further.
+func brief(err error) error { return errors.New(cut(err.Error())) }
 
 // acquire takes one of the places for requests; give it back with
 // limit.Release.

@@ -132,6 +132,10 @@ func retryAt(h http.Header, now time.Time) time.Time {
 // maxMessage bounds what is kept of an error body.
 const maxMessage = 300
 
+// maxXML bounds the error of a storage. They have some hundred bytes; for elements within
+// each other encoding/xml takes time by the square of their number.
+const maxXML = 8 << 10
+
 // message takes GitHub's own words out of an error body: JSON from the API, XML
 // from the storage behind it.
 func message(h http.Header, body []byte) string {
@@ -146,19 +150,25 @@ func message(h http.Header, body []byte) string {
 	switch {
 	case json.Unmarshal(body, &api) == nil && api.Message != "":
 		text = api.Message
-	case xml.Unmarshal(bytes.TrimPrefix(body, []byte("\ufeff")), &blob) == nil && blob.Code != "":
+	case len(body) <= maxXML && xml.Unmarshal(bytes.TrimPrefix(body, []byte("\ufeff")), &blob) == nil && blob.Code != "":
 		text = blob.Code
 	case h.Get("X-Ms-Error-Code") != "":
 		text = h.Get("X-Ms-Error-Code")
 	}
-	text, _, _ = strings.Cut(strings.ToValidUTF8(text, "\ufffd"), "\n")
-	// It is shown on terminals, and Postgres takes no zero byte.
+	text, _, _ = strings.Cut(text, "\n")
+	return cut(text)
+}
+
+// cut makes outside text a short one that can be shown on terminals, and kept in
+// Postgres, which takes no zero byte.
+func cut(text string) string {
+	const most = 8 * maxMessage // what is left out may be much
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 			return -1
 		}
 		return r
-	}, text)
+	}, strings.ToValidUTF8(text[:min(len(text), most)], "\ufffd"))
 	if len(text) > maxMessage {
 		text = strings.ToValidUTF8(text[:maxMessage], "") + "…"
 	}

@@ -102,6 +102,7 @@ func New(c Config) (*Clients, error) {
 		return nil, fmt.Errorf("ghapi: concurrency %d: want at least one request", c.Concurrency)
 	}
 	c.fill(base.Host)
+	redirects := &reach{}
 	cs := &Clients{
 		config:        c,
 		baseURL:       base,
@@ -109,8 +110,8 @@ func New(c Config) (*Clients, error) {
 		limit:         semaphore.NewWeighted(c.Concurrency),
 		callers:       semaphore.NewWeighted(callersAtOnce),
 		strangers:     semaphore.NewWeighted(strangersAtOnce),
-		api:           newTransport(c.Stall),
-		logs:          newLogClient(c.Stall),
+		api:           newAPITransport(c.Stall, base, redirects),
+		logs:          newLogClient(c.Stall, redirects, http.ProxyFromEnvironment, nil),
 		byInstalled:   make(map[int64]*Client),
 		installations: make(map[string]lookedUp),
 	}

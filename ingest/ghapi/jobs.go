@@ -81,7 +81,7 @@ func decodeJobs(ctx context.Context, op string, raws []json.RawMessage) ([]Job, 
 	for _, raw := range raws {
 		j := Job{WorkflowJob: &github.WorkflowJob{}, Raw: raw}
 		if err := json.Unmarshal(raw, j.WorkflowJob); err != nil {
-			return nil, secretsOf(ctx).hide(&Error{Class: Transient, Op: op, Message: "a job in the listing is not the JSON expected", Err: err})
+			return nil, secretsOf(ctx).hide(&Error{Class: Transient, Op: op, Message: "a job in the listing is not the JSON expected", Err: brief(err)})
 		}
 		jobs = append(jobs, j)
 	}

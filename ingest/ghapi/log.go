@@ -43,40 +43,6 @@ func (c *Client) OpenLog(ctx context.Context, owner, repo string, id int64) (io.
 	return c.openLink(ctx, op, resp)
 }
 
-// openLink fetches what a 302 points to.
-func (c *Client) openLink(ctx context.Context, op string, redirect *http.Response) (io.ReadCloser, error) {
-	op += " from storage"
-	link, err := redirect.Location()
-	if err != nil || (link.Scheme != "https" && link.Scheme != "http") || link.Host == "" ||
-		(link.Scheme == "http" && redirect.Request.URL.Scheme == "https") {
-		return nil, &Error{Class: Transient, Op: op, Status: redirect.StatusCode, Message: "the redirect has no usable address"}
-	}
-	link.User = nil
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, link.String(), nil)
-	if err != nil {
-		return nil, &Error{Class: Transient, Op: op, Message: "the redirect has no usable address"}
-	}
-	req.Header.Set("User-Agent", c.rest.UserAgent)
-	resp, err := c.logs.Do(req)
-	if err != nil {
-		return nil, c.noAnswer(ctx, op, err)
-	}
-	if resp.StatusCode == http.StatusOK {
-		return c.logBody(ctx, op, resp)
-	}
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-	_ = resp.Body.Close()
-	e := classify(op, resp, body, c.now())
-	e.Storage = true
-	switch e.Class {
-	case Denied, RateLimited:
-		// The storage's refusal is of this link, which lives for a minute; the
-		// storage's limits are not the installation's.
-		e.Class = Transient
-	}
-	return nil, secretsOf(ctx).hide(e)
-}
-
 // logBody checks that an answer is a log, and wraps its body in the checks that
 // its headers promise.
 func (c *Client) logBody(ctx context.Context, op string, resp *http.Response) (io.ReadCloser, error) {
@@ -89,7 +55,7 @@ func (c *Client) logBody(ctx context.Context, op string, resp *http.Response) (i
 	}
 	// A page of a proxy or of the server itself is no log, whatever its status.
 	if kind := pageKind(resp.Header.Get("Content-Type")); kind != "" {
-		return refuse("the answer is %s, not a log", kind)
+		return refuse("the answer is %s, not a log", cut(kind))
 	}
 	body := &checkedBody{op: op, r: resp.Body, close: resp.Body}
 	if want := resp.Header.Get("Content-MD5"); want != "" {
@@ -106,7 +72,7 @@ func (c *Client) logBody(ctx context.Context, op string, resp *http.Response) (i
 		}
 		body.r = z
 	default:
-		return refuse("the answer has the encoding %q", encoding)
+		return refuse("the answer has the encoding %q", cut(encoding))
 	}
 	text := bufio.NewReaderSize(body.r, 64<<10)
 	if isPage(text) {

@@ -81,7 +81,7 @@ func TestStorageLearnsNothing(t *testing.T) {
 	second := newHost(t, redirect(http.StatusTemporaryRedirect, func() string { return third.URL + "/z?sig=third" }))
 	first := newHost(t, redirect(http.StatusFound, func() string { return second.URL + "/y?sig=second" }))
 	gh := newHost(t, redirect(http.StatusFound, func() string {
-		return strings.Replace(first.URL, "http://", "http://user:password@", 1) + "/x?sig=first&q=%2B%20+"
+		return first.URL + "/x?sig=first&q=%2B%20+"
 	}))
 	got, err := readLog(t.Context(), clientOf(t, ghapi.Config{BaseURL: gh.URL}), 7)
 	if string(got) != "the log\n" || err != nil {

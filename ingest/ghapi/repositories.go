@@ -94,7 +94,7 @@ func (cs *Clients) repository(ctx context.Context, c *Client, path string) (Repo
 	if cs.repositories == nil || len(cs.repositories) >= mostKnown {
 		cs.repositories = make(map[knownAs]knownRepository)
 	}
-	cs.repositories[as] = knownRepository{a.header.Get("ETag"), r}
+	cs.repositories[as] = knownRepository{etagOf(a.header), r}
 	return r, nil
 }
 

@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -55,13 +57,24 @@ func (c *Client) Runs(ctx context.Context, owner, repo string, from, to time.Tim
 				p.body.Runs[i].Attempt = max(p.body.Runs[i].Attempt, 1)
 			}
 			if !yield(RunPage{
-				Runs: p.body.Runs, Total: p.body.Total, ETag: p.header.Get("ETag"), At: serverTime(p.header, c.now()),
+				Runs: p.body.Runs, Total: p.body.Total, ETag: etagOf(p.header), At: serverTime(p.header, c.now()),
 				Unchanged: p.unchanged, More: p.next != "",
 			}, nil) {
 				return
 			}
 		}
 	}
+}
+
+// etagOf is an answer's ETag, if it is one that can be kept and sent again: GitHub's
+// have 68 characters of ASCII.
+func etagOf(h http.Header) string {
+	const longest = 256
+	tag := h.Get("ETag")
+	if len(tag) > longest || strings.ContainsFunc(tag, func(r rune) bool { return r < ' ' || r >= 0x7f }) {
+		return ""
+	}
+	return tag
 }
 
 // span is GitHub's search syntax for a time.

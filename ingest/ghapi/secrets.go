@@ -56,14 +56,14 @@ func (s *secrets) addRequest(req *http.Request) {
 		return
 	}
 	_, token, _ := strings.Cut(req.Header.Get("Authorization"), " ")
-	s.add(token)
-	s.add(req.URL.RawQuery)
-	for pair := range strings.SplitSeq(req.URL.RawQuery, "&") {
+	found := []string{token, req.URL.RawQuery}
+	for pair := range strings.SplitSeq(req.URL.RawQuery, "&") { // which has at most maxAddress
 		_, v, _ := strings.Cut(pair, "=")
 		if plain, err := url.QueryUnescape(v); err == nil {
-			s.add(v, plain)
+			found = append(found, v, plain)
 		}
 	}
+	s.add(found...)
 }
 
 // hide takes the secrets out of an error.

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/bradleyfalzon/ghinstallation/v2"
@@ -15,26 +18,71 @@ import (
 // maxAnswer bounds an answer of the API, a log apart.
 const maxAnswer = 64 << 20
 
+// Bounds of what net/http holds of an answer before anybody looks at it, and of an
+// address that is asked for, which others have written: GitHub's and the storages'
+// own have about 1 KiB.
+const (
+	maxHeader  = 256 << 10
+	maxAddress = 16 << 10
+)
+
+// maxPosted bounds the answer to a POST: a token with the names of an installation's
+// repositories, at most.
+const maxPosted = 8 << 20
+
+// dialTime bounds how long a connection takes to be made.
+const dialTime = 10 * time.Second
+
+// dialFunc is net.Dialer's DialContext.
+type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
+
 // newTransport makes connections that may take as long as they need, but not
 // without progress. HTTP/1.1 only: over HTTP/2, requests share a connection, and
 // one that moves would hide another that stalls.
-func newTransport(stall time.Duration) *http.Transport {
-	dialer := &net.Dialer{Timeout: 10 * time.Second}
+func newTransport(stall time.Duration, dial dialFunc) *http.Transport {
 	return &http.Transport{
-		Proxy: http.ProxyFromEnvironment,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			conn, err := dialer.DialContext(ctx, network, addr)
+			conn, err := dial(ctx, network, addr)
 			if err != nil {
 				return nil, err
 			}
 			return stallConn{conn, stall}, nil
 		},
-		MaxIdleConnsPerHost:   100,
-		IdleConnTimeout:       90 * time.Second,
-		TLSHandshakeTimeout:   10 * time.Second,
-		ResponseHeaderTimeout: stall,
-		ReadBufferSize:        64 << 10,
+		MaxIdleConnsPerHost:    100,
+		IdleConnTimeout:        90 * time.Second,
+		TLSHandshakeTimeout:    10 * time.Second,
+		ResponseHeaderTimeout:  stall,
+		ReadBufferSize:         64 << 10,
+		MaxResponseHeaderBytes: maxHeader,
 	}
+}
+
+// newAPITransport makes connections to the API, and notes its own addresses.
+func newAPITransport(stall time.Duration, base *url.URL, r *reach) *http.Transport {
+	own := hostPort(base)
+	dialer := &net.Dialer{Timeout: dialTime}
+	t := newTransport(stall, func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dialer.DialContext(ctx, network, addr)
+		// A proxy's address is not the API's.
+		if err == nil && strings.EqualFold(addr, own) {
+			r.noteConn(conn)
+		}
+		return conn, err
+	})
+	t.Proxy = http.ProxyFromEnvironment
+	if a, err := netip.ParseAddr(base.Hostname()); err == nil {
+		r.note(a)
+	}
+	return t
+}
+
+// hostPort is what net/http dials for an address.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(u.Hostname(), port)
 }
 
 // stallConn fails a read that makes no progress.
@@ -81,13 +129,29 @@ func (t *apiTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // keeping is the last of the transports: it keeps what is sent for the sake of
 // errors, and what net/http would put into its own errors away from it.
-type keeping struct{ *http.Transport }
+type keeping struct{ connections }
+
+// connections is an http.Transport, or several.
+type connections interface {
+	http.RoundTripper
+	CloseIdleConnections()
+}
 
 func (t keeping) RoundTrip(req *http.Request) (*http.Response, error) {
+	if n := len(req.URL.EscapedPath()) + len(req.URL.RawQuery); n > maxAddress {
+		return nil, fmt.Errorf("an address of %d bytes, more than %d", n, maxAddress)
+	}
 	secretsOf(req.Context()).addRequest(req)
-	resp, err := t.Transport.RoundTrip(req)
+	resp, err := t.connections.RoundTrip(req)
 	if err != nil {
 		return nil, err
+	}
+	if req.Method == http.MethodPost {
+		// ghinstallation reads that of a token without a bound.
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(resp.Body, maxPosted), resp.Body}
 	}
 	// The address of a log, even if nobody can parse it.
 	if _, err := url.Parse(resp.Header.Get("Location")); err != nil {
@@ -142,25 +206,5 @@ func stayOnHost(host string) func(*http.Request, []*http.Request) error {
 			return fmt.Errorf("stopped after %d redirects", len(via))
 		}
 		return nil
-	}
-}
-
-// newLogClient makes the client for logs. It has no token, and tells no host
-// where it came from: the address of a log is a secret.
-func newLogClient(stall time.Duration) *http.Client {
-	t := newTransport(stall)
-	t.DisableCompression = true // what is sent is what is kept
-	return &http.Client{
-		Transport: keeping{t},
-		CheckRedirect: func(req *http.Request, via []*http.Request) error {
-			req.Header.Del("Referer")
-			if req.URL.Scheme != "https" && via[len(via)-1].URL.Scheme == "https" {
-				return errors.New("the storage redirects into the open")
-			}
-			if len(via) > 5 {
-				return fmt.Errorf("stopped after %d redirects", len(via))
-			}
-			return nil
-		},
 	}
 }

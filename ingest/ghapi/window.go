@@ -78,14 +78,14 @@ type told struct {
 }
 
 // toldBy reads an answer's headers; ok is false where the server has no limits.
-// The reset is turned from the server's clock to ours by its Date.
+// The reset is turned from the server's clock to ours by its Date. A number beyond 31
+// bits is no limit: it means that there is none.
 func toldBy(h http.Header, now time.Time) (t told, ok bool) {
-	var lerr, rerr error
-	t.limit, lerr = strconv.Atoi(h.Get("X-RateLimit-Limit"))
-	t.remaining, rerr = strconv.Atoi(h.Get("X-RateLimit-Remaining"))
+	limit, lerr := strconv.ParseInt(h.Get("X-RateLimit-Limit"), 10, 32)
+	remaining, rerr := strconv.ParseInt(h.Get("X-RateLimit-Remaining"), 10, 32)
 	reset, ok := resetOf(h, now)
-	t.reset = reset
-	return t, ok && lerr == nil && rerr == nil && t.limit > 0 && t.remaining >= 0
+	t.limit, t.remaining, t.reset = int(limit), int(remaining), reset
+	return t, ok && lerr == nil && rerr == nil && limit > 0 && remaining >= 0
 }
 
 // resetOf is X-RateLimit-Reset by our clock, if it makes sense.

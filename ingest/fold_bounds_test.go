@@ -1,0 +1,72 @@
+package ingest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jobvault/jobvault/internal/growth"
+	"github.com/jobvault/jobvault/store"
+)
+
+func deliveryOf(job int64) store.Delivery {
+	repository := int64(3)
+	return store.Delivery{JobID: &job, RepositoryID: &repository, ReceivedAt: time.Unix(0, 0)}
+}
+
+// jobPayload is a usable payload of job 1, with more in its job.
+func jobPayload(more string) []byte {
+	return fmt.Appendf(nil, `{"workflow_job":{"id":1,"run_id":2,"status":"queued","name":"x"%s},"repository":{"id":3,"full_name":"a/b"}}`, more)
+}
+
+// listOf is a JSON list of n things, each made of its number.
+func listOf(n int, format string) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, format, i)
+	}
+	return "[" + b.String() + "]"
+}
+
+// A job has no more steps and labels than its rows can be written for at once.
+func TestStepsAndLabelsAreBounded(t *testing.T) {
+	for _, list := range []string{"steps", "labels"} {
+		for n, fits := range map[int]bool{maxListed - 1: true, maxListed: true, maxListed + 1: false} {
+			each := `{"number":%d}`
+			if list == "labels" {
+				each = `"l%d"`
+			}
+			f, err := factsOfDelivery(jobPayload(`,"`+list+`":`+listOf(n, each)), deliveryOf(1))
+			if (err == nil) != fits || fits && len(f.Steps)+len(f.Labels) != n {
+				t.Errorf("%d %s: %v", n, list, err)
+			}
+		}
+	}
+}
+
+// What stands for nothing among steps and labels is nothing.
+func TestNullsInListsAreNothing(t *testing.T) {
+	f, err := factsOfDelivery(jobPayload(`,"steps":[null,{"number":1,"name":"s"},null],"labels":[null,"l"]`), deliveryOf(1))
+	if err != nil || len(f.Steps) != 1 || f.Steps[0].Name != "s" {
+		t.Errorf("steps %v, %v", f.Steps, err)
+	}
+}
+
+// Folding takes time in proportion to what is folded.
+func TestFoldIsLinear(t *testing.T) {
+	growth.Linear(t, maxListed/8, func(n int) func() {
+		var snapshots []store.Facts
+		for i := range 4 {
+			f, err := factsOfDelivery(jobPayload(fmt.Sprintf(`,"labels":["%d"],"steps":%s`, i, listOf(n, `{"number":%d,"name":"a step"}`))), deliveryOf(1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			snapshots = append(snapshots, f)
+		}
+		return func() { fold(snapshots) }
+	})
+}
