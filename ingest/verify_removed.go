@@ -107,10 +107,10 @@ func logOfCopy(c store.Redaction) archive.Log {
 // repairRemoved writes into the bucket again that a log is removed.
 func (r *verification) repairRemoved(ctx context.Context, l store.LedgerLine) (bool, string, error) {
 	record, err := r.DB.Removal(ctx, l.JobID)
-	if err == nil {
-		err = r.Archive.ReplaceSettled(ctx, keyOfLine(l), removedAs(record))
+	if err != nil {
+		return false, "", err
 	}
-	return err == nil, "written again from the ledger", err
+	return r.writeSettled(ctx, l, removedAs(record), r.Archive.ReplaceSettled)
 }
 
 // repairUnremoved removes what is left of a removed log.
@@ -128,6 +128,6 @@ func (r *verification) repairUnremoved(ctx context.Context, l store.LedgerLine) 
 // repairRestored has the ledger say what the bucket does of a removed log, where the
 // database is older than the removal. It says whether it was that.
 func (r *verification) repairRestored(ctx context.Context, l store.LedgerLine) (bool, string, error) {
-	is, err := restoreRemoved(ctx, r.DB, r.Archive, keyOfLine(l), r.Now())
+	is, _, err := restoreRemoved(ctx, r.DB, r.Archive, keyOfLine(l), r.Now())
 	return is && err == nil, "the bucket says that it was removed; the ledger is corrected", err
 }

@@ -71,8 +71,9 @@ func (f *fixture) details(id int64) {
 
 func (f *fixture) without(id int64, state string) {
 	f.t.Helper()
-	f.check(f.Archive.PutSettled(f.t.Context(), key(id), archive.Settled{State: state, Reason: "so it is", At: f.At}))
-	f.settle(store.Settlement{JobID: id, State: state, Reason: "so it is"})
+	raw, err := f.Archive.PutSettled(f.t.Context(), key(id), archive.Settled{State: state, Reason: "so it is", At: f.At})
+	f.check(err)
+	f.settle(store.Settlement{JobID: id, State: state, Reason: "so it is", Settled: &store.Details{SHA256: sha256.Sum256(raw), Bytes: int64(len(raw))}})
 }
 
 // manifests writes what is due so long after the fixture's day.
