@@ -171,4 +171,3 @@ func (c *chain) compareListed(ctx context.Context, l ManifestLine) (*Damage, err
 }
 
 func hexSum(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }
-

@@ -56,18 +56,15 @@ func (r *verification) removed(ctx context.Context, l store.LedgerLine, key arch
 // removedSettled compares what the bucket says of a removal with the ledger.
 func (r *verification) removedSettled(ctx context.Context, l store.LedgerLine, key archive.JobKey, record store.RemovalRecord) error {
 	f := Fault{Kind: FaultSettled, JobID: l.JobID, Key: key.Settled()}
-	s, err := r.Archive.Settled(ctx, key)
-	if errors.Is(err, archive.ErrUnreadable) {
-		f.Detail = err.Error()
-		return r.fault(ctx, l, f, r.repairRemoved)
-	}
-	absent, err := r.absent(ctx, err)
+	s, found, changed, err := r.record(ctx, l, key)
 	want := removedAs(record)
 	switch {
 	case err != nil:
 		return err
-	case absent:
+	case !found:
 		f.Detail = "there is no such object"
+	case changed != nil:
+		f.Detail = changed.Error()
 	case s.State != l.State:
 		f.Detail = fmt.Sprintf("it says %s, the ledger %s", s.State, l.State)
 	case s.Removal == nil || s.Removal.SHA256 != want.Removal.SHA256:
@@ -76,6 +73,10 @@ func (r *verification) removedSettled(ctx context.Context, l store.LedgerLine, k
 		f.Detail = fmt.Sprintf("it tells of %d redacted copies, the ledger of %d", len(s.Redactions), len(want.Redactions))
 	default:
 		return nil
+	}
+	if found && changed == nil && l.SettledSHA256 != nil {
+		f.Detail += "; it is the one that was noted, so that the database has another row"
+		return r.fault(ctx, l, f, nil)
 	}
 	return r.fault(ctx, l, f, r.repairRemoved)
 }
