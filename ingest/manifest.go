@@ -260,7 +260,7 @@ func (m *Manifests) lines(ctx context.Context, before time.Time) iter.Seq2[archi
 				return
 			}
 			for _, l := range batch {
-				if !yield(manifestLine(l), nil) {
+				if !yield(manifestLine(l, *l.SettledAt), nil) {
 					return
 				}
 			}
@@ -324,10 +324,10 @@ func (m *Manifests) readSettled(ctx context.Context, l *store.LedgerLine) error 
 	return nil
 }
 
-func manifestLine(l store.LedgerLine) archive.ManifestLine {
+func manifestLine(l store.LedgerLine, settledAt time.Time) archive.ManifestLine {
 	key := keyOfLine(l)
 	line := archive.ManifestLine{
-		RepositoryID: key.RepositoryID, RunID: key.RunID, RunAttempt: key.RunAttempt, JobID: key.JobID, State: l.State, SettledAt: l.SettledAt.UTC(),
+		RepositoryID: key.RepositoryID, RunID: key.RunID, RunAttempt: key.RunAttempt, JobID: key.JobID, State: l.State, SettledAt: settledAt.UTC(),
 		RawBytes: l.RawBytes, StoredBytes: l.StoredBytes, Lines: l.Lines, SHA256: hex.EncodeToString(l.SHA256), StoredSHA256: hex.EncodeToString(l.StoredSHA256),
 		Truncated: l.Truncated, DetailsSHA256: hex.EncodeToString(l.DetailsSHA256), DetailsBytes: l.DetailsBytes,
 	}

@@ -50,6 +50,13 @@ type Fault struct {
 	Detail   string `json:"detail"`
 	Repaired bool   `json:"repaired"`
 	Repair   string `json:"repair,omitempty"` // what was tried, and came of it
+
+	// Of a row: where it is, and what it and the bucket say.
+	Table  string `json:"table,omitempty"`
+	Row    string `json:"row,omitempty"`
+	Column string `json:"column,omitempty"` // empty: the row as a whole
+	Says   string `json:"database,omitempty"`
+	Tells  string `json:"bucket,omitempty"`
 }
 
 // Verified sums up a verification.
