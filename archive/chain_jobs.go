@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -20,7 +19,7 @@ func (c *chain) objects(ctx context.Context, i int) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.o.Parallel)
 	date := day(c.dates[i])
-	m, err := c.scanManifest(gctx, c.dates[i], func(l PlacedLine) error {
+	m, err := c.scanManifest(gctx, c.dates[i], func(_ *Manifest, l PlacedLine) error {
 		if c.words[l.JobID].manifest != uint32(i) {
 			return nil
 		}
@@ -57,22 +56,19 @@ func (c *chain) object(ctx context.Context, date string, l PlacedLine) error {
 	if err := c.details(ctx, l, tell); err != nil {
 		return err
 	}
+	if l.State != archivedState || l.SettledSHA256 != "" {
+		if err := c.settled(ctx, l, tell); err != nil {
+			return err
+		}
+	}
 	if l.State == archivedState {
-		return c.log(ctx, l, tell)
+		if key := l.Key().Log(); l.ObjectKey != key {
+			tell(ChainKey, l.ObjectKey, "the manifest names this object; the job's own is %s", key)
+			return nil
+		}
+		return c.log(ctx, l.ManifestLine, tell)
 	}
-	s, err := c.Settled(ctx, l.Key())
-	absent, err := c.gone(ctx, err)
-	switch {
-	case absent:
-		tell(ChainSettled, l.Key().Settled(), "there is no such object")
-	case errors.Is(err, ErrUnreadable):
-		tell(ChainSettled, l.Key().Settled(), "%v", err)
-	case err != nil:
-		return err
-	case s.State != l.State:
-		tell(ChainSettled, l.Key().Settled(), "it says %q, the manifest %q", s.State, l.State)
-	}
-	return nil
+	return c.redactions(ctx, l, tell)
 }
 
 // gone tells an object that is not there from a bucket that is not: of its objects
@@ -118,24 +114,19 @@ func (c *chain) details(ctx context.Context, l PlacedLine, tell func(kind, key, 
 	return nil
 }
 
-// log looks at an archived log.
-func (c *chain) log(ctx context.Context, l PlacedLine, tell func(kind, key, format string, args ...any)) error {
-	key := l.Key().Log()
-	if l.ObjectKey != key {
-		tell(ChainKey, l.ObjectKey, "the manifest names this object; the job's own is %s", key)
-		return nil
-	}
-	damage, err := c.compareListed(ctx, l.ManifestLine)
+// log looks at an archived log, or at a redacted copy of it.
+func (c *chain) log(ctx context.Context, l ManifestLine, tell func(kind, key, format string, args ...any)) error {
+	damage, err := c.compareListed(ctx, l)
 	absent, err := c.gone(ctx, err)
 	switch {
 	case absent:
-		tell(string(DamageAbsent), key, "there is no such object")
+		tell(string(DamageAbsent), l.ObjectKey, "there is no such object")
 	case errors.Is(err, ErrUnreadable):
-		tell(string(DamageUnreadable), key, "%v", err)
+		tell(string(DamageUnreadable), l.ObjectKey, "%v", err)
 	case err != nil:
 		return err
 	case damage != nil:
-		tell(string(damage.Kind), key, "%s", damage.Detail)
+		tell(string(damage.Kind), l.ObjectKey, "%s", damage.Detail)
 	}
 	return nil
 }
@@ -180,36 +171,3 @@ func (c *chain) compareListed(ctx context.Context, l ManifestLine) (*Damage, err
 }
 
 func hexSum(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }
-
-// unlisted looks for jobs that no manifest lists. Those that are newer than the end
-// of the last manifest's day, by the storage's clock, are only counted.
-func (c *chain) unlisted(ctx context.Context) error {
-	if len(c.dates) == 0 {
-		return nil
-	}
-	end := c.dates[len(c.dates)-1].AddDate(0, 0, 1)
-	var told JobKey // the objects of a folder come together
-	for o, err := range c.bucket.List(ctx, "") {
-		if err != nil {
-			return err
-		}
-		k, name, ok := ParseKey(o.Key)
-		// job.json is there before a job is settled.
-		if !ok || name == DetailsName || k == told {
-			continue
-		}
-		if _, listed := c.words[k.JobID]; listed {
-			continue
-		}
-		told = k
-		if !o.ModTime.Before(end) {
-			c.sum.Later++
-			continue
-		}
-		c.fault(ChainFault{
-			Kind: ChainUnlisted, JobID: k.JobID, Key: o.Key,
-			Detail: fmt.Sprintf("no manifest lists this job, though it is from %s and the last manifest from after that", o.ModTime.UTC().Format(time.RFC3339)),
-		})
-	}
-	return nil
-}

@@ -86,7 +86,8 @@ func (b *books) settle(id int64, at time.Time) archive.ManifestLine {
 		DetailsSHA256: hex.EncodeToString(sum[:]), DetailsBytes: new(int64(len(details))),
 	}
 	if id%10 == 5 {
-		b.check(b.archive.PutSettled(b.t.Context(), k, archive.Settled{State: "missing", At: at}))
+		_, err := b.archive.PutSettled(b.t.Context(), k, archive.Settled{State: "missing", At: at})
+		b.check(err)
 	} else {
 		log := putLog(b.t, b.archive, k, fmt.Appendf(nil, "the log\nof job %d", id))
 		l.State, l.Reason, l.HTTPStatus, l.ObjectKey, l.RawBytes, l.StoredBytes, l.Lines = "archived", "", 200, log.Key, &log.RawBytes, &log.StoredBytes, &log.Lines
@@ -317,6 +318,9 @@ func TestChainKnowsTheLastWord(t *testing.T) {
 		RepositoryID: 1, RunID: 2, RunAttempt: 1, JobID: 105, State: "archived", ObjectKey: log.Key, RawBytes: &log.RawBytes, StoredBytes: &log.StoredBytes, Lines: &log.Lines,
 		SHA256: hex.EncodeToString(log.SHA256[:]), StoredSHA256: hex.EncodeToString(log.StoredSHA256[:]),
 	}
+	record := get(t, b.bucket, k.Settled(), 0, -1)
+	recorded := sha256.Sum256(record)
+	found.SettledSHA256, found.SettledBytes = hex.EncodeToString(recorded[:]), new(int64(len(record)))
 	next(found)
 	next()
 	faults, sum := b.verify(archive.ChainOptions{Deep: true})
@@ -393,7 +397,7 @@ func TestManifestCanBeCheckedWithoutJobvault(t *testing.T) {
 			t.Errorf("what is before line %d has %s: %s", n+2, got, line)
 		}
 	}
-	if want := `{"manifest":1,"date":"2024-07-08","previous":null,"previous_sha256":null}` + "\n"; b.lines(0)[0] != want {
+	if want := `{"manifest":1,"date":"2024-07-08","previous":null,"previous_sha256":null,"lists":["log.zst","job.json","settled.json","redacted-N.zst"]}` + "\n"; b.lines(0)[0] != want {
 		t.Errorf("the first header is %s", b.lines(0)[0])
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -92,35 +93,61 @@ func (d *Digest) UnmarshalText(text []byte) error {
 	return err
 }
 
-// PutSettled keeps the record. If there is one already it stays.
-func (a *Archive) PutSettled(ctx context.Context, key JobKey, s Settled) error {
-	b, err := json.Marshal(s)
+// PutSettled keeps the record, and returns its bytes. If there is one already it stays,
+// and is returned: what the bucket holds is what counts.
+func (a *Archive) PutSettled(ctx context.Context, key JobKey, s Settled) ([]byte, error) {
+	b, err := s.Bytes()
 	if err != nil {
-		return fmt.Errorf("archive: %w", err)
+		return nil, err
 	}
-	_, err = a.bucket.Put(ctx, key.Settled(), bytes.NewReader(append(b, '\n')))
+	_, err = a.bucket.Put(ctx, key.Settled(), bytes.NewReader(b))
 	if errors.Is(err, ErrExists) {
-		return nil
+		return a.read(ctx, key.Settled())
 	}
-	return err
+	return b, err
 }
 
 // ReplaceSettled is PutSettled for a job that may have a record, of what it was before.
 // A record that says the same stays.
-func (a *Archive) ReplaceSettled(ctx context.Context, key JobKey, s Settled) error {
-	b, err := json.Marshal(s)
+func (a *Archive) ReplaceSettled(ctx context.Context, key JobKey, s Settled) ([]byte, error) {
+	b, err := s.Bytes()
 	if err != nil {
-		return fmt.Errorf("archive: %w", err)
+		return nil, err
 	}
-	b = append(b, '\n')
 	if kept, err := a.read(ctx, key.Settled()); err == nil && bytes.Equal(kept, b) {
-		return nil
+		return b, nil
 	} else if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrUnreadable) {
-		return err
+		return nil, err
 	}
 	_, err = a.bucket.Replace(ctx, key.Settled(), bytes.NewReader(b))
-	return err
+	return b, err
 }
+
+// Bytes is the record as it is kept. Records that say the same have the same bytes:
+// times are in UTC, to the microsecond, as a database keeps them.
+func (s Settled) Bytes() ([]byte, error) {
+	s.At = kept(s.At)
+	if s.Removal != nil {
+		m := *s.Removal
+		m.DecidedAt, m.ArchivedAt = kept(m.DecidedAt), kept(m.ArchivedAt)
+		s.Removal = &m
+	}
+	s.Redactions = slices.Clone(s.Redactions)
+	for i := range s.Redactions {
+		c := &s.Redactions[i]
+		c.At = kept(c.At)
+		if c.RemovedAt != nil {
+			c.RemovedAt = new(kept(*c.RemovedAt))
+		}
+	}
+	b, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("archive: %w", err)
+	}
+	return append(b, '\n'), nil
+}
+
+func kept(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 // Settled is the record of why the job has no log. Fails with ErrNotFound if
 // there is none, and with ErrUnreadable if what is there is no such record.

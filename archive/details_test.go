@@ -35,7 +35,7 @@ func TestSettledComesBack(t *testing.T) {
 			t.Errorf("no record: %v, want ErrNotFound", err)
 		}
 		want := archive.Settled{State: "expired", Reason: "GitHub said 410", HTTPStatus: 410, At: time.Date(2024, 7, 8, 9, 10, 11, 12000, time.UTC)}
-		if err := a.PutSettled(t.Context(), key, want); err != nil {
+		if _, err := a.PutSettled(t.Context(), key, want); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := a.Settled(t.Context(), key); err != nil || !cmp.Equal(got, want) {
@@ -54,7 +54,7 @@ func TestSettledTellsOfARemoval(t *testing.T) {
 	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
 		a := newArchive(t, b, 1)
 		at := time.Date(2024, 7, 8, 9, 10, 11, 12000, time.UTC)
-		if err := a.PutSettled(t.Context(), key, archive.Settled{State: "expired", At: at}); err != nil {
+		if _, err := a.PutSettled(t.Context(), key, archive.Settled{State: "expired", At: at}); err != nil {
 			t.Fatal(err)
 		}
 		want := archive.Settled{
@@ -66,7 +66,7 @@ func TestSettledTellsOfARemoval(t *testing.T) {
 			},
 		}
 		for range 2 {
-			if err := a.ReplaceSettled(t.Context(), key, want); err != nil {
+			if _, err := a.ReplaceSettled(t.Context(), key, want); err != nil {
 				t.Fatal(err)
 			}
 			if got, err := a.Settled(t.Context(), key); err != nil || !cmp.Equal(got, want) {

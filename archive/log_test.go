@@ -294,7 +294,7 @@ func TestDetailsAreKeptOnce(t *testing.T) {
 			}
 		}
 		for _, state := range []string{"missing", "expired"} {
-			if err := a.PutSettled(t.Context(), key, archive.Settled{State: state}); err != nil {
+			if _, err := a.PutSettled(t.Context(), key, archive.Settled{State: state}); err != nil {
 				t.Error(err)
 			}
 		}

@@ -41,11 +41,19 @@ type Manifest struct {
 	StoredSHA256   [32]byte // of the object
 	Jobs           int64
 	StoredBytes    int64
+	Whole          bool   // its lines tell of settled.json and redacted copies too, where there are any
 	Header, End    []byte // its first and last line, where it was read
 }
 
-// manifestVersion is the format's.
+// manifestVersion is the format's. It stays with fields that a reader may pass over:
+// what it knows is as true without them.
 const manifestVersion = 1
+
+// manifestLists are the objects that lines tell of. Headers of before there was such a
+// list have none, and their lines tell of logs and job.json alone.
+var manifestLists = []string{LogName, DetailsName, SettledName, listedCopies}
+
+const listedCopies = "redacted-N.zst"
 
 // manifestHeader is a manifest's first line.
 type manifestHeader struct {
@@ -53,6 +61,9 @@ type manifestHeader struct {
 	Date           string  `json:"date"`
 	Previous       *string `json:"previous"`
 	PreviousSHA256 *string `json:"previous_sha256"`
+	// Lists are the objects of a job of which a line tells; of one that it does not
+	// tell of, there was none.
+	Lists []string `json:"lists,omitempty"`
 }
 
 // ManifestLine is a settlement: what the ledger said of a job. Digests are hex
@@ -75,9 +86,26 @@ type ManifestLine struct {
 	Truncated     bool      `json:"truncated,omitempty"`
 	DetailsSHA256 string    `json:"details_sha256,omitempty"` // of job.json
 	DetailsBytes  *int64    `json:"details_bytes,omitempty"`
+	SettledSHA256 string    `json:"settled_sha256,omitempty"` // of settled.json
+	SettledBytes  *int64    `json:"settled_bytes,omitempty"`
+
+	// Redactions are the redacted copies that are there; a copy that is not there any
+	// more is told of in settled.json.
+	Redactions []ListedRedaction `json:"redactions,omitempty"`
 
 	// Before is the SHA-256 of all bytes of the manifest before this line.
 	Before string `json:"before"`
+}
+
+// ListedRedaction is a redacted copy of a removed log.
+type ListedRedaction struct {
+	Number       int    `json:"number"`
+	ObjectKey    string `json:"object_key"`
+	RawBytes     int64  `json:"raw_bytes"`
+	StoredBytes  int64  `json:"stored_bytes"`
+	Lines        int64  `json:"lines"`
+	SHA256       string `json:"sha256"` // of its text
+	StoredSHA256 string `json:"stored_sha256"`
 }
 
 // Key is where the job is in the bucket.
@@ -106,7 +134,7 @@ const (
 	ChainChanged    = "changed"    // a job's log is another one than an earlier manifest told of
 	ChainDetails    = "details"    // job.json is not there, or another one
 	ChainSettled    = "settled"    // settled.json is not there, or says something else
-	ChainUnlisted   = "unlisted"   // a job that no manifest lists, though it is older than the last one
+	ChainUnlisted   = "unlisted"   // a job, or an object of it, that no manifest lists, though it is older than the last one
 )
 
 // ChainFault is something that is wrong with manifests or with what they list. It

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -32,12 +33,12 @@ type PlacedLine struct {
 // that was given by then. What the manifest before it should be is not looked at.
 // Memory: a line, and a window of Zstandard.
 func (a *Archive) ReadManifest(ctx context.Context, date time.Time, visit func(PlacedLine) error) (Manifest, error) {
-	return a.scanManifest(ctx, date, visit, func(f ChainFault) error { return f })
+	return a.scanManifest(ctx, date, func(_ *Manifest, l PlacedLine) error { return visit(l) }, func(f ChainFault) error { return f })
 }
 
 // scanManifest reads on after faults, as far as there is something to read, and
-// gives each to report, whose error ends it.
-func (a *Archive) scanManifest(ctx context.Context, date time.Time, visit func(PlacedLine) error, report func(ChainFault) error) (m Manifest, err error) {
+// gives each to report, whose error ends it. visit also gets what the header says.
+func (a *Archive) scanManifest(ctx context.Context, date time.Time, visit func(*Manifest, PlacedLine) error, report func(ChainFault) error) (m Manifest, err error) {
 	key := ManifestKey(date)
 	body, err := a.bucket.Get(ctx, key, 0, -1)
 	if err != nil {
@@ -74,7 +75,7 @@ type manifestScan struct {
 	date   time.Time
 	key    string
 	source *sourceReader
-	visit  func(PlacedLine) error
+	visit  func(*Manifest, PlacedLine) error
 	report func(ChainFault) error
 
 	sum     hash.Hash // of the lines so far
@@ -165,7 +166,7 @@ func (s *manifestScan) job(l PlacedLine) error {
 	if k, _, ok := ParseKey(l.Key().Details()); !ok || k.JobID != l.JobID || l.State == "" {
 		return s.fault(ChainUnreadable, s.n, l.JobID, "it names no job and state")
 	}
-	return s.visit(l)
+	return s.visit(&s.m, l)
 }
 
 // checkBefore notes the first line that does not follow what is before it. What it
@@ -186,6 +187,7 @@ func (s *manifestScan) header(raw []byte) error {
 	if err := json.Unmarshal(raw, &h); err != nil {
 		return s.fault(ChainHeader, 1, 0, "%v", err)
 	}
+	s.m.Whole = slices.Contains(h.Lists, SettledName) && slices.Contains(h.Lists, listedCopies)
 	switch {
 	case h.Manifest > manifestVersion:
 		return s.fault(ChainHeader, 1, 0, "it has format %d, which a newer jobvault reads", h.Manifest)

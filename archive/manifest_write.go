@@ -21,7 +21,7 @@ import (
 // and with the error that lines end with; then nothing is stored. It holds one line
 // at a time, however many there are.
 func (a *Archive) WriteManifest(ctx context.Context, date time.Time, previous *Manifest, lines iter.Seq2[ManifestLine, error]) (Manifest, error) {
-	m := Manifest{Date: date}
+	m := Manifest{Date: date, Whole: true}
 	if previous != nil {
 		m.Previous, m.PreviousSHA256 = &previous.Date, previous.SHA256
 	}
@@ -72,7 +72,7 @@ type lineWriter struct {
 }
 
 func (w *lineWriter) all(m *Manifest, lines iter.Seq2[ManifestLine, error]) error {
-	header := manifestHeader{Manifest: manifestVersion, Date: m.Date.Format(time.DateOnly)}
+	header := manifestHeader{Manifest: manifestVersion, Date: m.Date.Format(time.DateOnly), Lists: manifestLists}
 	if m.Previous != nil {
 		header.Previous, header.PreviousSHA256 = new(m.Previous.Format(time.DateOnly)), new(hex.EncodeToString(m.PreviousSHA256[:]))
 	}

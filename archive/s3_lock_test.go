@@ -53,7 +53,7 @@ func TestS3ObjectsAreLocked(t *testing.T) {
 			if _, err := a.PutDetails(t.Context(), key, []byte(`{}`)); err != nil {
 				t.Fatal(err)
 			}
-			if err := a.PutSettled(t.Context(), key, archive.Settled{State: "none"}); err != nil {
+			if _, err := a.PutSettled(t.Context(), key, archive.Settled{State: "none"}); err != nil {
 				t.Fatal(err)
 			}
 			date := time.Date(2024, 7, 8, 0, 0, 0, 0, time.UTC)

@@ -235,7 +235,8 @@ func (t *task) archiveLog(ctx context.Context) error {
 		return t.settle(ctx, store.Settlement{State: store.LogNone, Reason: "skipped: it never ran"})
 	}
 	// What somebody removed is not fetched again for a database that is older than that.
-	if is, err := restoreRemoved(ctx, t.DB, t.Archive, t.key, t.Now()); is || err != nil {
+	is, kept, err := restoreRemoved(ctx, t.DB, t.Archive, t.key, t.Now())
+	if is || err != nil {
 		return err
 	}
 	log, err := t.putLog(ctx)
@@ -248,7 +249,9 @@ func (t *task) archiveLog(ctx context.Context) error {
 	if err != nil {
 		return t.refused(ctx, askedLog, err)
 	}
-	return t.settle(ctx, archivedAs(t.id, log, t.facts.Steps, t.Now()))
+	s := archivedAs(t.id, log, t.facts.Steps, t.Now())
+	s.Settled = kept
+	return t.settle(ctx, s)
 }
 
 // archivedAs is how a log that is in the bucket stands in the ledger.

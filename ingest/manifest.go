@@ -183,6 +183,7 @@ func markListed(ctx context.Context, db *store.DB, a *archive.Archive, m archive
 	}
 	again, err := a.ReadManifest(ctx, m.Date, func(l archive.PlacedLine) error {
 		listed, err := listedOf(l.ManifestLine)
+		listed.Whole = m.Whole
 		if err != nil {
 			return fmt.Errorf("line %d: %w", l.Number, err)
 		}
@@ -202,12 +203,20 @@ func markListed(ctx context.Context, db *store.DB, a *archive.Archive, m archive
 
 // listedOf is what a line says of a settlement.
 func listedOf(l archive.ManifestLine) (store.Listed, error) {
-	var errs [3]error
-	listed := store.Listed{JobID: l.JobID, State: l.State, SettledAt: l.SettledAt, StoredBytes: l.StoredBytes, DetailsBytes: l.DetailsBytes}
+	var errs [4]error
+	listed := store.Listed{
+		JobID: l.JobID, State: l.State, SettledAt: l.SettledAt, StoredBytes: l.StoredBytes, DetailsBytes: l.DetailsBytes, SettledBytes: l.SettledBytes,
+	}
 	listed.SHA256, errs[0] = digestIn(l.SHA256)
 	listed.StoredSHA256, errs[1] = digestIn(l.StoredSHA256)
 	listed.DetailsSHA256, errs[2] = digestIn(l.DetailsSHA256)
-	return listed, errors.Join(errs[:]...)
+	listed.SettledSHA256, errs[3] = digestIn(l.SettledSHA256)
+	err := errors.Join(errs[:]...)
+	for _, c := range l.Redactions {
+		sum, cerr := digestIn(c.SHA256)
+		listed.Redactions, err = append(listed.Redactions, sum...), errors.Join(err, cerr)
+	}
+	return listed, err
 }
 
 // digestIn reads hex digits; of none, nil.
@@ -241,7 +250,7 @@ func (m *Manifests) lines(ctx context.Context, before time.Time) iter.Seq2[archi
 		for after := int64(0); ; {
 			batch, err := m.DB.Unlisted(ctx, before, after, listBatch)
 			if err == nil {
-				err = m.readDetails(ctx, batch)
+				err = m.readWhatIsNotNoted(ctx, batch)
 			}
 			if err != nil {
 				yield(archive.ManifestLine{}, err)
@@ -251,7 +260,7 @@ func (m *Manifests) lines(ctx context.Context, before time.Time) iter.Seq2[archi
 				return
 			}
 			for _, l := range batch {
-				if !yield(manifestLine(l), nil) {
+				if !yield(manifestLine(l, *l.SettledAt), nil) {
 					return
 				}
 			}
@@ -260,37 +269,76 @@ func (m *Manifests) lines(ctx context.Context, before time.Time) iter.Seq2[archi
 	}
 }
 
-// readDetails completes lines of jobs whose job.json was not noted when it was put.
-func (m *Manifests) readDetails(ctx context.Context, batch []store.LedgerLine) error {
+// readWhatIsNotNoted completes lines of jobs whose job.json or settled.json was not
+// noted when it was put.
+func (m *Manifests) readWhatIsNotNoted(ctx context.Context, batch []store.LedgerLine) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(listParallel)
 	for i := range batch {
 		l := &batch[i]
-		if l.DetailsSHA256 != nil {
-			continue
+		if l.DetailsSHA256 == nil {
+			g.Go(func() error { return m.readDetails(gctx, l) })
 		}
-		g.Go(func() error {
-			raw, err := m.Archive.Details(gctx, keyOfLine(*l))
-			if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrUnreadable) {
-				return nil // there is nothing to tell of it
-			}
-			if err != nil {
-				return fmt.Errorf("job %d: %w", l.JobID, err)
-			}
-			d := detailsOf(raw)
-			l.DetailsSHA256, l.DetailsBytes = d.SHA256[:], &d.Bytes
-			return nil
-		})
+		if settledIsUnknown(l.JobLog) {
+			g.Go(func() error { return m.readSettled(gctx, l) })
+		}
 	}
 	return g.Wait()
 }
 
-func manifestLine(l store.LedgerLine) archive.ManifestLine {
+// settledIsUnknown tells that nobody has noted whether there is a settled.json, nor
+// how it is.
+func settledIsUnknown(l store.JobLog) bool {
+	return l.SettledSHA256 == nil && (l.SettledBytes == nil || l.State != store.LogArchived)
+}
+
+func (m *Manifests) readDetails(ctx context.Context, l *store.LedgerLine) error {
+	raw, err := m.Archive.Details(ctx, keyOfLine(*l))
+	if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrUnreadable) {
+		return nil // there is nothing to tell of it
+	}
+	if err != nil {
+		return fmt.Errorf("job %d: %w", l.JobID, err)
+	}
+	d := detailsOf(raw)
+	l.DetailsSHA256, l.DetailsBytes = d.SHA256[:], &d.Bytes
+	return nil
+}
+
+// readSettled passes over a record that says something else than the ledger: of a
+// removal that is not finished, it is about to be another one. Beside a log there may
+// be one of what it was before that came.
+func (m *Manifests) readSettled(ctx context.Context, l *store.LedgerLine) error {
+	raw, s, err := m.Archive.SettledBytes(ctx, keyOfLine(*l))
+	if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrUnreadable) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("job %d: %w", l.JobID, err)
+	}
+	if s.State != l.State && (l.State != store.LogArchived || !settles(s.State)) {
+		return nil
+	}
+	d := detailsOf(raw)
+	l.SettledSHA256, l.SettledBytes = d.SHA256[:], &d.Bytes
+	return nil
+}
+
+func manifestLine(l store.LedgerLine, settledAt time.Time) archive.ManifestLine {
 	key := keyOfLine(l)
 	line := archive.ManifestLine{
-		RepositoryID: key.RepositoryID, RunID: key.RunID, RunAttempt: key.RunAttempt, JobID: key.JobID, State: l.State, SettledAt: l.SettledAt.UTC(),
+		RepositoryID: key.RepositoryID, RunID: key.RunID, RunAttempt: key.RunAttempt, JobID: key.JobID, State: l.State, SettledAt: settledAt.UTC(),
 		RawBytes: l.RawBytes, StoredBytes: l.StoredBytes, Lines: l.Lines, SHA256: hex.EncodeToString(l.SHA256), StoredSHA256: hex.EncodeToString(l.StoredSHA256),
 		Truncated: l.Truncated, DetailsSHA256: hex.EncodeToString(l.DetailsSHA256), DetailsBytes: l.DetailsBytes,
+	}
+	if l.SettledSHA256 != nil {
+		line.SettledSHA256, line.SettledBytes = hex.EncodeToString(l.SettledSHA256), l.SettledBytes
+	}
+	if c := l.Redaction; c != nil {
+		line.Redactions = []archive.ListedRedaction{{
+			Number: c.Number, ObjectKey: c.ObjectKey, RawBytes: c.RawBytes, StoredBytes: c.StoredBytes, Lines: c.Lines,
+			SHA256: hex.EncodeToString(c.SHA256), StoredSHA256: hex.EncodeToString(c.StoredSHA256),
+		}}
 	}
 	if l.Reason != nil {
 		line.Reason = *l.Reason

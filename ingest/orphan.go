@@ -70,15 +70,23 @@ func (r *verification) unheardOf(ctx context.Context, o archive.Object, lines ma
 		return nil
 	}
 	s, err := r.Archive.Settled(ctx, k)
-	if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrUnreadable) {
-		return nil // of what it was before there was a log
+	if errors.Is(err, archive.ErrNotFound) {
+		return nil
 	}
-	if err != nil || s.State != store.LogRemoved {
+	if err != nil && !errors.Is(err, archive.ErrUnreadable) {
 		return err
 	}
 	now, err := r.DB.JobLog(ctx, k.JobID)
 	if err != nil || now.State == store.LogRemoved {
 		return err // meanwhile
+	}
+	if s.State != store.LogRemoved {
+		// Of what it was before there was a log. In a row of before it was noted, null says
+		// that nobody has looked.
+		if now.SettledBytes == nil || *now.SettledBytes > 0 || r.started.Sub(o.ModTime) < orphanAge {
+			return nil
+		}
+		return r.fault(ctx, l, Fault{Kind: FaultSettled, JobID: k.JobID, Key: o.Key, Detail: "the ledger says that there was none"}, nil)
 	}
 	return r.fault(ctx, l, Fault{Kind: FaultSettled, JobID: k.JobID, Key: o.Key, Detail: "it says removed, the ledger archived"}, r.repairRestored)
 }

@@ -143,13 +143,15 @@ func (r *rebuilding) job(ctx context.Context, f folder) (state string, bytes int
 	if err != nil {
 		return "", 0, err
 	}
-	if removed, err := r.removed(ctx, f, facts); err != nil || removed {
+	removed, kept, err := r.removed(ctx, f, facts)
+	if err != nil || removed {
 		return store.LogRemoved, 0, err
 	}
 	s, at, err := r.settlement(ctx, f, facts)
 	if err != nil || s.State == store.LogPending {
 		return s.State, 0, err
 	}
+	s.Settled = kept
 	if s.Object != nil {
 		bytes = s.Object.RawBytes
 	}
@@ -186,28 +188,30 @@ func (r *rebuilding) rows(ctx context.Context, f folder) (store.Facts, error) {
 }
 
 // removed makes the rows of a removal, if the bucket tells of one. That beats a log
-// that is there still: its removal is not finished.
-func (r *rebuilding) removed(ctx context.Context, f folder, facts store.Facts) (bool, error) {
+// that is there still: its removal is not finished. It also says how settled.json is
+// there; nil: there is none.
+func (r *rebuilding) removed(ctx context.Context, f folder, facts store.Facts) (bool, *store.Details, error) {
 	o, ok := f.objects[archive.SettledName]
 	if !ok {
-		return false, nil
+		return false, nil, nil
 	}
-	kept, err := r.Archive.Settled(ctx, f.key)
+	raw, kept, err := r.Archive.SettledBytes(ctx, f.key)
 	is := false
 	if err == nil {
 		is, err = isRemoval(kept)
 	}
 	if errors.Is(err, archive.ErrUnreadable) {
-		return false, &Fault{Kind: FaultSettled, JobID: f.key.JobID, Key: f.key.Settled(), Detail: err.Error()}
+		return false, nil, &Fault{Kind: FaultSettled, JobID: f.key.JobID, Key: f.key.Settled(), Detail: err.Error()}
 	}
 	if err != nil || !is {
-		return false, err
+		return false, detailsOf(raw), err
 	}
 	removal, err := restored(ctx, r.Archive, f.key, kept, facts.Steps, o.ModTime)
+	removal.Settled = *detailsOf(raw)
 	if err == nil {
 		_, err = r.DB.RestoreRemoval(ctx, removal)
 	}
-	return true, err
+	return true, nil, err
 }
 
 // settlement is what the bucket says of the job's log: pending, if nothing.

@@ -236,12 +236,14 @@ func TestVerifyOfRemovedLogs(t *testing.T) {
 		}, ingest.FaultUnremoved, true},
 		"no record": {func(c *cellar, k archive.JobKey) error { return c.Archive.Bucket().Remove(c.T.Context(), k.Settled()) }, ingest.FaultSettled, true},
 		"another record": {func(c *cellar, k archive.JobKey) error {
-			return c.Archive.ReplaceSettled(c.T.Context(), k, archive.Settled{State: "expired", At: c.now})
+			_, err := c.Archive.ReplaceSettled(c.T.Context(), k, archive.Settled{State: "expired", At: c.now})
+			return err
 		}, ingest.FaultSettled, true},
 		"record of another log": {func(c *cellar, k archive.JobKey) error {
 			s, err := c.Archive.Settled(c.T.Context(), k)
 			s.Removal.SHA256[0]++
-			return errors.Join(err, c.Archive.ReplaceSettled(c.T.Context(), k, s))
+			_, rerr := c.Archive.ReplaceSettled(c.T.Context(), k, s)
+			return errors.Join(err, rerr)
 		}, ingest.FaultSettled, true},
 		"unreadable record": {func(c *cellar, k archive.JobKey) error {
 			_, err := c.Archive.Bucket().Replace(c.T.Context(), k.Settled(), strings.NewReader("<html>"))

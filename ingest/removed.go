@@ -116,26 +116,29 @@ func isRemoval(s archive.Settled) (bool, error) {
 var errNoRemoval = errors.Join(archive.ErrUnreadable, errors.New("it says removed, and not what"))
 
 // restoreRemoved has the ledger say that a log is removed if the bucket says so, for
-// one in a database that is older than the removal. It says whether the bucket does.
-func restoreRemoved(ctx context.Context, db *store.DB, a *archive.Archive, key archive.JobKey, now time.Time) (bool, error) {
-	s, err := a.Settled(ctx, key)
+// one in a database that is older than the removal. It says whether the bucket does,
+// and how the job's settled.json is there, whatever it tells; nil: there is none.
+func restoreRemoved(ctx context.Context, db *store.DB, a *archive.Archive, key archive.JobKey, now time.Time) (bool, *store.Details, error) {
+	raw, s, err := a.SettledBytes(ctx, key)
 	if errors.Is(err, archive.ErrNotFound) {
-		return false, nil
+		return false, nil, nil
 	}
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
+	kept := detailsOf(raw)
 	if is, err := isRemoval(s); err != nil || !is {
-		return false, err
+		return false, kept, err
 	}
 	steps, err := db.Steps(ctx, key.JobID)
 	if err != nil {
-		return false, err
+		return false, kept, err
 	}
 	r, err := restored(ctx, a, key, s, steps, now)
 	if err != nil {
-		return false, err
+		return false, kept, err
 	}
+	r.Settled = *kept
 	_, err = db.RestoreRemoval(ctx, r)
-	return true, err
+	return true, kept, err
 }

@@ -46,8 +46,9 @@ func (m *Remover) finish(ctx context.Context, jobID int64) (*Unfinished, error) 
 	return nil, nil
 }
 
-func (m *Remover) keep(ctx context.Context, r store.RemovalRecord) error {
-	return m.Archive.ReplaceSettled(ctx, keyOf(r.Job), removedAs(r))
+func (m *Remover) keep(ctx context.Context, r store.RemovalRecord) (store.Details, error) {
+	kept, err := m.Archive.ReplaceSettled(ctx, keyOf(r.Job), removedAs(r))
+	return *detailsOf(kept), err
 }
 
 // purge removes what is left: what the ledger names, and copies that a killed redaction

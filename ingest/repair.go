@@ -129,8 +129,23 @@ func (r *verification) putDetails(ctx context.Context, l store.LedgerLine, raw [
 
 // repairSettled writes the record again, from the ledger.
 func (r *verification) repairSettled(ctx context.Context, l store.LedgerLine) (bool, string, error) {
-	err := r.Archive.PutSettled(ctx, keyOfLine(l), settledOf(l.JobLog))
-	return err == nil, "written again from the ledger", err
+	return r.writeSettled(ctx, l, settledOf(l.JobLog), r.Archive.PutSettled)
+}
+
+// writeSettled puts a record, as it follows from the database, into its place. If that
+// is not the one that was noted, the next manifest lists the job with the new one.
+func (r *verification) writeSettled(
+	ctx context.Context, l store.LedgerLine, s archive.Settled, put func(context.Context, archive.JobKey, archive.Settled) ([]byte, error),
+) (bool, string, error) {
+	raw, err := put(ctx, keyOfLine(l), s)
+	if err != nil {
+		return false, "", err
+	}
+	d, said := detailsOf(raw), "written again from the ledger"
+	if l.SettledSHA256 != nil && string(d.SHA256[:]) != string(l.SettledSHA256) {
+		said += fmt.Sprintf(", now with SHA-256 %x; the next manifest lists it", d.SHA256)
+	}
+	return true, said, r.DB.RecordSettled(ctx, l.JobID, *d)
 }
 
 func settledOf(l store.JobLog) archive.Settled {

@@ -2,8 +2,10 @@ package ingest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/joblog"
@@ -20,7 +22,8 @@ func (t *task) settle(ctx context.Context, s store.Settlement) error {
 		if err := t.keepLastWord(ctx); err != nil {
 			return err
 		}
-		if err := t.Archive.PutSettled(ctx, t.key, archive.Settled{State: s.State, Reason: s.Reason, HTTPStatus: s.HTTPStatus, At: now}); err != nil {
+		var err error
+		if now, err = t.keepSettled(ctx, &s, now); err != nil {
 			return err
 		}
 	}
@@ -53,6 +56,21 @@ func (t *task) settle(ctx context.Context, s store.Settlement) error {
 	}
 	t.logger.Log(ctx, level, "job settled", attrs...)
 	return nil
+}
+
+// keepSettled puts the record of why there is no log into the bucket. If a worker that
+// was killed did so already, what it kept is what the ledger says.
+func (t *task) keepSettled(ctx context.Context, s *store.Settlement, now time.Time) (time.Time, error) {
+	raw, err := t.Archive.PutSettled(ctx, t.key, archive.Settled{State: s.State, Reason: s.Reason, HTTPStatus: s.HTTPStatus, At: now})
+	if err != nil {
+		return now, err
+	}
+	s.Settled = detailsOf(raw)
+	var kept archive.Settled
+	if err := json.Unmarshal(raw, &kept); err == nil && kept.State == s.State {
+		s.Reason, s.HTTPStatus, now = kept.Reason, kept.HTTPStatus, kept.At
+	}
+	return now, nil
 }
 
 // keepLastWord keeps what webhooks said of a job that the REST API does not

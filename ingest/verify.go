@@ -28,7 +28,7 @@ type VerifyOptions struct {
 	RepositoryID int64
 	Since        time.Time // jobs created at or after
 	Sample       float64   // share of the jobs, from 0 to 1; 0: all
-	Deep         bool      // read every log, and compare its digest
+	Deep         bool      // read every log and job.json, and compare their digests
 	Repair       bool      // fetch again what is damaged, as far as GitHub still has it
 	Parallel     int       // objects at a time; 0: 8
 }
@@ -50,6 +50,13 @@ type Fault struct {
 	Detail   string `json:"detail"`
 	Repaired bool   `json:"repaired"`
 	Repair   string `json:"repair,omitempty"` // what was tried, and came of it
+
+	// Of a row: where it is, and what it and the bucket say.
+	Table  string `json:"table,omitempty"`
+	Row    string `json:"row,omitempty"`
+	Column string `json:"column,omitempty"` // empty: the row as a whole
+	Says   string `json:"database,omitempty"`
+	Tells  string `json:"bucket,omitempty"`
 }
 
 // Verified sums up a verification.
@@ -153,6 +160,9 @@ func (r *verification) line(ctx context.Context, l store.LedgerLine) error {
 	}
 	switch l.State {
 	case store.LogArchived:
+		if err := r.earlier(ctx, l, key); err != nil {
+			return err
+		}
 		return r.log(ctx, l, key)
 	case store.LogNone, store.LogExpired, store.LogMissing:
 		return r.settled(ctx, l, key)
@@ -210,35 +220,6 @@ func (r *verification) lookAtFilters(ctx context.Context, l store.LedgerLine, ke
 	return err
 }
 
-// details looks for job.json, and into it if deep.
-func (r *verification) details(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
-	f := Fault{Kind: FaultDetails, JobID: l.JobID, Key: key.Details(), Detail: "there is no such object"}
-	err := r.lookAtDetails(ctx, l, key)
-	if errors.Is(err, archive.ErrUnreadable) {
-		f.Detail = err.Error()
-		return r.fault(ctx, l, f, nil)
-	}
-	if absent, err := r.absent(ctx, err); err != nil || !absent {
-		return err
-	}
-	return r.fault(ctx, l, f, r.repairDetails)
-}
-
-func (r *verification) lookAtDetails(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
-	if !r.o.Deep {
-		_, err := r.Archive.Bucket().Size(ctx, key.Details())
-		return err
-	}
-	raw, err := r.Archive.Details(ctx, key)
-	if err != nil {
-		return err
-	}
-	if _, err := factsOfDetails(raw, key, l.Repository); err != nil {
-		return fmt.Errorf("%w: %w", archive.ErrUnreadable, err)
-	}
-	return nil
-}
-
 // absent tells an object that is not there from a bucket that is not: of its
 // objects nothing can be said.
 func (r *verification) absent(ctx context.Context, err error) (bool, error) {
@@ -246,28 +227,6 @@ func (r *verification) absent(ctx context.Context, err error) (bool, error) {
 		return false, err
 	}
 	return true, r.Archive.Bucket().Check(ctx)
-}
-
-// settled looks for the record of why there is no log.
-func (r *verification) settled(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
-	f := Fault{Kind: FaultSettled, JobID: l.JobID, Key: key.Settled()}
-	s, err := r.Archive.Settled(ctx, key)
-	if errors.Is(err, archive.ErrUnreadable) {
-		f.Detail = err.Error()
-		return r.fault(ctx, l, f, nil)
-	}
-	absent, err := r.absent(ctx, err)
-	switch {
-	case err != nil:
-		return err
-	case absent:
-		f.Detail = "there is no such object"
-		return r.fault(ctx, l, f, r.repairSettled)
-	case s.State != l.State:
-		f.Detail = fmt.Sprintf("it says %s, the ledger %s", s.State, l.State)
-		return r.fault(ctx, l, f, nil)
-	}
-	return nil
 }
 
 // fault reports, after trying to repair if that is wanted and there is a way.

@@ -56,18 +56,15 @@ func (r *verification) removed(ctx context.Context, l store.LedgerLine, key arch
 // removedSettled compares what the bucket says of a removal with the ledger.
 func (r *verification) removedSettled(ctx context.Context, l store.LedgerLine, key archive.JobKey, record store.RemovalRecord) error {
 	f := Fault{Kind: FaultSettled, JobID: l.JobID, Key: key.Settled()}
-	s, err := r.Archive.Settled(ctx, key)
-	if errors.Is(err, archive.ErrUnreadable) {
-		f.Detail = err.Error()
-		return r.fault(ctx, l, f, r.repairRemoved)
-	}
-	absent, err := r.absent(ctx, err)
+	s, found, changed, err := r.record(ctx, l, key)
 	want := removedAs(record)
 	switch {
 	case err != nil:
 		return err
-	case absent:
+	case !found:
 		f.Detail = "there is no such object"
+	case changed != nil:
+		f.Detail = changed.Error()
 	case s.State != l.State:
 		f.Detail = fmt.Sprintf("it says %s, the ledger %s", s.State, l.State)
 	case s.Removal == nil || s.Removal.SHA256 != want.Removal.SHA256:
@@ -76,6 +73,10 @@ func (r *verification) removedSettled(ctx context.Context, l store.LedgerLine, k
 		f.Detail = fmt.Sprintf("it tells of %d redacted copies, the ledger of %d", len(s.Redactions), len(want.Redactions))
 	default:
 		return nil
+	}
+	if found && changed == nil && l.SettledSHA256 != nil {
+		f.Detail += "; it is the one that was noted, so that the database has another row"
+		return r.fault(ctx, l, f, nil)
 	}
 	return r.fault(ctx, l, f, r.repairRemoved)
 }
@@ -107,10 +108,10 @@ func logOfCopy(c store.Redaction) archive.Log {
 // repairRemoved writes into the bucket again that a log is removed.
 func (r *verification) repairRemoved(ctx context.Context, l store.LedgerLine) (bool, string, error) {
 	record, err := r.DB.Removal(ctx, l.JobID)
-	if err == nil {
-		err = r.Archive.ReplaceSettled(ctx, keyOfLine(l), removedAs(record))
+	if err != nil {
+		return false, "", err
 	}
-	return err == nil, "written again from the ledger", err
+	return r.writeSettled(ctx, l, removedAs(record), r.Archive.ReplaceSettled)
 }
 
 // repairUnremoved removes what is left of a removed log.
@@ -128,6 +129,6 @@ func (r *verification) repairUnremoved(ctx context.Context, l store.LedgerLine) 
 // repairRestored has the ledger say what the bucket does of a removed log, where the
 // database is older than the removal. It says whether it was that.
 func (r *verification) repairRestored(ctx context.Context, l store.LedgerLine) (bool, string, error) {
-	is, err := restoreRemoved(ctx, r.DB, r.Archive, keyOfLine(l), r.Now())
+	is, _, err := restoreRemoved(ctx, r.DB, r.Archive, keyOfLine(l), r.Now())
 	return is && err == nil, "the bucket says that it was removed; the ledger is corrected", err
 }

@@ -1,6 +1,7 @@
 package lookup
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -27,7 +28,7 @@ type Evidence struct {
 // Write makes a package of these jobs in dir, which must not be there, or be empty.
 // what says in the README what it is of. Everything in it was read, and held against
 // ledger and manifests, before dir has its name: if anything is damaged, it fails
-// with archive.ErrUnreadable and leaves nothing. Jobs without a log are in it with
+// with archive.ErrUnreadable, names the object and both digests, and leaves nothing. Jobs without a log are in it with
 // what the ledger says of them.
 func (e Evidence) Write(ctx context.Context, dir, what string, jobs []store.JobDetails) (err error) {
 	dir, err = filepath.Abs(dir)
@@ -77,6 +78,8 @@ type told struct {
 	text []byte               // manifest.jsonl
 	last archive.ManifestLine // of the last one
 	date time.Time            // of that
+
+	archived string // digest of the log, as the first manifest told that had one
 }
 
 // manifestLines reads the manifests that may tell of the jobs.
@@ -101,24 +104,38 @@ func (e Evidence) manifestLines(ctx context.Context, jobs []store.JobDetails) (m
 			to = *j.Log.ManifestDate
 		}
 	}
-	for _, m := range all {
+	for i, m := range all {
 		if m.Date.Before(from) || m.Date.After(to) {
 			continue
 		}
-		if err := e.readManifest(ctx, m, wanted); err != nil {
+		found, err := e.readManifest(ctx, m, wanted)
+		if err == nil && i > 0 {
+			err = followsWritten(found, all[i-1])
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
 	return wanted, nil
 }
 
+// followsWritten wants a manifest to follow the one that was written before it.
+func followsWritten(m archive.Manifest, before store.Manifest) error {
+	key := archive.ManifestKey(m.Date)
+	if m.Previous == nil {
+		return fmt.Errorf("%w: %s says that it is the first; one was written before it", archive.ErrUnreadable, key)
+	}
+	return differ(fmt.Sprintf("%s: the manifest before it", key), hex.EncodeToString(m.PreviousSHA256[:]), "the database", hex.EncodeToString(before.SHA256))
+}
+
 // readManifest takes from a manifest what it tells of the jobs.
-func (e Evidence) readManifest(ctx context.Context, m store.Manifest, wanted map[int64]*told) error {
+func (e Evidence) readManifest(ctx context.Context, m store.Manifest, wanted map[int64]*told) (archive.Manifest, error) {
 	texts := make(map[int64][]byte)
 	found, err := e.Archive.ReadManifest(ctx, m.Date, func(l archive.PlacedLine) error {
 		if t, ok := wanted[l.JobID]; ok {
 			texts[l.JobID] = slices.Clone(l.Raw)
 			t.last, t.date = l.ManifestLine, m.Date
+			t.archived = cmp.Or(t.archived, l.SHA256)
 		}
 		return nil
 	})
@@ -129,7 +146,7 @@ func (e Evidence) readManifest(ctx context.Context, m store.Manifest, wanted map
 		err = fmt.Errorf("%w: %s has SHA-256 %x; written was %x", archive.ErrUnreadable, archive.ManifestKey(m.Date), found.SHA256, m.SHA256)
 	}
 	if err != nil {
-		return err
+		return found, err
 	}
 	for id, text := range texts {
 		t := wanted[id]
@@ -137,13 +154,13 @@ func (e Evidence) readManifest(ctx context.Context, m store.Manifest, wanted map
 			archive.ManifestKey(m.Date), m.Date.Format(time.DateOnly), m.SHA256, m.StoredSHA256)
 		t.text = slices.Concat(t.text, found.Header, text, found.End)
 	}
-	return nil
+	return found, nil
 }
 
 // job puts one job into the package.
 func (e Evidence) job(ctx context.Context, p *evidencePack, j store.JobDetails, t *told) error {
 	key := keyOf(j.Job)
-	if err := t.confirm(j.Log); err != nil {
+	if err := t.confirm(key, j.Log); err != nil {
 		return err
 	}
 	folder := strconv.FormatInt(j.Job.ID, 10)
@@ -166,58 +183,6 @@ func (e Evidence) job(ctx context.Context, p *evidencePack, j store.JobDetails, 
 		return nil
 	}
 	return p.file(folder+"/"+evidenceManifest, t.text)
-}
-
-// confirm wants the manifest that the ledger names to say what the ledger says.
-func (t *told) confirm(l store.JobLog) error {
-	if l.ManifestDate == nil {
-		return nil
-	}
-	date := l.ManifestDate.Format(time.DateOnly)
-	switch {
-	case !t.date.Equal(*l.ManifestDate):
-		return fmt.Errorf("%w: the manifest of %s does not list it", archive.ErrUnreadable, date)
-	case t.last.State != l.State, t.last.SHA256 != hex.EncodeToString(l.SHA256), t.last.StoredSHA256 != "" && t.last.StoredSHA256 != hex.EncodeToString(l.StoredSHA256):
-		return fmt.Errorf("%w: the manifest of %s says %s with SHA-256 %q, the ledger says %s with %x", archive.ErrUnreadable, date, t.last.State, t.last.SHA256, l.State, l.SHA256)
-	}
-	return nil
-}
-
-// details puts job.json in, if there is one.
-func (e Evidence) details(ctx context.Context, p *evidencePack, folder string, key archive.JobKey, l store.JobLog) error {
-	raw, err := e.Archive.Details(ctx, key)
-	if errors.Is(err, archive.ErrNotFound) && l.DetailsSHA256 == nil {
-		return nil
-	}
-	if errors.Is(err, archive.ErrNotFound) {
-		return fmt.Errorf("%w: %s is not there", archive.ErrUnreadable, key.Details())
-	}
-	if err != nil {
-		return err
-	}
-	sum, err := p.put(folder+"/"+archive.DetailsName, raw)
-	if err == nil && l.DetailsSHA256 != nil && string(sum[:]) != string(l.DetailsSHA256) {
-		err = fmt.Errorf("%w: %s has SHA-256 %x, the ledger says %x", archive.ErrUnreadable, key.Details(), sum, l.DetailsSHA256)
-	}
-	return err
-}
-
-// settled puts settled.json in: where there is no log there must be one, and where
-// the log came later there may be.
-func (e Evidence) settled(ctx context.Context, p *evidencePack, folder string, key archive.JobKey, l store.JobLog) error {
-	raw, s, err := e.Archive.SettledBytes(ctx, key)
-	without := l.SettledAt != nil && l.State != store.LogArchived
-	switch {
-	case errors.Is(err, archive.ErrNotFound) && without:
-		return fmt.Errorf("%w: %s is not there", archive.ErrUnreadable, key.Settled())
-	case errors.Is(err, archive.ErrNotFound):
-		return nil
-	case err == nil && without && s.State != l.State:
-		return fmt.Errorf("%w: %s says %s, the ledger %s", archive.ErrUnreadable, key.Settled(), s.State, l.State)
-	case err != nil:
-		return err
-	}
-	return p.file(folder+"/"+archive.SettledName, raw)
 }
 
 // text puts the log in, or the redacted copy of it, exactly as it is stored.

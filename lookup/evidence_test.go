@@ -71,8 +71,9 @@ func (f *fixture) details(id int64) {
 
 func (f *fixture) without(id int64, state string) {
 	f.t.Helper()
-	f.check(f.Archive.PutSettled(f.t.Context(), key(id), archive.Settled{State: state, Reason: "so it is", At: f.At}))
-	f.settle(store.Settlement{JobID: id, State: state, Reason: "so it is"})
+	raw, err := f.Archive.PutSettled(f.t.Context(), key(id), archive.Settled{State: state, Reason: "so it is", At: f.At})
+	f.check(err)
+	f.settle(store.Settlement{JobID: id, State: state, Reason: "so it is", Settled: &store.Details{SHA256: sha256.Sum256(raw), Bytes: int64(len(raw))}})
 }
 
 // manifests writes what is due so long after the fixture's day.
@@ -248,6 +249,9 @@ func TestEvidenceThatWasChangedFailsItsChecks(t *testing.T) {
 	t.Parallel()
 	f := newEvidence(t)
 	for name, change := range map[string]func(dir string){
+		"settled.json": func(dir string) {
+			f.check(os.WriteFile(filepath.Join(dir, "3/settled.json"), []byte(`{}`), 0o600))
+		},
 		"job.json": func(dir string) {
 			f.check(os.WriteFile(filepath.Join(dir, "1/job.json"), []byte(`{}`), 0o600))
 		},
@@ -265,7 +269,7 @@ func TestEvidenceThatWasChangedFailsItsChecks(t *testing.T) {
 				f.check(cmd.Run())
 			}
 			out, ok := checks(t, dir)
-			if ok && out == "" || !strings.Contains(out, "1/"+name+": not in 1/manifest.jsonl") {
+			if ok && out == "" || !strings.Contains(out, "/"+name+": not in ") {
 				t.Errorf("%s, sums made anew %v: %v, %s", name, again, ok, out)
 			}
 		}
@@ -300,11 +304,27 @@ func TestEvidenceOfDamageIsNone(t *testing.T) {
 		"settled.json absent":    remove(key(without).Settled()),
 		"settled.json changed":   put(key(without).Settled(), []byte(`{"state":"expired"}`)),
 		"settled.json of nobody": put(key(without).Settled(), []byte(`?`)),
-		"manifest absent":        remove(first),
-		"manifest cut":           func(f *fixture) { put(first, f.object(first)[:100])(f) },
-		"the ledger is changed":  sql(`UPDATE job_logs SET manifest_date = '2024-07-09', state = 'expired' WHERE job_id = 2`),
-		"another manifest":       sql(`UPDATE manifests SET sha256 = sha256('')`),
-		"another key":            sql(`UPDATE job_logs SET object_key = 'v1/1/2/1/3/log.zst' WHERE job_id = 1`),
+		"settled.json of before": put(key(without).Settled(), []byte(`{"state":"none","reason":"another"}`)),
+		"settled.json late":      put(key(cameLate).Settled(), []byte(`{"state":"missing"}`)),
+		"settled.json lost":      remove(key(cameLate).Settled()),
+		"settled.json beside":    put(key(withLog).Settled(), []byte(`{"state":"missing"}`)),
+		"the ledger's job.json": func(f *fixture) {
+			raw := []byte(`{"id":1}`)
+			put(key(withLog).Details(), raw)(f)
+			sql(fmt.Sprintf(`UPDATE job_logs SET manifest_date = manifest_date + 0, details_sha256 = sha256('%s') WHERE job_id = 1`, raw))(f)
+			sql(`UPDATE job_logs SET manifest_date = '2024-07-08' WHERE job_id = 1`)(f)
+		},
+		"the ledger's log": func(f *fixture) {
+			sql(`UPDATE job_logs a SET (object_key, sha256, stored_sha256, raw_bytes, stored_bytes) = (
+				SELECT 'v1/1/2/1/1/log.zst', sha256, stored_sha256, raw_bytes, stored_bytes FROM job_logs b WHERE b.job_id = 3) WHERE job_id = 1`)(f)
+			put(key(withLog).Log(), f.object(key(cameLate).Log()))(f)
+		},
+		"the chain":             func(f *fixture) { sql(`UPDATE manifests SET sha256 = sha256('') WHERE date = '2024-07-08'`)(f) },
+		"manifest absent":       remove(first),
+		"manifest cut":          func(f *fixture) { put(first, f.object(first)[:100])(f) },
+		"the ledger is changed": sql(`UPDATE job_logs SET manifest_date = '2024-07-09', state = 'expired' WHERE job_id = 2`),
+		"another manifest":      sql(`UPDATE manifests SET sha256 = sha256('')`),
+		"another key":           sql(`UPDATE job_logs SET object_key = 'v1/1/2/1/3/log.zst' WHERE job_id = 1`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

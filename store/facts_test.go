@@ -40,7 +40,7 @@ func TestFactsAreKeptWhole(t *testing.T) {
 	f.tell(facts)
 	got, err := f.db.JobToArchive(t.Context(), 3)
 	f.check(err)
-	want := store.JobToArchive{Job: facts.Job, Repository: facts.Repository, Log: store.JobLog{JobID: 3, State: store.LogPending}}
+	want := store.JobToArchive{Job: facts.Job, Repository: facts.Repository, Log: store.JobLog{JobID: 3, State: store.LogPending, SettledBytes: new(int64(0))}}
 	want.Repository.HasName = true
 	if diff := cmp.Diff(want, got, butTimes); diff != "" {
 		t.Errorf("(-told +kept):\n%s", diff)

@@ -48,13 +48,16 @@ type JobLog struct {
 	ManifestDate  *time.Time // the manifest that lists this; nil: none does yet
 	DetailsSHA256 []byte     `db:"details_sha256"` // of job.json; nil: not noted
 	DetailsBytes  *int64
+	SettledSHA256 []byte `db:"settled_sha256"` // of settled.json; nil: not noted, or there is none
+	SettledBytes  *int64 // of that; 0: there is none; nil: not noted
 
 	Removal   *Removal   `db:"-"` // of a removed log: who removed it, and why
 	Redaction *Redaction `db:"-"` // of a removed log: the copy that is left of it; nil: none
 }
 
 const jobLogColumns = `job_id, state, reason, http_status, attempts, object_key, raw_bytes, stored_bytes, lines, sha256,
-	frame_lines, frame_offsets, truncated, archived_at, settled_at, stored_sha256, manifest_date, details_sha256, details_bytes, filter_bytes`
+	frame_lines, frame_offsets, truncated, archived_at, settled_at, stored_sha256, manifest_date, details_sha256, details_bytes, filter_bytes,
+	settled_sha256, settled_bytes`
 
 // openLedger gives each job that has none its line in the ledger.
 func openLedger(ctx context.Context, tx pgx.Tx, facts []Facts) error {
@@ -86,7 +89,7 @@ func openLedger(ctx context.Context, tx pgx.Tx, facts []Facts) error {
 	return nil
 }
 
-// Details is a job's job.json as it is in the bucket.
+// Details is a job's job.json, or its settled.json, as it is in the bucket.
 type Details struct {
 	SHA256 [32]byte
 	Bytes  int64
@@ -101,6 +104,19 @@ func (db *DB) RecordDetails(ctx context.Context, jobID int64, d Details) error {
 	return nil
 }
 
+// RecordSettled notes how a job's settled.json is in the bucket: call it when that was
+// put. A job that is listed with another one is listed again.
+func (db *DB) RecordSettled(ctx context.Context, jobID int64, d Details) error {
+	return db.inTx(ctx, fmt.Sprintf("record settled.json of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
+		return noteSettled(ctx, tx, jobID, d)
+	})
+}
+
+func noteSettled(ctx context.Context, tx pgx.Tx, jobID int64, d Details) error {
+	_, err := tx.Exec(ctx, `UPDATE job_logs SET settled_sha256 = $2, settled_bytes = $3 WHERE job_id = $1`, jobID, d.SHA256[:], d.Bytes)
+	return err
+}
+
 // Settlement is what an archive job found out about a log.
 type Settlement struct {
 	JobID      int64
@@ -112,6 +128,7 @@ type Settlement struct {
 	Steps      []StepLines
 	Usage      *joblog.Usage // nil: the log was not read for it
 	Details    *Details      // nil: as noted before
+	Settled    *Details      // its settled.json; nil: as noted before
 }
 
 // Object is an archived log in the bucket.
@@ -172,6 +189,11 @@ func (db *DB) Settle(ctx context.Context, s Settlement, at time.Time) (bool, err
 			return err
 		}
 		changed = true
+		if s.Settled != nil {
+			if err := noteSettled(ctx, tx, s.JobID, *s.Settled); err != nil {
+				return err
+			}
+		}
 		if err := writeStepLines(ctx, tx, s.JobID, s.Steps); err != nil {
 			return err
 		}

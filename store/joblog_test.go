@@ -72,6 +72,7 @@ func TestArchivedLogIsRecordedWhole(t *testing.T) {
 		JobID: 3, State: "archived", Reason: &s.Reason, HTTPStatus: new(200), Attempts: 1, ObjectKey: &o.Key, RawBytes: &o.RawBytes,
 		StoredBytes: &o.StoredBytes, Lines: &o.Lines, SHA256: o.SHA256[:], FrameLines: o.FrameLines, FrameOffsets: o.FrameOffsets,
 		Truncated: true, ArchivedAt: &o.ArchivedAt, SettledAt: new(day.Add(2 * time.Minute)), StoredSHA256: o.StoredSHA256[:], FilterBytes: new(int64(5000)),
+		SettledBytes: new(int64(0)),
 	}
 	if diff := cmp.Diff(want, f.log(3)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -55,30 +55,41 @@ func (db *DB) LedgerOf(ctx context.Context, jobIDs []int64) (map[int64]LedgerLin
 	if err != nil {
 		return nil, err
 	}
-	byID, removed := make(map[int64]LedgerLine, len(lines)), make(map[int64]JobLog)
+	if err := db.addRemovals(ctx, lines); err != nil {
+		return nil, err
+	}
+	byID := make(map[int64]LedgerLine, len(lines))
 	for _, l := range lines {
 		byID[l.JobID] = l
+	}
+	return byID, nil
+}
+
+// addRemovals adds to lines of removed logs who removed them, and what is left.
+func (db *DB) addRemovals(ctx context.Context, lines []LedgerLine) error {
+	removed := make(map[int64]JobLog)
+	for _, l := range lines {
 		if l.State == LogRemoved {
 			removed[l.JobID] = l.JobLog
 		}
 	}
 	if len(removed) == 0 {
-		return byID, nil
+		return nil
 	}
-	err = db.inTx(ctx, "removals", func(ctx context.Context, tx pgx.Tx) error { return readRemovals(ctx, tx, removed) })
-	for id, log := range removed {
-		l := byID[id]
-		l.JobLog = log
-		byID[id] = l
+	err := db.inTx(ctx, "removals", func(ctx context.Context, tx pgx.Tx) error { return readRemovals(ctx, tx, removed) })
+	for i := range lines {
+		if log, ok := removed[lines[i].JobID]; ok {
+			lines[i].JobLog = log
+		}
 	}
-	return byID, err
+	return err
 }
 
 func (db *DB) ledger(ctx context.Context, where string, args ...any) ([]LedgerLine, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT l.job_id, l.state, l.reason, l.http_status, l.attempts, l.object_key, l.raw_bytes, l.stored_bytes, l.lines, l.sha256,
 		       l.frame_lines, l.frame_offsets, l.truncated, l.archived_at, l.settled_at, l.stored_sha256,
-		       l.manifest_date, l.details_sha256, l.details_bytes, l.filter_bytes,
+		       l.manifest_date, l.details_sha256, l.details_bytes, l.filter_bytes, l.settled_sha256, l.settled_bytes,
 		       j.run_id, j.run_attempt, j.created_at, (r.id, r.owner, r.name, r.private, r.installation_id, r.seen_at, r.named_at, r.named_by_api, r.private_at, r.installation_at, has_name(r)) AS repository
 		FROM job_logs l JOIN jobs j ON j.id = l.job_id JOIN repositories r ON r.id = j.repository_id
 		WHERE `+where, args...)

@@ -68,11 +68,16 @@ func (db *DB) RecordManifest(ctx context.Context, m Manifest) error {
 }
 
 // Unlisted lists up to limit lines of jobs that are settled before a time and in no
-// manifest, those with an id above after, by their ids.
+// manifest, those with an id above after, by their ids; of removed logs, with what is
+// left of them.
 func (db *DB) Unlisted(ctx context.Context, before time.Time, after int64, limit int) ([]LedgerLine, error) {
-	return db.ledger(ctx, `
+	lines, err := db.ledger(ctx, `
 		l.job_id > $1 AND l.settled_at IS NOT NULL AND l.settled_at < $2 AND l.manifest_date IS NULL
 		ORDER BY l.job_id LIMIT $3`, after, before, limit)
+	if err != nil {
+		return nil, err
+	}
+	return lines, db.addRemovals(ctx, lines)
 }
 
 // Listed is what a manifest's line says of a job, as far as it tells one
@@ -86,21 +91,30 @@ type Listed struct {
 	StoredBytes   *int64
 	DetailsSHA256 []byte
 	DetailsBytes  *int64
+	SettledSHA256 []byte
+	SettledBytes  *int64
+	Redactions    []byte // digests of the redacted copies that are there, one after the other
+	Whole         bool   // the manifest lists settled.json and redacted copies, where there are any
 }
 
 // MarkListed notes that a manifest lists these settlements, and says of how many
 // jobs it is true. A job whose row says something else by now is left for the next
-// manifest. The row takes the time and the digest of job.json from the line: of one
-// that was made again from the bucket, what was listed counts.
+// manifest, as is one that has a settled.json or a redacted copy of which an older
+// manifest does not tell. The row takes the time and the digests of job.json and
+// settled.json from the line: of one that was made again from the bucket, what was
+// listed counts.
 func (db *DB) MarkListed(ctx context.Context, date time.Time, lines []Listed) (int64, error) {
 	var ids []int64
-	var sizes, detailsSizes []*int64
+	var sizes, detailsSizes, settledSizes []*int64
 	var states []string
 	var at []time.Time
-	var sums, stored, details [][]byte
+	var sums, stored, details, settled, copies [][]byte
+	var whole []bool
 	for _, l := range lines {
 		ids, states, at, sums, stored = append(ids, l.JobID), append(states, l.State), append(at, l.SettledAt), append(sums, l.SHA256), append(stored, l.StoredSHA256)
 		sizes, details, detailsSizes = append(sizes, l.StoredBytes), append(details, l.DetailsSHA256), append(detailsSizes, l.DetailsBytes)
+		settled, settledSizes, whole = append(settled, l.SettledSHA256), append(settledSizes, l.SettledBytes), append(whole, l.Whole)
+		copies = append(copies, append([]byte{}, l.Redactions...))
 	}
 	var marked int64
 	err := db.inTx(ctx, "mark jobs of the manifest of "+date.Format(time.DateOnly), func(ctx context.Context, tx pgx.Tx) error {
@@ -108,20 +122,31 @@ func (db *DB) MarkListed(ctx context.Context, date time.Time, lines []Listed) (i
 		if _, err := tx.Exec(ctx, `SELECT FROM job_logs WHERE job_id = ANY($1) ORDER BY job_id FOR NO KEY UPDATE`, ids); err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, `
-			UPDATE job_logs l SET manifest_date = $1, settled_at = m.settled_at,
-				details_sha256 = coalesce(m.details, l.details_sha256), details_bytes = coalesce(m.details_bytes, l.details_bytes)
-			FROM unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::bytea[], $6::bytea[], $7::bigint[], $8::bytea[], $9::bigint[])
-				AS m(job_id, state, settled_at, sha256, stored, stored_bytes, details, details_bytes)
-			WHERE l.job_id = m.job_id AND l.state = m.state AND (l.manifest_date IS NULL OR l.manifest_date < $1)
-			  AND l.sha256 IS NOT DISTINCT FROM m.sha256 AND l.stored_bytes IS NOT DISTINCT FROM m.stored_bytes
-			  AND (l.stored_sha256 = m.stored OR m.stored IS NULL)`,
-			date, ids, states, at, sums, stored, sizes, details, detailsSizes)
+		tag, err := tx.Exec(ctx, markListed, date, ids, states, at, sums, stored, sizes, details, detailsSizes, settled, settledSizes, copies, whole)
 		marked = tag.RowsAffected()
 		return err
 	})
 	return marked, err
 }
+
+const markListed = `
+	UPDATE job_logs l SET manifest_date = $1, settled_at = m.settled_at,
+		details_sha256 = coalesce(m.details, l.details_sha256), details_bytes = coalesce(m.details_bytes, l.details_bytes),
+		settled_sha256 = coalesce(m.settled, l.settled_sha256),
+		-- The manifest's writer has looked.
+		settled_bytes = coalesce(m.settled_bytes, l.settled_bytes, CASE WHEN m.whole AND l.state = 'archived' THEN 0 END)
+	FROM unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::bytea[], $6::bytea[], $7::bigint[], $8::bytea[], $9::bigint[],
+	            $10::bytea[], $11::bigint[], $12::bytea[], $13::boolean[])
+		AS m(job_id, state, settled_at, sha256, stored, stored_bytes, details, details_bytes, settled, settled_bytes, copies, whole)
+	WHERE l.job_id = m.job_id AND l.state = m.state AND (l.manifest_date IS NULL OR l.manifest_date < $1)
+	  AND l.sha256 IS NOT DISTINCT FROM m.sha256 AND l.stored_bytes IS NOT DISTINCT FROM m.stored_bytes
+	  AND (l.stored_sha256 = m.stored OR m.stored IS NULL)
+	  -- Only jobs with a log may have none.
+	  AND CASE WHEN l.settled_sha256 IS NULL AND (l.settled_bytes IS NULL OR l.state <> 'archived') THEN m.whole OR l.state = 'archived'
+	           ELSE l.settled_sha256 IS NOT DISTINCT FROM m.settled END
+	  -- A copy may be redacted again, or removed, and the state stays.
+	  AND (l.state <> 'removed' OR l.settled_at = m.settled_at AND m.copies = coalesce((
+		SELECT string_agg(c.sha256, '' ORDER BY c.number) FROM log_redactions c WHERE c.job_id = l.job_id AND c.removed_at IS NULL), ''))`
 
 // manifestLock is the lock of whoever writes manifests.
 const manifestLock = `hashtextextended('jobvault manifests', 0)`

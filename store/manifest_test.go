@@ -38,7 +38,7 @@ func (f *fixture) listedAs(job int64) store.Listed {
 	l := f.log(job)
 	return store.Listed{
 		JobID: job, State: l.State, SettledAt: *l.SettledAt, SHA256: l.SHA256, StoredSHA256: l.StoredSHA256, StoredBytes: l.StoredBytes,
-		DetailsSHA256: l.DetailsSHA256, DetailsBytes: l.DetailsBytes,
+		DetailsSHA256: l.DetailsSHA256, DetailsBytes: l.DetailsBytes, SettledSHA256: l.SettledSHA256, SettledBytes: l.SettledBytes, Whole: true,
 	}
 }
 
@@ -150,7 +150,6 @@ func TestManifestsAreNotedOnce(t *testing.T) {
 	if _, err := f.db.LastManifest(t.Context()); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("of none: %v", err)
 	}
-	sum := func(s string) []byte { b := sha256.Sum256([]byte(s)); return b[:] }
 	first := store.Manifest{Date: manifestDay, SHA256: sum("1"), StoredSHA256: sum("s1"), Jobs: 3, StoredBytes: 99, WrittenAt: day}
 	second := store.Manifest{Date: manifestDay.AddDate(0, 0, 1), Previous: &first.Date, SHA256: sum("2"), StoredSHA256: sum("s2"), WrittenAt: day}
 	for _, m := range []store.Manifest{first, second, first} {

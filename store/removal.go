@@ -70,11 +70,13 @@ func removeText(ctx context.Context, tx pgx.Tx, m Removal) error {
 	return err
 }
 
-// ledgerRemoved leaves in the ledger what the log was, and nothing of where it is.
+// ledgerRemoved leaves in the ledger what the log was, and nothing of where it is. Its
+// settled.json is about to be another one.
 func ledgerRemoved(ctx context.Context, tx pgx.Tx, m Removal) error {
 	_, err := tx.Exec(ctx, `
 		UPDATE job_logs SET state = 'removed', reason = $2, settled_at = $3,
-			object_key = NULL, stored_bytes = NULL, stored_sha256 = NULL, frame_lines = NULL, frame_offsets = NULL, filter_bytes = NULL
+			object_key = NULL, stored_bytes = NULL, stored_sha256 = NULL, frame_lines = NULL, frame_offsets = NULL, filter_bytes = NULL,
+			settled_sha256 = NULL, settled_bytes = NULL
 		WHERE job_id = $1`, m.JobID, m.Reason, m.DecidedAt)
 	return err
 }
@@ -138,11 +140,12 @@ func (r RemovalRecord) Present() *Redaction {
 const bucketTime = 25 * time.Second
 
 // FinishRemoval has done in the bucket what the ledger says is done: keep writes there
-// that the log is removed, and remove removes it, unless a hold covers the job by now:
+// that the log is removed, and tells how that is there, and remove removes it, unless a hold covers the job by now:
 // then it fails with HeldError, and what is there stays. It notes last that all is
 // done. Both run within the transaction that keeps holds and other changes of the job
 // away, must not use the database, and may be repeated.
-func (db *DB) FinishRemoval(ctx context.Context, jobID int64, now func() time.Time, keep, remove func(context.Context, RemovalRecord) error) error {
+func (db *DB) FinishRemoval(ctx context.Context, jobID int64, now func() time.Time,
+	keep func(context.Context, RemovalRecord) (Details, error), remove func(context.Context, RemovalRecord) error) error {
 	return db.inTx(ctx, fmt.Sprintf("finish removal of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
 		if err := lockHolds(ctx, tx); err != nil {
 			return err
@@ -156,7 +159,11 @@ func (db *DB) FinishRemoval(ctx context.Context, jobID int64, now func() time.Ti
 		}
 		bucket, cancel := context.WithTimeout(ctx, bucketTime)
 		defer cancel()
-		if err := keep(bucket, r); err != nil {
+		settled, err := keep(bucket, r)
+		if err == nil {
+			err = noteSettled(ctx, tx, jobID, settled)
+		}
+		if err != nil {
 			return err
 		}
 		if err := checkHold(ctx, tx, jobID); err != nil {
@@ -209,6 +216,7 @@ type RestoredRemoval struct {
 	Reason     string    // of the ledger's line
 	SettledAt  time.Time // of the ledger's line
 	Redactions []Redaction
+	Settled    Details       // the settled.json that tells so
 	Usage      *joblog.Usage // of the present copy; nil: there is none
 	Steps      []StepLines
 }
@@ -230,6 +238,9 @@ func (db *DB) RestoreRemoval(ctx context.Context, r RestoredRemoval) (bool, erro
 		}
 		changed = true
 		if err := ledgerRemoved(ctx, tx, Removal{JobID: m.JobID, Reason: r.Reason, DecidedAt: r.SettledAt}); err != nil {
+			return err
+		}
+		if err := noteSettled(ctx, tx, m.JobID, r.Settled); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `

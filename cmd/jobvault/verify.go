@@ -20,9 +20,11 @@ type verifyCmd struct {
 	Repo   string `help:"Only this repository: OWNER/NAME, or its id."`
 	Since  string `help:"Only jobs created at or after: a date, a time, or how long ago. Objects that belong to no job are not looked for then."`
 	Sample string `help:"Only so many of the jobs, at random, such as 5%."`
-	Deep   bool   `help:"Read every log: its digest, lines and frames, not its size alone."`
+	Deep   bool   `help:"Read every log and job.json: digests, lines and frames, not sizes alone."`
 	Repair bool   `help:"Fetch again what is missing or damaged, as far as GitHub still has it."`
 	JSON   bool   `help:"One JSON object a line: a fault each, and last the summary."`
+
+	Database bool `help:"Compare the rows of jobs, steps, labels, annotations, actions, removals and the ledger with what the bucket tells; reads every log. It repairs nothing: see docs/manifests.md for what does."`
 
 	Manifests bool   `help:"Check the daily manifests and what they list, from the bucket alone."`
 	From      string `help:"With --manifests: from a directory that the bucket was copied to."`
@@ -32,6 +34,9 @@ type verifyCmd struct {
 // Run holds the ledger against the bucket. It fails if anything is wrong that it
 // did not repair.
 func (c verifyCmd) Run(ctx context.Context, e *environment) error {
+	if c.Manifests && c.Database {
+		return usageError{errors.New("--manifests needs no database: run it and --database one after the other")}
+	}
 	if c.Manifests {
 		return c.manifests(ctx, e)
 	}
@@ -51,12 +56,18 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 			return err
 		}
 	}
+	if c.Database && (c.Deep || c.Repair) {
+		return usageError{errors.New("--database reads everything and repairs nothing: leave --deep and --repair out")}
+	}
 	return withWorkbench(ctx, e, c.Repair, func(b *workbench) error {
 		if o.RepositoryID, err = repositoryID(ctx, b.db, c.Repo); err != nil {
 			return err
 		}
 		v := &ingest.Verifier{DB: b.db, Archive: b.archive, GitHub: b.github, Now: time.Now}
 		m := newMeter(e.stderr, "verify")
+		if c.Database {
+			return c.rows(ctx, e, v, o, m)
+		}
 		sum, err := v.Verify(ctx, o, func(f ingest.Fault) { c.tell(e.stdout, m, f) },
 			func(done, total int) { m.set(done, total, "", 0) })
 		m.end()

@@ -1,0 +1,140 @@
+package archive
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// listedObjects are the objects of a job, beside job.json, of which its last line
+// tells.
+type listedObjects uint32
+
+const (
+	listsWhole   listedObjects = 1 << 31 // what it does not tell of, there was none of
+	listsLog     listedObjects = 1 << 30 // there is a log, or there was one and it is removed
+	listsSettled listedObjects = 1 << 29
+	listsCopy                  = listsSettled - 1 // bits with the number of the redacted copy
+)
+
+func objectsIn(m *Manifest, l ManifestLine) listedObjects {
+	var o listedObjects
+	if m.Whole {
+		o |= listsWhole
+	}
+	if l.SHA256 != "" {
+		o |= listsLog
+	}
+	if l.SettledSHA256 != "" || l.State != archivedState {
+		o |= listsSettled
+	}
+	for _, c := range l.Redactions {
+		o |= listedObjects(c.Number) & listsCopy
+	}
+	return o
+}
+
+// has tells whether an object of a job is one of which its last line tells, or must not
+// tell.
+func (o listedObjects) has(k JobKey, name, key string) bool {
+	if o&listsWhole == 0 {
+		return true
+	}
+	switch name {
+	case LogName, FilterName:
+		return o&listsLog != 0
+	case SettledName:
+		return o&listsSettled != 0
+	case RedactedName:
+		return key == k.Redacted(int(o&listsCopy))
+	}
+	return true
+}
+
+// settled holds settled.json against its line. It is small, and always read.
+func (c *chain) settled(ctx context.Context, l PlacedLine, tell func(kind, key, format string, args ...any)) error {
+	key := l.Key().Settled()
+	raw, err := c.read(ctx, key)
+	absent, err := c.gone(ctx, err)
+	switch {
+	case absent:
+		tell(ChainSettled, key, "there is no such object")
+		return nil
+	case errors.Is(err, ErrUnreadable):
+		tell(ChainSettled, key, "%v", err)
+		return nil
+	case err != nil:
+		return err
+	}
+	var s Settled
+	sum := sha256.Sum256(raw)
+	switch err := json.Unmarshal(raw, &s); {
+	case l.SettledSHA256 != "" && hex.EncodeToString(sum[:]) != l.SettledSHA256:
+		tell(ChainSettled, key, "it has SHA-256 %x, the manifest says %s; it says %q, the manifest %q", sum, l.SettledSHA256, s.State, l.State)
+	case err != nil:
+		tell(ChainSettled, key, "%v: %v", ErrUnreadable, err)
+	case s.State != l.State && l.State != archivedState:
+		tell(ChainSettled, key, "it says %q, the manifest %q", s.State, l.State)
+	}
+	return nil
+}
+
+// redactions looks at the redacted copies of a removed log.
+func (c *chain) redactions(ctx context.Context, l PlacedLine, tell func(kind, key, format string, args ...any)) error {
+	for _, r := range l.Redactions {
+		if key := l.Key().Redacted(r.Number); r.ObjectKey != key {
+			tell(ChainKey, r.ObjectKey, "the manifest names this object as copy %d; the job's own is %s", r.Number, key)
+			continue
+		}
+		err := c.log(ctx, ManifestLine{
+			ObjectKey: r.ObjectKey, RawBytes: &r.RawBytes, StoredBytes: &r.StoredBytes, Lines: &r.Lines, SHA256: r.SHA256, StoredSHA256: r.StoredSHA256,
+		}, tell)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unlisted looks for jobs that no manifest lists, and for objects of which the last
+// word on their job does not tell. Those that are newer than the end of the last
+// manifest's day, by the storage's clock, are only counted.
+func (c *chain) unlisted(ctx context.Context) error {
+	if len(c.dates) == 0 {
+		return nil
+	}
+	end := c.dates[len(c.dates)-1].AddDate(0, 0, 1)
+	var told JobKey // the objects of a folder come together
+	for o, err := range c.bucket.List(ctx, "") {
+		if err != nil {
+			return err
+		}
+		k, name, ok := ParseKey(o.Key)
+		// job.json is there before a job is settled.
+		if !ok || name == DetailsName || k == told {
+			continue
+		}
+		word, listed := c.words[k.JobID]
+		if listed && word.objects.has(k, name, o.Key) {
+			continue
+		}
+		told = k
+		if !o.ModTime.Before(end) {
+			c.sum.Later++
+			continue
+		}
+		what := "no manifest lists this job"
+		if listed {
+			what = fmt.Sprintf("the manifest of %s, the last word on this job, does not list this object", day(c.dates[word.manifest]))
+		}
+		c.fault(ChainFault{
+			Kind: ChainUnlisted, JobID: k.JobID, Key: o.Key,
+			Detail: fmt.Sprintf("%s, though it is from %s and the last manifest from after that", what, o.ModTime.UTC().Format(time.RFC3339)),
+		})
+	}
+	return nil
+}

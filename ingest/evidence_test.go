@@ -1,0 +1,243 @@
+package ingest_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/internal/githubsim"
+	"github.com/jobvault/jobvault/lookup"
+	"github.com/jobvault/jobvault/store"
+)
+
+// The jobs of an evidenceWorld.
+const (
+	jobWithLog   = 1 + iota // archived, with filters, actions and annotations
+	jobBesides              // another like it
+	jobSkipped              // no log, ever
+	jobCameLate             // missing at first, archived a day later
+	jobRedacted             // redacted, and a day later once more
+	jobRemoved              // removed altogether
+	jobRedacted1            // redacted once
+	jobMissing              // its log never came
+)
+
+// evidenceWorld is an archive of some days, with the manifests of them, which somebody
+// tampers with.
+type evidenceWorld struct {
+	*rig
+	dir     string
+	old     time.Time // of every object: manifests are younger
+	first   archive.JobKey
+	earlier map[string][]byte // what objects were before they were replaced
+	head    archive.Manifest  // as an auditor noted it
+	saved   map[string][]byte // the bucket
+}
+
+func newEvidenceWorld(t *testing.T) *evidenceWorld {
+	t.Helper()
+	now := newClock()
+	w := &evidenceWorld{dir: t.TempDir(), old: now.Now(), earlier: make(map[string][]byte)}
+	w.rig = newRig(t, rigOptions{now: now.Now, bucketURL: "file://" + w.dir})
+	for _, id := range []int64{jobWithLog, jobBesides, jobRedacted, jobRemoved, jobRedacted1} {
+		w.know(completed(id, w.now(), githubsim.TextLog(w.logText(id))))
+		if says, _ := w.try(id); says != "done" {
+			t.Fatalf("job %d: %s", id, says)
+		}
+		now.advance(time.Minute)
+	}
+	w.first = w.keyOf(jobWithLog)
+	skipped := completed(jobSkipped, w.now(), githubsim.Log{})
+	skipped.Conclusion = ptr("skipped")
+	w.know(skipped)
+	w.try(jobSkipped)
+	for _, id := range []int64{jobCameLate, jobMissing} {
+		now.advance(time.Minute)
+		w.missing(id)
+	}
+	w.nextDay(now)
+	w.earlier["removed log"] = w.get(w.keyOf(jobRemoved).Log())
+	w.earlier["removed filter"] = w.get(w.keyOf(jobRemoved).Filter())
+	w.comes(jobCameLate, w.now())
+	w.redact(jobRedacted, "s3cret")
+	w.redact(jobRedacted1, "s3cret")
+	w.earlier["settled.json"] = w.get(w.keyOf(jobRedacted).Settled())
+	w.earlier["redacted"] = w.get(w.keyOf(jobRedacted).Redacted(1))
+	w.nextDay(now)
+	w.redact(jobRedacted, "hunter2")
+	w.redact(jobRemoved)
+	w.nextDay(now)
+	w.noteHead()
+	w.age()
+	w.saved = w.bucket()
+	return w
+}
+
+func (w *evidenceWorld) nextDay(c *clock) {
+	w.t.Helper()
+	c.advance(24 * time.Hour)
+	w.writeManifests()
+}
+
+// logText is a log with all that is read of logs, long enough to have filters.
+func (w *evidenceWorld) logText(id int64) []byte {
+	var b bytes.Buffer
+	for _, line := range []string{
+		"Current runner version: '2.317.0'", "##[group]GITHUB_TOKEN Permissions", "Contents: read", "##[endgroup]",
+		fmt.Sprintf("Download action repository 'actions/checkout@v%d' (SHA:%s)", id, strings.Repeat("ab", 20)), "Complete job name: build",
+		fmt.Sprintf("##[error]job %d: s3cret and hunter2", id),
+	} {
+		fmt.Fprintf(&b, "%s%s\n", stamped, line)
+	}
+	random := make([]byte, 32)
+	for b.Len() < 100_000 {
+		_, _ = rand.Read(random)
+		fmt.Fprintf(&b, "%s%s\n", stamped, hex.EncodeToString(random))
+	}
+	return b.Bytes()
+}
+
+func (w *evidenceWorld) redact(id int64, patterns ...string) {
+	w.t.Helper()
+	o := ingest.RedactOptions{JobID: id, Actor: "eve", Reason: "a token"}
+	for _, p := range patterns {
+		o.Patterns = append(o.Patterns, regexp.MustCompile(p))
+	}
+	_, left, err := (&ingest.Remover{DB: w.db, Archive: w.archive, Now: w.now}).Redact(w.t.Context(), o)
+	w.check(err)
+	if left != nil {
+		w.t.Fatalf("job %d: %+v", id, left)
+	}
+}
+
+func (w *evidenceWorld) noteHead() {
+	w.t.Helper()
+	last, err := w.db.LastManifest(w.t.Context())
+	w.check(err)
+	w.head, err = w.archive.ReadManifest(w.t.Context(), last.Date, func(archive.PlacedLine) error { return nil })
+	w.check(err)
+}
+
+// age makes every object as old as the first.
+func (w *evidenceWorld) age() {
+	w.t.Helper()
+	w.check(filepath.WalkDir(w.dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		return os.Chtimes(path, w.old, w.old)
+	}))
+}
+
+// bucket is all that is in the bucket.
+func (w *evidenceWorld) bucket() map[string][]byte {
+	w.t.Helper()
+	all := make(map[string][]byte)
+	for o, err := range w.archive.Bucket().List(w.t.Context(), "") {
+		w.check(err)
+		all[o.Key] = w.get(o.Key)
+	}
+	return all
+}
+
+// restore puts the bucket back as it was.
+func (w *evidenceWorld) restore() {
+	w.t.Helper()
+	now := w.bucket()
+	for key := range now {
+		if _, was := w.saved[key]; !was {
+			w.lose(key)
+		}
+	}
+	for key, object := range w.saved {
+		if is, there := now[key]; !there || !bytes.Equal(is, object) {
+			w.put(key, object)
+		}
+	}
+	w.age()
+}
+
+func (w *evidenceWorld) put(key string, object []byte) {
+	w.t.Helper()
+	_, err := w.archive.Bucket().Replace(w.t.Context(), key, bytes.NewReader(object))
+	w.check(err)
+}
+
+func (w *evidenceWorld) lose(key string) {
+	w.t.Helper()
+	w.check(w.archive.Bucket().Remove(w.t.Context(), key))
+}
+
+// found are the commands that find something wrong, in the order of evidenceCommands.
+func (w *evidenceWorld) found() []bool {
+	w.t.Helper()
+	var found []bool
+	for _, c := range evidenceCommands {
+		found = append(found, c.finds(w))
+	}
+	return found
+}
+
+// evidenceCommands are those that tell of tampering.
+var evidenceCommands = []struct {
+	name  string
+	finds func(w *evidenceWorld) bool
+}{
+	{"verify", func(w *evidenceWorld) bool { return w.verifies(ingest.VerifyOptions{}) }},
+	{"verify --deep", func(w *evidenceWorld) bool { return w.verifies(ingest.VerifyOptions{Deep: true}) }},
+	{"verify --manifests", func(w *evidenceWorld) bool { return w.chain(archive.ChainOptions{}) }},
+	{"verify --manifests --deep", func(w *evidenceWorld) bool { return w.chain(archive.ChainOptions{Deep: true}) }},
+	{"verify --database", func(w *evidenceWorld) bool {
+		faults, _ := w.verifyRows(ingest.VerifyOptions{})
+		return len(faults) > 0
+	}},
+	{"export", (*evidenceWorld).export},
+	{"verify --manifests --head", func(w *evidenceWorld) bool {
+		return w.chain(archive.ChainOptions{Head: &w.head.SHA256, HeadDate: w.head.Date})
+	}},
+}
+
+func (w *evidenceWorld) verifies(o ingest.VerifyOptions) bool {
+	w.t.Helper()
+	faults, _ := w.verify(o)
+	return len(faults) > 0
+}
+
+func (w *evidenceWorld) chain(o archive.ChainOptions) bool {
+	w.t.Helper()
+	sum, err := w.archive.VerifyChain(w.t.Context(), o, func(archive.ChainFault) {}, func(_, _ int64) {})
+	w.check(err)
+	return sum.Faults > 0
+}
+
+// export says whether a package of all jobs is refused.
+func (w *evidenceWorld) export() bool {
+	w.t.Helper()
+	var jobs []store.JobDetails
+	for id := int64(jobWithLog); id <= jobMissing; id++ {
+		j, err := w.db.JobDetails(w.t.Context(), id)
+		if err != nil {
+			return true
+		}
+		jobs = append(jobs, j)
+	}
+	parent, err := os.MkdirTemp(w.dir+"/..", "export-*")
+	w.check(err)
+	defer os.RemoveAll(parent)
+	e := lookup.Evidence{Logs: lookup.Logs{DB: w.db, Archive: w.archive}, Subject: "auditor", Now: w.now}
+	err = e.Write(w.t.Context(), filepath.Join(parent, "package"), "everything", jobs)
+	if entries, _ := os.ReadDir(parent); err != nil && len(entries) > 0 {
+		w.t.Errorf("a package that was refused left %v", entries)
+	}
+	return err != nil
+}

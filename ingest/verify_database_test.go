@@ -1,0 +1,134 @@
+package ingest_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/internal/githubsim"
+)
+
+// verifyRows gives the faults as "kind table column", sorted, of a rig.
+func (r *rig) verifyRows(o ingest.VerifyOptions) ([]string, ingest.VerifiedRows) {
+	r.t.Helper()
+	v := &ingest.Verifier{DB: r.db, Archive: r.archive, Now: r.now}
+	return verifyRows(r.t, v, o)
+}
+
+func verifyRows(t testing.TB, v *ingest.Verifier, o ingest.VerifyOptions) (faults []string, sum ingest.VerifiedRows) {
+	t.Helper()
+	done, total := 0, 0
+	sum, err := v.VerifyDatabase(t.Context(), o, func(f ingest.Fault) {
+		text := f.Kind
+		if f.Table != "" {
+			text += " " + f.Table + " " + f.Column
+		}
+		faults = append(faults, text)
+		if f.Key == "" || f.Detail == "" || f.Kind == ingest.FaultRow && (f.Row == "" || f.Says == f.Tells) {
+			t.Errorf("a fault that does not tell enough: %+v", f)
+		}
+		if testing.Verbose() {
+			t.Log(f.Error())
+		}
+	}, func(d, n int) { done, total = d, n })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done != total || sum.Faults != len(faults) {
+		t.Errorf("progress ended at %d of %d; %d faults reported, %d counted", done, total, len(faults), sum.Faults)
+	}
+	slices.Sort(faults)
+	return faults, sum
+}
+
+// A day of real jobs, from webhooks in any order and from the REST API: every row is
+// what the bucket tells. So is every row of a database that was rebuilt.
+func TestRowsOfADayAreWhatTheBucketTells(t *testing.T) {
+	t.Parallel()
+	bucketURL := "file://" + t.TempDir()
+	r, _ := settledDay(t, rigOptions{bucketURL: bucketURL}, 77, 80)
+	faults, sum := r.verifyRows(ingest.VerifyOptions{})
+	if faults != nil || sum.Jobs != 80 || sum.Logs == 0 || sum.RawBytes == 0 {
+		t.Errorf("%q %+v", faults, sum)
+	}
+	if _, some := r.verifyRows(ingest.VerifyOptions{Sample: .2}); some.Jobs == 0 || some.Jobs > 50 {
+		t.Errorf("a sample is %d jobs", some.Jobs)
+	}
+	if _, none := r.verifyRows(ingest.VerifyOptions{Since: time.Now().AddDate(1, 0, 0)}); none.Jobs != 0 {
+		t.Errorf("of the future there are %d jobs", none.Jobs)
+	}
+	lost := newRig(t, rigOptions{bucketURL: bucketURL})
+	lost.rebuild(0)
+	if faults, again := lost.verifyRows(ingest.VerifyOptions{}); faults != nil || again.Jobs != sum.Jobs-sum.Untold {
+		t.Errorf("rebuilt: %q %+v", faults, again)
+	}
+}
+
+// Every column that the bucket tells of: another value is named, with table and column.
+func TestEveryColumnThatTheBucketTells(t *testing.T) {
+	t.Parallel()
+	now := newClock()
+	r := newRig(t, rigOptions{now: now.Now})
+	day := r.github.PlayableDay(5, 30, 100_000)
+	r.work()
+	r.send(day.Deliveries, githubsim.SendOptions{Concurrency: 16})
+	r.await(time.Minute, settled)
+	r.stopWork()
+	now.advance(24 * time.Hour)
+	r.writeManifests()
+	if faults, sum := r.verifyRows(ingest.VerifyOptions{}); faults != nil || sum.Listed == 0 {
+		t.Fatalf("%q %+v", faults, sum)
+	}
+	archived := `(SELECT min(l.job_id) FROM job_logs l JOIN steps s USING (job_id) JOIN job_actions a USING (job_id) JOIN job_annotations n USING (job_id) WHERE state = 'archived')`
+	for sql, want := range map[string][]string{
+		`UPDATE jobs SET name = name || '!' WHERE id = ` + archived:                                                                                                                           {"row jobs name"},
+		`UPDATE jobs SET conclusion = 'neutral' WHERE id = ` + archived:                                                                                                                       {"row jobs conclusion"},
+		`UPDATE jobs SET conclusion = NULL WHERE id = ` + archived:                                                                                                                            {"row jobs conclusion"},
+		`UPDATE jobs SET status = 'in_progress' WHERE id = ` + archived:                                                                                                                       {"row jobs status"},
+		`UPDATE jobs SET started_at = started_at - interval '1 second' WHERE id = ` + archived:                                                                                                {"row jobs started_at"},
+		`UPDATE jobs SET runner_name = 'mallory' WHERE id = ` + archived:                                                                                                                      {"row jobs runner_name"},
+		`UPDATE jobs SET html_url = 'https://example.com' WHERE id = ` + archived:                                                                                                             {"row jobs html_url"},
+		`UPDATE workflow_runs SET head_sha = repeat('f', 40) WHERE id = (SELECT run_id FROM jobs WHERE id = ` + archived + `)`:                                                                nil, // of each job of it
+		`UPDATE steps SET name = 'innocent' WHERE (job_id, number) = (SELECT job_id, min(number) FROM steps WHERE job_id = ` + archived + ` GROUP BY 1)`:                                      {"row steps name"},
+		`UPDATE steps SET conclusion = 'neutral' WHERE (job_id, number) = (SELECT job_id, min(number) FROM steps WHERE job_id = ` + archived + ` GROUP BY 1)`:                                 {"row steps conclusion"},
+		`DELETE FROM steps WHERE (job_id, number) = (SELECT job_id, min(number) FROM steps WHERE job_id = ` + archived + ` GROUP BY 1)`:                                                       {"row steps "},
+		`INSERT INTO steps (job_id, number, name, status) VALUES (` + archived + `, 999, 'x', 'completed')`:                                                                                   {"row steps "},
+		`WITH forged AS (INSERT INTO labels (name) VALUES ('forged') RETURNING id) UPDATE job_labels SET label_id = (SELECT id FROM forged) WHERE (job_id, position) = (` + archived + `, 0)`: {"row job_labels label"},
+		`DELETE FROM job_labels WHERE job_id = ` + archived:                                                                                                                                   nil,
+		`UPDATE job_actions SET resolved_sha = repeat('e', 40) WHERE (job_id, seq) = (` + archived + `, 0)`:                                                                                   {"row job_actions resolved_sha"},
+		`DELETE FROM job_actions WHERE (job_id, seq) = (` + archived + `, 0)`:                                                                                                                 {"row job_actions "},
+		`INSERT INTO job_permissions VALUES (` + archived + `, 'Forged', 'write')`:                                                                                                            {"row job_permissions "},
+		`UPDATE job_environment SET runner_version = '0' WHERE job_id = ` + archived:                                                                                                          {"row job_environment runner_version"},
+		`DELETE FROM job_environment WHERE job_id = ` + archived:                                                                                                                              {"row job_environment "},
+		`UPDATE job_annotations SET message = 'all is well' WHERE (job_id, log_line) = (SELECT job_id, min(log_line) FROM job_annotations WHERE job_id = ` + archived + ` GROUP BY 1)`:        {"row job_annotations message"},
+		`INSERT INTO job_annotations VALUES (` + archived + `, 999999, 'error', 'forged')`:                                                                                                    {"row job_annotations "},
+		`UPDATE job_logs SET lines = lines + 1 WHERE job_id = ` + archived:                                                                                                                    {"row job_logs lines", "row job_logs lines"},
+		`UPDATE job_logs SET frame_lines[1] = 9 WHERE job_id = ` + archived:                                                                                                                   {"row job_logs frame_lines"},
+		`UPDATE job_logs SET sha256 = sha256('') WHERE job_id = ` + archived:                                                                                                                  {"row job_logs sha256", "row job_logs sha256"},
+		`UPDATE job_logs SET settled_at = settled_at - interval '1 hour' WHERE job_id = ` + archived:                                                                                          {"row job_logs settled_at"},
+		`UPDATE job_logs SET reason = 'because' WHERE job_id = ` + archived:                                                                                                                   {"row job_logs reason"},
+		`UPDATE job_logs SET truncated = true WHERE job_id = ` + archived:                                                                                                                     {"row job_logs truncated"},
+		`UPDATE job_logs SET state = 'pending', settled_at = NULL WHERE job_id = ` + archived:                                                                                                 {"row job_logs state"},
+		`UPDATE job_logs SET state = 'expired' WHERE job_id = ` + archived:                                                                                                                    {"row job_logs state", "settled"},
+		`DELETE FROM job_logs WHERE job_id = ` + archived:                                                                                                                                     {"row job_logs ", "row job_logs "},
+		`UPDATE job_logs SET details_sha256 = sha256('') WHERE job_id = ` + archived:                                                                                                          {"details"},
+		`UPDATE job_logs SET reason = 'because' WHERE job_id = (SELECT min(job_id) FROM job_logs WHERE state = 'none')`:                                                                       {"row job_logs reason", "row job_logs reason"},
+		`UPDATE job_logs SET settled_at = settled_at - interval '1 hour' WHERE job_id = (SELECT min(job_id) FROM job_logs WHERE state = 'none')`:                                              {"row job_logs settled_at", "row job_logs settled_at"},
+		`UPDATE manifests SET jobs = jobs + 1`:                                                                                                                                                {"row manifests jobs"},
+		`UPDATE manifests SET sha256 = sha256('')`:                                                                                                                                            {"row manifests sha256"},
+	} {
+		undo := r.tampered(sql)
+		got, _ := r.verifyRows(ingest.VerifyOptions{})
+		slices.Sort(want)
+		if want != nil && !cmp.Equal(got, want) || got == nil {
+			t.Errorf("%s: %q, want %q", sql, got, want)
+		}
+		undo()
+	}
+	if faults, _ := r.verifyRows(ingest.VerifyOptions{}); faults != nil {
+		t.Errorf("put back: %q", faults)
+	}
+}

@@ -1,0 +1,120 @@
+package lookup
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path"
+	"time"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/store"
+)
+
+// differ fails with ErrUnreadable unless two say the same of a thing: the first, and
+// who the other is. Empty: it says nothing.
+func differ(what, says, who, other string) error {
+	if says == other {
+		return nil
+	}
+	return fmt.Errorf("%w: %s has SHA-256 %s, %s says %s", archive.ErrUnreadable, what, orNone(says), who, orNone(other))
+}
+
+func orNone(digest string) string {
+	if digest == "" {
+		return "of nothing"
+	}
+	return digest
+}
+
+// confirm wants the manifest that the ledger names to say what the ledger says, and no
+// manifest ever to have told of another log.
+func (t *told) confirm(key archive.JobKey, l store.JobLog) error {
+	sum := hex.EncodeToString(l.SHA256)
+	if t.archived != "" && t.archived != sum {
+		return differ("in the ledger, "+key.Log(), sum, "a manifest", t.archived)
+	}
+	if l.ManifestDate == nil {
+		return nil
+	}
+	date := l.ManifestDate.Format(time.DateOnly)
+	manifest := "the manifest of " + date
+	switch {
+	case !t.date.Equal(*l.ManifestDate):
+		return fmt.Errorf("%w: %s does not list it", archive.ErrUnreadable, manifest)
+	case t.last.State != l.State:
+		return fmt.Errorf("%w: %s says %s, the ledger says %s", archive.ErrUnreadable, manifest, t.last.State, l.State)
+	}
+	err := differ("in the ledger, "+key.Log(), sum, manifest, t.last.SHA256)
+	if t.last.StoredSHA256 != "" {
+		err = errors.Join(err, differ("in the ledger, "+key.Log()+" as it is stored", hex.EncodeToString(l.StoredSHA256), manifest, t.last.StoredSHA256))
+	}
+	if t.last.DetailsSHA256 != "" {
+		err = errors.Join(err, differ("in the ledger, "+key.Details(), hex.EncodeToString(l.DetailsSHA256), manifest, t.last.DetailsSHA256))
+	}
+	if t.last.SettledSHA256 != "" {
+		err = errors.Join(err, differ("in the ledger, "+key.Settled(), hex.EncodeToString(l.SettledSHA256), manifest, t.last.SettledSHA256))
+	}
+	return errors.Join(err, t.confirmCopy(manifest, l))
+}
+
+// confirmCopy wants the manifest to tell of the redacted copy that the ledger has, if it
+// tells of any.
+func (t *told) confirmCopy(manifest string, l store.JobLog) error {
+	var err error
+	for _, c := range t.last.Redactions {
+		switch {
+		case l.Redaction == nil || l.Redaction.Number != c.Number:
+			err = errors.Join(err, fmt.Errorf("%w: %s lists %s with SHA-256 %s, the ledger does not", archive.ErrUnreadable, manifest, c.ObjectKey, c.SHA256))
+		default:
+			err = errors.Join(err, differ("in the ledger, "+c.ObjectKey, hex.EncodeToString(l.Redaction.SHA256), manifest, c.SHA256),
+				differ("in the ledger, "+c.ObjectKey+" as it is stored", hex.EncodeToString(l.Redaction.StoredSHA256), manifest, c.StoredSHA256))
+		}
+	}
+	return err
+}
+
+// details puts job.json in, if there is one.
+func (e Evidence) details(ctx context.Context, p *evidencePack, folder string, key archive.JobKey, l store.JobLog) error {
+	raw, err := e.Archive.Details(ctx, key)
+	if errors.Is(err, archive.ErrNotFound) && l.DetailsSHA256 == nil {
+		return nil
+	}
+	if errors.Is(err, archive.ErrNotFound) {
+		return fmt.Errorf("%w: %s is not there", archive.ErrUnreadable, key.Details())
+	}
+	if err != nil {
+		return err
+	}
+	return p.noted(folder, key.Details(), raw, l.DetailsSHA256)
+}
+
+// settled puts settled.json in: where there is no log there must be one, and where
+// the log came later there may be.
+func (e Evidence) settled(ctx context.Context, p *evidencePack, folder string, key archive.JobKey, l store.JobLog) error {
+	raw, s, err := e.Archive.SettledBytes(ctx, key)
+	without := l.SettledAt != nil && l.State != store.LogArchived
+	switch {
+	case errors.Is(err, archive.ErrNotFound) && (without || l.SettledSHA256 != nil):
+		return fmt.Errorf("%w: %s is not there", archive.ErrUnreadable, key.Settled())
+	case errors.Is(err, archive.ErrNotFound):
+		return nil
+	case err == nil && without && s.State != l.State, err == nil && l.State == store.LogArchived && s.State == store.LogRemoved:
+		return fmt.Errorf("%w: %s says %s, the ledger %s", archive.ErrUnreadable, key.Settled(), s.State, l.State)
+	case err == nil && l.SettledBytes != nil && *l.SettledBytes == 0 && l.State == store.LogArchived:
+		return fmt.Errorf("%w: %s is there, and the ledger says that there was none", archive.ErrUnreadable, key.Settled())
+	case err != nil:
+		return err
+	}
+	return p.noted(folder, key.Settled(), raw, l.SettledSHA256)
+}
+
+// noted puts an object in that has the digest that the ledger noted, if it did.
+func (p *evidencePack) noted(folder, key string, raw, noted []byte) error {
+	sum, err := p.put(folder+"/"+path.Base(key), raw)
+	if err == nil && noted != nil {
+		err = differ(key, hex.EncodeToString(sum[:]), "the ledger", hex.EncodeToString(noted))
+	}
+	return err
+}

@@ -1,0 +1,143 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/jobvault/jobvault/archive/joblog"
+)
+
+// JobRows are all rows of a job of which the bucket tells too.
+type JobRows struct {
+	JobDetails
+	Redactions []Redaction  // all there ever were, by their numbers
+	Usage      joblog.Usage // what its log tells, as the tables have it
+	Seqs       []int        // of the actions
+	UsageRead  bool         // these rows are of the present way of reading logs
+	Described  bool         // there is a row of job_environment
+}
+
+// JobRows lists up to limit jobs, those with an id above after, by their ids, whether
+// they are settled or not; of a filter, SettledBy does not count.
+func (db *DB) JobRows(ctx context.Context, f LedgerFilter, after int64, limit int) ([]JobRows, error) {
+	var rows []JobRows
+	err := db.inTx(ctx, "rows of jobs", func(ctx context.Context, tx pgx.Tx) error {
+		ids, err := pgx.CollectRows(ask(ctx, tx, `
+			SELECT id FROM jobs WHERE id > $1 AND `+jobsOfFilter+` ORDER BY id LIMIT $4`, after, f.RepositoryID, timeOrNull(f.Since), limit), pgx.RowTo[int64])
+		if err == nil {
+			rows, err = jobRows(ctx, tx, ids)
+		}
+		return err
+	})
+	return rows, err
+}
+
+const jobsOfFilter = `($2::bigint = 0 OR repository_id = $2) AND ($3::timestamptz IS NULL OR created_at >= $3)`
+
+// RowsOfJob is JobRows for one job, or ErrNotFound.
+func (db *DB) RowsOfJob(ctx context.Context, jobID int64) (JobRows, error) {
+	var rows []JobRows
+	err := db.inTx(ctx, fmt.Sprintf("rows of job %d", jobID), func(ctx context.Context, tx pgx.Tx) (err error) {
+		if rows, err = jobRows(ctx, tx, []int64{jobID}); err == nil && len(rows) == 0 {
+			err = ErrNotFound
+		}
+		return err
+	})
+	if err != nil {
+		return JobRows{}, err
+	}
+	return rows[0], nil
+}
+
+// CountJobRows counts what JobRows lists altogether.
+func (db *DB) CountJobRows(ctx context.Context, f LedgerFilter) (int, error) {
+	var n int
+	err := db.pool.QueryRow(ctx, `SELECT count(*) FROM jobs WHERE id > $1 AND `+jobsOfFilter, 0, f.RepositoryID, timeOrNull(f.Since)).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("store: count rows of jobs: %w", err)
+	}
+	return n, nil
+}
+
+func jobRows(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobRows, error) {
+	details, err := jobDetails(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	rows, place := make([]JobRows, len(details)), make(map[int64]*JobRows, len(details))
+	for i, d := range details {
+		rows[i].JobDetails = d
+		place[d.Job.ID] = &rows[i]
+	}
+	copies, err := pgx.CollectRows(ask(ctx, tx, `
+		SELECT `+redactionColumns+` FROM log_redactions WHERE job_id = ANY($1) ORDER BY job_id, number`, ids), pgx.RowToStructByName[Redaction])
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range copies {
+		place[c.JobID].Redactions = append(place[c.JobID].Redactions, c)
+	}
+	return rows, readUsage(ctx, tx, ids, place)
+}
+
+// readUsage is the other way round from writeUsage.
+func readUsage(ctx context.Context, tx pgx.Tx, ids []int64, rows map[int64]*JobRows) error {
+	var id int64
+	var version *int
+	if _, err := pgx.ForEachRow(ask(ctx, tx, `SELECT job_id, usage_version FROM job_logs WHERE job_id = ANY($1)`, ids), []any{&id, &version}, func() error {
+		rows[id].UsageRead = version != nil && *version == usageVersion
+		return nil
+	}); err != nil {
+		return err
+	}
+	var e joblog.Environment
+	var actionsCut, annotationsCut int64
+	if _, err := pgx.ForEachRow(ask(ctx, tx, `
+		SELECT job_id, coalesce(runner_version, ''), coalesce(image, ''), coalesce(image_version, ''), coalesce(os, ''), coalesce(secret_source, ''),
+			coalesce(job_defined_at, ''), coalesce(workflow_ref, ''), actions_cut, annotations_cut
+		FROM job_environment WHERE job_id = ANY($1)`, ids),
+		[]any{&id, &e.RunnerVersion, &e.Image, &e.ImageVersion, &e.OS, &e.SecretSource, &e.JobDefinedAt, &e.WorkflowRef, &actionsCut, &annotationsCut}, func() error {
+			r := rows[id]
+			r.Described, r.Usage.Environment, r.Usage.ActionsCut, r.Usage.AnnotationsCut = true, e, actionsCut, annotationsCut
+			return nil
+		}); err != nil {
+		return err
+	}
+	var p joblog.Permission
+	if _, err := pgx.ForEachRow(ask(ctx, tx, `SELECT job_id, scope, level FROM job_permissions WHERE job_id = ANY($1) ORDER BY job_id, scope`, ids),
+		[]any{&id, &p.Scope, &p.Level}, func() error {
+			rows[id].Usage.Permissions = append(rows[id].Usage.Permissions, p)
+			return nil
+		}); err != nil {
+		return err
+	}
+	return readFound(ctx, tx, ids, rows)
+}
+
+// readFound reads the rows of which a job may have many.
+func readFound(ctx context.Context, tx pgx.Tx, ids []int64, rows map[int64]*JobRows) error {
+	var id int64
+	var a joblog.Action
+	var seq int
+	if _, err := pgx.ForEachRow(ask(ctx, tx, `
+		SELECT job_id, seq, log_line, action, coalesce(path, ''), ref, coalesce(resolved_sha, ''), coalesce(version, ''), coalesce(digest, ''), in_setup
+		FROM job_actions WHERE job_id = ANY($1) ORDER BY job_id, seq`, ids),
+		[]any{&id, &seq, &a.Line, &a.Name, &a.Path, &a.Ref, &a.SHA, &a.Version, &a.Digest, &a.InSetup}, func() error {
+			rows[id].Usage.Actions, rows[id].Seqs = append(rows[id].Usage.Actions, a), append(rows[id].Seqs, seq)
+			return nil
+		}); err != nil {
+		return err
+	}
+	var n joblog.Annotation
+	var level string
+	_, err := pgx.ForEachRow(ask(ctx, tx, `
+		SELECT job_id, log_line, level, message FROM job_annotations WHERE job_id = ANY($1) ORDER BY job_id, log_line, level, message`, ids),
+		[]any{&id, &n.Line, &level, &n.Message}, func() error {
+			n.Level = joblog.Kind(level)
+			rows[id].Usage.Annotations = append(rows[id].Usage.Annotations, n)
+			return nil
+		})
+	return err
+}
