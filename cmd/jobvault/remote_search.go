@@ -30,6 +30,8 @@ func (r *remote) search(ctx context.Context, q url.Values, to lookup.Searching) 
 			return sum, fmt.Errorf("%s: %w", r.base, err)
 		case line.Failed != "":
 			return *line.Searched, fmt.Errorf("%s: %s", r.base, line.Failed)
+		case line.Cut != "": // which was not asked for
+			return *line.Searched, fmt.Errorf("%s: the answer was %s", r.base, plain(line.Cut))
 		case line.Searched != nil:
 			return *line.Searched, nil
 		case line.Progress != nil:
