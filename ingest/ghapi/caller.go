@@ -121,15 +121,15 @@ type Seen struct {
 type Extent int
 
 const (
-	// ExtentUnknown: each repository has to be asked after.
+	// ExtentUnknown is when each repository has to be asked after.
 	ExtentUnknown Extent = iota
-	// ExtentAll: all that is listed, as with a classic token that has the scope repo.
+	// ExtentAll is all that is listed, as with a classic token that has the scope repo.
 	ExtentAll
-	// ExtentPublic: all that is public; each other one has to be asked after. So it is
+	// ExtentPublic is all that is public; each other one has to be asked after. So it is
 	// with a classic token without that scope, which should see no others.
 	ExtentPublic
-	// ExtentAlike: an installation's token has the same permissions everywhere, so one
-	// private repository stands for all private ones, and a public one for the public.
+	// ExtentAlike is when one private repository stands for all private ones, and a public
+	// one for the public: an installation's token has the same permissions everywhere.
 	ExtentAlike
 )
 
