@@ -47,6 +47,7 @@ type bounded struct {
 	log, logTold int64 // the present one
 	reached      string
 	cut          *CutLog
+	inMiddle     bool // of a log, which the sum has not
 }
 
 // search is Logs.Search with the bounds of Search.Limit.
@@ -63,6 +64,9 @@ func (s *Searcher) search(ctx context.Context, q Search, to Searching, note func
 	sum, err := s.logs.Search(ctx, q, b, note)
 	if !sum.Complete && err == nil {
 		sum.Bound, sum.CutLog = b.reached, b.cut
+		if b.inMiddle {
+			sum.add(Searched{Logs: 1, Matched: 1, Lines: b.logTold})
+		}
 	}
 	return sum, err
 }
@@ -97,7 +101,7 @@ func (b *bounded) Found(found []Found, last bool) error {
 		return nil
 	}
 	if full || !last {
-		b.cut = &CutLog{b.log, b.logTold}
+		b.cut, b.inMiddle = &CutLog{b.log, b.logTold}, !last
 	}
 	return archive.ErrStop
 }

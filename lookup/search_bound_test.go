@@ -120,7 +120,8 @@ func TestAnswersOfHugeLinesAreBounded(t *testing.T) {
 	s := lookup.NewSearcher(lookup.Logs{DB: v.DB, Archive: v.Archive})
 	s.SetBounds(1<<20, time.Hour)
 	told, sums := answers(t, v, s, lookup.Search{Limit: 1000}, "small$")
-	if len(sums) != 2 || sums[0].Bound != lookup.BoundBytes || sums[0].CutLog == nil || sums[0].CutLog.JobID != 2 || sums[0].CutLog.Lines != int64(len(told)-1) || told[len(told)-1] != "1:1" {
+	if len(sums) != 2 || sums[0].Bound != lookup.BoundBytes || sums[0].CutLog == nil || sums[0].CutLog.JobID != 2 || sums[0].CutLog.Lines != int64(len(told)-1) || told[len(told)-1] != "1:1" ||
+		sums[0].Lines != sums[0].CutLog.Lines || sums[0].Logs != 1 || sums[0].Matched != 1 {
 		t.Errorf("%v, %q", told, bounds(sums))
 	}
 	// All was told in the middle of the log: that it has ended is told all the same.

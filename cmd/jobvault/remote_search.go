@@ -30,8 +30,8 @@ func (r *remote) search(ctx context.Context, q url.Values, to lookup.Searching) 
 			return sum, fmt.Errorf("%s: %w", r.base, err)
 		case line.Failed != "":
 			return *line.Searched, fmt.Errorf("%s: %s", r.base, line.Failed)
-		case line.Cut != "": // which was not asked for
-			return *line.Searched, fmt.Errorf("%s: the answer was %s", r.base, plain(line.Cut))
+		case line.CutShort != "": // which was not asked for
+			return sum, fmt.Errorf("%s: the answer was cut short: %s", r.base, plain(line.CutShort))
 		case line.Searched != nil:
 			return *line.Searched, nil
 		case line.Progress != nil:

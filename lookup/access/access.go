@@ -104,7 +104,8 @@ const askedAtOnce = 8
 // It fails with a *ForbiddenError if none may be read, and the token does not suffice to
 // ask after the one that has the name. GitHub says that only of repositories that the
 // token can see there, and says the same if the archive has none of that name, for which
-// it is asked by the name. So the answer is the same whether the archive has one or not.
+// it is asked by the name. So the answer is the same whether the archive has one or not,
+// as long as GitHub and the archive mean the same repository by the name.
 func (r Reader) Named(ctx context.Context, owner, name string) ([]store.Repository, error) {
 	if !namePattern.MatchString(owner) || !namePattern.MatchString(name) {
 		return nil, nil

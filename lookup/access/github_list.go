@@ -87,7 +87,8 @@ func (g *gitHubRule) known(ctx context.Context, ids []int64) ([]int64, error) {
 	return append([]int64{}, known...), nil
 }
 
-// askEach asks after each repository, some side by side.
+// askEach asks after each repository, some side by side. If they are too many, none is
+// asked after.
 func (g *gitHubRule) askEach(ctx context.Context, token string, ids []int64) ([]int64, error) {
 	if len(ids) > maxAsked {
 		return nil, ErrTooMany

@@ -16,12 +16,12 @@ import (
 // an answer without either was cut off on its way.
 type SearchLine struct {
 	*lookup.Found
-	Fault    *SearchFault     `json:"fault,omitempty"`    // a log that cannot be read
-	Progress *lookup.Searched `json:"progress,omitempty"` // how far the search is
-	Searched *lookup.Searched `json:"searched,omitempty"` // it has ended
-	Next     string           `json:"next,omitempty"`     // where it goes on, for the parameter after
-	Failed   string           `json:"failed,omitempty"`   // it could not go on
-	Cut      string           `json:"cut,omitempty"`      // it was ended by a bound: which, and how more is asked for
+	Fault    *SearchFault     `json:"fault,omitempty"`     // a log that cannot be read
+	Progress *lookup.Searched `json:"progress,omitempty"`  // how far the search is
+	Searched *lookup.Searched `json:"searched,omitempty"`  // it has ended
+	Next     string           `json:"next,omitempty"`      // where it goes on, for the parameter after
+	Failed   string           `json:"failed,omitempty"`    // it could not go on
+	CutShort string           `json:"cut_short,omitempty"` // a bound has ended it: which, and how more is asked for
 }
 
 // SearchFault is a log that cannot be read.
@@ -66,7 +66,7 @@ func (c *call) search() {
 		c.Logger.WarnContext(c.req.Context(), "a search could not go on", "error", err)
 		last.Failed = "jobvault cannot go on now"
 	}
-	last.Cut = cutWords(sum, q)
+	last.CutShort = cutWords(sum, q)
 	if !sum.Complete && sum.Next != nil {
 		last.Next = lookup.EncodePlace(*sum.Next)
 	}
@@ -80,14 +80,14 @@ func cutWords(sum lookup.Searched, q lookup.Search) string {
 	case "":
 		return ""
 	case lookup.BoundLines:
-		w = fmt.Sprintf("cut after %d lines", q.Limit)
+		w = fmt.Sprintf("after %d lines", q.Limit)
 		if q.CountOnly {
-			w = fmt.Sprintf("cut after %d logs", q.Limit)
+			w = fmt.Sprintf("after %d logs", q.Limit)
 		}
 	case lookup.BoundBytes:
-		w = "cut after 64 MiB"
+		w = "after 64 MiB"
 	case lookup.BoundTime:
-		w = "cut after a minute"
+		w = "after a minute"
 	}
 	if sum.CutLog != nil {
 		w += fmt.Sprintf("; of the log of job %d only %d lines are told", sum.CutLog.JobID, sum.CutLog.Lines)

@@ -41,22 +41,22 @@ func TestASearchAnswerIsBounded(t *testing.T) {
 	cut := func(query string, lines int, says, next string) {
 		t.Helper()
 		n, last := f.searched(query)
-		if n != lines || last.Cut != says || last.Searched.Complete != (says == "") || (last.Next != "") != (says != "") {
+		if n != lines || last.CutShort != says || last.Searched.Complete != (says == "") || (last.Next != "") != (says != "") {
 			t.Errorf("%s: %d lines, %+v", query, n, last)
 		}
 		if says == "" {
 			return
 		}
-		if n, last = f.searched(query + "&after=" + last.Next); n == 0 || !strings.Contains(next, last.Cut) {
+		if n, last = f.searched(query + "&after=" + last.Next); n == 0 || !strings.Contains(next, last.CutShort) {
 			t.Errorf("%s goes on with %d lines, %+v", query, n, last)
 		}
 	}
 	const more = "; ask for what follows with after=NEXT, or for more at once with limit=N or limit=all"
-	cut("pattern=found", 10_010, "cut after 10000 lines; of the log of job 2 only 10000 lines are told"+more, "")
-	cut("pattern=found&limit=5", 5, "cut after 5 lines; of the log of job 3 only 5 lines are told"+more, "cut after 5 lines; of the log of job 2 only 5 lines are told"+more)
+	cut("pattern=found", 10_010, "after 10000 lines; of the log of job 2 only 10000 lines are told"+more, "")
+	cut("pattern=found&limit=5", 5, "after 5 lines; of the log of job 3 only 5 lines are told"+more, "after 5 lines; of the log of job 2 only 5 lines are told"+more)
 	cut("pattern=found&limit=10&most=1", 3, "", "")
-	cut("pattern=found&limit=2&most=1", 2, "cut after 2 lines"+more, "")
-	cut("pattern=found&limit=2&count=1", 2, "cut after 2 logs"+more, "")
+	cut("pattern=found&limit=2&most=1", 2, "after 2 lines"+more, "")
+	cut("pattern=found&limit=2&count=1", 2, "after 2 logs"+more, "")
 	cut("pattern=found&limit=all", 10_012, "", "")
 	cut("pattern=found&limit=0", 10_012, "", "")
 	cut("pattern=found&count=1", 3, "", "")
