@@ -20,6 +20,7 @@ type Search struct {
 	Step          string          // only in steps with this number, or this in their name; empty: in all
 	Before, After int64           // how many lines around each one are wanted too
 	Most          int64           // lines that are looked for in one log; 0: all
+	Limit         int64           // lines that a Searcher's answer tells of, see there; 0: all
 	CountOnly     bool            // only how many there are in each log
 	Unfiltered    bool            // read all frames of every log
 	Parallel      int             // logs that are read at a time
@@ -54,15 +55,17 @@ type FoundLine struct {
 
 // Searched sums a search up.
 type Searched struct {
-	Logs      int          `json:"logs"`       // that were searched
-	RawBytes  int64        `json:"raw_bytes"`  // of these
-	ReadBytes int64        `json:"read_bytes"` // that had to be read for it
-	Matched   int          `json:"matched"`    // logs in which something was found
-	Lines     int64        `json:"lines"`      // that were found
-	Cut       int64        `json:"cut"`        // lines that are too long to be searched to their end
-	Faults    int          `json:"faults"`     // logs that cannot be read
-	Complete  bool         `json:"complete"`   // all were searched that the filter selects
-	Next      *store.Place `json:"-"`          // else where the search goes on; nil: at its beginning
+	Logs      int          `json:"logs"`              // that were searched
+	RawBytes  int64        `json:"raw_bytes"`         // of these
+	ReadBytes int64        `json:"read_bytes"`        // that had to be read for it
+	Matched   int          `json:"matched"`           // logs in which something was found
+	Lines     int64        `json:"lines"`             // that were found
+	Cut       int64        `json:"cut"`               // lines that are too long to be searched to their end
+	Faults    int          `json:"faults"`            // logs that cannot be read
+	Complete  bool         `json:"complete"`          // all were searched that the filter selects
+	Bound     string       `json:"bound,omitempty"`   // what ended it before that, if a Searcher did: lines, bytes or time
+	CutLog    *CutLog      `json:"cut_log,omitempty"` // in which log it ended; nil: with a log
+	Next      *store.Place `json:"-"`                 // where the search goes on; nil: at its beginning
 }
 
 // SearchFault is a log that cannot be searched.
@@ -73,8 +76,10 @@ type SearchFault struct {
 
 // Searching is who hears of a search, by one call at a time.
 type Searching interface {
-	// Found gets some of what was found in one log, in order, the newest job first.
-	// ErrStop ends the search. last says that the log has been searched.
+	// Found gets some of what was found in one log, in order, the newest job first; with
+	// last it may be none.
+	// ErrStop ends the search; what is left of a log is left out then, and the search
+	// goes on with the next one. last says that the log has been searched.
 	Found(found []Found, last bool) error
 	// Fault gets a log that cannot be read.
 	Fault(SearchFault)
@@ -137,7 +142,7 @@ type event struct {
 	found []Found
 	read  *Searched // what the log adds to the sum; nil: it goes on
 	fault *SearchFault
-	place *store.Place // that the search has come to
+	place *store.Place // that the search has come to, or will with the log
 }
 
 // waitingEvents bounds how many wait to be told of.
@@ -198,10 +203,11 @@ func (s *search) tell(e event) error {
 		s.to.Fault(*e.fault)
 	}
 	var err error
-	if len(e.found) > 0 {
+	if len(e.found) > 0 || e.read != nil && e.read.Matched > 0 {
 		err = s.to.Found(e.found, e.read != nil)
 	}
-	if e.place != nil && (err == nil || errors.Is(err, archive.ErrStop)) {
+	ended := len(e.found) == 0 || e.read != nil
+	if e.place != nil && (err == nil && ended || errors.Is(err, archive.ErrStop)) {
 		s.sum.Next = e.place
 	}
 	if e.read != nil {

@@ -28,7 +28,7 @@ func (s *search) searchLog(ctx context.Context, listed siftedLog, names func() (
 		return s.send(ctx, turn, e)
 	}
 	log = Shown(log)
-	r := &logSearch{search: s, id: log.JobID, ref: RefOf(log), names: names, turn: turn}
+	r := &logSearch{search: s, id: log.JobID, place: e.place, ref: RefOf(log), names: names, turn: turn}
 	err := r.run(ctx, listed.candidates)
 	e.read = &Searched{Logs: 1, RawBytes: r.ref.RawBytes, ReadBytes: r.looked, Cut: r.cut}
 	switch {
@@ -50,6 +50,7 @@ func (s *search) searchLog(ctx context.Context, listed siftedLog, names func() (
 type logSearch struct {
 	*search
 	id    int64
+	place *store.Place
 	ref   archive.Ref
 	names func() (named, error) // of this job and others
 	turn  <-chan struct{}
@@ -276,5 +277,5 @@ func (r *logSearch) give(ctx context.Context, n int64, raw []byte, isContext boo
 	}
 	full := r.found
 	r.found, r.lines, r.size = nil, nil, 0
-	return r.send(ctx, r.turn, event{found: full})
+	return r.send(ctx, r.turn, event{found: full, place: r.place})
 }

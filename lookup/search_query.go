@@ -13,8 +13,9 @@ import (
 const mostContext = 1000
 
 // ParseSearch reads a search: pattern; fixed, ignore_case, inverse and count, which
-// are 1 or not given; step, lines_before, lines_after and most; and the parameters
-// that jobs are filtered by.
+// are 1 or not given; step, lines_before, lines_after and most; limit, which is
+// UsualLimit if it is not given, and none if it is all or 0; and the parameters that
+// jobs are filtered by.
 func ParseSearch(q url.Values, now time.Time) (s Search, err error) {
 	if s.Jobs, err = ParseFilter(q, now); err != nil {
 		return s, err
@@ -36,6 +37,15 @@ func ParseSearch(q url.Values, now time.Time) (s Search, err error) {
 		}
 		if *to, err = strconv.ParseInt(v, 10, 64); err != nil || *to < 0 || to != &s.Most && *to > mostContext {
 			return s, fmt.Errorf("%s=%q: want a number of lines, at most %d of context", name, v, mostContext)
+		}
+	}
+	switch v := q.Get("limit"); v {
+	case "":
+		s.Limit = UsualLimit
+	case "all", "0":
+	default:
+		if s.Limit, err = strconv.ParseInt(v, 10, 64); err != nil || s.Limit < 1 {
+			return s, fmt.Errorf(`limit=%q: want a number of lines, or "all"`, v)
 		}
 	}
 	s.Step = q.Get("step")

@@ -19,7 +19,9 @@ const (
 
 // Searcher searches logs for those who ask over HTTP.
 type Searcher struct {
-	logs Logs
+	logs        Logs
+	answerBytes int64
+	answerTime  time.Duration
 
 	mu      sync.Mutex
 	running int
@@ -27,10 +29,17 @@ type Searcher struct {
 }
 
 // NewSearcher makes one for all who search these logs.
-func NewSearcher(logs Logs) *Searcher { return &Searcher{logs: logs, of: make(map[string]int)} }
+func NewSearcher(logs Logs) *Searcher {
+	return &Searcher{logs: logs, answerBytes: answerBytes, answerTime: answerTime, of: make(map[string]int)}
+}
 
 // Search is Logs.Search for a subject; that it was shown lines of a log is recorded
 // before it is. It fails with ErrBusy at once.
+//
+// With a limit, it ends with the log in which it comes to that many lines, not counting
+// context (if they are only counted, to that many logs); and it tells no more than that
+// of one log. It ends too after 64 MiB, and with the first log after a minute. The sum
+// says which it was, where it goes on, and in which log lines were left out, if so.
 func (s *Searcher) Search(ctx context.Context, subject string, q Search, to Searching) (Searched, error) {
 	s.mu.Lock()
 	busy := s.running == mostSearches || s.of[subject] == mostSearchesOfSubject
@@ -51,7 +60,7 @@ func (s *Searcher) Search(ctx context.Context, subject string, q Search, to Sear
 		}
 	}()
 	q.Parallel = servedParallel
-	return s.logs.Search(ctx, q, to, func(jobIDs []int64) error { return s.logs.DB.NoteReads(ctx, subject, jobIDs, FoundBySearch) })
+	return s.search(ctx, q, to, func(jobIDs []int64) error { return s.logs.DB.NoteReads(ctx, subject, jobIDs, FoundBySearch) })
 }
 
 // FoundBySearch is what is recorded of a log of which a search has shown lines.

@@ -129,7 +129,7 @@ func (c grepCmd) query() (url.Values, error) {
 	if c.List {
 		c.Count, c.MaxCount = true, 1
 	}
-	q := url.Values{"pattern": {c.Pattern}}
+	q := url.Values{"pattern": {c.Pattern}, "limit": {"all"}}
 	for name, value := range map[string]string{
 		"repository": c.Repo, "workflow": c.Workflow, "branch": c.Branch, "commit": c.Commit, "conclusion": c.Conclusion,
 		"label": c.Label, "runner": c.Runner, "since": since(from), "until": since(until), "step": c.Step,

@@ -35,6 +35,8 @@ func (r *remote) search(ctx context.Context, q url.Values, to lookup.Searching) 
 				sum = *line.Searched
 			}
 			return sum, fmt.Errorf("%s: %s", r.base, plain(line.Failed))
+		case line.CutShort != "": // which was not asked for
+			return sum, fmt.Errorf("%s: the answer was cut short: %s", r.base, plain(line.CutShort))
 		case line.Searched != nil:
 			return *line.Searched, nil
 		case line.Progress != nil:

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/internal/githubsim"
+	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -22,6 +23,11 @@ func TestCommandsAskAJobvaultElsewhere(t *testing.T) {
 	now := time.Now()
 	day := w.github.AddHistory(githubsim.History{Seed: 11, Jobs: 150, Runs: 12, Repositories: 2, Begin: now.Add(-30 * time.Hour), End: now.Add(-time.Hour), NoDeliveries: true})
 	owner := day.Repositories[0].Owner
+	long := day.Jobs[0]
+	long.ID, long.RunID, long.RunAttempt, long.ListedAttempt, long.ListsRunAttempt, long.Life = 1<<40, 1<<40, 1, 0, 0, nil
+	long.Status, long.Conclusion, long.CreatedAt, long.StartedAt, long.CompletedAt = "completed", new("success"), now.Add(-3*time.Hour), now.Add(-3*time.Hour), new(now.Add(-2*time.Hour))
+	long.Log = githubsim.TextLog(bytes.Repeat([]byte("2026-04-01T09:00:00.0000000Z hello\n"), lookup.UsualLimit+1))
+	w.github.AddJob(long)
 	w.want(0, "backfill", "--org", owner, "--since", "3d")
 	var private []int64
 	for _, r := range day.Repositories {
@@ -34,8 +40,8 @@ func TestCommandsAskAJobvaultElsewhere(t *testing.T) {
 	byToken := startProcess(t, append(w.settings, "JOBVAULT_ROLES=lookup", "JOBVAULT_READ_AUTH=tokens")...)
 	byGitHub := startProcess(t, append(w.settings, "JOBVAULT_ROLES=lookup", "JOBVAULT_READ_AUTH=github")...)
 	want := w.want(0, "jobs", "--limit", "200", "--json").out
-	if n := strings.Count(want, "\n"); n != len(day.Jobs) {
-		t.Fatalf("%d jobs, want %d", n, len(day.Jobs))
+	if n := strings.Count(want, "\n"); n != len(day.Jobs)+1 {
+		t.Fatalf("%d jobs, want %d", n, len(day.Jobs)+1)
 	}
 	same := func(how, want string, args ...string) {
 		t.Helper()
@@ -62,6 +68,12 @@ func TestCommandsAskAJobvaultElsewhere(t *testing.T) {
 		same(fmt.Sprint(grep), w.want(0, grep...).out, append(grep, "--server", local.url)...)
 		same(fmt.Sprint(grep, "in what may be read"), w.want(0, append(grep, "--repo", mine)...).out, append(grep, "--server", byToken.url, "--server-token", token)...)
 	}
+	// More than one answer of the API has, unless it is asked for all.
+	every := w.want(0, "grep", "").out
+	if n := strings.Count(every, "\n"); n <= lookup.UsualLimit {
+		t.Fatalf("%d lines are too few for this test", n)
+	}
+	same("every line", every, "grep", "", "--server", local.url)
 	var job, other store.JobSummary
 	for line := range strings.Lines(want) {
 		var j store.JobSummary

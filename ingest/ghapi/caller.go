@@ -2,6 +2,7 @@ package ghapi
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -88,17 +89,25 @@ func (c Caller) MayReadActions(ctx context.Context, id int64, owner, name string
 		id, path, size = r.ID, repoPath(owner, name), "limit"
 	}
 	var list struct {
-		Runs *[]Run `json:"workflow_runs"`
+		Runs json.RawMessage `json:"workflow_runs"` // which may be null, but must be there
 	}
 	if _, err := c.c.get(ctx, "list runs", path+"/actions/runs?"+size+"=1", &list); err != nil {
 		return refusal(err)
 	}
-	if list.Runs == nil {
+	var runs []struct {
+		Repository struct {
+			ID int64 `json:"id"`
+		} `json:"repository"`
+	}
+	if json.Unmarshal(list.Runs, &runs) != nil {
 		return false, &Error{Class: Transient, Op: "list runs", Status: http.StatusOK, Message: "the answer is not the JSON expected"}
 	}
-	// The name may lead to another repository by now.
-	another := func(r Run) bool { return id != 0 && r.Repository.ID != 0 && r.Repository.ID != id }
-	return !slices.ContainsFunc(*list.Runs, another), nil
+	for _, r := range runs {
+		if id != 0 && r.Repository.ID != 0 && r.Repository.ID != id {
+			return false, nil // the name leads to another repository by now
+		}
+	}
+	return true, nil
 }
 
 // refusal turns an error that is a plain no into one.
@@ -121,15 +130,15 @@ type Seen struct {
 type Extent int
 
 const (
-	// ExtentUnknown: each repository has to be asked after.
+	// ExtentUnknown is when each repository has to be asked after.
 	ExtentUnknown Extent = iota
-	// ExtentAll: all that is listed, as with a classic token that has the scope repo.
+	// ExtentAll is all that is listed, as with a classic token that has the scope repo.
 	ExtentAll
-	// ExtentPublic: all that is public; each other one has to be asked after. So it is
+	// ExtentPublic is all that is public; each other one has to be asked after. So it is
 	// with a classic token without that scope, which should see no others.
 	ExtentPublic
-	// ExtentAlike: an installation's token has the same permissions everywhere, so one
-	// private repository stands for all private ones, and a public one for the public.
+	// ExtentAlike is when one private repository stands for all private ones, and a public
+	// one for the public: an installation's token has the same permissions everywhere.
 	ExtentAlike
 )
 

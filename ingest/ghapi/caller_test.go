@@ -156,6 +156,21 @@ func TestRunsOfAnotherRepositoryAreNoYes(t *testing.T) {
 	}
 }
 
+// What is not a list of runs says nothing; an empty one, in whichever spelling, says yes.
+func TestWhatIsNoListOfRunsIsNoYes(t *testing.T) {
+	for body, want := range map[string]bool{
+		`{"total_count":0,"workflow_runs":[]}`: true, `{"workflow_runs":null}`: true, `{"workflow_runs":[{"id":1}]}`: true,
+		`{}`: false, `{"message":"hello"}`: false, `{"workflow_runs":{}}`: false, `[]`: false, `<html>`: false, ``: false,
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(body)) }))
+		may, err := clientsOf(t, ghapi.Config{BaseURL: s.URL}).Caller("octo").MayReadActions(t.Context(), 3, owner, repo)
+		if may != want || (err == nil) != want {
+			t.Errorf("%s: %t, %v", body, may, err)
+		}
+		s.Close()
+	}
+}
+
 // seen wants a listing of a token.
 func seen(t *testing.T, cs *ghapi.Clients, token string, extent ghapi.Extent, n int) {
 	t.Helper()

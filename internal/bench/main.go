@@ -68,6 +68,7 @@ var measurements = []struct {
 	{"backfill", measureBackfill},
 	{"verify", measureVerify},
 	{"reading", measureReading},
+	{"rights", measureRights},
 	{"paint", measurePaint},
 	{"lists", measureLists},
 	{"grep", measureGrep},
@@ -94,7 +95,7 @@ var errMissed = errors.New("a wanted figure was missed")
 
 func run(ctx context.Context, out io.Writer) error {
 	small := flag.Bool("smoke", false, "measure little, to see that it runs; no figure counts")
-	only := flag.String("only", "", "measurements to take, separated by commas: accept, throughput, extraction, memory, archive, reconcile, backfill, verify, reading, paint, lists, grep")
+	only := flag.String("only", "", "measurements to take, separated by commas: accept, throughput, extraction, memory, archive, reconcile, backfill, verify, reading, rights, paint, lists, grep")
 	each := flag.Bool("each", false, "tell of each of many figures that go into one")
 	flag.Parse()
 	l, err := newLab(ctx)

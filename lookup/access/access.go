@@ -34,7 +34,7 @@ var (
 	// ErrAway: whoever knows the answer cannot be asked now.
 	ErrAway = errors.New("access cannot be checked now")
 	// ErrTooMany: a list would be of more repositories than may be asked after.
-	ErrTooMany = fmt.Errorf("more than %d repositories would have to be asked after: name one, as OWNER/NAME, or use a classic token with the scope repo", maxAsked)
+	ErrTooMany = fmt.Errorf("more than %d repositories would have to be asked after: name one, as OWNER/NAME, or an OWNER/ of fewer, or use a classic token with the scope repo", maxAsked)
 )
 
 // ForbiddenError is of a token whose scopes or permissions do not let jobvault ask
@@ -67,10 +67,11 @@ type rule interface {
 	identify(ctx context.Context, token string) (subject string, err error)
 	// mayRead says whether the token may read a repository.
 	mayRead(ctx context.Context, token string, r store.Repository) (bool, error)
-	// repositories lists what the token may read; nil: all. What may be read
-	// besides, but is not listed, is found by its name only. It may fail with
+	// repositories lists what the token may read; nil: all. With a name, as in
+	// store.JobFilter, it may leave out what has and had another. What may be read
+	// besides, but is not listed, is found by OWNER/NAME only. It may fail with
 	// ErrTooMany too.
-	repositories(ctx context.Context, token string) ([]int64, error)
+	repositories(ctx context.Context, token, name string) ([]int64, error)
 }
 
 // MayRead says whether the reader may read a repository. A token that does not suffice
@@ -104,7 +105,8 @@ const askedAtOnce = 8
 // It fails with a *ForbiddenError if none may be read, and the token does not suffice to
 // ask after the one that has the name. GitHub says that only of repositories that the
 // token can see there, and says the same if the archive has none of that name, for which
-// it is asked by the name. So the answer is the same whether the archive has one or not.
+// it is asked by the name. So the answer is the same whether the archive has one or not,
+// as long as GitHub and the archive mean the same repository by the name.
 func (r Reader) Named(ctx context.Context, owner, name string) ([]store.Repository, error) {
 	if !namePattern.MatchString(owner) || !namePattern.MatchString(name) {
 		return nil, nil
@@ -152,13 +154,17 @@ func (r Reader) mayReadEach(ctx context.Context, rs []store.Repository) (may []b
 
 // Repositories are those whose jobs the reader is shown in lists; nil: all.
 func (r Reader) Repositories(ctx context.Context) ([]int64, error) {
+	return r.repositories(ctx, "")
+}
+
+func (r Reader) repositories(ctx context.Context, name string) ([]int64, error) {
 	if r.rule == nil {
 		if r.Subject != subjectLoopback {
 			return []int64{}, nil
 		}
 		return nil, nil
 	}
-	return r.rule.repositories(ctx, r.token)
+	return r.rule.repositories(ctx, r.token, name)
 }
 
 // Listed are the repositories whose jobs a list may show that is filtered by a name, as
@@ -167,7 +173,7 @@ func (r Reader) Repositories(ctx context.Context) ([]int64, error) {
 func (r Reader) Listed(ctx context.Context, name string) ([]int64, error) {
 	owner, repository, _ := strings.Cut(name, "/")
 	if r.rule == nil || owner == "" || repository == "" || repository == "*" {
-		return r.Repositories(ctx)
+		return r.repositories(ctx, name)
 	}
 	named, err := r.Named(ctx, owner, repository)
 	if err != nil {

@@ -43,22 +43,22 @@ func (g *gitHubRule) see(ctx context.Context, token string) (seen, error) {
 // Actions it may read: seeing a repository is not reading them. To ask after one that
 // the token does not suffice for, or that is gone, is a no. What needs asking after is
 // asked once for all lists and readings, see ask.
-func (g *gitHubRule) repositories(ctx context.Context, token string) ([]int64, error) {
-	ids, err := g.readable(ctx, token)
+func (g *gitHubRule) repositories(ctx context.Context, token, name string) ([]int64, error) {
+	ids, err := g.readable(ctx, token, name)
 	slices.Sort(ids)
 	return ids, err
 }
 
-func (g *gitHubRule) readable(ctx context.Context, token string) ([]int64, error) {
+func (g *gitHubRule) readable(ctx context.Context, token, name string) ([]int64, error) {
 	s, err := g.see(ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	private, err := g.known(ctx, s.private)
+	private, err := g.known(ctx, name, s.private)
 	if err != nil {
 		return nil, err
 	}
-	public, err := g.known(ctx, s.public)
+	public, err := g.known(ctx, name, s.public)
 	if err != nil {
 		return nil, err
 	}
@@ -78,16 +78,22 @@ func (g *gitHubRule) readable(ctx context.Context, token string) ([]int64, error
 	return g.askEach(ctx, token, append(private, public...))
 }
 
-// known are the repositories that the archive has.
-func (g *gitHubRule) known(ctx context.Context, ids []int64) ([]int64, error) {
-	known, err := g.db.KnownRepositories(ctx, ids)
+// known are the repositories that the archive has, of a name if there is one.
+func (g *gitHubRule) known(ctx context.Context, name string, ids []int64) (known []int64, err error) {
+	if name == "" {
+		known, err = g.db.KnownRepositories(ctx, ids)
+	} else {
+		known, err = g.db.RepositoryIDs(ctx, name, append([]int64{}, ids...))
+		slices.Sort(known)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrAway, err)
 	}
 	return append([]int64{}, known...), nil
 }
 
-// askEach asks after each repository, some side by side.
+// askEach asks after each repository, some side by side. If they are too many, none is
+// asked after.
 func (g *gitHubRule) askEach(ctx context.Context, token string, ids []int64) ([]int64, error) {
 	if len(ids) > maxAsked {
 		return nil, ErrTooMany

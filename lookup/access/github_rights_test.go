@@ -230,8 +230,18 @@ func TestListsAskAfterWhatTheyMust(t *testing.T) {
 	if got, err = f.as(token(3)).Listed(t.Context(), "acme/r7"); len(got) != 1 || err != nil || runsAsked(sim) != 1 {
 		t.Errorf("fine-grained, named: %v, %v after %d questions", got, err, runsAsked(sim))
 	}
+	// Or fewer, by another name that all filters take.
+	if got, err = f.as(token(3)).Listed(t.Context(), "r8"); len(got) != 1 || err != nil || runsAsked(sim) != 2 {
+		t.Errorf("fine-grained, by a part of the name: %v, %v after %d questions", got, err, runsAsked(sim))
+	}
+	if got, err = f.as(token(3)).Listed(t.Context(), "acme/"); !errors.Is(err, access.ErrTooMany) {
+		t.Errorf("fine-grained, an owner's: %v, %v", got, err)
+	}
+	if got, err = f.as(token(3)).Listed(t.Context(), "other/"); len(got) != 0 || err != nil || runsAsked(sim) != 2 {
+		t.Errorf("fine-grained, another's: %v, %v after %d questions", got, err, runsAsked(sim))
+	}
 	got, err = list(4, fine, ids[1:])
-	if len(got) != 198 || err != nil || runsAsked(sim) != 1+200 {
+	if len(got) != 198 || err != nil || runsAsked(sim) != 2+200 {
 		t.Errorf("fine-grained: %d, %v after %d questions", len(got), err, runsAsked(sim))
 	}
 	// GitHub being away for one is no shorter list.

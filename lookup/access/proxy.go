@@ -20,7 +20,7 @@ var proxyHeaders = []struct {
 	{"nearly all: nginx' examples, Apache, HAProxy, Traefik, Caddy, Envoy, AWS, ngrok, Tailscale, oauth2-proxy", []string{"x-forwarded*", "x-real-ip"}},
 	{"their misspellings, which PHP and Java look for", []string{"forwarded-*", "x-forward-for", "z-forwarded-for", "x-coming-from", "coming-from"}},
 	{"proxies that name the client themselves: Apache's mod_remoteip, Riverbed, Rackspace, Azure App Service, Netlify", []string{
-		"client-ip", "x-client-*", "x-cluster-client-ip", "x-remote-addr", "x-remote-ip", "remote-addr", "x-originating-ip", "x-user-ip", "x-proxyuser-ip",
+		"client-ip", "x-client-ip", "x-client-port", "x-cluster-client-ip", "x-remote-addr", "x-remote-ip", "remote-addr", "x-originating-ip",
 	}},
 	{"ingress-nginx, HAProxy (originalto), IIS, Azure Application Gateway, Envoy, dev tunnels", []string{"x-original-*", "x-rewrite-url", "x-scheme", "x-url-scheme", "x-host", "x-nginx-proxy"}},
 	{"WebLogic's plug-ins", []string{"wl-proxy-*", "proxy-client-ip"}},
@@ -36,7 +36,7 @@ var proxyHeaders = []struct {
 	{"IIS with ARR, Azure App Service", []string{"x-arr-*", "x-appservice-*", "disguised-host", "was-default-hostname", "x-site-deployment-id", "x-waws-unencoded-url", "max-forwards"}},
 	{"Microsoft Entra application proxy, Easy Auth, ISA and TMG", []string{"x-ms-proxy", "x-ms-client-*", "x-ms-token-*", "front-end-https"}},
 	{"AWS load balancers, API Gateway and CloudFront", []string{"x-amzn-*", "x-amz-cf-*", "cloudfront-*"}},
-	{"Google's load balancers, App Engine, Cloud Run, Identity-Aware Proxy", []string{"x-cloud-trace-context", "x-appengine-*", "x-google-*", "x-goog-iap-*", "x-goog-authenticated-user-*"}},
+	{"Google's load balancers, App Engine, Cloud Run, Identity-Aware Proxy", []string{"x-cloud-trace-context", "x-appengine-*", "x-proxyuser-ip", "x-goog-iap-*", "x-goog-authenticated-user-*"}},
 	{"Vercel", []string{"x-vercel-*"}},
 	{"Netlify", []string{"x-nf-*"}},
 	{"Heroku's routers and what imitates them", []string{"x-request-start", "x-queue-start", "connect-time", "total-route-time", "x-heroku-*"}},

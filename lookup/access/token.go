@@ -75,7 +75,7 @@ func (t tokenRule) mayRead(ctx context.Context, token string, r store.Repository
 	return false, nil
 }
 
-func (t tokenRule) repositories(ctx context.Context, token string) ([]int64, error) {
+func (t tokenRule) repositories(ctx context.Context, token, _ string) ([]int64, error) {
 	found, err := t.find(ctx, token)
 	if err != nil {
 		return nil, err

@@ -64,7 +64,7 @@ func (c *call) search() error {
 	if s.Jobs.Repositories, err = c.reader.Listed(c.ctx(), s.Jobs.Repository); err != nil {
 		return err
 	}
-	s.CountOnly, s.Most, s.Before, s.After = false, mostOfLog, 0, 0
+	s.CountOnly, s.Most, s.Before, s.After, s.Limit = false, mostOfLog, 0, 0, 0 // the page has bounds of its own
 	p.Found = foundMark
 	page, err := c.render("search", "Search", p)
 	if err != nil {
@@ -138,6 +138,9 @@ type foundSection struct {
 }
 
 func (o *foundSections) Found(found []lookup.Found, last bool) error {
+	if len(found) == 0 {
+		return o.enough(last)
+	}
 	var s foundSection
 	for _, f := range found {
 		owner, name, _ := strings.Cut(f.Repository, "/")
@@ -152,6 +155,11 @@ func (o *foundSections) Found(found []lookup.Found, last bool) error {
 	if o.write("found", s); o.broken != nil {
 		return o.broken
 	}
+	return o.enough(last)
+}
+
+// enough ends the search with a log when the page has its lines.
+func (o *foundSections) enough(last bool) error {
 	if last && o.lines >= mostLines {
 		return archive.ErrStop
 	}

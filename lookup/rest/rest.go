@@ -7,7 +7,7 @@
 // there is a list of all jobs, GET /api/v3/jobs, filtered by the parameters of
 // lookup.FilterNames, a log by its job's id alone, GET /api/v3/jobs/{job_id}/logs, who
 // used an action, GET /api/v3/uses?action=, and a search of all logs, GET
-// /api/v3/search?pattern=.
+// /api/v3/search?pattern=, of which one answer is bounded unless it has limit=all.
 package rest
 
 import (

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -12,14 +13,15 @@ import (
 )
 
 // SearchLine is a line of the answer to a search. The last one has Searched or Failed;
-// an answer without either was cut off.
+// an answer without either was cut off on its way.
 type SearchLine struct {
 	*lookup.Found
-	Fault    *SearchFault     `json:"fault,omitempty"`    // a log that cannot be read
-	Progress *lookup.Searched `json:"progress,omitempty"` // how far the search is
-	Searched *lookup.Searched `json:"searched,omitempty"` // it has ended
-	Next     string           `json:"next,omitempty"`     // where it goes on, for the parameter after
-	Failed   string           `json:"failed,omitempty"`   // it could not go on
+	Fault    *SearchFault     `json:"fault,omitempty"`     // a log that cannot be read
+	Progress *lookup.Searched `json:"progress,omitempty"`  // how far the search is
+	Searched *lookup.Searched `json:"searched,omitempty"`  // it has ended
+	Next     string           `json:"next,omitempty"`      // where it goes on, for the parameter after
+	Failed   string           `json:"failed,omitempty"`    // it could not go on
+	CutShort string           `json:"cut_short,omitempty"` // a bound has ended it: which, and how more is asked for
 }
 
 // SearchFault is a log that cannot be read.
@@ -29,7 +31,7 @@ type SearchFault struct {
 }
 
 // search is GET /api/v3/search: what lookup.ParseSearch reads. It answers in JSON
-// Lines as it finds.
+// Lines as it finds, within the bounds of lookup.Searcher unless limit=all is asked for.
 func (c *call) search() {
 	reader, err := c.Gate.Reader(c.req)
 	if err != nil {
@@ -64,10 +66,33 @@ func (c *call) search() {
 		c.Logger.WarnContext(c.req.Context(), "a search could not go on", "error", err)
 		last.Failed = "jobvault cannot go on now"
 	}
+	last.CutShort = cutWords(sum, q)
 	if !sum.Complete && sum.Next != nil {
 		last.Next = lookup.EncodePlace(*sum.Next)
 	}
 	_ = out.write(last) // without it, the client knows
+}
+
+// cutWords says that, and how, an answer was cut; empty: it was not.
+func cutWords(sum lookup.Searched, q lookup.Search) string {
+	var w string
+	switch sum.Bound {
+	case "":
+		return ""
+	case lookup.BoundLines:
+		w = fmt.Sprintf("after %d lines", q.Limit)
+		if q.CountOnly {
+			w = fmt.Sprintf("after %d logs", q.Limit)
+		}
+	case lookup.BoundBytes:
+		w = "after 64 MiB"
+	case lookup.BoundTime:
+		w = "after a minute"
+	}
+	if sum.CutLog != nil {
+		w += fmt.Sprintf("; of the log of job %d only %d lines are told", sum.CutLog.JobID, sum.CutLog.Lines)
+	}
+	return w + "; ask for what follows with after=NEXT, or for more at once with limit=N or limit=all"
 }
 
 // searchAnswer writes what a search tells.
