@@ -15,7 +15,7 @@ import (
 // once, and no further than to the first line whose words may hold line ends. The order is
 // that of JobExtension.InitializeJob, ActionManager.PrepareActionsAsync and
 // ExecutionContext.AddIssue in github.com/actions/runner, src/Runner.Worker, as of 2026.
-// What is there and not here tells nothing, and holds no words of anybody else's.
+// What is there and not here tells nothing, and words of callers are not in it.
 
 // worder is who words a line of the set-up, beyond its beginning.
 type worder uint8
@@ -71,8 +71,8 @@ type setUpLine struct {
 var setUpLines = []setUpLine{
 	// Labels hold no line end that matters: a job runs only where a runner has them.
 	{begins: "Requested labels: ", by: administrator, in: queued},
-	// A path may hold one, for all that is known. What it would forge comes before the
-	// runner's first line, which ends it: that line comes once.
+	// A path may hold one, for all that is known: who names a workflow's file might forge
+	// such lines, but none beyond them, as the runner's first line comes next, and once.
 	{begins: "Job defined at: ", by: resolved, in: queued, once: true, read: (*usageReader).definedAt},
 	{begins: "Reusable workflow chain:", by: resolved, in: queued, once: true, read: (*usageReader).chainBegins},
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"text/tabwriter"
 )
@@ -14,7 +13,7 @@ type configCmd struct {
 func (c configCmd) Run(e *environment) error {
 	list := e.settings.list()
 	if c.JSON {
-		out := json.NewEncoder(e.stdout)
+		out := jsonEncoder(e.stdout)
 		out.SetIndent("", "  ")
 		if err := out.Encode(list); err != nil {
 			return err
@@ -22,7 +21,7 @@ func (c configCmd) Run(e *environment) error {
 	} else {
 		w := tabwriter.NewWriter(e.stdout, 0, 4, 2, ' ', 0)
 		for _, s := range list {
-			fmt.Fprintf(w, "%s=%s\t%s\n", s.Name, s.Value, s.From)
+			fmt.Fprintf(w, "%s=%s\t%s\n", s.Name, plain(s.Value), s.From)
 		}
 		if err := w.Flush(); err != nil {
 			return err

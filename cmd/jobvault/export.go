@@ -36,7 +36,7 @@ func (c exportCmd) Run(ctx context.Context, e *environment) error {
 		if err := evidence.Write(ctx, dir, what, jobs); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(e.stdout, "%s: %d jobs in %s; its README.md says how to check it\n", what, len(jobs), dir)
+		_, err = fmt.Fprintf(e.stdout, "%s: %d jobs in %s; its README.md says how to check it\n", plain(what), len(jobs), plain(dir))
 		return err
 	})
 }

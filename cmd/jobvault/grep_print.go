@@ -21,6 +21,7 @@ type foundPrinter struct {
 	grepCmd
 	pattern  *joblog.Pattern
 	out      *bufio.Writer // which keeps its first error
+	json     *json.Encoder // to out
 	stderr   io.Writer
 	terminal bool
 	meter    *meter // nil: nobody looks
@@ -33,6 +34,7 @@ type foundPrinter struct {
 
 func newFoundPrinter(c grepCmd, e *environment, p *joblog.Pattern) *foundPrinter {
 	f := &foundPrinter{grepCmd: c, pattern: p, out: bufio.NewWriterSize(e.stdout, 64<<10), stderr: e.stderr, terminal: isTerminal(e.stdout)}
+	f.json = jsonEncoderTo(f.out, f.terminal)
 	if isTerminal(e.stderr) {
 		f.meter = newMeter(e.stderr, "grep")
 	}
@@ -60,12 +62,7 @@ func (p *foundPrinter) print(f lookup.Found) error {
 		if p.List {
 			f.Count = 0
 		}
-		b, err := json.Marshal(f)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(p.out, "%s\n", b)
-		return err
+		return p.json.Encode(f)
 	case p.List:
 		_, err := fmt.Fprintf(p.out, "%s:%d\n", plain(f.Repository), f.JobID)
 		return err
@@ -113,7 +110,7 @@ func (p *foundPrinter) show(f lookup.Found, same bool) error {
 		}
 		fmt.Fprintf(p.out, "\x1b[1m%s\x1b[0m  %s / %s  job %d  %s\n", plain(f.Repository), plain(text(f.Workflow)), plain(f.Job), f.JobID, plain(text(f.Conclusion)))
 	}
-	fmt.Fprintf(p.out, "\x1b[2m%7d  %s  %s\x1b[0m  ", f.Line, f.Time[:min(len(f.Time), len(time.DateTime))], plain(text(f.StepName)))
+	fmt.Fprintf(p.out, "\x1b[2m%7d  %s  %s\x1b[0m  ", f.Line, plain(f.Time[:min(len(f.Time), len(time.DateTime))]), plain(text(f.StepName)))
 	var line bytes.Buffer
 	last := 0
 	const mostMarks = 100

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -65,7 +64,7 @@ func (c holdSetCmd) Run(ctx context.Context, e *environment) error {
 			return err
 		}
 		if c.JSON {
-			return json.NewEncoder(e.stdout).Encode(struct {
+			return jsonEncoder(e.stdout).Encode(struct {
 				store.Hold
 				store.Covered
 			}{set, covered})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -224,7 +223,7 @@ func (h *hunt) limitLeft(ctx context.Context, requests int) (text string, wait t
 // print sums up by state.
 func (h *hunt) print(tallies []store.Tally) error {
 	if h.json {
-		return json.NewEncoder(h.out).Encode(map[string]any{
+		return jsonEncoder(h.out).Encode(map[string]any{
 			"repositories": len(h.repositories), "runs": h.found.Runs, "attempts": h.found.Attempts, "states": tallies,
 		})
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/url"
@@ -97,16 +96,6 @@ func (c jobsCmd) print(ctx context.Context, e *environment, jobs []store.JobSumm
 	return paged(ctx, e, func(w io.Writer) error { return printJobs(w, jobs, isTerminal(e.stdout)) })
 }
 
-func printJSONLines[T any](w io.Writer, rows []T) error {
-	out := json.NewEncoder(w)
-	for _, row := range rows {
-		if err := out.Encode(row); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func printJobs(out io.Writer, jobs []store.JobSummary, terminal bool) error {
 	var table bytes.Buffer
 	w := tabwriter.NewWriter(&table, 0, 4, 2, ' ', 0)
@@ -131,7 +120,7 @@ func printJobs(out io.Writer, jobs []store.JobSummary, terminal bool) error {
 			size = humanize.IBytes(uint64(*j.RawBytes))
 		}
 		fmt.Fprintf(w, "%d\t%s/%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", j.ID, plain(j.Owner), plain(j.Repository), run, plain(j.Name),
-			plain(conclusion), created, took, j.LogState, size)
+			plain(conclusion), created, took, plain(j.LogState), size)
 	}
 	if err := w.Flush(); err != nil {
 		return err

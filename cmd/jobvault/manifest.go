@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -28,7 +27,7 @@ func (c manifestCmd) Run(ctx context.Context, e *environment) error {
 			n++
 			w := writtenManifest{Date: m.Date.Format(time.DateOnly), Jobs: m.Jobs, SHA256: fmt.Sprintf("%x", m.SHA256)}
 			if c.JSON {
-				_ = json.NewEncoder(e.stdout).Encode(w) // it is in the bucket, whoever hears of it
+				_ = jsonEncoder(e.stdout).Encode(w) // it is in the bucket, whoever hears of it
 				return
 			}
 			fmt.Fprintf(e.stdout, "%s  %d jobs  %s\n", w.Date, w.Jobs, w.SHA256)

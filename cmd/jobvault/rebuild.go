@@ -30,7 +30,7 @@ func (rebuildCmd) Run(ctx context.Context, e *environment) error {
 			fmt.Fprintf(e.stdout, "%d manifests\n", sum.Manifests)
 		}
 		for _, state := range slices.Sorted(maps.Keys(sum.States)) {
-			fmt.Fprintf(e.stdout, "%d %s\n", sum.States[state], state)
+			fmt.Fprintf(e.stdout, "%d %s\n", sum.States[state], plain(state))
 		}
 		if err == nil && sum.Faults > 0 {
 			err = fmt.Errorf("%d jobs or manifests could not be made again; see above", sum.Faults)

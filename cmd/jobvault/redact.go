@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -74,9 +73,9 @@ func (c redactCmd) print(out io.Writer, copied *store.Redaction, left *ingest.Un
 		text += fmt.Sprintf("; the copy %s is without %d matches in %d lines", copied.ObjectKey, copied.Matches, copied.RedactedLines)
 	}
 	if c.JSON {
-		return json.NewEncoder(out).Encode(done)
+		return jsonEncoder(out).Encode(done)
 	}
-	_, err := fmt.Fprintln(out, text)
+	_, err := fmt.Fprintln(out, plain(text))
 	return err
 }
 

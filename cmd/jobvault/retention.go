@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -136,7 +135,7 @@ func (c retentionPlanCmd) Run(ctx context.Context, e *environment) error {
 			return err
 		}
 		m := &ingest.Remover{DB: db, Now: time.Now}
-		out := json.NewEncoder(e.stdout)
+		out := jsonEncoder(e.stdout)
 		groups := make(planGroups)
 		plan, err := m.Plan(ctx, c.Limit, func(g store.Ending) error {
 			if c.JSON {
@@ -243,7 +242,7 @@ func (c retentionApplyCmd) Run(ctx context.Context, e *environment) error {
 			return err
 		}
 		meter := newMeter(e.stderr, "retention")
-		out := json.NewEncoder(e.stdout)
+		out := jsonEncoder(e.stdout)
 		locked := 0
 		var printed error
 		sum, err := m.Apply(ctx, actor, c.Limit,

@@ -53,6 +53,9 @@ func quietLogger(c config, w io.Writer) *slog.Logger {
 func newLogger(c config, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.level}
 	if c.LogFormat == "json" {
+		if isTerminal(w) {
+			w = terminalJSON{w}
+		}
 		return slog.New(slog.NewJSONHandler(w, options))
 	}
 	return slog.New(slog.NewTextHandler(w, options))

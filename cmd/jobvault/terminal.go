@@ -5,6 +5,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -77,10 +78,12 @@ func picture(r rune, b byte) string {
 		return string(rune(0x2400) + r)
 	case r == 0x7f:
 		return "\u2421"
-	case r == utf8.RuneError && b >= 0x80, r >= 0x80 && r < 0xa0:
+	case r == utf8.RuneError && b >= 0x80, r >= 0x80 && r < 0xa0, r == '\u2028', r == '\u2029':
 		return "\ufffd"
-	case r == 0xfeff, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0x200e, r == 0x200f, r == 0x61c:
-		return "" // byte order marks, and marks that reorder text
+	case r == '\u200c', r == '\u200d': // they join letters and emoji
+		return string(r)
+	case unicode.Is(unicode.Cf, r):
+		return "" // byte order marks, and marks that reorder text or are not seen
 	}
 	return string(r)
 }

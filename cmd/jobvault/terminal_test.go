@@ -31,8 +31,9 @@ func TestTerminalShowsTextAndColoursOnly(t *testing.T) {
 		"bad \xff\xc3 bytes\n":                "bad \ufffd\ufffd bytes\n",
 		"\ufefftext \u202eevil\u2066\u200f\n": "text evil\n",
 		"日本語 🚀\n":                             "日本語 🚀\n",
-		"ends in the middle \x1b[3":           "ends in the middle ␛[3",
-		"ends in the middle \xe6\x97":         "ends in the middle \ufffd\ufffd",
+		"👩\u200d🚀 hid\u200b\u2060\U000e0041den\u2028\n": "👩\u200d🚀 hidden\ufffd\n",
+		"ends in the middle \x1b[3":                     "ends in the middle ␛[3",
+		"ends in the middle \xe6\x97":                   "ends in the middle \ufffd\ufffd",
 	} {
 		if got := toTerminal(in); got != want {
 			t.Errorf("%q is shown as %q, want %q", in, got, want)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -76,7 +75,7 @@ func (c tokenCreateCmd) print(out io.Writer, token string, t store.ReadToken, no
 		_, err := fmt.Fprintln(out, token)
 		return err
 	}
-	return json.NewEncoder(out).Encode(struct {
+	return jsonEncoder(out).Encode(struct {
 		Token string `json:"token"`
 		listedToken
 	}{token, listed(t, now)})

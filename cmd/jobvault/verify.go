@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -83,7 +82,7 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 
 func (c verifyCmd) tell(out io.Writer, m *meter, f ingest.Fault) {
 	if c.JSON {
-		_ = json.NewEncoder(out).Encode(f) // the summary fails likewise, and says so
+		_ = jsonEncoder(out).Encode(f) // the summary fails likewise, and says so
 		return
 	}
 	if m.bar != nil {
@@ -101,7 +100,7 @@ func (c verifyCmd) tell(out io.Writer, m *meter, f ingest.Fault) {
 
 func (c verifyCmd) sum(out io.Writer, sum ingest.Verified) error {
 	if c.JSON {
-		return json.NewEncoder(out).Encode(sum)
+		return jsonEncoder(out).Encode(sum)
 	}
 	_, err := fmt.Fprintf(out, "%d jobs, %d logs (%s read), %d objects looked at: %d faults, %d repaired\n",
 		sum.Jobs, sum.Logs, humanize.IBytes(uint64(max(sum.RawBytes, 0))), sum.Objects, sum.Faults, sum.Repaired)

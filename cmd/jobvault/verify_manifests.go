@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -36,7 +35,7 @@ func (c verifyCmd) manifests(ctx context.Context, e *environment) error {
 		return err
 	}
 	if c.JSON {
-		err = json.NewEncoder(e.stdout).Encode(sum)
+		err = jsonEncoder(e.stdout).Encode(sum)
 	} else {
 		_, err = fmt.Fprintf(e.stdout, "%d manifests, %d settlements of %d jobs (%s of logs read), %d jobs not listed yet: %d faults\n",
 			sum.Manifests, sum.Lines, sum.Jobs, humanize.IBytes(uint64(max(sum.RawBytes, 0))), sum.Later, sum.Faults)
@@ -100,7 +99,7 @@ func (c verifyCmd) parseHead(o *archive.ChainOptions) error {
 
 func (c verifyCmd) tellChain(e *environment, m *meter, f archive.ChainFault) {
 	if c.JSON {
-		_ = json.NewEncoder(e.stdout).Encode(f) // the summary fails likewise, and says so
+		_ = jsonEncoder(e.stdout).Encode(f) // the summary fails likewise, and says so
 		return
 	}
 	if m.bar != nil {
