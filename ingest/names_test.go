@@ -278,3 +278,25 @@ func TestSweepConfirmsTheName(t *testing.T) {
 		t.Errorf("named at %s by the API: %t; before at %s", after.NamedAt, after.NamedByAPI, before.NamedAt)
 	}
 }
+
+// Names out of the bucket are as old as the jobs that tell them: they do not beat what
+// GitHub has told since, and of two repositories of one name the newest job's has it.
+func TestRebuildTellsOldNames(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.know(completed(1, time.Now().Add(-2*time.Hour), githubsim.TextLog([]byte("x\n"))))
+	if says, _ := r.try(1); says != "done" {
+		t.Fatalf("the worker says %s", says)
+	}
+	was := r.known(repository.ID).FullName()
+	_, err := r.db.SeeRepositories(t.Context(), []store.Repository{{ID: repository.ID, Owner: "acme", Name: "starship"}})
+	r.check(err)
+	r.exec(`TRUNCATE jobs CASCADE`)
+	r.rebuild(0)
+	r.wantNames("rebuilt beside what is known", map[int64]string{repository.ID: "acme/starship *"})
+	r.exec(`TRUNCATE repositories, deliveries CASCADE`)
+	r.rebuild(0)
+	r.wantNames("rebuilt from nothing", map[int64]string{repository.ID: was + " *"})
+	if at := r.known(repository.ID).NamedAt; time.Since(at) < time.Hour {
+		t.Errorf("named at %s, as if it were news", at)
+	}
+}
