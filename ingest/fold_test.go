@@ -28,7 +28,7 @@ func anyFacts(t *rapid.T, label string) store.Facts {
 			ID: 1, Owner: "acme", Name: rapid.SampledFrom([]string{"rocket", "starship"}).Draw(t, label+" repository"),
 			Private: rapid.Ptr(rapid.Bool(), true).Draw(t, label+" private"), NamedAt: time.Unix(rapid.Int64Range(1, 4).Draw(t, label+" named"), 0).UTC(),
 		},
-		Run:        store.WorkflowRun{ID: 2, RepositoryID: 1, HeadBranch: optional.Draw(t, label+" branch"), HeadSHA: optional.Draw(t, label+" sha")},
+		Run: store.WorkflowRun{ID: 2, RepositoryID: 1, HeadBranch: optional.Draw(t, label+" branch"), HeadSHA: optional.Draw(t, label+" sha")},
 		Job: store.Job{
 			ID: 1, RunID: 2, RepositoryID: 1, Name: rapid.SampledFrom([]string{"x", "y"}).Draw(t, label+" name"),
 			Status:     rapid.SampledFrom([]string{"queued", "waiting", "in_progress", "completed", "unheard of"}).Draw(t, label+" status"),

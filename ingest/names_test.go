@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/store"
 )
@@ -298,5 +300,36 @@ func TestRebuildTellsOldNames(t *testing.T) {
 	r.wantNames("rebuilt from nothing", map[int64]string{repository.ID: was + " *"})
 	if at := r.known(repository.ID).NamedAt; time.Since(at) < time.Hour {
 		t.Errorf("named at %s, as if it were news", at)
+	}
+}
+
+// What is repaired is fetched from the job's own repository, wherever that is now.
+func TestRepairOfARepositoryThatLostItsName(t *testing.T) {
+	for name, known := range map[string]bool{"which is known": true, "which nobody told": false} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, rigOptions{})
+			j := completed(1, time.Now().Add(-time.Minute), githubsim.TextLog([]byte("x\n")))
+			r.know(j)
+			if says, _ := r.try(1); says != "done" {
+				t.Fatalf("the worker says %s", says)
+			}
+			r.github.RenameRepository(repository.ID, "acme", "rocket-classic")
+			another := repository
+			another.ID = 4
+			r.github.AddRepository(another)
+			if known {
+				_, err := r.db.SeeRepositories(t.Context(), []store.Repository{{ID: 4, Owner: another.Owner, Name: another.Name}})
+				r.check(err)
+			}
+			r.check(r.archive.Bucket().Purge(t.Context(), r.object(1, "job.json")))
+			r.check(r.archive.Bucket().Purge(t.Context(), r.object(1, "log.zst")))
+			if faults, sum := r.verify(ingest.VerifyOptions{Deep: true, Repair: true}); sum.Repaired != sum.Faults || sum.Faults == 0 {
+				t.Errorf("%+v, %q", sum, faults)
+			}
+			r.compareLog(j)
+			if got := r.get(r.object(1, "job.json")); !bytes.Contains(got, []byte("acme/rocket-classic")) {
+				t.Errorf("made of a webhook: %s", got)
+			}
+		})
 	}
 }

@@ -113,6 +113,7 @@ var contract = map[string][]string{
 	},
 	"failure_signatures": {"day date", "repository text", "signature text", "times bigint", "jobs bigint", "last_job_id bigint", "example text", "repository_id bigint"},
 	"repository_names":   {"owner text", "name text", "repository_id bigint", "until timestamptz", "named_at timestamptz", "named_by_api boolean"},
+	"name_holders":       {"owner text", "name text", "repository_id bigint"},
 	"retention_plans":    {"repository_id bigint", "owner text", "name text", "has_name boolean", "planned_at timestamptz"},
 	"read_tokens":        {"name text", "digest bytea", "repositories text[]", "created_at timestamptz", "expires_at timestamptz", "revoked_at timestamptz"},
 	"sessions":           {"digest bytea", "sealed bytea", "created_at timestamptz", "expires_at timestamptz"},

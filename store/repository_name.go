@@ -20,7 +20,7 @@ func (db *DB) RepositoriesNamed(ctx context.Context, owner, name string) ([]Repo
 		      WHERE lower(n.owner) = lower($1) AND lower(n.name) = lower($2)
 		        AND (lower(r.owner), lower(r.name)) IS DISTINCT FROM (lower($1), lower($2))
 		      GROUP BY r.id) found JOIN repositories r USING (id)
-		ORDER BY present AND has_name(r) DESC, present DESC, told_at DESC, id DESC`, owner, name)
+		ORDER BY present AND `+hasName+` DESC, present DESC, told_at DESC, id DESC`, owner, name)
 	if err != nil {
 		return nil, fmt.Errorf("store: repositories named %q: %w", owner+"/"+name, err)
 	}
@@ -38,7 +38,7 @@ func (db *DB) RepositoriesWithin(ctx context.Context, scopes []string) ([]int64,
 	rows, err := db.pool.Query(ctx, `
 		SELECT id FROM repositories r
 		WHERE (lower(owner || '/' || name) IN (SELECT lower(s) FROM unnest($1::text[]) s)
-		   OR lower(owner || '/*') IN (SELECT lower(s) FROM unnest($1::text[]) s)) AND has_name(r)
+		   OR lower(owner || '/*') IN (SELECT lower(s) FROM unnest($1::text[]) s)) AND `+hasName+`
 		ORDER BY id`, scopes)
 	if err != nil {
 		return nil, fmt.Errorf("store: repositories within %v: %w", scopes, err)

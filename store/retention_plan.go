@@ -15,7 +15,7 @@ import (
 func (db *DB) NotePlan(ctx context.Context) error {
 	_, err := db.pool.Exec(ctx, `
 		INSERT INTO retention_plans (repository_id, owner, name, has_name, planned_at)
-		SELECT id, owner, name, has_name(r), now() FROM repositories r ORDER BY id
+		SELECT id, owner, name, `+hasName+`, now() FROM repositories r ORDER BY id
 		ON CONFLICT (repository_id) DO UPDATE SET (owner, name, has_name, planned_at) = (excluded.owner, excluded.name, excluded.has_name, excluded.planned_at)`)
 	if err != nil {
 		return fmt.Errorf("store: note plan: %w", err)
@@ -67,7 +67,7 @@ func checkRenamed(ctx context.Context, tx pgx.Tx, listed RetentionJob) error {
 		return err
 	}
 	// A statement of its own: it sees what was committed before the lock was had.
-	if err := tx.QueryRow(ctx, `SELECT has_name(r) FROM repositories r WHERE id = $1`, listed.RepositoryID).Scan(&now.HasName); err != nil {
+	if err := tx.QueryRow(ctx, `SELECT `+hasName+` FROM repositories r WHERE id = $1`, listed.RepositoryID).Scan(&now.HasName); err != nil {
 		return err
 	}
 	was := plannedName{HasName: listed.HasName}
