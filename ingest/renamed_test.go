@@ -120,7 +120,7 @@ func TestRenamedSinceThePlan(t *testing.T) {
 			"job 1: its repository was acme/rocket when this was planned, and is umbrella/rocket now"},
 		{"another case", func(v *cellar) { v.call(store.Repository{ID: 1, Owner: "Acme", Name: "ROCKET"}) }, ""},
 		{"another repository has the name", func(v *cellar) { v.call(store.Repository{ID: 9, Owner: "acme", Name: "rocket"}) },
-			"job 1: its repository was acme/rocket when this was planned, and is one without a name of its own now"},
+			"job 1: its repository was acme/rocket when this was planned, and is acme/rocket (which it does not have) now"},
 		{"there and back", func(v *cellar) {
 			v.call(store.Repository{ID: 1, Owner: "acme", Name: "starship"})
 			v.call(store.Repository{ID: 1, Owner: "acme", Name: "rocket"})
@@ -165,7 +165,7 @@ func TestRenamedSinceItWasListed(t *testing.T) {
 	v.call(store.Repository{ID: 1, Owner: "acme", Name: "starship"})
 	v.rule(store.RetentionRule{KeepDays: new(1)}) // it would go all the same
 	_, err = v.DB.RemoveByRule(t.Context(), listed[0].RetentionJob, "bob", v.now)
-	want := &store.RenamedError{JobID: 1, RepositoryID: 1, Was: "acme/rocket", Is: "acme/starship"}
+	want := &store.RenamedError{JobID: 1, RepositoryID: 1, Was: store.PlannedName{Owner: "acme", Name: "rocket", HasName: true}, Is: store.PlannedName{Owner: "acme", Name: "starship", HasName: true}}
 	var renamed *store.RenamedError
 	if !errors.As(err, &renamed) || *renamed != *want || len(v.gone()) > 0 {
 		t.Errorf("%v, gone %v; want %v", err, v.gone(), want)

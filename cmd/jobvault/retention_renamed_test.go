@@ -37,7 +37,7 @@ func TestApplyAfterARename(t *testing.T) {
 	}
 	s = w.want(1, "retention", "apply", "--json", "--actor", "ada")
 	var line struct{ Renamed renamedRepository }
-	if first, _, _ := strings.Cut(s.out, "\n"); json.Unmarshal([]byte(first), &line) != nil || line.Renamed.Is != "acme/starship" || len(line.Renamed.Left) != 1 {
+	if first, _, _ := strings.Cut(s.out, "\n"); json.Unmarshal([]byte(first), &line) != nil || line.Renamed.Is.Name != "starship" || len(line.Renamed.Left) != 1 {
 		t.Errorf("in JSON: %s", s.out)
 	}
 	if s := w.want(0, "retention", "plan"); !strings.Contains(s.out, "acme/starship") {
