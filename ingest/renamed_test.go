@@ -155,6 +155,28 @@ func TestRenamedSinceThePlan(t *testing.T) {
 	}
 }
 
+// So are those of a repository that was first heard of after the plan, and renamed then.
+func TestRenamedSinceThePlanThatDidNotKnowIt(t *testing.T) {
+	v := newCellar(t)
+	v.job(2, 9*oneDay, "two\n", of(8, "lander"))
+	v.rule(store.RetentionRule{KeepDays: new(1)})
+	v.Check(v.DB.NotePlan(t.Context()))
+	v.job(1, 9*oneDay, "one\n")
+	v.call(store.Repository{ID: 1, Owner: "acme", Name: "starship"})
+	v.job(3, 9*oneDay, "three\n", of(9, "new"))
+	want := []string{"job 1: its repository was acme/rocket when this was planned, and is acme/starship now"}
+	if diff := cmp.Diff(want, v.applyRenamed()); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
+	}
+	if got := v.gone(); !slices.Equal(got, []int64{2, 3}) {
+		t.Errorf("gone %v", got)
+	}
+	v.Check(v.DB.NotePlan(t.Context()))
+	if left := v.applyRenamed(); left != nil || len(v.gone()) != 3 {
+		t.Errorf("after another plan: left %v, gone %v", left, v.gone())
+	}
+}
+
 // What changes its name while apply runs is left, also where nobody has planned.
 func TestRenamedSinceItWasListed(t *testing.T) {
 	v := newCellar(t)

@@ -76,10 +76,17 @@ func checkRenamed(ctx context.Context, tx pgx.Tx, listed RetentionJob) error {
 	if !was.same(now) {
 		return renamed(was)
 	}
-	planned, err := one[PlannedName](ctx, tx, `SELECT owner, name, has_name FROM retention_plans WHERE repository_id = $1`, listed.RepositoryID)
+	// What the last plan did not know yet counts as planned under its first name since.
+	planned, err := one[PlannedName](ctx, tx, `
+		(SELECT owner, name, has_name FROM retention_plans WHERE repository_id = $1)
+		UNION ALL
+		(SELECT owner, name, true FROM repository_names
+		 WHERE repository_id = $1 AND until > (SELECT max(planned_at) FROM retention_plans)
+		   AND NOT EXISTS (SELECT FROM retention_plans WHERE repository_id = $1)
+		 ORDER BY until LIMIT 1)`, listed.RepositoryID)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return nil // no plan has known it
+		return nil // there was no plan, or it has had its name since it is known
 	case err != nil:
 		return err
 	case !planned.same(now):
