@@ -24,8 +24,11 @@ func anyFacts(t *rapid.T, label string) store.Facts {
 		return &at
 	})
 	f := store.Facts{
-		Repository: store.Repository{ID: 1, Owner: "acme", Name: "rocket"},
-		Run:        store.WorkflowRun{ID: 2, RepositoryID: 1, HeadBranch: optional.Draw(t, label+" branch"), HeadSHA: optional.Draw(t, label+" sha")},
+		Repository: store.Repository{
+			ID: 1, Owner: "acme", Name: rapid.SampledFrom([]string{"rocket", "starship"}).Draw(t, label+" repository"),
+			Private: rapid.Ptr(rapid.Bool(), true).Draw(t, label+" private"), NamedAt: time.Unix(rapid.Int64Range(1, 4).Draw(t, label+" named"), 0).UTC(),
+		},
+		Run: store.WorkflowRun{ID: 2, RepositoryID: 1, HeadBranch: optional.Draw(t, label+" branch"), HeadSHA: optional.Draw(t, label+" sha")},
 		Job: store.Job{
 			ID: 1, RunID: 2, RepositoryID: 1, Name: rapid.SampledFrom([]string{"x", "y"}).Draw(t, label+" name"),
 			Status:     rapid.SampledFrom([]string{"queued", "waiting", "in_progress", "completed", "unheard of"}).Draw(t, label+" status"),
@@ -89,11 +92,11 @@ func TestFoldTakesTheLatestName(t *testing.T) {
 	at := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	id := int64(9)
 	before := store.Facts{
-		Repository: store.Repository{ID: 1, Owner: "acme", Name: "old", InstallationID: &id, SeenAt: at},
+		Repository: store.Repository{ID: 1, Owner: "acme", Name: "old", InstallationID: &id, SeenAt: at.Add(2 * time.Hour), NamedAt: at},
 		Job:        store.Job{ID: 1, Status: store.StatusCompleted},
 	}
 	after := store.Facts{
-		Repository: store.Repository{ID: 1, Owner: "acme", Name: "new", SeenAt: at.Add(time.Hour)},
+		Repository: store.Repository{ID: 1, Owner: "acme", Name: "new", SeenAt: at, NamedAt: at.Add(time.Hour)},
 		Job:        store.Job{ID: 1, Status: "queued"},
 	}
 	got := fold([]store.Facts{before, after})

@@ -66,25 +66,30 @@ func (s *Sweeper) Repositories(ctx context.Context) ([]store.Repository, error) 
 	return rs, errors.Join(append(errs, s.byNeed(ctx, rs))...)
 }
 
-// named lists the repositories that are known and have their names.
+// named lists the repositories that are known and have their names, when GitHub was
+// asked after those that do not. Its answer about one may cost another its name, which
+// is asked after then.
 func (s *Sweeper) named(ctx context.Context) (rs []store.Repository, errs []error) {
-	known, err := s.DB.Repositories(ctx)
-	if err != nil {
-		return nil, []error{err}
-	}
-	for _, r := range known {
-		if !r.HasName {
-			now, err := resolve(ctx, s.DB, s.GitHub, r)
-			if err != nil && !isNotFound(err) {
+	asked := make(map[int64]bool)
+	for {
+		known, err := s.DB.Repositories(ctx)
+		if err != nil {
+			return nil, append(errs, err)
+		}
+		before := len(asked)
+		for _, r := range known {
+			if r.HasName || asked[r.ID] {
+				continue
+			}
+			asked[r.ID] = true
+			if _, err := resolve(ctx, s.DB, s.GitHub, r); err != nil && !isNotFound(err) {
 				errs = append(errs, fmt.Errorf("repository %d, formerly %s: %w", r.ID, r.FullName(), err))
 			}
-			r = now
 		}
-		if r.HasName {
-			rs = append(rs, r)
+		if len(asked) == before {
+			return slices.DeleteFunc(known, func(r store.Repository) bool { return !r.HasName }), errs
 		}
 	}
-	return rs, errs
 }
 
 // visible lists what the App's installations see.

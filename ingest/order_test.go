@@ -17,8 +17,10 @@ import (
 func (r *rig) rowsOfJobs() map[string][]map[string]any {
 	r.t.Helper()
 	return map[string][]map[string]any{
-		"repositories":  r.rows(`SELECT id, owner, name, private, installation_id FROM repositories ORDER BY id`),
-		"workflow_runs": r.rows(`SELECT * FROM workflow_runs ORDER BY id`),
+		"repositories": r.rows(`SELECT id, owner, name, private, installation_id, named_at, named_by_api, private_at, installation_at, has_name(r)
+			FROM repositories r ORDER BY id`),
+		"repository_names": r.rows(`SELECT repository_id, owner, name, named_at, named_by_api FROM repository_names ORDER BY 1, 2, 3`),
+		"workflow_runs":    r.rows(`SELECT * FROM workflow_runs ORDER BY id`),
 		"jobs": r.rows(`SELECT id, run_id, run_attempt, repository_id, name, status, conclusion, node_id, html_url, check_run_url, created_at, started_at,
 			completed_at, runner_id, runner_name, runner_group_id, runner_group_name FROM jobs ORDER BY id`),
 		"steps":    r.rows(`SELECT job_id, number, name, status, conclusion, started_at, completed_at FROM steps ORDER BY job_id, number`),
@@ -29,7 +31,7 @@ func (r *rig) rowsOfJobs() map[string][]map[string]any {
 
 func (r *rig) truncate() {
 	r.t.Helper()
-	_, err := r.pool.Exec(r.t.Context(), `TRUNCATE action_callers, action_sums, action_unsummed, action_stale, manifests, holds, log_removals, log_redactions, job_actions, job_annotations, job_environment, job_permissions, job_facets, repository_names, job_logs, deliveries, job_labels, labels, steps, jobs, workflow_runs, repositories, sweeps, run_attempts, queue.river_job`)
+	_, err := r.pool.Exec(r.t.Context(), `TRUNCATE action_callers, action_sums, action_unsummed, action_stale, manifests, retention_plans, holds, log_removals, log_redactions, job_actions, job_annotations, job_environment, job_permissions, job_facets, repository_names, job_logs, deliveries, job_labels, labels, steps, jobs, workflow_runs, repositories, sweeps, run_attempts, queue.river_job`)
 	r.check(err)
 }
 
@@ -61,7 +63,7 @@ func anyLife(t *rapid.T) []githubsim.Delivery {
 		maybe("steps", []any{}, []any{step(1, "set up", nil), step(14, "post", "2024-01-01T00:00:09.000Z")}, []any{step(1, "set up", "2024-01-01T00:00:03Z")})
 		body, err := json.Marshal(map[string]any{
 			"action": status, "workflow_job": job,
-			"repository": map[string]any{"id": 3, "name": "rocket", "full_name": "acme/rocket", "private": true, "owner": map[string]any{"login": "acme"}},
+			"repository": anyRepository(t),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -71,6 +73,22 @@ func anyLife(t *rapid.T) []githubsim.Delivery {
 		})
 	}
 	return ds
+}
+
+// anyRepository draws what a payload says of the repository, now or before: names,
+// whether it is private, and when it changed.
+func anyRepository(t *rapid.T) map[string]any {
+	r := map[string]any{
+		"id": 3, "name": rapid.SampledFrom([]string{"rocket", "Rocket", "starship"}).Draw(t, "repository"),
+		"owner": map[string]any{"login": rapid.SampledFrom([]string{"acme", "umbrella"}).Draw(t, "owner")},
+	}
+	if rapid.Bool().Draw(t, "private is told") {
+		r["private"] = rapid.Bool().Draw(t, "private")
+	}
+	if rapid.Bool().Draw(t, "its change is told") {
+		r["updated_at"] = fmt.Sprintf("2024-01-01T00:00:0%dZ", rapid.IntRange(0, 9).Draw(t, "changed"))
+	}
+	return r
 }
 
 func step(number int, name string, startedAt any) map[string]any {

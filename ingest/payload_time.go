@@ -20,10 +20,14 @@ const clockDifference = time.Minute
 // created and a repository changed is GitHub's own word; when a job started and ended
 // may be that of its runner's clock, or of whoever made a check run.
 func (p payload) tellsOf(received time.Time) time.Time {
+	return latestKnown(received, timeIn(p.Repository.UpdatedAt), timeIn(p.Repository.PushedAt),
+		moment(p.Job.CreatedAt), moment(p.Job.StartedAt), moment(p.Job.CompletedAt))
+}
+
+// latestKnown is the latest of times that something tells which was there at one.
+func latestKnown(received time.Time, told ...*time.Time) time.Time {
 	var latest time.Time
-	for _, at := range []*time.Time{
-		timeIn(p.Repository.UpdatedAt), timeIn(p.Repository.PushedAt), moment(p.Job.CreatedAt), moment(p.Job.StartedAt), moment(p.Job.CompletedAt),
-	} {
+	for _, at := range told {
 		if at == nil || at.After(received.Add(clockDifference)) {
 			continue
 		}

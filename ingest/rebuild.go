@@ -21,7 +21,8 @@ import (
 //
 // The bucket does not tell everything: not how often a log was asked for, nor
 // whether a repository is private, nor deliveries, nor jobs that are not settled.
-// The names of repositories are those of their latest job.
+// The names of repositories are those of their latest job, and count as told when that
+// ended: whatever GitHub has told since counts for more.
 type Rebuilder struct {
 	DB      *store.DB
 	Archive *archive.Archive
@@ -184,6 +185,7 @@ func (r *rebuilding) rows(ctx context.Context, f folder) (store.Facts, error) {
 			break
 		}
 	}
+	facts.Repository.NamedAt = latestKnown(written, facts.Job.CreatedAt, facts.Job.StartedAt, facts.Job.CompletedAt)
 	return facts, r.DB.RecordFetched(ctx, facts, written)
 }
 

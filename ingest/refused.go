@@ -24,7 +24,7 @@ func (t *task) refused(ctx context.Context, what asked, err error) error {
 		return errors.Join(err, cerr)
 	}
 	o := decide(err, c)
-	if o.state != "" && what != askedRepository && (notThere(err) || isForbidden(err)) {
+	if o.state != "" && what != askedRepository && notThere(err) {
 		// The name may be another's by now, or the repository hidden from us.
 		now, rerr := resolve(ctx, t.DB, t.GitHub, t.known.Repository)
 		switch {
@@ -62,12 +62,6 @@ func (t *task) refused(ctx context.Context, what asked, err error) error {
 func notThere(err error) bool {
 	var e *ghapi.Error
 	return errors.As(err, &e) && e.Class == ghapi.NotFound && !e.Storage
-}
-
-// isForbidden tells a refusal that may be another repository's.
-func isForbidden(err error) bool {
-	var e *ghapi.Error
-	return errors.As(err, &e) && e.Class == ghapi.Denied && e.Status == http.StatusForbidden
 }
 
 // circumstances are those of the job as far as it is known: from the REST API, or

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest/ghapi"
@@ -50,11 +51,11 @@ func (r *verification) correctLedger(ctx context.Context, l store.LedgerLine) (b
 // fetchLog puts GitHub's log in the place of what is lost or damaged, if it is the
 // one that the ledger tells of.
 func (r *verification) fetchLog(ctx context.Context, l store.LedgerLine, want archive.Log) (bool, string, error) {
-	client, err := r.GitHub.For(ctx, l.Repository.InstallationID, l.Repository.Owner, l.Repository.Name)
-	if err != nil {
-		return refusedRepair(err)
-	}
-	body, err := client.OpenLog(ctx, l.Repository.Owner, l.Repository.Name, l.JobID)
+	var body io.ReadCloser
+	err := r.atGitHub(ctx, l.Repository, func(c *ghapi.Client, repo store.Repository) (err error) {
+		body, err = c.OpenLog(ctx, repo.Owner, repo.Name, l.JobID)
+		return err
+	})
 	if err != nil {
 		return refusedRepair(err)
 	}
@@ -72,6 +73,37 @@ func (r *verification) fetchLog(ctx context.Context, l store.LedgerLine, want ar
 		return false, "the ledger has changed meanwhile", err
 	}
 	return true, "fetched again from GitHub", err
+}
+
+// atGitHub asks for something of a repository where it is. One that lost its name is
+// found by its id first, and so is one that does not have what is asked for: its name
+// may be another's, which knows nothing of its jobs.
+func (r *verification) atGitHub(ctx context.Context, repo store.Repository, ask func(*ghapi.Client, store.Repository) error) error {
+	resolved := false
+	if !repo.HasName {
+		var err error
+		if repo, err = resolve(ctx, r.DB, r.GitHub, repo); err != nil {
+			return err
+		}
+		resolved = true
+	}
+	for {
+		client, err := r.GitHub.For(ctx, repo.InstallationID, repo.Owner, repo.Name)
+		if err == nil {
+			err = ask(client, repo)
+		}
+		if resolved || !notThere(err) {
+			return err
+		}
+		now, rerr := resolve(ctx, r.DB, r.GitHub, repo)
+		if rerr != nil {
+			return rerr
+		}
+		if !moved(repo, now) {
+			return err
+		}
+		repo, resolved = now, true
+	}
 }
 
 // refusedRepair takes GitHub's no for an outcome, and all else for an error; a
@@ -96,11 +128,11 @@ func (r *verification) repairFilters(ctx context.Context, l store.LedgerLine) (b
 // repairDetails puts job.json into its place: as GitHub has it, or, if it does not
 // know the job any more, as the webhook told that said it had completed.
 func (r *verification) repairDetails(ctx context.Context, l store.LedgerLine) (bool, string, error) {
-	client, err := r.GitHub.For(ctx, l.Repository.InstallationID, l.Repository.Owner, l.Repository.Name)
-	if err != nil {
-		return refusedRepair(err)
-	}
-	job, err := client.Job(ctx, l.Repository.Owner, l.Repository.Name, l.JobID)
+	var job ghapi.Job
+	err := r.atGitHub(ctx, l.Repository, func(c *ghapi.Client, repo store.Repository) (err error) {
+		job, err = c.Job(ctx, repo.Owner, repo.Name, l.JobID)
+		return err
+	})
 	if err == nil {
 		err = r.putDetails(ctx, l, job.Raw)
 		return err == nil, "fetched again from GitHub", err

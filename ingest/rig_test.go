@@ -168,6 +168,7 @@ func (r *rig) drain() {
 	r.t.Helper()
 	w, err := ingest.NewDeliveryWorker(r.db, r.logger, r.metrics)
 	r.check(err)
+	w.Selected = r.selected
 	for {
 		n, err := w.Drain(r.t.Context())
 		r.check(err)

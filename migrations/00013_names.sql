@@ -22,7 +22,7 @@ UPDATE repository_names SET named_at = until;
 -- A name that the repository has again is none of before.
 DELETE FROM repository_names n USING repositories r WHERE r.id = n.repository_id AND (r.owner, r.name) = (n.owner, n.name);
 
-COMMENT ON TABLE repositories IS 'Repositories jobvault has heard of, each under its present name: the one that GitHub told last, by its own account of time, in whatever order it came. Of several with one name, one has it: has_name(r).';
+COMMENT ON TABLE repositories IS 'Repositories jobvault has heard of, each under its present name: the one that GitHub told last, by its own account of time, in whatever order it came. Of several with one name, one has it: name_holders.';
 COMMENT ON COLUMN repositories.private IS 'Whether GitHub called it private when it last said; null: it did not say.';
 COMMENT ON COLUMN repositories.named_at IS 'Of when the latest word is that told owner and name: of a webhook, the latest time that its payload tells; of the REST API, when it was asked. The epoch: the word told of no time.';
 COMMENT ON COLUMN repositories.named_by_api IS 'Whether that word was the REST API''s, which counts for more than a webhook''s of the same time.';
@@ -52,19 +52,27 @@ END $$;
 
 -- Whether a repository has its name is looked up and not noted: it depends on words of
 -- other repositories, which come in any order and at the same time.
+CREATE VIEW name_holders AS
+SELECT r.owner, r.name, r.id AS repository_id
+FROM repositories r
+WHERE NOT EXISTS (
+    SELECT FROM repositories o
+    WHERE lower(o.owner) = lower(r.owner) AND lower(o.name) = lower(r.name) AND o.id <> r.id
+      AND (o.named_at, o.named_by_api, o.id) > (r.named_at, r.named_by_api, r.id))
+AND NOT EXISTS (
+    SELECT FROM repository_names o
+    WHERE lower(o.owner) = lower(r.owner) AND lower(o.name) = lower(r.name) AND o.repository_id <> r.id
+      AND (o.named_at, o.named_by_api, o.repository_id) > (r.named_at, r.named_by_api, r.id));
+
+COMMENT ON VIEW name_holders IS 'Which repository has a name, for rights and rules: GitHub has told since of no other one under it. If that one has another name by now, nobody has this, until GitHub says so anew. Of two words of one time the REST API''s counts, then that of the repository with the greater id, which is the newer.';
+COMMENT ON COLUMN name_holders.owner IS 'Login of the owner, as GitHub spells it; compare with lower().';
+COMMENT ON COLUMN name_holders.name IS 'Name without the owner, as GitHub spells it; compare with lower().';
+COMMENT ON COLUMN name_holders.repository_id IS 'The repository.';
+
 -- +goose StatementBegin
-CREATE FUNCTION has_name(r repositories) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT NOT EXISTS (
-        SELECT FROM repositories o
-        WHERE lower(o.owner) = lower(r.owner) AND lower(o.name) = lower(r.name) AND o.id <> r.id
-          AND (o.named_at, o.named_by_api, o.id) > (r.named_at, r.named_by_api, r.id))
-    AND NOT EXISTS (
-        SELECT FROM repository_names o
-        WHERE lower(o.owner) = lower(r.owner) AND lower(o.name) = lower(r.name) AND o.repository_id <> r.id
-          AND (o.named_at, o.named_by_api, o.repository_id) > (r.named_at, r.named_by_api, r.id))
-$$;
+CREATE FUNCTION has_name(r repositories) RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT EXISTS (SELECT FROM name_holders h WHERE h.repository_id = r.id) $$;
 -- +goose StatementEnd
-COMMENT ON FUNCTION has_name IS 'Whether a repository has its present name, for rights and rules: GitHub has told since of no other repository under it. If that one has another name by now, this one still does not have it, until GitHub says so anew. Of two words of one time the REST API''s counts, then that of the repository with the greater id, which is the newer.';
+COMMENT ON FUNCTION has_name IS 'Whether a repository has its present name: it is in name_holders, which is faster to ask for many.';
 
 CREATE TABLE retention_plans (
     repository_id bigint PRIMARY KEY REFERENCES repositories (id),
@@ -77,9 +85,9 @@ COMMENT ON TABLE retention_plans IS 'Under which names the last retention plan k
 COMMENT ON COLUMN retention_plans.repository_id IS 'The repository.';
 COMMENT ON COLUMN retention_plans.owner IS 'Its owner then.';
 COMMENT ON COLUMN retention_plans.name IS 'Its name then.';
-COMMENT ON COLUMN retention_plans.has_name IS 'Whether it had the name: has_name(r).';
+COMMENT ON COLUMN retention_plans.has_name IS 'Whether it had the name, as name_holders says.';
 COMMENT ON COLUMN retention_plans.planned_at IS 'When.';
-COMMENT ON COLUMN read_tokens.repositories IS 'What it may read: OWNER/NAME or OWNER/*, compared with the names that repositories have (has_name), without regard to case.';
+COMMENT ON COLUMN read_tokens.repositories IS 'What it may read: OWNER/NAME or OWNER/*, compared with the names that repositories have (name_holders), without regard to case.';
 
 -- Repositories that have had one name are not added up.
 
@@ -306,6 +314,7 @@ END $$;
 COMMENT ON COLUMN read_tokens.repositories IS 'What it may read: OWNER/NAME or OWNER/*, compared with a repository''s present name without regard to case.';
 DROP TABLE retention_plans;
 DROP FUNCTION has_name;
+DROP VIEW name_holders;
 DROP INDEX repository_names_by_name;
 CREATE INDEX repository_names_by_name ON repository_names (lower(owner), lower(name), until DESC);
 -- +goose StatementBegin

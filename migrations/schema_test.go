@@ -11,7 +11,8 @@ import (
 // contract is the tables that users' SQL depends on. A change here is a change
 // of what users were promised: it needs a migration and a line in CHANGELOG.md.
 var contract = map[string][]string{
-	"repositories": {"id bigint", "owner text", "name text", "private boolean", "installation_id bigint", "seen_at timestamptz"},
+	"repositories": {"id bigint", "owner text", "name text", "private boolean", "installation_id bigint", "seen_at timestamptz",
+		"named_at timestamptz", "named_by_api boolean", "private_at timestamptz", "installation_at timestamptz"},
 	"workflow_runs": {
 		"id bigint", "repository_id bigint", "workflow_name text", "head_branch text", "head_sha text",
 	},
@@ -43,7 +44,7 @@ var contract = map[string][]string{
 	},
 	"coverage": {
 		"repository text", "day date", "jobs bigint", "archived bigint", "none bigint", "expired bigint", "missing bigint",
-		"denied bigint", "removed bigint", "pending bigint", "complete boolean",
+		"denied bigint", "removed bigint", "pending bigint", "complete boolean", "repository_id bigint",
 	},
 	"sweeps": {
 		"repository_id bigint", "swept tstzmultirange", "watermark timestamptz", "deep_at timestamptz", "listed_from timestamptz", "etag text", "listed_runs integer",
@@ -68,7 +69,7 @@ var contract = map[string][]string{
 	"job_annotations": {"job_id bigint", "log_line bigint", "level text", "message text"},
 	"action_uses": {
 		"action text", "path text", "ref text", "resolved_sha text", "version text", "repository text", "workflow_name text", "jobs bigint",
-		"first_used_at timestamptz", "last_used_at timestamptz", "in_setup boolean",
+		"first_used_at timestamptz", "last_used_at timestamptz", "in_setup boolean", "repository_id bigint",
 	},
 	"action_callers": {
 		"id bigint", "digest bytea", "action text", "path text", "ref text", "resolved_sha text", "version text", "repository_id bigint", "workflow_name text",
@@ -101,7 +102,7 @@ var contract = map[string][]string{
 	},
 	"workflow_daily": {
 		"day date", "repository text", "workflow_name text", "runs bigint", "jobs bigint", "succeeded bigint", "failed bigint", "duration_seconds_p50 double precision",
-		"duration_seconds_p95 double precision", "queue_seconds_p95 double precision", "job_seconds double precision",
+		"duration_seconds_p95 double precision", "queue_seconds_p95 double precision", "job_seconds double precision", "repository_id bigint",
 	},
 	"label_daily": {
 		"day date", "label text", "jobs bigint", "queue_seconds_p50 double precision", "queue_seconds_p95 double precision", "job_seconds double precision",
@@ -109,10 +110,12 @@ var contract = map[string][]string{
 	"runner_daily": {"day date", "runner_name text", "runner_group_name text", "jobs bigint", "failed bigint", "job_seconds double precision"},
 	"flaky_jobs": {
 		"day date", "repository text", "workflow_name text", "name text", "head_sha text", "failures bigint", "failed_job_id bigint", "passed_job_id bigint",
-		"passed_at timestamptz",
+		"passed_at timestamptz", "repository_id bigint",
 	},
-	"failure_signatures": {"day date", "repository text", "signature text", "times bigint", "jobs bigint", "last_job_id bigint", "example text"},
-	"repository_names":   {"owner text", "name text", "repository_id bigint", "until timestamptz"},
+	"failure_signatures": {"day date", "repository text", "signature text", "times bigint", "jobs bigint", "last_job_id bigint", "example text", "repository_id bigint"},
+	"repository_names":   {"owner text", "name text", "repository_id bigint", "until timestamptz", "named_at timestamptz", "named_by_api boolean"},
+	"name_holders":       {"owner text", "name text", "repository_id bigint"},
+	"retention_plans":    {"repository_id bigint", "owner text", "name text", "has_name boolean", "planned_at timestamptz"},
 	"read_tokens":        {"name text", "digest bytea", "repositories text[]", "created_at timestamptz", "expires_at timestamptz", "revoked_at timestamptz"},
 	"sessions":           {"digest bytea", "sealed bytea", "created_at timestamptz", "expires_at timestamptz"},
 	"keys":               {"purpose text", "key bytea", "created_at timestamptz"},
@@ -189,6 +192,7 @@ func TestPrimaryKeysAreThoseOfTheContract(t *testing.T) {
 		"read_tokens: PRIMARY KEY (name)",
 		"repositories: PRIMARY KEY (id)",
 		"repository_names: PRIMARY KEY (repository_id, owner, name)",
+		"retention_plans: PRIMARY KEY (repository_id)",
 		"retention_rules: PRIMARY KEY (id)",
 		"run_attempts: PRIMARY KEY (run_id, run_attempt)",
 		"sessions: PRIMARY KEY (digest)",
@@ -225,6 +229,7 @@ func TestForeignKeysTieTheTablesTogether(t *testing.T) {
 		"log_removals: FOREIGN KEY (job_id) REFERENCES jobs(id)",
 		"lost_deliveries: FOREIGN KEY (hook) REFERENCES hooks(name)",
 		"repository_names: FOREIGN KEY (repository_id) REFERENCES repositories(id)",
+		"retention_plans: FOREIGN KEY (repository_id) REFERENCES repositories(id)",
 		"run_attempts: FOREIGN KEY (repository_id) REFERENCES repositories(id)",
 		"steps: FOREIGN KEY (job_id) REFERENCES jobs(id) ON DELETE CASCADE",
 		"sweeps: FOREIGN KEY (repository_id) REFERENCES repositories(id)",

@@ -22,16 +22,18 @@ type Coverage struct {
 	Removed    int64      `json:"removed"`
 	Pending    int64      `json:"pending"`
 	Complete   bool       `json:"complete"`
+
+	RepositoryID int64 `json:"repository_id"` // several may have had the name
 }
 
 // Coverage lists the days of a repository (OWNER/NAME; empty: of all) from a day
 // on (zero: all), the oldest first.
 func (db *DB) Coverage(ctx context.Context, repository string, since time.Time) ([]Coverage, error) {
 	rows, err := db.pool.Query(ctx, `
-		SELECT repository, day::timestamp AT TIME ZONE 'UTC' AS day, jobs, archived, none, expired, missing, denied, removed, pending, complete
+		SELECT repository, day::timestamp AT TIME ZONE 'UTC' AS day, jobs, archived, none, expired, missing, denied, removed, pending, complete, repository_id
 		FROM coverage
 		WHERE ($1 = '' OR lower(repository) = lower($1)) AND ($2::timestamptz IS NULL OR day IS NULL OR day >= ($2 AT TIME ZONE 'UTC')::date)
-		ORDER BY lower(repository), day NULLS FIRST`, repository, timeOrNull(since))
+		ORDER BY lower(repository), repository_id, day NULLS FIRST`, repository, timeOrNull(since))
 	if err != nil {
 		return nil, fmt.Errorf("store: coverage: %w", err)
 	}

@@ -39,7 +39,10 @@ func (r Repository) FullName() string { return r.Owner + "/" + r.Name }
 
 // repositoryColumns are those of a Repository, of repositories r, in its order.
 const repositoryColumns = `r.id, r.owner, r.name, r.private, r.installation_id, r.seen_at, r.named_at, r.named_by_api, r.private_at, r.installation_at,
-	has_name(r) AS has_name`
+	` + hasName + ` AS has_name`
+
+// hasName says in SQL whether a repository r has its name.
+const hasName = `EXISTS (SELECT FROM name_holders h WHERE h.repository_id = r.id)`
 
 // Repositories lists every repository that is known, by its id.
 func (db *DB) Repositories(ctx context.Context) ([]Repository, error) {

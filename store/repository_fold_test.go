@@ -258,4 +258,3 @@ func TestNamesAtOnce(t *testing.T) {
 		t.Errorf("names that several have: %v", shared)
 	}
 }
-

@@ -20,7 +20,7 @@ func (db *DB) RepositoriesNamed(ctx context.Context, owner, name string) ([]Repo
 		      WHERE lower(n.owner) = lower($1) AND lower(n.name) = lower($2)
 		        AND (lower(r.owner), lower(r.name)) IS DISTINCT FROM (lower($1), lower($2))
 		      GROUP BY r.id) found JOIN repositories r USING (id)
-		ORDER BY present AND has_name(r) DESC, present DESC, told_at DESC, id DESC`, owner, name)
+		ORDER BY present AND `+hasName+` DESC, present DESC, told_at DESC, id DESC`, owner, name)
 	if err != nil {
 		return nil, fmt.Errorf("store: repositories named %q: %w", owner+"/"+name, err)
 	}
@@ -36,10 +36,12 @@ func (db *DB) RepositoriesNamed(ctx context.Context, owner, name string) ([]Repo
 // regard to case.
 func (db *DB) RepositoriesWithin(ctx context.Context, scopes []string) ([]int64, error) {
 	rows, err := db.pool.Query(ctx, `
-		SELECT id FROM repositories r
-		WHERE (lower(owner || '/' || name) IN (SELECT lower(s) FROM unnest($1::text[]) s)
-		   OR lower(owner || '/*') IN (SELECT lower(s) FROM unnest($1::text[]) s)) AND has_name(r)
-		ORDER BY id`, scopes)
+		WITH wanted AS (
+			SELECT lower(split_part(s, '/', 1)) AS owner, lower(split_part(s, '/', 2)) AS name FROM unnest($1::text[]) s WHERE s ~ '^[^/]+/[^/]+$')
+		SELECT h.repository_id FROM wanted w JOIN name_holders h ON lower(h.owner) = w.owner AND lower(h.name) = w.name
+		UNION
+		SELECT h.repository_id FROM wanted w JOIN name_holders h ON lower(h.owner) = w.owner WHERE w.name = '*'
+		ORDER BY 1`, scopes)
 	if err != nil {
 		return nil, fmt.Errorf("store: repositories within %v: %w", scopes, err)
 	}

@@ -20,6 +20,13 @@ func seen(seconds int, name string, private *bool, installation *int64) store.Fa
 	})
 }
 
+// again is seen(0, …), which is heard some seconds later.
+func again(seconds int, name string, private *bool, installation *int64) store.Facts {
+	f := seen(0, name, private, installation)
+	f.Repository.SeenAt = day.Add(time.Duration(seconds) * time.Second)
+	return f
+}
+
 // butTimes leaves out when each thing was told.
 var butTimes = cmpopts.IgnoreFields(store.Repository{}, "NamedAt", "NamedByAPI", "PrivateAt", "InstallationAt")
 
@@ -36,9 +43,10 @@ func TestRepositoryIsWhatWasHeardLast(t *testing.T) {
 		{"made public", []store.Facts{seen(0, "a", yes, nil), seen(1, "a", no, nil)}, seen(1, "a", no, nil)},
 		{"not said any more", []store.Facts{seen(0, "a", yes, seven), seen(90, "b", nil, nil)}, seen(90, "b", yes, seven)},
 		{"said at last", []store.Facts{seen(0, "a", nil, nil), seen(1, "a", yes, seven)}, seen(1, "a", yes, seven)},
-		{"the same, within a minute", []store.Facts{seen(0, "a", yes, seven), seen(60, "a", yes, seven)}, seen(0, "a", yes, seven)},
-		{"the same, after a minute", []store.Facts{seen(0, "a", yes, seven), seen(61, "a", yes, seven)}, seen(61, "a", yes, seven)},
-		{"nothing new, within a minute", []store.Facts{seen(0, "a", yes, seven), seen(9, "a", nil, nil)}, seen(0, "a", yes, seven)},
+		{"the same, and later", []store.Facts{seen(0, "a", yes, seven), seen(9, "a", yes, seven)}, seen(9, "a", yes, seven)},
+		{"heard again within a minute", []store.Facts{seen(0, "a", yes, seven), again(60, "a", yes, seven)}, seen(0, "a", yes, seven)},
+		{"heard again after a minute", []store.Facts{seen(0, "a", yes, seven), again(61, "a", yes, seven)}, again(61, "a", yes, seven)},
+		{"nothing new, within a minute", []store.Facts{seen(0, "a", yes, seven), again(9, "a", nil, nil)}, seen(0, "a", yes, seven)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFixture(t)

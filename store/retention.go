@@ -33,7 +33,7 @@ type Ending struct {
 
 // retentionJobs is all jobs with a log, archived or redacted, as j, l, c, w and r.
 const retentionJobs = `
-	SELECT j.id AS job_id, j.repository_id, r.owner || '/' || r.name AS repository, has_name(r) AS has_name, j.run_id, w.workflow_name AS workflow, w.head_branch AS branch,
+	SELECT j.id AS job_id, j.repository_id, r.owner || '/' || r.name AS repository, ` + hasName + ` AS has_name, j.run_id, w.workflow_name AS workflow, w.head_branch AS branch,
 	       j.conclusion, coalesce(j.completed_at, j.created_at, l.archived_at) AS since,
 	       coalesce(c.raw_bytes, l.raw_bytes) AS raw_bytes, coalesce(c.stored_bytes, l.stored_bytes) AS stored_bytes, c.job_id IS NOT NULL AS redacted,
 	       (SELECT min(h.id) FROM holds h WHERE h.released_at IS NULL

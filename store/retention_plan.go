@@ -15,7 +15,7 @@ import (
 func (db *DB) NotePlan(ctx context.Context) error {
 	_, err := db.pool.Exec(ctx, `
 		INSERT INTO retention_plans (repository_id, owner, name, has_name, planned_at)
-		SELECT id, owner, name, has_name(r), now() FROM repositories r ORDER BY id
+		SELECT id, owner, name, `+hasName+`, now() FROM repositories r ORDER BY id
 		ON CONFLICT (repository_id) DO UPDATE SET (owner, name, has_name, planned_at) = (excluded.owner, excluded.name, excluded.has_name, excluded.planned_at)`)
 	if err != nil {
 		return fmt.Errorf("store: note plan: %w", err)
@@ -23,71 +23,74 @@ func (db *DB) NotePlan(ctx context.Context) error {
 	return nil
 }
 
+// PlannedName is what a repository is, or was, called when rules were looked at.
+type PlannedName struct {
+	Owner   string `json:"owner"`
+	Name    string `json:"name"`
+	HasName bool   `json:"has_name"` // as of a Repository
+}
+
+// String is OWNER/NAME, and says so if another repository has that name.
+func (n PlannedName) String() string {
+	if !n.HasName {
+		return n.Owner + "/" + n.Name + " (which it does not have)"
+	}
+	return n.Owner + "/" + n.Name
+}
+
+// same tells whether rules see no difference; they do not tell case.
+func (n PlannedName) same(o PlannedName) bool {
+	return n.HasName == o.HasName && strings.EqualFold(n.Owner, o.Owner) && strings.EqualFold(n.Name, o.Name)
+}
+
 // RenamedError says that a repository is not called any more what it was when the
 // removal of a log of its was planned.
 type RenamedError struct {
 	JobID        int64
 	RepositoryID int64
-	Was, Is      string // OWNER/NAME, or empty where it does not have its name
+	Was, Is      PlannedName
 }
 
 // Error says both names.
 func (e *RenamedError) Error() string {
-	return fmt.Sprintf("job %d: its repository was %s when this was planned, and is %s now", e.JobID, nameOrNone(e.Was), nameOrNone(e.Is))
-}
-
-func nameOrNone(s string) string {
-	if s == "" {
-		return "one without a name of its own"
-	}
-	return s
-}
-
-// plannedName is what a repository was called for a plan.
-type plannedName struct {
-	Owner, Name string
-	HasName     bool
-}
-
-// rightful is the name that rules go by; empty: none.
-func (n plannedName) rightful() string {
-	if !n.HasName {
-		return ""
-	}
-	return n.Owner + "/" + n.Name
+	return fmt.Sprintf("job %d: its repository was %s when this was planned, and is %s now", e.JobID, e.Was, e.Is)
 }
 
 // checkRenamed fails with RenamedError if the repository of a job is not called what it
 // was when the job was listed, nor what the last plan that knew it called it. Until the
-// transaction ends, nobody gives it another name. Case does not count: rules do not
-// tell it.
+// transaction ends, nobody gives it another name.
 func checkRenamed(ctx context.Context, tx pgx.Tx, listed RetentionJob) error {
-	var now plannedName
+	var now PlannedName
 	if err := tx.QueryRow(ctx, `SELECT owner, name FROM repositories WHERE id = $1 FOR SHARE`, listed.RepositoryID).Scan(&now.Owner, &now.Name); err != nil {
 		return err
 	}
 	// A statement of its own: it sees what was committed before the lock was had.
-	if err := tx.QueryRow(ctx, `SELECT has_name(r) FROM repositories r WHERE id = $1`, listed.RepositoryID).Scan(&now.HasName); err != nil {
+	if err := tx.QueryRow(ctx, `SELECT `+hasName+` FROM repositories r WHERE id = $1`, listed.RepositoryID).Scan(&now.HasName); err != nil {
 		return err
 	}
-	was := plannedName{HasName: listed.HasName}
+	was := PlannedName{HasName: listed.HasName}
 	was.Owner, was.Name, _ = strings.Cut(listed.Repository, "/")
-	if err := compareNames(listed, was, now); err != nil {
+	renamed := func(was PlannedName) error {
+		return &RenamedError{JobID: listed.JobID, RepositoryID: listed.RepositoryID, Was: was, Is: now}
+	}
+	if !was.same(now) {
+		return renamed(was)
+	}
+	// What the last plan did not know yet counts as planned under its first name since.
+	planned, err := one[PlannedName](ctx, tx, `
+		(SELECT owner, name, has_name FROM retention_plans WHERE repository_id = $1)
+		UNION ALL
+		(SELECT owner, name, true FROM repository_names
+		 WHERE repository_id = $1 AND until > (SELECT max(planned_at) FROM retention_plans)
+		   AND NOT EXISTS (SELECT FROM retention_plans WHERE repository_id = $1)
+		 ORDER BY until LIMIT 1)`, listed.RepositoryID)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil // there was no plan, or it has had its name since it is known
+	case err != nil:
 		return err
+	case !planned.same(now):
+		return renamed(planned)
 	}
-	planned, err := one[plannedName](ctx, tx, `SELECT owner, name, has_name FROM retention_plans WHERE repository_id = $1`, listed.RepositoryID)
-	if errors.Is(err, ErrNotFound) {
-		return nil // no plan has known it
-	}
-	if err != nil {
-		return err
-	}
-	return compareNames(listed, planned, now)
-}
-
-func compareNames(j RetentionJob, was, is plannedName) error {
-	if strings.EqualFold(was.rightful(), is.rightful()) {
-		return nil
-	}
-	return &RenamedError{JobID: j.JobID, RepositoryID: j.RepositoryID, Was: was.rightful(), Is: is.rightful()}
+	return nil
 }

@@ -53,7 +53,7 @@ type SweepEnd struct {
 // SweepEnds lists them for every repository that was swept.
 func (db *DB) SweepEnds(ctx context.Context) ([]SweepEnd, error) {
 	rows, err := db.pool.Query(ctx, `
-		SELECT r.owner, r.name, has_name(r) AS has_name, s.succeeded_at, s.failed_at IS NOT NULL AS failing
+		SELECT r.owner, r.name, `+hasName+` AS has_name, s.succeeded_at, s.failed_at IS NOT NULL AS failing
 		FROM sweeps s JOIN repositories r ON r.id = s.repository_id ORDER BY r.id`)
 	if err != nil {
 		return nil, fmt.Errorf("store: how sweeps ended: %w", err)

@@ -90,16 +90,27 @@ func TestCoverageTellsOfSweeps(t *testing.T) {
 	w.want(0, "coverage", "--since", since, "--repo", "acme/other")
 }
 
-// Of several repositories that had a name, a command means the one heard of last.
+// Of several repositories that had a name, a command means the one that has it; if none
+// has it any more, their ids tell them apart.
 func TestRepositoryOfAReusedName(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	_, err := w.pool.Exec(t.Context(), `
-		INSERT INTO repositories (id, owner, name, seen_at) VALUES
-			(7, 'acme', 'rocket', '2026-01-02'), (8, 'Acme', 'Rocket', '2026-01-03'), (9, 'acme', 'rocket', '2026-01-01')`)
+		INSERT INTO repositories (id, owner, name, seen_at, named_at) VALUES
+			(7, 'acme', 'rocket', '2026-01-04', '2026-01-02'), (8, 'Acme', 'Rocket', '2026-01-02', '2026-01-03'), (9, 'acme', 'rocket', '2026-01-03', '2026-01-01')`)
 	w.check(err)
-	if id, err := repositoryID(t.Context(), w.db, "acme/rocket"); id != 8 || err != nil {
-		t.Errorf("repository %d, %v", id, err)
+	for s, want := range map[string]int64{"acme/rocket": 8, "7": 7, "": 0} {
+		if id, err := repositoryID(t.Context(), w.db, s); id != want || err != nil {
+			t.Errorf("%q: repository %d, %v", s, id, err)
+		}
+	}
+	_, err = w.pool.Exec(t.Context(), `UPDATE repositories SET name = 'starship' WHERE id = 8`)
+	w.check(err)
+	if _, err := repositoryID(t.Context(), w.db, "acme/rocket"); err == nil || !strings.Contains(err.Error(), "it was that of 7, 9, 8 (now Acme/starship)") {
+		t.Errorf("of a name that none has: %v", err)
+	}
+	if _, err := repositoryID(t.Context(), w.db, "10"); err == nil || !strings.Contains(err.Error(), "id 10") {
+		t.Errorf("of an unknown id: %v", err)
 	}
 	if _, err := repositoryID(t.Context(), w.db, "acme/lander"); err == nil || !strings.Contains(err.Error(), "acme/lander") {
 		t.Errorf("of an unknown one: %v", err)

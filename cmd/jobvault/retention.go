@@ -52,7 +52,7 @@ type retentionPlanCmd struct {
 
 type retentionApplyCmd struct {
 	Limit int  `help:"Only so many logs; 0: all." default:"0"`
-	JSON  bool `help:"One JSON object a line: a log each, and last the summary."`
+	JSON  bool `help:"One JSON object a line: a log each, then each repository that was renamed, and last the summary."`
 	actorFlag
 }
 

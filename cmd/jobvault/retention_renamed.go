@@ -18,10 +18,10 @@ var errRenamed = errors.New("the logs of repositories that were renamed since th
 // renamedRepository is a repository that was called otherwise when the removal of its
 // logs was planned, or listed.
 type renamedRepository struct {
-	RepositoryID int64   `json:"repository_id"`
-	Was          string  `json:"was"` // OWNER/NAME; empty: it did not have its name
-	Is           string  `json:"is"`  // likewise, now
-	Left         []int64 `json:"left"`
+	RepositoryID int64             `json:"repository_id"`
+	Was          store.PlannedName `json:"was"`
+	Is           store.PlannedName `json:"is"`
+	Left         []int64           `json:"left"` // jobs whose logs are
 }
 
 type renamedRepositories []renamedRepository
@@ -40,12 +40,6 @@ func (rs *renamedRepositories) add(e *store.RenamedError) {
 
 // print names them, with the jobs whose logs are left.
 func (rs renamedRepositories) print(out io.Writer, asJSON bool) error {
-	name := func(s string) string {
-		if s == "" {
-			return "without a name of its own"
-		}
-		return plain(s)
-	}
 	for _, r := range rs {
 		slices.Sort(r.Left)
 		var err error
@@ -53,7 +47,7 @@ func (rs renamedRepositories) print(out io.Writer, asJSON bool) error {
 			err = json.NewEncoder(out).Encode(map[string]any{"renamed": r})
 		} else {
 			_, err = fmt.Fprintf(out, "repository %d was %s when this was planned, and is %s now: %d logs left, of jobs %s\n",
-				r.RepositoryID, name(r.Was), name(r.Is), len(r.Left), strings.Trim(fmt.Sprint(r.Left), "[]"))
+				r.RepositoryID, plain(r.Was.String()), plain(r.Is.String()), len(r.Left), strings.Trim(fmt.Sprint(r.Left), "[]"))
 		}
 		if err != nil {
 			return err

@@ -176,3 +176,35 @@ func TestCheckScope(t *testing.T) {
 		}
 	}
 }
+
+// A name that is used again leads to the repository that has it, and not to the logs of
+// the one that was deleted; also when something late is heard of that one.
+func TestTokenOfAReusedName(t *testing.T) {
+	f := newFixture(t, access.Tokens)
+	one, all := f.as(f.token("one", nil, "acme/rocket")), f.as(f.token("all", nil, "acme/*"))
+	f.reads(one, rocket)
+	other := store.Repository{ID: 9, Owner: "Acme", Name: "Rocket"}
+	f.see(other)
+	late := f.Facts(31)
+	late.Repository = store.Repository{ID: rocket.ID, Owner: "acme", Name: "rocket", SeenAt: time.Now(), NamedAt: time.Now().Add(-time.Hour)}
+	f.Record(late)
+	for _, reader := range []access.Reader{one, all} {
+		may, err := reader.MayRead(t.Context(), rocket)
+		if f.Check(err); may {
+			t.Errorf("%s reads the one that was deleted", reader.Subject)
+		}
+		f.names(reader, "acme", "rocket", other)
+	}
+	f.reads(one, other)
+	f.lists(one, other)
+	f.reads(all, lander, other)
+	f.lists(all, lander, other)
+	// The newer one is renamed away: the name is nobody's until GitHub gives it to somebody.
+	f.see(store.Repository{ID: 9, Owner: "acme", Name: "starship"})
+	f.reads(one)
+	f.lists(one)
+	f.names(one, "acme", "rocket")
+	f.see(rocket)
+	f.reads(one, rocket)
+	f.lists(one, rocket)
+}

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"html/template"
@@ -42,6 +43,8 @@ type chartImage struct {
 // coverageRow is a repository's days.
 type coverageRow struct {
 	Repository string
+	ID         int64
+	Shared     bool              // another row has the name, too
 	Days       []*store.Coverage // nil: no jobs that day
 }
 
@@ -98,13 +101,9 @@ func (c *call) overview() error {
 	return c.show(http.StatusOK, "overview", "Overview", p)
 }
 
-// coverage fills in the table of repositories and days.
+// coverage fills in the table of repositories and days. Repositories that have had one
+// name are told apart by their ids: a reader of one must not see figures of another.
 func (c *call) coverage(ctx context.Context, p *overviewPage, ids []int64, midnight time.Time) error {
-	names, err := c.DB.RepositoryNames(ctx, ids, mostOffered)
-	if err != nil {
-		return err
-	}
-	p.CoverageCut = len(names) == mostOffered
 	n := min(p.Days, mostCoverageDays)
 	for i := range n {
 		p.CoverageDays = append(p.CoverageDays, midnight.AddDate(0, 0, i+1-n))
@@ -113,25 +112,33 @@ func (c *call) coverage(ctx context.Context, p *overviewPage, ids []int64, midni
 	if err != nil {
 		return err
 	}
-	rows := make(map[string]*coverageRow)
-	for _, day := range all {
-		if day.Day == nil || !slices.Contains(names, day.Repository) {
+	rows := make(map[int64]*coverageRow)
+	named := make(map[string]int)
+	for _, day := range all { // which come by names
+		if day.Day == nil || ids != nil && !slices.Contains(ids, day.RepositoryID) {
 			continue
 		}
 		i := slices.IndexFunc(p.CoverageDays, day.Day.Equal)
 		if i < 0 {
 			continue
 		}
-		if rows[day.Repository] == nil {
-			rows[day.Repository] = &coverageRow{day.Repository, make([]*store.Coverage, n)}
+		row := rows[day.RepositoryID]
+		if row == nil {
+			if p.CoverageCut = len(rows) == mostOffered; p.CoverageCut {
+				break
+			}
+			row = &coverageRow{Repository: day.Repository, ID: day.RepositoryID, Days: make([]*store.Coverage, n)}
+			rows[day.RepositoryID] = row
+			named[strings.ToLower(day.Repository)]++
 		}
-		rows[day.Repository].Days[i] = &day
+		row.Days[i] = &day
 	}
 	for _, row := range rows {
+		row.Shared = named[strings.ToLower(row.Repository)] > 1
 		p.Coverage = append(p.Coverage, *row)
 	}
 	slices.SortFunc(p.Coverage, func(a, b coverageRow) int {
-		return strings.Compare(strings.ToLower(a.Repository), strings.ToLower(b.Repository))
+		return cmp.Or(strings.Compare(strings.ToLower(a.Repository), strings.ToLower(b.Repository)), cmp.Compare(a.ID, b.ID))
 	})
 	return nil
 }

@@ -311,6 +311,34 @@ func TestTheOverviewTellsOfTheDays(t *testing.T) {
 	f.want(f.get("/overview?days=x"), 200)
 }
 
+// Of two repositories that have had one name, the figures of each are its own, and a
+// reader of one sees nothing of the other.
+func TestTheOverviewDoesNotAddUpRepositoriesOfOneName(t *testing.T) {
+	v := testenv.NewVault(t)
+	for i := range int64(5) {
+		facts := v.Facts(100 + i)
+		if i < 2 { // of the one that is there no more
+			facts.Repository.ID, facts.Run.ID, facts.Run.RepositoryID, facts.Job.RunID, facts.Job.RepositoryID = 8, 9, 8, 9, 8
+			facts.Repository.NamedAt = v.At.Add(-time.Hour)
+		} else {
+			facts.Repository.NamedAt = v.At
+		}
+		v.Record(facts)
+	}
+	a := serve(t, v, access.Loopback(v.DB)).get("/overview")
+	for _, want := range []string{"id 1</span>", "id 8</span>", `title="3 jobs:`, `title="2 jobs:`} {
+		if !strings.Contains(a.body, want) {
+			t.Errorf("who reads all is not shown %q", want)
+		}
+	}
+	token, digest := access.NewToken()
+	v.Check(v.DB.AddReadToken(t.Context(), store.ReadToken{Name: "one", Repositories: []string{"acme/rocket"}, CreatedAt: v.At}, digest))
+	a = serve(t, v, access.Tokens(v.DB)).get("/overview", "Authorization", "Bearer "+token)
+	if !strings.Contains(a.body, `title="3 jobs:`) || strings.Contains(a.body, `title="2 jobs:`) || strings.Contains(a.body, "id 8") {
+		t.Errorf("who reads one is shown\n%s", a.body)
+	}
+}
+
 func TestEveryLookAtALogIsRecorded(t *testing.T) {
 	f := newFixture(t)
 	f.Record(f.Facts(31))
