@@ -84,24 +84,6 @@ func FuzzFilters(f *testing.F) {
 	})
 }
 
-// FuzzSeekTable: a table is believed if it is exactly as the ledger says.
-func FuzzSeekTable(f *testing.F) {
-	object, log := someLog(f, strings.Repeat("a line of a log\n", 200_000))
-	ref := log.Ref()
-	good := object[ref.StoredSize():]
-	f.Add(good)
-	f.Add(good[1:])
-	f.Add(append(bytes.Clone(good), 0))
-	f.Add(bytes.Repeat([]byte{0xff}, len(good)))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		defer growth.Within(t, time.Now(), len(b))
-		offsets, err := parseSeekTable(b, ref)
-		if err == nil && (len(offsets) != len(ref.FrameOffsets)+1 || offsets[len(offsets)-1] != ref.RawBytes) {
-			t.Errorf("offsets %v", offsets)
-		}
-	})
-}
-
 // FuzzSettled: a record is read, or unreadable.
 func FuzzSettled(f *testing.F) {
 	f.Add([]byte(`{"state":"expired","reason":"x","http_status":410,"settled_at":"2024-07-08T09:10:11Z"}`))
