@@ -91,13 +91,14 @@ func FuzzSettled(f *testing.F) {
 	f.Add([]byte(`{"removal":{"sha256":"xyz"}}`))
 	f.Add([]byte(`{"redactions":[null],"settled_at":"0000-00-00"}`))
 	f.Add([]byte("null"))
+	key, bucket := JobKey{1, 2, 3, 4}, &memoryBucket{objects: make(map[string][]byte)}
+	a, err := New(bucket, 1<<40)
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		defer growth.Within(t, time.Now(), len(b))
-		key := JobKey{1, 2, 3, 4}
-		a, err := New(&memoryBucket{objects: map[string][]byte{key.Settled(): b}}, 1<<40)
-		if err != nil {
-			t.Fatal(err)
-		}
+		bucket.objects[key.Settled()] = b
 		if _, err := a.Settled(t.Context(), key); err != nil && !errors.Is(err, ErrUnreadable) {
 			t.Error(err)
 		}
@@ -107,7 +108,12 @@ func FuzzSettled(f *testing.F) {
 // FuzzLogObject: whatever is in the place of a log is read or unreadable, by all ways
 // to read it.
 func FuzzLogObject(f *testing.F) {
-	object, log := someLog(f, strings.Repeat("a line of a log\n", 200_000))
+	object, log := someLog(f, strings.Repeat("a line of a log\n", 70_000)) // two frames
+	bucket := &memoryBucket{objects: make(map[string][]byte)}
+	a, err := New(bucket, 1<<40)
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Add(object)
 	f.Add(object[:len(object)-1])
 	f.Add(object[:len(object)/2])
@@ -115,10 +121,7 @@ func FuzzLogObject(f *testing.F) {
 	f.Add([]byte("<html>"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		defer growth.Within(t, time.Now(), len(b)+int(log.RawBytes))
-		a, err := New(&memoryBucket{objects: map[string][]byte{log.Key: b}}, 1<<40)
-		if err != nil {
-			t.Fatal(err)
-		}
+		bucket.objects[log.Key] = b
 		if damage, err := a.Verify(t.Context(), log, true); err != nil || damage == nil && !bytes.Equal(b, object) {
 			t.Errorf("damage %v, error %v", damage, err)
 		}
