@@ -28,14 +28,27 @@ bench-smoke: build
 fuzz: ## each fuzzer for a few seconds; FUZZ_TIME=5m for longer
 	go test -run '^$$' -fuzz '^FuzzPayload$$' -fuzztime $(FUZZ_TIME) ./ingest
 	go test -run '^$$' -fuzz '^FuzzSignature$$' -fuzztime $(FUZZ_TIME) ./ingest
+	go test -run '^$$' -fuzz '^FuzzDepth$$' -fuzztime $(FUZZ_TIME) ./ingest
+	go test -run '^$$' -fuzz '^FuzzForm$$' -fuzztime $(FUZZ_TIME) ./ingest
+	go test -run '^$$' -fuzz '^FuzzJobJSON$$' -fuzztime $(FUZZ_TIME) ./ingest
 	go test -run '^$$' -fuzz '^FuzzClassify$$' -fuzztime $(FUZZ_TIME) ./ingest/ghapi
+	go test -run '^$$' -fuzz '^FuzzMessage$$' -fuzztime $(FUZZ_TIME) ./ingest/ghapi
 	go test -run '^$$' -fuzz '^FuzzNextPage$$' -fuzztime $(FUZZ_TIME) ./ingest/ghapi
 	go test -run '^$$' -fuzz '^FuzzParseHook$$' -fuzztime $(FUZZ_TIME) ./ingest/ghapi
+	go test -run '^$$' -fuzz '^FuzzReach$$' -fuzztime $(FUZZ_TIME) ./ingest/ghapi
 	go test -run '^$$' -fuzz '^FuzzParseKey$$' -fuzztime $(FUZZ_TIME) ./archive
 	go test -run '^$$' -fuzz '^FuzzManifest$$' -fuzztime $(FUZZ_TIME) ./archive
+	go test -run '^$$' -fuzz '^FuzzFilters$$' -fuzztime $(FUZZ_TIME) ./archive
+	go test -run '^$$' -fuzz '^FuzzSeekTable$$' -fuzztime $(FUZZ_TIME) ./archive
+	go test -run '^$$' -fuzz '^FuzzSettled$$' -fuzztime $(FUZZ_TIME) ./archive
+	go test -run '^$$' -fuzz '^FuzzLogObject$$' -fuzztime $(FUZZ_TIME) ./archive
 	go test -run '^$$' -fuzz '^FuzzParseLine$$' -fuzztime $(FUZZ_TIME) ./archive/joblog
+	go test -run '^$$' -fuzz '^FuzzPattern$$' -fuzztime $(FUZZ_TIME) ./archive/joblog
+	go test -run '^$$' -fuzz '^FuzzQuery$$' -fuzztime $(FUZZ_TIME) ./lookup
 	go test -run '^$$' -fuzz '^FuzzHTML$$' -fuzztime $(FUZZ_TIME) ./lookup/pages
+	go test -run '^$$' -fuzz '^FuzzLocalPath$$' -fuzztime $(FUZZ_TIME) ./lookup/pages
 	go test -run '^$$' -fuzz '^FuzzTerminal$$' -fuzztime $(FUZZ_TIME) ./cmd/jobvault
+	go test -run '^$$' -fuzz '^FuzzRemote$$' -fuzztime $(FUZZ_TIME) ./cmd/jobvault
 
 lint: $(BIN)/golangci-lint
 	$(BIN)/golangci-lint run ./...

@@ -84,24 +84,6 @@ func FuzzFilters(f *testing.F) {
 	})
 }
 
-// FuzzSeekTable: a table is believed if it is exactly as the ledger says.
-func FuzzSeekTable(f *testing.F) {
-	object, log := someLog(f, strings.Repeat("a line of a log\n", 200_000))
-	ref := log.Ref()
-	good := object[ref.StoredSize():]
-	f.Add(good)
-	f.Add(good[1:])
-	f.Add(append(bytes.Clone(good), 0))
-	f.Add(bytes.Repeat([]byte{0xff}, len(good)))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		defer growth.Within(t, time.Now(), len(b))
-		offsets, err := parseSeekTable(b, ref)
-		if err == nil && (len(offsets) != len(ref.FrameOffsets)+1 || offsets[len(offsets)-1] != ref.RawBytes) {
-			t.Errorf("offsets %v", offsets)
-		}
-	})
-}
-
 // FuzzSettled: a record is read, or unreadable.
 func FuzzSettled(f *testing.F) {
 	f.Add([]byte(`{"state":"expired","reason":"x","http_status":410,"settled_at":"2024-07-08T09:10:11Z"}`))
@@ -109,13 +91,14 @@ func FuzzSettled(f *testing.F) {
 	f.Add([]byte(`{"removal":{"sha256":"xyz"}}`))
 	f.Add([]byte(`{"redactions":[null],"settled_at":"0000-00-00"}`))
 	f.Add([]byte("null"))
+	key, bucket := JobKey{1, 2, 3, 4}, &memoryBucket{objects: make(map[string][]byte)}
+	a, err := New(bucket, 1<<40)
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		defer growth.Within(t, time.Now(), len(b))
-		key := JobKey{1, 2, 3, 4}
-		a, err := New(&memoryBucket{objects: map[string][]byte{key.Settled(): b}}, 1<<40)
-		if err != nil {
-			t.Fatal(err)
-		}
+		bucket.objects[key.Settled()] = b
 		if _, err := a.Settled(t.Context(), key); err != nil && !errors.Is(err, ErrUnreadable) {
 			t.Error(err)
 		}
@@ -125,7 +108,12 @@ func FuzzSettled(f *testing.F) {
 // FuzzLogObject: whatever is in the place of a log is read or unreadable, by all ways
 // to read it.
 func FuzzLogObject(f *testing.F) {
-	object, log := someLog(f, strings.Repeat("a line of a log\n", 200_000))
+	object, log := someLog(f, strings.Repeat("a line of a log\n", 70_000)) // two frames
+	bucket := &memoryBucket{objects: make(map[string][]byte)}
+	a, err := New(bucket, 1<<40)
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Add(object)
 	f.Add(object[:len(object)-1])
 	f.Add(object[:len(object)/2])
@@ -133,10 +121,7 @@ func FuzzLogObject(f *testing.F) {
 	f.Add([]byte("<html>"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		defer growth.Within(t, time.Now(), len(b)+int(log.RawBytes))
-		a, err := New(&memoryBucket{objects: map[string][]byte{log.Key: b}}, 1<<40)
-		if err != nil {
-			t.Fatal(err)
-		}
+		bucket.objects[log.Key] = b
 		if damage, err := a.Verify(t.Context(), log, true); err != nil || damage == nil && !bytes.Equal(b, object) {
 			t.Errorf("damage %v, error %v", damage, err)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/jobvault/jobvault/internal/growth"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -17,7 +18,9 @@ func FuzzPayload(f *testing.F) {
 	f.Add([]byte(`payload=%7B%22workflow_job%22%3Anull%7D`))
 	f.Add([]byte(`{"workflow_job":{"id":1e3},"repository":{"id":1}}`))
 	f.Add([]byte(`{"workflow_job":{"id":1,"run_id":1,"status":"\u0000","started_at":"0001-01-01T00:00:00Z"},"repository":{"id":1,"name":"\ud800","owner":{"login":"x"}}}`))
+	f.Add([]byte(`{"workflow_job":{"id":1,"run_id":1,"status":"x","steps":[null],"labels":[null]},"repository":{"id":1,"full_name":"a/b"}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
+		defer growth.Within(t, time.Now(), len(body))
 		raw, err := storedPayloadJSON(body)
 		if err != nil {
 			return

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/jobvault/jobvault/internal/growth"
 )
 
 // FuzzClassify: every answer has a class and a short text, and only a limit has
@@ -24,6 +26,7 @@ func FuzzClassify(f *testing.F) {
 	f.Add(0, "", "", "", "\xff\n", []byte(`{"message":{"message":"x"}}`))
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, status int, after, remaining, reset, code string, body []byte) {
+		defer growth.Within(t, time.Now(), len(body)+len(after)+len(reset))
 		h := http.Header{"Retry-After": {after}, "X-Ratelimit-Remaining": {remaining}, "X-Ratelimit-Reset": {reset}, "X-Ms-Error-Code": {code}}
 		e := classify("op", &http.Response{StatusCode: status, Header: h}, body, now)
 		if (e.Class == RateLimited) != (status == 429 || status == 403 && e.Class != Denied) || (e.Class == Expired) != (status == 410) ||
@@ -58,6 +61,7 @@ func FuzzMessage(f *testing.F) {
 	f.Add("", []byte(`<!DOCTYPE x [<!ENTITY y "z">]><Error><Code>&y;</Code></Error>`))
 	f.Add("ServerBusy", []byte(`[]`))
 	f.Fuzz(func(t *testing.T, code string, body []byte) {
+		defer growth.Within(t, time.Now(), len(code)+len(body))
 		checkMessage(t, message(http.Header{"X-Ms-Error-Code": {code}}, body))
 	})
 }
@@ -75,6 +79,7 @@ func FuzzNextPage(f *testing.F) {
 		f.Add(link)
 	}
 	f.Fuzz(func(t *testing.T, link string) {
+		defer growth.Within(t, time.Now(), len(link))
 		for _, address := range []string{"https://api.github.com/", "https://ghes.example/api/v3/"} {
 			base, err := url.Parse(address)
 			if err != nil {

@@ -14,9 +14,10 @@ const (
 	tries   = 4
 )
 
-// Linear fails the test if what prepare makes of factor times n takes much longer than
-// factor times as long as what it makes of n. It takes the best of several runs, and
-// looks again before it says so: other work on the machine only ever adds.
+// Linear fails the test if what prepare makes of eight times n takes much longer than
+// eight times as long as what it makes of n, which must not have others work for it. It
+// takes the best of several runs, and looks again before it says so: other work on the
+// machine only ever adds.
 func Linear(t testing.TB, n int, prepare func(n int) func()) {
 	t.Helper()
 	small, large := prepare(n), prepare(factor*n)
@@ -33,9 +34,7 @@ func Linear(t testing.TB, n int, prepare func(n int) func()) {
 func best(f func()) time.Duration {
 	least := time.Duration(-1)
 	for range 3 {
-		begun := time.Now()
-		f()
-		if took := time.Since(begun); least < 0 || took < least {
+		if took := spent(f); least < 0 || took < least {
 			least = took
 		}
 	}

@@ -66,7 +66,7 @@ func (c *call) signOut() error {
 // localPath keeps a redirect within this site.
 func localPath(s string) string {
 	u, err := url.Parse(s)
-	if err != nil || strings.Contains(s, "//") || strings.Contains(s, "/.") || u.IsAbs() || u.Host != "" || u.Opaque != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") || strings.Contains(s, `\`) {
+	if err != nil || strings.Contains(s, "//") || strings.Contains(s, "/.") || u.IsAbs() || u.Host != "" || u.Opaque != "" || !strings.HasPrefix(u.EscapedPath(), "/") || strings.HasPrefix(u.Path, "//") || strings.Contains(s, `\`) {
 		return "/"
 	}
 	return u.RequestURI()
