@@ -142,3 +142,30 @@ func TestChainTellsOfWhatWasReplaced(t *testing.T) {
 		}
 	}
 }
+
+// A manifest of before there was `lists` says nothing of what it does not tell of.
+func TestOlderManifestsTellOfLogsAlone(t *testing.T) {
+	t.Parallel()
+	b := newBooks(t)
+	for i := range b.dates {
+		lines := b.lines(i)
+		lines[0] = regexp.MustCompile(`,"lists":\[[^]]*\]`).ReplaceAllString(lines[0], "")
+		if i > 0 {
+			m, err := b.archive.ReadManifest(t.Context(), b.dates[i-1], func(archive.PlacedLine) error { return nil })
+			b.check(err)
+			lines[0] = regexp.MustCompile(`"previous_sha256":"[0-9a-f]*"`).ReplaceAllString(lines[0], `"previous_sha256":"`+hex.EncodeToString(m.SHA256[:])+`"`)
+		}
+		b.write(i, consistent(lines))
+	}
+	for _, name := range []func(archive.JobKey) string{archive.JobKey.Settled, func(k archive.JobKey) string { return k.Redacted(1) }} {
+		key := name(archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 1, JobID: 101})
+		put(t, b.bucket, key, []byte(`{"state":"missing"}`))
+		b.old(key)
+	}
+	if faults, sum := b.verify(archive.ChainOptions{Deep: true}); faults != nil || sum.Jobs != 20 {
+		t.Errorf("%q %+v", faults, sum)
+	}
+	if m, err := b.archive.ReadManifest(t.Context(), b.dates[0], func(archive.PlacedLine) error { return nil }); err != nil || m.Whole {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
