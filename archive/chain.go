@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"path"
@@ -27,6 +28,7 @@ type Chain struct {
 	Jobs      int64  `json:"jobs"`
 	RawBytes  int64  `json:"raw_bytes"` // of logs that were read
 	Later     int64  `json:"later"`     // jobs that no manifest lists yet, and that are newer than the last one
+	Replaced  int64  `json:"replaced"`  // times that a manifest told of another job.json or settled.json than the one before; no faults
 	Faults    int    `json:"faults"`
 }
 
@@ -38,6 +40,7 @@ type chain struct {
 	dates    []time.Time
 	found    []Manifest // of the dates that are before the one that is read
 	words    map[int64]lastWord
+	records  map[int64]lastRecord // of jobs that have a settled.json
 
 	mu     sync.Mutex
 	report func(ChainFault)
@@ -50,7 +53,14 @@ type chain struct {
 type lastWord struct {
 	manifest uint32 // its place in dates
 	digest   [8]byte
+	details  [8]byte // of job.json, likewise
 	objects  listedObjects
+}
+
+// lastRecord is what a job had become, and the beginning of the digest of the
+// settled.json that tells of it.
+type lastRecord struct {
+	settlement, digest [8]byte
 }
 
 const chainParallel = 8
@@ -60,13 +70,13 @@ const chainParallel = 8
 // as it looks at jobs, one call at a time. It fails only if the bucket does not
 // answer; faults are no error.
 //
-// Every manifest is read twice. Memory: 30 to 65 bytes for each job that is listed,
-// and some MiB.
+// Every manifest is read twice. Memory: 40 to 80 bytes for each job that is listed,
+// 50 more for each that has a settled.json, and some MiB.
 func (a *Archive) VerifyChain(ctx context.Context, o ChainOptions, report func(ChainFault), progress func(done, total int64)) (Chain, error) {
 	if o.Parallel == 0 {
 		o.Parallel = chainParallel
 	}
-	c := &chain{Archive: a, o: o, report: report, progress: progress, words: make(map[int64]lastWord)}
+	c := &chain{Archive: a, o: o, report: report, progress: progress, words: make(map[int64]lastWord), records: make(map[int64]lastRecord)}
 	if err := c.list(ctx); err != nil {
 		return c.sum, err
 	}
@@ -93,7 +103,11 @@ func day(date time.Time) string { return date.Format(time.DateOnly) }
 func (c *chain) fault(f ChainFault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.sum.Faults++
+	if f.Notice {
+		c.sum.Replaced++
+	} else {
+		c.sum.Faults++
+	}
 	c.report(f)
 }
 
@@ -177,6 +191,9 @@ func (c *chain) remember(i int, f ChainFault, m *Manifest, l PlacedLine) error {
 	if sum, ok := parseDigest(l.SHA256); ok {
 		copy(word.digest[:], sum[:])
 	}
+	if sum, ok := parseDigest(l.DetailsSHA256); ok {
+		copy(word.details[:], sum[:])
+	}
 	before, known := c.words[l.JobID]
 	if known && before.digest != [8]byte{} && before.digest != word.digest {
 		f.Kind, f.Line, f.JobID = ChainChanged, l.Number, l.JobID
@@ -184,7 +201,29 @@ func (c *chain) remember(i int, f ChainFault, m *Manifest, l PlacedLine) error {
 		c.fault(f)
 	}
 	c.words[l.JobID] = word
+	c.replaced(f, l, before, word)
 	return nil
+}
+
+// replaced tells of a job.json, and of a settled.json for the same settlement, that is
+// another one than before: only verify --repair does so.
+func (c *chain) replaced(f ChainFault, l PlacedLine, before, word lastWord) {
+	f.Kind, f.Line, f.JobID, f.Notice = ChainReplaced, l.Number, l.JobID, true
+	if before.details != [8]byte{} && word.details != [8]byte{} && before.details != word.details {
+		f.Detail = fmt.Sprintf("it says that %s has SHA-256 %s; by the manifest of %s that begins with %x", l.Key().Details(), l.DetailsSHA256, day(c.dates[before.manifest]), before.details)
+		c.fault(f)
+	}
+	sum, ok := parseDigest(l.SettledSHA256)
+	if !ok {
+		return
+	}
+	settlement := sha256.Sum256(fmt.Appendf(nil, "%s %d", l.State, l.SettledAt.UnixNano()))
+	record := lastRecord{settlement: [8]byte(settlement[:8]), digest: [8]byte(sum[:8])}
+	if was, ok := c.records[l.JobID]; ok && was.settlement == record.settlement && was.digest != record.digest {
+		f.Detail = fmt.Sprintf("it says that %s has SHA-256 %s; by an earlier manifest, and of the same settlement, that begins with %x", l.Key().Settled(), l.SettledSHA256, was.digest)
+		c.fault(f)
+	}
+	c.records[l.JobID] = record
 }
 
 // head looks for the manifest that somebody noted.

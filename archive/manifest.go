@@ -134,6 +134,7 @@ const (
 	ChainChanged    = "changed"    // a job's log is another one than an earlier manifest told of
 	ChainDetails    = "details"    // job.json is not there, or another one
 	ChainSettled    = "settled"    // settled.json is not there, or says something else
+	ChainReplaced   = "replaced"   // job.json or settled.json is another one than an earlier manifest told of: a notice
 	ChainUnlisted   = "unlisted"   // a job, or an object of it, that no manifest lists, though it is older than the last one
 )
 
@@ -146,6 +147,8 @@ type ChainFault struct {
 	JobID  int64  `json:"job_id,omitempty"`
 	Key    string `json:"key"`
 	Detail string `json:"detail"`
+	// Notice: it is no fault, as verify --repair may have done it; somebody should know.
+	Notice bool `json:"notice,omitempty"`
 }
 
 // Error says where and what.

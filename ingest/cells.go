@@ -41,7 +41,7 @@ func cellsOf(v any, but ...string) []cell {
 // cells are values by their columns, which alternate with them.
 func cells(pairs ...any) []cell {
 	var cs []cell
-	for i := 0; i < len(pairs); i += 2 {
+	for i := 0; i+1 < len(pairs); i += 2 {
 		cs = append(cs, cell{pairs[i].(string), textOf(reflect.ValueOf(pairs[i+1]))})
 	}
 	return cs

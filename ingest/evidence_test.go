@@ -2,10 +2,10 @@ package ingest_test
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -36,6 +36,7 @@ const (
 // tampers with.
 type evidenceWorld struct {
 	*rig
+	clock   *clock
 	dir     string
 	old     time.Time // of every object: manifests are younger
 	first   archive.JobKey
@@ -47,7 +48,7 @@ type evidenceWorld struct {
 func newEvidenceWorld(t *testing.T) *evidenceWorld {
 	t.Helper()
 	now := newClock()
-	w := &evidenceWorld{dir: t.TempDir(), old: now.Now(), earlier: make(map[string][]byte)}
+	w := &evidenceWorld{clock: now, dir: t.TempDir(), old: now.Now(), earlier: make(map[string][]byte)}
 	w.rig = newRig(t, rigOptions{now: now.Now, bucketURL: "file://" + w.dir})
 	for _, id := range []int64{jobWithLog, jobBesides, jobRedacted, jobRemoved, jobRedacted1} {
 		w.know(completed(id, w.now(), githubsim.TextLog(w.logText(id))))
@@ -99,10 +100,10 @@ func (w *evidenceWorld) logText(id int64) []byte {
 	} {
 		fmt.Fprintf(&b, "%s%s\n", stamped, line)
 	}
-	random := make([]byte, 32)
+	random, word := rand.NewChaCha8([32]byte{byte(id)}), make([]byte, 32)
 	for b.Len() < 100_000 {
-		_, _ = rand.Read(random)
-		fmt.Fprintf(&b, "%s%s\n", stamped, hex.EncodeToString(random))
+		_, _ = random.Read(word)
+		fmt.Fprintf(&b, "%s%s\n", stamped, hex.EncodeToString(word))
 	}
 	return b.Bytes()
 }
@@ -178,10 +179,17 @@ func (w *evidenceWorld) lose(key string) {
 	w.check(w.archive.Bucket().Remove(w.t.Context(), key))
 }
 
-// found are the commands that find something wrong, in the order of evidenceCommands.
-func (w *evidenceWorld) found() []bool {
+// What a command makes of tampering.
+const (
+	silent  = ""
+	notices = "○" // it tells of it, and ends well
+	finds   = "●"
+)
+
+// found is what each of evidenceCommands makes of it.
+func (w *evidenceWorld) found() []string {
 	w.t.Helper()
-	var found []bool
+	var found []string
 	for _, c := range evidenceCommands {
 		found = append(found, c.finds(w))
 	}
@@ -191,43 +199,53 @@ func (w *evidenceWorld) found() []bool {
 // evidenceCommands are those that tell of tampering.
 var evidenceCommands = []struct {
 	name  string
-	finds func(w *evidenceWorld) bool
+	finds func(w *evidenceWorld) string
 }{
-	{"verify", func(w *evidenceWorld) bool { return w.verifies(ingest.VerifyOptions{}) }},
-	{"verify --deep", func(w *evidenceWorld) bool { return w.verifies(ingest.VerifyOptions{Deep: true}) }},
-	{"verify --manifests", func(w *evidenceWorld) bool { return w.chain(archive.ChainOptions{}) }},
-	{"verify --manifests --deep", func(w *evidenceWorld) bool { return w.chain(archive.ChainOptions{Deep: true}) }},
-	{"verify --database", func(w *evidenceWorld) bool {
+	{"verify", func(w *evidenceWorld) string { return w.verifies(ingest.VerifyOptions{}) }},
+	{"verify --deep", func(w *evidenceWorld) string { return w.verifies(ingest.VerifyOptions{Deep: true}) }},
+	{"verify --manifests", func(w *evidenceWorld) string { return w.chain(archive.ChainOptions{}) }},
+	{"verify --manifests --deep", func(w *evidenceWorld) string { return w.chain(archive.ChainOptions{Deep: true}) }},
+	{"verify --database", func(w *evidenceWorld) string {
 		faults, _ := w.verifyRows(ingest.VerifyOptions{})
-		return len(faults) > 0
+		return mark(len(faults) > 0)
 	}},
 	{"export", (*evidenceWorld).export},
-	{"verify --manifests --head", func(w *evidenceWorld) bool {
+	{"verify --manifests --head", func(w *evidenceWorld) string {
 		return w.chain(archive.ChainOptions{Head: &w.head.SHA256, HeadDate: w.head.Date})
 	}},
 }
 
-func (w *evidenceWorld) verifies(o ingest.VerifyOptions) bool {
-	w.t.Helper()
-	faults, _ := w.verify(o)
-	return len(faults) > 0
+func mark(found bool) string {
+	if found {
+		return finds
+	}
+	return silent
 }
 
-func (w *evidenceWorld) chain(o archive.ChainOptions) bool {
+func (w *evidenceWorld) verifies(o ingest.VerifyOptions) string {
+	w.t.Helper()
+	faults, _ := w.verify(o)
+	return mark(len(faults) > 0)
+}
+
+func (w *evidenceWorld) chain(o archive.ChainOptions) string {
 	w.t.Helper()
 	sum, err := w.archive.VerifyChain(w.t.Context(), o, func(archive.ChainFault) {}, func(_, _ int64) {})
 	w.check(err)
-	return sum.Faults > 0
+	if sum.Faults == 0 && sum.Replaced > 0 {
+		return notices
+	}
+	return mark(sum.Faults > 0)
 }
 
 // export says whether a package of all jobs is refused.
-func (w *evidenceWorld) export() bool {
+func (w *evidenceWorld) export() string {
 	w.t.Helper()
 	var jobs []store.JobDetails
 	for id := int64(jobWithLog); id <= jobMissing; id++ {
 		j, err := w.db.JobDetails(w.t.Context(), id)
 		if err != nil {
-			return true
+			return finds
 		}
 		jobs = append(jobs, j)
 	}
@@ -239,5 +257,5 @@ func (w *evidenceWorld) export() bool {
 	if entries, _ := os.ReadDir(parent); err != nil && len(entries) > 0 {
 		w.t.Errorf("a package that was refused left %v", entries)
 	}
-	return err != nil
+	return mark(err != nil)
 }

@@ -205,7 +205,7 @@ func markListed(ctx context.Context, db *store.DB, a *archive.Archive, m archive
 func listedOf(l archive.ManifestLine) (store.Listed, error) {
 	var errs [4]error
 	listed := store.Listed{
-		JobID: l.JobID, State: l.State, SettledAt: l.SettledAt, StoredBytes: l.StoredBytes, DetailsBytes: l.DetailsBytes, SettledBytes: l.SettledBytes,
+		JobID: l.JobID, State: l.State, SettledAt: l.SettledAt, Reason: l.Reason, HTTPStatus: l.HTTPStatus, Truncated: l.Truncated, StoredBytes: l.StoredBytes, DetailsBytes: l.DetailsBytes, SettledBytes: l.SettledBytes,
 	}
 	listed.SHA256, errs[0] = digestIn(l.SHA256)
 	listed.StoredSHA256, errs[1] = digestIn(l.StoredSHA256)

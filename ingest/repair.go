@@ -180,6 +180,19 @@ func (r *verification) writeSettled(
 	return true, said, r.DB.RecordSettled(ctx, l.JobID, *d)
 }
 
+// rewriteSettled puts a record in the place of one that was changed, if it is the one
+// that was noted.
+func (r *verification) rewriteSettled(ctx context.Context, l store.LedgerLine, s archive.Settled) (bool, string, error) {
+	raw, err := s.Bytes()
+	if err != nil {
+		return false, "", err
+	}
+	if l.SettledSHA256 != nil && sameDigest(raw, l.SettledSHA256) != nil {
+		return false, "the database's rows do not give the record that was noted either", nil
+	}
+	return r.writeSettled(ctx, l, s, r.Archive.ReplaceSettled)
+}
+
 func settledOf(l store.JobLog) archive.Settled {
 	s := archive.Settled{State: l.State, At: *l.SettledAt}
 	if l.Reason != nil {

@@ -67,6 +67,82 @@ func TestRowsOfADayAreWhatTheBucketTells(t *testing.T) {
 	}
 }
 
+// What the bucket cannot tell is no fault: jobs that only webhooks told of, what a
+// webhook filled in, and when a row was written.
+func TestRowsThatTheBucketCannotTell(t *testing.T) {
+	t.Parallel()
+	now := newClock()
+	r := newRig(t, rigOptions{now: now.Now})
+	j := completed(1, r.now(), githubsim.TextLog([]byte("x\n")))
+	j.Omit = []string{"runner_id", "runner_name", "runner_group_id", "runner_group_name", "head_branch", "labels"}
+	r.know(j)
+	r.try(1)
+	r.pending(2)
+	r.exec(`UPDATE jobs SET runner_name = 'by a webhook', runner_id = 7, fetched_at = now() WHERE id = 1`)
+	r.exec(`UPDATE workflow_runs SET head_branch = 'main'`)
+	r.exec(`INSERT INTO labels (name) VALUES ('by a webhook')`)
+	r.exec(`DELETE FROM job_labels`)
+	r.exec(`INSERT INTO job_labels SELECT 1, id, 0 FROM labels WHERE name = 'by a webhook'`)
+	r.exec(`UPDATE repositories SET owner = 'moved', private = NOT private`)
+	r.exec(`UPDATE job_logs SET attempts = 9, archived_at = now()`)
+	if faults, sum := r.verifyRows(ingest.VerifyOptions{}); faults != nil || sum.Jobs != 2 || sum.Untold != 1 || sum.Logs != 1 || sum.Unread != 0 {
+		t.Errorf("%q %+v", faults, sum)
+	}
+	r.exec(`UPDATE job_logs SET usage_version = 0`)
+	r.exec(`DELETE FROM job_environment`)
+	if faults, sum := r.verifyRows(ingest.VerifyOptions{}); faults != nil || sum.Unread != 1 {
+		t.Errorf("of an older way of reading: %q %+v", faults, sum)
+	}
+}
+
+// Of runs whose jobs contradict each other the greatest word stands in the row: no job
+// of them is a fault for that, and another word is.
+func TestRowsOfARunWhoseJobsContradictEachOther(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{})
+	for id, branch := range map[int64]string{1: "main", 2: "trunk"} {
+		j := completed(id, r.now(), githubsim.TextLog([]byte("x\n")))
+		j.RunID, j.HeadBranch = 100, branch
+		r.know(j)
+		r.try(id)
+	}
+	if faults, _ := r.verifyRows(ingest.VerifyOptions{}); faults != nil {
+		t.Errorf("%q", faults)
+	}
+	r.exec(`UPDATE workflow_runs SET head_branch = 'zzz'`)
+	if faults, _ := r.verifyRows(ingest.VerifyOptions{}); !cmp.Equal(faults, []string{"row workflow_runs head_branch", "row workflow_runs head_branch"}) {
+		t.Errorf("%q", faults)
+	}
+}
+
+// What cures a row: reindex all that an archived log tells, and rebuild, of an empty
+// database, everything. A rebuild of one that has the jobs does nothing for them.
+func TestWhatCuresARow(t *testing.T) {
+	t.Parallel()
+	w := newEvidenceWorld(t)
+	w.exec(`UPDATE job_actions SET resolved_sha = repeat('f', 40) WHERE job_id = 1`)
+	w.exec(`DELETE FROM job_annotations WHERE job_id = 1`)
+	w.exec(`UPDATE job_environment SET runner_version = '1' WHERE job_id = 1`)
+	w.exec(`UPDATE job_permissions SET level = 'write' WHERE job_id = 1`)
+	x := &ingest.Reindexer{DB: w.db, Archive: w.archive}
+	_, err := x.Reindex(t.Context(), true, 2, func(f ingest.Fault) { t.Error(f.Error()) }, func(ingest.Reindexed) {})
+	w.check(err)
+	if faults, _ := w.verifyRows(ingest.VerifyOptions{}); faults != nil {
+		t.Errorf("reindexed: %q", faults)
+	}
+	w.exec(`UPDATE jobs SET name = 'innocent' WHERE id = 1`)
+	w.exec(`UPDATE log_removals SET actor = 'mallory' WHERE job_id = 6`)
+	w.rebuild(0)
+	if faults, _ := w.verifyRows(ingest.VerifyOptions{}); !cmp.Equal(faults, []string{"row jobs name", "row log_removals actor"}) {
+		t.Errorf("rebuilt over what was there: %q", faults)
+	}
+	empty := newRig(t, rigOptions{now: w.now, bucketURL: "file://" + w.dir})
+	empty.rebuild(0)
+	if faults, sum := empty.verifyRows(ingest.VerifyOptions{}); faults != nil || sum.Listed == 0 {
+		t.Errorf("rebuilt from nothing: %q %+v", faults, sum)
+	}
+}
+
 // Every column that the bucket tells of: another value is named, with table and column.
 func TestEveryColumnThatTheBucketTells(t *testing.T) {
 	t.Parallel()

@@ -82,7 +82,9 @@ func (r *verification) settled(ctx context.Context, l store.LedgerLine, key arch
 		return r.fault(ctx, l, f, r.repairSettled)
 	case changed != nil:
 		f.Detail = changed.Error()
-		return r.fault(ctx, l, f, nil)
+		return r.fault(ctx, l, f, func(ctx context.Context, l store.LedgerLine) (bool, string, error) {
+			return r.rewriteSettled(ctx, l, settledOf(l.JobLog))
+		})
 	case s.State != l.State:
 		f.Detail = fmt.Sprintf("it says %s, the ledger %s", s.State, l.State)
 		return r.fault(ctx, l, f, nil)

@@ -65,6 +65,7 @@ func (r *verification) removedSettled(ctx context.Context, l store.LedgerLine, k
 		f.Detail = "there is no such object"
 	case changed != nil:
 		f.Detail = changed.Error()
+		return r.fault(ctx, l, f, r.rewriteRemoved)
 	case s.State != l.State:
 		f.Detail = fmt.Sprintf("it says %s, the ledger %s", s.State, l.State)
 	case s.Removal == nil || s.Removal.SHA256 != want.Removal.SHA256:
@@ -112,6 +113,15 @@ func (r *verification) repairRemoved(ctx context.Context, l store.LedgerLine) (b
 		return false, "", err
 	}
 	return r.writeSettled(ctx, l, removedAs(record), r.Archive.ReplaceSettled)
+}
+
+// rewriteRemoved is rewriteSettled for a removed log.
+func (r *verification) rewriteRemoved(ctx context.Context, l store.LedgerLine) (bool, string, error) {
+	record, err := r.DB.Removal(ctx, l.JobID)
+	if err != nil {
+		return false, "", err
+	}
+	return r.rewriteSettled(ctx, l, removedAs(record))
 }
 
 // repairUnremoved removes what is left of a removed log.

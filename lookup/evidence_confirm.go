@@ -36,7 +36,7 @@ func (t *told) confirm(key archive.JobKey, l store.JobLog) error {
 		return differ("in the ledger, "+key.Log(), sum, "a manifest", t.archived)
 	}
 	if l.ManifestDate == nil {
-		return nil
+		return t.confirmEarlier(key, l)
 	}
 	date := l.ManifestDate.Format(time.DateOnly)
 	manifest := "the manifest of " + date
@@ -57,6 +57,26 @@ func (t *told) confirm(key archive.JobKey, l store.JobLog) error {
 		err = errors.Join(err, differ("in the ledger, "+key.Settled(), hex.EncodeToString(l.SettledSHA256), manifest, t.last.SettledSHA256))
 	}
 	return errors.Join(err, t.confirmCopy(manifest, l))
+}
+
+// confirmEarlier compares what the ledger says by now with the last manifest that told
+// of the job: a settlement has one job.json and one settled.json.
+func (t *told) confirmEarlier(key archive.JobKey, l store.JobLog) error {
+	if t.date.IsZero() {
+		return nil
+	}
+	manifest := "the manifest of " + t.date.Format(time.DateOnly)
+	var err error
+	if t.last.DetailsSHA256 != "" && l.DetailsSHA256 != nil {
+		err = differ("in the ledger, "+key.Details(), hex.EncodeToString(l.DetailsSHA256), manifest, t.last.DetailsSHA256)
+	}
+	if same := l.State == t.last.State && l.SettledAt != nil && l.SettledAt.Equal(t.last.SettledAt); same && t.last.SettledSHA256 != "" {
+		err = errors.Join(err, differ("in the ledger, "+key.Settled(), hex.EncodeToString(l.SettledSHA256), manifest, t.last.SettledSHA256))
+	}
+	if err != nil {
+		err = fmt.Errorf("%w; if verify --repair put it there, the next manifest lists it", err)
+	}
+	return err
 }
 
 // confirmCopy wants the manifest to tell of the redacted copy that the ledger has, if it

@@ -86,6 +86,9 @@ type Listed struct {
 	JobID         int64
 	State         string
 	SettledAt     time.Time
+	Reason        string // empty: none
+	HTTPStatus    int    // 0: none
+	Truncated     bool
 	SHA256        []byte
 	StoredSHA256  []byte
 	StoredBytes   *int64
@@ -100,21 +103,24 @@ type Listed struct {
 // MarkListed notes that a manifest lists these settlements, and says of how many
 // jobs it is true. A job whose row says something else by now is left for the next
 // manifest, as is one that has a settled.json or a redacted copy of which an older
-// manifest does not tell. The row takes the time and the digests of job.json and
-// settled.json from the line: of one that was made again from the bucket, what was
-// listed counts.
+// manifest does not tell. The row takes time, reason, status, whether the log was cut,
+// and the digests of job.json and settled.json from the line: of one that was made again
+// from the bucket, what was listed counts.
 func (db *DB) MarkListed(ctx context.Context, date time.Time, lines []Listed) (int64, error) {
 	var ids []int64
 	var sizes, detailsSizes, settledSizes []*int64
 	var states []string
 	var at []time.Time
 	var sums, stored, details, settled, copies [][]byte
-	var whole []bool
+	var whole, truncated []bool
+	var reasons []string
+	var statuses []int
 	for _, l := range lines {
 		ids, states, at, sums, stored = append(ids, l.JobID), append(states, l.State), append(at, l.SettledAt), append(sums, l.SHA256), append(stored, l.StoredSHA256)
 		sizes, details, detailsSizes = append(sizes, l.StoredBytes), append(details, l.DetailsSHA256), append(detailsSizes, l.DetailsBytes)
 		settled, settledSizes, whole = append(settled, l.SettledSHA256), append(settledSizes, l.SettledBytes), append(whole, l.Whole)
 		copies = append(copies, append([]byte{}, l.Redactions...))
+		reasons, statuses, truncated = append(reasons, l.Reason), append(statuses, l.HTTPStatus), append(truncated, l.Truncated)
 	}
 	var marked int64
 	err := db.inTx(ctx, "mark jobs of the manifest of "+date.Format(time.DateOnly), func(ctx context.Context, tx pgx.Tx) error {
@@ -122,7 +128,8 @@ func (db *DB) MarkListed(ctx context.Context, date time.Time, lines []Listed) (i
 		if _, err := tx.Exec(ctx, `SELECT FROM job_logs WHERE job_id = ANY($1) ORDER BY job_id FOR NO KEY UPDATE`, ids); err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, markListed, date, ids, states, at, sums, stored, sizes, details, detailsSizes, settled, settledSizes, copies, whole)
+		tag, err := tx.Exec(ctx, markListed, date, ids, states, at, sums, stored, sizes, details, detailsSizes, settled, settledSizes, copies, whole,
+			reasons, statuses, truncated)
 		marked = tag.RowsAffected()
 		return err
 	})
@@ -131,13 +138,14 @@ func (db *DB) MarkListed(ctx context.Context, date time.Time, lines []Listed) (i
 
 const markListed = `
 	UPDATE job_logs l SET manifest_date = $1, settled_at = m.settled_at,
+		reason = nullif(m.reason, ''), http_status = nullif(m.http_status, 0), truncated = m.truncated,
 		details_sha256 = coalesce(m.details, l.details_sha256), details_bytes = coalesce(m.details_bytes, l.details_bytes),
 		settled_sha256 = coalesce(m.settled, l.settled_sha256),
 		-- The manifest's writer has looked.
 		settled_bytes = coalesce(m.settled_bytes, l.settled_bytes, CASE WHEN m.whole AND l.state = 'archived' THEN 0 END)
 	FROM unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::bytea[], $6::bytea[], $7::bigint[], $8::bytea[], $9::bigint[],
-	            $10::bytea[], $11::bigint[], $12::bytea[], $13::boolean[])
-		AS m(job_id, state, settled_at, sha256, stored, stored_bytes, details, details_bytes, settled, settled_bytes, copies, whole)
+	            $10::bytea[], $11::bigint[], $12::bytea[], $13::boolean[], $14::text[], $15::integer[], $16::boolean[])
+		AS m(job_id, state, settled_at, sha256, stored, stored_bytes, details, details_bytes, settled, settled_bytes, copies, whole, reason, http_status, truncated)
 	WHERE l.job_id = m.job_id AND l.state = m.state AND (l.manifest_date IS NULL OR l.manifest_date < $1)
 	  AND l.sha256 IS NOT DISTINCT FROM m.sha256 AND l.stored_bytes IS NOT DISTINCT FROM m.stored_bytes
 	  AND (l.stored_sha256 = m.stored OR m.stored IS NULL)

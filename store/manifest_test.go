@@ -36,10 +36,17 @@ func (f *fixture) unlisted() []int64 {
 func (f *fixture) listedAs(job int64) store.Listed {
 	f.t.Helper()
 	l := f.log(job)
-	return store.Listed{
+	listed := store.Listed{
 		JobID: job, State: l.State, SettledAt: *l.SettledAt, SHA256: l.SHA256, StoredSHA256: l.StoredSHA256, StoredBytes: l.StoredBytes,
-		DetailsSHA256: l.DetailsSHA256, DetailsBytes: l.DetailsBytes, SettledSHA256: l.SettledSHA256, SettledBytes: l.SettledBytes, Whole: true,
+		DetailsSHA256: l.DetailsSHA256, DetailsBytes: l.DetailsBytes, SettledSHA256: l.SettledSHA256, SettledBytes: l.SettledBytes, Whole: true, Truncated: l.Truncated,
 	}
+	if l.Reason != nil {
+		listed.Reason = *l.Reason
+	}
+	if l.HTTPStatus != nil {
+		listed.HTTPStatus = *l.HTTPStatus
+	}
+	return listed
 }
 
 func (f *fixture) mark(date time.Time, lines ...store.Listed) int64 {

@@ -37,8 +37,8 @@ func (c verifyCmd) manifests(ctx context.Context, e *environment) error {
 	if c.JSON {
 		err = jsonEncoder(e.stdout).Encode(sum)
 	} else {
-		_, err = fmt.Fprintf(e.stdout, "%d manifests, %d settlements of %d jobs (%s of logs read), %d jobs not listed yet: %d faults\n",
-			sum.Manifests, sum.Lines, sum.Jobs, humanize.IBytes(uint64(max(sum.RawBytes, 0))), sum.Later, sum.Faults)
+		_, err = fmt.Fprintf(e.stdout, "%d manifests, %d settlements of %d jobs (%s of logs read), %d jobs not listed yet, %d records replaced: %d faults\n",
+			sum.Manifests, sum.Lines, sum.Jobs, humanize.IBytes(uint64(max(sum.RawBytes, 0))), sum.Later, sum.Replaced, sum.Faults)
 		if err == nil && sum.Last != "" {
 			_, err = fmt.Fprintf(e.stdout, "the last one, to be noted down: %s:%s\n", sum.Last, sum.SHA256)
 		}
@@ -105,5 +105,9 @@ func (c verifyCmd) tellChain(e *environment, m *meter, f archive.ChainFault) {
 	if m.bar != nil {
 		_ = m.bar.Clear()
 	}
-	fmt.Fprintf(e.stdout, "%s (%s)\n", plain(f.Error()), plain(f.Key))
+	notice := ""
+	if f.Notice {
+		notice = "notice: "
+	}
+	fmt.Fprintf(e.stdout, "%s%s (%s)\n", notice, plain(f.Error()), plain(f.Key))
 }
