@@ -37,8 +37,26 @@ func (m *Remover) Redact(ctx context.Context, o RedactOptions) (*store.Redaction
 	if err != nil {
 		return nil, nil, err
 	}
-	left, err := m.finish(ctx, o.JobID)
+	left, err := m.finishNow(ctx, o.JobID)
 	return copied, left, err
+}
+
+// finishNow has the log of removals tell of a removal, and finishes it. Whatever is in
+// the way, the ledger says removed: it is told, and no error.
+func (m *Remover) finishNow(ctx context.Context, jobID int64) (*Unfinished, error) {
+	var left *Unfinished
+	err := m.log().Append(ctx, func(u Unfinished) {
+		if u.JobID == jobID {
+			left = &u
+		}
+	})
+	if err == nil && left == nil {
+		left, err = m.finish(ctx, jobID)
+	}
+	if err != nil {
+		left = &Unfinished{JobID: jobID, Error: err.Error()}
+	}
+	return left, ctx.Err()
 }
 
 func (m *Remover) redact(ctx context.Context, o RedactOptions) (*store.Redaction, error) {
