@@ -31,7 +31,7 @@ func (c coverageCmd) Run(ctx context.Context, e *environment) error {
 			return err
 		}
 	}
-	return withStore(ctx, e, func(_ config, db *store.DB) error {
+	return withLedger(ctx, e, func(_ config, db *store.DB) error {
 		days, err := db.Coverage(ctx, c.Repo, since)
 		if err != nil {
 			return err
