@@ -59,6 +59,37 @@ func (m *Remover) finishNow(ctx context.Context, jobID int64) (*Unfinished, erro
 	return left, ctx.Err()
 }
 
+// PreviewRedact says what Redact would take out: with patterns, what they match; else
+// all that there is of the log, and no lines are named. It changes nothing, and fails as
+// Redact does.
+func (m *Remover) PreviewRedact(ctx context.Context, o RedactOptions) (p archive.RedactionPreview, err error) {
+	if err := m.DB.CheckHold(ctx, o.JobID); err != nil {
+		return p, err
+	}
+	l, err := m.DB.JobLog(ctx, o.JobID)
+	if errors.Is(err, store.ErrNotFound) || err == nil && l.State != store.LogArchived && l.Redaction == nil {
+		return p, fmt.Errorf("job %d: %w", o.JobID, ErrNoText)
+	}
+	if err != nil {
+		return p, err
+	}
+	if len(o.Patterns) == 0 {
+		p.Lines, p.Bytes = *l.Lines, *l.RawBytes
+		if l.Redaction != nil {
+			p.Lines, p.Bytes = l.Redaction.Lines, l.Redaction.RawBytes
+		}
+		return p, nil
+	}
+	_, from, sum, _, err := m.source(ctx, o.JobID)
+	if err == nil {
+		p, err = m.Archive.PreviewRedaction(ctx, from, sum, o.Patterns)
+	}
+	if err != nil {
+		err = fmt.Errorf("redact the log of job %d: %w", o.JobID, err)
+	}
+	return p, err
+}
+
 func (m *Remover) redact(ctx context.Context, o RedactOptions) (*store.Redaction, error) {
 	if len(o.Patterns) == 0 {
 		return nil, m.DB.RemoveByHand(ctx, o.JobID, o.Actor, o.Reason, m.Now())

@@ -30,12 +30,9 @@ const mostUnfinished = 20
 // Plan calls visit for each job whose log would go now, up to limit of them (0: all),
 // also for those that a hold keeps. It changes nothing.
 func (m *Remover) Plan(ctx context.Context, limit int, visit func(store.Ending) error) (Planned, error) {
-	p := Planned{Unfinished: []Unfinished{}}
-	left, err := m.DB.UnfinishedRemovals(ctx, 0, mostUnfinished)
-	for _, r := range left {
-		p.Unfinished = append(p.Unfinished, Unfinished{JobID: r.JobID, Hold: r.Hold})
-	}
-	if err != nil {
+	p := Planned{}
+	var err error
+	if p.Unfinished, err = NamedUnfinished(ctx, m.DB); err != nil {
 		return p, err
 	}
 	err = m.endings(ctx, func(batch []store.Ending) (bool, error) {
@@ -57,6 +54,29 @@ func (m *Remover) Plan(ctx context.Context, limit int, visit func(store.Ending) 
 		return false, nil
 	})
 	return p, err
+}
+
+// unfinishedOf is what the ledger says of a removal that is not finished.
+func unfinishedOf(r store.UnfinishedRemoval) Unfinished {
+	u := Unfinished{JobID: r.JobID, Hold: r.Hold}
+	if r.Error != nil {
+		u.Error = *r.Error
+	}
+	return u
+}
+
+// NamedUnfinished lists the first few removals that are not finished, and why, as far
+// as it was tried.
+func NamedUnfinished(ctx context.Context, db *store.DB) ([]Unfinished, error) {
+	left, err := db.UnfinishedRemovals(ctx, 0, mostUnfinished)
+	if err != nil {
+		return nil, err
+	}
+	named := make([]Unfinished, len(left))
+	for i, r := range left {
+		named[i] = unfinishedOf(r)
+	}
+	return named, nil
 }
 
 // endings goes through all jobs whose log goes, in batches, until visit says that it

@@ -34,7 +34,7 @@ func TestRedactLeavesNoVersion(t *testing.T) {
 	bucketURL := testenv.S3VersionedBucketURL(t, minio.MakeBucketOptions{})
 	w, v := removalWorld(t, bucketURL, bucketURL)
 	oldJob(v, 31, "s3cret\n")
-	if s := w.want(0, "redact", "31", "--reason", "a token", "--pattern", "s3cret"); !strings.Contains(s.out, "without 1 matches in 1 lines") || strings.Contains(s.out+s.err, "s3cret") {
+	if s := w.want(0, "redact", "31", "--yes", "--reason", "a token", "--pattern", "s3cret"); !strings.Contains(s.out, "without 1 matches in 1 lines") || strings.Contains(s.out+s.err, "s3cret") {
 		t.Errorf("redact says %s%s", s.out, s.err)
 	}
 	client, bucket := clientOf(t, bucketURL)
@@ -76,7 +76,7 @@ func TestRedactInABucketThatLocks(t *testing.T) {
 	mode, until := minio.Governance, time.Now().Add(time.Hour).UTC().Truncate(time.Second)
 	name := "some/prefix/v1/1/2/1/31/log.zst"
 	w.check(client.PutObjectRetention(t.Context(), bucket, name, minio.PutObjectRetentionOptions{Mode: &mode, RetainUntilDate: &until}))
-	if s := w.want(1, "redact", "31", "--reason", "a token"); !strings.Contains(s.err, "log.zst: object is locked until "+until.Format(time.RFC3339)) {
+	if s := w.want(1, "redact", "31", "--yes", "--reason", "a token"); !strings.Contains(s.err, "log.zst: object is locked until "+until.Format(time.RFC3339)) {
 		t.Errorf("redact says %s", s.err)
 	}
 	if s := w.want(1, "log", "31"); !strings.Contains(s.err, "it is removed since") {

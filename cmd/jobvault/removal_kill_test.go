@@ -212,8 +212,8 @@ func TestRemovalsKilledAtEachStep(t *testing.T) {
 	t.Parallel()
 	commands := map[string][]string{
 		"retention": {"retention", "apply"},
-		"redact":    {"redact", "31", "--reason", "a token"},
-		"copy":      {"redact", "31", "--reason", "a token", "--pattern", "s3cret"},
+		"redact":    {"redact", "31", "--yes", "--reason", "a token"},
+		"copy":      {"redact", "31", "--yes", "--reason", "a token", "--pattern", "s3cret"},
 	}
 	for _, s := range []struct {
 		name           string
