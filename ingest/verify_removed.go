@@ -48,7 +48,10 @@ func (r *verification) removed(ctx context.Context, l store.LedgerLine, key arch
 		} else if err != nil {
 			return err
 		}
-		f.Detail += "; the next jobvault retention apply sees to it"
+		f.Detail += "; a serving jobvault, or the next retention apply, sees to it"
+		if why := record.Removal.Error; why != nil {
+			f.Detail += ", and could not: " + *why
+		}
 	}
 	return r.fault(ctx, l, f, r.repairUnremoved)
 }
