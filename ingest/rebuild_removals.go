@@ -46,24 +46,27 @@ func (r *rebuilding) records(ctx context.Context, visit func(archive.RemovalsRec
 }
 
 // tellFolders has the settled.json of each job of a record say at least what that does.
-// One that did not is a fault: a removal was stopped, or settled.json was lost.
+// One that did not, or that says otherwise, is a fault: a removal was stopped, or
+// settled.json was lost or changed.
 func (r *rebuilding) tellFolders(ctx context.Context, log *RemovalLog, record archive.RemovalsRecord) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(retentionParallel)
 	var mu sync.Mutex
 	for _, line := range record.Lines {
 		g.Go(func() error {
-			told, err := log.tellFolder(gctx, line)
-			if err != nil || !told {
+			was, err := log.tellFolder(gctx, line)
+			if err != nil || was == saidAsMuch {
 				return err
+			}
+			f := Fault{Kind: FaultSettled, JobID: line.JobID, Key: line.Key().Settled(), Repaired: was == saidLess}
+			f.Detail = fmt.Sprintf("record %d of the log of removals tells otherwise what was removed, when, why, or by whom", record.Number)
+			if was == saidLess {
+				f.Detail = fmt.Sprintf("it did not say that the log was removed, or redacted, as record %d of the log of removals does; it is written again", record.Number)
 			}
 			mu.Lock()
 			defer mu.Unlock()
 			r.sum.Faults++
-			r.report(Fault{
-				Kind: FaultSettled, JobID: line.JobID, Key: line.Key().Settled(), Repaired: true, Repair: "written again from the log of removals",
-				Detail: fmt.Sprintf("it does not say what record %d of the log of removals does: that the log was removed, or redacted; it is written again", record.Number),
-			})
+			r.report(f)
 			return nil
 		})
 	}

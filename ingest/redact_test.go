@@ -359,6 +359,8 @@ func TestWhatWasRemovedIsNotFetchedAgain(t *testing.T) {
 			t.Errorf("the log of job %d is back (%v)", id, err)
 		}
 	}
+	_, err = (&ingest.RemovalLog{DB: old.db, Archive: old.archive}).CatchUp(t.Context())
+	old.check(err)
 	if faults, _ := old.verify(ingest.VerifyOptions{Deep: true}); faults != nil {
 		t.Errorf("in the end: %v", faults)
 	}

@@ -84,4 +84,3 @@ func (l *RemovalLog) append(ctx context.Context, head *archive.RemovalsRecord, a
 	}
 	return r, l.note(ctx, r)
 }
-

@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -228,17 +230,36 @@ func (l *RemovalLog) redo(ctx context.Context, r archive.RemovalsRecord, at time
 	return jobs, errors.Join(errs...)
 }
 
-// tellFolder has the settled.json of a job say at least what a line does, and says
-// whether it did not: so that whoever makes the job's rows again hears of it.
-func (l *RemovalLog) tellFolder(ctx context.Context, line archive.RemovalsLine) (told bool, err error) {
+// said is what the settled.json of a job said beside a line of the log of removals.
+type said int
+
+const (
+	saidAsMuch said = iota
+	saidLess        // or nothing, or nothing that can be read
+	saidOther       // as much, and not the same
+)
+
+// tellFolder has the settled.json of a job say at least what a line does, and returns
+// what it said before: so that whoever makes the job's rows again hears of it.
+func (l *RemovalLog) tellFolder(ctx context.Context, line archive.RemovalsLine) (said, error) {
 	s, err := l.Archive.Settled(ctx, line.Key())
 	if err != nil && !errors.Is(err, archive.ErrNotFound) && !errors.Is(err, archive.ErrUnreadable) {
-		return false, err
+		return saidAsMuch, err
 	}
-	if err == nil && s.Steps() >= line.Settled.Steps() {
-		return false, nil
+	switch steps := line.Settled.Steps(); {
+	case err != nil || s.Steps() < steps:
+		return saidLess, l.Archive.ReplaceSettled(ctx, line.Key(), line.Settled)
+	case s.Steps() == steps && !sameSettled(s, line.Settled):
+		return saidOther, nil
 	}
-	return true, l.Archive.ReplaceSettled(ctx, line.Key(), line.Settled)
+	return saidAsMuch, nil
+}
+
+// sameSettled compares records by what is written of them.
+func sameSettled(a, b archive.Settled) bool {
+	x, xerr := json.Marshal(a)
+	y, yerr := json.Marshal(b)
+	return xerr == nil && yerr == nil && bytes.Equal(x, y)
 }
 
 // note writes down that everything is done that a record tells.

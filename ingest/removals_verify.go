@@ -3,7 +3,6 @@ package ingest
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -155,12 +154,7 @@ func (c *removalsCheck) lines(ctx context.Context, r archive.RemovalsRecord) err
 }
 
 func saysTheSame(r store.RemovalRecord, s archive.Settled) bool {
-	if r.Log.SettledAt == nil {
-		return false
-	}
-	ours, err := json.Marshal(removedAs(r))
-	theirs, terr := json.Marshal(s)
-	return err == nil && terr == nil && bytes.Equal(ours, theirs)
+	return r.Log.SettledAt != nil && sameSettled(removedAs(r), s)
 }
 
 // loggedWithin is how soon the log of removals tells of a removal, and more.
