@@ -33,6 +33,7 @@ fuzz: ## each fuzzer for a few seconds; FUZZ_TIME=5m for longer
 	go test -run '^$$' -fuzz '^FuzzParseHook$$' -fuzztime $(FUZZ_TIME) ./ingest/ghapi
 	go test -run '^$$' -fuzz '^FuzzParseKey$$' -fuzztime $(FUZZ_TIME) ./archive
 	go test -run '^$$' -fuzz '^FuzzManifest$$' -fuzztime $(FUZZ_TIME) ./archive
+	go test -run '^$$' -fuzz '^FuzzRemovals$$' -fuzztime $(FUZZ_TIME) ./archive
 	go test -run '^$$' -fuzz '^FuzzParseLine$$' -fuzztime $(FUZZ_TIME) ./archive/joblog
 	go test -run '^$$' -fuzz '^FuzzHTML$$' -fuzztime $(FUZZ_TIME) ./lookup/pages
 	go test -run '^$$' -fuzz '^FuzzTerminal$$' -fuzztime $(FUZZ_TIME) ./cmd/jobvault

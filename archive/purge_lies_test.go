@@ -67,7 +67,9 @@ func behindLiar(t *testing.T, bucketURL string) (*liar, archive.Bucket, archive.
 	return l, open(t, u.String()), open(t, bucketURL)
 }
 
-func s3Error(code string) string { return "<Error><Code>" + code + "</Code><Message>x</Message></Error>" }
+func s3Error(code string) string {
+	return "<Error><Code>" + code + "</Code><Message>x</Message></Error>"
+}
 
 func isDelete(req *http.Request) bool { return req.Method == http.MethodDelete }
 func isHead(req *http.Request) bool {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"regexp"
 	"slices"
 	"strings"
@@ -565,6 +566,80 @@ func TestVerifyOfLedgerAndLogOfRemovals(t *testing.T) {
 			if !slices.ContainsFunc(faults, func(f string) bool { return strings.HasPrefix(f, ingest.FaultRemovals) && strings.Contains(f, s.want) }) {
 				t.Errorf("verify names %q, want %q", faults, s.want)
 			}
+		})
+	}
+}
+
+// blind is a bucket that keeps versions, and says that it has none of what it hides.
+type blind struct {
+	archive.Bucket
+	hidden []archive.Version // that are listed beside what is there
+	shows  bool              // what is there
+	err    error
+}
+
+func (b *blind) ListVersions(ctx context.Context, prefix string) iter.Seq2[archive.Version, error] {
+	return func(yield func(archive.Version, error) bool) {
+		if b.err != nil {
+			yield(archive.Version{}, b.err)
+			return
+		}
+		for _, v := range b.hidden {
+			if !yield(v, nil) {
+				return
+			}
+		}
+		if b.shows {
+			b.Bucket.ListVersions(ctx, prefix)(yield)
+		}
+	}
+}
+
+// When all is removed, the folder is looked at: with what it hides, and with an eye on
+// whether the list shows what is surely there.
+func TestARemovalIsLookedAt(t *testing.T) {
+	t.Parallel()
+	key := archive.JobKey{RepositoryID: 1, RunID: 1001, RunAttempt: 1, JobID: 1}
+	for name, s := range map[string]struct {
+		bucket blind
+		says   string
+	}{
+		"an empty list of versions": {blind{}, key.Settled()},
+		"a version of the log":      {blind{shows: true, hidden: []archive.Version{{Key: key.Log(), ID: "v7", Hidden: true}}}, key.Log() + ": version v7"},
+		"a delete marker":           {blind{shows: true, hidden: []archive.Version{{Key: key.Filter(), ID: "v8", Marker: true}}}, key.Filter() + ": delete marker v8"},
+		"a version of a copy":       {blind{shows: true, hidden: []archive.Version{{Key: key.Redacted(3), ID: "v9"}}}, key.Redacted(3) + ": version v9"},
+		"no list":                   {blind{err: archive.ErrVersionsUnknown}, "s3:ListBucketVersions"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCellar(t)
+			c.job(1, 100*days, secretLine)
+			c.job(2, 100*days, secretLine)
+			whole := c.Archive
+			b := s.bucket
+			b.Bucket = whole.Bucket()
+			a, err := archive.New(&b, 1<<40)
+			c.Check(err)
+			c.Archive = a
+			_, err = c.redact(1)
+			c.Check(err)
+			if len(c.left) != 1 || c.left[0].JobID != 1 || !strings.Contains(c.left[0].Error, s.says) {
+				t.Errorf("left is %+v, want %q", c.left, s.says)
+			}
+			v := &ingest.Verifier{DB: c.DB, Archive: c.Archive, Now: time.Now}
+			named := false
+			_, err = v.Verify(t.Context(), ingest.VerifyOptions{Deep: true}, func(f ingest.Fault) {
+				named = named || f.Kind == ingest.FaultUnremoved && f.JobID == 1 && strings.Contains(f.Detail, s.says)
+			}, func(int, int) {})
+			c.Check(err)
+			if !named {
+				t.Error("verify does not name it")
+			}
+			c.Archive = whole
+			if sum := c.apply(0); sum.Finished != 1 {
+				t.Errorf("applied %+v", sum)
+			}
+			c.verified("in the end")
 		})
 	}
 }

@@ -79,7 +79,7 @@ func restored(ctx context.Context, a *archive.Archive, key archive.JobKey, s arc
 	switch {
 	case err == nil:
 		r.Removal.FinishedAt = &seen
-	case errors.Is(err, archive.ErrRemains), errors.Is(err, archive.ErrVersionsUnknown), errors.Is(err, errBlind):
+	case notPurged(err):
 		err = nil // it is for whoever finishes it
 	}
 	return r, err

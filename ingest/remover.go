@@ -141,6 +141,11 @@ func checkPurged(ctx context.Context, a *archive.Archive, key archive.JobKey, pr
 	return nil
 }
 
+// notPurged tells an answer of checkPurged from a bucket that gives none.
+func notPurged(err error) bool {
+	return errors.Is(err, archive.ErrRemains) || errors.Is(err, archive.ErrVersionsUnknown) || errors.Is(err, errBlind)
+}
+
 // purgeAll goes on where one object cannot be removed.
 func purgeAll(ctx context.Context, a *archive.Archive, keys []string) error {
 	var errs []error

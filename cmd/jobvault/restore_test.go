@@ -223,7 +223,7 @@ func TestABrokenLogOfRemovals(t *testing.T) {
 		t.Errorf("it says\n%s", said)
 	}
 	p.terminate()
-	for _, args := range [][]string{{"jobs"}, {"log", "31"}, {"grep", "s3cret"}, {"uses", "x"}, {"export", "31", t.TempDir() + "/x"}, {"redact", "31", "--yes", "--reason", "x"}, {"retention", "apply"}, {"reindex"}, {"manifest"}} {
+	for _, args := range [][]string{{"jobs"}, {"log", "31"}, {"grep", "s3cret"}, {"uses", "actions/checkout"}, {"export", "31", t.TempDir() + "/x"}, {"redact", "31", "--yes", "--reason", "x"}, {"retention", "apply"}, {"reindex"}, {"manifest"}} {
 		if s := old.command(args...); s.code == 0 || !strings.Contains(s.err, key) || strings.Contains(s.out, "s3cret") {
 			t.Errorf("jobvault %v says %d\n%s%s", args, s.code, s.out, s.err)
 		}
