@@ -70,6 +70,15 @@ func (r *verification) left(ctx context.Context, l store.LedgerLine, key archive
 		return f, nil
 	}
 	err = checkPurged(ctx, r.Archive, key, present)
+	if errors.Is(err, errBlind) {
+		// Where the record is not there at all, that was told, and says nothing of the list.
+		if _, serr := r.Archive.Bucket().Size(ctx, key.Settled()); serr != nil {
+			if errors.Is(serr, archive.ErrNotFound) {
+				serr = nil
+			}
+			return f, serr
+		}
+	}
 	if notPurged(err) {
 		return Fault{Kind: FaultUnremoved, JobID: l.JobID, Key: key.Prefix(), Detail: "the ledger says that it is removed: " + err.Error()}, nil
 	}
