@@ -33,7 +33,7 @@ type RemovalLog struct {
 }
 
 // CatchUp has the ledger hear of all removals that the bucket tells of, and says of how
-// many jobs it had not. When it returns without an error the database may be read. It
+// many jobs it had not; one that was redacted twice counts twice. When it returns without an error the database may be read. It
 // costs two requests where there is nothing new. It fails with ErrRemovalsBroken, and
 // if Postgres or the bucket is away; it may be repeated and run beside itself.
 func (l *RemovalLog) CatchUp(ctx context.Context) (jobs int, err error) {

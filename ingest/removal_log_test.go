@@ -228,6 +228,36 @@ func TestARecordIsEnough(t *testing.T) {
 	old.verified("in the end")
 }
 
+// What a job used, its log told: of one that was redacted, an older database tells it as
+// the log did before. If no copy is left, nobody can tell what to take out.
+func TestWhatAnOldDatabaseSaysThatAJobUsed(t *testing.T) {
+	t.Parallel()
+	c := newCellar(t)
+	for id := int64(1); id <= 3; id++ {
+		c.job(id, days, "2024-07-08T16:48:09.3750041Z Download action repository 'acme/s3cret@v1' (SHA:0123456789012345678901234567890123456789)\n")
+	}
+	uses := func(c *cellar) []string {
+		return c.table(c.DB, `SELECT job_id, action FROM job_actions ORDER BY 1`)
+	}
+	if n := len(uses(c)); n != 3 {
+		t.Fatalf("%d actions: this shows nothing", n)
+	}
+	dump := c.dump()
+	for id := int64(1); id <= 2; id++ {
+		_, err := c.redact(id, "s3cret")
+		c.Check(err)
+	}
+	_, err := c.redact(1)
+	c.Check(err)
+	old := c.restored(dump)
+	old.heard(3) // of job 1 twice
+	for _, row := range uses(old) {
+		if strings.Contains(row, "s3cret") && !strings.Contains(row, `"job_id":3`) {
+			t.Errorf("it tells %s", row)
+		}
+	}
+}
+
 // A restored removal whose objects are there still is finished by a serving jobvault
 // only after a while: a hold that the dump does not know may have kept them.
 func TestARestoredRemovalIsNotFinishedAtOnce(t *testing.T) {

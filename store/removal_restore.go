@@ -108,7 +108,21 @@ func restoreRemoval(ctx context.Context, tx pgx.Tx, r RestoredRemoval) error {
 	if err := writeStepLines(ctx, tx, m.JobID, r.StepLines); err != nil {
 		return err
 	}
+	if len(r.Redactions) > 0 && r.Usage == nil {
+		// What the ledger says that the job used, the log said as it was before anything was
+		// taken out; what was left of it, nothing tells any more.
+		return forgetUsage(ctx, tx, m.JobID)
+	}
 	return writeUsage(ctx, tx, m.JobID, r.Usage)
+}
+
+func forgetUsage(ctx context.Context, tx pgx.Tx, jobID int64) error {
+	for _, table := range []string{"job_actions", "job_permissions", "job_environment"} {
+		if _, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE job_id = $1`, jobID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // restoreRedaction writes a copy's row, or that it is removed.
