@@ -571,12 +571,14 @@ func (c *cellar) object(key string) string {
 func TestVerifyOfLedgerAndLogOfRemovals(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]struct{ change, want string }{
-		"another actor":        {`UPDATE log_removals SET actor = 'mallory'`, "the ledger tells otherwise"},
-		"another reason":       {`UPDATE log_redactions SET reason = 'none'`, "the ledger tells otherwise"},
-		"another time":         {`UPDATE log_removals SET decided_at = decided_at - interval '1 day'`, "the ledger tells otherwise"},
-		"a copy less":          {`DELETE FROM log_redactions`, "it tells of redactions that the ledger does not know"},
-		"not removed":          {`UPDATE job_logs SET state = 'missing'`, "the ledger does not say so"},
-		"not in any record":    {`UPDATE log_removals SET logged_in = NULL, decided_at = now() - interval '1 day'`, "the log of removals does not tell of 1 removals"},
+		"another actor":  {`UPDATE log_removals SET actor = 'mallory'`, "the ledger tells otherwise"},
+		"another reason": {`UPDATE log_redactions SET reason = 'none'`, "the ledger tells otherwise"},
+		"another time":   {`UPDATE log_removals SET decided_at = decided_at - interval '1 day'`, "the ledger tells otherwise"},
+		"a copy less":    {`DELETE FROM log_redactions`, "it tells of redactions that the ledger does not know"},
+		"not removed":    {`UPDATE job_logs SET state = 'missing'`, "the ledger does not say so"},
+		"not in any record": {`WITH gone AS (UPDATE log_redactions SET removed_at = now(), removed_by = 'x', removed_reason = 'x') UPDATE log_removals SET logged_in = NULL`,
+			"the log of removals does not tell of 1 removals"},
+		"more than the record": {`UPDATE log_redactions SET removed_at = now(), removed_by = 'x', removed_reason = 'x'`, "none does"},
 		"a record less known":  {`DELETE FROM removal_log`, "the database does not know it"},
 		"a record more known":  {`INSERT INTO removal_log VALUES (2, sha256(''), 1, now())`, "the database knows this record, and it is not there"},
 		"a digest of a record": {`UPDATE removal_log SET sha256 = sha256('')`, "the database knows one with"},

@@ -172,21 +172,20 @@ func (c *removalsCheck) ledger(ctx context.Context) error {
 		if len(removals) == 0 {
 			break
 		}
-		for _, m := range removals {
-			after = m.JobID
-			if m.LoggedIn == nil {
-				if c.started.Sub(m.DecidedAt) > loggedWithin {
-					if unlogged++; unlogged == 1 {
-						first = m.JobID
-					}
+		after = removals[len(removals)-1].JobID
+		untold, err := c.untold(ctx, removals)
+		if err != nil {
+			return err
+		}
+		for _, m := range untold {
+			if m.LoggedIn != nil {
+				if err := c.tell(ctx, m.JobID, archive.RemovalsKey(*m.LoggedIn), "the ledger says that this record tells all of its removal; none does"); err != nil {
+					return err
 				}
-				continue
-			}
-			if _, told := c.told[m.JobID]; told {
-				continue
-			}
-			if err := c.tell(ctx, m.JobID, archive.RemovalsKey(*m.LoggedIn), "the ledger says that this record tells of its removal; none does"); err != nil {
-				return err
+			} else if c.started.Sub(m.DecidedAt) > loggedWithin {
+				if unlogged++; unlogged == 1 {
+					first = m.JobID
+				}
 			}
 		}
 	}
@@ -194,4 +193,19 @@ func (c *removalsCheck) ledger(ctx context.Context) error {
 		return nil
 	}
 	return c.tell(ctx, first, archive.RemovalsPrefix, fmt.Sprintf("the log of removals does not tell of %d removals, of this job's and of others; a serving jobvault, or retention apply, writes them down", unlogged))
+}
+
+// untold are those removals of which the log tells less than the ledger.
+func (c *removalsCheck) untold(ctx context.Context, removals []store.Removal) (untold []store.Removal, err error) {
+	ids := make([]int64, len(removals))
+	for i, m := range removals {
+		ids[i] = m.JobID
+	}
+	steps, err := c.DB.RemovalSteps(ctx, ids)
+	for _, m := range removals {
+		if c.told[m.JobID] < max(steps[m.JobID], 1) {
+			untold = append(untold, m)
+		}
+	}
+	return untold, err
 }
