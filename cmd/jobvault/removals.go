@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/store"
@@ -166,6 +168,18 @@ func (g *removalGuard) ready() string {
 		return "broken"
 	}
 	return "away"
+}
+
+// metric is 1 while readers are refused.
+func (g *removalGuard) metric() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "jobvault_readers_refused", Help: "1 while readers are refused because the database may be older than removals of logs; the log says why. Else 0.",
+	}, func() float64 {
+		if g.state() == nil {
+			return 0
+		}
+		return 1
+	})
 }
 
 // close ends the looking.

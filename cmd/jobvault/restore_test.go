@@ -212,9 +212,23 @@ func TestABrokenLogOfRemovals(t *testing.T) {
 	w.check(err)
 	_, err = w.archive.Bucket().Replace(t.Context(), key, strings.NewReader("<html>"))
 	w.check(err)
+	// Who only answers readers is not ready; who also receives goes on receiving.
+	reader := startProcess(t, append(old.settings, "JOBVAULT_ROLES=lookup")...)
+	if status, body := reader.get("/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, `"removals":"broken"`) {
+		t.Errorf("/readyz of a reader says %d %s", status, body)
+	}
+	reader.terminate()
 	p := startProcess(t, old.settings...)
-	if status, body := p.get("/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, `"removals":"broken"`) {
+	if status, body := p.get("/readyz"); status != http.StatusOK || !strings.Contains(body, `"removals":"broken"`) {
 		t.Errorf("/readyz says %d %s", status, body)
+	}
+	if _, body := p.get("/metrics"); !strings.Contains(body, "jobvault_readers_refused 1") || !strings.Contains(body, "jobvault_unfinished_removals 0") {
+		t.Error("the metrics do not tell that readers are refused")
+	}
+	for _, r := range githubsim.Send(t.Context(), p.url+"/webhook", w.github.PlayableDay(5, 3, 1<<10).Deliveries[:2], githubsim.SendOptions{Secret: processSecret, Concurrency: 1}) {
+		if r.Err != nil || r.Status != http.StatusAccepted {
+			t.Errorf("a delivery: %d, %v", r.Status, r.Err)
+		}
 	}
 	if status, body := p.get("/acme/rocket/jobs/31"); status != http.StatusServiceUnavailable || strings.Contains(body, "s3cret") {
 		t.Errorf("a page: %d %s", status, body)

@@ -70,6 +70,7 @@ func (s *service) start(ctx context.Context) error {
 	s.metrics = ingest.NewMetrics(s.registry)
 	s.registry.MustRegister(ingest.NewBacklog(s.db, s.config.repositories.MatchRepository))
 	s.guard = startGuard(ctx, &ingest.RemovalLog{DB: s.db, Archive: s.archive}, s.logger)
+	s.registry.MustRegister(s.guard.metric())
 	if s.config.has(roleWork) {
 		if err := s.startWorkers(ctx); err != nil {
 			return err
