@@ -162,6 +162,10 @@ func (l *RemovalLog) catchUp(ctx context.Context, at time.Time) (head *archive.R
 	if head, err = l.head(ctx); err != nil {
 		return nil, 0, err
 	}
+	// Nothing may be heard, or written, after a record that is lost.
+	if _, err := l.behind(ctx, head); err != nil {
+		return head, 0, err
+	}
 	for {
 		r, err := l.Archive.ReadRemovals(ctx, nextNumber(head))
 		switch {

@@ -470,6 +470,30 @@ func TestTwoWriteOneLogOfRemovals(t *testing.T) {
 	t.Logf("%d records", len(numbers))
 }
 
+// Nothing goes, and nothing is written, after a record that is lost.
+func TestNoRemovalAfterALostRecord(t *testing.T) {
+	t.Parallel()
+	c := newCellar(t)
+	c.job(1, days, secretLine)
+	c.job(2, days, secretLine)
+	_, err := c.redact(1)
+	c.Check(err)
+	c.Check(c.Archive.Bucket().Remove(t.Context(), archive.RemovalsKey(1)))
+	_, err = c.redact(2)
+	c.Check(err)
+	if len(c.left) != 1 || !strings.Contains(c.left[0].Error, "record 1, which the database knows, is not there") {
+		t.Errorf("left is %+v", c.left)
+	}
+	c.wantStates("decided", map[int64]string{1: "removed settled.json", 2: "removed log.zst"})
+	if numbers, err := c.Archive.Removals(t.Context(), func(archive.Object) {}); err != nil || len(numbers) > 0 {
+		t.Errorf("the log has records %v, %v", numbers, err)
+	}
+	_, err = c.remover().Apply(t.Context(), "bob", 0, func(ingest.Unfinished) {}, func(ingest.Gone, ingest.Applied) {})
+	if !errors.Is(err, ingest.ErrRemovalsBroken) {
+		t.Errorf("apply: %v", err)
+	}
+}
+
 // Each way in which the log of removals can be tampered with keeps a database that
 // should hear of it from being read, or is named by verify at least: records that are
 // dropped from the end, only a database that knows of them can miss.
