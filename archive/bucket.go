@@ -27,6 +27,12 @@ var (
 	// ErrLocked says that the bucket itself keeps an object, by Object Lock. The message
 	// says until when, if the bucket tells.
 	ErrLocked = errors.New("object is locked")
+	// ErrRemains says that a bucket has something still that it was told to remove,
+	// whatever it answered. The message says what.
+	ErrRemains = errors.New("object is still there")
+	// ErrVersionsUnknown says that a bucket may keep versions of what is removed, and does
+	// not let them be listed.
+	ErrVersionsUnknown = errors.New("whether the bucket keeps versions cannot be known: allow s3:GetBucketVersioning, and s3:ListBucketVersions if it does")
 	// ErrUnreadable says that the bucket gave an object that is not as this
 	// package writes it: cut short, changed, or something else altogether.
 	ErrUnreadable = errors.New("object is unreadable")
@@ -61,9 +67,16 @@ type Bucket interface {
 	// with versioning only hides it behind a delete marker: Get and List do not
 	// find it any more, but its bytes stay until the bucket's own rules end them.
 	Remove(ctx context.Context, key string) error
-	// Purge is Remove with nothing hidden: every version of the object goes. Fails with
-	// ErrLocked, and the rest of it stays, where the bucket keeps one by Object Lock.
+	// Purge is Remove with nothing hidden: every version of the object goes, and is then
+	// asked for. It may be repeated. Fails with ErrLocked, and the rest of it stays, where
+	// the bucket keeps one by Object Lock; with ErrRemains, if the bucket has something of
+	// it still after it said that it had not; with ErrVersionsUnknown.
 	Purge(ctx context.Context, key string) error
+	// ListVersions is List with what is hidden: where the bucket keeps versions, or has
+	// kept some, each version of each object, and each delete marker; else what List
+	// gives. Fails with ErrVersionsUnknown where there may be versions and they cannot be
+	// listed.
+	ListVersions(ctx context.Context, prefix string) iter.Seq2[Version, error]
 	// Check tells whether the bucket answers; it stores nothing. Fails with
 	// ErrNotFound, and with ErrNoLock.
 	Check(ctx context.Context) error
@@ -76,6 +89,14 @@ type Object struct {
 	Key     string
 	Size    int64     // bytes
 	ModTime time.Time // when it was put
+}
+
+// Version is what a bucket keeps under a key.
+type Version struct {
+	Key    string
+	ID     string // empty: the bucket keeps no versions, and this is the object
+	Hidden bool   // a version that another one, or a delete marker, stands before
+	Marker bool   // a delete marker, which has no bytes
 }
 
 // Open opens the bucket behind a URL:

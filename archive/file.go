@@ -223,9 +223,6 @@ func (b *fileBucket) Remove(_ context.Context, key string) error {
 	return nil
 }
 
-// Purge is Remove: a folder has no versions.
-func (b *fileBucket) Purge(ctx context.Context, key string) error { return b.Remove(ctx, key) }
-
 func (b *fileBucket) Check(context.Context) error {
 	must := b.temp()
 	if b.copied {

@@ -30,8 +30,8 @@ var (
 
 // RedactionCount is what a redaction took out.
 type RedactionCount struct {
-	Matches int64 // pieces of text; those that overlap are one
-	Lines   int64 // in which they were
+	Matches int64 `json:"matches"` // pieces of text; those that overlap are one
+	Lines   int64 `json:"lines"`   // in which they were
 }
 
 // RedactLog puts a copy of a log into the bucket, as the one with a number: in the text
@@ -59,6 +59,36 @@ func (a *Archive) RedactLog(ctx context.Context, from string, want [32]byte, key
 	return log, r.count, err
 }
 
+// firstLines is how many lines a preview names.
+const firstLines = 10
+
+// RedactionPreview is what a redaction would take out of a log, told without its text.
+type RedactionPreview struct {
+	RedactionCount
+	Bytes      int64   `json:"bytes"`       // of the text that would be taken out
+	FirstLines []int64 `json:"first_lines"` // the first few lines in which it is, from 1
+}
+
+// PreviewRedaction says what RedactLog would take out, stores nothing, and fails as it
+// does.
+func (a *Archive) PreviewRedaction(ctx context.Context, from string, want [32]byte, patterns []*regexp.Regexp) (RedactionPreview, error) {
+	body, err := a.OpenLog(ctx, from)
+	if err != nil {
+		return RedactionPreview{}, err
+	}
+	r := newRedactor(contextReader{ctx, body}, patterns)
+	_, err = io.Copy(io.Discard, r)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("archive: read %s: %w", from, err)
+	case [32]byte(r.sum.Sum(nil)) != want:
+		err = fmt.Errorf("archive: read %s: %w", from, ErrOtherLog)
+	default:
+		err = r.missing()
+	}
+	return RedactionPreview{RedactionCount: r.count, Bytes: r.taken, FirstLines: r.first}, errors.Join(err, body.Close())
+}
+
 // redactor gives a log's lines with what matches replaced.
 type redactor struct {
 	lines    *bufio.Reader
@@ -66,6 +96,8 @@ type redactor struct {
 	patterns []*regexp.Regexp
 	found    []bool // by pattern
 	count    RedactionCount
+	taken    int64   // bytes taken out
+	first    []int64 // lines in which something was
 	line     int64
 	rest     []byte // of the present line
 	out      []byte // buffer of the line
@@ -113,12 +145,15 @@ func (r *redactor) redact(line []byte) ([]byte, error) {
 	if len(spans) == 0 {
 		return line, nil
 	}
-	r.count.Lines++
+	if r.count.Lines++; len(r.first) < firstLines {
+		r.first = append(r.first, r.line)
+	}
 	r.count.Matches += int64(len(spans))
 	r.out = append(r.out[:0], before...)
 	at := 0
 	for _, s := range spans {
 		r.out = append(append(r.out, text[at:s[0]]...), Redacted...)
+		r.taken += int64(s[1] - s[0])
 		at = s[1]
 	}
 	r.out = append(append(r.out, text[at:]...), end...)

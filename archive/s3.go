@@ -14,7 +14,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -152,38 +151,6 @@ func (b *s3Bucket) removeVersion(ctx context.Context, key, version string) error
 	// S3 calls that a success; some servers do not.
 	if err = b.error("remove", key, err); errors.Is(err, ErrNotFound) {
 		return nil
-	}
-	return err
-}
-
-func (b *s3Bucket) Purge(ctx context.Context, key string) error {
-	if err := checkKey(key); err != nil {
-		return err
-	}
-	for v := range b.client.ListObjectsIter(ctx, b.bucket, minio.ListObjectsOptions{Prefix: b.prefix + key, Recursive: true, WithVersions: true}) {
-		if v.Err != nil {
-			return b.error("list versions of", key, v.Err)
-		}
-		if v.Key != b.prefix+key { // which only begins like it
-			continue
-		}
-		if err := b.removeVersion(ctx, key, v.VersionID); err != nil {
-			return b.explainKept(ctx, key, v.VersionID, err)
-		}
-	}
-	return nil
-}
-
-// explainKept asks why a version could not be removed. Servers say of a lock only that
-// access is denied.
-func (b *s3Bucket) explainKept(ctx context.Context, key, version string, err error) error {
-	mode, until, rerr := b.client.GetObjectRetention(ctx, b.bucket, b.prefix+key, version)
-	if rerr == nil && mode != nil && until != nil && until.After(time.Now()) {
-		return fmt.Errorf("archive: purge %s: %w until %s (%s)", key, ErrLocked, until.UTC().Format(time.RFC3339), *mode)
-	}
-	hold, herr := b.client.GetObjectLegalHold(ctx, b.bucket, b.prefix+key, minio.GetObjectLegalHoldOptions{VersionID: version})
-	if herr == nil && hold != nil && *hold == minio.LegalHoldEnabled {
-		return fmt.Errorf("archive: purge %s: %w by a legal hold of the bucket's", key, ErrLocked)
 	}
 	return err
 }

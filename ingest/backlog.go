@@ -24,6 +24,7 @@ type Backlog struct {
 	failing    *prometheus.Desc
 	remaining  *prometheus.Desc
 	manifest   *prometheus.Desc
+	removals   *prometheus.Desc
 }
 
 // NewBacklog makes the collector; register it. Sweeps are told of repositories that
@@ -43,12 +44,13 @@ func NewBacklog(db *store.DB, selected func(fullName string) bool) *Backlog {
 		failing:    desc("sweeps_failing", "Repositories whose last sweep failed."),
 		remaining:  desc("rate_limit_remaining", "Requests that GitHub's limit leaves for now, by installation; 0: the token, or the App itself.", "installation"),
 		manifest:   desc("manifest_age_seconds", "Time since the end of the day of the last manifest: above 93600, 26 hours, one is overdue. Missing: there is none yet."),
+		removals:   desc("unfinished_removals", "Removed logs of which the bucket has something still; log_removals.error says why. Those that a legal hold keeps included."),
 	}
 }
 
 // Describe names the metrics.
 func (b *Backlog) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{b.deliveries, b.unsettled, b.oldest, b.queue, b.sweepAge, b.failing, b.remaining, b.manifest} {
+	for _, d := range []*prometheus.Desc{b.deliveries, b.unsettled, b.oldest, b.queue, b.sweepAge, b.failing, b.remaining, b.manifest, b.removals} {
 		ch <- d
 	}
 }
@@ -91,6 +93,12 @@ func (b *Backlog) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.NewInvalidMetric(b.manifest, err)
 		return
 	}
+	unfinished, err := b.db.CountUnfinishedRemovals(ctx)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(b.removals, err)
+		return
+	}
+	gauge(b.removals, float64(unfinished))
 	limits, err := b.db.RateLimits(ctx)
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(b.remaining, err)

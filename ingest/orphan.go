@@ -97,6 +97,9 @@ func (r *verification) orphaned(o archive.Object, lines map[int64]store.LedgerLi
 	if _, manifest := archive.ParseManifestKey(o.Key); manifest {
 		return "", 0
 	}
+	if _, record := archive.ParseRemovalsKey(o.Key); record {
+		return "", 0
+	}
 	if !ok {
 		return "no key of jobvault's", 0
 	}

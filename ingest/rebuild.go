@@ -33,9 +33,12 @@ type Rebuilt struct {
 	Jobs      int            `json:"jobs"`      // found in the bucket
 	Before    int            `json:"before"`    // of those, settled in the database already
 	States    map[string]int `json:"states"`    // of the rest, as settled now
-	Faults    int            `json:"faults"`    // jobs and manifests of which something is of no use
+	Faults    int            `json:"faults"`    // of which something is of no use: jobs, manifests, records of removals
 	Bytes     int64          `json:"raw_bytes"` // of the logs that were read
 	Manifests int            `json:"manifests"` // whose jobs are marked again
+	Removals  int            `json:"removals"`  // jobs of which the log of removals told what the database did not know
+	Records   int            `json:"removal_records"`
+	Unlogged  int            `json:"unlogged"` // removals that settled.json tells of and the log of removals does not, the first few
 }
 
 // folder is what the bucket has of one job.
@@ -61,6 +64,9 @@ const rebuildBatch = 200
 // Postgres or the bucket does not answer.
 func (b *Rebuilder) Rebuild(ctx context.Context, parallel int, report func(Fault), progress func(jobs int)) (Rebuilt, error) {
 	r := &rebuilding{Rebuilder: b, report: report, progress: progress, sum: Rebuilt{States: map[string]int{}}}
+	if err := r.hearRemovals(ctx); err != nil {
+		return r.sum, err
+	}
 	var batch []folder
 	for o, err := range b.Archive.Bucket().List(ctx, "") {
 		if err != nil {
@@ -86,6 +92,9 @@ func (b *Rebuilder) Rebuild(ctx context.Context, parallel int, report func(Fault
 	if err := r.jobs(ctx, batch, parallel); err != nil {
 		return r.sum, err
 	}
+	if err := r.logged(ctx); err != nil {
+		return r.sum, err
+	}
 	return r.sum, r.manifests(ctx)
 }
 
@@ -98,20 +107,28 @@ func (r *rebuilding) jobs(ctx context.Context, batch []folder, parallel int) err
 	if err != nil {
 		return err
 	}
+	steps, err := r.DB.RemovalSteps(ctx, ids)
+	if err != nil {
+		return err
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
 	for _, f := range batch {
 		g.Go(func() error {
-			state, bytes := "", int64(0)
+			state, bytes, before := "", int64(0), lines[f.key.JobID].SettledAt != nil
 			var err error
-			if l, known := lines[f.key.JobID]; !known || l.SettledAt == nil {
+			if !before {
 				state, bytes, err = r.job(gctx, f)
+			} else if l := lines[f.key.JobID]; l.State == store.LogArchived || l.State == store.LogRemoved {
+				var newer bool
+				newer, err = r.newer(gctx, f, steps[f.key.JobID])
+				state, before = store.LogRemoved, !newer
 			}
 			var fault *Fault
 			if err != nil && !errors.As(err, &fault) {
 				return fmt.Errorf("rebuild job %d: %w", f.key.JobID, err)
 			}
-			r.count(state, bytes, fault, lines[f.key.JobID].SettledAt != nil)
+			r.count(state, bytes, fault, before)
 			return nil
 		})
 	}
@@ -209,7 +226,7 @@ func (r *rebuilding) removed(ctx context.Context, f folder, facts store.Facts) (
 		return false, detailsOf(raw), err
 	}
 	removal, err := restored(ctx, r.Archive, f.key, kept, facts.Steps, o.ModTime)
-	removal.Settled = *detailsOf(raw)
+	removal.Settled = detailsOf(raw)
 	if err == nil {
 		_, err = r.DB.RestoreRemoval(ctx, removal)
 	}

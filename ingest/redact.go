@@ -37,8 +37,57 @@ func (m *Remover) Redact(ctx context.Context, o RedactOptions) (*store.Redaction
 	if err != nil {
 		return nil, nil, err
 	}
-	left, err := m.finish(ctx, o.JobID)
+	left, err := m.finishNow(ctx, o.JobID)
 	return copied, left, err
+}
+
+// finishNow has the log of removals tell of a removal, and finishes it. Whatever is in
+// the way, the ledger says removed: it is told, and no error.
+func (m *Remover) finishNow(ctx context.Context, jobID int64) (*Unfinished, error) {
+	var left *Unfinished
+	err := m.log().Append(ctx, func(u Unfinished) {
+		if u.JobID == jobID {
+			left = &u
+		}
+	})
+	if err == nil && left == nil {
+		left, err = m.finish(ctx, jobID)
+	}
+	if err != nil {
+		left = &Unfinished{JobID: jobID, Error: err.Error()}
+	}
+	return left, ctx.Err()
+}
+
+// PreviewRedact says what Redact would take out: with patterns, what they match; else
+// all that there is of the log, and no lines are named. It changes nothing, and fails as
+// Redact does.
+func (m *Remover) PreviewRedact(ctx context.Context, o RedactOptions) (p archive.RedactionPreview, err error) {
+	if err := m.DB.CheckHold(ctx, o.JobID); err != nil {
+		return p, err
+	}
+	l, err := m.DB.JobLog(ctx, o.JobID)
+	if errors.Is(err, store.ErrNotFound) || err == nil && l.State != store.LogArchived && l.Redaction == nil {
+		return p, fmt.Errorf("job %d: %w", o.JobID, ErrNoText)
+	}
+	if err != nil {
+		return p, err
+	}
+	if len(o.Patterns) == 0 {
+		p.Lines, p.Bytes = *l.Lines, *l.RawBytes
+		if l.Redaction != nil {
+			p.Lines, p.Bytes = l.Redaction.Lines, l.Redaction.RawBytes
+		}
+		return p, nil
+	}
+	_, from, sum, _, err := m.source(ctx, o.JobID)
+	if err == nil {
+		p, err = m.Archive.PreviewRedaction(ctx, from, sum, o.Patterns)
+	}
+	if err != nil {
+		err = fmt.Errorf("redact the log of job %d: %w", o.JobID, err)
+	}
+	return p, err
 }
 
 func (m *Remover) redact(ctx context.Context, o RedactOptions) (*store.Redaction, error) {

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
@@ -42,7 +43,7 @@ func digestOf(b []byte) (d archive.Digest) {
 func restored(ctx context.Context, a *archive.Archive, key archive.JobKey, s archive.Settled, steps []store.Step, seen time.Time) (store.RestoredRemoval, error) {
 	m := s.Removal
 	r := store.RestoredRemoval{
-		HTTPStatus: s.HTTPStatus, Reason: s.Reason, SettledAt: s.At,
+		HTTPStatus: s.HTTPStatus, Reason: s.Reason, SettledAt: s.At, Steps: s.Steps(),
 		Removal: store.Removal{
 			JobID: key.JobID, Kind: m.Kind, Reason: m.Reason, Actor: m.Actor, DecidedAt: m.DecidedAt, SHA256: m.SHA256[:], RawBytes: m.RawBytes,
 			StoredBytes: m.StoredBytes, Lines: m.Lines, Truncated: m.Truncated, ObjectKey: key.Log(), ArchivedAt: m.ArchivedAt,
@@ -69,14 +70,17 @@ func restored(ctx context.Context, a *archive.Archive, key archive.JobKey, s arc
 				return r, err
 			case log.SHA256 == kept.SHA256:
 				c.FrameLines, c.FrameOffsets = log.FrameLines, log.FrameOffsets
-				r.Usage, r.Steps = log.Index.Usage, stepLines(log.Index, steps)
+				r.Usage, r.StepLines = log.Index.Usage, stepLines(log.Index, steps)
 			}
 		}
 		r.Redactions = append(r.Redactions, c)
 	}
-	left, err := leftOf(ctx, a, key, present)
-	if len(left) == 0 {
+	err := checkPurged(ctx, a, key, present)
+	switch {
+	case err == nil:
 		r.Removal.FinishedAt = &seen
+	case notPurged(err):
+		err = nil // it is for whoever finishes it
 	}
 	return r, err
 }
@@ -84,21 +88,22 @@ func restored(ctx context.Context, a *archive.Archive, key archive.JobKey, s arc
 // leftOf lists the objects of a removed log that are there still: of the log, and
 // copies other than the present one (empty: there is none).
 func leftOf(ctx context.Context, a *archive.Archive, key archive.JobKey, present string) ([]string, error) {
-	gone := make(map[string]bool)
-	for _, k := range key.LogObjects() {
-		gone[k] = true
-	}
 	var left []string
 	for o, err := range a.Bucket().List(ctx, key.Prefix()) {
 		if err != nil {
 			return nil, err
 		}
-		_, name, _ := archive.ParseKey(o.Key)
-		if gone[o.Key] || name == archive.RedactedName && o.Key != present {
+		if isOfRemoved(key, o.Key, present) {
 			left = append(left, o.Key)
 		}
 	}
 	return left, nil
+}
+
+// isOfRemoved tells that an object in a job's folder goes with its log.
+func isOfRemoved(key archive.JobKey, object, present string) bool {
+	_, name, _ := archive.ParseKey(object)
+	return slices.Contains(key.LogObjects(), object) || name == archive.RedactedName && object != present
 }
 
 // isRemoval tells whether a record is of a removed log, and fails with ErrUnreadable if
@@ -115,9 +120,10 @@ func isRemoval(s archive.Settled) (bool, error) {
 
 var errNoRemoval = errors.Join(archive.ErrUnreadable, errors.New("it says removed, and not what"))
 
-// restoreRemoved has the ledger say that a log is removed if the bucket says so, for
-// one in a database that is older than the removal. It says whether the bucket does,
-// and how the job's settled.json is there, whatever it tells; nil: there is none.
+// restoreRemoved has the ledger say that a log is removed, or was redacted again, if
+// settled.json says so and the ledger does not: its database is older than that. It
+// says whether the bucket calls the log removed, and how the job's settled.json is
+// there, whatever it tells; nil: there is none.
 func restoreRemoved(ctx context.Context, db *store.DB, a *archive.Archive, key archive.JobKey, now time.Time) (bool, *store.Details, error) {
 	raw, s, err := a.SettledBytes(ctx, key)
 	if errors.Is(err, archive.ErrNotFound) {
@@ -130,15 +136,22 @@ func restoreRemoved(ctx context.Context, db *store.DB, a *archive.Archive, key a
 	if is, err := isRemoval(s); err != nil || !is {
 		return false, kept, err
 	}
+	return true, kept, restoreRemoval(ctx, db, a, key, s, kept, now)
+}
+
+// restoreRemoval has the ledger say what a record of a removal does, and which copies
+// there were; nothing, if it says as much already. kept is the settled.json that is the
+// record; nil: another object tells it.
+func restoreRemoval(ctx context.Context, db *store.DB, a *archive.Archive, key archive.JobKey, s archive.Settled, kept *store.Details, now time.Time) error {
 	steps, err := db.Steps(ctx, key.JobID)
 	if err != nil {
-		return false, kept, err
+		return err
 	}
 	r, err := restored(ctx, a, key, s, steps, now)
 	if err != nil {
-		return false, kept, err
+		return err
 	}
-	r.Settled = *kept
+	r.Settled = kept
 	_, err = db.RestoreRemoval(ctx, r)
-	return true, kept, err
+	return err
 }

@@ -4,16 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/store"
 )
 
-// Remover removes logs: by rules, or because somebody says so. A removal has four
-// steps, and may be stopped or killed after each: the ledger says removed; the bucket
-// says so (settled.json); the objects go; that they are gone is noted. What is not
-// finished is finished by whoever comes next.
+// Remover removes logs: by rules, or because somebody says so. A removal has five
+// steps, and may be stopped or killed after each:
+//
+//  1. The ledger says removed, and what quotes the log goes from its tables: one
+//     transaction. Before it, there is nothing to be undone.
+//  2. The log of removals in the bucket tells of it (RemovalLog). Killed before this,
+//     the bucket has all of the log still, and a database that is lost now takes the
+//     decision with it: nothing of it was done.
+//  3. The folder's settled.json says so.
+//  4. The objects go, and are looked for again.
+//  5. That they are gone is noted.
+//
+// What is not finished is finished by whoever comes next: a serving jobvault within a
+// minute, Apply, or Redact. No step is harmed by being done twice, nor by two at once: 2
+// is done by one at a time, and 3 to 5 under the locks of the job.
 type Remover struct {
 	DB      *store.DB
 	Archive *archive.Archive
@@ -25,25 +37,53 @@ type Remover struct {
 
 // Unfinished is a removal of which the bucket has something still, and why.
 type Unfinished struct {
-	JobID int64  `json:"job_id"`
-	Hold  *int64 `json:"hold"` // the legal hold that keeps it; nil: none does
-	Error string `json:"error,omitempty"`
+	JobID     int64  `json:"job_id"`
+	Hold      *int64 `json:"hold"` // the legal hold that keeps it; nil: none does
+	Error     string `json:"error,omitempty"`
+	Undecided bool   `json:"undecided,omitempty"` // the ledger does not call it removed either: it could not be changed
 }
 
-// finish has the bucket do what the ledger says. What a legal hold keeps, ours or the
-// bucket's own, is no error but told of.
+func (m *Remover) log() *RemovalLog { return &RemovalLog{DB: m.DB, Archive: m.Archive} }
+
+// finish has the bucket do what the ledger says, once the log of removals tells of it.
+// What a hold keeps, and what cannot be done of this one removal, is no error but told
+// of; an error is one of everything: Postgres or the bucket is away.
 func (m *Remover) finish(ctx context.Context, jobID int64) (*Unfinished, error) {
 	err := m.DB.FinishRemoval(ctx, jobID, m.Now, m.keep, m.purge)
 	var held *store.HeldError
 	switch {
+	case err == nil:
+		return nil, nil
 	case errors.As(err, &held):
 		return &Unfinished{JobID: jobID, Hold: &held.Hold.ID, Error: held.Error()}, nil
-	case errors.Is(err, archive.ErrLocked):
-		return &Unfinished{JobID: jobID, Error: err.Error()}, nil
-	case err != nil:
-		return nil, fmt.Errorf("the removal of the log of job %d is not finished; run this again: %w", jobID, err)
 	}
-	return nil, nil
+	if err := m.away(ctx); err != nil {
+		return nil, fmt.Errorf("the removal of the log of job %d is not finished: %w", jobID, err)
+	}
+	if derr := m.DB.DelayRemoval(ctx, jobID, err.Error()); derr != nil {
+		err = errors.Join(err, derr)
+	}
+	return &Unfinished{JobID: jobID, Error: err.Error()}, nil
+}
+
+// awayTime is how long Postgres and the bucket have to show that they are there.
+const awayTime = 10 * time.Second
+
+// away tells, after something failed, whether that is because nothing can be done: the
+// caller stops, or Postgres or the bucket does not answer.
+func (m *Remover) away(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, awayTime)
+	defer cancel()
+	if err := m.DB.Ping(ctx); err != nil {
+		return fmt.Errorf("the database is away: %w", err)
+	}
+	if err := m.Archive.Bucket().Check(ctx); err != nil {
+		return fmt.Errorf("the bucket is away: %w", err)
+	}
+	return nil
 }
 
 func (m *Remover) keep(ctx context.Context, r store.RemovalRecord) (store.Details, error) {
@@ -52,7 +92,7 @@ func (m *Remover) keep(ctx context.Context, r store.RemovalRecord) (store.Detail
 }
 
 // purge removes what is left: what the ledger names, and copies that a killed redaction
-// left without a row.
+// left without a row. Then it looks whether all of it is gone.
 func (m *Remover) purge(ctx context.Context, r store.RemovalRecord) error {
 	key, present := keyOf(r.Job), ""
 	keys := append(key.LogObjects(), r.Removal.ObjectKey)
@@ -67,7 +107,47 @@ func (m *Remover) purge(ctx context.Context, r store.RemovalRecord) error {
 	if err != nil {
 		return err
 	}
-	return purgeAll(ctx, m.Archive, append(keys, left...))
+	if err := purgeAll(ctx, m.Archive, append(keys, left...)); err != nil {
+		return err
+	}
+	return checkPurged(ctx, m.Archive, key, present)
+}
+
+// errBlind says that a list of versions lacks what is there.
+var errBlind = errors.New("the bucket's list of versions lacks an object that is there, and cannot be relied on")
+
+// checkPurged fails with archive.ErrRemains if anything of a removed log is in its
+// folder still: objects, or versions and delete markers of them. The record of the
+// removal must be among what is listed: of a list without it nothing can be learned.
+func checkPurged(ctx context.Context, a *archive.Archive, key archive.JobKey, present string) error {
+	if left, err := leftOf(ctx, a, key, present); err != nil {
+		return err
+	} else if len(left) > 0 {
+		return fmt.Errorf("%w: %s is listed", archive.ErrRemains, strings.Join(left, ", "))
+	}
+	seen := false
+	var left []string
+	for v, err := range a.Bucket().ListVersions(ctx, key.Prefix()) {
+		if err != nil {
+			return err
+		}
+		seen = seen || v.Key == key.Settled() && !v.Marker
+		if isOfRemoved(key, v.Key, present) {
+			left = append(left, v.Key+": "+v.String())
+		}
+	}
+	switch {
+	case len(left) > 0:
+		return fmt.Errorf("%w: %s", archive.ErrRemains, strings.Join(left, ", "))
+	case !seen:
+		return fmt.Errorf("%w: %s", errBlind, key.Settled())
+	}
+	return nil
+}
+
+// notPurged tells an answer of checkPurged from a bucket that gives none.
+func notPurged(err error) bool {
+	return errors.Is(err, archive.ErrRemains) || errors.Is(err, archive.ErrVersionsUnknown) || errors.Is(err, errBlind)
 }
 
 // purgeAll goes on where one object cannot be removed.
@@ -83,36 +163,12 @@ func purgeAll(ctx context.Context, a *archive.Archive, keys []string) error {
 	return errors.Join(errs...)
 }
 
-// FinishAll finishes what removals were stopped in the middle, and says how many it
-// finished. It calls report for each that stays unfinished, and fails only if Postgres
-// or the bucket does not answer, or the bucket refuses.
-func (m *Remover) FinishAll(ctx context.Context, report func(Unfinished)) (finished int, err error) {
-	const batch = 200
-	for after := int64(0); ; {
-		removals, err := m.DB.UnfinishedRemovals(ctx, after, batch)
-		if err != nil || len(removals) == 0 {
-			return finished, err
-		}
-		for _, r := range removals {
-			after = r.JobID
-			left, err := m.finish(ctx, r.JobID)
-			switch {
-			case err != nil:
-				return finished, err
-			case left != nil:
-				report(*left)
-			default:
-				finished++
-			}
-		}
-	}
-}
-
 // takeBackRemoved removes a log that was put into the bucket although the ledger says
-// removed by now: by a worker that began before that, and is slow.
+// removed by now: by a worker that began before that, and is slow. As long as the log
+// of removals does not tell of the removal, nothing goes: whoever finishes it sees to it.
 func takeBackRemoved(ctx context.Context, db *store.DB, a *archive.Archive, key archive.JobKey) error {
 	l, err := db.JobLog(ctx, key.JobID)
-	if err != nil || l.State != store.LogRemoved {
+	if err != nil || l.State != store.LogRemoved || l.Removal == nil || l.Removal.LoggedIn == nil {
 		return err
 	}
 	return purgeAll(ctx, a, key.LogObjects())

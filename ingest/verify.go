@@ -88,7 +88,7 @@ const (
 )
 
 // Verify looks at every settled job's objects, and then at the bucket for objects
-// that belong to none and for the manifests that were written; the latter only where
+// that belong to none, the log of removals and the manifests that were written; these only where
 // all jobs are looked at. It calls
 // report for each fault, and progress as it goes on, one call at a time. It fails
 // only if Postgres or the bucket does not answer; faults are no error.
@@ -107,6 +107,9 @@ func (v *Verifier) Verify(ctx context.Context, o VerifyOptions, report func(Faul
 		}
 	}
 	if o.Since.IsZero() && o.Sample == 0 && o.RepositoryID == 0 {
+		if err := r.removals(ctx); err != nil {
+			return r.sum, err
+		}
 		return r.sum, r.manifests(ctx)
 	}
 	return r.sum, nil

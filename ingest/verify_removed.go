@@ -33,13 +33,9 @@ func (r *verification) removed(ctx context.Context, l store.LedgerLine, key arch
 			return err
 		}
 	}
-	left, err := leftOf(ctx, r.Archive, key, present)
-	if err != nil || len(left) == 0 {
+	f, err := r.left(ctx, l, key, present)
+	if err != nil || f.Kind == "" {
 		return err
-	}
-	f := Fault{Kind: FaultUnremoved, JobID: l.JobID, Key: left[0], Detail: "the ledger says that it is removed"}
-	if len(left) > 1 {
-		f.Detail += "; also " + strings.Join(left[1:], ", ")
 	}
 	if record.Removal.FinishedAt == nil {
 		var held *store.HeldError
@@ -48,9 +44,45 @@ func (r *verification) removed(ctx context.Context, l store.LedgerLine, key arch
 		} else if err != nil {
 			return err
 		}
-		f.Detail += "; the next jobvault retention apply sees to it"
+		f.Detail += "; a serving jobvault, or the next retention apply, sees to it"
+		if why := record.Removal.Error; why != nil {
+			f.Detail += ", and could not: " + *why
+		}
 	}
 	return r.fault(ctx, l, f, r.repairUnremoved)
+}
+
+// left says what is there still of a removed log; deep, also what is hidden in a bucket
+// that keeps versions. Without a kind: nothing is.
+func (r *verification) left(ctx context.Context, l store.LedgerLine, key archive.JobKey, present string) (f Fault, err error) {
+	left, err := leftOf(ctx, r.Archive, key, present)
+	if err != nil {
+		return f, err
+	}
+	if len(left) > 0 {
+		f = Fault{Kind: FaultUnremoved, JobID: l.JobID, Key: left[0], Detail: "the ledger says that it is removed"}
+		if len(left) > 1 {
+			f.Detail += "; also " + strings.Join(left[1:], ", ")
+		}
+		return f, nil
+	}
+	if !r.o.Deep {
+		return f, nil
+	}
+	err = checkPurged(ctx, r.Archive, key, present)
+	if errors.Is(err, errBlind) {
+		// Where the record is not there at all, that was told, and says nothing of the list.
+		if _, serr := r.Archive.Bucket().Size(ctx, key.Settled()); serr != nil {
+			if errors.Is(serr, archive.ErrNotFound) {
+				serr = nil
+			}
+			return f, serr
+		}
+	}
+	if notPurged(err) {
+		return Fault{Kind: FaultUnremoved, JobID: l.JobID, Key: key.Prefix(), Detail: "the ledger says that it is removed: " + err.Error()}, nil
+	}
+	return f, err
 }
 
 // removedSettled compares what the bucket says of a removal with the ledger.
@@ -129,7 +161,7 @@ func (r *verification) repairUnremoved(ctx context.Context, l store.LedgerLine) 
 	if err := r.DB.ReopenRemoval(ctx, l.JobID); err != nil {
 		return false, "", err
 	}
-	left, err := (&Remover{DB: r.DB, Archive: r.Archive, Now: r.Now}).finish(ctx, l.JobID)
+	left, err := (&Remover{DB: r.DB, Archive: r.Archive, Now: r.Now}).finishNow(ctx, l.JobID)
 	if left != nil {
 		return false, left.Error, nil
 	}

@@ -36,6 +36,7 @@ type WorkersConfig struct {
 	// that stay, but sees to it, as any may that leads the queue, that they are due.
 	Helper    bool
 	Manifests *Manifests // nil: this process knows nothing of manifests
+	Remover   *Remover   // nil: this process knows nothing of removals
 	// Selected says by its name whether a repository is archived; nil: all are.
 	Selected func(fullName string) bool
 	Logger   *slog.Logger
@@ -104,6 +105,17 @@ func NewWorkers(c WorkersConfig) (*Workers, error) {
 		}
 		periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(manifestEvery),
 			func() (river.JobArgs, *river.InsertOpts) { return manifestArgs{}, nil },
+			&river.PeriodicJobOpts{RunOnStart: true}))
+	}
+	if c.Remover != nil {
+		if err := river.AddWorkerSafely(workers, &removalWorker{remover: c.Remover, logger: c.Logger, running: &c.Archiver.running}); err != nil {
+			return nil, fmt.Errorf("ingest: %w", err)
+		}
+		if !c.Helper {
+			queues[removalQueue] = river.QueueConfig{MaxWorkers: 1}
+		}
+		periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(removalEvery),
+			func() (river.JobArgs, *river.InsertOpts) { return removalArgs{}, nil },
 			&river.PeriodicJobOpts{RunOnStart: true}))
 	}
 	w.river, err = river.NewClient(riverpgxv5.New(c.DB.Pool()), &river.Config{

@@ -132,7 +132,9 @@ var contract = map[string][]string{
 	"log_removals": {
 		"job_id bigint", "kind text", "rule text", "reason text", "actor text", "decided_at timestamptz", "sha256 bytea", "raw_bytes bigint",
 		"stored_bytes bigint", "lines bigint", "truncated boolean", "object_key text", "archived_at timestamptz", "finished_at timestamptz",
+		"logged_in bigint", "attempts integer", "retry_at timestamptz", "error text",
 	},
+	"removal_log": {"number bigint", "sha256 bytea", "lines bigint", "written_at timestamptz"},
 	"log_redactions": {
 		"job_id bigint", "number integer", "object_key text", "raw_bytes bigint", "stored_bytes bigint", "lines bigint", "sha256 bytea", "stored_sha256 bytea",
 		"frame_lines bigint[]", "frame_offsets bigint[]", "redacted_lines bigint", "matches bigint", "actor text", "reason text", "at timestamptz",
@@ -190,6 +192,7 @@ func TestPrimaryKeysAreThoseOfTheContract(t *testing.T) {
 		"manifests: PRIMARY KEY (date)",
 		"rate_limits: PRIMARY KEY (installation_id)",
 		"read_tokens: PRIMARY KEY (name)",
+		"removal_log: PRIMARY KEY (number)",
 		"repositories: PRIMARY KEY (id)",
 		"repository_names: PRIMARY KEY (repository_id, owner, name)",
 		"retention_plans: PRIMARY KEY (repository_id)",

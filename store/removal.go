@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/jobvault/jobvault/archive/joblog"
 )
 
 // Kinds of removals.
@@ -33,9 +31,14 @@ type Removal struct {
 	ObjectKey   string
 	ArchivedAt  time.Time
 	FinishedAt  *time.Time // nil: the bucket may have something of it still
+	LoggedIn    *int64     // record of the log of removals that tells all of it; nil: none does yet
+	Attempts    int        // that failed to finish it, in a row
+	RetryAt     *time.Time // of a serving jobvault; nil: at once
+	Error       *string    // why it is not finished; nil: nothing was in the way
 }
 
-const removalColumns = `job_id, kind, rule, reason, actor, decided_at, sha256, raw_bytes, stored_bytes, lines, truncated, object_key, archived_at, finished_at`
+const removalColumns = `job_id, kind, rule, reason, actor, decided_at, sha256, raw_bytes, stored_bytes, lines, truncated, object_key, archived_at, finished_at,
+	logged_in, attempts, retry_at, error`
 
 // removeText has the ledger say that a job's log is removed, or that the redacted copy
 // is that was left of it, and keeps what it was. What the log's lines are quoted in
@@ -57,7 +60,7 @@ func removeText(ctx context.Context, tx pgx.Tx, m Removal) error {
 			err = ErrNotFound
 		}
 		if err == nil {
-			_, err = tx.Exec(ctx, `UPDATE log_removals SET finished_at = NULL WHERE job_id = $1`, m.JobID)
+			_, err = tx.Exec(ctx, `UPDATE log_removals SET finished_at = NULL, logged_in = NULL, attempts = 0, retry_at = NULL, error = NULL WHERE job_id = $1`, m.JobID)
 		}
 		if err != nil {
 			return err
@@ -139,10 +142,14 @@ func (r RemovalRecord) Present() *Redaction {
 // set waits for it.
 const bucketTime = 25 * time.Second
 
-// FinishRemoval has done in the bucket what the ledger says is done: keep writes there
-// that the log is removed, and tells how that is there, and remove removes it, unless a hold covers the job by now:
-// then it fails with HeldError, and what is there stays. It notes last that all is
-// done. Both run within the transaction that keeps holds and other changes of the job
+// ErrUnlogged says that the log of removals does not tell of a removal yet.
+var ErrUnlogged = errors.New("the log of removals in the bucket does not tell of it yet")
+
+// FinishRemoval has done in the bucket what the ledger says is done, once the log of
+// removals tells of it, else it fails with ErrUnlogged: keep writes there that the log is
+// removed, and tells how that is there; and remove removes it, unless a hold covers the
+// job by now: then it fails with HeldError, and what is there stays. It notes last that
+// all is done. Both run within the transaction that keeps holds and other changes of the job
 // away, must not use the database, and may be repeated.
 func (db *DB) FinishRemoval(ctx context.Context, jobID int64, now func() time.Time,
 	keep func(context.Context, RemovalRecord) (Details, error), remove func(context.Context, RemovalRecord) error) error {
@@ -156,6 +163,9 @@ func (db *DB) FinishRemoval(ctx context.Context, jobID int64, now func() time.Ti
 		r, err := removalRecord(ctx, tx, jobID)
 		if err != nil || r.Removal.FinishedAt != nil {
 			return err
+		}
+		if r.Removal.LoggedIn == nil {
+			return ErrUnlogged
 		}
 		bucket, cancel := context.WithTimeout(ctx, bucketTime)
 		defer cancel()
@@ -172,97 +182,9 @@ func (db *DB) FinishRemoval(ctx context.Context, jobID int64, now func() time.Ti
 		if err := remove(bucket, r); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE log_removals SET finished_at = $2 WHERE job_id = $1`, jobID, now())
+		_, err = tx.Exec(ctx, `UPDATE log_removals SET finished_at = $2, attempts = 0, retry_at = NULL, error = NULL WHERE job_id = $1`, jobID, now())
 		return err
 	})
-}
-
-// ReopenRemoval has a removal be finished again: something of it was found.
-func (db *DB) ReopenRemoval(ctx context.Context, jobID int64) error {
-	if _, err := db.pool.Exec(ctx, `UPDATE log_removals SET finished_at = NULL WHERE job_id = $1`, jobID); err != nil {
-		return fmt.Errorf("store: reopen removal of job %d: %w", jobID, err)
-	}
-	return nil
-}
-
-// UnfinishedRemoval is one of which the bucket may have something still.
-type UnfinishedRemoval struct {
-	Removal
-	Hold *int64 // a hold that covers it, and keeps what is there; nil: none
-}
-
-// UnfinishedRemovals lists up to limit of them, of jobs with an id above after, by
-// their ids.
-func (db *DB) UnfinishedRemovals(ctx context.Context, after int64, limit int) ([]UnfinishedRemoval, error) {
-	rows, err := db.pool.Query(ctx, `
-		SELECT m.*, (SELECT min(h.id) FROM holds h WHERE h.released_at IS NULL
-		             AND (h.repository_id = j.repository_id OR h.run_id = j.run_id OR h.job_id = j.id)) AS hold
-		FROM (SELECT `+removalColumns+` FROM log_removals WHERE finished_at IS NULL AND job_id > $1) m JOIN jobs j ON j.id = m.job_id
-		ORDER BY m.job_id LIMIT $2`, after, limit)
-	if err != nil {
-		return nil, fmt.Errorf("store: unfinished removals: %w", err)
-	}
-	removals, err := pgx.CollectRows(rows, pgx.RowToStructByName[UnfinishedRemoval])
-	if err != nil {
-		return nil, fmt.Errorf("store: unfinished removals: %w", err)
-	}
-	return removals, nil
-}
-
-// RestoredRemoval is a removal as the bucket tells of it.
-type RestoredRemoval struct {
-	Removal    Removal
-	HTTPStatus int
-	Reason     string    // of the ledger's line
-	SettledAt  time.Time // of the ledger's line
-	Redactions []Redaction
-	Settled    Details       // the settled.json that tells so
-	Usage      *joblog.Usage // of the present copy; nil: there is none
-	Steps      []StepLines
-}
-
-// RestoreRemoval writes into the ledger that a log is removed, whatever it says, and
-// says whether it did: where it says so already, nothing is written.
-func (db *DB) RestoreRemoval(ctx context.Context, r RestoredRemoval) (bool, error) {
-	m, changed := r.Removal, false
-	err := db.inTx(ctx, fmt.Sprintf("restore removal of job %d", m.JobID), func(ctx context.Context, tx pgx.Tx) error {
-		if err := lockJobs(ctx, tx, []int64{m.JobID}); err != nil {
-			return err
-		}
-		tag, err := tx.Exec(ctx, `
-			UPDATE job_logs SET
-				http_status = coalesce(nullif($2, 0), http_status), raw_bytes = $3, lines = $4, sha256 = $5, truncated = $6, archived_at = $7
-			WHERE job_id = $1 AND state <> 'removed'`, m.JobID, r.HTTPStatus, m.RawBytes, m.Lines, m.SHA256, m.Truncated, m.ArchivedAt)
-		if err != nil || tag.RowsAffected() == 0 {
-			return err
-		}
-		changed = true
-		if err := ledgerRemoved(ctx, tx, Removal{JobID: m.JobID, Reason: r.Reason, DecidedAt: r.SettledAt}); err != nil {
-			return err
-		}
-		if err := noteSettled(ctx, tx, m.JobID, r.Settled); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, `
-			INSERT INTO log_removals (`+removalColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-			ON CONFLICT (job_id) DO NOTHING`, m.JobID, m.Kind, m.Rule, m.Reason, m.Actor, m.DecidedAt, m.SHA256, m.RawBytes, m.StoredBytes, m.Lines,
-			m.Truncated, m.ObjectKey, m.ArchivedAt, m.FinishedAt); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, `DELETE FROM job_annotations WHERE job_id = $1`, m.JobID); err != nil {
-			return err
-		}
-		for _, c := range r.Redactions {
-			if err := insertRedaction(ctx, tx, c); err != nil {
-				return err
-			}
-		}
-		if err := writeStepLines(ctx, tx, m.JobID, r.Steps); err != nil {
-			return err
-		}
-		return writeUsage(ctx, tx, m.JobID, r.Usage)
-	})
-	return changed, err
 }
 
 // readRemovals adds to lines of removed logs who removed them, and what is left.

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -31,7 +32,7 @@ func (c coverageCmd) Run(ctx context.Context, e *environment) error {
 			return err
 		}
 	}
-	return withStore(ctx, e, func(_ config, db *store.DB) error {
+	return withLedger(ctx, e, func(_ config, db *store.DB) error {
 		days, err := db.Coverage(ctx, c.Repo, since)
 		if err != nil {
 			return err
@@ -44,12 +45,31 @@ func (c coverageCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil {
 			return err
 		}
+		if err := nameUnfinished(ctx, e.stderr, db); err != nil {
+			return err
+		}
 		gaps, err := db.Gaps(ctx, c.Repo, since)
 		if err != nil {
 			return err
 		}
 		return errors.Join(judge(days, now), judgeGaps(gaps))
 	})
+}
+
+// nameUnfinished tells of removed logs of which the bucket has something still.
+func nameUnfinished(ctx context.Context, w io.Writer, db *store.DB) error {
+	left, err := ingest.NamedUnfinished(ctx, db)
+	if err != nil {
+		return err
+	}
+	for _, u := range left {
+		fmt.Fprintln(w, "jobvault:", unfinishedText(u))
+	}
+	n, err := db.CountUnfinishedRemovals(ctx)
+	if more := int(n) - len(left); err == nil && more > 0 {
+		fmt.Fprintf(w, "jobvault: and %d more\n", more)
+	}
+	return err
 }
 
 // judge counts the days that are over and not accounted for.

@@ -29,7 +29,7 @@ func (s *service) serveHTTP() {
 		mux.Handle("/webhook", s.receiver)
 	}
 	if s.lookup != nil {
-		mux.Handle("/", s.lookup)
+		mux.Handle("/", s.guard.guarded(s.lookup))
 	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeStatus(w, http.StatusOK, map[string]string{"process": "ok"})
@@ -63,8 +63,8 @@ func smallBuffer(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// ready says whether each part answers, and nothing more: why one does not is
-// in the log.
+// ready says whether each part answers, and whether the database has heard of all
+// removals that the bucket tells of, and nothing more: why not is in the log.
 func (s *service) ready(w http.ResponseWriter, req *http.Request) {
 	ctx, cancel := context.WithTimeout(req.Context(), readyTime)
 	defer cancel()
@@ -80,6 +80,11 @@ func (s *service) ready(w http.ResponseWriter, req *http.Request) {
 			s.logger.WarnContext(ctx, "not ready", "part", name, ingest.KeyError, err)
 			status, answers[name] = http.StatusServiceUnavailable, "away"
 		}
+	}
+	// Readers wait for it. Who also receives goes on: nobody else may, and what GitHub
+	// cannot deliver is lost.
+	if answers["removals"] = s.guard.ready(); answers["removals"] != "ok" && s.receiver == nil {
+		status = http.StatusServiceUnavailable
 	}
 	writeStatus(w, status, answers)
 }

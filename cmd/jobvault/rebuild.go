@@ -29,11 +29,21 @@ func (rebuildCmd) Run(ctx context.Context, e *environment) error {
 		if sum.Manifests > 0 {
 			fmt.Fprintf(e.stdout, "%d manifests\n", sum.Manifests)
 		}
+		if sum.Records > 0 || sum.Unlogged > 0 {
+			fmt.Fprintf(e.stdout, "%d records of removals", sum.Records)
+			if sum.Removals > 0 {
+				fmt.Fprintf(e.stdout, ", with %d jobs whose removal or redaction the database did not know", sum.Removals)
+			}
+			if sum.Unlogged > 0 {
+				fmt.Fprint(e.stdout, "; not all removals are in one: a serving jobvault, or retention apply, writes them down")
+			}
+			fmt.Fprintln(e.stdout)
+		}
 		for _, state := range slices.Sorted(maps.Keys(sum.States)) {
 			fmt.Fprintf(e.stdout, "%d %s\n", sum.States[state], plain(state))
 		}
 		if err == nil && sum.Faults > 0 {
-			err = fmt.Errorf("%d jobs or manifests could not be made again; see above", sum.Faults)
+			err = fmt.Errorf("%d faults: something of the bucket was of no use, or not as it should be; see above", sum.Faults)
 		}
 		return err
 	})

@@ -7,7 +7,8 @@ import (
 	"io"
 	"regexp"
 	"regexp/syntax"
-	"time"
+	"strconv"
+	"strings"
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest"
@@ -18,6 +19,7 @@ type redactCmd struct {
 	JobID   int64    `arg:"" help:"Id of the job."`
 	Reason  string   `help:"Why, for the record and for readers." required:""`
 	Pattern []Secret `help:"Take out only what this regular expression (RE2) matches within a line, and keep a copy without it; may be given more than once." sep:"none"`
+	Yes     bool     `help:"Do not ask; for scripts. Without it a terminal is needed, on which what would go is shown, and asked for."`
 	JSON    bool     `help:"One JSON object."`
 	actorFlag
 }
@@ -36,27 +38,68 @@ func (c redactCmd) Run(ctx context.Context, e *environment) error {
 	if o.Patterns, err = parseExpressions(c.Pattern); err != nil {
 		return usageError{err}
 	}
+	if !c.Yes && !canAsk(e) {
+		return usageError{errors.New("redact removes for good and asks before it does, which needs a terminal; --yes does not ask. Nothing is changed")}
+	}
 	return withWorkbench(ctx, e, false, func(b *workbench) error {
-		m := &ingest.Remover{DB: b.db, Archive: b.archive, Now: time.Now}
-		finished, err := m.FinishAll(ctx, func(u ingest.Unfinished) { fmt.Fprintln(e.stderr, "jobvault:", unfinishedText(u)) })
-		if finished > 0 {
-			fmt.Fprintf(e.stderr, "jobvault: %d removals of before finished\n", finished)
-		}
-		if err != nil {
+		if err := b.hearRemovals(ctx); err != nil {
 			return err
 		}
-		copied, left, err := m.Redact(ctx, o)
-		if err != nil {
-			return err
-		}
-		if err := c.print(e.stdout, copied, left); err != nil {
-			return err
-		}
-		if left != nil {
-			return errors.New(unfinishedText(*left))
-		}
-		return nil
+		return c.redact(ctx, e, b.remover(), o)
 	})
+}
+
+func (c redactCmd) redact(ctx context.Context, e *environment, m *ingest.Remover, o ingest.RedactOptions) error {
+	if !c.Yes {
+		p, err := m.PreviewRedact(ctx, o)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(e.stderr, previewText(c.JobID, p, len(o.Patterns) > 0))
+		yes, err := ask(ctx, e, "Redact? [y/N] ")
+		if err != nil {
+			return err
+		}
+		if !yes {
+			return errors.New("nothing is redacted")
+		}
+	}
+	finished, err := m.FinishDue(ctx, 0, func(u ingest.Unfinished) { fmt.Fprintln(e.stderr, "jobvault:", unfinishedText(u)) })
+	if finished > 0 {
+		fmt.Fprintf(e.stderr, "jobvault: %d removals of before finished\n", finished)
+	}
+	if err != nil {
+		return err
+	}
+	copied, left, err := m.Redact(ctx, o)
+	if err != nil {
+		return err
+	}
+	if err := c.print(e.stdout, copied, left); err != nil {
+		return err
+	}
+	if left != nil {
+		return errors.New(unfinishedText(*left) + ". Nobody reads the log any more; a serving jobvault, or the next retention apply, goes on with its removal")
+	}
+	return nil
+}
+
+// previewText says what would go. The text itself is not shown: it may be a secret, and
+// terminals are recorded; jobvault log --lines shows it to whoever wants to see it.
+func previewText(jobID int64, p archive.RedactionPreview, patterns bool) string {
+	if !patterns {
+		return fmt.Sprintf("all of the log of job %d would go: %d lines, %s", jobID, p.Lines, bytesText(p.Bytes))
+	}
+	numbers := make([]string, len(p.FirstLines))
+	for i, n := range p.FirstLines {
+		numbers[i] = strconv.FormatInt(n, 10)
+	}
+	text := strings.Join(numbers, ", ")
+	if p.Lines > int64(len(numbers)) {
+		text += ", …"
+	}
+	return fmt.Sprintf("%d matches in %d lines of the log of job %d would go, %s: lines %s\n(jobvault log %d --lines %d shows the first)",
+		p.Matches, p.Lines, jobID, bytesText(p.Bytes), text, jobID, p.FirstLines[0])
 }
 
 func (c redactCmd) print(out io.Writer, copied *store.Redaction, left *ingest.Unfinished) error {

@@ -34,7 +34,7 @@ func TestRedactLeavesNoVersion(t *testing.T) {
 	bucketURL := testenv.S3VersionedBucketURL(t, minio.MakeBucketOptions{})
 	w, v := removalWorld(t, bucketURL, bucketURL)
 	oldJob(v, 31, "s3cret\n")
-	if s := w.want(0, "redact", "31", "--reason", "a token", "--pattern", "s3cret"); !strings.Contains(s.out, "without 1 matches in 1 lines") || strings.Contains(s.out+s.err, "s3cret") {
+	if s := w.want(0, "redact", "31", "--yes", "--reason", "a token", "--pattern", "s3cret"); !strings.Contains(s.out, "without 1 matches in 1 lines") || strings.Contains(s.out+s.err, "s3cret") {
 		t.Errorf("redact says %s%s", s.out, s.err)
 	}
 	client, bucket := clientOf(t, bucketURL)
@@ -76,7 +76,7 @@ func TestRedactInABucketThatLocks(t *testing.T) {
 	mode, until := minio.Governance, time.Now().Add(time.Hour).UTC().Truncate(time.Second)
 	name := "some/prefix/v1/1/2/1/31/log.zst"
 	w.check(client.PutObjectRetention(t.Context(), bucket, name, minio.PutObjectRetentionOptions{Mode: &mode, RetainUntilDate: &until}))
-	if s := w.want(1, "redact", "31", "--reason", "a token"); !strings.Contains(s.err, "log.zst: object is locked until "+until.Format(time.RFC3339)) {
+	if s := w.want(1, "redact", "31", "--yes", "--reason", "a token"); !strings.Contains(s.err, "log.zst: object is locked until "+until.Format(time.RFC3339)) {
 		t.Errorf("redact says %s", s.err)
 	}
 	if s := w.want(1, "log", "31"); !strings.Contains(s.err, "it is removed since") {
@@ -93,5 +93,41 @@ func TestRedactInABucketThatLocks(t *testing.T) {
 	if s := w.want(0, "retention", "apply"); !strings.Contains(s.out, "1 removals of before finished") {
 		t.Errorf("apply says %s", s.out)
 	}
+	w.rebuiltIsWhole()
+}
+
+// What the bucket keeps of one log keeps no other from being removed: it is told at the
+// end, with what is there still, and in the end it goes too.
+func TestRetentionGoesOnPastALockedLog(t *testing.T) {
+	t.Parallel()
+	bucketURL := testenv.S3VersionedBucketURL(t, minio.MakeBucketOptions{ObjectLocking: true})
+	w, v := removalWorld(t, bucketURL, bucketURL)
+	for id := int64(31); id <= 34; id++ {
+		oldJob(v, id, "x\n")
+	}
+	client, bucket := clientOf(t, bucketURL)
+	mode, until := minio.Governance, time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	name := "some/prefix/v1/1/2/1/32/log.zst"
+	w.check(client.PutObjectRetention(t.Context(), bucket, name, minio.PutObjectRetentionOptions{Mode: &mode, RetainUntilDate: &until}))
+	w.want(0, "retention", "add", "--keep", "30d")
+	s := w.want(1, "retention", "apply")
+	for _, want := range []string{"job 32: its removal is not finished", "v1/1/2/1/32/log.zst: object is locked until " + until.Format(time.RFC3339), "1 removals could not be finished"} {
+		if !strings.Contains(s.err, want) {
+			t.Errorf("apply says %s, want %q", s.err, want)
+		}
+	}
+	if !strings.Contains(s.out, "4 logs removed") {
+		t.Errorf("apply says %s", s.out)
+	}
+	var finished int
+	w.check(w.pool.QueryRow(t.Context(), `SELECT count(*) FROM log_removals WHERE finished_at IS NOT NULL`).Scan(&finished))
+	if finished != 3 {
+		t.Errorf("%d are finished", finished)
+	}
+	if s := w.want(1, "verify"); strings.Count(s.out, "unremoved") != 1 || !strings.Contains(s.out, "and could not: ") {
+		t.Errorf("verify says %s", s.out)
+	}
+	w.check(client.PutObjectRetention(t.Context(), bucket, name, minio.PutObjectRetentionOptions{GovernanceBypass: true}))
+	w.want(0, "retention", "apply")
 	w.rebuiltIsWhole()
 }

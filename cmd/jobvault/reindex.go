@@ -17,6 +17,9 @@ type reindexCmd struct {
 // Run reads archived logs for what their jobs used. Stopped, it goes on where it was.
 func (c reindexCmd) Run(ctx context.Context, e *environment) error {
 	return withWorkbench(ctx, e, false, func(b *workbench) error {
+		if err := b.hearRemovals(ctx); err != nil {
+			return err
+		}
 		x := &ingest.Reindexer{DB: b.db, Archive: b.archive}
 		m := newMeter(e.stderr, "reindex")
 		sum, err := x.Reindex(ctx, c.All, runtime.GOMAXPROCS(0),

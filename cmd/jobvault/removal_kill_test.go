@@ -212,8 +212,8 @@ func TestRemovalsKilledAtEachStep(t *testing.T) {
 	t.Parallel()
 	commands := map[string][]string{
 		"retention": {"retention", "apply"},
-		"redact":    {"redact", "31", "--reason", "a token"},
-		"copy":      {"redact", "31", "--reason", "a token", "--pattern", "s3cret"},
+		"redact":    {"redact", "31", "--yes", "--reason", "a token"},
+		"copy":      {"redact", "31", "--yes", "--reason", "a token", "--pattern", "s3cret"},
 	}
 	for _, s := range []struct {
 		name           string
@@ -225,10 +225,13 @@ func TestRemovalsKilledAtEachStep(t *testing.T) {
 		{name: "before the ledger", state: store.LogArchived},
 		{name: "before the copy", method: http.MethodPut, suffix: "redacted-1.zst", only: "copy", state: store.LogArchived},
 		{name: "after the copy", method: http.MethodPut, suffix: "redacted-1.zst", answer: true, only: "copy", state: store.LogArchived},
+		{name: "before the log of removals", method: http.MethodPut, suffix: "0000000001.jsonl", state: store.LogRemoved},
+		{name: "after the log of removals", method: http.MethodPut, suffix: "0000000001.jsonl", answer: true, state: store.LogRemoved},
 		{name: "before the record", method: http.MethodPut, suffix: "settled.json", state: store.LogRemoved},
 		{name: "after the record", method: http.MethodPut, suffix: "settled.json", answer: true, state: store.LogRemoved},
 		{name: "before the object", method: http.MethodDelete, suffix: "log.zst", state: store.LogRemoved},
 		{name: "after the object", method: http.MethodDelete, suffix: "log.zst", answer: true, state: store.LogRemoved},
+		{name: "before it is looked at", method: http.MethodHead, suffix: "log.zst", only: "redact", state: store.LogRemoved},
 	} {
 		for what, args := range commands {
 			if s.only != "" && s.only != what {
@@ -237,8 +240,9 @@ func TestRemovalsKilledAtEachStep(t *testing.T) {
 			t.Run(what+" "+s.name, func(t *testing.T) {
 				g, gated, direct := gatedBucket(t)
 				w, v := removalWorld(t, gated, direct)
-				oldJob(v, 31, "2024-07-08T16:48:09.3750041Z ##[error]s3cret\nplain\n")
+				secretJob(v, 31)
 				w.want(0, "retention", "add", "--keep", "30d")
+				old := w.dump()
 				if s.suffix == "" {
 					release := w.lockedJob(31)
 					cmd := w.start(args...)
@@ -259,6 +263,7 @@ func TestRemovalsKilledAtEachStep(t *testing.T) {
 					g.release()
 				}
 				w.unbroken("killed")
+				w.neverOfTwoMinds(31)
 				if l, err := w.db.JobLog(t.Context(), 31); err != nil || l.State != s.state {
 					t.Errorf("killed, the ledger says %s (%v), want %s", l.State, err, s.state)
 				}
@@ -285,8 +290,30 @@ func TestRemovalsKilledAtEachStep(t *testing.T) {
 					t.Errorf("the bucket has %s, want %s", got, want)
 				}
 				w.rebuiltIsWhole()
+				// One that is older than all of it does not speak again.
+				old.want(0, "retention", "apply")
+				var told int
+				w.check(old.pool.QueryRow(t.Context(), `SELECT count(*) FROM job_annotations WHERE message LIKE '%s3cret%'`).Scan(&told))
+				if told > 0 {
+					t.Errorf("an older database has %d annotations still", told)
+				}
+				old.want(0, "verify", "--deep")
 			})
 		}
+	}
+}
+
+// neverOfTwoMinds wants the log of removals to tell of a job before anything of it is
+// gone from the bucket.
+func (w *world) neverOfTwoMinds(id int64) {
+	w.t.Helper()
+	key := archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 1, JobID: id}
+	if _, err := w.archive.Bucket().Size(w.t.Context(), key.Log()); err == nil {
+		return
+	}
+	r, err := w.archive.ReadRemovals(w.t.Context(), 1)
+	if err != nil || len(r.Lines) != 1 || r.Lines[0].JobID != id {
+		w.t.Errorf("the log is gone, and its removal told nowhere: %+v, %v", r, err)
 	}
 }
 

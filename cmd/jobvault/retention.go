@@ -214,6 +214,9 @@ func (gs planGroups) print(out io.Writer, p ingest.Planned) error {
 // unfinishedText says of a removal that the bucket has something of it still.
 func unfinishedText(u ingest.Unfinished) string {
 	text := fmt.Sprintf("job %d: its removal is not finished", u.JobID)
+	if u.Undecided {
+		text = fmt.Sprintf("job %d: its log is not removed", u.JobID)
+	}
 	switch {
 	case u.Error != "":
 		text += ": " + plain(u.Error)
@@ -223,9 +226,9 @@ func unfinishedText(u ingest.Unfinished) string {
 	return text
 }
 
-// Run removes logs. Stopped, it goes on where it was. It fails if something stays in
-// the bucket that the bucket itself does not let go, or if a repository was renamed
-// since the last plan.
+// Run removes logs. Stopped, it goes on where it was. It fails if a log could not be
+// removed, if the bucket has something still that no legal hold of ours keeps, or if a
+// repository was renamed since the last plan; that keeps none of the others.
 func (c retentionApplyCmd) Run(ctx context.Context, e *environment) error {
 	if err := checkLimit(c.Limit); err != nil {
 		return err
@@ -235,23 +238,21 @@ func (c retentionApplyCmd) Run(ctx context.Context, e *environment) error {
 		return usageError{err}
 	}
 	return withWorkbench(ctx, e, false, func(b *workbench) error {
+		if err := b.hearRemovals(ctx); err != nil {
+			return err
+		}
 		var renamed renamedRepositories
-		m := &ingest.Remover{DB: b.db, Archive: b.archive, Now: time.Now, Renamed: renamed.add}
+		m := b.remover()
+		m.Renamed = renamed.add
 		plan, err := m.Plan(ctx, c.Limit, func(store.Ending) error { return nil })
 		if err != nil {
 			return err
 		}
 		meter := newMeter(e.stderr, "retention")
 		out := jsonEncoder(e.stdout)
-		locked := 0
+		var left unfinishedList
 		var printed error
-		sum, err := m.Apply(ctx, actor, c.Limit,
-			func(u ingest.Unfinished) {
-				if u.Hold == nil {
-					locked++
-				}
-				meter.above("%s", unfinishedText(u))
-			},
+		sum, err := m.Apply(ctx, actor, c.Limit, left.add,
 			func(g ingest.Gone, sum ingest.Applied) {
 				if c.JSON {
 					printed = errors.Join(printed, out.Encode(g))
@@ -269,11 +270,42 @@ func (c retentionApplyCmd) Run(ctx context.Context, e *environment) error {
 		if err == nil && sum.Renamed > 0 {
 			err = errRenamed
 		}
-		if err == nil && locked > 0 {
-			err = fmt.Errorf("%d removals could not be finished: the bucket keeps objects of theirs; see above", locked)
-		}
-		return errors.Join(err, printed)
+		return errors.Join(left.tell(e.stderr), err, printed)
 	})
+}
+
+// mostTold is how many unfinished removals are printed one by one.
+const mostTold = 1000
+
+// unfinishedList is what a command tells at its end.
+type unfinishedList struct {
+	first []ingest.Unfinished
+	all   int
+	bad   int // those that no legal hold of ours keeps
+}
+
+func (l *unfinishedList) add(u ingest.Unfinished) {
+	if l.all++; len(l.first) < mostTold {
+		l.first = append(l.first, u)
+	}
+	if u.Hold == nil {
+		l.bad++
+	}
+}
+
+// tell prints what is unfinished. It fails if it is so for another reason than a legal
+// hold of ours.
+func (l *unfinishedList) tell(w io.Writer) error {
+	for _, u := range l.first {
+		fmt.Fprintln(w, "jobvault:", unfinishedText(u))
+	}
+	if more := l.all - len(l.first); more > 0 {
+		fmt.Fprintf(w, "jobvault: and %d more\n", more)
+	}
+	if l.bad > 0 {
+		return fmt.Errorf("%d removals could not be finished; see above. A serving jobvault tries them again by itself, and so does the next retention apply", l.bad)
+	}
+	return nil
 }
 
 func checkLimit(n int) error {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -44,7 +43,7 @@ func (rs renamedRepositories) print(out io.Writer, asJSON bool) error {
 		slices.Sort(r.Left)
 		var err error
 		if asJSON {
-			err = json.NewEncoder(out).Encode(map[string]any{"renamed": r})
+			err = jsonEncoder(out).Encode(map[string]any{"renamed": r})
 		} else {
 			_, err = fmt.Fprintf(out, "repository %d was %s when this was planned, and is %s now: %d logs left, of jobs %s\n",
 				r.RepositoryID, plain(r.Was.String()), plain(r.Is.String()), len(r.Left), strings.Trim(fmt.Sprint(r.Left), "[]"))

@@ -30,6 +30,7 @@ type service struct {
 	workers  *ingest.Workers
 	receiver *ingest.Receiver
 	lookup   http.Handler // nil: this process answers no readers
+	guard    *removalGuard
 	metrics  *ingest.Metrics
 	registry *prometheus.Registry
 	http     *http.Server
@@ -68,6 +69,8 @@ func (s *service) start(ctx context.Context) error {
 	}
 	s.metrics = ingest.NewMetrics(s.registry)
 	s.registry.MustRegister(ingest.NewBacklog(s.db, s.config.repositories.MatchRepository))
+	s.guard = startGuard(ctx, &ingest.RemovalLog{DB: s.db, Archive: s.archive}, s.logger)
+	s.registry.MustRegister(s.guard.metric())
 	if s.config.has(roleWork) {
 		if err := s.startWorkers(ctx); err != nil {
 			return err
@@ -151,6 +154,7 @@ func (s *service) startWorkers(ctx context.Context) error {
 		Archiver:   s.config.archiver(s.db, s.archive, s.github, s.logger, s.metrics),
 		Reconciler: s.config.reconciler(s.config.sweeper(s.db, s.archive, s.github, s.logger, s.metrics)),
 		Manifests:  &ingest.Manifests{DB: s.db, Archive: s.archive, Logger: s.logger, Metrics: s.metrics, Now: time.Now},
+		Remover:    &ingest.Remover{DB: s.db, Archive: s.archive, Now: time.Now},
 	}
 	workers, err := ingest.NewWorkers(c)
 	if err != nil {
@@ -202,6 +206,9 @@ func (s *service) stop() error {
 		s.receiver.Close()
 	}
 	working.Wait()
+	if s.guard != nil {
+		s.guard.close()
+	}
 	if s.github != nil {
 		s.github.Close()
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 
@@ -27,7 +26,7 @@ func (c verifyCmd) rows(ctx context.Context, e *environment, v *ingest.Verifier,
 
 func (c verifyCmd) sumRows(out io.Writer, sum ingest.VerifiedRows) error {
 	if c.JSON {
-		return json.NewEncoder(out).Encode(sum)
+		return jsonEncoder(out).Encode(sum)
 	}
 	_, err := fmt.Fprintf(out, "%d jobs, %d of them without job.json, %d logs (%s read), %d of them to be reindexed, %d lines of manifests: %d faults\n",
 		sum.Jobs, sum.Untold, sum.Logs, humanize.IBytes(uint64(max(sum.RawBytes, 0))), sum.Unread, sum.Listed, sum.Faults)

@@ -111,6 +111,16 @@ func (b *workbench) manifests() *ingest.Manifests {
 	return &ingest.Manifests{DB: b.db, Archive: b.archive, Logger: b.logger, Metrics: b.metrics, Now: time.Now}
 }
 
+func (b *workbench) remover() *ingest.Remover {
+	return &ingest.Remover{DB: b.db, Archive: b.archive, Now: time.Now}
+}
+
+// hearRemovals has the database hear of all removals that the bucket tells of: before
+// it is read, or anything is decided by what it says.
+func (b *workbench) hearRemovals(ctx context.Context) error {
+	return hearRemovals(ctx, b.db, b.archive, b.logger)
+}
+
 // named finds the repositories that flags name, OWNER/NAME each.
 func (b *workbench) named(ctx context.Context, s *ingest.Sweeper, names []string) ([]store.Repository, error) {
 	var rs []store.Repository
@@ -134,7 +144,7 @@ func (b *workbench) working(ctx context.Context, f func() error) error {
 		DB: b.db, Parallel: b.config.workers, History: b.config.workers, Logger: b.logger, Metrics: b.metrics,
 		Selected:   b.config.repositories.MatchRepository,
 		Archiver:   b.config.archiver(b.db, b.archive, b.github, b.logger, b.metrics),
-		Reconciler: b.config.reconciler(b.sweeper()), Manifests: b.manifests(), Helper: true,
+		Reconciler: b.config.reconciler(b.sweeper()), Manifests: b.manifests(), Remover: b.remover(), Helper: true,
 	})
 	if err != nil {
 		return err

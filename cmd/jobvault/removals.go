@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/store"
+)
+
+// hearRemovals has a command's database hear of all removals that the bucket tells of:
+// it may come from a dump that is older than they are. It fails if that cannot be known.
+func hearRemovals(ctx context.Context, db *store.DB, a *archive.Archive, logger *slog.Logger) error {
+	jobs, err := (&ingest.RemovalLog{DB: db, Archive: a}).CatchUp(ctx)
+	if jobs > 0 {
+		logger.WarnContext(ctx, "the database is older than removals that the bucket tells of; they are done in it now", ingest.KeyCount, jobs)
+	}
+	if err != nil {
+		return fmt.Errorf("nothing is read from a database that may be older than removals of logs: %w", err)
+	}
+	return nil
+}
+
+// Timing of the guard.
+const (
+	heardFirst = 5 * time.Second // how long a start waits for the first look
+	heardEvery = time.Minute
+	heardAgain = 5 * time.Second // after one that failed, and twice as long each time, up to heardEvery
+	heardTime  = 30 * time.Minute
+)
+
+// errUnheard is the guard's error before its first look.
+var errUnheard = errors.New("the log of removals in the bucket was not looked at yet")
+
+// removalGuard keeps readers from a database that may be older than removals: until it
+// has heard of all that the bucket tells of, and whenever it is found to have been
+// restored under a running process. Receiving does not wait for it.
+type removalGuard struct {
+	log    *ingest.RemovalLog
+	logger *slog.Logger
+	stop   context.CancelFunc
+	done   chan struct{}
+
+	mu   sync.Mutex
+	err  error // nil: the database may be read
+	seen int64 // the last record that the database was seen to know
+}
+
+// startGuard starts to look, and waits a little for the first look to end.
+func startGuard(ctx context.Context, log *ingest.RemovalLog, logger *slog.Logger) *removalGuard {
+	g := &removalGuard{log: log, logger: logger, done: make(chan struct{}), err: errUnheard}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	g.stop = stop
+	first := make(chan struct{})
+	go g.run(running, first)
+	select {
+	case <-first:
+	case <-time.After(heardFirst):
+		logger.WarnContext(ctx, "readers wait until the log of removals in the bucket was looked at")
+	case <-ctx.Done():
+	}
+	return g
+}
+
+func (g *removalGuard) run(ctx context.Context, first chan<- struct{}) {
+	defer close(g.done)
+	pause := heardAgain
+	for look := 0; ; look++ {
+		err := g.look(ctx)
+		if look == 0 {
+			close(first)
+		}
+		switch {
+		case err == nil:
+			pause = heardAgain
+		case ctx.Err() == nil:
+			g.logger.ErrorContext(ctx, "whether the database is older than removals of logs cannot be told", ingest.KeyError, err, "readers", g.readers())
+		}
+		next := heardEvery
+		if err != nil {
+			next, pause = pause, min(2*pause, heardEvery)
+		}
+		select {
+		case <-time.After(next):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// readers says in the log what becomes of them.
+func (g *removalGuard) readers() string {
+	if g.state() == nil {
+		return "answered"
+	}
+	return "refused"
+}
+
+// look has the database hear of what is new. The first look, and one after a failure,
+// is at all of the log.
+func (g *removalGuard) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, heardTime)
+	defer cancel()
+	known, _, err := g.log.Head(ctx)
+	if err != nil {
+		return err
+	}
+	g.notice(known)
+	hear := g.log.CatchUp
+	if g.state() != nil {
+		hear = g.log.Confirm
+	}
+	jobs, err := hear(ctx)
+	if jobs > 0 {
+		g.logger.WarnContext(ctx, "the database is older than removals that the bucket tells of; they are done in it now", ingest.KeyCount, jobs)
+	}
+	if err == nil {
+		known, _, err = g.log.Head(ctx)
+	}
+	g.settle(known, err)
+	return err
+}
+
+// notice shuts the gate if the database knows less than it did: it was restored.
+func (g *removalGuard) notice(known int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if known < g.seen && g.err == nil {
+		g.err = errUnheard
+	}
+}
+
+// settle opens the gate, or shuts it. A bucket that is away says nothing against a
+// database that had heard of everything.
+func (g *removalGuard) settle(known int64, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case err == nil:
+		g.err, g.seen = nil, known
+	case g.err != nil || errors.Is(err, ingest.ErrRemovalsBroken):
+		g.err = err
+	}
+}
+
+// state is why the database may not be read; nil: it may.
+func (g *removalGuard) state() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.err
+}
+
+// ready is what /readyz says of it.
+func (g *removalGuard) ready() string {
+	switch err := g.state(); {
+	case err == nil:
+		return "ok"
+	case errors.Is(err, ingest.ErrRemovalsBroken):
+		return "broken"
+	}
+	return "away"
+}
+
+// metric is 1 while readers are refused.
+func (g *removalGuard) metric() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "jobvault_readers_refused", Help: "1 while readers are refused because the database may be older than removals of logs; the log says why. Else 0.",
+	}, func() float64 {
+		if g.state() == nil {
+			return 0
+		}
+		return 1
+	})
+}
+
+// close ends the looking.
+func (g *removalGuard) close() {
+	g.stop()
+	<-g.done
+}
+
+// refusal is what readers are told: nothing of the inside.
+const refusal = "jobvault does not know yet whether its database is older than removals of logs, and shows nothing before it does; /readyz and its log say more"
+
+// guarded refuses readers while the database may not be read.
+func (g *removalGuard) guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if g.state() == nil {
+			next.ServeHTTP(w, req)
+			return
+		}
+		w.Header().Set("Retry-After", "10")
+		if strings.HasPrefix(req.URL.Path, "/api/v3/") {
+			writeStatus(w, http.StatusServiceUnavailable, map[string]string{"message": refusal})
+			return
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		http.Error(w, refusal, http.StatusServiceUnavailable)
+	})
+}

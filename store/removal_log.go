@@ -1,0 +1,139 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// RemovalsRecord is a record of the log of removals in the bucket that this database
+// knows, and of which it has done everything.
+type RemovalsRecord struct {
+	Number    int64
+	SHA256    []byte `db:"sha256"` // of the object
+	Lines     int64
+	WrittenAt time.Time
+}
+
+const removalsRecordColumns = `number, sha256, lines, written_at`
+
+// LastRemovalsRecord is the last record that this database knows, or ErrNotFound.
+func (db *DB) LastRemovalsRecord(ctx context.Context) (RemovalsRecord, error) {
+	var r RemovalsRecord
+	err := db.inTx(ctx, "last record of removals", func(ctx context.Context, tx pgx.Tx) (err error) {
+		r, err = one[RemovalsRecord](ctx, tx, `SELECT `+removalsRecordColumns+` FROM removal_log ORDER BY number DESC LIMIT 1`)
+		return err
+	})
+	return r, err
+}
+
+// RemovalsRecords lists all records that this database knows, by their numbers.
+func (db *DB) RemovalsRecords(ctx context.Context) ([]RemovalsRecord, error) {
+	rows, err := db.pool.Query(ctx, `SELECT `+removalsRecordColumns+` FROM removal_log ORDER BY number`)
+	if err != nil {
+		return nil, fmt.Errorf("store: records of removals: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[RemovalsRecord])
+	if err != nil {
+		return nil, fmt.Errorf("store: records of removals: %w", err)
+	}
+	return list, nil
+}
+
+// UnloggedRemovals lists up to limit jobs of whose removal the log of removals does not
+// tell all yet, those with an id above after, by their ids.
+func (db *DB) UnloggedRemovals(ctx context.Context, after int64, limit int) ([]int64, error) {
+	rows, err := db.pool.Query(ctx, `SELECT job_id FROM log_removals WHERE logged_in IS NULL AND job_id > $1 ORDER BY job_id LIMIT $2`, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("store: removals that are not logged: %w", err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return nil, fmt.Errorf("store: removals that are not logged: %w", err)
+	}
+	return ids, nil
+}
+
+// ErrOtherRecord says that another record with this number is noted.
+var ErrOtherRecord = errors.New("another record with this number is noted")
+
+// LoggedRemoval is what a record tells of a job: as many steps as of RemovalSteps.
+type LoggedRemoval struct {
+	JobID int64
+	Steps int
+}
+
+// NoteRemovalsRecord notes that a record is in the bucket, and of which removals it
+// tells all; a job to which more was done meanwhile is left for the next record. Call
+// it when the ledger knows everything that the record tells. One that is noted already
+// stays; if it is another, ErrOtherRecord.
+func (db *DB) NoteRemovalsRecord(ctx context.Context, r RemovalsRecord, logged []LoggedRemoval) error {
+	ids, steps := make([]int64, len(logged)), make([]int, len(logged))
+	for i, l := range logged {
+		ids[i], steps[i] = l.JobID, l.Steps
+	}
+	return db.inTx(ctx, fmt.Sprintf("note record %d of removals", r.Number), func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `
+			INSERT INTO removal_log (`+removalsRecordColumns+`) VALUES ($1, $2, $3, $4) ON CONFLICT (number) DO NOTHING`,
+			r.Number, r.SHA256, r.Lines, r.WrittenAt); err != nil {
+			return err
+		}
+		var noted []byte
+		if err := tx.QueryRow(ctx, `SELECT sha256 FROM removal_log WHERE number = $1`, r.Number).Scan(&noted); err != nil {
+			return err
+		}
+		if !bytes.Equal(noted, r.SHA256) {
+			return ErrOtherRecord
+		}
+		// In the order of ids, as everybody: transactions must not wait in a ring.
+		if _, err := tx.Exec(ctx, `SELECT FROM log_removals WHERE job_id = ANY($1) ORDER BY job_id FOR NO KEY UPDATE`, ids); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `
+			UPDATE log_removals m SET logged_in = $1
+			FROM unnest($2::bigint[], $3::int[]) AS told(job_id, steps), job_logs l
+			WHERE m.job_id = told.job_id AND l.job_id = m.job_id AND m.logged_in IS DISTINCT FROM $1 AND `+removalSteps+` = told.steps`,
+			r.Number, ids, steps)
+		return err
+	})
+}
+
+// removalsLock is the lock of whoever writes or hears the log of removals.
+const removalsLock = `hashtextextended('jobvault removal log', 0)`
+
+// removalsWait bounds LockRemovals also where Postgres does not answer at all.
+const removalsWait = time.Minute
+
+// LockRemovals makes the caller the only one who writes or hears the log of removals,
+// until it calls unlock; it waits half a minute for another. at is Postgres' time. The
+// lock is a session's: it keeps work from being done twice. That no number is used
+// twice rests on the bucket.
+func (db *DB) LockRemovals(ctx context.Context) (unlock func(), at time.Time, err error) {
+	fail := func(err error) error { return fmt.Errorf("store: lock the log of removals: %w", err) }
+	waiting, cancel := context.WithTimeout(ctx, removalsWait)
+	defer cancel()
+	conn, err := db.pool.Acquire(waiting)
+	if err != nil {
+		return nil, at, fail(err)
+	}
+	if _, err = conn.Exec(waiting, `SELECT pg_advisory_lock(`+removalsLock+`)`); err == nil {
+		err = conn.QueryRow(waiting, `SELECT clock_timestamp()`).Scan(&at)
+	}
+	if err != nil {
+		_ = conn.Hijack().Close(context.WithoutCancel(ctx)) // with the session, the lock goes
+		return nil, at, fail(err)
+	}
+	return func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), transactionTime)
+		defer cancel()
+		if _, err := conn.Exec(ctx, `SELECT pg_advisory_unlock(`+removalsLock+`)`); err != nil {
+			_ = conn.Hijack().Close(ctx)
+			return
+		}
+		conn.Release()
+	}, at, nil
+}
