@@ -235,7 +235,7 @@ func TestManifestsAreLinear(t *testing.T) {
 				t.Fatal(err)
 			}
 			return func() {
-				_, _ = a.scanManifest(context.Background(), date, func(PlacedLine) error { return nil }, func(ChainFault) error { return nil })
+				_, _ = a.scanManifest(context.Background(), date, func(*Manifest, PlacedLine) error { return nil }, func(ChainFault) error { return nil })
 			}
 		})
 	}

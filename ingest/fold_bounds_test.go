@@ -40,7 +40,7 @@ func TestStepsAndLabelsAreBounded(t *testing.T) {
 			if list == "labels" {
 				each = `"l%d"`
 			}
-			f, err := factsOfDelivery(jobPayload(`,"`+list+`":`+listOf(n, each)), deliveryOf(1))
+			f, err := factsOfDelivery(jobPayload(`,"`+list+`":`+listOf(n, each)), deliveryOf(1), time.Now())
 			if (err == nil) != fits || fits && len(f.Steps)+len(f.Labels) != n {
 				t.Errorf("%d %s: %v", n, list, err)
 			}
@@ -50,7 +50,7 @@ func TestStepsAndLabelsAreBounded(t *testing.T) {
 
 // What stands for nothing among steps and labels is nothing.
 func TestNullsInListsAreNothing(t *testing.T) {
-	f, err := factsOfDelivery(jobPayload(`,"steps":[null,{"number":1,"name":"s"},null],"labels":[null,"l"]`), deliveryOf(1))
+	f, err := factsOfDelivery(jobPayload(`,"steps":[null,{"number":1,"name":"s"},null],"labels":[null,"l"]`), deliveryOf(1), time.Now())
 	if err != nil || len(f.Steps) != 1 || f.Steps[0].Name != "s" {
 		t.Errorf("steps %v, %v", f.Steps, err)
 	}
@@ -61,7 +61,7 @@ func TestFoldIsLinear(t *testing.T) {
 	growth.Linear(t, maxListed/8, func(n int) func() {
 		var snapshots []store.Facts
 		for i := range 4 {
-			f, err := factsOfDelivery(jobPayload(fmt.Sprintf(`,"labels":["%d"],"steps":%s`, i, listOf(n, `{"number":%d,"name":"a step"}`))), deliveryOf(1))
+			f, err := factsOfDelivery(jobPayload(fmt.Sprintf(`,"labels":["%d"],"steps":%s`, i, listOf(n, `{"number":%d,"name":"a step"}`))), deliveryOf(1), time.Now())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -145,7 +145,7 @@ func TestDeliveriesAreReadInLinearTime(t *testing.T) {
 					for _, body := range [][]byte{bare, listed, quoted} {
 						deeperThan(body, maxDepth)
 						readHead(body)
-						_, _ = factsOfDelivery(body, deliveryOf(1))
+						_, _ = factsOfDelivery(body, deliveryOf(1), time.Now())
 						_, _ = payloadJSON(contentForm, body)
 						_, _, _ = namesIn(body)
 					}

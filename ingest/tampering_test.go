@@ -23,9 +23,9 @@ type tampering struct {
 	sql         string // done to the database, before do
 }
 
-// of is what can be done to an object: two is another job's of the same kind, older
+// tamperingsOf is what can be done to an object: two is another job's of the same kind, older
 // what it was before, and elsewhere a key that is nobody's.
-func of(object string, one, two, elsewhere func(w *evidenceWorld) string, older func(w *evidenceWorld) (key string, content []byte)) []tampering {
+func tamperingsOf(object string, one, two, elsewhere func(w *evidenceWorld) string, older func(w *evidenceWorld) (key string, content []byte)) []tampering {
 	edit := func(how string, f func([]byte) []byte) tampering {
 		return tampering{object: object, how: how, do: func(w *evidenceWorld) { w.put(one(w), f(bytes.Clone(w.get(one(w))))) }}
 	}
@@ -69,20 +69,20 @@ func objectTamperings() []tampering {
 		return func(w *evidenceWorld) string { return archive.ManifestKey(w.head.Date.AddDate(0, 0, n)) }
 	}
 	return slices.Concat(
-		of("log.zst", keyed(jobWithLog, log), keyed(jobBesides, log), nobodys(jobWithLog, log), before(keyed(jobRemoved, log), "removed log")),
-		of("log.filter", keyed(jobWithLog, filter), keyed(jobBesides, filter), nobodys(jobWithLog, filter), before(keyed(jobRemoved, filter), "removed filter")),
-		of("job.json", keyed(jobWithLog, details), keyed(jobBesides, details), nobodys(jobWithLog, details), func(w *evidenceWorld) (string, []byte) {
+		tamperingsOf("log.zst", keyed(jobWithLog, log), keyed(jobBesides, log), nobodys(jobWithLog, log), before(keyed(jobRemoved, log), "removed log")),
+		tamperingsOf("log.filter", keyed(jobWithLog, filter), keyed(jobBesides, filter), nobodys(jobWithLog, filter), before(keyed(jobRemoved, filter), "removed filter")),
+		tamperingsOf("job.json", keyed(jobWithLog, details), keyed(jobBesides, details), nobodys(jobWithLog, details), func(w *evidenceWorld) (string, []byte) {
 			// As it was while the job ran.
 			return w.first.Details(), bytes.Replace(w.get(w.first.Details()), []byte(`"conclusion":"success"`), []byte(`"conclusion":null`), 1)
 		}),
-		of("settled.json", keyed(jobSkipped, settled), keyed(jobMissing, settled), nobodys(jobSkipped, settled), before(keyed(jobRedacted, settled), "settled.json")),
-		of("settled.json of a removal", keyed(jobRedacted, settled), keyed(jobRedacted1, settled), nobodys(jobRedacted, settled), before(keyed(jobRedacted, settled), "settled.json")),
-		of("settled.json beside a log", keyed(jobCameLate, settled), keyed(jobMissing, settled), keyed(jobWithLog, settled), func(w *evidenceWorld) (string, []byte) {
+		tamperingsOf("settled.json", keyed(jobSkipped, settled), keyed(jobMissing, settled), nobodys(jobSkipped, settled), before(keyed(jobRedacted, settled), "settled.json")),
+		tamperingsOf("settled.json of a removal", keyed(jobRedacted, settled), keyed(jobRedacted1, settled), nobodys(jobRedacted, settled), before(keyed(jobRedacted, settled), "settled.json")),
+		tamperingsOf("settled.json beside a log", keyed(jobCameLate, settled), keyed(jobMissing, settled), keyed(jobWithLog, settled), func(w *evidenceWorld) (string, []byte) {
 			return w.keyOf(jobCameLate).Settled(), w.get(w.keyOf(jobRemoved).Settled())
 		}),
-		of("redacted-N.zst", keyed(jobRedacted, copied(2)), keyed(jobRedacted1, copied(1)), keyed(jobRedacted, copied(3)), before(keyed(jobRedacted, copied(2)), "redacted")),
-		of("manifest", day(-1), day(-2), day(-5), func(w *evidenceWorld) (string, []byte) { return day(-1)(w), w.get(day(-2)(w)) }),
-		of("the last manifest", day(0), day(-1), day(9), func(w *evidenceWorld) (string, []byte) { return day(0)(w), w.get(day(-1)(w)) }),
+		tamperingsOf("redacted-N.zst", keyed(jobRedacted, copied(2)), keyed(jobRedacted1, copied(1)), keyed(jobRedacted, copied(3)), before(keyed(jobRedacted, copied(2)), "redacted")),
+		tamperingsOf("manifest", day(-1), day(-2), day(-5), func(w *evidenceWorld) (string, []byte) { return day(-1)(w), w.get(day(-2)(w)) }),
+		tamperingsOf("the last manifest", day(0), day(-1), day(9), func(w *evidenceWorld) (string, []byte) { return day(0)(w), w.get(day(-1)(w)) }),
 	)
 }
 
