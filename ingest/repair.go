@@ -187,7 +187,7 @@ func (r *verification) rewriteSettled(ctx context.Context, l store.LedgerLine, s
 	if err != nil {
 		return false, "", err
 	}
-	if l.SettledSHA256 != nil && sameDigest(raw, l.SettledSHA256) != nil {
+	if d := detailsOf(raw); l.SettledSHA256 != nil && string(d.SHA256[:]) != string(l.SettledSHA256) {
 		return false, "the database's rows do not give the record that was noted either", nil
 	}
 	return r.writeSettled(ctx, l, s, r.Archive.ReplaceSettled)

@@ -80,7 +80,7 @@ func (d *databaseVerification) all(ctx context.Context) error {
 				if d.o.Sample == 0 || rand.Float64() < d.o.Sample { //nolint:gosec // a sample, no secret
 					err = d.job(gctx, j)
 				}
-				d.step(max(total, d.done+1))
+				d.advance(total)
 				return err
 			})
 		}
@@ -88,6 +88,14 @@ func (d *databaseVerification) all(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// advance is step where jobs may come meanwhile.
+func (d *databaseVerification) advance(total int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.done++
+	d.progress(d.done, max(total, d.done))
 }
 
 // job compares one job's rows. A job that changes meanwhile is looked at again: rows

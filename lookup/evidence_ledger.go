@@ -36,6 +36,7 @@ type evidenceLedger struct {
 	StoredSHA256  string     `json:"stored_sha256,omitempty"`
 	Truncated     bool       `json:"truncated"`
 	DetailsSHA256 string     `json:"details_sha256,omitempty"`
+	SettledSHA256 string     `json:"settled_sha256,omitempty"`
 	ManifestDate  string     `json:"manifest_date,omitempty"`
 }
 
@@ -47,6 +48,7 @@ func ledgerOf(j store.JobDetails) evidenceLedger {
 		State: j.Log.State, Reason: j.Log.Reason, HTTPStatus: j.Log.HTTPStatus, SettledAt: j.Log.SettledAt, ArchivedAt: j.Log.ArchivedAt, ObjectKey: j.Log.ObjectKey,
 		RawBytes: j.Log.RawBytes, StoredBytes: j.Log.StoredBytes, Lines: j.Log.Lines, SHA256: hex.EncodeToString(j.Log.SHA256),
 		StoredSHA256: hex.EncodeToString(j.Log.StoredSHA256), Truncated: j.Log.Truncated, DetailsSHA256: hex.EncodeToString(j.Log.DetailsSHA256),
+		SettledSHA256: hex.EncodeToString(j.Log.SettledSHA256),
 	}
 	if j.Log.ManifestDate != nil {
 		l.ManifestDate = j.Log.ManifestDate.Format(time.DateOnly)
