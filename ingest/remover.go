@@ -17,7 +17,17 @@ import (
 type Remover struct {
 	DB      *store.DB
 	Archive *archive.Archive
-	Now     func() time.Time
+	// Now is for tests. Nil: time is Postgres', asked in the transaction that decides,
+	// which fails with store.SkewError if this process's clock is too far from it.
+	Now func() time.Time
+}
+
+// at is the time of a change for the store: zero is Postgres' now().
+func (m *Remover) at() time.Time {
+	if m.Now == nil {
+		return time.Time{}
+	}
+	return m.Now()
 }
 
 // Unfinished is a removal of which the bucket has something still, and why.

@@ -62,9 +62,9 @@ func (m *Remover) Plan(ctx context.Context, limit int, visit func(store.Ending) 
 // endings goes through all jobs whose log goes, in batches, until visit says that it
 // is enough.
 func (m *Remover) endings(ctx context.Context, visit func([]store.Ending) (enough bool, err error)) error {
-	now := m.Now()
+	at := m.at()
 	for after := int64(0); ; {
-		batch, last, err := m.DB.Endings(ctx, now, after, retentionBatch)
+		batch, last, err := m.DB.Endings(ctx, at, after, retentionBatch)
 		if err != nil || last == 0 {
 			return err
 		}
@@ -151,7 +151,7 @@ func (a *application) remove(ctx context.Context, batch []store.Ending) error {
 }
 
 func (a *application) removeOne(ctx context.Context, e store.Ending) error {
-	rule, err := a.DB.RemoveByRule(ctx, e.JobID, a.actor, a.Now())
+	rule, err := a.DB.RemoveByRule(ctx, e.JobID, a.actor, a.at())
 	var held *store.HeldError
 	if errors.As(err, &held) {
 		a.mu.Lock()

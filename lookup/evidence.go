@@ -86,7 +86,7 @@ func (e Evidence) manifestLines(ctx context.Context, jobs []store.JobDetails) (m
 		return nil, err
 	}
 	wanted := make(map[int64]*told, len(jobs))
-	from, to := time.Now(), time.Time{}
+	from, to := e.Now(), time.Time{}
 	for _, j := range jobs {
 		wanted[j.Job.ID] = &told{}
 		// No job is listed before the day of its creation, by GitHub's clock.
@@ -96,7 +96,7 @@ func (e Evidence) manifestLines(ctx context.Context, jobs []store.JobDetails) (m
 			from = at
 		}
 		if j.Log.ManifestDate == nil {
-			to = time.Now()
+			to = e.Now()
 		} else if j.Log.ManifestDate.After(to) {
 			to = *j.Log.ManifestDate
 		}

@@ -80,10 +80,14 @@ func ledgerRemoved(ctx context.Context, tx pgx.Tx, m Removal) error {
 }
 
 // RemoveByHand is RemoveByRule without a rule: somebody wants a log gone, or the
-// redacted copy of it. It fails with HeldError, and with ErrNotFound if there is
-// neither.
+// redacted copy of it. It fails with HeldError, with SkewError, and with ErrNotFound if
+// there is neither.
 func (db *DB) RemoveByHand(ctx context.Context, jobID int64, actor, reason string, at time.Time) error {
 	return db.inTx(ctx, fmt.Sprintf("remove log of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
+		at, err := db.decide(ctx, tx, at)
+		if err != nil {
+			return err
+		}
 		if err := lockUnheld(ctx, tx, jobID); err != nil {
 			return err
 		}
@@ -141,9 +145,17 @@ const bucketTime = 25 * time.Second
 // that the log is removed, and remove removes it, unless a hold covers the job by now:
 // then it fails with HeldError, and what is there stays. It notes last that all is
 // done. Both run within the transaction that keeps holds and other changes of the job
-// away, must not use the database, and may be repeated.
+// away, must not use the database, and may be repeated. now is for tests; nil: Postgres'
+// time, and it fails with SkewError before anything is done.
 func (db *DB) FinishRemoval(ctx context.Context, jobID int64, now func() time.Time, keep, remove func(context.Context, RemovalRecord) error) error {
 	return db.inTx(ctx, fmt.Sprintf("finish removal of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
+		var at time.Time
+		if now != nil {
+			at = now()
+		}
+		if _, err := db.decide(ctx, tx, at); err != nil {
+			return err
+		}
 		if err := lockHolds(ctx, tx); err != nil {
 			return err
 		}
@@ -165,7 +177,7 @@ func (db *DB) FinishRemoval(ctx context.Context, jobID int64, now func() time.Ti
 		if err := remove(bucket, r); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE log_removals SET finished_at = $2 WHERE job_id = $1`, jobID, now())
+		_, err = tx.Exec(ctx, `UPDATE log_removals SET finished_at = coalesce($2, clock_timestamp()) WHERE job_id = $1`, jobID, timeOrNull(at))
 		return err
 	})
 }

@@ -45,11 +45,16 @@ const retentionJobs = `
 	WHERE (l.state = 'archived' OR l.state = 'removed' AND c.job_id IS NOT NULL)`
 
 // Endings looks at up to limit jobs with a log that may be old enough, those with an
-// id above after, and gives those whose log goes by a rule at a time, by their ids.
+// id above after, and gives those whose log goes by a rule at a time (zero: Postgres'
+// now()), by their ids.
 // last is the id of the last job that was looked at; 0: there are no more. Without
-// rules, and of jobs that no rule fits, nothing goes.
+// rules, and of jobs that no rule fits, nothing goes. It fails with SkewError.
 func (db *DB) Endings(ctx context.Context, now time.Time, after int64, limit int) (endings []Ending, last int64, err error) {
 	err = db.inTx(ctx, "logs that go", func(ctx context.Context, tx pgx.Tx) error {
+		now, err := db.decide(ctx, tx, now)
+		if err != nil {
+			return err
+		}
 		rules, err := rulesNow(ctx, tx)
 		if err != nil {
 			return err
@@ -84,11 +89,16 @@ func rulesNow(ctx context.Context, tx pgx.Tx) (retention, error) {
 }
 
 // RemoveByRule removes a job's log, or the redacted copy of it, if a rule says so at
-// this time and no hold covers it: in the ledger, in one transaction. FinishRemoval
-// does so in the bucket. It says whether it did, and fails with HeldError.
+// a time (zero: Postgres' now(), of this transaction) and no hold covers it: in the
+// ledger, in one transaction. FinishRemoval does so in the bucket. It says whether it
+// did, and fails with HeldError and with SkewError.
 func (db *DB) RemoveByRule(ctx context.Context, jobID int64, actor string, at time.Time) (*RetentionRule, error) {
 	var rule *RetentionRule
 	err := db.inTx(ctx, fmt.Sprintf("remove log of job %d by a rule", jobID), func(ctx context.Context, tx pgx.Tx) error {
+		at, err := db.decide(ctx, tx, at)
+		if err != nil {
+			return err
+		}
 		if err := lockUnheld(ctx, tx, jobID); err != nil {
 			return err
 		}

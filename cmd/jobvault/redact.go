@@ -8,7 +8,6 @@ import (
 	"io"
 	"regexp"
 	"regexp/syntax"
-	"time"
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest"
@@ -38,7 +37,7 @@ func (c redactCmd) Run(ctx context.Context, e *environment) error {
 		return usageError{err}
 	}
 	return withWorkbench(ctx, e, false, func(b *workbench) error {
-		m := &ingest.Remover{DB: b.db, Archive: b.archive, Now: time.Now}
+		m := &ingest.Remover{DB: b.db, Archive: b.archive}
 		finished, err := m.FinishAll(ctx, func(u ingest.Unfinished) { fmt.Fprintln(e.stderr, "jobvault:", unfinishedText(u)) })
 		if finished > 0 {
 			fmt.Fprintf(e.stderr, "jobvault: %d removals of before finished\n", finished)

@@ -60,7 +60,7 @@ type retentionApplyCmd struct {
 // Run prints the rule's id and place.
 func (c retentionAddCmd) Run(ctx context.Context, e *environment) error {
 	r := store.RetentionRule{
-		Position: c.At, Repository: c.Repo, Workflow: c.Workflow, Branch: c.Branch, Conclusion: c.Conclusion, CreatedAt: time.Now().UTC(),
+		Position: c.At, Repository: c.Repo, Workflow: c.Workflow, Branch: c.Branch, Conclusion: c.Conclusion,
 	}
 	var errs []error
 	var err error
@@ -131,7 +131,7 @@ func (c retentionPlanCmd) Run(ctx context.Context, e *environment) error {
 		return err
 	}
 	return withTokens(ctx, e, func(db *store.DB) error {
-		m := &ingest.Remover{DB: db, Now: time.Now}
+		m := &ingest.Remover{DB: db}
 		out := json.NewEncoder(e.stdout)
 		groups := make(planGroups)
 		plan, err := m.Plan(ctx, c.Limit, func(g store.Ending) error {
@@ -231,7 +231,7 @@ func (c retentionApplyCmd) Run(ctx context.Context, e *environment) error {
 		return usageError{err}
 	}
 	return withWorkbench(ctx, e, false, func(b *workbench) error {
-		m := &ingest.Remover{DB: b.db, Archive: b.archive, Now: time.Now}
+		m := &ingest.Remover{DB: b.db, Archive: b.archive}
 		plan, err := m.Plan(ctx, c.Limit, func(store.Ending) error { return nil })
 		if err != nil {
 			return err

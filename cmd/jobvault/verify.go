@@ -8,7 +8,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -40,7 +39,7 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 	}
 	o := ingest.VerifyOptions{Deep: c.Deep, Repair: c.Repair}
 	var err error
-	if o.Since, err = parseTime("--since", c.Since, time.Now()); err != nil {
+	if err := checkTime("--since", c.Since); err != nil {
 		return err
 	}
 	if o.Sample, err = parseShare("--sample", c.Sample); err != nil {
@@ -51,11 +50,15 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 			return err
 		}
 	}
-	return withWorkbench(ctx, e, c.Repair, func(b *workbench) error {
+	// To look needs neither GitHub nor a clock that is right.
+	return runWorkbench(ctx, e, workbenchNeeds{github: c.Repair, clock: c.Repair}, func(b *workbench) error {
+		if o.Since, err = timeOf(ctx, b.db, "--since", c.Since); err != nil {
+			return err
+		}
 		if o.RepositoryID, err = repositoryID(ctx, b.db, c.Repo); err != nil {
 			return err
 		}
-		v := &ingest.Verifier{DB: b.db, Archive: b.archive, GitHub: b.github, Now: time.Now}
+		v := &ingest.Verifier{DB: b.db, Archive: b.archive, GitHub: b.github, Now: b.clock.Now}
 		m := newMeter(e.stderr, "verify")
 		sum, err := v.Verify(ctx, o, func(f ingest.Fault) { c.tell(e.stdout, m, f) },
 			func(done, total int) { m.set(done, total, "", 0) })
