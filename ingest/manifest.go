@@ -23,7 +23,7 @@ var (
 	ErrManifestsBroken = errors.New("the manifests in the bucket are not those that were written")
 	// ErrManifestAhead is an ErrManifestsBroken: there is one of a day that is not over.
 	// A clock was wrong when it was written.
-	ErrManifestAhead = fmt.Errorf("%w: one was written before its day was over", ErrManifestsBroken)
+	ErrManifestAhead = fmt.Errorf("%w: one of them is of a day that is not over", ErrManifestsBroken)
 )
 
 // manifestDelay is how long a day must be over: what is being settled at its end

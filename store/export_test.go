@@ -1,0 +1,16 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// SetWall has a DB be in a process whose clock shows something else.
+func SetWall(db *DB, wall func() time.Time) { db.wall = wall }
+
+// EnqueueArchive is what puts archive jobs into the queue.
+func (db *DB) EnqueueArchive(ctx context.Context, tx pgx.Tx, ids []int64, u Urgency) error {
+	return db.enqueueArchive(ctx, tx, ids, u)
+}
