@@ -88,7 +88,6 @@ func TestDecisionsAreByPostgresTime(t *testing.T) {
 	for _, by := range []time.Duration{2 * time.Hour, -2 * time.Hour} {
 		store.SetWall(f.db, func() time.Time { return time.Now().Add(by) })
 		for name, do := range map[string]func() error{
-			"Endings":       func() error { _, _, err := f.db.Endings(t.Context(), time.Time{}, 0, 10); return err },
 			"RemoveByRule":  func() error { _, err := f.db.RemoveByRule(t.Context(), 2, "ada", time.Time{}); return err },
 			"RemoveByHand":  func() error { return f.db.RemoveByHand(t.Context(), 2, "ada", "why", time.Time{}) },
 			"Redact":        func() error { return f.db.Redact(t.Context(), store.Redaction{JobID: 2, Number: 1}, nil, nil) },

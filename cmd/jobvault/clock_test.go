@@ -66,6 +66,7 @@ func wrongCommands(t *testing.T, shifted *shiftedBinary, by time.Duration) {
 	w.want(0, "retention", "add", "--keep", "3d") // by any of the clocks, all of them go
 	id := strconv.FormatInt(day.Jobs[0].ID, 10)
 	before := w.contents()
+	archived := strings.Count(before, "/log.zst ")
 
 	shifted.shift(by)
 	wrong := w.with(shifted)
@@ -91,6 +92,9 @@ func wrongCommands(t *testing.T, shifted *shiftedBinary, by time.Duration) {
 	// What only reads goes on, and so does what protects; how long ago, and when, is by
 	// Postgres' time.
 	wrong.want(0, "verify")
+	if s := wrong.want(0, "retention", "plan"); !strings.Contains(s.out, fmt.Sprintf("%d logs would go", archived)) {
+		t.Errorf("the plan: %s", s.out)
+	}
 	if s := wrong.want(0, "jobs", "--since", "9d", "--json"); strings.Count(s.out, "\n") != len(day.Jobs) {
 		t.Errorf("%d jobs listed of %d", strings.Count(s.out, "\n"), len(day.Jobs))
 	}
