@@ -15,6 +15,7 @@ import (
 // scrape.
 type Backlog struct {
 	db         *store.DB
+	now        func() time.Time
 	selected   func(fullName string) bool
 	deliveries *prometheus.Desc
 	unsettled  *prometheus.Desc
@@ -28,13 +29,15 @@ type Backlog struct {
 }
 
 // NewBacklog makes the collector; register it. Sweeps are told of repositories that
-// are selected: of others, the age of the last one would grow for ever.
-func NewBacklog(db *store.DB, selected func(fullName string) bool) *Backlog {
+// are selected: of others, the age of the last one would grow for ever. Ages are counted
+// to now, which is Postgres' time.
+func NewBacklog(db *store.DB, now func() time.Time, selected func(fullName string) bool) *Backlog {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("jobvault_"+name, help, labels, nil)
 	}
 	return &Backlog{
 		db:         db,
+		now:        now,
 		selected:   selected,
 		deliveries: desc("deliveries_waiting", "Deliveries committed and not yet turned into rows."),
 		unsettled:  desc("jobs_unsettled", "Completed jobs whose log is not settled, by ledger state.", "state"),
@@ -73,7 +76,7 @@ func (b *Backlog) Collect(ch chan<- prometheus.Metric) {
 	gauge(b.deliveries, float64(backlog.Deliveries))
 	gauge(b.unsettled, float64(backlog.Pending), store.LogPending)
 	gauge(b.unsettled, float64(backlog.Denied), store.LogDenied)
-	gauge(b.oldest, since(backlog.OldestPending))
+	gauge(b.oldest, b.since(backlog.OldestPending))
 	gauge(b.queue, float64(backlog.Queued))
 	ends, err := b.db.SweepEnds(ctx)
 	if err != nil {
@@ -83,12 +86,12 @@ func (b *Backlog) Collect(ch chan<- prometheus.Metric) {
 	failing, oldest := b.sweeps(ends)
 	gauge(b.failing, float64(failing))
 	if oldest != nil {
-		gauge(b.sweepAge, since(oldest))
+		gauge(b.sweepAge, b.since(oldest))
 	}
 	last, err := b.db.LastManifest(ctx)
 	switch {
 	case err == nil:
-		gauge(b.manifest, time.Since(last.Date.AddDate(0, 0, 1)).Seconds())
+		gauge(b.manifest, b.now().Sub(last.Date.AddDate(0, 0, 1)).Seconds())
 	case !errors.Is(err, store.ErrNotFound):
 		ch <- prometheus.NewInvalidMetric(b.manifest, err)
 		return
@@ -109,7 +112,7 @@ func (b *Backlog) Collect(ch chan<- prometheus.Metric) {
 			continue
 		}
 		left := l.Remaining
-		if !l.ResetAt.After(time.Now()) {
+		if !l.ResetAt.After(b.now()) {
 			left = l.RequestLimit
 		}
 		gauge(b.remaining, float64(left), strconv.FormatInt(l.InstallationID, 10))
@@ -132,9 +135,9 @@ func (b *Backlog) sweeps(ends []store.SweepEnd) (failing int, oldest *time.Time)
 }
 
 // since is how long ago a moment is, in seconds; 0 for none.
-func since(at *time.Time) float64 {
+func (b *Backlog) since(at *time.Time) float64 {
 	if at == nil {
 		return 0
 	}
-	return max(time.Since(*at).Seconds(), 0)
+	return max(b.now().Sub(*at).Seconds(), 0)
 }

@@ -15,7 +15,7 @@ import (
 func TestSweepMetricsTellOfWhatIsSwept(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(ingest.NewBacklog(r.db, func(name string) bool { return name != "acme/deselected" }))
+	registry.MustRegister(ingest.NewBacklog(r.db, time.Now, func(name string) bool { return name != "acme/deselected" }))
 	gauges := func() map[string]float64 {
 		families, err := registry.Gather()
 		r.check(err)

@@ -14,8 +14,11 @@ import (
 const (
 	firstPause  = 2 * time.Second  // after the first 404 or failure
 	longPause   = 10 * time.Minute // at most between two tries
-	deniedPause = time.Hour
-	leastAsked  = 2 // a 404 is believed after this many, however old the job
+	deniedPause = longestPause
+	// longestPause is the longest of a job that has completed, and of a round. A limit
+	// that takes longer is met again after it, without asking GitHub.
+	longestPause = time.Hour
+	leastAsked   = 2 // a 404 is believed after this many, however old the job
 	// longestUnseen is how long a repository may be out of our sight before its
 	// jobs are given up: access that was lost by mistake can be given back.
 	longestUnseen = 7 * 24 * time.Hour
@@ -61,7 +64,7 @@ func decide(err error, c circumstances) outcome {
 	switch e.Class {
 	case ghapi.RateLimited:
 		// Spread, so that an installation's jobs do not come back as one.
-		o.pause = max(e.RetryAt.Sub(c.now), 0) + jitter(10*time.Second)
+		o.pause = min(max(e.RetryAt.Sub(c.now), 0), longestPause) + jitter(10*time.Second)
 	case ghapi.Expired:
 		o.state = store.LogExpired
 	case ghapi.Denied:
@@ -91,7 +94,7 @@ func decide(err error, c circumstances) outcome {
 	default:
 		o.reason = brief(e)
 		if e.RetryAt.After(c.now) {
-			o.pause = e.RetryAt.Sub(c.now) + jitter(firstPause)
+			o.pause = min(e.RetryAt.Sub(c.now), longestPause) + jitter(firstPause)
 		}
 	}
 	return o

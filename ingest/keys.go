@@ -13,5 +13,6 @@ const (
 	KeyWait       = "wait"
 	KeyManifest   = "manifest"
 	KeyDigest     = "sha256"
+	KeySkew       = "skew"
 	KeyError      = "error"
 )

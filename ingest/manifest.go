@@ -21,6 +21,9 @@ var (
 	// ErrManifestsBroken says that the manifests in the bucket are not those that
 	// were written: nothing may be written after them before somebody has looked.
 	ErrManifestsBroken = errors.New("the manifests in the bucket are not those that were written")
+	// ErrManifestAhead is an ErrManifestsBroken: there is one of a day that is not over.
+	// A clock was wrong when it was written.
+	ErrManifestAhead = fmt.Errorf("%w: one of them is of a day that is not over", ErrManifestsBroken)
 )
 
 // manifestDelay is how long a day must be over: what is being settled at its end
@@ -38,17 +41,49 @@ type Manifests struct {
 	Archive *archive.Archive
 	Logger  *slog.Logger
 	Metrics *Metrics
-	Now     func() time.Time
+	// Now is for tests. Nil: which day is over is Postgres' to say, asked before each
+	// manifest, and none is written while this process's clock is too far from that.
+	Now func() time.Time
+}
+
+// due is the day of the last manifest that is due, and of the last one that may be there:
+// another process may have been early by what its clock may be wrong.
+func (m *Manifests) due(ctx context.Context) (due, latest time.Time, err error) {
+	var now time.Time
+	if m.Now != nil {
+		now = m.Now()
+	} else if now, err = m.DB.DecidingTime(ctx); err != nil {
+		return due, latest, err
+	}
+	return dueAt(now), dueAt(now.Add(store.MaxSkew)), nil
+}
+
+func dueAt(now time.Time) time.Time {
+	return now.UTC().Add(-manifestDelay).Truncate(24*time.Hour).AddDate(0, 0, -1)
+}
+
+// at is when a manifest is noted, for the store: zero is Postgres' now().
+func (m *Manifests) at() time.Time {
+	if m.Now == nil {
+		return time.Time{}
+	}
+	return m.Now()
 }
 
 // WriteDue writes the manifests that are due, one day after the other: that of a day
 // when it has been over for an hour. The first one ever is that of yesterday, and
 // lists all that was settled before its end. It calls written for each. Fails with
-// ErrManifestsBusy and ErrManifestsBroken.
+// ErrManifestsBusy, ErrManifestsBroken, ErrManifestAhead and store.SkewError.
 func (m *Manifests) WriteDue(ctx context.Context, written func(archive.Manifest)) error {
-	due := m.Now().UTC().Add(-manifestDelay).Truncate(24*time.Hour).AddDate(0, 0, -1)
+	due, latest, err := m.due(ctx)
+	if err != nil {
+		return err
+	}
 	// Asked without the lock: most of the time nothing is due.
 	last, err := m.DB.LastManifest(ctx)
+	if err == nil && last.Date.After(latest) {
+		return ahead(last.Date, "the table manifests and the bucket")
+	}
 	if err == nil && !last.Date.Before(due) {
 		return nil
 	}
@@ -63,7 +98,7 @@ func (m *Manifests) WriteDue(ctx context.Context, written func(archive.Manifest)
 		return ErrManifestsBusy
 	}
 	defer unlock()
-	previous, err := m.catchUp(ctx, due, written)
+	previous, err := m.catchUp(ctx, latest, written)
 	if err != nil {
 		return err
 	}
@@ -71,7 +106,11 @@ func (m *Manifests) WriteDue(ctx context.Context, written func(archive.Manifest)
 	if previous != nil {
 		date = previous.Date.AddDate(0, 0, 1)
 	}
-	for ; !date.After(due); date = date.AddDate(0, 0, 1) {
+	for ; ; date = date.AddDate(0, 0, 1) {
+		// Asked for each: one may take long, and clocks are set at any time.
+		if due, _, err = m.due(ctx); err != nil || date.After(due) {
+			return err
+		}
 		_, err := m.Archive.WriteManifest(ctx, date, previous, m.lines(ctx, date.AddDate(0, 0, 1)))
 		if err != nil && !errors.Is(err, archive.ErrExists) {
 			return fmt.Errorf("write the manifest of %s: %w", date.Format(time.DateOnly), err)
@@ -81,13 +120,12 @@ func (m *Manifests) WriteDue(ctx context.Context, written func(archive.Manifest)
 		}
 		written(*previous)
 	}
-	return nil
 }
 
 // catchUp makes table and bucket agree, and returns the last manifest: nil if there
 // is none yet. Those that the bucket has beyond the table were written by somebody
 // who was killed then, or the table comes from an older dump.
-func (m *Manifests) catchUp(ctx context.Context, due time.Time, written func(archive.Manifest)) (*archive.Manifest, error) {
+func (m *Manifests) catchUp(ctx context.Context, latest time.Time, written func(archive.Manifest)) (*archive.Manifest, error) {
 	inBucket, err := m.Archive.Manifests(ctx, func(archive.Object) {})
 	if err != nil {
 		return nil, err
@@ -106,8 +144,8 @@ func (m *Manifests) catchUp(ctx context.Context, due time.Time, written func(arc
 		if previous != nil && !date.After(previous.Date) {
 			continue
 		}
-		if date.After(due) {
-			return nil, broken("there is one of %s, which is not over", date.Format(time.DateOnly))
+		if date.After(latest) {
+			return nil, ahead(date, "the bucket")
 		}
 		if previous, err = m.take(ctx, date, previous); err != nil {
 			return nil, err
@@ -139,6 +177,12 @@ func broken(format string, args ...any) error {
 	return fmt.Errorf("%w: %s; see jobvault verify --manifests", ErrManifestsBroken, fmt.Sprintf(format, args...))
 }
 
+// ahead says which manifest, and what can be done.
+func ahead(date time.Time, where string) error {
+	return fmt.Errorf("%w: that of %s, %s, is in %s; either wait: the next one is written after %s, or take it back: see docs/manifests.md, When none is written",
+		ErrManifestAhead, date.Format(time.DateOnly), archive.ManifestKey(date), where, date.AddDate(0, 0, 2).Add(manifestDelay).Format(time.RFC3339))
+}
+
 // markBatch is how many jobs are marked in one transaction.
 const markBatch = 1000
 
@@ -158,7 +202,7 @@ func (m *Manifests) take(ctx context.Context, date time.Time, previous *archive.
 	if err := markListed(ctx, m.DB, m.Archive, found); err != nil {
 		return nil, err
 	}
-	if err := m.DB.RecordManifest(ctx, manifestRow(found, m.Now())); err != nil {
+	if err := m.DB.RecordManifest(ctx, manifestRow(found, m.at())); err != nil {
 		return nil, err
 	}
 	m.Metrics.manifests.Inc()

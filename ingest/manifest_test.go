@@ -476,7 +476,7 @@ func TestServingWritesManifests(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	registry := prometheus.NewRegistry()
 	r.metrics = ingest.NewMetrics(registry)
-	registry.MustRegister(ingest.NewBacklog(r.db, func(string) bool { return true }))
+	registry.MustRegister(ingest.NewBacklog(r.db, time.Now, func(string) bool { return true }))
 	value := func(name string) float64 {
 		t.Helper()
 		families, err := registry.Gather()

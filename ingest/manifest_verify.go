@@ -88,7 +88,7 @@ func (r *rebuilding) manifests(ctx context.Context) error {
 			err = markListed(ctx, r.DB, r.Archive, found)
 		}
 		if err == nil {
-			err = r.DB.RecordManifest(ctx, manifestRow(found, time.Now()))
+			err = r.DB.RecordManifest(ctx, manifestRow(found, time.Time{}))
 		}
 		if errors.Is(err, archive.ErrUnreadable) || errors.Is(err, ErrManifestsBroken) || errors.Is(err, store.ErrOtherManifest) {
 			r.sum.Faults++

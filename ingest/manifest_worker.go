@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 
 	"github.com/jobvault/jobvault/archive"
 )
@@ -25,13 +24,7 @@ func (manifestArgs) Kind() string { return "manifest" }
 
 // InsertOpts lets there be one at a time.
 func (manifestArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{
-		Queue: manifestQueue, MaxAttempts: 1,
-		UniqueOpts: river.UniqueOpts{ByState: []rivertype.JobState{
-			rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable,
-			rivertype.JobStateRunning, rivertype.JobStateScheduled,
-		}},
-	}
+	return river.InsertOpts{Queue: manifestQueue, MaxAttempts: 1, UniqueOpts: oneAtATime}
 }
 
 // manifestWorker is River's worker for it.

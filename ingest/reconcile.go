@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 
 	"github.com/jobvault/jobvault/ingest/ghapi"
 )
@@ -27,13 +26,7 @@ func (reconcileArgs) Kind() string { return "reconcile" }
 
 // InsertOpts lets there be one at a time.
 func (reconcileArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{
-		Queue: reconcileQueue, MaxAttempts: 1,
-		UniqueOpts: river.UniqueOpts{ByState: []rivertype.JobState{
-			rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable,
-			rivertype.JobStateRunning, rivertype.JobStateScheduled,
-		}},
-	}
+	return river.InsertOpts{Queue: reconcileQueue, MaxAttempts: 1, UniqueOpts: oneAtATime}
 }
 
 // Reconciler looks for what webhooks missed: it has failed deliveries delivered
@@ -66,7 +59,7 @@ func (r *Reconciler) Work(ctx context.Context, job *river.Job[reconcileArgs]) er
 	}
 	var limited *ghapi.Error
 	if errors.As(err, &limited) && limited.Class == ghapi.RateLimited {
-		pause := max(limited.RetryAt.Sub(s.Now()), 0) + jitter(firstPause)
+		pause := min(max(limited.RetryAt.Sub(s.Now()), 0), longestPause) + jitter(firstPause)
 		s.Logger.InfoContext(ctx, "reconcile waits for GitHub's limit", KeyWait, pause)
 		return river.JobSnooze(pause)
 	}

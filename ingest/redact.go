@@ -92,7 +92,7 @@ func (m *Remover) PreviewRedact(ctx context.Context, o RedactOptions) (p archive
 
 func (m *Remover) redact(ctx context.Context, o RedactOptions) (*store.Redaction, error) {
 	if len(o.Patterns) == 0 {
-		return nil, m.DB.RemoveByHand(ctx, o.JobID, o.Actor, o.Reason, m.Now())
+		return nil, m.DB.RemoveByHand(ctx, o.JobID, o.Actor, o.Reason, m.at())
 	}
 	key, from, sum, number, err := m.source(ctx, o.JobID)
 	if err != nil {
@@ -105,7 +105,7 @@ func (m *Remover) redact(ctx context.Context, o RedactOptions) (*store.Redaction
 	c := store.Redaction{
 		JobID: o.JobID, Number: number, ObjectKey: log.Key, RawBytes: log.RawBytes, StoredBytes: log.StoredBytes, Lines: log.Lines,
 		SHA256: log.SHA256[:], StoredSHA256: log.StoredSHA256[:], FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets,
-		RedactedLines: count.Lines, Matches: count.Matches, Actor: o.Actor, Reason: o.Reason, At: m.Now(),
+		RedactedLines: count.Lines, Matches: count.Matches, Actor: o.Actor, Reason: o.Reason, At: m.at(),
 	}
 	if err := m.DB.Redact(ctx, c, sum[:], log.Index.Usage); err != nil {
 		if refused(err) {
@@ -120,7 +120,8 @@ func (m *Remover) redact(ctx context.Context, o RedactOptions) (*store.Redaction
 // refused tells that a redaction was not taken; of other errors nobody knows.
 func refused(err error) bool {
 	var held *store.HeldError
-	return errors.As(err, &held) || errors.Is(err, store.ErrOtherText) || errors.Is(err, store.ErrNotFound)
+	var skew *store.SkewError
+	return errors.As(err, &held) || errors.As(err, &skew) || errors.Is(err, store.ErrOtherText) || errors.Is(err, store.ErrNotFound)
 }
 
 // source finds the text that there is of a job's log, and the first number that its

@@ -29,10 +29,20 @@ import (
 type Remover struct {
 	DB      *store.DB
 	Archive *archive.Archive
-	Now     func() time.Time
+	// Now is for tests. Nil: time is Postgres', asked in the transaction that decides,
+	// which fails with store.SkewError if this process's clock is too far from it.
+	Now func() time.Time
 	// Renamed is told of each log that Apply leaves because its repository was renamed, one
 	// call at a time; nil: nobody is.
 	Renamed func(*store.RenamedError)
+}
+
+// at is the time of a change for the store: zero is Postgres' now().
+func (m *Remover) at() time.Time {
+	if m.Now == nil {
+		return time.Time{}
+	}
+	return m.Now()
 }
 
 // Unfinished is a removal of which the bucket has something still, and why.
@@ -47,7 +57,7 @@ func (m *Remover) log() *RemovalLog { return &RemovalLog{DB: m.DB, Archive: m.Ar
 
 // finish has the bucket do what the ledger says, once the log of removals tells of it.
 // What a hold keeps, and what cannot be done of this one removal, is no error but told
-// of; an error is one of everything: Postgres or the bucket is away.
+// of; an error is one of everything: Postgres or the bucket is away, or the clock is wrong.
 func (m *Remover) finish(ctx context.Context, jobID int64) (*Unfinished, error) {
 	err := m.DB.FinishRemoval(ctx, jobID, m.Now, m.keep, m.purge)
 	var held *store.HeldError
@@ -57,7 +67,7 @@ func (m *Remover) finish(ctx context.Context, jobID int64) (*Unfinished, error) 
 	case errors.As(err, &held):
 		return &Unfinished{JobID: jobID, Hold: &held.Hold.ID, Error: held.Error()}, nil
 	}
-	if err := m.away(ctx); err != nil {
+	if err := m.away(ctx, err); err != nil {
 		return nil, fmt.Errorf("the removal of the log of job %d is not finished: %w", jobID, err)
 	}
 	if derr := m.DB.DelayRemoval(ctx, jobID, err.Error()); derr != nil {
@@ -70,10 +80,14 @@ func (m *Remover) finish(ctx context.Context, jobID int64) (*Unfinished, error) 
 const awayTime = 10 * time.Second
 
 // away tells, after something failed, whether that is because nothing can be done: the
-// caller stops, or Postgres or the bucket does not answer.
-func (m *Remover) away(ctx context.Context) error {
+// caller stops, this machine's clock is wrong, or Postgres or the bucket does not answer.
+func (m *Remover) away(ctx context.Context, failed error) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	var skew *store.SkewError
+	if errors.As(failed, &skew) {
+		return failed
 	}
 	ctx, cancel := context.WithTimeout(ctx, awayTime)
 	defer cancel()

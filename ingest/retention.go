@@ -82,9 +82,9 @@ func NamedUnfinished(ctx context.Context, db *store.DB) ([]Unfinished, error) {
 // endings goes through all jobs whose log goes, in batches, until visit says that it
 // is enough.
 func (m *Remover) endings(ctx context.Context, visit func([]store.Ending) (enough bool, err error)) error {
-	now := m.Now()
+	at := m.at()
 	for after := int64(0); ; {
-		batch, last, err := m.DB.Endings(ctx, now, after, retentionBatch)
+		batch, last, err := m.DB.Endings(ctx, at, after, retentionBatch)
 		if err != nil || last == 0 {
 			return err
 		}
@@ -129,8 +129,8 @@ type application struct {
 // up to limit of them (0: all). It calls report for each removal that stays unfinished,
 // and for each log that could not be removed, and gone for each log that goes, one call
 // at a time; then it goes on. It may be stopped, killed and repeated, also beside
-// another. It fails only if Postgres or the bucket is away, or the log of removals
-// cannot be written: before that nothing goes. The logs of a repository that is called
+// another. It fails only if Postgres or the bucket is away, the clock is wrong, or the log
+// of removals cannot be written: before that nothing goes. The logs of a repository that is called
 // otherwise than when it was planned, or listed, are left, as rules may mean other logs
 // by that name: Remover.Renamed is told, and the next plan shows what goes by it.
 func (m *Remover) Apply(ctx context.Context, actor string, limit int, report func(Unfinished), gone func(Gone, Applied)) (Applied, error) {
@@ -209,7 +209,7 @@ func (a *application) each(ctx context.Context, n int, f func(context.Context, i
 
 // decide has the ledger call a log removed; nil: it does not go.
 func (a *application) decide(ctx context.Context, e store.Ending) (*Gone, error) {
-	rule, err := a.DB.RemoveByRule(ctx, e.RetentionJob, a.actor, a.Now())
+	rule, err := a.DB.RemoveByRule(ctx, e.RetentionJob, a.actor, a.at())
 	var renamed *store.RenamedError
 	var held *store.HeldError
 	switch {
@@ -227,7 +227,7 @@ func (a *application) decide(ctx context.Context, e store.Ending) (*Gone, error)
 		}
 		return nil, nil
 	case err != nil:
-		if err := a.away(ctx); err != nil {
+		if err := a.away(ctx, err); err != nil {
 			return nil, err
 		}
 		a.unfinished(Unfinished{JobID: e.JobID, Undecided: true, Error: err.Error()})

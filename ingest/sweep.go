@@ -196,6 +196,15 @@ func (w *sweep) begin(before store.Sweep) (from time.Time, deep bool) {
 	if before.Watermark == nil {
 		return now.Add(-firstSweep), true
 	}
+	// What is later than now was left by a clock that was wrong: how far that sweep came,
+	// and when, nobody knows.
+	latest := now.Add(store.MaxSkew)
+	if before.Watermark.After(latest) {
+		before.Watermark, before.DeepAt = &now, nil
+	}
+	if before.DeepAt != nil && before.DeepAt.After(latest) {
+		before.DeepAt = nil
+	}
 	from = before.Watermark.Add(-sweepOverlap)
 	if before.DeepAt != nil && now.Sub(*before.DeepAt) < deepEvery {
 		return from, false

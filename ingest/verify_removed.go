@@ -161,7 +161,7 @@ func (r *verification) repairUnremoved(ctx context.Context, l store.LedgerLine) 
 	if err := r.DB.ReopenRemoval(ctx, l.JobID); err != nil {
 		return false, "", err
 	}
-	left, err := (&Remover{DB: r.DB, Archive: r.Archive, Now: r.Now}).finishNow(ctx, l.JobID)
+	left, err := (&Remover{DB: r.DB, Archive: r.Archive}).finishNow(ctx, l.JobID)
 	if left != nil {
 		return false, left.Error, nil
 	}

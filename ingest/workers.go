@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 
 	"github.com/jobvault/jobvault/store"
 )
@@ -39,8 +40,11 @@ type WorkersConfig struct {
 	Remover   *Remover   // nil: this process knows nothing of removals
 	// Selected says by its name whether a repository is archived; nil: all are.
 	Selected func(fullName string) bool
-	Logger   *slog.Logger
-	Metrics  *Metrics
+	// Clock is what snoozes and periods are counted from; nil: this process's own, for
+	// tests.
+	Clock   *store.Clock
+	Logger  *slog.Logger
+	Metrics *Metrics
 }
 
 // Workers run the delivery worker and the archive jobs of this process.
@@ -118,7 +122,7 @@ func NewWorkers(c WorkersConfig) (*Workers, error) {
 			func() (river.JobArgs, *river.InsertOpts) { return removalArgs{}, nil },
 			&river.PeriodicJobOpts{RunOnStart: true}))
 	}
-	w.river, err = river.NewClient(riverpgxv5.New(c.DB.Pool()), &river.Config{
+	config := &river.Config{
 		ID:         w.id,
 		Schema:     store.QueueSchema,
 		Queues:     queues,
@@ -128,8 +132,12 @@ func NewWorkers(c WorkersConfig) (*Workers, error) {
 		CompletedJobRetentionPeriod: time.Hour,
 		PeriodicJobs:                periodic,
 		Logger:                      slog.New(quiet{c.Logger.Handler()}),
-	})
-	if err != nil {
+		Hooks:                       []rivertype.Hook{&store.DueNow{}},
+	}
+	if c.Clock != nil {
+		config.Test.Time = store.QueueTime{Clock: c.Clock}
+	}
+	if w.river, err = river.NewClient(riverpgxv5.New(c.DB.Pool()), config); err != nil {
 		return nil, fmt.Errorf("ingest: queue: %w", err)
 	}
 	return w, nil
@@ -187,9 +195,16 @@ const hardStop = 5 * time.Second
 // claimTime bounds one look after the claims.
 const claimTime = 20 * time.Second
 
-// keepClaim holds this process's lock and gives back jobs that nobody works on.
+// keepClaim holds this process's lock and gives back jobs that nobody works on, or that
+// nobody could for as long as no snooze lasts. It does not wait for the queue's own
+// periodic jobs, as those may be what is stuck.
 func (w *Workers) keepClaim(ctx context.Context) {
+	pulled := time.Time{}
 	for ; ctx.Err() == nil; wait(ctx, claimPoll) {
+		if time.Since(pulled) >= requeueEvery {
+			w.pullBack(ctx)
+			pulled = time.Now()
+		}
 		n, err := w.releaseJobs(ctx)
 		if err != nil && ctx.Err() == nil {
 			w.config.Logger.WarnContext(ctx, "worker announces itself again", KeyError, err)
@@ -212,6 +227,26 @@ func (w *Workers) releaseJobs(ctx context.Context) (int64, error) {
 	}
 	lost, err := w.claim.ReleaseLost(ctx, w.config.Archiver.running.list())
 	return dead + lost, err
+}
+
+// lateSlack is what a row may be due later than the longest snooze: jitter, and the
+// clock of a process that is right enough.
+const lateSlack = 2 * store.MaxSkew
+
+// pullBack has rows be due now that a wrong clock left in the future.
+func (w *Workers) pullBack(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, claimTime)
+	defer cancel()
+	n, err := w.config.DB.PullBack(ctx, store.LatestDue{
+		Completed: longestPause + lateSlack, Open: longestPatience + lateSlack, Periodic: longestPause + lateSlack, Immediate: lateSlack,
+	})
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		w.config.Logger.WarnContext(ctx, "the queue was not looked through for rows due too late", KeyError, err)
+	case n > 0:
+		w.config.Logger.WarnContext(ctx, "rows of the queue that were due later than anything waits are due now: a clock was wrong", KeyCount, n)
+	}
 }
 
 func (w *Workers) renewClaim(ctx context.Context) {

@@ -89,7 +89,11 @@ func (e Evidence) manifestLines(ctx context.Context, jobs []store.JobDetails) (m
 		return nil, err
 	}
 	wanted := make(map[int64]*told, len(jobs))
-	from, to := time.Now(), time.Time{}
+	var last time.Time
+	if len(all) > 0 {
+		last = all[len(all)-1].Date
+	}
+	from, to := last, time.Time{}
 	for _, j := range jobs {
 		wanted[j.Job.ID] = &told{}
 		// No job is listed before the day of its creation, by GitHub's clock.
@@ -99,7 +103,7 @@ func (e Evidence) manifestLines(ctx context.Context, jobs []store.JobDetails) (m
 			from = at
 		}
 		if j.Log.ManifestDate == nil {
-			to = time.Now()
+			to = last
 		} else if j.Log.ManifestDate.After(to) {
 			to = *j.Log.ManifestDate
 		}

@@ -20,12 +20,14 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 )
 
 // DB is jobvault's database. It does not own the pool.
 type DB struct {
 	pool  *pgxpool.Pool
 	queue *river.Client[pgx.Tx] // inserts only; ingest runs the workers
+	wall  func() time.Time      // this process's clock, which is only ever compared with Postgres'
 }
 
 // sessionSettings are those of every connection. A process whose machine died
@@ -79,11 +81,12 @@ func New(pool *pgxpool.Pool) (*DB, error) {
 	queue, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
 		Schema: QueueSchema,
 		Logger: slog.New(slog.DiscardHandler),
+		Hooks:  []rivertype.Hook{&DueNow{}},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("store: queue client: %w", err)
 	}
-	return &DB{pool: pool, queue: queue}, nil
+	return &DB{pool: pool, queue: queue, wall: time.Now}, nil
 }
 
 // Pool is the pool that New was given.

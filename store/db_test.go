@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -187,7 +188,7 @@ func TestWithoutPostgresEverythingFailsAndNothingHangs(t *testing.T) {
 		"ReadTokens":         func() error { _, err := db.ReadTokens(ctx); return err },
 		"ReadTokenOf":        func() error { _, err := db.ReadTokenOf(ctx, [32]byte{}, day); return err },
 		"RevokeReadToken":    func() error { return db.RevokeReadToken(ctx, "a", day) },
-		"AddSession":         func() error { return db.AddSession(ctx, [32]byte{}, nil, day, day) },
+		"AddSession":         func() error { return db.AddSession(ctx, [32]byte{}, nil, day, time.Hour) },
 		"Session":            func() error { _, err := db.Session(ctx, [32]byte{}, day); return err },
 		"EndSession":         func() error { return db.EndSession(ctx, [32]byte{}) },
 		"Key":                func() error { _, err := db.Key(ctx, "x"); return err },

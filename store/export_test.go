@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -10,4 +11,12 @@ import (
 // WriteRepositories writes words about repositories in one transaction.
 func WriteRepositories(ctx context.Context, pool *pgxpool.Pool, words []Repository) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return upsertRepositories(ctx, tx, words) })
+}
+
+// SetWall has a DB be in a process whose clock shows something else.
+func SetWall(db *DB, wall func() time.Time) { db.wall = wall }
+
+// EnqueueArchive is what puts archive jobs into the queue.
+func (db *DB) EnqueueArchive(ctx context.Context, tx pgx.Tx, ids []int64, u Urgency) error {
+	return db.enqueueArchive(ctx, tx, ids, u)
 }

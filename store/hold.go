@@ -52,8 +52,9 @@ const coveredBy = `
 const holdsLock = `hashtextextended('jobvault holds', 0)`
 
 // SetHold sets a hold, and tells what it came too late for. When it returns, no log
-// that the hold covers is removed any more. ErrNotFound: nothing is known of what it is
-// on.
+// that the hold covers is removed any more. It is set at Postgres' now() where CreatedAt
+// is zero, whatever this process's clock says. ErrNotFound: nothing is known of what it
+// is on.
 func (db *DB) SetHold(ctx context.Context, h Hold) (Hold, Covered, error) {
 	var c Covered
 	err := db.inTx(ctx, "set hold", func(ctx context.Context, tx pgx.Tx) error {
@@ -62,9 +63,9 @@ func (db *DB) SetHold(ctx context.Context, h Hold) (Hold, Covered, error) {
 		}
 		err := tx.QueryRow(ctx, `
 			INSERT INTO holds (repository_id, run_id, job_id, reason, created_by, created_at)
-			SELECT $1, $2, $3, $4, $5, $6
+			SELECT $1, $2, $3, $4, $5, coalesce($6, now())
 			WHERE EXISTS (SELECT FROM repositories WHERE id = $1) OR EXISTS (SELECT FROM workflow_runs WHERE id = $2) OR EXISTS (SELECT FROM jobs WHERE id = $3)
-			RETURNING id`, h.RepositoryID, h.RunID, h.JobID, h.Reason, h.CreatedBy, h.CreatedAt).Scan(&h.ID)
+			RETURNING id, created_at`, h.RepositoryID, h.RunID, h.JobID, h.Reason, h.CreatedBy, timeOrNull(h.CreatedAt)).Scan(&h.ID, &h.CreatedAt)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ErrNotFound
 		}
@@ -78,9 +79,9 @@ func (db *DB) SetHold(ctx context.Context, h Hold) (Hold, Covered, error) {
 }
 
 // ReleaseHold ends a hold, which stays as history. ErrNotFound: there is none with the
-// id that stands.
+// id that stands. A zero time is Postgres' now().
 func (db *DB) ReleaseHold(ctx context.Context, id int64, actor string, at time.Time) error {
-	tag, err := db.pool.Exec(ctx, `UPDATE holds SET released_by = $2, released_at = $3 WHERE id = $1 AND released_at IS NULL`, id, actor, at)
+	tag, err := db.pool.Exec(ctx, `UPDATE holds SET released_by = $2, released_at = coalesce($3, now()) WHERE id = $1 AND released_at IS NULL`, id, actor, timeOrNull(at))
 	if err == nil && tag.RowsAffected() == 0 {
 		err = ErrNotFound
 	}

@@ -50,12 +50,13 @@ func (db *DB) LastManifest(ctx context.Context) (Manifest, error) {
 var ErrOtherManifest = errors.New("another manifest of this day is noted")
 
 // RecordManifest notes that a manifest is in the bucket: call it when its jobs are
-// marked. One that is noted already stays; if it is another, ErrOtherManifest.
+// marked. One that is noted already stays; if it is another, ErrOtherManifest. It was
+// written at Postgres' now() where WrittenAt is zero.
 func (db *DB) RecordManifest(ctx context.Context, m Manifest) error {
 	return db.inTx(ctx, "record manifest of "+m.Date.Format(time.DateOnly), func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `
-			INSERT INTO manifests (`+manifestColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (date) DO NOTHING`,
-			m.Date, m.Previous, m.SHA256, m.StoredSHA256, m.Jobs, m.StoredBytes, m.WrittenAt); err != nil {
+			INSERT INTO manifests (`+manifestColumns+`) VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, now())) ON CONFLICT (date) DO NOTHING`,
+			m.Date, m.Previous, m.SHA256, m.StoredSHA256, m.Jobs, m.StoredBytes, timeOrNull(m.WrittenAt)); err != nil {
 			return err
 		}
 		var same bool

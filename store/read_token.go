@@ -24,11 +24,11 @@ var ErrExists = errors.New("exists already")
 const readTokenColumns = `name, repositories, created_at, expires_at, revoked_at`
 
 // AddReadToken keeps a token by the SHA-256 of it. ErrExists: there is, or was, one
-// of this name, which stands in reads.
+// of this name, which stands in reads. Where CreatedAt is zero, it is Postgres' now().
 func (db *DB) AddReadToken(ctx context.Context, t ReadToken, digest [32]byte) error {
 	tag, err := db.pool.Exec(ctx, `
-		INSERT INTO read_tokens (name, digest, repositories, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (name) DO NOTHING`, t.Name, digest[:], t.Repositories, t.CreatedAt, t.ExpiresAt)
+		INSERT INTO read_tokens (name, digest, repositories, created_at, expires_at) VALUES ($1, $2, $3, coalesce($4, now()), $5)
+		ON CONFLICT (name) DO NOTHING`, t.Name, digest[:], t.Repositories, timeOrNull(t.CreatedAt), t.ExpiresAt)
 	if err == nil && tag.RowsAffected() == 0 {
 		err = ErrExists
 	}
@@ -51,22 +51,23 @@ func (db *DB) ReadTokens(ctx context.Context) ([]ReadToken, error) {
 	return tokens, nil
 }
 
-// ReadTokenOf finds the token with a digest that is good at a time, or ErrNotFound.
+// ReadTokenOf finds the token with a digest that is good at a time (zero: Postgres'
+// now()), or ErrNotFound.
 func (db *DB) ReadTokenOf(ctx context.Context, digest [32]byte, now time.Time) (ReadToken, error) {
 	var t ReadToken
 	err := db.inTx(ctx, "find token", func(ctx context.Context, tx pgx.Tx) (err error) {
 		t, err = one[ReadToken](ctx, tx, `
 			SELECT `+readTokenColumns+` FROM read_tokens
-			WHERE digest = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)`, digest[:], now)
+			WHERE digest = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > coalesce($2, now()))`, digest[:], timeOrNull(now))
 		return err
 	})
 	return t, err
 }
 
 // RevokeReadToken makes a token worth nothing. ErrNotFound: there is no good one of
-// this name.
+// this name. A zero time is Postgres' now().
 func (db *DB) RevokeReadToken(ctx context.Context, name string, at time.Time) error {
-	tag, err := db.pool.Exec(ctx, `UPDATE read_tokens SET revoked_at = $2 WHERE name = $1 AND revoked_at IS NULL`, name, at)
+	tag, err := db.pool.Exec(ctx, `UPDATE read_tokens SET revoked_at = coalesce($2, now()) WHERE name = $1 AND revoked_at IS NULL`, name, timeOrNull(at))
 	if err == nil && tag.RowsAffected() == 0 {
 		err = ErrNotFound
 	}

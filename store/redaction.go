@@ -44,14 +44,19 @@ var ErrOtherText = errors.New("its text has changed meanwhile")
 // Redact removes a job's log, or the copy that was left of it, in favour of a copy that
 // is in the bucket already, as RemoveByHand does. of is the SHA-256 of the text that
 // the copy was made of; if that is not what there is, it fails with ErrOtherText. What
-// the copy's text tells of the job replaces what the log told.
+// the copy's text tells of the job replaces what the log told. c.At is zero but in tests.
 func (db *DB) Redact(ctx context.Context, c Redaction, of []byte, u *joblog.Usage) error {
 	return db.inTx(ctx, fmt.Sprintf("redact log of job %d", c.JobID), func(ctx context.Context, tx pgx.Tx) error {
+		at, err := db.decide(ctx, tx, c.At)
+		if err != nil {
+			return err
+		}
+		c.At = at
 		if err := lockUnheld(ctx, tx, c.JobID); err != nil {
 			return err
 		}
 		var present []byte
-		err := tx.QueryRow(ctx, `
+		err = tx.QueryRow(ctx, `
 			SELECT CASE WHEN l.state = 'archived' THEN l.sha256 ELSE c.sha256 END
 			FROM job_logs l LEFT JOIN log_redactions c ON c.job_id = l.job_id AND c.removed_at IS NULL
 			WHERE l.job_id = $1`, c.JobID).Scan(&present)

@@ -85,10 +85,14 @@ func ledgerRemoved(ctx context.Context, tx pgx.Tx, m Removal) error {
 }
 
 // RemoveByHand is RemoveByRule without a rule: somebody wants a log gone, or the
-// redacted copy of it. It fails with HeldError, and with ErrNotFound if there is
-// neither.
+// redacted copy of it. It fails with HeldError, with SkewError, and with ErrNotFound if
+// there is neither.
 func (db *DB) RemoveByHand(ctx context.Context, jobID int64, actor, reason string, at time.Time) error {
 	return db.inTx(ctx, fmt.Sprintf("remove log of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
+		at, err := db.decide(ctx, tx, at)
+		if err != nil {
+			return err
+		}
 		if err := lockUnheld(ctx, tx, jobID); err != nil {
 			return err
 		}
@@ -149,11 +153,19 @@ var ErrUnlogged = errors.New("the log of removals in the bucket does not tell of
 // removals tells of it, else it fails with ErrUnlogged: keep writes there that the log is
 // removed, and tells how that is there; and remove removes it, unless a hold covers the
 // job by now: then it fails with HeldError, and what is there stays. It notes last that
-// all is done. Both run within the transaction that keeps holds and other changes of the job
-// away, must not use the database, and may be repeated.
+// all is done. Both run within the transaction that keeps holds and other changes of the
+// job away, must not use the database, and may be repeated. now is for tests; nil:
+// Postgres' time, and it fails with SkewError before anything is done.
 func (db *DB) FinishRemoval(ctx context.Context, jobID int64, now func() time.Time,
 	keep func(context.Context, RemovalRecord) (Details, error), remove func(context.Context, RemovalRecord) error) error {
 	return db.inTx(ctx, fmt.Sprintf("finish removal of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
+		var at time.Time
+		if now != nil {
+			at = now()
+		}
+		if _, err := db.decide(ctx, tx, at); err != nil {
+			return err
+		}
 		if err := lockHolds(ctx, tx); err != nil {
 			return err
 		}
@@ -182,7 +194,9 @@ func (db *DB) FinishRemoval(ctx context.Context, jobID int64, now func() time.Ti
 		if err := remove(bucket, r); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE log_removals SET finished_at = $2, attempts = 0, retry_at = NULL, error = NULL WHERE job_id = $1`, jobID, now())
+		_, err = tx.Exec(ctx, `
+			UPDATE log_removals SET finished_at = coalesce($2, clock_timestamp()), attempts = 0, retry_at = NULL, error = NULL WHERE job_id = $1`,
+			jobID, timeOrNull(at))
 		return err
 	})
 }

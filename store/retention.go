@@ -46,11 +46,17 @@ const retentionJobs = `
 	WHERE (l.state = 'archived' OR l.state = 'removed' AND c.job_id IS NOT NULL)`
 
 // Endings looks at up to limit jobs with a log that may be old enough, those with an
-// id above after, and gives those whose log goes by a rule at a time, by their ids.
+// id above after, and gives those whose log goes by a rule at a time (zero: Postgres'
+// now()), by their ids.
 // last is the id of the last job that was looked at; 0: there are no more. Without
-// rules, and of jobs that no rule fits, nothing goes.
+// rules, and of jobs that no rule fits, nothing goes. It decides nothing: that is RemoveByRule's.
 func (db *DB) Endings(ctx context.Context, now time.Time, after int64, limit int) (endings []Ending, last int64, err error) {
 	err = db.inTx(ctx, "logs that go", func(ctx context.Context, tx pgx.Tx) error {
+		if now.IsZero() {
+			if err := tx.QueryRow(ctx, `SELECT now()`).Scan(&now); err != nil {
+				return err
+			}
+		}
 		rules, err := rulesNow(ctx, tx)
 		if err != nil {
 			return err
@@ -85,14 +91,18 @@ func rulesNow(ctx context.Context, tx pgx.Tx) (retention, error) {
 }
 
 // RemoveByRule removes a job's log, or the redacted copy of it, if a rule says so at
-// this time and no hold covers it: in the ledger, in one transaction. FinishRemoval
-// does so in the bucket. It says whether it did, and fails with HeldError, and with
-// RenamedError if the repository is not called what it was when the job was listed, by
-// Endings, or planned.
+// a time (zero: Postgres' now(), of this transaction) and no hold covers it: in the
+// ledger, in one transaction. FinishRemoval does so in the bucket. It says whether it
+// did, and fails with HeldError, with SkewError, and with RenamedError if the repository
+// is not called what it was when the job was listed, by Endings, or planned.
 func (db *DB) RemoveByRule(ctx context.Context, listed RetentionJob, actor string, at time.Time) (*RetentionRule, error) {
 	var rule *RetentionRule
 	jobID := listed.JobID
 	err := db.inTx(ctx, fmt.Sprintf("remove log of job %d by a rule", jobID), func(ctx context.Context, tx pgx.Tx) error {
+		at, err := db.decide(ctx, tx, at)
+		if err != nil {
+			return err
+		}
 		if err := lockUnheld(ctx, tx, jobID); err != nil {
 			return err
 		}

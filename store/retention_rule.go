@@ -59,7 +59,8 @@ func (r RetentionRule) Check() error {
 }
 
 // AddRetentionRule puts a rule at its place, before the one that is there; at the end,
-// if it has none. It returns the rule as it is now.
+// if it has none. It is of Postgres' now() where CreatedAt is zero. It returns the rule
+// as it is now.
 func (db *DB) AddRetentionRule(ctx context.Context, r RetentionRule) (RetentionRule, error) {
 	if err := r.Check(); err != nil {
 		return r, fmt.Errorf("store: add retention rule: %w", err)
@@ -81,8 +82,8 @@ func (db *DB) AddRetentionRule(ctx context.Context, r RetentionRule) (RetentionR
 		}
 		return tx.QueryRow(ctx, `
 			INSERT INTO retention_rules (position, repository, workflow, branch, conclusion, older_than_days, keep_days, created_by, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id`,
-			r.Position, r.Repository, r.Workflow, r.Branch, r.Conclusion, r.OlderThanDays, r.KeepDays, r.CreatedBy, r.CreatedAt).Scan(&r.ID)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, now())) RETURNING id, created_at`,
+			r.Position, r.Repository, r.Workflow, r.Branch, r.Conclusion, r.OlderThanDays, r.KeepDays, r.CreatedBy, timeOrNull(r.CreatedAt)).Scan(&r.ID, &r.CreatedAt)
 	})
 	return r, err
 }

@@ -9,22 +9,25 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// AddSession keeps a session by the SHA-256 of its cookie, and forgets those that
-// have ended.
-func (db *DB) AddSession(ctx context.Context, digest [32]byte, sealed []byte, now, end time.Time) error {
+// AddSession keeps a session by the SHA-256 of its cookie, for a while from a time on
+// (zero: Postgres' now()), and forgets those that have ended.
+func (db *DB) AddSession(ctx context.Context, digest [32]byte, sealed []byte, at time.Time, life time.Duration) error {
 	return db.inTx(ctx, "add session", func(ctx context.Context, tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `DELETE FROM sessions WHERE expires_at <= $1`, now); err != nil {
+		if _, err := tx.Exec(ctx, `DELETE FROM sessions WHERE expires_at <= coalesce($1, now())`, timeOrNull(at)); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO sessions (digest, sealed, created_at, expires_at) VALUES ($1, $2, $3, $4)`, digest[:], sealed, now, end)
+		_, err := tx.Exec(ctx, `
+			INSERT INTO sessions (digest, sealed, created_at, expires_at)
+			VALUES ($1, $2, coalesce($3, now()), coalesce($3, now()) + $4::interval)`, digest[:], sealed, timeOrNull(at), life)
 		return err
 	})
 }
 
-// Session is what was sealed in a session that has not ended, or ErrNotFound.
+// Session is what was sealed in a session that has not ended at a time (zero: Postgres'
+// now()), or ErrNotFound.
 func (db *DB) Session(ctx context.Context, digest [32]byte, now time.Time) ([]byte, error) {
 	var sealed []byte
-	err := db.pool.QueryRow(ctx, `SELECT sealed FROM sessions WHERE digest = $1 AND expires_at > $2`, digest[:], now).Scan(&sealed)
+	err := db.pool.QueryRow(ctx, `SELECT sealed FROM sessions WHERE digest = $1 AND expires_at > coalesce($2, now())`, digest[:], timeOrNull(now)).Scan(&sealed)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrNotFound
 	}

@@ -87,7 +87,9 @@ func (db *DB) NoteSwept(ctx context.Context, repositoryID int64, s Stretch) erro
 		INSERT INTO sweeps AS s (repository_id, swept, watermark)
 		VALUES ($1, CASE WHEN $5 THEN tstzmultirange(tstzrange($2, $3)) ELSE '{}' END, $4)
 		ON CONFLICT (repository_id) DO UPDATE SET
-			swept = s.swept + excluded.swept, watermark = greatest(s.watermark, excluded.watermark)`, repositoryID, s.From, s.To, watermark, s.Certain)
+			swept = s.swept + excluded.swept, watermark = CASE
+				WHEN s.watermark > now() + $6::interval THEN coalesce(excluded.watermark, s.watermark) -- a clock was wrong
+				ELSE greatest(s.watermark, excluded.watermark) END`, repositoryID, s.From, s.To, watermark, s.Certain, MaxSkew)
 	if err != nil {
 		return fmt.Errorf("store: note sweep of repository %d: %w", repositoryID, err)
 	}
@@ -116,7 +118,9 @@ func (db *DB) Unswept(ctx context.Context, repositoryID int64, from, to, again t
 func (db *DB) NoteDeep(ctx context.Context, repositoryID int64, at time.Time) error {
 	_, err := db.pool.Exec(ctx, `
 		INSERT INTO sweeps AS s (repository_id, deep_at) VALUES ($1, $2)
-		ON CONFLICT (repository_id) DO UPDATE SET deep_at = greatest(s.deep_at, excluded.deep_at)`, repositoryID, at)
+		ON CONFLICT (repository_id) DO UPDATE SET deep_at = CASE
+			WHEN s.deep_at > now() + $3::interval THEN excluded.deep_at -- a clock was wrong
+			ELSE greatest(s.deep_at, excluded.deep_at) END`, repositoryID, at, MaxSkew)
 	if err != nil {
 		return fmt.Errorf("store: sweep of repository %d: %w", repositoryID, err)
 	}

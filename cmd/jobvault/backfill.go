@@ -23,20 +23,8 @@ type backfillCmd struct {
 // priority. Ctrl-C stops it; the same command goes on where it was, and asks
 // GitHub for nothing that is settled but the listing of runs.
 func (c backfillCmd) Run(ctx context.Context, e *environment) error {
-	now := time.Now()
-	since, err := parseTime("--since", c.Since, now)
-	if err != nil {
+	if _, _, err := c.stretch(time.Now()); err != nil {
 		return err
-	}
-	until, err := parseTime("--until", c.Until, now)
-	if err != nil {
-		return err
-	}
-	if until.IsZero() || until.After(now) {
-		until = now // what is not yet there was not looked at
-	}
-	if !since.Before(until) {
-		return usageError{fmt.Errorf("--since=%q is not before --until=%q", c.Since, c.Until)}
 	}
 	for _, repo := range c.Repo {
 		if err := checkFullName(repo); err != nil {
@@ -44,6 +32,10 @@ func (c backfillCmd) Run(ctx context.Context, e *environment) error {
 		}
 	}
 	return withWorkbench(ctx, e, true, func(b *workbench) error {
+		since, until, err := c.stretch(b.clock.Now())
+		if err != nil {
+			return err
+		}
 		s := b.sweeper()
 		rs, err := c.repositories(ghapi.WithPriority(ctx, ghapi.Backfill), b, s)
 		if err != nil {
@@ -58,6 +50,23 @@ func (c backfillCmd) Run(ctx context.Context, e *environment) error {
 		}
 		return h.run(ctx)
 	})
+}
+
+// stretch is the part of the past that the flags mean at a time.
+func (c backfillCmd) stretch(now time.Time) (since, until time.Time, err error) {
+	if since, err = parseTime("--since", c.Since, now); err != nil {
+		return since, until, err
+	}
+	if until, err = parseTime("--until", c.Until, now); err != nil {
+		return since, until, err
+	}
+	if until.IsZero() || until.After(now) {
+		until = now // what is not yet there was not looked at
+	}
+	if !since.Before(until) {
+		err = usageError{fmt.Errorf("--since=%q is not before --until=%q", c.Since, c.Until)}
+	}
+	return since, until, err
 }
 
 // repositories are those that the flags name.

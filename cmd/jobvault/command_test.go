@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -26,7 +27,7 @@ func (w *world) commandFor(limit time.Duration, args ...string) said {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, testBinary(), args...)
+	cmd := exec.CommandContext(ctx, cmp.Or(w.binary, testBinary()), args...)
 	cmd.Env = append(os.Environ(), append([]string{beMain + "=1"}, w.settings...)...)
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &stderr

@@ -22,9 +22,7 @@ type coverageCmd struct {
 // is not complete or was not looked at, or if a repository's last sweep failed; of
 // the present day it only tells.
 func (c coverageCmd) Run(ctx context.Context, e *environment) error {
-	now := time.Now()
-	since, err := parseTime("--since", c.Since, now)
-	if err != nil {
+	if err := checkTime("--since", c.Since); err != nil {
 		return err
 	}
 	if c.Repo != "" {
@@ -33,6 +31,14 @@ func (c coverageCmd) Run(ctx context.Context, e *environment) error {
 		}
 	}
 	return withLedger(ctx, e, func(_ config, db *store.DB) error {
+		now, err := db.Time(ctx)
+		if err != nil {
+			return err
+		}
+		since, err := parseTime("--since", c.Since, now)
+		if err != nil {
+			return err
+		}
 		days, err := db.Coverage(ctx, c.Repo, since)
 		if err != nil {
 			return err

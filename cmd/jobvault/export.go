@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/store"
@@ -32,7 +31,11 @@ func (c exportCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil {
 			return err
 		}
-		evidence := lookup.Evidence{Logs: lookup.Logs{DB: db, Archive: a}, Subject: subject(), Now: time.Now}
+		clock, err := db.NewClock(ctx, nil)
+		if err != nil {
+			return err
+		}
+		evidence := lookup.Evidence{Logs: lookup.Logs{DB: db, Archive: a}, Subject: subject(), Now: clock.Now}
 		if err := evidence.Write(ctx, dir, what, jobs); err != nil {
 			return err
 		}

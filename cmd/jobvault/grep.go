@@ -83,6 +83,13 @@ func (c grepCmd) run(ctx context.Context, e *environment) error {
 			if err != nil {
 				return err
 			}
+			now, err := db.Time(ctx)
+			if err != nil {
+				return err
+			}
+			if search, err = lookup.ParseSearch(q, now); err != nil {
+				return err
+			}
 			search.Unfiltered, search.Parallel = c.NoFilters, grepParallel
 			if p.meter != nil {
 				counting, stop := context.WithCancel(ctx)
@@ -117,13 +124,7 @@ const grepParallel = 32
 
 // query is what is searched for, as the API takes it.
 func (c grepCmd) query() (url.Values, error) {
-	now := time.Now()
-	from, err := parseTime("--since", c.Since, now)
-	if err != nil {
-		return nil, err
-	}
-	until, err := parseTime("--until", c.Until, now)
-	if err != nil {
+	if err := errors.Join(checkTime("--since", c.Since), checkTime("--until", c.Until)); err != nil {
 		return nil, err
 	}
 	if c.List {
@@ -132,7 +133,7 @@ func (c grepCmd) query() (url.Values, error) {
 	q := url.Values{"pattern": {c.Pattern}, "limit": {"all"}}
 	for name, value := range map[string]string{
 		"repository": c.Repo, "workflow": c.Workflow, "branch": c.Branch, "commit": c.Commit, "conclusion": c.Conclusion,
-		"label": c.Label, "runner": c.Runner, "since": since(from), "until": since(until), "step": c.Step,
+		"label": c.Label, "runner": c.Runner, "since": c.Since, "until": c.Until, "step": c.Step,
 	} {
 		if value != "" {
 			q.Set(name, value)

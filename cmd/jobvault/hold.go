@@ -50,7 +50,7 @@ func (c holdSetCmd) Run(ctx context.Context, e *environment) error {
 	if err != nil {
 		return usageError{err}
 	}
-	h := store.Hold{Reason: c.Reason, CreatedBy: actor, CreatedAt: time.Now().UTC()}
+	h := store.Hold{Reason: c.Reason, CreatedBy: actor}
 	return withTokens(ctx, e, func(db *store.DB) error {
 		what, err := c.on(ctx, db, &h)
 		if err != nil {
@@ -138,7 +138,7 @@ func (c holdReleaseCmd) Run(ctx context.Context, e *environment) error {
 		return usageError{err}
 	}
 	return withTokens(ctx, e, func(db *store.DB) error {
-		err := db.ReleaseHold(ctx, c.ID, actor, time.Now().UTC())
+		err := db.ReleaseHold(ctx, c.ID, actor, time.Time{})
 		if errors.Is(err, store.ErrNotFound) {
 			return fmt.Errorf("there is no hold %d that stands; jobvault hold list shows those that do", c.ID)
 		}

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/store"
 )
 
 // Time-outs of the server. GitHub gives a delivery 10 seconds; whoever needs
@@ -63,8 +66,9 @@ func smallBuffer(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// ready says whether each part answers, and whether the database has heard of all
-// removals that the bucket tells of, and nothing more: why not is in the log.
+// ready says whether each part answers, whether the database has heard of all removals
+// that the bucket tells of, and how wrong the clock is if it is; why a part does not
+// answer is in the log.
 func (s *service) ready(w http.ResponseWriter, req *http.Request) {
 	ctx, cancel := context.WithTimeout(req.Context(), readyTime)
 	defer cancel()
@@ -72,6 +76,7 @@ func (s *service) ready(w http.ResponseWriter, req *http.Request) {
 		"postgres": s.db.Ping,
 		"schema":   s.database.checkSchema,
 		"bucket":   s.archive.Bucket().Check,
+		"clock":    s.clock.Check,
 	}
 	status, answers := http.StatusOK, make(map[string]string)
 	for name, check := range parts {
@@ -79,6 +84,10 @@ func (s *service) ready(w http.ResponseWriter, req *http.Request) {
 		if err := check(ctx); err != nil {
 			s.logger.WarnContext(ctx, "not ready", "part", name, ingest.KeyError, err)
 			status, answers[name] = http.StatusServiceUnavailable, "away"
+			var skew *store.SkewError
+			if errors.As(err, &skew) {
+				answers[name] = fmt.Sprintf("%s from that of Postgres, %s at most", skew.Skew().Round(time.Second), store.MaxSkew)
+			}
 		}
 	}
 	// Readers wait for it. Who also receives goes on: nobody else may, and what GitHub

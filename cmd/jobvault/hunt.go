@@ -42,7 +42,7 @@ const (
 // may be hours away, and sums up. It sums up too when it is stopped.
 func (h *hunt) run(ctx context.Context) error {
 	h.meter = newMeter(h.err, h.what)
-	err := h.b.working(ctx, func() error {
+	err := h.b.working(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithCancel(ctx)
 		listing := make(chan error, 1)
 		go func() { defer close(listing); listing <- h.list(ctx) }()
@@ -101,7 +101,7 @@ func (h *hunt) list(ctx context.Context) error {
 const leastPause = time.Second
 
 func (h *hunt) pause(ctx context.Context, until time.Time) {
-	t := time.NewTimer(max(time.Until(until), leastPause))
+	t := time.NewTimer(max(until.Sub(h.b.clock.Now()), leastPause))
 	defer t.Stop()
 	select {
 	case <-t.C:
@@ -199,7 +199,7 @@ func (h *hunt) limitLeft(ctx context.Context, requests int) (text string, wait t
 	if err != nil {
 		return "", 0
 	}
-	now := time.Now()
+	now := h.b.clock.Now()
 	for _, l := range limits {
 		share := int(h.share * float64(l.RequestLimit))
 		mine := l.Remaining - (l.RequestLimit - share)

@@ -3,17 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
 	"strconv"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -42,11 +41,7 @@ func (c jobsCmd) Run(ctx context.Context, e *environment) error {
 		Repository: c.Repo, Workflow: c.Workflow, Branch: c.Branch, SHA: c.Commit, RunID: c.RunID, Status: c.Status,
 		Conclusion: c.Conclusion, Label: c.Label, Runner: c.Runner, LogState: c.LogState, Limit: c.Limit,
 	}
-	var err error
-	if filter.Since, err = parseTime("--since", c.Since, time.Now()); err != nil {
-		return err
-	}
-	if filter.Until, err = parseTime("--until", c.Until, time.Now()); err != nil {
+	if err := errors.Join(checkTime("--since", c.Since), checkTime("--until", c.Until)); err != nil {
 		return err
 	}
 	if c.Limit < 1 {
@@ -57,13 +52,20 @@ func (c jobsCmd) Run(ctx context.Context, e *environment) error {
 		return err
 	}
 	if server != nil {
-		jobs, err := server.jobs(ctx, c.query(filter), c.Limit)
+		jobs, err := server.jobs(ctx, c.query(), c.Limit)
 		if err != nil {
 			return err
 		}
 		return c.print(ctx, e, jobs)
 	}
 	return withStore(ctx, e, func(_ config, db *store.DB) error {
+		var err error
+		if filter.Since, err = timeOf(ctx, db, "--since", c.Since); err != nil {
+			return err
+		}
+		if filter.Until, err = timeOf(ctx, db, "--until", c.Until); err != nil {
+			return err
+		}
 		jobs, err := db.Jobs(ctx, filter)
 		if err != nil {
 			return err
@@ -72,12 +74,12 @@ func (c jobsCmd) Run(ctx context.Context, e *environment) error {
 	})
 }
 
-// query is the filter for a jobvault elsewhere.
-func (c jobsCmd) query(f store.JobFilter) url.Values {
+// query is the filter for a jobvault elsewhere, by whose time it is how long ago.
+func (c jobsCmd) query() url.Values {
 	q := url.Values{}
 	for name, value := range map[string]string{
 		"repository": c.Repo, "workflow": c.Workflow, "branch": c.Branch, "commit": c.Commit, "status": c.Status, "conclusion": c.Conclusion,
-		"label": c.Label, "runner": c.Runner, "log": c.LogState, "since": since(f.Since), "until": since(f.Until),
+		"label": c.Label, "runner": c.Runner, "log": c.LogState, "since": c.Since, "until": c.Until,
 	} {
 		if value != "" {
 			q.Set(name, value)
@@ -172,13 +174,4 @@ func plainLines(s string) string {
 		lines[i] = plain(strings.ReplaceAll(lines[i], "\t", " "))
 	}
 	return strings.Join(lines, "\n")
-}
-
-// parseTime is lookup.ParseTime of a flag.
-func parseTime(flag, s string, now time.Time) (time.Time, error) {
-	t, err := lookup.ParseTime(s, now)
-	if err != nil {
-		return t, usageError{fmt.Errorf("%s=%w", flag, err)}
-	}
-	return t, nil
 }

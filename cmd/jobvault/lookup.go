@@ -19,11 +19,11 @@ func (s *service) openLookup(ctx context.Context) error {
 	}
 	logs := lookup.Logs{DB: s.db, Archive: s.archive}
 	sender, searcher := lookup.NewSender(logs, s.logger), lookup.NewSearcher(logs)
-	programs, err := rest.New(ctx, rest.Config{DB: s.db, Gate: gate, Sender: sender, Searcher: searcher, Base: s.config.base, Logger: s.logger})
+	programs, err := rest.New(ctx, rest.Config{DB: s.db, Gate: gate, Sender: sender, Searcher: searcher, Base: s.config.base, Logger: s.logger, Now: s.clock.Now})
 	if err != nil {
 		return err
 	}
-	people, err := pages.New(pages.Config{DB: s.db, Gate: gate, Sender: sender, Searcher: searcher, Logger: s.logger})
+	people, err := pages.New(pages.Config{DB: s.db, Gate: gate, Sender: sender, Searcher: searcher, Logger: s.logger, Now: s.clock.Now})
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (s *service) gate() (*access.Gate, error) {
 	case readGitHub:
 		if s.github == nil {
 			var err error
-			if s.github, err = openGitHub(s.config, s.db); err != nil {
+			if s.github, err = openGitHub(s.config, s.db, s.clock); err != nil {
 				return nil, err
 			}
 		}

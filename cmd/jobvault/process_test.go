@@ -41,7 +41,12 @@ var urlInLog = regexp.MustCompile(`msg="jobvault serves".* url=(\S+)`)
 // startProcess starts `jobvault serve` and returns when it serves.
 func startProcess(t testing.TB, settings ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command(testBinary(), "serve"), moved: make(chan struct{}, 1), ended: make(chan error, 1)}
+	return startBinary(t, testBinary(), settings...)
+}
+
+func startBinary(t testing.TB, path string, settings ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.Command(path, "serve"), moved: make(chan struct{}, 1), ended: make(chan error, 1)}
 	p.cmd.Env = processEnv(settings)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -134,6 +139,7 @@ type world struct {
 	db       *store.DB
 	archive  *archive.Archive
 	settings []string
+	binary   string // what its commands run; empty: this program
 }
 
 func newWorld(t testing.TB) *world {

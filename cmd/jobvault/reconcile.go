@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/ingest/ghapi"
@@ -20,8 +19,7 @@ type reconcileCmd struct {
 // Run does what a serving jobvault does by itself from time to time, now, and
 // waits until what it found is archived.
 func (c reconcileCmd) Run(ctx context.Context, e *environment) error {
-	since, err := parseTime("--since", c.Since, time.Now())
-	if err != nil {
+	if err := checkTime("--since", c.Since); err != nil {
 		return err
 	}
 	for _, repo := range c.Repo {
@@ -30,6 +28,10 @@ func (c reconcileCmd) Run(ctx context.Context, e *environment) error {
 		}
 	}
 	return withWorkbench(ctx, e, true, func(b *workbench) error {
+		since, err := parseTime("--since", c.Since, b.clock.Now())
+		if err != nil {
+			return err
+		}
 		s := b.sweeper()
 		rerr := c.redeliver(ctx, e, b, s)
 		rs, err := c.repositories(ghapi.WithPriority(ctx, ghapi.Sweep), b, s)
@@ -40,7 +42,7 @@ func (c reconcileCmd) Run(ctx context.Context, e *environment) error {
 			b: b, what: "reconcile", repositories: rs, since: since, share: 1, json: c.JSON, out: e.stdout, err: e.stderr,
 			sweep: func(ctx context.Context, r store.Repository) (ingest.Swept, error) { return s.Recent(ctx, r, since) },
 		}
-		_, serr := b.db.EnqueueStale(ctx, time.Now())
+		_, serr := b.db.EnqueueStale(ctx, b.clock.Now())
 		return errors.Join(rerr, err, serr, h.run(ctx))
 	})
 }

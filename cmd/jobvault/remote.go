@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/lookup/access"
@@ -124,13 +123,13 @@ func (r *remote) getJSON(ctx context.Context, path string, q url.Values, v any) 
 }
 
 // uses lists who used an action.
-func (r *remote) uses(ctx context.Context, action string, f store.ActionFilter) (uses lookup.Uses, err error) {
-	q := url.Values{"action": {action}}
-	if f.Repository != "" {
-		q.Set("repository", f.Repository)
+func (r *remote) uses(ctx context.Context, c usesCmd) (uses lookup.Uses, err error) {
+	q := url.Values{"action": {c.Action}}
+	if c.Repo != "" {
+		q.Set("repository", c.Repo)
 	}
-	if !f.Since.IsZero() {
-		q.Set("since", since(f.Since))
+	if c.Since != "" {
+		q.Set("since", c.Since)
 	}
 	err = r.getJSON(ctx, "/uses", q, &uses)
 	return uses, err
@@ -174,12 +173,4 @@ func (r *remote) log(ctx context.Context, w io.Writer, jobID int64, p lookup.Par
 	redacted(resp.Header.Get(lookup.RedactedHeader))
 	_, err = io.Copy(w, resp.Body)
 	return errors.Join(err, resp.Body.Close())
-}
-
-// since makes a time that a flag gives one that means the same elsewhere.
-func since(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339Nano)
 }

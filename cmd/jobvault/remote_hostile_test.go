@@ -146,7 +146,7 @@ func FuzzRemote(f *testing.F) {
 		status, body = s, b
 		_, serr := r.search(t.Context(), url.Values{}, ignored{})
 		_, jerr := r.jobs(t.Context(), url.Values{}, 3)
-		_, uerr := r.uses(t.Context(), "a", store.ActionFilter{})
+		_, uerr := r.uses(t.Context(), usesCmd{Action: "a"})
 		for _, err := range []error{serr, jerr, uerr} {
 			if err != nil && s != 200 && strings.ContainsAny(err.Error(), "\x1b\x00") {
 				t.Errorf("the error %q cannot be shown", err)

@@ -59,7 +59,7 @@ type retentionApplyCmd struct {
 // Run prints the rule's id and place.
 func (c retentionAddCmd) Run(ctx context.Context, e *environment) error {
 	r := store.RetentionRule{
-		Position: c.At, Repository: c.Repo, Workflow: c.Workflow, Branch: c.Branch, Conclusion: c.Conclusion, CreatedAt: time.Now().UTC(),
+		Position: c.At, Repository: c.Repo, Workflow: c.Workflow, Branch: c.Branch, Conclusion: c.Conclusion,
 	}
 	var errs []error
 	var err error
@@ -134,7 +134,7 @@ func (c retentionPlanCmd) Run(ctx context.Context, e *environment) error {
 		if err := db.NotePlan(ctx); err != nil {
 			return err
 		}
-		m := &ingest.Remover{DB: db, Now: time.Now}
+		m := &ingest.Remover{DB: db}
 		out := jsonEncoder(e.stdout)
 		groups := make(planGroups)
 		plan, err := m.Plan(ctx, c.Limit, func(g store.Ending) error {

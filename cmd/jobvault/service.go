@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -26,8 +25,9 @@ type service struct {
 	database *database
 	db       *store.DB
 	archive  *archive.Archive
+	clock    *store.Clock // Postgres' time
 	github   *ghapi.Clients
-	workers  *ingest.Workers
+	watch    *ingest.Watch // of the clock, and with it the workers
 	receiver *ingest.Receiver
 	lookup   http.Handler // nil: this process answers no readers
 	guard    *removalGuard
@@ -68,13 +68,11 @@ func (s *service) start(ctx context.Context) error {
 		return err
 	}
 	s.metrics = ingest.NewMetrics(s.registry)
-	s.registry.MustRegister(ingest.NewBacklog(s.db, s.config.repositories.MatchRepository))
+	s.registry.MustRegister(ingest.NewBacklog(s.db, s.clock.Now, s.config.repositories.MatchRepository), ingest.NewSkewMetric(s.clock))
 	s.guard = startGuard(ctx, &ingest.RemovalLog{DB: s.db, Archive: s.archive}, s.logger)
 	s.registry.MustRegister(s.guard.metric())
-	if s.config.has(roleWork) {
-		if err := s.startWorkers(ctx); err != nil {
-			return err
-		}
+	if err := s.startWatch(ctx); err != nil {
+		return err
 	}
 	if s.config.has(roleReceive) {
 		if err := s.openReceiver(); err != nil {
@@ -110,6 +108,9 @@ func (s *service) openStores(ctx context.Context) error {
 	if s.db, err = store.New(s.database.pool); err != nil {
 		return err
 	}
+	if s.clock, err = s.db.NewClock(ctx, nil); err != nil {
+		return err
+	}
 	s.archive, err = openArchive(s.config)
 	if err != nil {
 		return err
@@ -143,37 +144,32 @@ func openArchive(c config) (*archive.Archive, error) {
 	return archive.New(bucket, c.logLimit)
 }
 
-func (s *service) startWorkers(ctx context.Context) error {
+// startWatch starts the workers, where this process has any and its clock is right.
+func (s *service) startWatch(ctx context.Context) error {
+	c := ingest.WatchConfig{Clock: s.clock, Grace: s.config.shutdown, Logger: s.logger}
 	var err error
-	if s.github, err = openGitHub(s.config, s.db); err != nil {
-		return err
+	if s.config.has(roleWork) {
+		if s.github, err = openGitHub(s.config, s.db, s.clock); err != nil {
+			return err
+		}
+		c.Workers = &ingest.WorkersConfig{
+			DB: s.db, Parallel: s.config.workers, Logger: s.logger, Metrics: s.metrics, Clock: s.clock,
+			Selected:   s.config.repositories.MatchRepository,
+			Archiver:   s.config.archiver(s.db, s.archive, s.github, s.clock, s.logger, s.metrics),
+			Reconciler: s.config.reconciler(s.config.sweeper(s.db, s.archive, s.github, s.clock, s.logger, s.metrics)),
+			Manifests:  &ingest.Manifests{DB: s.db, Archive: s.archive, Logger: s.logger, Metrics: s.metrics},
+			Remover:    &ingest.Remover{DB: s.db, Archive: s.archive},
+		}
 	}
-	c := ingest.WorkersConfig{
-		DB: s.db, Parallel: s.config.workers, Logger: s.logger, Metrics: s.metrics,
-		Selected:   s.config.repositories.MatchRepository,
-		Archiver:   s.config.archiver(s.db, s.archive, s.github, s.logger, s.metrics),
-		Reconciler: s.config.reconciler(s.config.sweeper(s.db, s.archive, s.github, s.logger, s.metrics)),
-		Manifests:  &ingest.Manifests{DB: s.db, Archive: s.archive, Logger: s.logger, Metrics: s.metrics, Now: time.Now},
-		Remover:    &ingest.Remover{DB: s.db, Archive: s.archive, Now: time.Now},
-	}
-	workers, err := ingest.NewWorkers(c)
-	if err != nil {
-		return err
-	}
-	if err := workers.Start(ctx); err != nil {
-		return err
-	}
-	s.workers = workers
-	return nil
+	s.watch, err = ingest.StartWatch(ctx, c)
+	return err
 }
 
 func (s *service) openReceiver() error {
 	config := ingest.ReceiverConfig{
 		Secrets: s.config.secrets, Selected: s.config.repositories.MatchRepository, DB: s.db, Logger: s.logger, Metrics: s.metrics,
 	}
-	if s.workers != nil {
-		config.Accepted = s.workers.Wake
-	}
+	config.Accepted = s.watch.Wake
 	var err error
 	s.receiver, err = ingest.NewReceiver(config)
 	return err
@@ -190,9 +186,9 @@ func (s *service) stop() error {
 	defer cancel()
 	var working sync.WaitGroup
 	var werr, herr error
-	if s.workers != nil {
+	if s.watch != nil {
 		working.Go(func() {
-			if err := s.workers.Stop(ctx); err != nil {
+			if err := s.watch.Stop(ctx); err != nil {
 				werr = fmt.Errorf("stop workers: %w", err)
 			}
 		})

@@ -38,8 +38,7 @@ type tokenRevokeCmd struct {
 
 // Run prints the token alone on stdout, for a script to take.
 func (c tokenCreateCmd) Run(ctx context.Context, e *environment) error {
-	now := time.Now().UTC().Truncate(time.Second)
-	t := store.ReadToken{Name: c.Name, Repositories: c.Repo, CreatedAt: now}
+	t := store.ReadToken{Name: c.Name, Repositories: c.Repo}
 	err := checkTokenName("--name", c.Name)
 	for _, scope := range c.Repo {
 		if bad := access.CheckScope(scope); bad != nil {
@@ -47,15 +46,29 @@ func (c tokenCreateCmd) Run(ctx context.Context, e *environment) error {
 		}
 	}
 	if c.Expires != "" {
-		at, bad := parseEnd("--expires", c.Expires, now)
-		t.ExpiresAt, err = &at, errors.Join(err, bad)
+		// When that is, Postgres' time says.
+		_, bad := parseAhead("--expires", c.Expires, time.Now())
+		err = errors.Join(err, bad)
 	}
 	if err != nil {
 		return usageError{err}
 	}
 	return withTokens(ctx, e, func(db *store.DB) error {
+		now, err := db.Time(ctx)
+		if err != nil {
+			return err
+		}
+		now = now.Truncate(time.Second)
+		t.CreatedAt = now
+		if c.Expires != "" {
+			at, err := parseEnd("--expires", c.Expires, now)
+			if err != nil {
+				return usageError{err}
+			}
+			t.ExpiresAt = &at
+		}
 		token, digest := access.NewToken()
-		err := db.AddReadToken(ctx, t, digest)
+		err = db.AddReadToken(ctx, t, digest)
 		if errors.Is(err, store.ErrExists) {
 			return fmt.Errorf("there is, or was, a token named %q: choose another name, as that one may stand in the table reads", t.Name)
 		}
@@ -88,7 +101,11 @@ func (c tokenListCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil {
 			return err
 		}
-		now, rows := time.Now(), []listedToken{}
+		now, err := db.Time(ctx)
+		if err != nil {
+			return err
+		}
+		rows := []listedToken{}
 		for _, t := range tokens {
 			rows = append(rows, listed(t, now))
 		}
@@ -105,7 +122,7 @@ func (c tokenRevokeCmd) Run(ctx context.Context, e *environment) error {
 		return usageError{err}
 	}
 	return withTokens(ctx, e, func(db *store.DB) error {
-		err := db.RevokeReadToken(ctx, c.Name, time.Now())
+		err := db.RevokeReadToken(ctx, c.Name, time.Time{})
 		if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
@@ -166,9 +183,9 @@ func checkTokenName(flag, s string) error {
 // parseEnd reads a time to come: a date, which is its first moment in UTC, a time
 // (RFC 3339), or a span from now.
 func parseEnd(flag, s string, now time.Time) (time.Time, error) {
-	at, err := parseAhead(s, now)
+	at, err := parseAhead(flag, s, now)
 	if err != nil {
-		return at, fmt.Errorf("%s=%q: want a date (2027-03-31), a time (2027-03-31T14:00:00Z) or in how long (36h, 90d)", flag, s)
+		return at, err
 	}
 	if !at.After(now) || at.Year() > 9999 { // which neither JSON nor people can write
 		return at, fmt.Errorf("%s=%q: want a time to come", flag, s)
@@ -176,7 +193,16 @@ func parseEnd(flag, s string, now time.Time) (time.Time, error) {
 	return at.UTC(), nil
 }
 
-func parseAhead(s string, now time.Time) (time.Time, error) {
+// parseAhead is parseEnd for any time.
+func parseAhead(flag, s string, now time.Time) (time.Time, error) {
+	at, err := lookAhead(s, now)
+	if err != nil {
+		err = fmt.Errorf("%s=%q: want a date (2027-03-31), a time (2027-03-31T14:00:00Z) or in how long (36h, 90d)", flag, s)
+	}
+	return at, err
+}
+
+func lookAhead(s string, now time.Time) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339, "2006-01-02"} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t, nil

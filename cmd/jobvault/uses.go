@@ -27,7 +27,7 @@ func (c usesCmd) Run(ctx context.Context, e *environment) error {
 	if err != nil {
 		return usageError{err}
 	}
-	if f.Since, err = parseTime("--since", c.Since, time.Now()); err != nil {
+	if err := checkTime("--since", c.Since); err != nil {
 		return err
 	}
 	f.Repository = c.Repo
@@ -36,13 +36,17 @@ func (c usesCmd) Run(ctx context.Context, e *environment) error {
 		return err
 	}
 	if server != nil {
-		uses, err := server.uses(ctx, c.Action, f)
+		uses, err := server.uses(ctx, c)
 		if err != nil {
 			return err
 		}
 		return c.print(e, uses)
 	}
 	return withStore(ctx, e, func(_ config, db *store.DB) error {
+		var err error
+		if f.Since, err = timeOf(ctx, db, "--since", c.Since); err != nil {
+			return err
+		}
 		uses, err := lookup.FindUses(ctx, db, f)
 		if err != nil {
 			return err

@@ -7,7 +7,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -44,7 +43,7 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 	}
 	o := ingest.VerifyOptions{Deep: c.Deep, Repair: c.Repair}
 	var err error
-	if o.Since, err = parseTime("--since", c.Since, time.Now()); err != nil {
+	if err := checkTime("--since", c.Since); err != nil {
 		return err
 	}
 	if o.Sample, err = parseShare("--sample", c.Sample); err != nil {
@@ -58,11 +57,15 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 	if c.Database && (c.Deep || c.Repair) {
 		return usageError{errors.New("--database reads everything and repairs nothing: leave --deep and --repair out")}
 	}
-	return withWorkbench(ctx, e, c.Repair, func(b *workbench) error {
+	// To look needs neither GitHub nor a clock that is right.
+	return runWorkbench(ctx, e, workbenchNeeds{github: c.Repair, clock: c.Repair}, func(b *workbench) error {
+		if o.Since, err = timeOf(ctx, b.db, "--since", c.Since); err != nil {
+			return err
+		}
 		if o.RepositoryID, err = repositoryID(ctx, b.db, c.Repo); err != nil {
 			return err
 		}
-		v := &ingest.Verifier{DB: b.db, Archive: b.archive, GitHub: b.github, Now: time.Now}
+		v := &ingest.Verifier{DB: b.db, Archive: b.archive, GitHub: b.github, Now: b.clock.Now}
 		m := newMeter(e.stderr, "verify")
 		if c.Database {
 			return c.rows(ctx, e, v, o, m)

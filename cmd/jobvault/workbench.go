@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -23,15 +23,28 @@ type workbench struct {
 	database *database
 	db       *store.DB
 	archive  *archive.Archive
+	clock    *store.Clock // Postgres' time
 	github   *ghapi.Clients
 	metrics  *ingest.Metrics
 }
 
-// withWorkbench runs a command with the stores open and their schema up.
-// needsGitHub says that it cannot do without a token or an App.
+// workbenchNeeds is what a command cannot do without.
+type workbenchNeeds struct {
+	github bool // a token or an App
+	clock  bool // that is near enough to Postgres'
+}
+
+// withWorkbench runs a command with the stores open and their schema up. It fails with
+// store.SkewError if this machine's clock and Postgres' are too far apart: what such a
+// command does, it decides by the time. needsGitHub says that it cannot do without a
+// token or an App.
 func withWorkbench(ctx context.Context, e *environment, needsGitHub bool, f func(*workbench) error) error {
+	return runWorkbench(ctx, e, workbenchNeeds{github: needsGitHub, clock: true}, f)
+}
+
+func runWorkbench(ctx context.Context, e *environment, needs workbenchNeeds, f func(*workbench) error) error {
 	c, err := e.settings.load()
-	if needsGitHub {
+	if needs.github {
 		err = errors.Join(err, c.needGitHub())
 	}
 	if err != nil {
@@ -39,6 +52,9 @@ func withWorkbench(ctx context.Context, e *environment, needsGitHub bool, f func
 	}
 	b := &workbench{config: c, logger: quietLogger(c, e.stderr), metrics: ingest.NewMetrics(prometheus.NewRegistry())}
 	err = b.open(ctx)
+	if err == nil && needs.clock {
+		err = b.clock.Err()
+	}
 	if err == nil {
 		err = f(b)
 	}
@@ -62,6 +78,9 @@ func (b *workbench) open(ctx context.Context) error {
 	if b.db, err = store.New(b.database.pool); err != nil {
 		return err
 	}
+	if b.clock, err = b.db.NewClock(ctx, nil); err != nil {
+		return err
+	}
 	if b.archive, err = openArchive(b.config); err != nil {
 		return err
 	}
@@ -70,28 +89,29 @@ func (b *workbench) open(ctx context.Context) error {
 	if err := b.archive.Bucket().Check(checking); err != nil {
 		return fmt.Errorf("JOBVAULT_BUCKET_URL: %w", err)
 	}
-	b.github, err = openGitHub(b.config, b.db)
+	b.github, err = openGitHub(b.config, b.db, b.clock)
 	return err
 }
 
 // openGitHub makes the clients, which share GitHub's limits with all replicas.
-func openGitHub(c config, db *store.DB) (*ghapi.Clients, error) {
-	c.github.Limits = ingest.NewSharedLimits(db)
+// What they remember of limits is by Postgres' time, which is one for all.
+func openGitHub(c config, db *store.DB, clock *store.Clock) (*ghapi.Clients, error) {
+	c.github.Limits, c.github.Now = ingest.NewSharedLimits(db), clock.Now
 	return ghapi.New(c.github)
 }
 
-func (c config) sweeper(db *store.DB, a *archive.Archive, github *ghapi.Clients, logger *slog.Logger, metrics *ingest.Metrics) *ingest.Sweeper {
+func (c config) sweeper(db *store.DB, a *archive.Archive, github *ghapi.Clients, clock *store.Clock, logger *slog.Logger, metrics *ingest.Metrics) *ingest.Sweeper {
 	owners, names := c.repositories.Named()
 	return &ingest.Sweeper{
 		DB: db, Archive: a, GitHub: github, Selected: c.repositories.MatchRepository,
 		Named:  ingest.Named{Owners: owners, Repositories: names},
-		Logger: logger, Metrics: metrics, Now: time.Now,
+		Logger: logger, Metrics: metrics, Now: clock.Now,
 	}
 }
 
-func (c config) archiver(db *store.DB, a *archive.Archive, github *ghapi.Clients, logger *slog.Logger, metrics *ingest.Metrics) *ingest.Archiver {
+func (c config) archiver(db *store.DB, a *archive.Archive, github *ghapi.Clients, clock *store.Clock, logger *slog.Logger, metrics *ingest.Metrics) *ingest.Archiver {
 	return &ingest.Archiver{
-		DB: db, Archive: a, GitHub: github, Deadline: c.deadline, Logger: logger, Metrics: metrics, Now: time.Now,
+		DB: db, Archive: a, GitHub: github, Deadline: c.deadline, Logger: logger, Metrics: metrics, Now: clock.Now,
 	}
 }
 
@@ -104,15 +124,15 @@ func (c config) reconciler(s *ingest.Sweeper) *ingest.Reconciler {
 }
 
 func (b *workbench) sweeper() *ingest.Sweeper {
-	return b.config.sweeper(b.db, b.archive, b.github, b.logger, b.metrics)
+	return b.config.sweeper(b.db, b.archive, b.github, b.clock, b.logger, b.metrics)
 }
 
 func (b *workbench) manifests() *ingest.Manifests {
-	return &ingest.Manifests{DB: b.db, Archive: b.archive, Logger: b.logger, Metrics: b.metrics, Now: time.Now}
+	return &ingest.Manifests{DB: b.db, Archive: b.archive, Logger: b.logger, Metrics: b.metrics}
 }
 
 func (b *workbench) remover() *ingest.Remover {
-	return &ingest.Remover{DB: b.db, Archive: b.archive, Now: time.Now}
+	return &ingest.Remover{DB: b.db, Archive: b.archive}
 }
 
 // hearRemovals has the database hear of all removals that the bucket tells of: before
@@ -138,12 +158,13 @@ func (b *workbench) named(ctx context.Context, s *ingest.Sweeper, names []string
 }
 
 // working runs f while this process archives what is in the queue. A jobvault
-// that serves does so too, if there is one.
-func (b *workbench) working(ctx context.Context, f func() error) error {
+// that serves does so too, if there is one. If this machine's clock turns out to be wrong
+// meanwhile, the context that f gets ends, and it fails with store.SkewError.
+func (b *workbench) working(ctx context.Context, f func(context.Context) error) error {
 	workers, err := ingest.NewWorkers(ingest.WorkersConfig{
-		DB: b.db, Parallel: b.config.workers, History: b.config.workers, Logger: b.logger, Metrics: b.metrics,
+		DB: b.db, Parallel: b.config.workers, History: b.config.workers, Logger: b.logger, Metrics: b.metrics, Clock: b.clock,
 		Selected:   b.config.repositories.MatchRepository,
-		Archiver:   b.config.archiver(b.db, b.archive, b.github, b.logger, b.metrics),
+		Archiver:   b.config.archiver(b.db, b.archive, b.github, b.clock, b.logger, b.metrics),
 		Reconciler: b.config.reconciler(b.sweeper()), Manifests: b.manifests(), Remover: b.remover(), Helper: true,
 	})
 	if err != nil {
@@ -152,7 +173,22 @@ func (b *workbench) working(ctx context.Context, f func() error) error {
 	if err := workers.Start(ctx); err != nil {
 		return err
 	}
-	err = f()
+	working, stop := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		b.clock.Watch(working, func(skew error) {
+			if skew != nil {
+				stop(skew)
+			}
+		})
+	})
+	err = f(working)
+	var skew *store.SkewError
+	if cause := context.Cause(working); errors.As(cause, &skew) {
+		err = cause
+	}
+	stop(nil)
+	watching.Wait()
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.config.shutdown)
 	defer cancel()
 	return errors.Join(err, workers.Stop(stopping))

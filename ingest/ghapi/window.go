@@ -51,9 +51,14 @@ func (w *Window) waitUntil(now time.Time, reserve float64, pointsPerMinute int) 
 	return time.Time{}
 }
 
-// turn begins the hour and the minute anew when they are over.
+// turn begins the hour and the minute anew when they are over. So it does when they
+// are to last longer than any does: a clock that was wrong has left that there.
 func (w *Window) turn(now time.Time) {
-	if w.Limit > 0 && !now.Before(w.Reset) {
+	latest := now.Add(longestWait)
+	if w.Closed.After(latest) {
+		w.Closed = time.Time{}
+	}
+	if w.Limit > 0 && (!now.Before(w.Reset) || w.Reset.After(latest)) {
 		w.Remaining, w.Reset, w.Guessed = w.Limit, now.Add(time.Hour), true
 		w.Answered = w.Spent // whoever was killed in between has no answer to come
 	}

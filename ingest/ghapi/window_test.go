@@ -270,3 +270,21 @@ func TestAnswersAreLearnedOnce(t *testing.T) {
 		t.Errorf("in the next hour: %+v", w)
 	}
 }
+
+// A pause, or an hour, that is to last longer than GitHub's do was left by a clock that
+// was wrong: it keeps nobody waiting.
+func TestWindowOfAWrongClock(t *testing.T) {
+	for name, w := range map[string]Window{
+		"a pause":  {Limit: 5000, Remaining: 5000, Reset: minutes(30), Closed: noon.Add(longestWait + time.Minute)},
+		"an hour":  {Limit: 5000, Remaining: 0, Reset: noon.Add(longestWait + time.Minute)},
+		"for ever": {Limit: 5000, Remaining: 0, Reset: noon.AddDate(100, 0, 0), Closed: noon.AddDate(100, 0, 0)},
+	} {
+		if until := w.waitUntil(noon, 0, 0); !until.IsZero() {
+			t.Errorf("%s: waits until %s", name, until)
+		}
+	}
+	longest := Window{Closed: noon.Add(longestWait)}
+	if until := longest.waitUntil(noon, 0, 0); !until.Equal(longest.Closed) {
+		t.Errorf("the longest pause is over at %s", until)
+	}
+}

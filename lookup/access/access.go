@@ -189,21 +189,25 @@ func (r Reader) Listed(ctx context.Context, name string) ([]int64, error) {
 // Gate lets readers in.
 type Gate struct {
 	db   *store.DB
-	rule rule // nil: loopback only
-	now  func() time.Time
+	rule rule             // nil: loopback only
+	now  func() time.Time // for the store
 }
 
+// postgresTime has the store ask Postgres: whether a token or a session has ended is
+// nothing that this machine's clock knows.
+func postgresTime() time.Time { return time.Time{} }
+
 // Loopback is the rule that only this machine may read.
-func Loopback(db *store.DB) *Gate { return &Gate{db: db, now: time.Now} }
+func Loopback(db *store.DB) *Gate { return &Gate{db: db, now: postgresTime} }
 
 // GitHub is the rule that a caller's GitHub token decides.
 func GitHub(db *store.DB, clients *ghapi.Clients) *Gate {
-	return &Gate{db: db, rule: newGitHubRule(db, clients, time.Now), now: time.Now}
+	return &Gate{db: db, rule: newGitHubRule(db, clients, time.Now), now: postgresTime}
 }
 
 // Tokens is the rule that tokens made by jobvault decide.
 func Tokens(db *store.DB) *Gate {
-	return &Gate{db: db, rule: tokenRule{db: db, now: time.Now}, now: time.Now}
+	return &Gate{db: db, rule: tokenRule{db: db, now: postgresTime}, now: postgresTime}
 }
 
 // SignsIn says whether readers have to say who they are.

@@ -47,8 +47,7 @@ func (g *Gate) SignIn(w http.ResponseWriter, req *http.Request, token string) er
 	}
 	secret := make([]byte, 32)
 	rand.Read(secret)
-	now := g.now()
-	if err := g.db.AddSession(req.Context(), sha256.Sum256(secret), seal(secret, token), now, now.Add(sessionLife)); err != nil {
+	if err := g.db.AddSession(req.Context(), sha256.Sum256(secret), seal(secret, token), g.now(), sessionLife); err != nil {
 		return fmt.Errorf("%w: %w", ErrAway, err)
 	}
 	http.SetCookie(w, sessionCookie(req, base64.RawURLEncoding.EncodeToString(secret), int(sessionLife.Seconds())))
