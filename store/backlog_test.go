@@ -90,10 +90,10 @@ func TestSweepEnds(t *testing.T) {
 	got, err := f.db.SweepEnds(t.Context())
 	f.check(err)
 	want := []store.SweepEnd{
-		{Owner: "acme", Name: "rocket-1", Failing: true},
-		{Owner: "acme", Name: "rocket-2", SucceededAt: new(hour(5))},
-		{Owner: "acme", Name: "rocket-3", SucceededAt: new(hour(4)), Failing: true},
-		{Owner: "acme", Name: "rocket-4"},
+		{Owner: "acme", Name: "rocket-1", HasName: true, Failing: true},
+		{Owner: "acme", Name: "rocket-2", HasName: true, SucceededAt: new(hour(5))},
+		{Owner: "acme", Name: "rocket-3", HasName: true, SucceededAt: new(hour(4)), Failing: true},
+		{Owner: "acme", Name: "rocket-4", HasName: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
