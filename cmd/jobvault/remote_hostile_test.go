@@ -12,7 +12,6 @@ import (
 
 	"github.com/jobvault/jobvault/internal/growth"
 	"github.com/jobvault/jobvault/lookup"
-	"github.com/jobvault/jobvault/store"
 )
 
 // pretender is what somebody who is no jobvault answers.
