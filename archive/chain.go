@@ -90,6 +90,9 @@ func (a *Archive) VerifyChain(ctx context.Context, o ChainOptions, report func(C
 	if n := len(c.found); n > 0 {
 		c.sum.Last, c.sum.SHA256 = day(c.found[n-1].Date), fmt.Sprintf("%x", c.found[n-1].SHA256)
 	}
+	if err := c.removals(ctx); err != nil {
+		return c.sum, err
+	}
 	for i := range c.found {
 		if err := c.objects(ctx, i); err != nil {
 			return c.sum, err

@@ -22,7 +22,7 @@ func (b *books) next(lines ...archive.ManifestLine) {
 	previous, err := b.archive.ReadManifest(b.t.Context(), last, func(archive.PlacedLine) error { return nil })
 	b.check(err)
 	b.dates = append(b.dates, last.AddDate(0, 0, 1))
-	_, err = b.archive.WriteManifest(b.t.Context(), last.AddDate(0, 0, 1), &previous, each(lines...))
+	_, err = b.archive.WriteManifest(b.t.Context(), last.AddDate(0, 0, 1), &previous, nil, each(lines...))
 	b.check(err)
 }
 

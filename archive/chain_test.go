@@ -49,7 +49,7 @@ func newBooks(t testing.TB) *books {
 		for n := range 5 {
 			lines = append(lines, b.settle(int64(100*(i+1)+n+1), date.Add(time.Hour)))
 		}
-		m, err := b.archive.WriteManifest(t.Context(), date, previous, each(lines...))
+		m, err := b.archive.WriteManifest(t.Context(), date, previous, nil, each(lines...))
 		b.check(err)
 		previous = &m
 	}
@@ -309,7 +309,7 @@ func TestChainKnowsTheLastWord(t *testing.T) {
 		b.check(err)
 		date := last.AddDate(0, 0, 1)
 		b.dates = append(b.dates, date)
-		_, err = b.archive.WriteManifest(t.Context(), date, &previous, each(lines...))
+		_, err = b.archive.WriteManifest(t.Context(), date, &previous, nil, each(lines...))
 		b.check(err)
 	}
 	k := archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 1, JobID: 105}
@@ -415,7 +415,7 @@ func TestManifestIsPutOnceAndWhole(t *testing.T) {
 			}
 		}
 		broken := errors.New("the database broke")
-		_, err := a.WriteManifest(t.Context(), date, nil, func(yield func(archive.ManifestLine, error) bool) {
+		_, err := a.WriteManifest(t.Context(), date, nil, nil, func(yield func(archive.ManifestLine, error) bool) {
 			for l := range iter.Seq2[archive.ManifestLine, error](many) {
 				if !yield(l, nil) {
 					return
@@ -426,10 +426,10 @@ func TestManifestIsPutOnceAndWhole(t *testing.T) {
 		if !errors.Is(err, broken) || len(list(t, bucket, archive.ManifestPrefix)) != 0 {
 			t.Errorf("lines that break off: %v", err)
 		}
-		if _, err := a.WriteManifest(t.Context(), date, nil, each(archive.ManifestLine{JobID: 2}, archive.ManifestLine{JobID: 1})); err == nil {
+		if _, err := a.WriteManifest(t.Context(), date, nil, nil, each(archive.ManifestLine{JobID: 2}, archive.ManifestLine{JobID: 1})); err == nil {
 			t.Error("lines in no order are written")
 		}
-		m, err := a.WriteManifest(t.Context(), date, nil, many)
+		m, err := a.WriteManifest(t.Context(), date, nil, nil, many)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -448,7 +448,7 @@ func TestManifestIsPutOnceAndWhole(t *testing.T) {
 		if stored := sha256.Sum256(get(t, bucket, archive.ManifestKey(date), 0, -1)); stored != m.StoredSHA256 {
 			t.Error("the object has another digest")
 		}
-		if _, err := a.WriteManifest(t.Context(), date, nil, each()); !errors.Is(err, archive.ErrExists) {
+		if _, err := a.WriteManifest(t.Context(), date, nil, nil, each()); !errors.Is(err, archive.ErrExists) {
 			t.Errorf("a second time: %v", err)
 		}
 		if _, err := a.ReadManifest(t.Context(), date.AddDate(0, 0, 1), nil); !errors.Is(err, archive.ErrNotFound) {

@@ -41,8 +41,9 @@ type Manifest struct {
 	StoredSHA256   [32]byte // of the object
 	Jobs           int64
 	StoredBytes    int64
-	Whole          bool   // its lines tell of settled.json and redacted copies too, where there are any
-	Header, End    []byte // its first and last line, where it was read
+	Whole          bool          // its lines tell of settled.json and redacted copies too, where there are any
+	Removals       *RemovalsHead // the last record of the log of removals by then; nil: there was none, or nothing tells
+	Header, End    []byte        // its first and last line, where it was read
 }
 
 // manifestVersion is the format's. It stays with fields that a reader may pass over:
@@ -61,6 +62,8 @@ type manifestHeader struct {
 	Date           string  `json:"date"`
 	Previous       *string `json:"previous"`
 	PreviousSHA256 *string `json:"previous_sha256"`
+	// Removals is the last record of the log of removals when this was written.
+	Removals *RemovalsHead `json:"removals,omitempty"`
 	// Lists are the objects of a job of which a line tells; of one that it does not
 	// tell of, there was none.
 	Lists []string `json:"lists,omitempty"`
@@ -135,6 +138,7 @@ const (
 	ChainDetails    = "details"    // job.json is not there, or another one
 	ChainSettled    = "settled"    // settled.json is not there, or says something else
 	ChainReplaced   = "replaced"   // job.json or settled.json is another one than an earlier manifest told of: a notice
+	ChainRemovals   = "removals"   // a record of the log of removals is not there, or another one
 	ChainUnlisted   = "unlisted"   // a job, or an object of it, that no manifest lists, though it is older than the last one
 )
 

@@ -187,6 +187,7 @@ func (s *manifestScan) header(raw []byte) error {
 	if err := json.Unmarshal(raw, &h); err != nil {
 		return s.fault(ChainHeader, 1, 0, "%v", err)
 	}
+	s.m.Removals = h.Removals
 	s.m.Whole = slices.Contains(h.Lists, SettledName) && slices.Contains(h.Lists, listedCopies)
 	switch {
 	case h.Manifest > manifestVersion:

@@ -17,11 +17,12 @@ import (
 )
 
 // WriteManifest puts the manifest of a day: lines, which come sorted by their jobs
-// and whose Before it fills in. It fails with ErrExists if the day has one already,
+// and whose Before it fills in. removals is the last record of the log of removals; nil:
+// there is none. It fails with ErrExists if the day has one already,
 // and with the error that lines end with; then nothing is stored. It holds one line
 // at a time, however many there are.
-func (a *Archive) WriteManifest(ctx context.Context, date time.Time, previous *Manifest, lines iter.Seq2[ManifestLine, error]) (Manifest, error) {
-	m := Manifest{Date: date, Whole: true}
+func (a *Archive) WriteManifest(ctx context.Context, date time.Time, previous *Manifest, removals *RemovalsHead, lines iter.Seq2[ManifestLine, error]) (Manifest, error) {
+	m := Manifest{Date: date, Whole: true, Removals: removals}
 	if previous != nil {
 		m.Previous, m.PreviousSHA256 = &previous.Date, previous.SHA256
 	}
@@ -72,7 +73,7 @@ type lineWriter struct {
 }
 
 func (w *lineWriter) all(m *Manifest, lines iter.Seq2[ManifestLine, error]) error {
-	header := manifestHeader{Manifest: manifestVersion, Date: m.Date.Format(time.DateOnly), Lists: manifestLists}
+	header := manifestHeader{Manifest: manifestVersion, Date: m.Date.Format(time.DateOnly), Removals: m.Removals, Lists: manifestLists}
 	if m.Previous != nil {
 		header.Previous, header.PreviousSHA256 = new(m.Previous.Format(time.DateOnly)), new(hex.EncodeToString(m.PreviousSHA256[:]))
 	}

@@ -42,6 +42,13 @@ type RemovalsRecord struct {
 	Lines          []RemovalsLine
 }
 
+// RemovalsHead is the last record of the log of removals at some time. Whoever knows
+// it can tell whether any record up to it was changed, dropped or added since.
+type RemovalsHead struct {
+	Number int64  `json:"number"` // from 1
+	SHA256 Digest `json:"sha256"`
+}
+
 // RemovalsLine is what is known of a job's removal: as much as its settled.json will
 // say. A later line of the same job says more.
 type RemovalsLine struct {

@@ -57,7 +57,7 @@ func TestS3ObjectsAreLocked(t *testing.T) {
 				t.Fatal(err)
 			}
 			date := time.Date(2024, 7, 8, 0, 0, 0, 0, time.UTC)
-			if _, err := a.WriteManifest(t.Context(), date, nil, each()); err != nil {
+			if _, err := a.WriteManifest(t.Context(), date, nil, nil, each()); err != nil {
 				t.Fatal(err)
 			}
 			for _, k := range []string{key.Log(), large.Log(), key.Details(), key.Settled(), archive.ManifestKey(date)} {

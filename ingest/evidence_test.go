@@ -94,7 +94,7 @@ func (w *evidenceWorld) nextDay(c *clock) {
 func (w *evidenceWorld) logText(id int64) []byte {
 	var b bytes.Buffer
 	for _, line := range []string{
-		"Current runner version: '2.317.0'", "##[group]GITHUB_TOKEN Permissions", "Contents: read", "##[endgroup]",
+		"Current runner version: '2.317.0'", "##[group]GITHUB_TOKEN Permissions", "Contents: read", "##[endgroup]", "Prepare all required actions",
 		fmt.Sprintf("Download action repository 'actions/checkout@v%d' (SHA:%s)", id, strings.Repeat("ab", 20)), "Complete job name: build",
 		fmt.Sprintf("##[error]job %d: s3cret and hunter2", id),
 	} {

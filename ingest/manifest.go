@@ -111,7 +111,11 @@ func (m *Manifests) WriteDue(ctx context.Context, written func(archive.Manifest)
 		if due, _, err = m.due(ctx); err != nil || date.After(due) {
 			return err
 		}
-		_, err := m.Archive.WriteManifest(ctx, date, previous, m.lines(ctx, date.AddDate(0, 0, 1)))
+		removals, err := m.removals(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = m.Archive.WriteManifest(ctx, date, previous, removals, m.lines(ctx, date.AddDate(0, 0, 1)))
 		if err != nil && !errors.Is(err, archive.ErrExists) {
 			return fmt.Errorf("write the manifest of %s: %w", date.Format(time.DateOnly), err)
 		}
@@ -120,6 +124,16 @@ func (m *Manifests) WriteDue(ctx context.Context, written func(archive.Manifest)
 		}
 		written(*previous)
 	}
+}
+
+// removals is the last record of the log of removals that this database knows, which is
+// in the bucket before it is known.
+func (m *Manifests) removals(ctx context.Context) (*archive.RemovalsHead, error) {
+	number, sum, err := (&RemovalLog{DB: m.DB, Archive: m.Archive}).Head(ctx)
+	if err != nil || number == 0 {
+		return nil, err
+	}
+	return &archive.RemovalsHead{Number: number, SHA256: sum}, nil
 }
 
 // catchUp makes table and bucket agree, and returns the last manifest: nil if there

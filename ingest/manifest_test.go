@@ -315,7 +315,7 @@ func TestManifestWriterIsOvertaken(t *testing.T) {
 	r.archived(1)
 	now.advance(24 * time.Hour)
 	overtake := func(string) {
-		_, err := r.archive.WriteManifest(t.Context(), time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), &previous, func(func(archive.ManifestLine, error) bool) {})
+		_, err := r.archive.WriteManifest(t.Context(), time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), &previous, nil, func(func(archive.ManifestLine, error) bool) {})
 		r.check(err)
 	}
 	r.check(r.hooked(putHook{before: overtake}).WriteDue(t.Context(), func(archive.Manifest) {}))
@@ -339,7 +339,7 @@ func TestManifestWriterRefuses(t *testing.T) {
 			previous, err := r.archive.ReadManifest(r.t.Context(), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), func(archive.PlacedLine) error { return nil })
 			r.check(err)
 			r.check(r.archive.Bucket().Remove(r.t.Context(), key))
-			_, err = r.archive.WriteManifest(r.t.Context(), time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), &previous, func(func(archive.ManifestLine, error) bool) {})
+			_, err = r.archive.WriteManifest(r.t.Context(), time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), &previous, nil, func(func(archive.ManifestLine, error) bool) {})
 			r.check(err)
 		}, "written was", false},
 		"damaged": {func(r *rig) {
@@ -351,14 +351,14 @@ func TestManifestWriterRefuses(t *testing.T) {
 			previous, err := r.archive.ReadManifest(r.t.Context(), time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), func(archive.PlacedLine) error { return nil })
 			r.check(err)
 			for day := range 9 {
-				previous, err = r.archive.WriteManifest(r.t.Context(), previous.Date.AddDate(0, 0, 1), &previous, func(func(archive.ManifestLine, error) bool) {})
+				previous, err = r.archive.WriteManifest(r.t.Context(), previous.Date.AddDate(0, 0, 1), &previous, nil, func(func(archive.ManifestLine, error) bool) {})
 				r.check(err)
 				_ = day
 			}
 		}, "is not over", false},
 		"one that follows another": {func(r *rig) {
 			other := archive.Manifest{Date: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), SHA256: [32]byte{1}}
-			_, err := r.archive.WriteManifest(r.t.Context(), time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC), &other, func(func(archive.ManifestLine, error) bool) {})
+			_, err := r.archive.WriteManifest(r.t.Context(), time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC), &other, nil, func(func(archive.ManifestLine, error) bool) {})
 			r.check(err)
 		}, "does not follow", false},
 	} {

@@ -68,6 +68,9 @@ func objectTamperings() []tampering {
 	day := func(n int) func(w *evidenceWorld) string {
 		return func(w *evidenceWorld) string { return archive.ManifestKey(w.head.Date.AddDate(0, 0, n)) }
 	}
+	record := func(n int64) func(w *evidenceWorld) string {
+		return func(*evidenceWorld) string { return archive.RemovalsKey(n) }
+	}
 	return slices.Concat(
 		tamperingsOf("log.zst", keyed(jobWithLog, log), keyed(jobBesides, log), nobodys(jobWithLog, log), before(keyed(jobRemoved, log), "removed log")),
 		tamperingsOf("log.filter", keyed(jobWithLog, filter), keyed(jobBesides, filter), nobodys(jobWithLog, filter), before(keyed(jobRemoved, filter), "removed filter")),
@@ -81,6 +84,8 @@ func objectTamperings() []tampering {
 			return w.keyOf(jobCameLate).Settled(), w.get(w.keyOf(jobRemoved).Settled())
 		}),
 		tamperingsOf("redacted-N.zst", keyed(jobRedacted, copied(2)), keyed(jobRedacted1, copied(1)), keyed(jobRedacted, copied(3)), before(keyed(jobRedacted, copied(2)), "redacted")),
+		tamperingsOf("record of removals", record(2), record(3), record(9), func(w *evidenceWorld) (string, []byte) { return record(2)(w), w.get(record(1)(w)) }),
+		tamperingsOf("the last record of removals", record(4), record(3), record(9), func(w *evidenceWorld) (string, []byte) { return record(4)(w), w.get(record(3)(w)) }),
 		tamperingsOf("manifest", day(-1), day(-2), day(-5), func(w *evidenceWorld) (string, []byte) { return day(-1)(w), w.get(day(-2)(w)) }),
 		tamperingsOf("the last manifest", day(0), day(-1), day(9), func(w *evidenceWorld) (string, []byte) { return day(0)(w), w.get(day(-1)(w)) }),
 	)
@@ -200,7 +205,7 @@ func (w *evidenceWorld) rewrite(days int, edit func(*archive.ManifestLine)) {
 		})
 		w.check(err)
 		w.lose(archive.ManifestKey(date))
-		m, err := w.archive.WriteManifest(w.t.Context(), date, previous, edited(lines, edit))
+		m, err := w.archive.WriteManifest(w.t.Context(), date, previous, nil, edited(lines, edit))
 		w.check(err)
 		w.exec(`UPDATE manifests SET sha256 = $2, stored_sha256 = $3, stored_bytes = $4 WHERE date = $1`, date, m.SHA256[:], m.StoredSHA256[:], m.StoredBytes)
 		for _, l := range lines {

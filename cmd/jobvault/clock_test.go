@@ -71,7 +71,7 @@ func wrongCommands(t *testing.T, shifted *shiftedBinary, by time.Duration) {
 	shifted.shift(by)
 	wrong := w.with(shifted)
 	for _, args := range [][]string{
-		{"retention", "apply"}, {"redact", id, "--reason", "a token"}, {"manifest"}, {"verify", "--repair"}, {"rebuild"}, {"reindex"},
+		{"retention", "apply"}, {"redact", id, "--reason", "a token", "--yes"}, {"manifest"}, {"verify", "--repair"}, {"rebuild"}, {"reindex"},
 		{"backfill", "--org", owner, "--since", "30d"}, {"reconcile"},
 	} {
 		s := wrong.want(1, args...)

@@ -1,0 +1,63 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+)
+
+// removals compares the log of removals with itself, and with the last record that each
+// manifest names.
+func (c *chain) removals(ctx context.Context) error {
+	numbers, err := c.Removals(ctx, func(o Object) {
+		c.fault(ChainFault{Kind: ChainKey, Key: o.Key, Detail: "it lies in the log of removals and is named like no record"})
+	})
+	if err != nil {
+		return err
+	}
+	sums, before := make(map[int64]Digest, len(numbers)), int64(0)
+	for _, n := range numbers {
+		r, err := c.ReadRemovals(ctx, n)
+		switch {
+		case errors.Is(err, ErrUnreadable):
+			c.fault(ChainFault{Kind: ChainRemovals, Key: RemovalsKey(n), Detail: err.Error()})
+		case err != nil:
+			return err
+		}
+		c.follows(n, r, before, sums[before])
+		sums[n], before = r.SHA256, n
+	}
+	for _, m := range c.found {
+		c.toldHead(m, sums)
+	}
+	return nil
+}
+
+// follows wants record n to follow the one before it, with its digest.
+func (c *chain) follows(n int64, r RemovalsRecord, before int64, sum Digest) {
+	switch {
+	case n != before+1:
+		c.fault(ChainFault{Kind: ChainRemovals, Key: RemovalsKey(before + 1), Detail: fmt.Sprintf("the log of removals has record %d, and not this one", n)})
+	case r.Number == n && r.PreviousSHA256 != sum:
+		c.fault(ChainFault{Kind: ChainRemovals, Key: RemovalsKey(n), Detail: fmt.Sprintf("it follows a record with SHA-256 %x; record %d has %x", r.PreviousSHA256, before, sum)})
+	}
+}
+
+// toldHead wants the record to be there that a manifest names, as it was.
+func (c *chain) toldHead(m Manifest, sums map[int64]Digest) {
+	if m.Removals == nil {
+		return
+	}
+	f := ChainFault{Kind: ChainRemovals, Date: day(m.Date), Key: RemovalsKey(m.Removals.Number)}
+	switch sum, ok := sums[m.Removals.Number]; {
+	case !ok:
+		f.Key = path.Clean(RemovalsPrefix)
+		f.Detail = fmt.Sprintf("it names record %d of the log of removals, which is not there", m.Removals.Number)
+	case sum != m.Removals.SHA256:
+		f.Detail = fmt.Sprintf("it says that record %d of the log of removals has SHA-256 %x; the one that is there has %x", m.Removals.Number, m.Removals.SHA256, sum)
+	default:
+		return
+	}
+	c.fault(f)
+}
