@@ -33,8 +33,8 @@ func TestRecordsAreRepairedOnlyAsTheyWereNoted(t *testing.T) {
 		"removed":           {"", func() { forged(jobRemoved) }, []string{"6 settled repaired"}},
 		"lost":              {"", func() { w.lose(w.keyOf(jobRemoved).Settled()); w.lose(w.keyOf(jobSkipped).Settled()) }, []string{"3 settled repaired", "6 settled repaired"}},
 		"no log, both":      {`UPDATE job_logs SET reason = 'because' WHERE job_id = 8`, func() { forged(jobMissing) }, []string{"8 settled"}},
-		"removed, both":     {`UPDATE log_removals SET actor = 'mallory' WHERE job_id = 6`, func() { forged(jobRemoved) }, []string{"6 settled"}},
-		"the row alone":     {`UPDATE log_removals SET sha256 = sha256('') WHERE job_id = 6`, func() {}, []string{"6 settled"}},
+		"removed, both":     {`UPDATE log_removals SET actor = 'mallory' WHERE job_id = 6`, func() { forged(jobRemoved) }, []string{"6 removals", "6 settled"}},
+		"the row alone":     {`UPDATE log_removals SET sha256 = sha256('') WHERE job_id = 6`, func() {}, []string{"6 removals", "6 settled"}},
 		"of before the log": {"", func() { forged(jobCameLate) }, []string{"4 settled"}},
 	} {
 		undo := w.tampered(c.sql)
