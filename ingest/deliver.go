@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -117,41 +118,45 @@ func (w *DeliveryWorker) report(ctx context.Context, vs []store.Verdict) {
 	}
 }
 
-// understand folds the deliveries of each job into one account of it.
+// maxRead bounds what is read of a job's deliveries, in bytes as they were sent. With
+// more, the newest count.
+const maxRead = 64 << 20
+
+// understand folds the deliveries of a job, of which the oldest come first, into one
+// account of it.
 func (w *DeliveryWorker) understand(ds []store.Delivery) store.Understood {
 	u := store.Understood{Selected: func(r store.Repository) bool { return selects(w.Selected, r) }}
-	var order []int64
-	byJob := make(map[int64][]store.Facts)
-	first := make(map[[sha256.Size]byte]time.Time) // the oldest come first
-	for _, d := range ds {
-		verdict := store.Verdict{GUID: d.GUID}
-		same := sha256.Sum256(d.Payload)
-		if _, again := first[same]; !again {
-			first[same] = d.ReceivedAt
+	// A payload that comes again is of when it came first.
+	sums, first := make([][sha256.Size]byte, len(ds)), make(map[[sha256.Size]byte]time.Time)
+	for i, d := range ds {
+		sums[i] = sha256.Sum256(d.Payload)
+		if _, again := first[sums[i]]; !again {
+			first[sums[i]] = d.ReceivedAt
 		}
-		facts, err := w.facts(d, first[same])
+	}
+	var all []store.Facts
+	for i, d := range slices.Backward(ds) {
+		if u.Read >= maxRead {
+			break
+		}
+		verdict := store.Verdict{GUID: d.GUID}
+		body, err := w.zstd.DecodeAll(d.Payload, nil)
+		u.Read += int64(len(body))
+		var facts store.Facts
+		if err == nil {
+			facts, err = factsOfDelivery(body, d, first[sums[i]])
+		}
 		if err != nil {
 			verdict.Error = brief(err)
 		} else {
-			if byJob[facts.Job.ID] == nil {
-				order = append(order, facts.Job.ID)
-			}
-			byJob[facts.Job.ID] = append(byJob[facts.Job.ID], facts)
+			all = append(all, facts)
 		}
 		u.Verdicts = append(u.Verdicts, verdict)
 	}
-	for _, id := range order {
-		u.Facts = append(u.Facts, fold(byJob[id]))
+	if len(all) > 0 {
+		u.Facts = []store.Facts{fold(all)}
 	}
 	return u
-}
-
-func (w *DeliveryWorker) facts(d store.Delivery, first time.Time) (store.Facts, error) {
-	body, err := w.zstd.DecodeAll(d.Payload, nil)
-	if err != nil {
-		return store.Facts{}, err
-	}
-	return factsOfDelivery(body, d, first)
 }
 
 // wait returns after d or when the context ends.

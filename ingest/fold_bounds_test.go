@@ -1,10 +1,14 @@
 package ingest
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/jobvault/jobvault/internal/growth"
 	"github.com/jobvault/jobvault/store"
@@ -53,6 +57,32 @@ func TestNullsInListsAreNothing(t *testing.T) {
 	f, err := factsOfDelivery(jobPayload(`,"steps":[null,{"number":1,"name":"s"},null],"labels":[null,"l"]`), deliveryOf(1), time.Now())
 	if err != nil || len(f.Steps) != 1 || f.Steps[0].Name != "s" {
 		t.Errorf("steps %v, %v", f.Steps, err)
+	}
+}
+
+// Small payloads may be large ones: of a job's deliveries the newest are read that have
+// some bytes together, as they were sent.
+func TestDeliveriesOfAJobAreBoundedAsTheyWereSent(t *testing.T) {
+	w, err := NewDeliveryWorker(nil, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	enc, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := deliveryOf(1)
+	small.Payload = enc.EncodeAll(jobPayload(`,"conclusion":"of the newest"`), nil)
+	large := deliveryOf(1)
+	large.Payload = enc.EncodeAll(append(jobPayload(`,"conclusion":"of before"`), bytes.Repeat([]byte(" "), 24<<20)...), nil)
+	for n, c := range map[int]struct {
+		read  int
+		bytes int64
+	}{0: {1, 0}, 2: {3, 48 << 20}, 3: {4, 72 << 20}, 5: {4, 72 << 20}} {
+		u := w.understand(append(slices.Repeat([]store.Delivery{large}, n), small))
+		if len(u.Verdicts) != c.read || u.Read>>20 != c.bytes>>20 || len(u.Facts) != 1 || u.Verdicts[0].Error != "" {
+			t.Errorf("%d large ones: %d verdicts, %d bytes, %d accounts", n, len(u.Verdicts), u.Read, len(u.Facts))
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -70,6 +71,7 @@ type Verdict struct {
 type Understood struct {
 	Facts    []Facts
 	Verdicts []Verdict
+	Read     int64 // bytes of the payloads, as they were sent
 	// Selected says whether the jobs of a repository, as it is known now, are of
 	// interest; nil: all are. A delivery that comes late may tell of one that is not any
 	// more: its words on the repository are kept, and a job that nobody has heard of yet
@@ -77,16 +79,19 @@ type Understood struct {
 	Selected func(Repository) bool
 }
 
-// deliveriesPerJob bounds how many deliveries of one job are read at a time. No
-// real job has a tenth of it; with more, the newest count.
-const deliveriesPerJob = 200
+// Bounds of what is read of deliveries at a time, which are anything that somebody has
+// signed. No real job has a tenth of what is read of one; with more, the newest count.
+const (
+	deliveriesPerJob = 200
+	payloadsPerJob   = 64 << 20  // bytes, as they are kept
+	readPerDrain     = 128 << 20 // bytes, as they were sent, after which a drain takes no further job
+)
 
 // DrainDeliveries works on up to limit deliveries that wait, oldest first, in
-// one transaction: it hands understand all deliveries of every job that they
-// name (the old ones too, oldest first), writes the rows that it returns,
-// enqueues an archive job for each completed job that the ledger holds as
+// one transaction: job by job it hands understand all deliveries of one that they
+// name (the old ones too, oldest first), writes the rows that it returns, enqueues an archive job for each completed job that the ledger holds as
 // pending, and marks the deliveries. Deliveries that another process works on
-// are passed over. It returns the verdicts on those that it took; with an error
+// are passed over, and so are those of jobs beyond readPerDrain. It returns the verdicts on those that it took; with an error
 // they wait as before, and the verdicts are empty but for the GUIDs.
 //
 // understand gets everything that GitHub sent of a job, so that the rows do
@@ -104,23 +109,25 @@ func (db *DB) DrainOneDelivery(ctx context.Context, understand func([]Delivery) 
 func (db *DB) drain(ctx context.Context, limit int, alone bool, understand func([]Delivery) Understood) ([]Verdict, error) {
 	var taken []Verdict
 	err := db.inTx(ctx, "drain deliveries", func(ctx context.Context, tx pgx.Tx) error {
-		var jobIDs []int64
-		var err error
-		taken, jobIDs, err = claimDeliveries(ctx, tx, limit)
+		claimed, jobs, err := claimDeliveries(ctx, tx, limit)
+		taken = slices.Clone(claimed)
 		if err != nil || len(taken) == 0 {
 			return err
 		}
+		jobIDs := slices.Collect(maps.Values(jobs))
 		if err := lockJobs(ctx, tx, jobIDs); err != nil {
 			return err
 		}
-		ds, err := deliveriesOf(ctx, tx, jobIDs)
+		u, left, err := understandJobs(ctx, tx, jobIDs, func(ds []Delivery) Understood {
+			if alone {
+				ds = slices.DeleteFunc(ds, func(d Delivery) bool { return d.State == DeliveryReceived && d.GUID != claimed[0].GUID })
+			}
+			return understand(ds)
+		})
 		if err != nil {
 			return err
 		}
-		if alone {
-			ds = slices.DeleteFunc(ds, func(d Delivery) bool { return d.State == DeliveryReceived && d.GUID != taken[0].GUID })
-		}
-		u := understand(ds)
+		claimed = slices.DeleteFunc(claimed, func(v Verdict) bool { return left[jobs[v.GUID]] })
 		if err := writeUnderstood(ctx, tx, u); err != nil {
 			return err
 		}
@@ -129,7 +136,7 @@ func (db *DB) drain(ctx context.Context, limit int, alone bool, understand func(
 		}
 		// Only what is claimed here: a delivery of the same job may be locked by
 		// a process that waits for our lock on the job.
-		verdicts := append(among(u.Verdicts, taken), unread(taken, ds)...)
+		verdicts := append(among(u.Verdicts, claimed), unread(claimed, u.Verdicts)...)
 		if err := markDeliveries(ctx, tx, verdicts); err != nil {
 			return err
 		}
@@ -139,12 +146,55 @@ func (db *DB) drain(ctx context.Context, limit int, alone bool, understand func(
 	return taken, err
 }
 
+// understandJobs has all deliveries of one job after the other understood, and says
+// which jobs are left because they come after readPerDrain. It holds the deliveries of
+// one job.
+func understandJobs(ctx context.Context, tx pgx.Tx, jobIDs []int64, understand func([]Delivery) Understood) (all Understood, left map[int64]bool, err error) {
+	rows, err := tx.Query(ctx, deliveriesOfJobs, jobIDs, deliveriesPerJob, payloadsPerJob)
+	if err != nil {
+		return all, nil, err
+	}
+	defer rows.Close()
+	var ds []Delivery // of one job
+	end := func() {
+		if len(ds) > 0 {
+			u := understand(ds)
+			all.Facts, all.Verdicts = append(all.Facts, u.Facts...), append(all.Verdicts, u.Verdicts...)
+			all.Read, all.Selected = all.Read+u.Read, u.Selected
+			ds = nil
+		}
+	}
+	for rows.Next() {
+		d, err := pgx.RowToStructByName[Delivery](rows)
+		if err != nil {
+			return all, nil, err
+		}
+		if len(ds) > 0 && *ds[0].JobID != *d.JobID {
+			if end(); all.Read >= readPerDrain {
+				return all, from(jobIDs, *d.JobID), nil
+			}
+		}
+		ds = append(ds, d)
+	}
+	end()
+	return all, nil, rows.Err()
+}
+
+// from are the jobs with an id that is not below one.
+func from(jobIDs []int64, first int64) map[int64]bool {
+	left := make(map[int64]bool)
+	for _, id := range jobIDs {
+		left[id] = id >= first
+	}
+	return left
+}
+
 // unread are verdicts on what was taken and, being one too many of its job, not
 // read: it counts for nothing, and is done.
-func unread(taken []Verdict, ds []Delivery) []Verdict {
-	read := make(map[uuid.UUID]bool, len(ds))
-	for _, d := range ds {
-		read[d.GUID] = true
+func unread(taken, understood []Verdict) []Verdict {
+	read := make(map[uuid.UUID]bool, len(understood))
+	for _, v := range understood {
+		read[v.GUID] = true
 	}
 	return slices.DeleteFunc(slices.Clone(taken), func(v Verdict) bool { return read[v.GUID] })
 }
@@ -159,7 +209,7 @@ func among(vs, taken []Verdict) []Verdict {
 }
 
 // claimDeliveries locks waiting deliveries and returns them with their jobs.
-func claimDeliveries(ctx context.Context, tx pgx.Tx, limit int) (taken []Verdict, jobIDs []int64, err error) {
+func claimDeliveries(ctx context.Context, tx pgx.Tx, limit int) (taken []Verdict, jobs map[uuid.UUID]int64, err error) {
 	rows, err := tx.Query(ctx, `
 		SELECT guid, job_id FROM deliveries
 		WHERE state = 'received'
@@ -169,36 +219,33 @@ func claimDeliveries(ctx context.Context, tx pgx.Tx, limit int) (taken []Verdict
 	if err != nil {
 		return nil, nil, err
 	}
+	jobs = make(map[uuid.UUID]int64)
 	var guid uuid.UUID
 	var jobID int64
 	_, err = pgx.ForEachRow(rows, []any{&guid, &jobID}, func() error {
-		taken, jobIDs = append(taken, Verdict{GUID: guid}), append(jobIDs, jobID)
+		taken, jobs[guid] = append(taken, Verdict{GUID: guid}), jobID
 		return nil
 	})
-	return taken, jobIDs, err
+	return taken, jobs, err
 }
 
-// deliveriesOf reads what GitHub sent of these jobs, oldest first.
-func deliveriesOf(ctx context.Context, tx pgx.Tx, jobIDs []int64) ([]Delivery, error) {
-	rows, err := tx.Query(ctx, `
-		SELECT guid, event, action, received_at, repository_id, job_id, payload, state, error
-		FROM (SELECT *, row_number() OVER (PARTITION BY job_id ORDER BY received_at DESC, guid) AS newest
-		      FROM deliveries
-		      WHERE job_id = ANY($1) AND payload IS NOT NULL AND state <> 'quarantined') d
-		WHERE newest <= $2
-		ORDER BY received_at, guid`, jobIDs, deliveriesPerJob)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByName[Delivery])
-}
+// deliveriesOfJobs reads what GitHub sent of jobs, job by job, oldest first. A payload's
+// size is known without reading it.
+const deliveriesOfJobs = `
+	SELECT guid, event, action, received_at, repository_id, job_id, payload, state, error
+	FROM (SELECT *, row_number() OVER newest_first AS newest, sum(octet_length(payload)) OVER newest_first AS bytes
+	      FROM deliveries
+	      WHERE job_id = ANY($1) AND payload IS NOT NULL AND state <> 'quarantined'
+	      WINDOW newest_first AS (PARTITION BY job_id ORDER BY received_at DESC, guid)) d
+	WHERE newest = 1 OR newest <= $2 AND bytes <= $3
+	ORDER BY job_id, received_at, guid`
 
 // Deliveries lists what GitHub sent of a job, as far as it is usable and kept,
 // oldest first.
 func (db *DB) Deliveries(ctx context.Context, jobID int64) ([]Delivery, error) {
 	var ds []Delivery
 	err := db.inTx(ctx, fmt.Sprintf("deliveries of job %d", jobID), func(ctx context.Context, tx pgx.Tx) (err error) {
-		ds, err = deliveriesOf(ctx, tx, []int64{jobID})
+		ds, err = pgx.CollectRows(ask(ctx, tx, deliveriesOfJobs, []int64{jobID}, deliveriesPerJob, payloadsPerJob), pgx.RowToStructByName[Delivery])
 		return err
 	})
 	return ds, err

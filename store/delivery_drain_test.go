@@ -72,7 +72,7 @@ func TestDrainHandsOverAllOfItsJobsAndOfNoOther(t *testing.T) {
 	f.insert(otherDone, done, nameless, pruned, quarantined, waiting, other, later)
 	var handed []store.Delivery
 	verdicts := f.drainOnce(1, func(ds []store.Delivery) store.Understood {
-		handed = ds
+		handed = append(handed, ds...)
 		return believeLast(ds)
 	})
 	// What came later is handed over too, as it is of the job, and goes on waiting.
@@ -102,11 +102,59 @@ func TestDrainReadsTheNewest200OfAJob(t *testing.T) {
 	f.insert(beside)
 	var handed []store.Delivery
 	f.drainOnce(10, func(ds []store.Delivery) store.Understood {
-		handed = ds
+		handed = append(handed, ds...)
 		return believeLast(ds)
 	})
 	if diff := cmp.Diff(append(guids(ds[50:]), beside.GUID), guids(handed)); diff != "" {
 		t.Errorf("handed over (-want +got):\n%s", diff)
+	}
+}
+
+// A drain holds one job's deliveries, and takes no further job when it has read much:
+// what it leaves waits as before.
+func TestDrainIsBoundedInBytes(t *testing.T) {
+	f := newFixture(t)
+	var ds []store.Delivery
+	for i := range int64(3) {
+		ds = append(ds, deliveryOf(factsOf(i+1, "queued")), deliveryOf(factsOf(i+1, "completed")))
+	}
+	f.insert(ds...)
+	for left := 4; left >= 0; left -= 2 {
+		verdicts := f.drainOnce(10, func(ds []store.Delivery) store.Understood {
+			if len(ds) != 2 || *ds[0].JobID != *ds[1].JobID {
+				t.Errorf("handed over %d deliveries, not of one job", len(ds))
+			}
+			u := believeLast(ds)
+			u.Read = 1 << 40
+			return u
+		})
+		if len(verdicts) != 2 || len(f.waiting()) != left {
+			t.Fatalf("%d taken and %d left, want 2 and %d", len(verdicts), len(f.waiting()), left)
+		}
+	}
+	if f.job(3).Status != "completed" {
+		t.Error("the last job was not heard")
+	}
+}
+
+// Of a job with payloads of many bytes the newest are read, and at least one.
+func TestDrainReadsSoManyBytesOfAJob(t *testing.T) {
+	f := newFixture(t)
+	var ds []store.Delivery
+	for range 3 {
+		d := deliveryOf(factsOf(1, "queued"))
+		d.Payload = make([]byte, 24<<20)
+		ds = append(ds, d)
+	}
+	f.insert(ds[0], ds[1])
+	f.insert(ds[2])
+	var handed []uuid.UUID
+	verdicts := f.drainOnce(10, func(ds []store.Delivery) store.Understood {
+		handed = append(handed, guids(ds)...)
+		return store.Understood{}
+	})
+	if len(handed) != 2 || handed[1] != ds[2].GUID || len(verdicts) != 3 || len(f.waiting()) != 0 {
+		t.Errorf("handed over %v, verdicts %v, left %v", handed, verdicts, f.waiting())
 	}
 }
 
