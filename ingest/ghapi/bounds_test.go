@@ -201,7 +201,7 @@ func TestParsersAreLinear(t *testing.T) {
 		t.Run("Link of "+name, func(t *testing.T) {
 			growth.Linear(t, 100_000, func(n int) func() {
 				h := http.Header{"Link": {strings.Repeat(link, n/len(link))}}
-				return func() { nextPage(h, base) }
+				return func() { _, _ = nextPage(h, base) }
 			})
 		})
 	}
@@ -245,5 +245,18 @@ func TestSecretsOfALongAddress(t *testing.T) {
 	e := s.hide(&Error{Message: "sent with 00000042", Err: errors.New(strings.Repeat("00000007 ", 20_000))})
 	if strings.Contains(e.Error(), "0000004") || strings.Contains(e.Error(), "00000007") {
 		t.Errorf("error %.100v", e)
+	}
+}
+
+// A listing that goes on somewhere that is no address has not come to its end.
+func TestAListingWithABadLinkFails(t *testing.T) {
+	c := scripted(t, Config{BaseURL: "https://x/"}, func(*http.Request) *http.Response {
+		return answering(http.StatusOK, http.Header{"Link": {`<https://x/%zz>; rel="next"`}}, `{}`)
+	})
+	for _, err := range pages[struct{}](t.Context(), c, "list", request{path: "y"}) {
+		var e *Error
+		if !errors.As(err, &e) || e.Class != Transient {
+			t.Errorf("%v", err)
+		}
 	}
 }

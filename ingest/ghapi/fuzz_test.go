@@ -85,8 +85,8 @@ func FuzzNextPage(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			next := nextPage(http.Header{"Link": {link}}, base)
-			if next == "" {
+			next, err := nextPage(http.Header{"Link": {link}}, base)
+			if next == "" || err != nil {
 				continue
 			}
 			asked := 0

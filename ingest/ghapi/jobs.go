@@ -3,6 +3,7 @@ package ghapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -96,8 +97,11 @@ func jobPath(owner, repo string, id int64) string {
 	return fmt.Sprintf("%s/actions/jobs/%d", repoPath(owner, repo), id)
 }
 
-// nextPage is the path of rel="next", relative to the API's base, or empty.
-func nextPage(h http.Header, base *url.URL) string {
+// errNextPage says that a listing goes on, and not where.
+var errNextPage = errors.New("the address of the next page is none")
+
+// nextPage is the path of rel="next", relative to the API's base; empty: there is none.
+func nextPage(h http.Header, base *url.URL) (string, error) {
 	for rest := h.Get("Link"); rest != ""; {
 		var target, params string
 		_, rest, _ = strings.Cut(rest, "<")
@@ -109,9 +113,9 @@ func nextPage(h http.Header, base *url.URL) string {
 		}
 		u, err := base.Parse(target)
 		if err != nil {
-			return ""
+			return "", errNextPage
 		}
-		return strings.TrimPrefix(u.RequestURI(), base.Path)
+		return strings.TrimPrefix(u.RequestURI(), base.Path), nil
 	}
-	return ""
+	return "", nil
 }

@@ -3,6 +3,7 @@ package ghapi
 import (
 	"context"
 	"iter"
+	"net/http"
 )
 
 // maxPages bounds a listing whose Link header never ends.
@@ -23,7 +24,10 @@ func pages[P any](ctx context.Context, c *Client, op string, first request) iter
 			}
 			p.answer = a
 			if !a.unchanged { // whose links lead to what the caller has
-				p.next = nextPage(a.header, c.rest.BaseURL)
+				if p.next, err = nextPage(a.header, c.rest.BaseURL); err != nil {
+					yield(page[P]{}, &Error{Class: Transient, Op: op, Status: http.StatusOK, Message: err.Error()})
+					return
+				}
 			}
 			if !yield(p, nil) || p.next == "" {
 				return

@@ -246,6 +246,7 @@ func TestMessageIsGitHubsOwnWords(t *testing.T) {
 func TestNextPage(t *testing.T) {
 	for _, c := range []struct {
 		base, link, want string
+		bad              bool
 	}{
 		{base: "https://api.github.com/", link: `<https://api.github.com/repositories/3/actions/runs/1/jobs?per_page=100&page=2>; rel="next", <https://api.github.com/x?page=3>; rel="last"`, want: "repositories/3/actions/runs/1/jobs?per_page=100&page=2"},
 		{base: "https://ghes.example/api/v3/", link: `<https://ghes.example/api/v3/repositories/3/x?page=2>; rel="next"`, want: "repositories/3/x?page=2"},
@@ -254,7 +255,7 @@ func TestNextPage(t *testing.T) {
 		{base: "https://x/", link: `  <https://x/y?page=2>  ;  rel="next"`, want: "y?page=2"},
 		{base: "https://x/", link: `<https://x/y?page=1>; rel="first"`},
 		{base: "https://x/", link: `<https://x/y?page=2>`},
-		{base: "https://x/", link: `<https://x/%zz>; rel="next"`},
+		{base: "https://x/", link: `<https://x/%zz>; rel="next"`, bad: true},
 		{base: "https://x/", link: ``},
 		{base: "https://x/", link: `,;,<>;`},
 		{base: "https://x/", link: `<https://x/y?labels=a,b&page=2>; rel="next"`, want: "y?labels=a,b&page=2"},
@@ -266,8 +267,8 @@ func TestNextPage(t *testing.T) {
 			}
 			h := http.Header{}
 			h.Set("Link", c.link)
-			if got := nextPage(h, base); got != c.want {
-				t.Errorf("%q, want %q", got, c.want)
+			if got, err := nextPage(h, base); got != c.want || (err != nil) != c.bad {
+				t.Errorf("%q, %v, want %q", got, err, c.want)
 			}
 		})
 	}
