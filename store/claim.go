@@ -99,8 +99,8 @@ func (c *Claimant) ReleaseLost(ctx context.Context, running []int64) (int64, err
 	tag, err := c.conn.Exec(ctx, `
 		UPDATE queue.river_job
 		SET state = 'available', attempt = greatest(attempt - 1, 0), scheduled_at = now()
-		WHERE state = 'running' AND kind IN ('archive', 'reconcile', 'manifest') AND attempted_by[array_upper(attempted_by, 1)] = $1
-		  AND attempted_at < now() - interval '1 minute' AND id <> ALL($2)`, c.id, running)
+		WHERE state = 'running' AND kind = ANY($3) AND attempted_by[array_upper(attempted_by, 1)] = $1
+		  AND attempted_at < now() - interval '1 minute' AND id <> ALL($2)`, c.id, running, LongWork)
 	if err != nil {
 		return 0, fmt.Errorf("store: release lost jobs: %w", err)
 	}

@@ -92,6 +92,13 @@ func TestAWorkersOwnLostClaimsAreGivenBack(t *testing.T) {
 	if n != 1 {
 		t.Errorf("released %d, want 1", n)
 	}
+	for _, kind := range store.LongWork {
+		f.exec(`UPDATE queue.river_job SET kind = $1, state = 'running' WHERE args->>'job_id' = '1'`, kind)
+		if n, err := me.ReleaseLost(t.Context(), running); err != nil || n != 1 {
+			t.Errorf("%s: released %d, %v", kind, n, err)
+		}
+	}
+	f.exec(`UPDATE queue.river_job SET kind = 'archive', attempt = 1 WHERE args->>'job_id' = '1'`)
 	want := []string{"1 available 1 now", "2 running 2", "3 running 2", "4 running 2", "5 retryable 2"}
 	if diff := cmp.Diff(want, f.queueRows()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -154,6 +154,7 @@ func TestPullBack(t *testing.T) {
 		{"reconcile", "reconcile", "scheduled", 0, "59 minutes", false},
 		{"reconcile", "reconcile", "available", 0, "2 hours", true},
 		{"manifest", "manifest", "available", 0, "2 minutes", true},
+		{"removal", "removal", "available", 0, "2 minutes", true},
 		{"requeue", "default", "available", 0, "50 seconds", false},
 		{"requeue", "default", "available", 0, "100 years", true},
 		{"archive", "archive", "running", 1, "2 hours", false},

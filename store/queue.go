@@ -20,6 +20,14 @@ const (
 	HistoryQueue = "history"
 )
 
+// Queues are all queues that there are, and LongWork the kinds of work in them that may
+// take long, and that River rescues late or never. What a wrong clock or a lost claim has
+// left is looked for in them.
+var (
+	Queues   = []string{ArchiveQueue, HistoryQueue, river.QueueDefault, "reconcile", "manifest", "removal"}
+	LongWork = []string{"archive", "reconcile", "manifest", "removal"}
+)
+
 // Urgency says which jobs are archived first. It is River's priority.
 type Urgency int
 

@@ -25,10 +25,10 @@ const lateBatch = 1000
 const lateRows = `
 	SELECT q.id FROM queue.river_job q
 	WHERE q.state IN ('available', 'scheduled', 'retryable') AND q.priority IN (1, 2, 3, 4)
-	  AND q.queue IN ('archive', 'history', 'default', 'reconcile', 'manifest')
+	  AND q.queue = ANY($6)
 	  AND q.scheduled_at > now() + least($1::interval, $2::interval, $3::interval, $4::interval)
 	  AND q.scheduled_at > now() + CASE
-		WHEN q.kind IN ('requeue', 'manifest') THEN $4::interval
+		WHEN q.kind IN ('requeue', 'manifest', 'removal') THEN $4::interval
 		WHEN q.kind <> 'archive' THEN $3::interval
 		WHEN EXISTS (SELECT FROM jobs j WHERE j.id = (q.args->>'job_id')::bigint AND j.status <> 'completed') THEN $2::interval
 		ELSE $1::interval END
@@ -46,7 +46,7 @@ func (db *DB) PullBack(ctx context.Context, latest LatestDue) (int64, error) {
 		err := db.inTx(ctx, "pull back the queue", func(ctx context.Context, tx pgx.Tx) error {
 			tag, err := tx.Exec(ctx, `
 				UPDATE queue.river_job SET scheduled_at = now(), state = 'available' WHERE id IN (`+lateRows+`)`,
-				latest.Completed, latest.Open, latest.Periodic, latest.Immediate, lateBatch)
+				latest.Completed, latest.Open, latest.Periodic, latest.Immediate, lateBatch, Queues)
 			if err != nil {
 				return err
 			}
