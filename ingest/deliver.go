@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"log/slog"
 	"slices"
 	"time"
@@ -12,8 +13,20 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// drainBatch is how many deliveries one transaction of the delivery worker takes.
+// drainBatch is how many deliveries one transaction of the delivery worker takes, at most.
 const drainBatch = 200
+
+// nextBatch is how many deliveries the next transaction may take, after one of a size: half
+// as many if that did not come to its end in time, whatever it was that took so long.
+func nextBatch(size int, err error) int {
+	switch {
+	case err == nil:
+		return drainBatch
+	case errors.Is(err, context.DeadlineExceeded):
+		return max(size/2, 1)
+	}
+	return size
+}
 
 // drainPoll is how long deliveries of another process wait at most to be seen.
 const drainPoll = time.Second
@@ -32,6 +45,7 @@ type DeliveryWorker struct {
 	metrics *Metrics
 	zstd    *zstd.Decoder
 	wake    chan struct{}
+	batch   int // how many deliveries the next drain may take
 }
 
 // NewDeliveryWorker prepares a worker; Run runs it.
@@ -40,7 +54,7 @@ func NewDeliveryWorker(db *store.DB, logger *slog.Logger, metrics *Metrics) (*De
 	if err != nil {
 		return nil, err
 	}
-	return &DeliveryWorker{db: db, logger: logger, metrics: metrics, zstd: dec, wake: make(chan struct{}, 1)}, nil
+	return &DeliveryWorker{db: db, logger: logger, metrics: metrics, zstd: dec, wake: make(chan struct{}, 1), batch: drainBatch}, nil
 }
 
 // Wake tells the worker that a delivery was committed. It never blocks.
@@ -79,7 +93,8 @@ func (w *DeliveryWorker) Run(ctx context.Context) {
 
 // Drain works on one batch and returns how many deliveries are done with.
 func (w *DeliveryWorker) Drain(ctx context.Context) (int, error) {
-	verdicts, err := w.db.DrainDeliveries(ctx, drainBatch, w.understand)
+	verdicts, err := w.db.DrainDeliveries(ctx, w.batch, w.understand)
+	w.batch = nextBatch(w.batch, err)
 	if store.IsBadData(err) {
 		return w.drainSingly(ctx, len(verdicts))
 	}

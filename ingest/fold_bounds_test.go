@@ -2,7 +2,9 @@ package ingest
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -99,4 +101,38 @@ func TestFoldIsLinear(t *testing.T) {
 		}
 		return func() { fold(snapshots) }
 	})
+}
+
+// What is too much is refused before it is decoded: also under a key that comes twice, or
+// is written another way.
+func TestTooManyStepsAreNotDecoded(t *testing.T) {
+	const n = 1_000_000
+	list := "[" + strings.Repeat("{},", n) + "{}]"
+	for name, body := range map[string][]byte{
+		"steps":        jobPayload(`,"steps":` + list),
+		"labels":       jobPayload(`,"labels":` + list),
+		"twice":        jobPayload(`,"steps":[],"steps":` + list),
+		"in capitals":  jobPayload(`,"STEPS":` + list),
+		"escaped":      jobPayload(`,"\u0073teps":` + list),
+		"of a second":  fmt.Appendf(nil, `{"workflow_job":{"id":1},"Workflow_job":{"id":1,"steps":%s}}`, list),
+		"the long ſ":   jobPayload(`,"ſteps":` + list),
+		"the kelvin K": fmt.Appendf(nil, `{"wor`+"\u212a"+`flow_job":{"id":1,"steps":%s}}`, list),
+	} {
+		var err error
+		allocated := testing.AllocsPerRun(1, func() { _, err = factsOfDelivery(body, deliveryOf(1), time.Now()) })
+		if err == nil || allocated > 1000 {
+			t.Errorf("%s: %v, after %.0f allocations", name, err, allocated)
+		}
+	}
+}
+
+func TestABatchThatTakesTooLongIsHalved(t *testing.T) {
+	late := fmt.Errorf("drain: %w", context.DeadlineExceeded)
+	sizes := []int{drainBatch}
+	for _, err := range []error{late, late, io.EOF, nil, late, late, late, late, late, late, late, late, late, nil} {
+		sizes = append(sizes, nextBatch(sizes[len(sizes)-1], err))
+	}
+	if got, want := fmt.Sprint(sizes), "[200 100 50 50 200 100 50 25 12 6 3 1 1 1 200]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
 }

@@ -86,6 +86,9 @@ func factsOfDelivery(body []byte, d store.Delivery, first time.Time) (store.Fact
 	if err != nil {
 		return store.Facts{}, err
 	}
+	if err := checkListed(raw); err != nil {
+		return store.Facts{}, err
+	}
 	var p payload
 	if err := json.Unmarshal(raw, &p); err != nil {
 		return store.Facts{}, fmt.Errorf("not a workflow_job payload: %s", brief(err))
@@ -103,6 +106,31 @@ func factsOfDelivery(body []byte, d store.Delivery, first time.Time) (store.Fact
 		err = errors.New("the payload names two jobs or repositories: a key comes twice")
 	}
 	return facts, err
+}
+
+// checkListed refuses a job with more than maxListed steps or labels before any of them
+// is decoded, which takes a hundred times the memory that the text does.
+func checkListed(raw []byte) (err error) {
+	gjson.ParseBytes(raw).ForEach(func(key, job gjson.Result) bool {
+		if !strings.EqualFold(key.Str, "workflow_job") { // as encoding/json compares them
+			return true
+		}
+		job.ForEach(func(key, list gjson.Result) bool {
+			n := 0
+			if name := key.Str; strings.EqualFold(name, "steps") || strings.EqualFold(name, "labels") {
+				list.ForEach(func(_, _ gjson.Result) bool {
+					n++
+					return n <= maxListed
+				})
+			}
+			if n > maxListed {
+				err = fmt.Errorf("workflow_job has more than %d %s", maxListed, strings.ToLower(key.Str))
+			}
+			return err == nil
+		})
+		return err == nil
+	})
+	return err
 }
 
 func (p payload) repository() (store.Repository, error) {

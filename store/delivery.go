@@ -83,8 +83,8 @@ type Understood struct {
 // signed. No real job has a tenth of what is read of one; with more, the newest count.
 const (
 	deliveriesPerJob = 200
-	payloadsPerJob   = 64 << 20  // bytes, as they are kept
-	readPerDrain     = 128 << 20 // bytes, as they were sent, after which a drain takes no further job
+	payloadsPerJob   = 64 << 20 // bytes, as they are kept
+	readPerDrain     = 8 << 20  // bytes, as they were sent, after which a drain takes no further job
 )
 
 // DrainDeliveries works on up to limit deliveries that wait, oldest first, in
