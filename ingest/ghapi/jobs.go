@@ -102,13 +102,13 @@ var errNextPage = errors.New("the address of the next page is none")
 
 // nextPage is the path of rel="next", relative to the API's base; empty: there is none.
 func nextPage(h http.Header, base *url.URL) (string, error) {
-	for rest := h.Get("Link"); rest != ""; {
+	for rest := strings.Join(h.Values("Link"), ", "); rest != ""; {
 		var target, params string
 		_, rest, _ = strings.Cut(rest, "<")
 		target, rest, _ = strings.Cut(rest, ">")
 		// The next address begins with "<"; what is before it is of this one.
 		params, _, _ = strings.Cut(rest, "<")
-		if !strings.Contains(params, `rel="next"`) {
+		if !strings.Contains(params, `rel="next"`) && !strings.Contains(params, `rel=next`) {
 			continue
 		}
 		u, err := base.Parse(target)

@@ -254,6 +254,7 @@ func TestNextPage(t *testing.T) {
 		{base: "https://x/", link: `<https://x/y?page=2>;rel="next",<https://x/y?page=9>;rel="last"`, want: "y?page=2"},
 		{base: "https://x/", link: `  <https://x/y?page=2>  ;  rel="next"`, want: "y?page=2"},
 		{base: "https://x/", link: `<https://x/y?page=1>; rel="first"`},
+		{base: "https://x/", link: `<https://x/y?page=2>; rel=next`, want: "y?page=2"},
 		{base: "https://x/", link: `<https://x/y?page=2>`},
 		{base: "https://x/", link: `<https://x/%zz>; rel="next"`, bad: true},
 		{base: "https://x/", link: ``},
