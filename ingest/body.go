@@ -18,8 +18,8 @@ const (
 const maxBody = 25 << 20
 
 // smallBody is what any request may make us hold. A larger body takes one of
-// largeBodies places, so that many large ones together stay within
-// largeBodies × maxBody.
+// largeBodies places until its request is answered, so that many large ones together,
+// and what is made of them, stay within some largeBodies × maxBody.
 const (
 	smallBody   = 128 << 10
 	largeBodies = 16
@@ -40,34 +40,37 @@ func newBodyReader() *bodyReader {
 	return &bodyReader{large: make(chan struct{}, largeBodies)}
 }
 
-func (b *bodyReader) read(w http.ResponseWriter, req *http.Request) ([]byte, error) {
+// read reads a body. Call release, which it always returns, when nothing holds the body
+// any more.
+func (b *bodyReader) read(w http.ResponseWriter, req *http.Request) (body []byte, release func(), err error) {
+	release = func() {}
 	if req.ContentLength > maxBody {
-		return nil, errTooLarge
+		return nil, release, errTooLarge
 	}
 	var buf bytes.Buffer
 	if n := req.ContentLength; n > 0 && n <= smallBody {
 		buf.Grow(int(n) + bytes.MinRead)
 	}
-	body := http.MaxBytesReader(w, req.Body, maxBody)
-	if _, err := io.CopyN(&buf, body, smallBody); errors.Is(err, io.EOF) {
-		return buf.Bytes(), nil
+	bounded := http.MaxBytesReader(w, req.Body, maxBody)
+	if _, err := io.CopyN(&buf, bounded, smallBody); errors.Is(err, io.EOF) {
+		return buf.Bytes(), release, nil
 	} else if err != nil {
-		return nil, err
+		return nil, release, err
 	}
 	select {
 	case b.large <- struct{}{}:
-		defer func() { <-b.large }()
+		release = func() { <-b.large }
 	default:
-		return nil, errBusy
+		return nil, release, errBusy
 	}
-	if _, err := io.Copy(&buf, body); err != nil {
+	if _, err := io.Copy(&buf, bounded); err != nil {
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
-			return nil, errTooLarge
+			return nil, release, errTooLarge
 		}
-		return nil, err
+		return nil, release, err
 	}
-	return buf.Bytes(), nil
+	return buf.Bytes(), release, nil
 }
 
 // payloadJSON takes the JSON out of a signed body: the body itself, or the field

@@ -11,8 +11,12 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// maxGroup bounds one transaction of the committer.
-const maxGroup = 256
+// One transaction of the committer takes maxGroup deliveries, and no further one when
+// they have groupBytes.
+const (
+	maxGroup   = 256
+	groupBytes = 32 << 20
+)
 
 // commitTime bounds it in time, and likewise the wait for a place in it: GitHub
 // hangs up after 10 seconds.
@@ -82,11 +86,11 @@ func (c *committer) run() {
 
 // gather adds whatever waits right now.
 func (c *committer) gather(first pending) []pending {
-	group := []pending{first}
-	for len(group) < maxGroup {
+	group, size := []pending{first}, len(first.delivery.Payload)
+	for len(group) < maxGroup && size < groupBytes {
 		select {
 		case p := <-c.waiting:
-			group = append(group, p)
+			group, size = append(group, p), size+len(p.delivery.Payload)
 		default:
 			return group
 		}

@@ -29,6 +29,7 @@ type Receiver struct {
 	secrets  []string
 	selected func(fullName string) bool
 	commits  *committer
+	db       *store.DB
 	zstd     *zstd.Encoder
 	bodies   *bodyReader
 	accepted func() // told after each commit
@@ -56,7 +57,7 @@ func NewReceiver(c ReceiverConfig) (*Receiver, error) {
 		return nil, err
 	}
 	r := &Receiver{
-		secrets: c.Secrets, selected: c.Selected, zstd: enc, bodies: newBodyReader(),
+		secrets: c.Secrets, selected: c.Selected, db: c.DB, zstd: enc, bodies: newBodyReader(),
 		accepted: c.Accepted, logger: c.Logger, metrics: c.Metrics,
 	}
 	if r.selected == nil {
@@ -95,7 +96,8 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) int {
 	if !signatureShaped(req.Header.Get("X-Hub-Signature-256")) {
 		return refuse(w, http.StatusUnauthorized, "no valid X-Hub-Signature-256")
 	}
-	body, err := r.bodies.read(w, req)
+	body, release, err := r.bodies.read(w, req)
+	defer release()
 	switch {
 	case errors.Is(err, errTooLarge):
 		return refuse(w, http.StatusRequestEntityTooLarge, "payloads are at most 25 MiB")
@@ -138,7 +140,14 @@ func (r *Receiver) verified(w http.ResponseWriter, req *http.Request, contentTyp
 		head.unusable = reasonDeep
 	}
 	if head.fullName != "" && !r.selected(head.fullName) {
-		return answer(w, http.StatusAccepted, "not of interest")
+		tells, err := r.tellsOfName(req.Context(), head)
+		if err != nil {
+			r.logger.ErrorContext(req.Context(), "delivery not accepted", KeyDelivery, guid, KeyError, err)
+			return unavailable(w)
+		}
+		if !tells {
+			return answer(w, http.StatusAccepted, "not of interest")
+		}
 	}
 	d := store.Delivery{
 		GUID: guid, Event: event, Action: head.action, RepositoryID: head.repositoryID, JobID: head.jobID,
@@ -158,6 +167,19 @@ func (r *Receiver) verified(w http.ResponseWriter, req *http.Request, contentTyp
 	}
 	r.accepted()
 	return answer(w, http.StatusAccepted, "accepted")
+}
+
+// tellsOfName says whether a delivery that is not selected by its name is of a repository
+// that is known under another one: it may have been renamed, or moved, out of what is
+// selected, or the delivery is late and it was renamed into that since. What becomes of
+// the job is for the delivery worker to say, which knows the present name.
+func (r *Receiver) tellsOfName(ctx context.Context, head head) (bool, error) {
+	if head.repositoryID == nil {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, commitTime)
+	defer cancel()
+	return r.db.CalledOtherwise(ctx, *head.repositoryID, head.fullName)
 }
 
 // retryAfter is what a client is told while Postgres is away, in seconds.

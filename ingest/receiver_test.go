@@ -342,3 +342,47 @@ func TestClientGone(t *testing.T) {
 	r.check(lock.Commit(t.Context()))
 	r.await(10*time.Second, `SELECT count(*) = 1 FROM deliveries`)
 }
+
+// That a repository has left what is selected, or is in it by now, is heard of a delivery
+// whose own name is not selected.
+func TestARepositoryLeavesWhatIsSelected(t *testing.T) {
+	inAcme := func(name string) bool { return strings.HasPrefix(name, "acme/") }
+	r := newRig(t, rigOptions{selected: inAcme})
+	told := func(owner, at string, job int64) []byte {
+		return fmt.Appendf(nil, `{"action":"queued","workflow_job":{"id":%d,"run_id":2,"status":"queued","name":"x","created_at":"%s"},
+			"repository":{"id":3,"name":"rocket","full_name":"%s/rocket","owner":{"login":"%s"}}}`, job, at, owner, owner)
+	}
+	present := func() string {
+		rs, err := r.db.Repositories(t.Context())
+		r.check(err)
+		if len(rs) == 0 {
+			return ""
+		}
+		return rs[0].FullName()
+	}
+	for _, c := range []struct {
+		body []byte
+		kept bool
+		name string
+	}{
+		{told("umbrella", "2026-03-01T08:00:00Z", 1), false, ""}, // nobody knows it
+		{told("acme", "2026-03-01T09:00:00Z", 1), true, "acme/rocket"},
+		{told("umbrella", "2026-03-01T10:00:00Z", 2), true, "umbrella/rocket"},
+		{told("umbrella", "2026-03-01T11:00:00Z", 3), false, "umbrella/rocket"}, // it is known that it is elsewhere
+		{told("acme", "2026-03-01T12:00:00Z", 4), true, "acme/rocket"},          // and back
+		{told("umbrella", "2026-03-01T10:00:00Z", 5), true, "acme/rocket"},      // late
+	} {
+		before := len(r.rows(`SELECT guid FROM deliveries`))
+		if status, _, _ := r.post(c.body, nil); status != http.StatusAccepted {
+			t.Fatalf("%s: %d", c.body, status)
+		}
+		r.drain()
+		if kept := len(r.rows(`SELECT guid FROM deliveries`)) > before; kept != c.kept || present() != c.name {
+			t.Errorf("%s: kept %t, called %q", c.body, kept, present())
+		}
+	}
+	want := []map[string]any{{"id": int64(1)}, {"id": int64(4)}, {"id": int64(5)}} // 2 was not selected any more
+	if diff := cmp.Diff(want, r.rows(`SELECT id FROM jobs ORDER BY id`)); diff != "" {
+		t.Errorf("jobs (-want +got):\n%s", diff)
+	}
+}

@@ -7,6 +7,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// CalledOtherwise says whether a repository is known, and its present name is another
+// than OWNER/NAME, without regard to case.
+func (db *DB) CalledOtherwise(ctx context.Context, id int64, fullName string) (bool, error) {
+	var otherwise bool
+	err := db.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM repositories WHERE id = $1 AND lower(owner || '/' || name) <> lower($2))`, id, fullName).Scan(&otherwise)
+	if err != nil {
+		return false, fmt.Errorf("store: name of repository %d: %w", id, err)
+	}
+	return otherwise, nil
+}
+
 // KnownRepositories are those of some ids that are a repository's here, in order.
 func (db *DB) KnownRepositories(ctx context.Context, ids []int64) ([]int64, error) {
 	rows, err := db.pool.Query(ctx, `SELECT id FROM repositories WHERE id = ANY($1) ORDER BY id`, ids)
