@@ -17,7 +17,7 @@ demo: build ## a day of a small organisation against a simulated GitHub
 	./bin/jobvault demo
 
 test: $(BIN)/minio ## every test, with the race detector
-	go test -race -timeout 20m ./...
+	go test -race -timeout 30m ./...
 
 bench: build ## jobvault against peers and limits, some minutes
 	go run ./internal/bench
