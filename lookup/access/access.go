@@ -231,9 +231,10 @@ func (g *Gate) Reader(req *http.Request) (Reader, error) {
 	return g.find(req, fromOtherSite(req))
 }
 
-// PageReader is Reader for pages, to which links on other sites may lead. That a link
-// was followed is seen, as the window shows it, and it is one request; the site learns
-// nothing of it. Where a page costs more than that, see FromOtherSite.
+// PageReader is Reader for pages, to which links on other sites may lead, if a person
+// follows them. That one was followed is seen, as the window shows it, and it is one
+// request; the site learns nothing of it. Where a page costs more than that, see
+// FromOtherSite.
 func (g *Gate) PageReader(req *http.Request) (Reader, error) {
 	return g.find(req, fromOtherSite(req) && !followedLink(req))
 }
