@@ -67,8 +67,8 @@ func (s *Sweeper) Repositories(ctx context.Context) ([]store.Repository, error) 
 }
 
 // named lists the repositories that are known and have their names, when GitHub was
-// asked after those that do not. Its answer about one may cost another its name, which
-// is asked after then.
+// asked after those that do not, as far as they are not known to be gone. Its answer
+// about one may cost another its name, which is asked after then.
 func (s *Sweeper) named(ctx context.Context) (rs []store.Repository, errs []error) {
 	asked := make(map[int64]bool)
 	for {
@@ -82,11 +82,18 @@ func (s *Sweeper) named(ctx context.Context) (rs []store.Repository, errs []erro
 				continue
 			}
 			asked[r.ID] = true
-			if _, err := resolve(ctx, s.DB, s.GitHub, r); err != nil && !isNotFound(err) {
+			if s.gone.knows(r, s.Now()) {
+				continue
+			}
+			switch _, err := resolve(ctx, s.DB, s.GitHub, r); {
+			case isNotFound(err):
+				s.gone.note(r, s.Now())
+			case err != nil:
 				errs = append(errs, fmt.Errorf("repository %d, formerly %s: %w", r.ID, r.FullName(), err))
 			}
 		}
 		if len(asked) == before {
+			s.gone.keep(asked)
 			return slices.DeleteFunc(known, func(r store.Repository) bool { return !r.HasName }), errs
 		}
 	}

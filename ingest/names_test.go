@@ -226,6 +226,48 @@ func TestSweepsGoByTheNamesOfNow(t *testing.T) {
 	swept("10 acme/rocket", "9 acme/starship")
 }
 
+// What GitHub does not find is asked after once a day, and not in every round; but at
+// once when there is a new word about it.
+func TestARepositoryThatIsGoneIsAskedAfterOnceADay(t *testing.T) {
+	var ahead time.Duration
+	r := newRig(t, rigOptions{now: func() time.Time { return time.Now().Add(ahead) }})
+	const uses = 5
+	r.github.AddRepository(githubsim.Repository{ID: 100 + uses, Owner: "acme", Name: "temp"})
+	for i := range uses + 1 {
+		r.hears(told(int64(i+1), int64(100+i), "acme/temp", "queued", time.Duration(uses+1-i)*time.Hour, true))
+	}
+	s := r.sweeper()
+	asks := func(when string, want int64) {
+		t.Helper()
+		before := r.github.Requests()[githubsim.EndpointRepository]
+		rs, err := s.Repositories(t.Context())
+		r.check(err)
+		if len(rs) != 1 || rs[0].ID != 100+uses {
+			t.Errorf("%s: swept are %+v", when, rs)
+		}
+		if n := r.github.Requests()[githubsim.EndpointRepository] - before; n != want {
+			t.Errorf("%s: %d requests, want %d", when, n, want)
+		}
+	}
+	const each = 2 // by its name, and by its id
+	asks("the first round", uses*each)
+	asks("the second", 0)
+	ahead = 24*time.Hour - time.Minute
+	asks("within a day", 0)
+	r.hears(told(uses+2, 101, "acme/temp", "completed", 90*time.Minute, true)) // later than the word before, and still not the latest
+	asks("a new word", each)
+	asks("after that", 0)
+	ahead += time.Hour
+	asks("after a day", (uses-1)*each)
+	// That GitHub could not say is no answer.
+	ahead += 48 * time.Hour
+	r.github.Inject(githubsim.Fault{Kind: githubsim.ServerError, Endpoint: githubsim.EndpointRepository, Times: each})
+	if _, err := s.Repositories(t.Context()); err == nil {
+		t.Error("no error")
+	}
+	asks("after an error", each)
+}
+
 // A job of a repository whose name another has is not asked for under that name: what
 // that one says is no answer.
 func TestJobOfARepositoryThatLostItsName(t *testing.T) {

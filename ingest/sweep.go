@@ -47,6 +47,8 @@ type Sweeper struct {
 	Logger   *slog.Logger
 	Metrics  *Metrics
 	Now      func() time.Time
+
+	gone gone
 }
 
 // sweep is the work on one repository.

@@ -8,9 +8,9 @@ import (
 )
 
 // RepositoriesNamed finds the repositories that have a name or had it, without
-// regard to case: first the one that has it; then those of which nothing else is told,
-// and those that have another name now, the latest first. There may be several: a name
-// is free when a repository was renamed or deleted.
+// regard to case: first the one that has it; then those that have another name now, and
+// last those that have none, which may be deleted; of each the latest first. There may
+// be any number: a name is free when a repository was renamed or deleted.
 func (db *DB) RepositoriesNamed(ctx context.Context, owner, name string) ([]Repository, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT `+repositoryColumns+`
@@ -20,7 +20,7 @@ func (db *DB) RepositoriesNamed(ctx context.Context, owner, name string) ([]Repo
 		      WHERE lower(n.owner) = lower($1) AND lower(n.name) = lower($2)
 		        AND (lower(r.owner), lower(r.name)) IS DISTINCT FROM (lower($1), lower($2))
 		      GROUP BY r.id) found JOIN repositories r USING (id)
-		ORDER BY present AND `+hasName+` DESC, present DESC, told_at DESC, id DESC`, owner, name)
+		ORDER BY present AND `+hasName+` DESC, `+hasName+` DESC, told_at DESC, id DESC`, owner, name)
 	if err != nil {
 		return nil, fmt.Errorf("store: repositories named %q: %w", owner+"/"+name, err)
 	}

@@ -49,7 +49,7 @@ type Clients struct {
 	limit     *semaphore.Weighted
 	callers   *semaphore.Weighted
 	strangers *semaphore.Weighted
-	api       *http.Transport // to the API, for all installations
+	api       *apiConnections // to the API, for all installations
 	logs      *http.Client    // carries no token
 	app       *ghinstallation.AppsTransport
 	lookup    *Client // asks as the App itself; nil without one

@@ -2,10 +2,13 @@ package ghapi
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -313,7 +316,7 @@ func TestProxyIsNotTheStorage(t *testing.T) {
 	}
 }
 
-// The API's own kind is that of the connections to it, and not of a proxy's.
+// The API's own kind is that of the connections to it.
 func TestAPIsOwnAddressesAreNoted(t *testing.T) {
 	storage := listen(t, plain("a log\n"))
 	for name, own := range map[string]string{"by address": "127.0.0.1", "by name": "localhost"} {
@@ -333,15 +336,48 @@ func TestAPIsOwnAddressesAreNoted(t *testing.T) {
 			body.Close()
 		})
 	}
-	r := &reach{}
-	transport := newAPITransport(stall, &url.URL{Scheme: "http", Host: "api.example"}, r)
-	t.Cleanup(transport.CloseIdleConnections)
-	conn, err := transport.DialContext(t.Context(), "tcp", storage.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
+}
+
+// What does not answer as the API is not it, wherever its name has led to; nor is a
+// proxy that answers for it.
+func TestOnlyWhatAnswersIsTheAPIsOwnAddress(t *testing.T) {
+	other := httptest.NewUnstartedServer(plain("another service's secret\n"))
+	other.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that fail
+	other.StartTLS()                                   // with a certificate that nobody trusts
+	t.Cleanup(other.Close)
+	port := other.Listener.Addr().(*net.TCPAddr).Port
+	base := &url.URL{Scheme: "https", Host: fmt.Sprintf("localhost:%d", port), Path: "/"}
+	ask := func(c connections, r *reach) (noted bool, err error) {
+		t.Helper()
+		t.Cleanup(c.CloseIdleConnections)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base.String(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := c.RoundTrip(req)
+		if err == nil {
+			resp.Body.Close()
+		}
+		return r.own.Load() != 0, err
 	}
-	conn.Close()
-	if r.own.Load() != 0 {
-		t.Error("the address of something else was taken for the API's")
+	r := &reach{}
+	c := newAPITransport(stall, base, r)
+	if noted, err := ask(c, r); noted || err == nil {
+		t.Errorf("a handshake that fails: noted %t, %v", noted, err)
+	}
+	trusted := x509.NewCertPool()
+	trusted.AddCert(other.Certificate())
+	c = newAPITransport(stall, base, r)
+	c.TLSClientConfig = &tls.Config{RootCAs: trusted, ServerName: "example.com"}
+	if noted, err := ask(c, r); !noted || err != nil {
+		t.Errorf("an answer: noted %t, %v", noted, err)
+	}
+	proxy := listen(t, plain("{}"))
+	base = &url.URL{Scheme: "http", Host: "api.example", Path: "/"}
+	r = &reach{}
+	c = newAPITransport(stall, base, r)
+	c.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy.URL) }
+	if noted, err := ask(c, r); noted || err != nil {
+		t.Errorf("a proxy: noted %t, %v", noted, err)
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/netip"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/bradleyfalzon/ghinstallation/v2"
@@ -57,32 +57,35 @@ func newTransport(stall time.Duration, dial dialFunc) *http.Transport {
 	}
 }
 
+// apiConnections are connections to the API. Which kinds of address it has itself is
+// noted when it has answered: where a connection was made, but no handshake, its name
+// has led to something else.
+type apiConnections struct {
+	*http.Transport
+	reach *reach
+}
+
 // newAPITransport makes connections to the API, and notes its own addresses.
-func newAPITransport(stall time.Duration, base *url.URL, r *reach) *http.Transport {
-	own := hostPort(base)
-	dialer := &net.Dialer{Timeout: dialTime}
-	t := newTransport(stall, func(ctx context.Context, network, addr string) (net.Conn, error) {
-		conn, err := dialer.DialContext(ctx, network, addr)
-		// A proxy's address is not the API's.
-		if err == nil && strings.EqualFold(addr, own) {
-			r.noteConn(conn)
-		}
-		return conn, err
-	})
+func newAPITransport(stall time.Duration, base *url.URL, r *reach) *apiConnections {
+	t := newTransport(stall, (&net.Dialer{Timeout: dialTime}).DialContext)
 	t.Proxy = http.ProxyFromEnvironment
 	if a, err := netip.ParseAddr(base.Hostname()); err == nil {
 		r.note(a)
 	}
-	return t
+	return &apiConnections{t, r}
 }
 
-// hostPort is what net/http dials for an address.
-func hostPort(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+func (t *apiConnections) RoundTrip(req *http.Request) (*http.Response, error) {
+	if proxy, err := t.Proxy(req); proxy != nil || err != nil {
+		return t.Transport.RoundTrip(req) // a proxy's address is not the API's
 	}
-	return net.JoinHostPort(u.Hostname(), port)
+	var conn net.Conn // the one that the request was last sent over
+	trace := &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) { conn = got.Conn }}
+	resp, err := t.Transport.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
+	if err == nil && conn != nil {
+		t.reach.noteConn(conn)
+	}
+	return resp, err
 }
 
 // stallConn fails a read that makes no progress.

@@ -98,9 +98,16 @@ var namePattern = regexp.MustCompile(`^\.{0,2}[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$
 // askedAtOnce bounds how many repositories are asked after side by side.
 const askedAtOnce = 8
 
+// maxAskedOfName bounds how many repositories are asked after of those that have or had
+// one name. There is no end to those: a test suite may make and delete a repository of
+// the same name at every run.
+const maxAskedOfName = 20
+
 // Named finds the repositories that have or had a name, as far as the reader may read
 // them, as store.RepositoriesNamed does. The rule is asked also where there is none:
-// the time that the answer takes must not tell.
+// the time that the answer takes must not tell. Where there is a rule, it is asked after
+// the first maxAskedOfName only, whatever is looked for by the name: the others are found
+// by their own names, and by their jobs' ids.
 //
 // It fails with a *ForbiddenError if none may be read, and the token does not suffice to
 // ask after the one that has the name. GitHub says that only of repositories that the
@@ -114,6 +121,9 @@ func (r Reader) Named(ctx context.Context, owner, name string) ([]store.Reposito
 	found, err := r.db.RepositoriesNamed(ctx, owner, name)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrAway, err)
+	}
+	if r.rule != nil {
+		found = found[:min(len(found), maxAskedOfName)]
 	}
 	if len(found) == 0 {
 		_, err := r.mayRead(ctx, store.Repository{Owner: owner, Name: name})
@@ -221,9 +231,10 @@ func (g *Gate) Reader(req *http.Request) (Reader, error) {
 	return g.find(req, fromOtherSite(req))
 }
 
-// PageReader is Reader for pages, to which links on other sites may lead. That a link
-// was followed is seen, as the window shows it, and it is one request; the site learns
-// nothing of it. Where a page costs more than that, see FromOtherSite.
+// PageReader is Reader for pages, to which links on other sites may lead, if a person
+// follows them. That one was followed is seen, as the window shows it, and it is one
+// request; the site learns nothing of it. Where a page costs more than that, see
+// FromOtherSite.
 func (g *Gate) PageReader(req *http.Request) (Reader, error) {
 	return g.find(req, fromOtherSite(req) && !followedLink(req))
 }

@@ -18,3 +18,6 @@ const (
 	AnswerLife  = answerLife
 	SessionLife = sessionLife
 )
+
+// MaxAskedOfName is how many repositories of a name are asked after.
+const MaxAskedOfName = maxAskedOfName

@@ -41,10 +41,17 @@ func sameHost(address, host string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && strings.EqualFold(u.Host, host)
 }
 
-// followedLink says whether a request is that of a person who followed a link, or was
-// led here, in a window of its own: the page is shown to nobody else. A frame or an
-// image is not, nor what a page fetches, or has fetched in case somebody follows.
+// followedLink says whether a request is that of a person who followed a link here. That
+// it was a person is the browser's word: a script, a page that refreshes itself or a
+// window that opens by itself may lead here, too.
 func followedLink(req *http.Request) bool {
+	return OpensPage(req) && req.Header.Get("Sec-Fetch-User") == "?1"
+}
+
+// OpensPage says whether a browser tells that it makes a request for a window of its
+// own, whoever led it here: the page is shown to nobody else. A frame or an image is not
+// one, nor what a page fetches, or has fetched in case somebody follows.
+func OpensPage(req *http.Request) bool {
 	return (req.Method == http.MethodGet || req.Method == http.MethodHead) &&
 		req.Header.Get("Sec-Fetch-Mode") == "navigate" && req.Header.Get("Sec-Fetch-Dest") == "document" &&
 		req.Header.Get("Sec-Purpose") == "" && req.Header.Get("Purpose") == ""

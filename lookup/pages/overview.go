@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jobvault/jobvault/lookup/access"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -21,6 +22,7 @@ type overviewPage struct {
 	Days         int
 	Spans        []int
 	Repository   string
+	Led          string // where to open it, if a link on another site led here: nothing is asked then
 	Repositories []string
 	Figures      []store.Day
 	Charts       []chartImage
@@ -62,6 +64,10 @@ func (c *call) overview() error {
 		if q.Get("days") == fmt.Sprint(n) {
 			p.Days = n
 		}
+	}
+	if access.FromOtherSite(c.req) { // an overview costs too much to be another site's to begin
+		p.Led = localPath(c.req.URL.RequestURI())
+		return c.show(http.StatusOK, "overview", "Overview", p)
 	}
 	ids, err := c.reader.Listed(c.ctx(), p.Repository)
 	if err != nil {

@@ -179,7 +179,7 @@ func (c *call) refuse(err error) {
 	case errors.Is(err, access.ErrNotLocal):
 		c.message(http.StatusForbidden, "Nothing is readable from here", "Until the operator sets JOBVAULT_READ_AUTH, only this machine itself may read, on a loopback address.")
 	case errors.Is(err, access.ErrOtherSite):
-		c.message(http.StatusForbidden, "Refused", "Another site has sent this request. Open the page at its own address.")
+		c.otherSite()
 	case errors.As(err, &forbidden):
 		c.message(http.StatusForbidden, "The token does not suffice", capital(forbidden.Error())+".")
 	case errors.Is(err, access.ErrTooMany):
@@ -197,6 +197,17 @@ func (c *call) refuse(err error) {
 		c.w.Header().Set("Retry-After", "5")
 		c.message(http.StatusServiceUnavailable, "jobvault cannot answer now", "Its log says why. Try again in a moment.")
 	}
+}
+
+// otherSite answers what another site has a browser send. Whoever was led here in a window
+// may go on: not all browsers say that it was a person who followed a link, and some
+// pages are not for links elsewhere. The link is one of ours.
+func (c *call) otherSite() {
+	p := messagePage{Title: "Refused", Text: "Another site has sent this request. Open the page at its own address."}
+	if access.OpensPage(c.req) {
+		p.Open = localPath(c.req.URL.RequestURI())
+	}
+	c.say(http.StatusForbidden, p)
 }
 
 // capital makes the beginning of a sentence of an error, which is ASCII.
@@ -242,10 +253,17 @@ func (c *call) render(name, title string, page any) (string, error) {
 
 // message is a page that only says something.
 func (c *call) message(status int, title, text string) {
-	if err := c.show(status, "message", title, messagePage{title, text}); err != nil {
+	c.say(status, messagePage{Title: title, Text: text})
+}
+
+func (c *call) say(status int, p messagePage) {
+	if err := c.show(status, "message", p.Title, p); err != nil {
 		c.Logger.ErrorContext(c.ctx(), "no page for an error", "error", err)
-		http.Error(c.w, title, status)
+		http.Error(c.w, p.Title, status)
 	}
 }
 
-type messagePage struct{ Title, Text string }
+type messagePage struct {
+	Title, Text string
+	Open        string // where the page is that was asked for; empty: no link leads there
+}

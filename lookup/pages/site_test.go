@@ -19,7 +19,8 @@ func TestOtherSitesLeadToPagesAndNoFurther(t *testing.T) {
 	f.Record(f.Facts(31))
 	f.Log(31, stamped("hello"))
 	image := []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image", "Referer", "https://evil.example/"}
-	link := []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Referer", "https://chat.example/"}
+	link := []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-User", "?1", "Referer", "https://chat.example/"}
+	script := []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Referer", "https://evil.example/"}
 	reads := func(want int) {
 		t.Helper()
 		var n int
@@ -30,7 +31,12 @@ func TestOtherSitesLeadToPagesAndNoFurther(t *testing.T) {
 	}
 	const job = "/acme/rocket/jobs/31"
 	for _, path := range []string{"/", "/overview", "/uses?action=acme/x", "/search?pattern=hello", "/acme/rocket/runs/2", job, job + "/raw", job + "/find?q=hello"} {
-		f.want(f.get(path, image...), 403, "Another site has sent this request.")
+		a := f.get(path, image...)
+		if f.want(a, 403, "Another site has sent this request."); strings.Contains(a.body, "Open it") {
+			t.Errorf("%s: an image is given a link", path)
+		}
+		// A window that nobody has led here: a person may go on, from a page of ours.
+		f.want(f.get(path, script...), 403, "Another site has sent this request.", `<a href="`+path+`">Open it</a>`)
 	}
 	for _, path := range []string{job + "/raw", job + "/find?q=hello"} {
 		f.want(f.get(path, link...), 403, "Another site has sent this request.")
@@ -40,6 +46,14 @@ func TestOtherSitesLeadToPagesAndNoFurther(t *testing.T) {
 	if strings.Contains(a.body, "1 line in") {
 		t.Error("a link elsewhere has begun a search")
 	}
+	a = f.get("/overview?repository=acme/rocket&days=30", link...)
+	f.want(a, 200, "A link on another site led here", `href="/overview?repository=acme/rocket&amp;days=30"`)
+	for _, costly := range []string{"Figures by day", "Coverage of", "No jobs in these days", "<option value="} {
+		if strings.Contains(a.body, costly) {
+			t.Errorf("a link elsewhere has made an overview: %s", costly)
+		}
+	}
+	f.want(f.get("/overview?days=30", "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"), 200, "Figures by day")
 	reads(0)
 	for _, path := range []string{"/", "/overview", "/search", "/uses?action=acme/x", job} {
 		f.want(f.get(path, link...), 200)
