@@ -333,13 +333,21 @@ func (m *Manifests) readWhatIsNotNoted(ctx context.Context, batch []store.Ledger
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(listParallel)
 	for i := range batch {
-		l := &batch[i]
-		if l.DetailsSHA256 == nil {
-			g.Go(func() error { return m.readDetails(gctx, l) })
+		l := &batch[i] // one goroutine's alone
+		if l.DetailsSHA256 != nil && !settledIsUnknown(l.JobLog) {
+			continue
 		}
-		if settledIsUnknown(l.JobLog) {
-			g.Go(func() error { return m.readSettled(gctx, l) })
-		}
+		g.Go(func() error {
+			if l.DetailsSHA256 == nil {
+				if err := m.readDetails(gctx, l); err != nil {
+					return err
+				}
+			}
+			if settledIsUnknown(l.JobLog) {
+				return m.readSettled(gctx, l)
+			}
+			return nil
+		})
 	}
 	return g.Wait()
 }
