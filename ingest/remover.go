@@ -100,8 +100,10 @@ func (m *Remover) away(ctx context.Context, failed error) error {
 	return nil
 }
 
+// keep has settled.json say that a log is removed. It fails with ErrOlderDatabase if it
+// tells of more than the ledger: before anything goes.
 func (m *Remover) keep(ctx context.Context, r store.RemovalRecord) (store.Details, error) {
-	kept, err := m.Archive.ReplaceSettled(ctx, keyOf(r.Job), removedAs(r))
+	kept, err := replaceSettled(ctx, m.Archive, keyOf(r.Job), removedAs(r))
 	return *detailsOf(kept), err
 }
 

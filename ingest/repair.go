@@ -170,6 +170,9 @@ func (r *verification) writeSettled(
 	ctx context.Context, l store.LedgerLine, s archive.Settled, put func(context.Context, archive.JobKey, archive.Settled) ([]byte, error),
 ) (bool, string, error) {
 	raw, err := put(ctx, keyOfLine(l), s)
+	if errors.Is(err, ErrOlderDatabase) {
+		return false, err.Error(), nil
+	}
 	if err != nil {
 		return false, "", err
 	}
@@ -190,7 +193,11 @@ func (r *verification) rewriteSettled(ctx context.Context, l store.LedgerLine, s
 	if d := detailsOf(raw); l.SettledSHA256 != nil && string(d.SHA256[:]) != string(l.SettledSHA256) {
 		return false, "the database's rows do not give the record that was noted either", nil
 	}
-	return r.writeSettled(ctx, l, s, r.Archive.ReplaceSettled)
+	return r.writeSettled(ctx, l, s, r.replaceSettled)
+}
+
+func (r *verification) replaceSettled(ctx context.Context, key archive.JobKey, s archive.Settled) ([]byte, error) {
+	return replaceSettled(ctx, r.Archive, key, s)
 }
 
 func settledOf(l store.JobLog) archive.Settled {
