@@ -116,11 +116,18 @@ func refusedRepair(err error) (bool, string, error) {
 	return false, "", err
 }
 
-// repairFilters makes the filters of a log again.
+// repairFilters makes the filters of a log again. What is removed meanwhile, they go with.
 func (r *verification) repairFilters(ctx context.Context, l store.LedgerLine) (bool, string, error) {
 	log, err := r.Archive.Describe(ctx, keyOfLine(l))
 	if err == nil {
 		err = r.Archive.PutFilters(ctx, keyOfLine(l), &log)
+	}
+	if err != nil {
+		return false, "", err
+	}
+	recorded, err := r.DB.RecordIndex(ctx, l.JobID, log.SHA256[:], log.Index.Usage, log.FilterBytes)
+	if err == nil && !recorded {
+		return false, "the ledger has changed meanwhile, or the log is another one", takeBackRemoved(ctx, r.DB, r.Archive, keyOfLine(l))
 	}
 	return err == nil, "made again of the log", err
 }
