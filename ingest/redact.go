@@ -51,7 +51,7 @@ func (m *Remover) finishNow(ctx context.Context, jobID int64) (*Unfinished, erro
 		}
 	})
 	if err == nil && left == nil {
-		left, err = m.finish(ctx, jobID)
+		_, left, err = m.finish(ctx, jobID)
 	}
 	if err != nil {
 		left = &Unfinished{JobID: jobID, Error: err.Error()}

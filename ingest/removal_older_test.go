@@ -1,12 +1,14 @@
 package ingest_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/store"
 )
 
 // twiceRedacted is a cellar with a log that was redacted twice, and one with its database
@@ -111,5 +113,64 @@ func TestARecordOfTheJobThatTellsMoreIsKept(t *testing.T) {
 				t.Errorf("the ledger says %+v, %v", l, err)
 			}
 		})
+	}
+}
+
+// asked calls a function when the log of removals is asked for, once.
+type asked struct {
+	archive.Bucket
+	f func()
+}
+
+func (a *asked) Size(ctx context.Context, key string) (int64, error) {
+	if f := a.f; f != nil && strings.HasPrefix(key, archive.RemovalsPrefix) {
+		a.f = nil
+		f()
+	}
+	return a.Bucket.Size(ctx, key)
+}
+
+// A removal that somebody else has decided, and is about to write down, is his: it is not
+// reported, and does not wait for it.
+func TestARemovalThatSomebodyElseIsAbout(t *testing.T) {
+	t.Parallel()
+	c := newCellar(t)
+	c.job(1, days, secretLine)
+	c.job(2, days, secretLine)
+	_, err := c.redact(2)
+	c.Check(err)
+	decided := false
+	a, err := archive.New(&asked{Bucket: c.Archive.Bucket(), f: func() {
+		decided = true
+		c.Check(c.DB.RemoveByHand(t.Context(), 1, "eve", "a token", c.now))
+	}}, 1<<40)
+	c.Check(err)
+	c.Archive = a
+	if sum := c.apply(0); !decided || sum.Finished != 0 || sum.Unfinished != 0 || len(c.left) > 0 {
+		t.Errorf("decided: %v, applied %+v, left %+v", decided, sum, c.left)
+	}
+	c.wantStates("beside", map[int64]string{1: "removed log.zst", 2: "removed settled.json"})
+	if m, err := c.DB.Removal(t.Context(), 1); err != nil || m.Removal.Attempts > 0 || m.Removal.RetryAt != nil {
+		t.Errorf("it waits: %+v, %v", m.Removal, err)
+	}
+	if sum := c.apply(0); sum.Finished != 1 {
+		t.Errorf("applied %+v", sum)
+	}
+	c.verified("in the end")
+}
+
+// A removal of which the log of removals cannot tell is one that is not finished, however
+// often it was tried.
+func TestARemovalThatCannotBeWrittenDownCountsOnce(t *testing.T) {
+	t.Parallel()
+	c := newCellar(t)
+	c.job(1, days, secretLine)
+	c.job(2, 100*days, secretLine)
+	c.Check(c.DB.RemoveByHand(t.Context(), 1, "eve", "a token", c.now))
+	_, err := c.DB.Pool().Exec(t.Context(), `DELETE FROM job_logs WHERE job_id = 1`)
+	c.Check(err)
+	c.rule(store.RetentionRule{KeepDays: new(30)})
+	if sum := c.apply(0); sum.Jobs != 1 || sum.Unfinished != 1 || len(c.left) != 1 || c.left[0].JobID != 1 {
+		t.Errorf("applied %+v, left %+v", sum, c.left)
 	}
 }
