@@ -174,3 +174,45 @@ func TestARemovalThatCannotBeWrittenDownCountsOnce(t *testing.T) {
 		t.Errorf("applied %+v, left %+v", sum, c.left)
 	}
 }
+
+// A removal that the dump knows, and that a hold of after it has kept since, is not
+// finished at once either: where the log of removals tells that the database is older, no
+// removal is before holds can be set again.
+func TestNoRemovalIsFinishedAtOnceByAnOlderDatabase(t *testing.T) {
+	t.Parallel()
+	c := newCellar(t)
+	for id := int64(1); id <= 3; id++ {
+		c.job(id, days, secretLine)
+	}
+	whole := c.Archive
+	a, err := archive.New(&stop{Bucket: whole.Bucket(), purge: archive.ErrLocked}, 1<<40)
+	c.Check(err)
+	c.Archive = a
+	_, err = c.redact(1)
+	c.Check(err)
+	c.Check(c.DB.RemoveByHand(t.Context(), 2, "eve", "a token", c.now)) // and not logged
+	c.Archive = whole
+	dump := c.dump()
+	c.hold(store.Hold{JobID: new(int64(1))})
+	_, err = c.redact(3)
+	c.Check(err)
+	due := func(c *cellar) int {
+		_, err := c.DB.Pool().Exec(t.Context(), `UPDATE log_removals SET retry_at = NULL WHERE retry_at < now() + interval '1 hour'`)
+		c.Check(err)
+		n, err := c.remover().FinishDue(t.Context(), 0, func(u ingest.Unfinished) { t.Errorf("left is %+v", u) })
+		c.Check(err)
+		return n
+	}
+	old := c.restored(dump)
+	for range 2 {
+		if n := due(old); n != 0 {
+			t.Errorf("%d finished at once", n)
+		}
+	}
+	old.wantStates("restored", map[int64]string{1: "removed log.zst settled.json", 2: "removed log.zst", 3: "removed settled.json"})
+	_, err = old.DB.Pool().Exec(t.Context(), `UPDATE log_removals SET retry_at = retry_at - interval '1 day'`)
+	c.Check(err)
+	if n := due(old); n != 2 {
+		t.Errorf("%d finished a day later", n)
+	}
+}
