@@ -51,7 +51,7 @@ func (m *Remover) finishNow(ctx context.Context, jobID int64) (*Unfinished, erro
 		}
 	})
 	if err == nil && left == nil {
-		left, err = m.finish(ctx, jobID)
+		_, left, err = m.finish(ctx, jobID)
 	}
 	if err != nil {
 		left = &Unfinished{JobID: jobID, Error: err.Error()}
@@ -94,6 +94,20 @@ func (m *Remover) redact(ctx context.Context, o RedactOptions) (*store.Redaction
 	if len(o.Patterns) == 0 {
 		return nil, m.DB.RemoveByHand(ctx, o.JobID, o.Actor, o.Reason, m.at())
 	}
+	c, err := m.redactText(ctx, o)
+	if errors.Is(err, errCopyGone) {
+		// With the removal of before: now that it is finished, there is none to take the next.
+		c, err = m.redactText(ctx, o)
+	}
+	return c, err
+}
+
+// errCopyGone says that a copy was removed, as what a killed redaction left, before a row
+// told of it.
+var errCopyGone = errors.New("the copy is gone from the bucket: somebody finished an earlier removal of the log meanwhile; try again")
+
+// redactText has a copy take the place of a job's text.
+func (m *Remover) redactText(ctx context.Context, o RedactOptions) (*store.Redaction, error) {
 	key, from, sum, number, err := m.source(ctx, o.JobID)
 	if err != nil {
 		return nil, err
@@ -107,21 +121,33 @@ func (m *Remover) redact(ctx context.Context, o RedactOptions) (*store.Redaction
 		SHA256: log.SHA256[:], StoredSHA256: log.StoredSHA256[:], FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets,
 		RedactedLines: count.Lines, Matches: count.Matches, Actor: o.Actor, Reason: o.Reason, At: m.at(),
 	}
-	if err := m.DB.Redact(ctx, c, sum[:], log.Index.Usage); err != nil {
+	there := func(ctx context.Context) error { return copyThere(ctx, m.Archive, log) }
+	if err := m.DB.Redact(ctx, c, sum[:], log.Index.Usage, there); err != nil {
 		if refused(err) {
 			// It is in no row, and never will be.
-			err = errors.Join(err, m.Archive.Bucket().Purge(ctx, log.Key))
+			drop := func(ctx context.Context) error { return m.Archive.Bucket().Purge(ctx, log.Key) }
+			err = errors.Join(err, m.DB.DropCopy(ctx, c.JobID, c.Number, drop))
 		}
 		return nil, err
 	}
 	return &c, nil
 }
 
+// copyThere fails with errCopyGone if a copy that was put is not there, or another one is
+// by its name.
+func copyThere(ctx context.Context, a *archive.Archive, log archive.Log) error {
+	size, err := a.Bucket().Size(ctx, log.Key)
+	if errors.Is(err, archive.ErrNotFound) || err == nil && size != log.StoredBytes {
+		return errCopyGone
+	}
+	return err
+}
+
 // refused tells that a redaction was not taken; of other errors nobody knows.
 func refused(err error) bool {
 	var held *store.HeldError
 	var skew *store.SkewError
-	return errors.As(err, &held) || errors.As(err, &skew) || errors.Is(err, store.ErrOtherText) || errors.Is(err, store.ErrNotFound)
+	return errors.As(err, &held) || errors.As(err, &skew) || errors.Is(err, store.ErrOtherText) || errors.Is(err, errCopyGone) || errors.Is(err, store.ErrNotFound)
 }
 
 // source finds the text that there is of a job's log, and the first number that its

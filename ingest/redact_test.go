@@ -140,15 +140,16 @@ func TestACopyThatARedactionLeftBehind(t *testing.T) {
 	c.verified("redacted")
 }
 
-// meanwhile calls a function when the first copy is in the bucket.
+// meanwhile calls a function when an object is in the bucket, once.
 type meanwhile struct {
 	archive.Bucket
-	f func()
+	object string
+	f      func()
 }
 
 func (m *meanwhile) Put(ctx context.Context, key string, r io.Reader) (int64, error) {
 	n, err := m.Bucket.Put(ctx, key, r)
-	if m.f != nil && strings.HasSuffix(key, "redacted-1.zst") {
+	if m.f != nil && strings.HasSuffix(key, m.object) {
 		f := m.f
 		m.f = nil
 		f()
@@ -180,7 +181,7 @@ func TestWhileACopyIsMade(t *testing.T) {
 			t.Parallel()
 			c := newCellar(t)
 			c.job(1, days, "s3cret hunter2\n")
-			busy := &meanwhile{Bucket: c.Archive.Bucket(), f: func() { s.f(c) }}
+			busy := &meanwhile{Bucket: c.Archive.Bucket(), object: "redacted-1.zst", f: func() { s.f(c) }}
 			a, err := archive.New(busy, 1<<40)
 			c.Check(err)
 			c.Archive = a
@@ -188,6 +189,55 @@ func TestWhileACopyIsMade(t *testing.T) {
 				t.Errorf("redact: %v", err)
 			}
 			c.wantStates("afterwards", map[int64]string{1: s.want})
+			c.verified("afterwards")
+		})
+	}
+}
+
+// While a copy is made of a copy, somebody finishes the removal of before, and takes the
+// new one, which is in no row yet, for what a killed redaction left. There is a copy all
+// the same in the end, and it is the one of the row.
+func TestARedactionBesideTheFinishingOfTheLastOne(t *testing.T) {
+	t.Parallel()
+	finish := func(c *cellar) {
+		if n, err := c.remover().FinishAll(c.T.Context(), func(u ingest.Unfinished) { c.T.Errorf("left is %+v", u) }); err != nil || n != 1 {
+			c.T.Errorf("%d finished, %v", n, err)
+		}
+	}
+	for name, s := range map[string]struct {
+		f    func(c *cellar)
+		fail error
+	}{
+		"finished": {finish, nil},
+		"finished, and its number used": {func(c *cellar) {
+			finish(c)
+			_, err := c.redact(1, "hunter2")
+			c.Check(err)
+		}, store.ErrOtherText},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCellar(t)
+			c.job(1, days, secretLine)
+			whole := c.Archive
+			locked, err := archive.New(&stop{Bucket: whole.Bucket(), purge: archive.ErrLocked}, 1<<40)
+			c.Check(err)
+			c.Archive = locked
+			_, err = c.redact(1, "s3cret")
+			c.Check(err)
+			other := *c
+			other.Vault = &testenv.Vault{T: t, DB: c.DB, Archive: whole, At: c.At}
+			busy, err := archive.New(&meanwhile{Bucket: whole.Bucket(), object: "redacted-2.zst", f: func() { s.f(&other) }}, 1<<40)
+			c.Check(err)
+			c.Archive = busy
+			if _, err := c.redact(1, "hunter2"); !errors.Is(err, s.fail) {
+				t.Errorf("redact: %v, want %v", err, s.fail)
+			}
+			c.Archive = whole
+			c.wantStates("afterwards", twice)
+			if got := c.text("v1/1/1001/1/1/redacted-2.zst"); !strings.Contains(got, "[redacted] [redacted]") {
+				t.Errorf("the copy is %q", got)
+			}
 			c.verified("afterwards")
 		})
 	}

@@ -87,5 +87,9 @@ func (x *Reindexer) log(ctx context.Context, l store.JobLog) (*Fault, error) {
 	if err := x.Archive.PutFilters(ctx, key, &log); err != nil {
 		return nil, err
 	}
-	return nil, x.DB.RecordIndex(ctx, l.JobID, l.SHA256, log.Index.Usage, log.FilterBytes)
+	recorded, err := x.DB.RecordIndex(ctx, l.JobID, l.SHA256, log.Index.Usage, log.FilterBytes)
+	if err == nil && !recorded {
+		err = takeBackRemoved(ctx, x.DB, x.Archive, key)
+	}
+	return nil, err
 }

@@ -2,12 +2,15 @@ package ingest_test
 
 import (
 	"context"
+	"io"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/internal/testenv"
 )
 
 // Logs that were archived before jobvault knew how to read them for it tell the same
@@ -72,5 +75,61 @@ func TestReindexReadsWhatArchivingWould(t *testing.T) {
 	sum, faults, err := reindex(0)
 	if err != nil || sum.Faults != 1 || len(faults) != 1 || faults[0] != ingest.FaultUnread {
 		t.Errorf("%+v, %v, %v", sum, faults, err)
+	}
+}
+
+// before calls a function before an object is put, once.
+type before struct {
+	archive.Bucket
+	object string
+	f      func()
+}
+
+func (b *before) Put(ctx context.Context, key string, r io.Reader) (int64, error) {
+	if f := b.f; f != nil && strings.HasSuffix(key, b.object) {
+		b.f = nil
+		f()
+	}
+	return b.Bucket.Put(ctx, key, r)
+}
+
+// Filters that are made of a log while it is removed go with it, whoever made them.
+func TestFiltersOfALogThatIsRemovedMeanwhile(t *testing.T) {
+	t.Parallel()
+	reindex := func(c *cellar) {
+		x := &ingest.Reindexer{DB: c.DB, Archive: c.Archive}
+		_, err := x.Reindex(c.T.Context(), false, 1, func(f ingest.Fault) { c.T.Errorf("reindex: %s", f.Error()) }, func(ingest.Reindexed) {})
+		c.Check(err)
+	}
+	for name, s := range map[string]struct{ first, work func(c *cellar) }{
+		"reindex": {func(*cellar) {}, reindex},
+		"verify --repair": {func(c *cellar) {
+			reindex(c)
+			c.wantStates("read", map[int64]string{1: "archived log.filter log.zst"})
+			c.Check(c.Archive.Bucket().Remove(t.Context(), "v1/1/1001/1/1/log.filter"))
+		}, func(c *cellar) { c.repair() }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCellar(t)
+			c.job(1, days, strings.Repeat(secretLine, 2000))
+			s.first(c)
+			other := *c
+			removed := false
+			a, err := archive.New(&before{Bucket: c.Archive.Bucket(), object: "log.filter", f: func() {
+				removed = true
+				_, err := other.redact(1)
+				other.Check(err)
+			}}, 1<<40)
+			c.Check(err)
+			other.Vault = &testenv.Vault{T: t, DB: c.DB, Archive: c.Archive, At: c.At}
+			c.Archive = a
+			s.work(c)
+			if !removed || len(other.left) > 0 {
+				t.Errorf("removed: %v, left is %+v: this shows nothing", removed, other.left)
+			}
+			c.wantStates("in the end", map[int64]string{1: "removed settled.json"})
+			c.verified("in the end")
+		})
 	}
 }

@@ -16,12 +16,17 @@ const logBatch = archive.MaxRemovalsLines / 2
 const mostTaken = 20
 
 // Append has the log of removals tell of all that the ledger does: first it hears of
-// what the ledger does not know, as CatchUp. It calls failed for each removal of which
+// what the ledger does not know, as CatchUp, also where it has nothing to tell: nothing
+// may go by the word of a database that is older than that. It calls failed for each removal of which
 // it cannot tell, and goes on. It fails as CatchUp, and if the bucket takes no record.
 func (l *RemovalLog) Append(ctx context.Context, failed func(Unfinished)) error {
 	// Asked without the lock: most of the time there is nothing.
 	waiting, err := l.DB.UnloggedRemovals(ctx, 0, 1)
-	if err != nil || len(waiting) == 0 {
+	if err != nil {
+		return err
+	}
+	if len(waiting) == 0 {
+		_, err := l.CatchUp(ctx)
 		return err
 	}
 	unlock, at, err := l.DB.LockRemovals(ctx)

@@ -71,13 +71,13 @@ func (m *Remover) finishEach(ctx context.Context, jobIDs []int64, report func(Un
 	g.SetLimit(retentionParallel)
 	for _, id := range jobIDs {
 		g.Go(func() error {
-			left, err := m.finish(gctx, id)
+			done, left, err := m.finish(gctx, id)
 			switch {
 			case err != nil:
 				return err
 			case left != nil:
 				report(*left)
-			default:
+			case done:
 				mu.Lock()
 				defer mu.Unlock()
 				finished++

@@ -199,7 +199,8 @@ func followsRemovals(r archive.RemovalsRecord, head *archive.RemovalsRecord) boo
 
 // redo does in the ledger what a record says, as far as the ledger does not say it, and
 // returns of how many jobs that was so. What fails of one job does not keep the others
-// from being done, but the record is not done then.
+// from being done, but the record is not done then. Before the first of them, all
+// removals that are not finished are paused.
 func (l *RemovalLog) redo(ctx context.Context, r archive.RemovalsRecord, at time.Time) (jobs int, err error) {
 	ids := make([]int64, len(r.Lines))
 	for i, line := range r.Lines {
@@ -209,17 +210,25 @@ func (l *RemovalLog) redo(ctx context.Context, r archive.RemovalsRecord, at time
 	if err != nil {
 		return 0, err
 	}
+	var news []archive.RemovalsLine
+	for _, line := range r.Lines {
+		if steps, is := known[line.JobID]; !is || steps < line.Settled.Steps() {
+			news = append(news, line)
+		}
+	}
+	if len(news) == 0 {
+		return 0, nil
+	}
+	// As old as the database is, it may lack holds too.
+	if err := l.DB.PauseRemovals(ctx); err != nil {
+		return 0, err
+	}
 	var g errgroup.Group
 	g.SetLimit(retentionParallel)
-	errs := make([]error, len(r.Lines))
-	for i, line := range r.Lines {
-		steps, is := known[line.JobID]
-		if is && steps >= line.Settled.Steps() {
-			continue
-		}
-		jobs++
+	errs := make([]error, len(news))
+	for i, line := range news {
 		g.Go(func() error {
-			if is {
+			if _, is := known[line.JobID]; is {
 				errs[i] = restoreRemoval(ctx, l.DB, l.Archive, line.Key(), line.Settled, nil, at)
 			} else {
 				_, errs[i] = l.tellFolder(ctx, line)
@@ -231,7 +240,7 @@ func (l *RemovalLog) redo(ctx context.Context, r archive.RemovalsRecord, at time
 		})
 	}
 	_ = g.Wait()
-	return jobs, errors.Join(errs...)
+	return len(news), errors.Join(errs...)
 }
 
 // said is what the settled.json of a job said beside a line of the log of removals.

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -36,6 +37,24 @@ func removedAs(r store.RemovalRecord) archive.Settled {
 func digestOf(b []byte) (d archive.Digest) {
 	copy(d[:], b)
 	return d
+}
+
+// ErrOlderDatabase says that a job's settled.json tells of more than the ledger does.
+var ErrOlderDatabase = errors.New("the database is older than the bucket")
+
+// replaceSettled puts a record of the ledger's into a job's folder. It fails with
+// ErrOlderDatabase, and changes nothing, if the one that is there tells of more that was
+// done to the log: what the ledger calls gone may be all that is left of it.
+func replaceSettled(ctx context.Context, a *archive.Archive, key archive.JobKey, s archive.Settled) ([]byte, error) {
+	kept, err := a.Settled(ctx, key)
+	switch {
+	case err == nil && kept.Steps() > s.Steps():
+		return nil, fmt.Errorf("%w: %s tells of %d removals and redactions, the ledger of %d; jobvault rebuild has the ledger hear of them",
+			ErrOlderDatabase, key.Settled(), kept.Steps(), s.Steps())
+	case err != nil && !errors.Is(err, archive.ErrNotFound) && !errors.Is(err, archive.ErrUnreadable):
+		return nil, err
+	}
+	return a.ReplaceSettled(ctx, key, s)
 }
 
 // restored turns what the bucket keeps of a removal back into rows. A copy that cannot

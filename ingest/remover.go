@@ -58,22 +58,26 @@ func (m *Remover) log() *RemovalLog { return &RemovalLog{DB: m.DB, Archive: m.Ar
 // finish has the bucket do what the ledger says, once the log of removals tells of it.
 // What a hold keeps, and what cannot be done of this one removal, is no error but told
 // of; an error is one of everything: Postgres or the bucket is away, or the clock is wrong.
-func (m *Remover) finish(ctx context.Context, jobID int64) (*Unfinished, error) {
-	err := m.DB.FinishRemoval(ctx, jobID, m.Now, m.keep, m.purge)
+// Not done, and nothing told: the log of removals does not tell of it, although Append was
+// called. Then Append has said why, or somebody decided it since and goes on with it.
+func (m *Remover) finish(ctx context.Context, jobID int64) (done bool, left *Unfinished, err error) {
+	err = m.DB.FinishRemoval(ctx, jobID, m.Now, m.keep, m.purge)
 	var held *store.HeldError
 	switch {
 	case err == nil:
-		return nil, nil
+		return true, nil, nil
+	case errors.Is(err, store.ErrUnlogged):
+		return false, nil, nil
 	case errors.As(err, &held):
-		return &Unfinished{JobID: jobID, Hold: &held.Hold.ID, Error: held.Error()}, nil
+		return false, &Unfinished{JobID: jobID, Hold: &held.Hold.ID, Error: held.Error()}, nil
 	}
 	if err := m.away(ctx, err); err != nil {
-		return nil, fmt.Errorf("the removal of the log of job %d is not finished: %w", jobID, err)
+		return false, nil, fmt.Errorf("the removal of the log of job %d is not finished: %w", jobID, err)
 	}
 	if derr := m.DB.DelayRemoval(ctx, jobID, err.Error()); derr != nil {
 		err = errors.Join(err, derr)
 	}
-	return &Unfinished{JobID: jobID, Error: err.Error()}, nil
+	return false, &Unfinished{JobID: jobID, Error: err.Error()}, nil
 }
 
 // awayTime is how long Postgres and the bucket have to show that they are there.
@@ -100,8 +104,10 @@ func (m *Remover) away(ctx context.Context, failed error) error {
 	return nil
 }
 
+// keep has settled.json say that a log is removed. It fails with ErrOlderDatabase if it
+// tells of more than the ledger: before anything goes.
 func (m *Remover) keep(ctx context.Context, r store.RemovalRecord) (store.Details, error) {
-	kept, err := m.Archive.ReplaceSettled(ctx, keyOf(r.Job), removedAs(r))
+	kept, err := replaceSettled(ctx, m.Archive, keyOf(r.Job), removedAs(r))
 	return *detailsOf(kept), err
 }
 

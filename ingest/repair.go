@@ -116,11 +116,18 @@ func refusedRepair(err error) (bool, string, error) {
 	return false, "", err
 }
 
-// repairFilters makes the filters of a log again.
+// repairFilters makes the filters of a log again. What is removed meanwhile, they go with.
 func (r *verification) repairFilters(ctx context.Context, l store.LedgerLine) (bool, string, error) {
 	log, err := r.Archive.Describe(ctx, keyOfLine(l))
 	if err == nil {
 		err = r.Archive.PutFilters(ctx, keyOfLine(l), &log)
+	}
+	if err != nil {
+		return false, "", err
+	}
+	recorded, err := r.DB.RecordIndex(ctx, l.JobID, log.SHA256[:], log.Index.Usage, log.FilterBytes)
+	if err == nil && !recorded {
+		return false, "the ledger has changed meanwhile, or the log is another one", takeBackRemoved(ctx, r.DB, r.Archive, keyOfLine(l))
 	}
 	return err == nil, "made again of the log", err
 }
@@ -170,6 +177,9 @@ func (r *verification) writeSettled(
 	ctx context.Context, l store.LedgerLine, s archive.Settled, put func(context.Context, archive.JobKey, archive.Settled) ([]byte, error),
 ) (bool, string, error) {
 	raw, err := put(ctx, keyOfLine(l), s)
+	if errors.Is(err, ErrOlderDatabase) {
+		return false, err.Error(), nil
+	}
 	if err != nil {
 		return false, "", err
 	}
@@ -190,7 +200,11 @@ func (r *verification) rewriteSettled(ctx context.Context, l store.LedgerLine, s
 	if d := detailsOf(raw); l.SettledSHA256 != nil && string(d.SHA256[:]) != string(l.SettledSHA256) {
 		return false, "the database's rows do not give the record that was noted either", nil
 	}
-	return r.writeSettled(ctx, l, s, r.Archive.ReplaceSettled)
+	return r.writeSettled(ctx, l, s, r.replaceSettled)
+}
+
+func (r *verification) replaceSettled(ctx context.Context, key archive.JobKey, s archive.Settled) ([]byte, error) {
+	return replaceSettled(ctx, r.Archive, key, s)
 }
 
 func settledOf(l store.JobLog) archive.Settled {

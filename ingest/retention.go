@@ -116,10 +116,10 @@ type Applied struct {
 // application is one run of Apply.
 type application struct {
 	*Remover
-	actor  string
-	limit  int64
-	report func(Unfinished)
-	gone   func(Gone, Applied)
+	actor      string
+	limit      int64
+	unfinished func(Unfinished) // once for each job, whatever is tried again
+	gone       func(Gone, Applied)
 
 	mu  sync.Mutex
 	sum Applied
@@ -134,7 +134,13 @@ type application struct {
 // otherwise than when it was planned, or listed, are left, as rules may mean other logs
 // by that name: Remover.Renamed is told, and the next plan shows what goes by it.
 func (m *Remover) Apply(ctx context.Context, actor string, limit int, report func(Unfinished), gone func(Gone, Applied)) (Applied, error) {
-	a := &application{Remover: m, actor: actor, limit: int64(limit), report: once(report), gone: gone}
+	a := &application{Remover: m, actor: actor, limit: int64(limit), gone: gone}
+	a.unfinished = once(func(u Unfinished) {
+		a.mu.Lock() // gone is called with it too
+		defer a.mu.Unlock()
+		a.count(u)
+		report(u)
+	})
 	finished, err := m.FinishAll(ctx, a.unfinished)
 	a.sum.Finished = finished
 	if err != nil {
@@ -165,15 +171,12 @@ const firstBatch = 16
 
 func (a *application) enough() bool { return a.limit > 0 && a.sum.Jobs >= a.limit }
 
-func (a *application) unfinished(u Unfinished) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+func (a *application) count(u Unfinished) {
 	if u.Undecided {
 		a.sum.Undecided++
 	} else {
 		a.sum.Unfinished++
 	}
-	a.report(u)
 }
 
 // remove decides of logs that they go, has the log of removals tell of them together,
@@ -239,7 +242,7 @@ func (a *application) decide(ctx context.Context, e store.Ending) (*Gone, error)
 }
 
 func (a *application) finishOne(ctx context.Context, g Gone) error {
-	left, err := a.finish(ctx, g.JobID)
+	_, left, err := a.finish(ctx, g.JobID)
 	if err != nil {
 		return err
 	}

@@ -144,7 +144,7 @@ func (r *verification) repairRemoved(ctx context.Context, l store.LedgerLine) (b
 	if err != nil {
 		return false, "", err
 	}
-	return r.writeSettled(ctx, l, removedAs(record), r.Archive.ReplaceSettled)
+	return r.writeSettled(ctx, l, removedAs(record), r.replaceSettled)
 }
 
 // rewriteRemoved is rewriteSettled for a removed log.

@@ -44,8 +44,11 @@ var ErrOtherText = errors.New("its text has changed meanwhile")
 // Redact removes a job's log, or the copy that was left of it, in favour of a copy that
 // is in the bucket already, as RemoveByHand does. of is the SHA-256 of the text that
 // the copy was made of; if that is not what there is, it fails with ErrOtherText. What
-// the copy's text tells of the job replaces what the log told. c.At is zero but in tests.
-func (db *DB) Redact(ctx context.Context, c Redaction, of []byte, u *joblog.Usage) error {
+// the copy's text tells of the job replaces what the log told. there fails, and Redact
+// with it, if the copy is not in the bucket any more: FinishRemoval takes what is in no
+// row, and may have taken it until now. It must not use the database, and may be repeated.
+// c.At is zero but in tests.
+func (db *DB) Redact(ctx context.Context, c Redaction, of []byte, u *joblog.Usage, there func(context.Context) error) error {
 	return db.inTx(ctx, fmt.Sprintf("redact log of job %d", c.JobID), func(ctx context.Context, tx pgx.Tx) error {
 		at, err := db.decide(ctx, tx, c.At)
 		if err != nil {
@@ -63,6 +66,11 @@ func (db *DB) Redact(ctx context.Context, c Redaction, of []byte, u *joblog.Usag
 		if err == nil && !bytes.Equal(present, of) {
 			err = ErrOtherText
 		}
+		if err == nil {
+			bucket, cancel := context.WithTimeout(ctx, bucketTime)
+			defer cancel()
+			err = there(bucket)
+		}
 		if err != nil {
 			return err
 		}
@@ -73,6 +81,25 @@ func (db *DB) Redact(ctx context.Context, c Redaction, of []byte, u *joblog.Usag
 			return err
 		}
 		return writeUsage(ctx, tx, c.JobID, u)
+	})
+}
+
+// DropCopy has remove remove a redacted copy, unless a row calls it present: then it is
+// somebody else's, with the same number. remove runs while no other change of the job
+// can be made, must not use the database, and may be repeated.
+func (db *DB) DropCopy(ctx context.Context, jobID int64, number int, remove func(context.Context) error) error {
+	return db.inTx(ctx, fmt.Sprintf("drop copy %d of the log of job %d", number, jobID), func(ctx context.Context, tx pgx.Tx) error {
+		if err := lockJobs(ctx, tx, []int64{jobID}); err != nil {
+			return err
+		}
+		var present bool
+		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM log_redactions WHERE job_id = $1 AND number = $2 AND removed_at IS NULL)`,
+			jobID, number).Scan(&present); err != nil || present {
+			return err
+		}
+		bucket, cancel := context.WithTimeout(ctx, bucketTime)
+		defer cancel()
+		return remove(bucket)
 	})
 }
 

@@ -11,19 +11,20 @@ import (
 
 // RecordIndex writes what an archived log tells, read again, and the size of the object
 // with its filters (0: it has none). A log that is not, or not any more, archived as
-// this one is left alone.
-func (db *DB) RecordIndex(ctx context.Context, jobID int64, sha256 []byte, u *joblog.Usage, filterBytes int64) error {
-	return db.inTx(ctx, fmt.Sprintf("record index of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
+// this one is left alone: then it says that it wrote nothing.
+func (db *DB) RecordIndex(ctx context.Context, jobID int64, sha256 []byte, u *joblog.Usage, filterBytes int64) (recorded bool, err error) {
+	err = db.inTx(ctx, fmt.Sprintf("record index of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
 		if err := lockJobs(ctx, tx, []int64{jobID}); err != nil {
 			return err
 		}
 		tag, err := tx.Exec(ctx, `
 			UPDATE job_logs SET filter_bytes = nullif($3::bigint, 0) WHERE job_id = $1 AND state = 'archived' AND sha256 = $2`, jobID, sha256, filterBytes)
-		if err != nil || tag.RowsAffected() == 0 {
+		if recorded = err == nil && tag.RowsAffected() > 0; !recorded {
 			return err
 		}
 		return writeUsage(ctx, tx, jobID, u)
 	})
+	return recorded && err == nil, err
 }
 
 // LogsToReindex lists archived logs that were not read for what their jobs used, or by

@@ -49,10 +49,24 @@ func (db *DB) RemovalSteps(ctx context.Context, jobIDs []int64) (map[int64]int, 
 	return steps, nil
 }
 
-// restoredPause is how long a serving jobvault lets be what the bucket has still of a
-// removal that the database did not know: a legal hold that it does not know either
-// may have kept it, and can be set again.
+// restoredPause is how long a serving jobvault lets be what the bucket has still of
+// removals, where the database is older than the log of removals: a legal hold that it
+// does not know may have kept it, and can be set again.
 const restoredPause = `interval '1 day'`
+
+// PauseRemovals has DueRemovals wait for a day with every removal that is not finished.
+// Call it before the ledger is told of the first removal that it did not know: killed
+// after it, it is called again. retention apply does not wait.
+func (db *DB) PauseRemovals(ctx context.Context) error {
+	// In the order of ids, as everybody: transactions must not wait in a ring.
+	_, err := db.pool.Exec(ctx, `
+		WITH unfinished AS (SELECT job_id FROM log_removals WHERE finished_at IS NULL ORDER BY job_id FOR NO KEY UPDATE)
+		UPDATE log_removals m SET retry_at = greatest(m.retry_at, now() + `+restoredPause+`) FROM unfinished u WHERE m.job_id = u.job_id`)
+	if err != nil {
+		return fmt.Errorf("store: pause removals: %w", err)
+	}
+	return nil
+}
 
 // RestoreRemoval writes into the ledger that a log is removed, whatever it says, and
 // which copies there were; what quotes the log goes. It says whether it did: where the

@@ -135,6 +135,27 @@ func TestARestoredDatabaseDoesNotSpeakAgain(t *testing.T) {
 	}
 }
 
+// Nothing is repaired by the word of a database that is older than a redaction: what that
+// one left is what the job has.
+func TestAnOlderDatabaseRepairsNothing(t *testing.T) {
+	t.Parallel()
+	bucketURL := "file://" + t.TempDir()
+	w, v := removalWorld(t, bucketURL, bucketURL)
+	secretJob(v, 31)
+	w.want(0, "redact", "31", "--yes", "--reason", "a token", "--pattern", "s3cret")
+	old := w.dump()
+	w.want(0, "redact", "31", "--yes", "--reason", "a token", "--pattern", "hunter2")
+	if s := old.want(0, "verify", "--deep", "--repair"); !strings.Contains(s.err, "the database is older than removals") || !strings.Contains(s.out, "0 faults") {
+		t.Errorf("verify --repair says\n%s%s", s.out, s.err)
+	}
+	for _, w := range []*world{old, w} {
+		if s := w.want(0, "log", "31"); !strings.Contains(s.out, "[redacted] [redacted]") {
+			t.Errorf("the log is %q", s.out)
+		}
+		w.want(0, "verify", "--deep")
+	}
+}
+
 // While nobody can say whether the database is older than removals, readers are refused
 // and webhooks are received; when the bucket is back, readers are answered.
 func TestReadersWaitForTheLogOfRemovals(t *testing.T) {

@@ -70,6 +70,12 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 		if c.Database {
 			return c.rows(ctx, e, v, o, m)
 		}
+		if c.Repair {
+			// By the word of a database that is older than a removal nothing is mended.
+			if err := b.hearRemovals(ctx); err != nil {
+				return err
+			}
+		}
 		sum, err := v.Verify(ctx, o, func(f ingest.Fault) { c.tell(e.stdout, m, f) },
 			func(done, total int) { m.set(done, total, "", 0) })
 		m.end()
