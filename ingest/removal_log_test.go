@@ -470,6 +470,43 @@ func TestTwoWriteOneLogOfRemovals(t *testing.T) {
 	t.Logf("%d records", len(numbers))
 }
 
+// A row that no record can tell of, because somebody changed it, is named, and keeps no
+// other removal from being told of; nor is a record written that locks everybody out.
+func TestARowThatNoRecordCanTellOf(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]string{
+		"another state": `UPDATE job_logs SET state = 'missing' WHERE job_id = 2`,
+		"no digest":     `UPDATE log_removals SET sha256 = decode(repeat('00', 32), 'hex') WHERE job_id = 2`,
+		"a late time":   `UPDATE log_removals SET decided_at = '20000-01-01' WHERE job_id = 2`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCellar(t)
+			for id := int64(1); id <= 3; id++ {
+				c.job(id, days, secretLine)
+				c.Check(c.DB.RemoveByHand(t.Context(), id, "eve", "a token", c.now))
+			}
+			_, err := c.DB.Pool().Exec(t.Context(), change)
+			c.Check(err)
+			for range 2 {
+				var left []ingest.Unfinished
+				c.Check(c.removalLog().Append(t.Context(), func(u ingest.Unfinished) { left = append(left, u) }))
+				if len(left) != 1 || left[0].JobID != 2 || !strings.Contains(left[0].Error, "the log of removals does not tell of it") {
+					t.Errorf("left is %+v", left)
+				}
+			}
+			if got := c.table(c.DB, `SELECT job_id FROM log_removals WHERE logged_in = 1 ORDER BY 1`); !cmp.Equal(got, []string{`{"job_id":1}`, `{"job_id":3}`}) {
+				t.Errorf("told of %v", got)
+			}
+			_, err = c.removalLog().Confirm(t.Context())
+			c.Check(err)
+			if r, err := c.Archive.ReadRemovals(t.Context(), 1); err != nil || len(r.Lines) != 2 {
+				t.Errorf("the record has %d lines, %v", len(r.Lines), err)
+			}
+		})
+	}
+}
+
 // Nothing goes, and nothing is written, after a record that is lost.
 func TestNoRemovalAfterALostRecord(t *testing.T) {
 	t.Parallel()
