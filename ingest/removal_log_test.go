@@ -160,6 +160,7 @@ func TestRemovalsOfBeforeThereWasALog(t *testing.T) {
 	for n := int64(1); n <= 2; n++ {
 		c.Check(c.Archive.Bucket().Remove(t.Context(), archive.RemovalsKey(n)))
 	}
+	c.verified("of before there was a log")
 	old := c.restored(dump)
 	old.heard(0)
 	b := &ingest.Rebuilder{DB: old.DB, Archive: old.Archive}
@@ -637,12 +638,13 @@ func TestVerifyOfLedgerAndLogOfRemovals(t *testing.T) {
 		"another time":   {`UPDATE log_removals SET decided_at = decided_at - interval '1 day'`, "the ledger tells otherwise"},
 		"a copy less":    {`DELETE FROM log_redactions`, "it tells of redactions that the ledger does not know"},
 		"not removed":    {`UPDATE job_logs SET state = 'missing'`, "the ledger does not say so"},
-		"not in any record": {`WITH gone AS (UPDATE log_redactions SET removed_at = now(), removed_by = 'x', removed_reason = 'x') UPDATE log_removals SET logged_in = NULL`,
+		"not in any record": {`WITH gone AS (UPDATE log_redactions SET removed_at = now() - interval '2 hours', removed_by = 'x', removed_reason = 'x') UPDATE log_removals SET logged_in = NULL`,
 			"the log of removals does not tell of 1 removals"},
-		"more than the record": {`UPDATE log_redactions SET removed_at = now(), removed_by = 'x', removed_reason = 'x'`, "none does"},
-		"a record less known":  {`DELETE FROM removal_log`, "the database does not know it"},
-		"a record more known":  {`INSERT INTO removal_log VALUES (2, sha256(''), 1, now())`, "the database knows this record, and it is not there"},
-		"a digest of a record": {`UPDATE removal_log SET sha256 = sha256('')`, "the database knows one with"},
+		"more than the record":       {`UPDATE log_redactions SET removed_at = now(), removed_by = 'x', removed_reason = 'x'`, "none does"},
+		"a record that is not there": {`UPDATE log_removals SET logged_in = 9; UPDATE log_redactions SET removed_at = now(), removed_by = 'x', removed_reason = 'x'`, "none does"},
+		"a record less known":        {`DELETE FROM removal_log`, "the database does not know it"},
+		"a record more known":        {`INSERT INTO removal_log VALUES (2, sha256(''), 1, now())`, "the database knows this record, and it is not there"},
+		"a digest of a record":       {`UPDATE removal_log SET sha256 = sha256('')`, "the database knows one with"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
