@@ -15,7 +15,8 @@ const removedState = "removed"
 
 // WriteRemovals puts the record after previous, nil before the first one. It holds the
 // first of the lines, at least one and as many as fit: the record's own say which. It
-// fails with ErrExists if the number is taken; then nothing is stored.
+// fails with ErrExists if the number is taken, and if a line does not pass its Check; then
+// nothing is stored.
 func (a *Archive) WriteRemovals(ctx context.Context, previous *RemovalsRecord, at time.Time, lines []RemovalsLine) (RemovalsRecord, error) {
 	r := RemovalsRecord{Number: 1, WrittenAt: at.UTC()}
 	if previous != nil {
@@ -23,12 +24,9 @@ func (a *Archive) WriteRemovals(ctx context.Context, previous *RemovalsRecord, a
 	}
 	var body []byte
 	for _, l := range lines {
-		b, err := json.Marshal(l)
+		b, err := l.encode()
 		if err != nil {
-			return RemovalsRecord{}, fmt.Errorf("archive: %w", err)
-		}
-		if len(b) > maxRemovalLine {
-			return RemovalsRecord{}, fmt.Errorf("archive: the removal of the log of job %d takes %d bytes to tell", l.JobID, len(b))
+			return RemovalsRecord{}, err
 		}
 		if len(r.Lines) == MaxRemovalsLines || len(r.Lines) > 0 && len(body)+len(b) > fullRemovals {
 			break
@@ -107,6 +105,32 @@ func parseRemovals(number int64, b []byte) (RemovalsRecord, error) {
 		return r, fmt.Errorf("it tells of %d lines, and has %d", head.Lines, len(r.Lines))
 	}
 	return r, nil
+}
+
+// Check fails if a reader would not accept the line: a record with such a line keeps every
+// reader out, and under Object Lock for as long as that lasts.
+func (l RemovalsLine) Check() error {
+	_, err := l.encode()
+	return err
+}
+
+// encode is the line as it is written, without the line's end.
+func (l RemovalsLine) encode() ([]byte, error) {
+	b, err := json.Marshal(l)
+	if err == nil && len(b) > maxRemovalLine {
+		err = fmt.Errorf("it takes %d bytes to tell", len(b))
+	}
+	var read RemovalsLine
+	if err == nil {
+		err = json.Unmarshal(b, &read)
+	}
+	if err == nil {
+		err = read.check()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("archive: the removal of the log of job %d: %w", l.JobID, err)
+	}
+	return b, nil
 }
 
 // check wants a line to say enough for its removal to be done again.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +130,40 @@ func TestRemovalsThatCannotBe(t *testing.T) {
 	}
 	if _, err := a.ReadRemovals(t.Context(), 1); !errors.Is(err, archive.ErrUnreadable) {
 		t.Errorf("too long: %v", err)
+	}
+}
+
+// What no reader accepts is not written: it could never be taken away, and nobody would
+// be let in any more.
+func TestRemovalsThatNobodyCouldRead(t *testing.T) {
+	a, err := archive.New(open(t, "file://"+t.TempDir()), 1<<40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, edit := range map[string]func(*archive.RemovalsLine){
+		"no job":              func(l *archive.RemovalsLine) { l.JobID = 0 },
+		"another state":       func(l *archive.RemovalsLine) { l.Settled.State = "missing" },
+		"nothing removed":     func(l *archive.RemovalsLine) { l.Settled.Removal = nil },
+		"no digest":           func(l *archive.RemovalsLine) { l.Settled.Removal.SHA256 = archive.Digest{} },
+		"copies out of order": func(l *archive.RemovalsLine) { slices.Reverse(l.Settled.Redactions) },
+		"a time that is none": func(l *archive.RemovalsLine) { l.Settled.At = l.Settled.At.AddDate(10000, 0, 0) },
+		"too long":            func(l *archive.RemovalsLine) { l.Settled.Redactions[0].Reason = strings.Repeat("x", 32<<20) },
+	} {
+		bad := removalLine(7, 2, 1)
+		edit(&bad)
+		if err := bad.Check(); err == nil || !strings.Contains(err.Error(), "job") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if r, err := a.WriteRemovals(t.Context(), nil, time.Now(), []archive.RemovalsLine{removalLine(1, 0, 0), bad}); err == nil {
+			t.Errorf("%s: a record with %d lines is written", name, len(r.Lines))
+		}
+	}
+	if numbers, err := a.Removals(t.Context(), func(archive.Object) {}); err != nil || len(numbers) > 0 {
+		t.Errorf("records %v, %v", numbers, err)
+	}
+	good := removalLine(7, 2, 1)
+	if err := good.Check(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -72,8 +72,10 @@ func (m *Manifests) at() time.Time {
 
 // WriteDue writes the manifests that are due, one day after the other: that of a day
 // when it has been over for an hour. The first one ever is that of yesterday, and
-// lists all that was settled before its end. It calls written for each. Fails with
-// ErrManifestsBusy, ErrManifestsBroken, ErrManifestAhead and store.SkewError.
+// lists all that was settled before its end. Before it writes, the ledger hears of all
+// removals that the bucket tells of. It calls written for each. Fails with
+// ErrManifestsBusy, ErrManifestsBroken, ErrManifestAhead, ErrRemovalsBroken and
+// store.SkewError.
 func (m *Manifests) WriteDue(ctx context.Context, written func(archive.Manifest)) error {
 	due, latest, err := m.due(ctx)
 	if err != nil {
@@ -98,6 +100,9 @@ func (m *Manifests) WriteDue(ctx context.Context, written func(archive.Manifest)
 		return ErrManifestsBusy
 	}
 	defer unlock()
+	if err := m.hearRemovals(ctx); err != nil {
+		return err
+	}
 	previous, err := m.catchUp(ctx, latest, written)
 	if err != nil {
 		return err
@@ -124,16 +129,6 @@ func (m *Manifests) WriteDue(ctx context.Context, written func(archive.Manifest)
 		}
 		written(*previous)
 	}
-}
-
-// removals is the last record of the log of removals that this database knows, which is
-// in the bucket before it is known.
-func (m *Manifests) removals(ctx context.Context) (*archive.RemovalsHead, error) {
-	number, sum, err := (&RemovalLog{DB: m.DB, Archive: m.Archive}).Head(ctx)
-	if err != nil || number == 0 {
-		return nil, err
-	}
-	return &archive.RemovalsHead{Number: number, SHA256: sum}, nil
 }
 
 // catchUp makes table and bucket agree, and returns the last manifest: nil if there

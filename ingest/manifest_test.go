@@ -18,6 +18,7 @@ import (
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/internal/githubsim"
+	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -551,4 +552,55 @@ func TestRepairsAreListed(t *testing.T) {
 	r.writeManifests()
 	// The log and job 3's details are again what they were.
 	r.wantManifests("after repairs", "03-01 1 archived", "03-01 2 archived", "03-01 3 archived", "03-02 2 archived")
+}
+
+// A manifest lists what the bucket tells of removals, also where the database comes from
+// an older dump; where that cannot be told, none is written.
+func TestManifestsHearOfRemovals(t *testing.T) {
+	t.Parallel()
+	c := newCellar(t)
+	c.job(1, days, secretLine)
+	c.job(2, days, secretLine)
+	dump := c.dump()
+	_, err := c.redact(1)
+	c.Check(err)
+	old := c.restored(dump)
+	due := func() ([]string, error) {
+		m := &ingest.Manifests{
+			DB: old.DB, Archive: old.Archive, Logger: testenv.Logger(t), Metrics: ingest.NewMetrics(prometheus.NewRegistry()),
+			Now: func() time.Time { return c.now.Add(3 * 24 * time.Hour) },
+		}
+		var states []string
+		err := m.WriteDue(t.Context(), func(m archive.Manifest) {
+			if m.Removals == nil || m.Removals.Number != 1 {
+				t.Errorf("it names %+v, want record 1", m.Removals)
+			}
+			_, err := c.Archive.ReadManifest(t.Context(), m.Date, func(l archive.PlacedLine) error {
+				states = append(states, fmt.Sprintf("%d %s", l.JobID, l.State))
+				return nil
+			})
+			c.Check(err)
+		})
+		return states, err
+	}
+	whole := c.object(archive.RemovalsKey(1))
+	put := func(b string) {
+		_, err := c.Archive.Bucket().Replace(t.Context(), archive.RemovalsKey(1), strings.NewReader(b))
+		c.Check(err)
+	}
+	put("<html>\n")
+	if states, err := due(); !errors.Is(err, ingest.ErrRemovalsBroken) || len(states) > 0 {
+		t.Errorf("the log is broken: listed %v, %v", states, err)
+	}
+	if dates, err := c.Archive.Manifests(t.Context(), func(archive.Object) {}); err != nil || len(dates) > 0 {
+		t.Errorf("the log is broken, and there are manifests of %v, %v", dates, err)
+	}
+	put(whole)
+	if states, err := due(); err != nil || !cmp.Equal(states, []string{"1 removed", "2 archived"}) {
+		t.Errorf("listed %v, %v", states, err)
+	}
+	c.Check(c.Archive.Bucket().Remove(t.Context(), archive.RemovalsKey(1)))
+	if states, err := due(); err != nil || len(states) > 0 {
+		t.Errorf("nothing is due, and nothing is asked: listed %v, %v", states, err)
+	}
 }

@@ -65,14 +65,17 @@ func (l *RemovalLog) Append(ctx context.Context, failed func(Unfinished)) error 
 	}
 }
 
-// lines are what is known of these removals.
+// lines are what is known of these removals, as far as a record can tell it.
 func (l *RemovalLog) lines(ctx context.Context, jobIDs []int64, failed func(Unfinished)) ([]archive.RemovalsLine, error) {
 	var lines []archive.RemovalsLine
 	for _, id := range jobIDs {
 		record, err := l.DB.Removal(ctx, id)
 		if err == nil {
-			lines = append(lines, archive.RemovalsLineOf(keyOf(record.Job), removedAs(record)))
-			continue
+			line := archive.RemovalsLineOf(keyOf(record.Job), removedAs(record))
+			if err = line.Check(); err == nil {
+				lines = append(lines, line)
+				continue
+			}
 		}
 		if perr := l.DB.Ping(ctx); perr != nil || ctx.Err() != nil {
 			return nil, err

@@ -160,6 +160,7 @@ func TestRemovalsOfBeforeThereWasALog(t *testing.T) {
 	for n := int64(1); n <= 2; n++ {
 		c.Check(c.Archive.Bucket().Remove(t.Context(), archive.RemovalsKey(n)))
 	}
+	c.verified("of before there was a log")
 	old := c.restored(dump)
 	old.heard(0)
 	b := &ingest.Rebuilder{DB: old.DB, Archive: old.Archive}
@@ -470,6 +471,43 @@ func TestTwoWriteOneLogOfRemovals(t *testing.T) {
 	t.Logf("%d records", len(numbers))
 }
 
+// A row that no record can tell of, because somebody changed it, is named, and keeps no
+// other removal from being told of; nor is a record written that locks everybody out.
+func TestARowThatNoRecordCanTellOf(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]string{
+		"another state": `UPDATE job_logs SET state = 'missing' WHERE job_id = 2`,
+		"no digest":     `UPDATE log_removals SET sha256 = decode(repeat('00', 32), 'hex') WHERE job_id = 2`,
+		"a late time":   `UPDATE log_removals SET decided_at = '20000-01-01' WHERE job_id = 2`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCellar(t)
+			for id := int64(1); id <= 3; id++ {
+				c.job(id, days, secretLine)
+				c.Check(c.DB.RemoveByHand(t.Context(), id, "eve", "a token", c.now))
+			}
+			_, err := c.DB.Pool().Exec(t.Context(), change)
+			c.Check(err)
+			for range 2 {
+				var left []ingest.Unfinished
+				c.Check(c.removalLog().Append(t.Context(), func(u ingest.Unfinished) { left = append(left, u) }))
+				if len(left) != 1 || left[0].JobID != 2 || !strings.Contains(left[0].Error, "the log of removals does not tell of it") {
+					t.Errorf("left is %+v", left)
+				}
+			}
+			if got := c.table(c.DB, `SELECT job_id FROM log_removals WHERE logged_in = 1 ORDER BY 1`); !cmp.Equal(got, []string{`{"job_id":1}`, `{"job_id":3}`}) {
+				t.Errorf("told of %v", got)
+			}
+			_, err = c.removalLog().Confirm(t.Context())
+			c.Check(err)
+			if r, err := c.Archive.ReadRemovals(t.Context(), 1); err != nil || len(r.Lines) != 2 {
+				t.Errorf("the record has %d lines, %v", len(r.Lines), err)
+			}
+		})
+	}
+}
+
 // Nothing goes, and nothing is written, after a record that is lost.
 func TestNoRemovalAfterALostRecord(t *testing.T) {
 	t.Parallel()
@@ -600,12 +638,13 @@ func TestVerifyOfLedgerAndLogOfRemovals(t *testing.T) {
 		"another time":   {`UPDATE log_removals SET decided_at = decided_at - interval '1 day'`, "the ledger tells otherwise"},
 		"a copy less":    {`DELETE FROM log_redactions`, "it tells of redactions that the ledger does not know"},
 		"not removed":    {`UPDATE job_logs SET state = 'missing'`, "the ledger does not say so"},
-		"not in any record": {`WITH gone AS (UPDATE log_redactions SET removed_at = now(), removed_by = 'x', removed_reason = 'x') UPDATE log_removals SET logged_in = NULL`,
+		"not in any record": {`WITH gone AS (UPDATE log_redactions SET removed_at = now() - interval '2 hours', removed_by = 'x', removed_reason = 'x') UPDATE log_removals SET logged_in = NULL`,
 			"the log of removals does not tell of 1 removals"},
-		"more than the record": {`UPDATE log_redactions SET removed_at = now(), removed_by = 'x', removed_reason = 'x'`, "none does"},
-		"a record less known":  {`DELETE FROM removal_log`, "the database does not know it"},
-		"a record more known":  {`INSERT INTO removal_log VALUES (2, sha256(''), 1, now())`, "the database knows this record, and it is not there"},
-		"a digest of a record": {`UPDATE removal_log SET sha256 = sha256('')`, "the database knows one with"},
+		"more than the record":       {`UPDATE log_redactions SET removed_at = now(), removed_by = 'x', removed_reason = 'x'`, "none does"},
+		"a record that is not there": {`UPDATE log_removals SET logged_in = 9; UPDATE log_redactions SET removed_at = now(), removed_by = 'x', removed_reason = 'x'`, "none does"},
+		"a record less known":        {`DELETE FROM removal_log`, "the database does not know it"},
+		"a record more known":        {`INSERT INTO removal_log VALUES (2, sha256(''), 1, now())`, "the database knows this record, and it is not there"},
+		"a digest of a record":       {`UPDATE removal_log SET sha256 = sha256('')`, "the database knows one with"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

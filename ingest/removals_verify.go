@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/store"
@@ -17,10 +16,17 @@ const FaultRemovals = "removals"
 
 // removalsCheck compares the log of removals with itself, with what the database knows
 // of it, and with the ledger.
+//
+// Others remove meanwhile, and write the log: it is listed first, and the ledger read
+// later. So what seems to be wrong is asked once more before it is told.
 type removalsCheck struct {
 	*verification
-	known map[int64]store.RemovalsRecord // by number; those that were met are taken out
-	told  map[int64]int                  // steps of the last line of each job
+	known   map[int64]store.RemovalsRecord // by number; those that were met are taken out
+	told    map[int64]int                  // steps of the last line of each job
+	last    int64                          // the last record that was listed; 0: there was none
+	later   map[int64]bool                 // records after it that were read for what they tell
+	unheard []archive.RemovalsHead         // that the database did not know when it was asked
+	without bool                           // neither bucket nor database has any record
 }
 
 // removals verifies the log of removals. Memory: some 40 bytes for each removal there
@@ -30,7 +36,7 @@ func (r *verification) removals(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := &removalsCheck{verification: r, known: make(map[int64]store.RemovalsRecord, len(rows)), told: make(map[int64]int)}
+	c := &removalsCheck{verification: r, known: make(map[int64]store.RemovalsRecord, len(rows)), told: make(map[int64]int), later: make(map[int64]bool)}
 	for _, row := range rows {
 		c.known[row.Number] = row
 	}
@@ -44,6 +50,10 @@ func (r *verification) removals(ctx context.Context) error {
 			}
 		}
 	}
+	if err := c.askAgain(ctx); err != nil {
+		return err
+	}
+	c.without = len(rows) == 0 && c.last == 0
 	return c.ledger(ctx)
 }
 
@@ -79,7 +89,7 @@ func (c *removalsCheck) records(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		previous = record
+		previous, c.last = record, n
 	}
 	return nil
 }
@@ -96,14 +106,14 @@ func (c *removalsCheck) record(ctx context.Context, number int64, previous *arch
 	if err != nil {
 		return nil, err
 	}
-	var wrong string
+	wrong := ""
 	switch {
 	case known && !bytes.Equal(row.SHA256, r.SHA256[:]):
-		wrong = fmt.Sprintf("it has SHA-256 %x; the database knows one with %x", r.SHA256, row.SHA256)
+		wrong = otherKnown(r.SHA256, row)
 	case (previous != nil || number == 1) && number == expected && !followsRemovals(r, previous):
 		wrong = "it does not follow the record before it, which was changed, or this one was"
 	case !known && r.WrittenAt.Before(c.started):
-		wrong = "the database does not know it: it is older than these removals, and does not speak of them; jobvault does what the record says when it starts, or rebuild does"
+		c.unheard = append(c.unheard, archive.RemovalsHead{Number: number, SHA256: r.SHA256})
 	}
 	if wrong != "" {
 		if err := c.tell(ctx, 0, key, wrong); err != nil {
@@ -111,6 +121,47 @@ func (c *removalsCheck) record(ctx context.Context, number int64, previous *arch
 		}
 	}
 	return &r, c.lines(ctx, r)
+}
+
+func otherKnown(sum [32]byte, row store.RemovalsRecord) string {
+	return fmt.Sprintf("it has SHA-256 %x; the database knows one with %x", sum, row.SHA256)
+}
+
+// askAgain tells of records that the database did not know and does not know now, when
+// nobody is between putting a record and noting it.
+func (c *removalsCheck) askAgain(ctx context.Context) error {
+	if len(c.unheard) == 0 {
+		return nil
+	}
+	unlock, _, err := c.DB.LockRemovals(ctx)
+	if errors.Is(err, store.ErrRemovalsBusy) {
+		unlock, err = func() {}, nil // it waited long enough for a record to be noted
+	}
+	if err != nil {
+		return err
+	}
+	rows, err := c.DB.RemovalsRecords(ctx)
+	unlock()
+	if err != nil {
+		return err
+	}
+	known := make(map[int64]store.RemovalsRecord, len(rows))
+	for _, row := range rows {
+		known[row.Number] = row
+	}
+	for _, r := range c.unheard {
+		wrong := "the database does not know it: it is older than these removals, and does not speak of them; jobvault does what the record says when it starts, or rebuild does"
+		if row, is := known[r.Number]; is {
+			if bytes.Equal(row.SHA256, r.SHA256[:]) {
+				continue
+			}
+			wrong = otherKnown(r.SHA256, row)
+		}
+		if err := c.tell(ctx, 0, archive.RemovalsKey(r.Number), wrong); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lines compares what a record tells with the ledger. Of a job to which more was done
@@ -128,22 +179,24 @@ func (c *removalsCheck) lines(ctx context.Context, r archive.RemovalsRecord) err
 	if err != nil {
 		return err
 	}
+	wrong := make(map[int]string) // by line
 	for i, l := range r.Lines {
-		told := l.Settled.Steps()
-		c.told[l.JobID] = max(c.told[l.JobID], told)
+		c.told[l.JobID] = max(c.told[l.JobID], l.Settled.Steps())
 		known, is := steps[l.JobID]
-		detail := ""
-		switch {
-		case !is:
-			detail = "no such job is known; jobvault rebuild makes its rows"
-		case known == 0:
-			detail = "the log was removed; the ledger does not say so"
-		case known < told:
-			detail = "it tells of redactions that the ledger does not know"
-		case known == told && !saysTheSame(records[l.JobID], l.Settled):
-			detail = "the ledger tells otherwise what was removed, when, why, or by whom"
+		if detail := differsFromRecord(l, known, is, records[l.JobID]); detail != "" {
+			wrong[i] = detail
 		}
-		if detail == "" {
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	again, err := c.DB.RemovalSteps(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i, l := range r.Lines {
+		detail, is := wrong[i]
+		if !is || again[l.JobID] != steps[l.JobID] { // more was done to it between the questions
 			continue
 		}
 		if err := c.tell(ctx, l.JobID, archive.RemovalsKey(r.Number), fmt.Sprintf("line %d: %s", i+2, detail)); err != nil {
@@ -153,59 +206,23 @@ func (c *removalsCheck) lines(ctx context.Context, r archive.RemovalsRecord) err
 	return nil
 }
 
+// differsFromRecord says what the ledger tells less than a line does, or otherwise; steps
+// are the ledger's, if it is one that it knows.
+func differsFromRecord(l archive.RemovalsLine, steps int, known bool, r store.RemovalRecord) string {
+	told := l.Settled.Steps()
+	switch {
+	case !known:
+		return "no such job is known; jobvault rebuild makes its rows"
+	case steps == 0:
+		return "the log was removed; the ledger does not say so"
+	case steps < told:
+		return "it tells of redactions that the ledger does not know"
+	case steps == told && !saysTheSame(r, l.Settled):
+		return "the ledger tells otherwise what was removed, when, why, or by whom"
+	}
+	return ""
+}
+
 func saysTheSame(r store.RemovalRecord, s archive.Settled) bool {
 	return r.Log.SettledAt != nil && sameSettled(removedAs(r), s)
-}
-
-// loggedWithin is how soon the log of removals tells of a removal, and more.
-const loggedWithin = time.Hour
-
-// ledger looks for removals that the log does not tell of. Those that no process has
-// written down yet are told of together.
-func (c *removalsCheck) ledger(ctx context.Context) error {
-	unlogged, first := 0, int64(0)
-	for after := int64(0); ; {
-		removals, err := c.DB.RemovalsAfter(ctx, after, verifyBatch)
-		if err != nil {
-			return err
-		}
-		if len(removals) == 0 {
-			break
-		}
-		after = removals[len(removals)-1].JobID
-		untold, err := c.untold(ctx, removals)
-		if err != nil {
-			return err
-		}
-		for _, m := range untold {
-			if m.LoggedIn != nil {
-				if err := c.tell(ctx, m.JobID, archive.RemovalsKey(*m.LoggedIn), "the ledger says that this record tells all of its removal; none does"); err != nil {
-					return err
-				}
-			} else if c.started.Sub(m.DecidedAt) > loggedWithin {
-				if unlogged++; unlogged == 1 {
-					first = m.JobID
-				}
-			}
-		}
-	}
-	if unlogged == 0 {
-		return nil
-	}
-	return c.tell(ctx, first, archive.RemovalsPrefix, fmt.Sprintf("the log of removals does not tell of %d removals, of this job's and of others; a serving jobvault, or retention apply, writes them down", unlogged))
-}
-
-// untold are those removals of which the log tells less than the ledger.
-func (c *removalsCheck) untold(ctx context.Context, removals []store.Removal) (untold []store.Removal, err error) {
-	ids := make([]int64, len(removals))
-	for i, m := range removals {
-		ids[i] = m.JobID
-	}
-	steps, err := c.DB.RemovalSteps(ctx, ids)
-	for _, m := range removals {
-		if c.told[m.JobID] < max(steps[m.JobID], 1) {
-			untold = append(untold, m)
-		}
-	}
-	return untold, err
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -127,4 +128,15 @@ func IsBadData(err error) bool {
 		return false
 	}
 	return strings.HasPrefix(pg.Code, "22") || strings.HasPrefix(pg.Code, "54") || pg.Code == checkViolation
+}
+
+// passing are the classes of SQLSTATE that say that Postgres or the connection is away,
+// ends, is too busy, or waited for somebody: not what is in it.
+var passing = []string{"08", "25", "40", "53", "55", "57", "58"}
+
+// Answered tells an error that Postgres raised because of what is in it, or is not, from
+// one of a Postgres that is away, or too busy, and may be asked the same again.
+func Answered(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && len(pg.Code) == 5 && !slices.Contains(passing, pg.Code[:2])
 }

@@ -136,6 +136,38 @@ func TestBadDataIsToldFromWhatMayGoAway(t *testing.T) {
 	}
 }
 
+func TestAnswered(t *testing.T) {
+	pool := testenv.Pool(t)
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, c := range []struct {
+		name string
+		ctx  context.Context
+		sql  string
+		want bool
+	}{
+		{"a table that is missing", t.Context(), `SELECT FROM nothing`, true},
+		{"a column that is missing", t.Context(), `SELECT nothing FROM jobs`, true},
+		{"no right", t.Context(), `SET ROLE jobvault_reader; SELECT FROM removal_log`, true},
+		{"a time-out", t.Context(), `SET statement_timeout = 1; SELECT pg_sleep(60)`, false},
+		{"the end of the connection", t.Context(), `SELECT pg_terminate_backend(pg_backend_pid())`, false},
+		{"a cancelled context", cancelled, `SELECT 1`, false},
+	} {
+		_, err := pool.Exec(c.ctx, c.sql)
+		if err == nil || store.Answered(fmt.Errorf("store: %w", err)) != c.want {
+			t.Errorf("%s: %v, want it to be an answer: %v", c.name, err, c.want)
+		}
+	}
+	for code, want := range map[string]bool{"3D000": true, "28P01": true, "57P03": false, "53300": false, "55P03": false, "40001": false, "": false} {
+		if store.Answered(&pgconn.PgError{Code: code}) != want {
+			t.Errorf("%s: want %v", code, want)
+		}
+	}
+	if store.Answered(nil) || store.Answered(store.ErrNotFound) {
+		t.Error("nothing is an answer")
+	}
+}
+
 func TestFactsThatCannotBeWrittenAreBadData(t *testing.T) {
 	f := newFixture(t)
 	f.insert(deliveryOf(factsOf(3, "queued")))

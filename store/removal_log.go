@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // RemovalsRecord is a record of the log of removals in the bucket that this database
@@ -108,8 +109,15 @@ const removalsLock = `hashtextextended('jobvault removal log', 0)`
 // removalsWait bounds LockRemovals also where Postgres does not answer at all.
 const removalsWait = time.Minute
 
+// ErrRemovalsBusy says that another process writes or hears the log of removals, and has
+// for as long as LockRemovals waits.
+var ErrRemovalsBusy = errors.New("another jobvault writes or hears the log of removals")
+
+// lockNotAvailable is SQLSTATE 55P03: a lock_timeout is over.
+const lockNotAvailable = "55P03"
+
 // LockRemovals makes the caller the only one who writes or hears the log of removals,
-// until it calls unlock; it waits half a minute for another. at is Postgres' time. The
+// until it calls unlock; it waits half a minute for another, and fails with ErrRemovalsBusy then. at is Postgres' time. The
 // lock is a session's: it keeps work from being done twice. That no number is used
 // twice rests on the bucket.
 func (db *DB) LockRemovals(ctx context.Context) (unlock func(), at time.Time, err error) {
@@ -125,6 +133,9 @@ func (db *DB) LockRemovals(ctx context.Context) (unlock func(), at time.Time, er
 	}
 	if err != nil {
 		_ = conn.Hijack().Close(context.WithoutCancel(ctx)) // with the session, the lock goes
+		if pg, is := errors.AsType[*pgconn.PgError](err); is && pg.Code == lockNotAvailable {
+			err = fmt.Errorf("%w: %w", ErrRemovalsBusy, err)
+		}
 		return nil, at, fail(err)
 	}
 	return func() {

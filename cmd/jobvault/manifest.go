@@ -22,10 +22,6 @@ type writtenManifest struct {
 // Run does what a serving jobvault does by itself, now, and prints what it wrote.
 func (c manifestCmd) Run(ctx context.Context, e *environment) error {
 	return withWorkbench(ctx, e, false, func(b *workbench) error {
-		// It would list as archived what is removed.
-		if err := b.hearRemovals(ctx); err != nil {
-			return err
-		}
 		n := 0
 		err := b.manifests().WriteDue(ctx, func(m archive.Manifest) {
 			n++

@@ -112,6 +112,7 @@ func (g *removalGuard) look(ctx context.Context) error {
 	defer cancel()
 	known, _, err := g.log.Head(ctx)
 	if err != nil {
+		g.settle(0, err)
 		return err
 	}
 	g.notice(known)
@@ -139,15 +140,16 @@ func (g *removalGuard) notice(known int64) {
 	}
 }
 
-// settle opens the gate, or shuts it. A bucket that is away says nothing against a
-// database that had heard of everything.
+// settle opens the gate, or shuts it. A bucket or a Postgres that is away says nothing
+// against a database that had heard of everything; a Postgres that answers with an error
+// does: it may be one of before there was a log of removals, restored just now.
 func (g *removalGuard) settle(known int64, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
 	case err == nil:
 		g.err, g.seen = nil, known
-	case g.err != nil || errors.Is(err, ingest.ErrRemovalsBroken):
+	case g.err != nil || errors.Is(err, ingest.ErrRemovalsBroken) || store.Answered(err):
 		g.err = err
 	}
 }

@@ -97,3 +97,52 @@ func TestGuardOfReaders(t *testing.T) {
 	}
 	want("a record less", http.StatusServiceUnavailable, "broken")
 }
+
+// A database without what the log of removals needs was restored from a dump of an older
+// jobvault under a running process: Postgres answers, and nobody knows what it has not
+// heard of. One that is away, or busy, says nothing against what was heard.
+func TestGuardWhenPostgresAnswersWithAnError(t *testing.T) {
+	t.Parallel()
+	v := testenv.NewVault(t)
+	oldJob(v, 31, secretLog)
+	m := &ingest.Remover{DB: v.DB, Archive: v.Archive, Now: time.Now}
+	if _, left, err := m.Redact(t.Context(), ingest.RedactOptions{JobID: 31, Actor: "eve", Reason: "a token"}); err != nil || left != nil {
+		t.Fatal(left, err)
+	}
+	g := &removalGuard{log: &ingest.RemovalLog{DB: v.DB, Archive: v.Archive}, logger: testenv.Logger(t), err: errUnheard}
+	v.Check(g.look(t.Context()))
+	exec := func(sql string) {
+		_, err := v.DB.Pool().Exec(t.Context(), sql)
+		v.Check(err)
+	}
+	down := `ALTER TABLE removal_log RENAME TO removal_log_of_later`
+	up := `ALTER TABLE removal_log_of_later RENAME TO removal_log`
+	for name, sql := range map[string][2]string{
+		"the table is not there": {down, up},
+		"it cannot be read":      {down + `; CREATE VIEW removal_log AS SELECT number / 0 AS number, sha256, lines, written_at FROM removal_log_of_later`, `DROP VIEW removal_log; ` + up},
+	} {
+		exec(sql[0])
+		if err := g.look(t.Context()); err == nil || g.state() == nil || g.ready() != "away" {
+			t.Errorf("%s: look %v, readers are answered: %v", name, err, g.state() == nil)
+		}
+		exec(sql[1])
+		if err := g.look(t.Context()); err != nil || g.state() != nil {
+			t.Errorf("%s, and then again it is: %v", name, err)
+		}
+	}
+
+	// What the bucket has after it, nobody has heard: and it cannot be written down.
+	exec(`DELETE FROM removal_log; ALTER TABLE log_removals RENAME COLUMN logged_in TO logged_later`)
+	g.seen = 0 // as if it had never known more
+	if err := g.look(t.Context()); err == nil || g.state() == nil {
+		t.Errorf("the columns are not there: look %v, readers are answered", err)
+	}
+	exec(`ALTER TABLE log_removals RENAME COLUMN logged_later TO logged_in`)
+	v.Check(g.look(t.Context()))
+
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := g.look(gone); err == nil || g.state() != nil {
+		t.Errorf("Postgres is away: look %v, state %v", err, g.state())
+	}
+}
