@@ -174,7 +174,7 @@ func (r *Receiver) verified(w http.ResponseWriter, req *http.Request, contentTyp
 // selected, or the delivery is late and it was renamed into that since. What becomes of
 // the job is for the delivery worker to say, which knows the present name.
 func (r *Receiver) tellsOfName(ctx context.Context, head head) (bool, error) {
-	if head.repositoryID == nil {
+	if head.repositoryID == nil || head.unusable != "" {
 		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, commitTime)

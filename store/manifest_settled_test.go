@@ -17,6 +17,7 @@ func recordOf(s string) store.Details {
 
 func (f *fixture) finish(job int64, settled string) {
 	f.t.Helper()
+	f.exec(`UPDATE log_removals SET logged_in = 1 WHERE job_id = $1`, job)
 	f.check(f.db.FinishRemoval(f.t.Context(), job, func() time.Time { return day },
 		func(context.Context, store.RemovalRecord) (store.Details, error) { return recordOf(settled), nil },
 		func(context.Context, store.RemovalRecord) error { return nil }))
