@@ -106,7 +106,7 @@ func TestRepositoryOfAReusedName(t *testing.T) {
 	}
 	_, err = w.pool.Exec(t.Context(), `UPDATE repositories SET name = 'starship' WHERE id = 8`)
 	w.check(err)
-	if _, err := repositoryID(t.Context(), w.db, "acme/rocket"); err == nil || !strings.Contains(err.Error(), "it was that of 7, 9, 8 (now Acme/starship)") {
+	if _, err := repositoryID(t.Context(), w.db, "acme/rocket"); err == nil || !strings.Contains(err.Error(), "it was that of 8 (now Acme/starship), 7, 9") {
 		t.Errorf("of a name that none has: %v", err)
 	}
 	if _, err := repositoryID(t.Context(), w.db, "10"); err == nil || !strings.Contains(err.Error(), "id 10") {
