@@ -5,11 +5,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/store"
@@ -288,127 +285,4 @@ func manifestRow(m archive.Manifest, at time.Time) store.Manifest {
 	return store.Manifest{
 		Date: m.Date, Previous: m.Previous, SHA256: m.SHA256[:], StoredSHA256: m.StoredSHA256[:], Jobs: m.Jobs, StoredBytes: m.StoredBytes, WrittenAt: at,
 	}
-}
-
-// listBatch is how many jobs are read at once, and listParallel how many of their
-// job.json where they must be.
-const (
-	listBatch    = 500
-	listParallel = 16
-)
-
-// lines are those of all jobs that are settled before a time and in no manifest.
-func (m *Manifests) lines(ctx context.Context, before time.Time) iter.Seq2[archive.ManifestLine, error] {
-	return func(yield func(archive.ManifestLine, error) bool) {
-		for after := int64(0); ; {
-			batch, err := m.DB.Unlisted(ctx, before, after, listBatch)
-			if err == nil {
-				err = m.readWhatIsNotNoted(ctx, batch)
-			}
-			if err != nil {
-				yield(archive.ManifestLine{}, err)
-				return
-			}
-			if len(batch) == 0 {
-				return
-			}
-			for _, l := range batch {
-				if !yield(manifestLine(l, *l.SettledAt), nil) {
-					return
-				}
-			}
-			after = batch[len(batch)-1].JobID
-		}
-	}
-}
-
-// readWhatIsNotNoted completes lines of jobs whose job.json or settled.json was not
-// noted when it was put.
-func (m *Manifests) readWhatIsNotNoted(ctx context.Context, batch []store.LedgerLine) error {
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(listParallel)
-	for i := range batch {
-		l := &batch[i] // one goroutine's alone
-		if l.DetailsSHA256 != nil && !settledIsUnknown(l.JobLog) {
-			continue
-		}
-		g.Go(func() error {
-			if l.DetailsSHA256 == nil {
-				if err := m.readDetails(gctx, l); err != nil {
-					return err
-				}
-			}
-			if settledIsUnknown(l.JobLog) {
-				return m.readSettled(gctx, l)
-			}
-			return nil
-		})
-	}
-	return g.Wait()
-}
-
-// settledIsUnknown tells that nobody has noted whether there is a settled.json, nor
-// how it is.
-func settledIsUnknown(l store.JobLog) bool {
-	return l.SettledSHA256 == nil && (l.SettledBytes == nil || l.State != store.LogArchived)
-}
-
-func (m *Manifests) readDetails(ctx context.Context, l *store.LedgerLine) error {
-	raw, err := m.Archive.Details(ctx, keyOfLine(*l))
-	if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrUnreadable) {
-		return nil // there is nothing to tell of it
-	}
-	if err != nil {
-		return fmt.Errorf("job %d: %w", l.JobID, err)
-	}
-	d := detailsOf(raw)
-	l.DetailsSHA256, l.DetailsBytes = d.SHA256[:], &d.Bytes
-	return nil
-}
-
-// readSettled passes over a record that says something else than the ledger: of a
-// removal that is not finished, it is about to be another one. Beside a log there may
-// be one of what it was before that came.
-func (m *Manifests) readSettled(ctx context.Context, l *store.LedgerLine) error {
-	raw, s, err := m.Archive.SettledBytes(ctx, keyOfLine(*l))
-	if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrUnreadable) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("job %d: %w", l.JobID, err)
-	}
-	if s.State != l.State && (l.State != store.LogArchived || !settles(s.State)) {
-		return nil
-	}
-	d := detailsOf(raw)
-	l.SettledSHA256, l.SettledBytes = d.SHA256[:], &d.Bytes
-	return nil
-}
-
-func manifestLine(l store.LedgerLine, settledAt time.Time) archive.ManifestLine {
-	key := keyOfLine(l)
-	line := archive.ManifestLine{
-		RepositoryID: key.RepositoryID, RunID: key.RunID, RunAttempt: key.RunAttempt, JobID: key.JobID, State: l.State, SettledAt: settledAt.UTC(),
-		RawBytes: l.RawBytes, StoredBytes: l.StoredBytes, Lines: l.Lines, SHA256: hex.EncodeToString(l.SHA256), StoredSHA256: hex.EncodeToString(l.StoredSHA256),
-		Truncated: l.Truncated, DetailsSHA256: hex.EncodeToString(l.DetailsSHA256), DetailsBytes: l.DetailsBytes,
-	}
-	if l.SettledSHA256 != nil {
-		line.SettledSHA256, line.SettledBytes = hex.EncodeToString(l.SettledSHA256), l.SettledBytes
-	}
-	if c := l.Redaction; c != nil {
-		line.Redactions = []archive.ListedRedaction{{
-			Number: c.Number, ObjectKey: c.ObjectKey, RawBytes: c.RawBytes, StoredBytes: c.StoredBytes, Lines: c.Lines,
-			SHA256: hex.EncodeToString(c.SHA256), StoredSHA256: hex.EncodeToString(c.StoredSHA256),
-		}}
-	}
-	if l.Reason != nil {
-		line.Reason = *l.Reason
-	}
-	if l.HTTPStatus != nil {
-		line.HTTPStatus = *l.HTTPStatus
-	}
-	if l.ObjectKey != nil {
-		line.ObjectKey = *l.ObjectKey
-	}
-	return line
 }
