@@ -170,7 +170,8 @@ func (p *Pattern) Each(block []byte, visit func(start, end int) error) error {
 
 // matchAt tells whether a line is wanted in which one of the texts begins at hit.
 func (p *Pattern) matchAt(block []byte, start, hit, end int) bool {
-	if p.only != nil && hit-start >= stampLen+len(byteOrderMark) { // in the text for sure
+	// Behind what a timestamp may be, before what a line end may be: in the text for sure.
+	if p.only != nil && hit-start >= stampLen+len(byteOrderMark) && hit+len(p.only) < end {
 		return true
 	}
 	_, text := SplitLine(block[start:end])

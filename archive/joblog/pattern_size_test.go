@@ -61,11 +61,11 @@ func TestProgramSizeIsThatOfTheProgram(t *testing.T) {
 
 // FuzzPattern: whatever somebody searches for is refused or matched, in time.
 func FuzzPattern(f *testing.F) {
-	for _, s := range []string{"a{1000}", "(a|b)*c", "(?i)[^k]{0,500}s", "x{2}{3}", "(", "\\1", "(?=a)", "a\nb", "\\pL+", "\xff"} {
+	for _, s := range []string{"a{1000}", "(a|b)*c", "(?i)[^k]{0,500}s", "x{2}{3}", "(", "\\1", "(?=a)", "a\nb", "\\pL+", "\xff", "\\12", "c\\r", "3\\n2026"} {
 		f.Add(s, false, false)
 		f.Add(s, true, true)
 	}
-	text := []byte(strings.Repeat("2026-03-01T12:00:00.0000000Z the quick brown fox: abk xyz \xff é 123\n", 20))
+	text := []byte(strings.Repeat("2026-03-01T12:00:00.0000000Z the quick brown fox: abk xyz \xff é 123\n2026-03-01T12:00:00.0000000Z abc\r\n", 10))
 	f.Fuzz(func(t *testing.T, s string, fixed, ignoreCase bool) {
 		defer growth.Within(t, time.Now(), len(s)+len(text))
 		p, err := ParsePattern(s, PatternOptions{Fixed: fixed, IgnoreCase: ignoreCase})
