@@ -31,11 +31,11 @@ fuzz: ## each fuzzer for a few seconds; FUZZ_TIME=5m for longer
 	go test -run '^$$' -fuzz '^FuzzDepth$$' -fuzztime $(FUZZ_TIME) ./ingest
 	go test -run '^$$' -fuzz '^FuzzForm$$' -fuzztime $(FUZZ_TIME) ./ingest
 	go test -run '^$$' -fuzz '^FuzzJobJSON$$' -fuzztime $(FUZZ_TIME) ./ingest
-	go test -run '^$$' -fuzz '^FuzzClassify$$' -fuzztime $(FUZZ_TIME) ./ingest/ghapi
-	go test -run '^$$' -fuzz '^FuzzMessage$$' -fuzztime $(FUZZ_TIME) ./ingest/ghapi
-	go test -run '^$$' -fuzz '^FuzzNextPage$$' -fuzztime $(FUZZ_TIME) ./ingest/ghapi
-	go test -run '^$$' -fuzz '^FuzzParseHook$$' -fuzztime $(FUZZ_TIME) ./ingest/ghapi
-	go test -run '^$$' -fuzz '^FuzzReach$$' -fuzztime $(FUZZ_TIME) ./ingest/ghapi
+	go test -run '^$$' -fuzz '^FuzzClassify$$' -fuzztime $(FUZZ_TIME) ./internal/ghapi
+	go test -run '^$$' -fuzz '^FuzzMessage$$' -fuzztime $(FUZZ_TIME) ./internal/ghapi
+	go test -run '^$$' -fuzz '^FuzzNextPage$$' -fuzztime $(FUZZ_TIME) ./internal/ghapi
+	go test -run '^$$' -fuzz '^FuzzParseHook$$' -fuzztime $(FUZZ_TIME) ./internal/ghapi
+	go test -run '^$$' -fuzz '^FuzzReach$$' -fuzztime $(FUZZ_TIME) ./internal/ghapi
 	go test -run '^$$' -fuzz '^FuzzParseKey$$' -fuzztime $(FUZZ_TIME) ./archive
 	go test -run '^$$' -fuzz '^FuzzManifest$$' -fuzztime $(FUZZ_TIME) ./archive
 	go test -run '^$$' -fuzz '^FuzzFilters$$' -fuzztime $(FUZZ_TIME) ./archive

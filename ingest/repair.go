@@ -7,7 +7,7 @@ import (
 	"io"
 
 	"github.com/jobvault/jobvault/archive"
-	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
 

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/store"
 )

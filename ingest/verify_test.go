@@ -17,7 +17,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest"
-	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/internal/testenv"
 )

@@ -9,7 +9,7 @@ import (
 )
 
 // RateLimit is what all replicas together know of one installation's limit at
-// GitHub. ingest/ghapi gives the fields their meaning.
+// GitHub. internal/ghapi gives the fields their meaning.
 type RateLimit struct {
 	InstallationID int64 // 0: the token's, or the App's own
 	RequestLimit   int

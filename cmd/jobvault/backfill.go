@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/ingest"
-	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
 

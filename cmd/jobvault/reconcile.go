@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jobvault/jobvault/ingest"
-	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
 

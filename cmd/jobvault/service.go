@@ -14,7 +14,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest"
-	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
 

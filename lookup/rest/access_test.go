@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/jobvault/jobvault/archive/joblog"
-	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/lookup/access"

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
 

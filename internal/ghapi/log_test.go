@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jobvault/jobvault/ingest/ghapi"
+	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
 
