@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/archive/joblog"
 )
 
@@ -37,7 +38,7 @@ func (a *Archive) PutFilters(ctx context.Context, key JobKey, log *Log) error {
 	b := formatFilters(*log)
 	log.FilterBytes = int64(len(b))
 	_, err := a.bucket.Put(ctx, key.Filter(), bytes.NewReader(b))
-	if !errors.Is(err, ErrExists) {
+	if !errors.Is(err, bucket.ErrExists) {
 		return err
 	}
 	if there, err := a.read(ctx, key.Filter()); err == nil && bytes.Equal(there, b) {
@@ -107,7 +108,7 @@ func (a *Archive) readFilters(ctx context.Context, key JobKey, buffer *[]byte, s
 		err = errFilterSum
 	}
 	if err != nil {
-		return nil, fmt.Errorf("archive: %s: %w: %w", key.Filter(), ErrUnreadable, err)
+		return nil, fmt.Errorf("archive: %s: %w: %w", key.Filter(), bucket.ErrUnreadable, err)
 	}
 	return filters, nil
 }

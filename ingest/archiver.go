@@ -12,6 +12,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
@@ -286,7 +287,7 @@ func (t *task) putLog(ctx context.Context) (archive.Log, error) {
 		return archive.Log{}, err
 	} else if has {
 		log, err := t.Archive.Describe(ctx, t.key)
-		if !errors.Is(err, archive.ErrUnreadable) {
+		if !errors.Is(err, bucket.ErrUnreadable) {
 			return log, err
 		}
 		put = func(ctx context.Context, key archive.JobKey, r io.Reader) (archive.Log, error) {
@@ -300,7 +301,7 @@ func (t *task) putLog(ctx context.Context) (archive.Log, error) {
 	}
 	log, err := put(ctx, t.key, body)
 	err = errors.Join(err, body.Close())
-	if errors.Is(err, archive.ErrExists) {
+	if errors.Is(err, bucket.ErrExists) {
 		return t.Archive.Describe(ctx, t.key)
 	}
 	return log, err

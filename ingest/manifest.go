@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -118,7 +119,7 @@ func (m *Manifests) WriteDue(ctx context.Context, written func(archive.Manifest)
 			return err
 		}
 		_, err = m.Archive.WriteManifest(ctx, date, previous, removals, m.lines(ctx, date.AddDate(0, 0, 1)))
-		if err != nil && !errors.Is(err, archive.ErrExists) {
+		if err != nil && !errors.Is(err, bucket.ErrExists) {
 			return fmt.Errorf("write the manifest of %s: %w", date.Format(time.DateOnly), err)
 		}
 		if previous, err = m.take(ctx, date, previous); err != nil {
@@ -132,7 +133,7 @@ func (m *Manifests) WriteDue(ctx context.Context, written func(archive.Manifest)
 // is none yet. Those that the bucket has beyond the table were written by somebody
 // who was killed then, or the table comes from an older dump.
 func (m *Manifests) catchUp(ctx context.Context, latest time.Time, written func(archive.Manifest)) (*archive.Manifest, error) {
-	inBucket, err := m.Archive.Manifests(ctx, func(archive.Object) {})
+	inBucket, err := m.Archive.Manifests(ctx, func(bucket.Object) {})
 	if err != nil {
 		return nil, err
 	}
@@ -164,13 +165,13 @@ func (m *Manifests) catchUp(ctx context.Context, latest time.Time, written func(
 // confirm wants the last manifest of the table to be in the bucket as it was written.
 func (m *Manifests) confirm(ctx context.Context, last store.Manifest) (*archive.Manifest, error) {
 	found, err := m.Archive.ReadManifest(ctx, last.Date, func(archive.PlacedLine) error { return nil })
-	if errors.Is(err, archive.ErrNotFound) {
+	if errors.Is(err, bucket.ErrNotFound) {
 		if err := m.Archive.Bucket().Check(ctx); err != nil {
 			return nil, err
 		}
 		return nil, broken("the last one, of %s with SHA-256 %x, is not there", last.Date.Format(time.DateOnly), last.SHA256)
 	}
-	if errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrUnreadable) {
 		return nil, broken("%v", err)
 	}
 	if err == nil && string(found.SHA256[:]) != string(last.SHA256) {
@@ -196,7 +197,7 @@ const markBatch = 1000
 // is marked of one that is not whole, or does not follow the one before.
 func (m *Manifests) take(ctx context.Context, date time.Time, previous *archive.Manifest) (*archive.Manifest, error) {
 	found, err := m.Archive.ReadManifest(ctx, date, func(archive.PlacedLine) error { return nil })
-	if errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrUnreadable) {
 		return nil, broken("%v", err)
 	}
 	if err != nil {
@@ -276,7 +277,7 @@ func digestIn(text string) ([]byte, error) {
 	}
 	sum, err := hex.DecodeString(text)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %q is no digest", archive.ErrUnreadable, text)
+		return nil, fmt.Errorf("%w: %q is no digest", bucket.ErrUnreadable, text)
 	}
 	return sum, nil
 }

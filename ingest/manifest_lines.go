@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -79,7 +80,7 @@ func settledIsUnknown(l store.JobLog) bool {
 
 func (m *Manifests) readDetails(ctx context.Context, l *store.LedgerLine) error {
 	raw, err := m.Archive.Details(ctx, keyOfLine(*l))
-	if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrNotFound) || errors.Is(err, bucket.ErrUnreadable) {
 		return nil // there is nothing to tell of it
 	}
 	if err != nil {
@@ -95,7 +96,7 @@ func (m *Manifests) readDetails(ctx context.Context, l *store.LedgerLine) error 
 // be one of what it was before that came.
 func (m *Manifests) readSettled(ctx context.Context, l *store.LedgerLine) error {
 	raw, s, err := m.Archive.SettledBytes(ctx, keyOfLine(*l))
-	if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrNotFound) || errors.Is(err, bucket.ErrUnreadable) {
 		return nil
 	}
 	if err != nil {

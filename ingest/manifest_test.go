@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/internal/testenv"
@@ -41,7 +42,7 @@ func (r *rig) writeManifests() []string {
 func (r *rig) listed() []string {
 	r.t.Helper()
 	var lines []string
-	dates, err := r.archive.Manifests(r.t.Context(), func(o archive.Object) { r.t.Errorf("stray %s", o.Key) })
+	dates, err := r.archive.Manifests(r.t.Context(), func(o bucket.Object) { r.t.Errorf("stray %s", o.Key) })
 	r.check(err)
 	for _, date := range dates {
 		_, err := r.archive.ReadManifest(r.t.Context(), date, func(l archive.PlacedLine) error {
@@ -206,7 +207,7 @@ func TestSettlementThatCommitsLate(t *testing.T) {
 
 // putHook is a bucket that calls around puts of manifests.
 type putHook struct {
-	archive.Bucket
+	bucket.Bucket
 	before, after func(key string)
 }
 
@@ -592,7 +593,7 @@ func TestManifestsHearOfRemovals(t *testing.T) {
 	if states, err := due(); !errors.Is(err, ingest.ErrRemovalsBroken) || len(states) > 0 {
 		t.Errorf("the log is broken: listed %v, %v", states, err)
 	}
-	if dates, err := c.Archive.Manifests(t.Context(), func(archive.Object) {}); err != nil || len(dates) > 0 {
+	if dates, err := c.Archive.Manifests(t.Context(), func(bucket.Object) {}); err != nil || len(dates) > 0 {
 		t.Errorf("the log is broken, and there are manifests of %v, %v", dates, err)
 	}
 	put(whole)

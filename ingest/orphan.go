@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -20,7 +21,7 @@ func (r *verification) orphans(ctx context.Context) error {
 	if r.o.RepositoryID != 0 {
 		prefix = archive.RepositoryPrefix(r.o.RepositoryID)
 	}
-	var batch []archive.Object
+	var batch []bucket.Object
 	for o, err := range r.Archive.Bucket().List(ctx, prefix) {
 		if err != nil {
 			return err
@@ -36,7 +37,7 @@ func (r *verification) orphans(ctx context.Context) error {
 	return r.orphansAmong(ctx, batch)
 }
 
-func (r *verification) orphansAmong(ctx context.Context, objects []archive.Object) error {
+func (r *verification) orphansAmong(ctx context.Context, objects []bucket.Object) error {
 	var ids []int64
 	for _, o := range objects {
 		if k, _, ok := archive.ParseKey(o.Key); ok {
@@ -63,17 +64,17 @@ func (r *verification) orphansAmong(ctx context.Context, objects []archive.Objec
 
 // unheardOf reports a record of a removal that the ledger does not know of, beside a
 // log that it calls archived: the database is older than the removal.
-func (r *verification) unheardOf(ctx context.Context, o archive.Object, lines map[int64]store.LedgerLine) error {
+func (r *verification) unheardOf(ctx context.Context, o bucket.Object, lines map[int64]store.LedgerLine) error {
 	k, name, ok := archive.ParseKey(o.Key)
 	l := lines[k.JobID]
 	if !ok || name != archive.SettledName || l.State != store.LogArchived || keyOfLine(l) != k {
 		return nil
 	}
 	s, err := r.Archive.Settled(ctx, k)
-	if errors.Is(err, archive.ErrNotFound) {
+	if errors.Is(err, bucket.ErrNotFound) {
 		return nil
 	}
-	if err != nil && !errors.Is(err, archive.ErrUnreadable) {
+	if err != nil && !errors.Is(err, bucket.ErrUnreadable) {
 		return err
 	}
 	now, err := r.DB.JobLog(ctx, k.JobID)
@@ -92,7 +93,7 @@ func (r *verification) unheardOf(ctx context.Context, o archive.Object, lines ma
 }
 
 // orphaned says why an object is one, or nothing.
-func (r *verification) orphaned(o archive.Object, lines map[int64]store.LedgerLine) (why string, jobID int64) {
+func (r *verification) orphaned(o bucket.Object, lines map[int64]store.LedgerLine) (why string, jobID int64) {
 	k, name, ok := archive.ParseKey(o.Key)
 	if _, manifest := archive.ParseManifestKey(o.Key); manifest {
 		return "", 0

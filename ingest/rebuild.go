@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -44,7 +45,7 @@ type Rebuilt struct {
 // folder is what the bucket has of one job.
 type folder struct {
 	key     archive.JobKey
-	objects map[string]archive.Object // by name
+	objects map[string]bucket.Object // by name
 }
 
 // rebuilding is one run of Rebuild.
@@ -87,7 +88,7 @@ func (b *Rebuilder) Rebuild(ctx context.Context, parallel int, report func(Fault
 			}
 			batch = batch[:0]
 		}
-		batch = append(batch, folder{key: k, objects: map[string]archive.Object{name: o}})
+		batch = append(batch, folder{key: k, objects: map[string]bucket.Object{name: o}})
 	}
 	if err := r.jobs(ctx, batch, parallel); err != nil {
 		return r.sum, err
@@ -180,7 +181,7 @@ func (r *rebuilding) job(ctx context.Context, f folder) (state string, bytes int
 // rows writes what job.json says.
 func (r *rebuilding) rows(ctx context.Context, f folder) (store.Facts, error) {
 	raw, err := r.Archive.Details(ctx, f.key)
-	if errors.Is(err, archive.ErrNotFound) {
+	if errors.Is(err, bucket.ErrNotFound) {
 		return store.Facts{}, &Fault{Kind: FaultDetails, JobID: f.key.JobID, Key: f.key.Details(), Detail: "there is no such object: nothing says what job this was"}
 	}
 	if err != nil {
@@ -219,7 +220,7 @@ func (r *rebuilding) removed(ctx context.Context, f folder, facts store.Facts) (
 	if err == nil {
 		is, err = isRemoval(kept)
 	}
-	if errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrUnreadable) {
 		return false, nil, &Fault{Kind: FaultSettled, JobID: f.key.JobID, Key: f.key.Settled(), Detail: err.Error()}
 	}
 	if err != nil || !is {
@@ -237,7 +238,7 @@ func (r *rebuilding) removed(ctx context.Context, f folder, facts store.Facts) (
 func (r *rebuilding) settlement(ctx context.Context, f folder, facts store.Facts) (s store.Settlement, at time.Time, err error) {
 	if o, ok := f.objects[archive.LogName]; ok {
 		log, err := r.Archive.Describe(ctx, f.key)
-		if errors.Is(err, archive.ErrUnreadable) {
+		if errors.Is(err, bucket.ErrUnreadable) {
 			return s, at, &Fault{Kind: string(archive.DamageUnreadable), JobID: f.key.JobID, Key: f.key.Log(), Detail: err.Error()}
 		}
 		if err == nil {
@@ -252,7 +253,7 @@ func (r *rebuilding) settlement(ctx context.Context, f folder, facts store.Facts
 		return store.Settlement{State: store.LogPending}, at, nil
 	}
 	kept, err := r.Archive.Settled(ctx, f.key)
-	if errors.Is(err, archive.ErrUnreadable) || err == nil && !settles(kept.State) {
+	if errors.Is(err, bucket.ErrUnreadable) || err == nil && !settles(kept.State) {
 		return s, at, &Fault{Kind: FaultSettled, JobID: f.key.JobID, Key: f.key.Settled(), Detail: fmt.Sprintf("state %q: %v", kept.State, err)}
 	}
 	return store.Settlement{JobID: f.key.JobID, State: kept.State, Reason: kept.Reason, HTTPStatus: kept.HTTPStatus}, kept.At, err

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -32,7 +33,7 @@ func (r *rebuilding) records(ctx context.Context, visit func(archive.RemovalsRec
 	var head *archive.RemovalsRecord
 	for {
 		record, err := r.Archive.ReadRemovals(ctx, nextNumber(head))
-		if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrUnreadable) || err == nil && !followsRemovals(record, head) {
+		if errors.Is(err, bucket.ErrNotFound) || errors.Is(err, bucket.ErrUnreadable) || err == nil && !followsRemovals(record, head) {
 			return nil // Confirm has told
 		}
 		if err != nil {
@@ -118,7 +119,7 @@ func (r *rebuilding) newer(ctx context.Context, f folder, steps int) (bool, erro
 	if err == nil {
 		_, err = isRemoval(s)
 	}
-	if errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrUnreadable) {
 		return false, &Fault{Kind: FaultSettled, JobID: f.key.JobID, Key: f.key.Settled(), Detail: err.Error()}
 	}
 	if err != nil || s.Steps() <= steps {

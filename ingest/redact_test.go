@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/internal/testenv"
@@ -142,7 +143,7 @@ func TestACopyThatARedactionLeftBehind(t *testing.T) {
 
 // meanwhile calls a function when an object is in the bucket, once.
 type meanwhile struct {
-	archive.Bucket
+	bucket.Bucket
 	object string
 	f      func()
 }
@@ -220,7 +221,7 @@ func TestARedactionBesideTheFinishingOfTheLastOne(t *testing.T) {
 			c := newCellar(t)
 			c.job(1, days, secretLine)
 			whole := c.Archive
-			locked, err := archive.New(&stop{Bucket: whole.Bucket(), purge: archive.ErrLocked}, 1<<40)
+			locked, err := archive.New(&stop{Bucket: whole.Bucket(), purge: bucket.ErrLocked}, 1<<40)
 			c.Check(err)
 			c.Archive = locked
 			_, err = c.redact(1, "s3cret")
@@ -248,7 +249,7 @@ func TestARedactionBesideTheFinishingOfTheLastOne(t *testing.T) {
 func TestRemovalInABucketThatLocks(t *testing.T) {
 	t.Parallel()
 	c := newCellar(t)
-	locked := fmt.Errorf("archive: purge log.zst: %w until 2030-01-01T00:00:00Z", archive.ErrLocked)
+	locked := fmt.Errorf("archive: purge log.zst: %w until 2030-01-01T00:00:00Z", bucket.ErrLocked)
 	s := &stop{Bucket: c.Archive.Bucket(), purge: locked}
 	a, err := archive.New(s, 1<<40)
 	c.Check(err)
@@ -344,7 +345,7 @@ func TestAnOldDatabaseHearsOfARemoval(t *testing.T) {
 	c.job(1, days, "s3cret\n")
 	l, err := c.DB.JobLog(t.Context(), 1)
 	c.Check(err)
-	s := &stop{Bucket: c.Archive.Bucket(), purge: archive.ErrLocked}
+	s := &stop{Bucket: c.Archive.Bucket(), purge: bucket.ErrLocked}
 	a, err := archive.New(s, 1<<40)
 	c.Check(err)
 	c.Archive = a
@@ -411,7 +412,7 @@ func TestWhatWasRemovedIsNotFetchedAgain(t *testing.T) {
 		if l.State != store.LogRemoved || l.Removal == nil || l.Removal.Actor != "bob" {
 			t.Errorf("job %d is %s, by %+v", id, l.State, l.Removal)
 		}
-		if _, err := old.archive.Bucket().Size(t.Context(), old.object(id, "log.zst")); !errors.Is(err, archive.ErrNotFound) {
+		if _, err := old.archive.Bucket().Size(t.Context(), old.object(id, "log.zst")); !errors.Is(err, bucket.ErrNotFound) {
 			t.Errorf("the log of job %d is back (%v)", id, err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/internal/testenv"
 )
@@ -80,7 +81,7 @@ func TestReindexReadsWhatArchivingWould(t *testing.T) {
 
 // before calls a function before an object is put, once.
 type before struct {
-	archive.Bucket
+	bucket.Bucket
 	object string
 	f      func()
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 )
 
 // logBatch is how many removals are read for a record.
@@ -50,7 +51,7 @@ func (l *RemovalLog) Append(ctx context.Context, failed func(Unfinished)) error 
 		}
 		for taken := 0; len(lines) > 0; {
 			r, err := l.append(ctx, head, at, lines)
-			if errors.Is(err, archive.ErrExists) && taken < mostTaken {
+			if errors.Is(err, bucket.ErrExists) && taken < mostTaken {
 				taken++
 				// Of a jobvault with another database: this one was restored, or that one.
 				if head, _, err = l.catchUp(ctx, at); err == nil {

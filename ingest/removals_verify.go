@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -63,8 +64,8 @@ func (c *removalsCheck) tell(ctx context.Context, jobID int64, key, detail strin
 
 // records reads all that is in the bucket of the log.
 func (c *removalsCheck) records(ctx context.Context) error {
-	var strays []archive.Object
-	numbers, err := c.Archive.Removals(ctx, func(o archive.Object) { strays = append(strays, o) })
+	var strays []bucket.Object
+	numbers, err := c.Archive.Removals(ctx, func(o bucket.Object) { strays = append(strays, o) })
 	if err != nil {
 		return err
 	}
@@ -100,7 +101,7 @@ func (c *removalsCheck) record(ctx context.Context, number int64, previous *arch
 	row, known := c.known[number]
 	delete(c.known, number)
 	r, err := c.Archive.ReadRemovals(ctx, number)
-	if errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrUnreadable) {
 		return nil, c.tell(ctx, 0, key, err.Error())
 	}
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -51,7 +52,7 @@ func replaceSettled(ctx context.Context, a *archive.Archive, key archive.JobKey,
 	case err == nil && kept.Steps() > s.Steps():
 		return nil, fmt.Errorf("%w: %s tells of %d removals and redactions, the ledger of %d; jobvault rebuild has the ledger hear of them",
 			ErrOlderDatabase, key.Settled(), kept.Steps(), s.Steps())
-	case err != nil && !errors.Is(err, archive.ErrNotFound) && !errors.Is(err, archive.ErrUnreadable):
+	case err != nil && !errors.Is(err, bucket.ErrNotFound) && !errors.Is(err, bucket.ErrUnreadable):
 		return nil, err
 	}
 	return a.ReplaceSettled(ctx, key, s)
@@ -84,7 +85,7 @@ func restored(ctx context.Context, a *archive.Archive, key archive.JobKey, s arc
 			present = c.ObjectKey
 			log, err := a.DescribeRedacted(ctx, key, kept.Number)
 			switch {
-			case errors.Is(err, archive.ErrNotFound), errors.Is(err, archive.ErrUnreadable):
+			case errors.Is(err, bucket.ErrNotFound), errors.Is(err, bucket.ErrUnreadable):
 			case err != nil:
 				return r, err
 			case log.SHA256 == kept.SHA256:
@@ -137,7 +138,7 @@ func isRemoval(s archive.Settled) (bool, error) {
 	return true, nil
 }
 
-var errNoRemoval = errors.Join(archive.ErrUnreadable, errors.New("it says removed, and not what"))
+var errNoRemoval = errors.Join(bucket.ErrUnreadable, errors.New("it says removed, and not what"))
 
 // restoreRemoved has the ledger say that a log is removed, or was redacted again, if
 // settled.json says so and the ledger does not: its database is older than that. It
@@ -145,7 +146,7 @@ var errNoRemoval = errors.Join(archive.ErrUnreadable, errors.New("it says remove
 // there, whatever it tells; nil: there is none.
 func restoreRemoved(ctx context.Context, db *store.DB, a *archive.Archive, key archive.JobKey, now time.Time) (bool, *store.Details, error) {
 	raw, s, err := a.SettledBytes(ctx, key)
-	if errors.Is(err, archive.ErrNotFound) {
+	if errors.Is(err, bucket.ErrNotFound) {
 		return false, nil, nil
 	}
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -143,7 +144,7 @@ func checkPurged(ctx context.Context, a *archive.Archive, key archive.JobKey, pr
 	if left, err := leftOf(ctx, a, key, present); err != nil {
 		return err
 	} else if len(left) > 0 {
-		return fmt.Errorf("%w: %s is listed", archive.ErrRemains, strings.Join(left, ", "))
+		return fmt.Errorf("%w: %s is listed", bucket.ErrRemains, strings.Join(left, ", "))
 	}
 	seen := false
 	var left []string
@@ -158,7 +159,7 @@ func checkPurged(ctx context.Context, a *archive.Archive, key archive.JobKey, pr
 	}
 	switch {
 	case len(left) > 0:
-		return fmt.Errorf("%w: %s", archive.ErrRemains, strings.Join(left, ", "))
+		return fmt.Errorf("%w: %s", bucket.ErrRemains, strings.Join(left, ", "))
 	case !seen:
 		return fmt.Errorf("%w: %s", errBlind, key.Settled())
 	}
@@ -167,7 +168,7 @@ func checkPurged(ctx context.Context, a *archive.Archive, key archive.JobKey, pr
 
 // notPurged tells an answer of checkPurged from a bucket that gives none.
 func notPurged(err error) bool {
-	return errors.Is(err, archive.ErrRemains) || errors.Is(err, archive.ErrVersionsUnknown) || errors.Is(err, errBlind)
+	return errors.Is(err, bucket.ErrRemains) || errors.Is(err, bucket.ErrVersionsUnknown) || errors.Is(err, errBlind)
 }
 
 // purgeAll goes on where one object cannot be removed.

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/store"
@@ -441,7 +442,7 @@ func TestAHoldIsSetWhileLogsAreRemoved(t *testing.T) {
 
 // stop has one of the steps fail in the bucket, as a kill there would.
 type stop struct {
-	archive.Bucket
+	bucket.Bucket
 	replace, purge error
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/internal/githubsim"
@@ -82,9 +83,9 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	r.pool = testenv.PoolAt(t, o.databaseURL)
 	r.db, err = store.New(r.pool)
 	r.check(err)
-	bucket, err := archive.Open(o.bucketURL)
+	b, err := bucket.Open(o.bucketURL)
 	r.check(err)
-	r.archive, err = archive.New(bucket, 1<<40)
+	r.archive, err = archive.New(b, 1<<40)
 	r.check(err)
 	config := ghapi.Config{BaseURL: r.github.URL(), Token: r.github.Token(), Concurrency: 50, UserAgent: "jobvault-test", Now: o.now}
 	config.Limits = ingest.NewSharedLimits(r.db)

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
@@ -202,7 +203,7 @@ func (r *verification) filters(ctx context.Context, l store.LedgerLine, key arch
 	}
 	f := Fault{Kind: FaultFilter, JobID: l.JobID, Key: key.Filter(), Detail: "there is no such object"}
 	err := r.lookAtFilters(ctx, l, key)
-	if errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrUnreadable) {
 		f.Detail = err.Error()
 		return r.fault(ctx, l, f, r.repairFilters)
 	}
@@ -215,7 +216,7 @@ func (r *verification) filters(ctx context.Context, l store.LedgerLine, key arch
 func (r *verification) lookAtFilters(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
 	size, err := r.Archive.Bucket().Size(ctx, key.Filter())
 	if err == nil && size != *l.FilterBytes {
-		err = fmt.Errorf("%w: it has %d bytes, the ledger says %d", archive.ErrUnreadable, size, *l.FilterBytes)
+		err = fmt.Errorf("%w: it has %d bytes, the ledger says %d", bucket.ErrUnreadable, size, *l.FilterBytes)
 	}
 	if err == nil && r.o.Deep {
 		_, err = r.Archive.Filters(ctx, key, size, l.SHA256, len(l.FrameOffsets))
@@ -226,7 +227,7 @@ func (r *verification) lookAtFilters(ctx context.Context, l store.LedgerLine, ke
 // absent tells an object that is not there from a bucket that is not: of its
 // objects nothing can be said.
 func (r *verification) absent(ctx context.Context, err error) (bool, error) {
-	if !errors.Is(err, archive.ErrNotFound) {
+	if !errors.Is(err, bucket.ErrNotFound) {
 		return false, err
 	}
 	return true, r.Archive.Bucket().Check(ctx)

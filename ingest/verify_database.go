@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -188,10 +189,10 @@ func (l *look) details(ctx context.Context) error {
 	raw, err := l.Archive.Details(ctx, l.key)
 	object, noted := l.key.Details(), l.rows.Log.DetailsSHA256
 	switch {
-	case errors.Is(err, archive.ErrUnreadable):
+	case errors.Is(err, bucket.ErrUnreadable):
 		l.broken(FaultDetails, object, "%v", err)
 		return nil
-	case errors.Is(err, archive.ErrNotFound) && noted == nil:
+	case errors.Is(err, bucket.ErrNotFound) && noted == nil:
 		l.seen.Untold = 1
 		return nil
 	}

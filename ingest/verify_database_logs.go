@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -45,7 +46,7 @@ func storedCells(log archive.Log, digest bool) []cell {
 // read reads a log or a redacted copy; not ok: it is of no use, and named.
 func (l *look) read(ctx context.Context, key string, describe func() (archive.Log, error)) (archive.Log, bool, error) {
 	log, err := describe()
-	if errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrUnreadable) {
 		l.broken(string(archive.DamageUnreadable), key, "%v", err)
 		return log, false, nil
 	}
@@ -197,7 +198,7 @@ func (d *databaseVerification) manifest(ctx context.Context, row store.Manifest)
 		}
 		return compare()
 	})
-	if errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrUnreadable) {
 		return d.manifestFault(ctx, key, err.Error())
 	}
 	if absent, err := d.absent(ctx, err); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
@@ -67,7 +68,7 @@ func sameObjects(a, b map[string][]byte) bool {
 
 // countingBucket counts what is asked of a bucket.
 type countingBucket struct {
-	archive.Bucket
+	bucket.Bucket
 	asked atomic.Int64
 }
 

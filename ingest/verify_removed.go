@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -73,7 +74,7 @@ func (r *verification) left(ctx context.Context, l store.LedgerLine, key archive
 	if errors.Is(err, errBlind) {
 		// Where the record is not there at all, that was told, and says nothing of the list.
 		if _, serr := r.Archive.Bucket().Size(ctx, key.Settled()); serr != nil {
-			if errors.Is(serr, archive.ErrNotFound) {
+			if errors.Is(serr, bucket.ErrNotFound) {
 				serr = nil
 			}
 			return f, serr

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/lookup"
@@ -332,7 +333,7 @@ func TestEvidenceOfDamageIsNone(t *testing.T) {
 			damage(f)
 			parent := t.TempDir()
 			err := f.evidence(filepath.Join(parent, "package"), withLog, without, cameLate)
-			if !errors.Is(err, archive.ErrUnreadable) {
+			if !errors.Is(err, bucket.ErrUnreadable) {
 				t.Errorf("%v", err)
 			}
 			if entries, _ := os.ReadDir(parent); len(entries) > 0 {

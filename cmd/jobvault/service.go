@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
@@ -116,32 +117,32 @@ func (s *service) openStores(ctx context.Context) error {
 		return err
 	}
 	// A bucket that does not exist, or cannot lock, is a mistake; one that is away comes back.
-	bucket := s.archive.Bucket()
+	b := s.archive.Bucket()
 	checking, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
-	switch err := bucket.Check(checking); {
-	case errors.Is(err, archive.ErrNotFound), errors.Is(err, archive.ErrNoLock):
+	switch err := b.Check(checking); {
+	case errors.Is(err, bucket.ErrNotFound), errors.Is(err, bucket.ErrNoLock):
 		return fmt.Errorf("JOBVAULT_BUCKET_URL: %w", err)
 	case err != nil:
 		s.logger.WarnContext(ctx, "the bucket does not answer yet", ingest.KeyError, err)
 	}
-	s.logger.InfoContext(ctx, "stores open", "bucket", bucket.String(), "embedded_postgres", s.database.embedded != nil)
+	s.logger.InfoContext(ctx, "stores open", "bucket", b.String(), "embedded_postgres", s.database.embedded != nil)
 	return nil
 }
 
 // openArchive opens the bucket of the settings.
 func openArchive(c config) (*archive.Archive, error) {
-	var bucket archive.Bucket
+	var b bucket.Bucket
 	var err error
 	if c.BucketURL == "" {
-		bucket, err = archive.OpenDir(c.bucketDir())
+		b, err = bucket.OpenDir(c.bucketDir())
 	} else {
-		bucket, err = archive.Open(c.BucketURL)
+		b, err = bucket.Open(c.BucketURL)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("JOBVAULT_BUCKET_URL: %w", err)
 	}
-	return archive.New(bucket, c.logLimit)
+	return archive.New(b, c.logLimit)
 }
 
 // startWatch starts the workers, where this process has any and its clock is right.

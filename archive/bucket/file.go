@@ -1,4 +1,4 @@
-package archive
+package bucket
 
 import (
 	"context"
@@ -95,7 +95,7 @@ func (b *fileBucket) write(ctx context.Context, key string, r io.Reader, name fu
 			err = errors.Join(err, rerr)
 		}
 	}()
-	size, err = io.Copy(f, contextReader{ctx, r})
+	size, err = io.Copy(f, WithContext(ctx, r))
 	if err == nil {
 		err = checkFile(f, size)
 	}
@@ -245,17 +245,4 @@ func fileError(op, key string, err error) error {
 // is a file.
 func isAbsent(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
-}
-
-// contextReader ends with the context's error once that is done.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r contextReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
 }

@@ -1,4 +1,4 @@
-package archive_test
+package bucket_test
 
 import (
 	"bytes"
@@ -6,67 +6,24 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
 
-	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 	"github.com/jobvault/jobvault/internal/testenv"
 )
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
-// buckets are the backends that the conformance suite runs on.
-var buckets = map[string]func(t testing.TB) archive.Bucket{
-	"file": func(t testing.TB) archive.Bucket { return open(t, "file://"+t.TempDir()) },
-	"s3":   func(t testing.TB) archive.Bucket { return open(t, testenv.S3BucketURL(t)) },
-}
-
-func open(t testing.TB, url string) archive.Bucket {
-	t.Helper()
-	b, err := archive.Open(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-func onEachBucket(t *testing.T, f func(t *testing.T, b archive.Bucket)) {
-	for name, open := range buckets {
-		t.Run(name, func(t *testing.T) { f(t, open(t)) })
-	}
-}
-
-func get(t testing.TB, b archive.Bucket, key string, offset, length int64) []byte {
-	t.Helper()
-	r, err := b.Get(t.Context(), key, offset, length)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	got, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got
-}
-
-// noise is what does not compress.
-func noise(n int) []byte {
-	b := make([]byte, n)
-	r := rand.NewChaCha8([32]byte{1})
-	_, _ = r.Read(b)
-	return b
-}
-
 func TestBucketKeepsWhatWasPut(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		// Around the size at which the S3 backend begins to send parts.
 		for _, size := range []int{0, 1, 1000, 8<<20 - 1, 8 << 20, 8<<20 + 1, 33 << 20} {
-			want := noise(size)
+			want := buckettest.Noise(size)
 			key := fmt.Sprintf("v1/1/2/3/%d/log.zst", size)
 			n, err := b.Put(t.Context(), key, bytes.NewReader(want))
 			if err != nil || n != int64(size) {
@@ -75,7 +32,7 @@ func TestBucketKeepsWhatWasPut(t *testing.T) {
 			if n, err := b.Size(t.Context(), key); err != nil || n != int64(size) {
 				t.Errorf("size of %d bytes: %d, %v", size, n, err)
 			}
-			if got := get(t, b, key, 0, -1); !bytes.Equal(got, want) {
+			if got := buckettest.Get(t, b, key, 0, -1); !bytes.Equal(got, want) {
 				t.Errorf("%d bytes came back as %d others", size, len(got))
 			}
 		}
@@ -83,7 +40,7 @@ func TestBucketKeepsWhatWasPut(t *testing.T) {
 }
 
 func TestBucketReadsRanges(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		if _, err := b.Put(t.Context(), "v1/x", strings.NewReader("0123456789")); err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +48,7 @@ func TestBucketReadsRanges(t *testing.T) {
 			offset, length int64
 			want           string
 		}{{0, -1, "0123456789"}, {0, 3, "012"}, {4, 3, "456"}, {4, -1, "456789"}, {8, 10, "89"}, {3, 0, ""}, {10, 5, ""}, {10, -1, ""}} {
-			if got := get(t, b, "v1/x", c.offset, c.length); string(got) != c.want {
+			if got := buckettest.Get(t, b, "v1/x", c.offset, c.length); string(got) != c.want {
 				t.Errorf("range %d+%d = %q, want %q", c.offset, c.length, got, c.want)
 			}
 		}
@@ -99,17 +56,17 @@ func TestBucketReadsRanges(t *testing.T) {
 }
 
 func TestBucketNeverOverwrites(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		for _, size := range []int{5, 20 << 20} {
 			key := fmt.Sprintf("v1/twice/%d", size)
-			want := noise(size)
+			want := buckettest.Noise(size)
 			if _, err := b.Put(t.Context(), key, bytes.NewReader(want)); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := b.Put(t.Context(), key, strings.NewReader("less")); !errors.Is(err, archive.ErrExists) {
+			if _, err := b.Put(t.Context(), key, strings.NewReader("less")); !errors.Is(err, bucket.ErrExists) {
 				t.Errorf("second put: %v, want ErrExists", err)
 			}
-			if got := get(t, b, key, 0, -1); !bytes.Equal(got, want) {
+			if got := buckettest.Get(t, b, key, 0, -1); !bytes.Equal(got, want) {
 				t.Error("the object was changed")
 			}
 		}
@@ -117,7 +74,7 @@ func TestBucketNeverOverwrites(t *testing.T) {
 }
 
 func TestBucketTakesOneOfManyWriters(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		var wins atomic.Int64
 		var wg sync.WaitGroup
 		for i := range 8 {
@@ -126,7 +83,7 @@ func TestBucketTakesOneOfManyWriters(t *testing.T) {
 				switch {
 				case err == nil:
 					wins.Add(1)
-				case !errors.Is(err, archive.ErrExists):
+				case !errors.Is(err, bucket.ErrExists):
 					t.Error(err)
 				}
 			})
@@ -140,13 +97,13 @@ func TestBucketTakesOneOfManyWriters(t *testing.T) {
 
 func TestBucketKeepsNothingOfAFailedPut(t *testing.T) {
 	broken := errors.New("the source broke")
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		for _, size := range []int{10, 20 << 20} {
-			r := io.MultiReader(bytes.NewReader(noise(size)), iotest.ErrReader(broken))
+			r := io.MultiReader(bytes.NewReader(buckettest.Noise(size)), iotest.ErrReader(broken))
 			if _, err := b.Put(t.Context(), "v1/broken", r); !errors.Is(err, broken) {
 				t.Errorf("put: %v, want the source's error", err)
 			}
-			if _, err := b.Size(t.Context(), "v1/broken"); !errors.Is(err, archive.ErrNotFound) {
+			if _, err := b.Size(t.Context(), "v1/broken"); !errors.Is(err, bucket.ErrNotFound) {
 				t.Errorf("size: %v, want ErrNotFound", err)
 			}
 		}
@@ -159,11 +116,11 @@ func TestBucketKeepsNothingOfAFailedPut(t *testing.T) {
 }
 
 func TestBucketWithoutTheObject(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
-		if _, err := b.Get(t.Context(), "v1/none", 0, -1); !errors.Is(err, archive.ErrNotFound) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
+		if _, err := b.Get(t.Context(), "v1/none", 0, -1); !errors.Is(err, bucket.ErrNotFound) {
 			t.Errorf("get: %v, want ErrNotFound", err)
 		}
-		if _, err := b.Size(t.Context(), "v1/none"); !errors.Is(err, archive.ErrNotFound) {
+		if _, err := b.Size(t.Context(), "v1/none"); !errors.Is(err, bucket.ErrNotFound) {
 			t.Errorf("size: %v, want ErrNotFound", err)
 		}
 		if err := b.Check(t.Context()); err != nil {
@@ -173,7 +130,7 @@ func TestBucketWithoutTheObject(t *testing.T) {
 }
 
 func TestBucketRefusesStrangeKeys(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		for _, key := range []string{"", "/", "../x", "v1/../../x", "v1//x", "v1/x/", "/v1", "v1/./x", "v1/a b", "v1/a\x00", "v1/ü", `v1\x`} {
 			if _, err := b.Put(t.Context(), key, strings.NewReader("x")); err == nil {
 				t.Errorf("put of %q succeeded", key)
@@ -201,7 +158,7 @@ func TestOpenNamesWhatIsWrong(t *testing.T) {
 		"s3://b/../x?endpoint=host:900": "..",
 		"s3://b\x7f":                    "parsed",
 	} {
-		_, err := archive.Open(url)
+		_, err := bucket.Open(url)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Open(%q) = %v, want an error that says %q", url, err, want)
 		}

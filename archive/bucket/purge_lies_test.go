@@ -1,4 +1,4 @@
-package archive_test
+package bucket_test
 
 import (
 	"errors"
@@ -16,7 +16,8 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
-	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 	"github.com/jobvault/jobvault/internal/testenv"
 )
 
@@ -33,7 +34,7 @@ func (l *liar) says(lie func(req *http.Request) (int, string)) {
 }
 
 // behindLiar is a bucket behind a liar, and the way to it without.
-func behindLiar(t *testing.T, bucketURL string) (*liar, archive.Bucket, archive.Bucket) {
+func behindLiar(t *testing.T, bucketURL string) (*liar, bucket.Bucket, bucket.Bucket) {
 	t.Helper()
 	u, err := url.Parse(bucketURL)
 	if err != nil {
@@ -64,7 +65,7 @@ func behindLiar(t *testing.T, bucketURL string) (*liar, archive.Bucket, archive.
 	t.Cleanup(server.Close)
 	q.Set("endpoint", strings.TrimPrefix(server.URL, "http://"))
 	u.RawQuery = q.Encode()
-	return l, open(t, u.String()), open(t, bucketURL)
+	return l, buckettest.Open(t, u.String()), buckettest.Open(t, bucketURL)
 }
 
 func s3Error(code string) string {
@@ -110,19 +111,19 @@ func TestPurgeIsLookedAt(t *testing.T) {
 				return http.StatusNoContent, ""
 			}
 			return 0, ""
-		}, archive.ErrRemains, "v1/log.zst: object is still there: it answers by its name, with 6 bytes"},
+		}, bucket.ErrRemains, "v1/log.zst: object is still there: it answers by its name, with 6 bytes"},
 		{"an empty list of versions", "versioned", func(req *http.Request) (int, string) {
 			if asksVersions(req) {
 				return http.StatusOK, noVersions
 			}
 			return 0, ""
-		}, archive.ErrRemains, "it answers by its name"},
+		}, bucket.ErrRemains, "it answers by its name"},
 		{"200 to HEAD afterwards", "plain versioned", func(req *http.Request) (int, string) {
 			if isHead(req) {
 				return http.StatusOK, ""
 			}
 			return 0, ""
-		}, archive.ErrRemains, "it answers by its name"},
+		}, bucket.ErrRemains, "it answers by its name"},
 		{"HEAD hides what is there", "versioned", func(req *http.Request) (int, string) {
 			switch {
 			case isHead(req):
@@ -131,10 +132,10 @@ func TestPurgeIsLookedAt(t *testing.T) {
 				return http.StatusNoContent, ""
 			}
 			return 0, ""
-		}, archive.ErrRemains, "version "},
+		}, bucket.ErrRemains, "version "},
 		{"whether there are versions may not be asked", "plain versioned", deny(asksVersioning), nil, ""},
-		{"nothing about versions may be asked", "plain versioned", deny(asksVersioning, asksVersions), archive.ErrVersionsUnknown, "s3:GetBucketVersioning"},
-		{"the versions may not be listed", "versioned", deny(asksVersions), archive.ErrVersionsUnknown, "s3:ListBucketVersions"},
+		{"nothing about versions may be asked", "plain versioned", deny(asksVersioning, asksVersions), bucket.ErrVersionsUnknown, "s3:GetBucketVersioning"},
+		{"the versions may not be listed", "versioned", deny(asksVersions), bucket.ErrVersionsUnknown, "s3:ListBucketVersions"},
 		{"the versions may not be listed, and there are none", "plain", deny(asksVersions), nil, ""},
 		{"a server that has no versions", "plain", func(req *http.Request) (int, string) {
 			if asksVersioning(req) || asksVersions(req) {
@@ -147,7 +148,7 @@ func TestPurgeIsLookedAt(t *testing.T) {
 				return http.StatusNotImplemented, s3Error("NotImplemented")
 			}
 			return 0, ""
-		}, archive.ErrVersionsUnknown, "cannot be known"},
+		}, bucket.ErrVersionsUnknown, "cannot be known"},
 		{"removing is denied, and what locks say too", "plain versioned", deny(isDelete, func(req *http.Request) bool {
 			return req.URL.Query().Has("retention") || req.URL.Query().Has("legal-hold")
 		}), errDenied, "v1/log.zst"},
@@ -159,7 +160,7 @@ func TestPurgeIsLookedAt(t *testing.T) {
 			t.Run(kind+": "+s.name, func(t *testing.T) {
 				t.Parallel()
 				l, b, honest := behindLiar(t, bucketURL(t))
-				put(t, honest, "v1/log.zst", []byte("s3cret"))
+				buckettest.Put(t, honest, "v1/log.zst", []byte("s3cret"))
 				l.says(s.lie)
 				err := b.Purge(t.Context(), "v1/log.zst")
 				if s.want == nil {
@@ -193,7 +194,7 @@ func TestPurgeIsLookedAt(t *testing.T) {
 
 var errDenied = errors.New("denied")
 
-func versionsIn(t *testing.T, b archive.Bucket) (all []string) {
+func versionsIn(t *testing.T, b bucket.Bucket) (all []string) {
 	t.Helper()
 	for v, err := range b.ListVersions(t.Context(), "v1/") {
 		if err != nil {
@@ -208,7 +209,7 @@ func versionsIn(t *testing.T, b archive.Bucket) (all []string) {
 func TestPurgeWhileTheStoreIsBusy(t *testing.T) {
 	t.Parallel()
 	l, b, honest := behindLiar(t, testenv.S3VersionedBucketURL(t, minio.MakeBucketOptions{}))
-	put(t, honest, "v1/log.zst", []byte("s3cret"))
+	buckettest.Put(t, honest, "v1/log.zst", []byte("s3cret"))
 	var n atomic.Int64
 	l.says(func(*http.Request) (int, string) {
 		if n.Add(1)%2 == 1 {
@@ -228,14 +229,14 @@ func TestPurgeWhileTheStoreIsBusy(t *testing.T) {
 // All that is hidden in a bucket with versions is listed; in one without, what there is.
 func TestListVersions(t *testing.T) {
 	b, _, _ := versioned(t, minio.MakeBucketOptions{})
-	put(t, b, "v1/a/log.zst", []byte("first"))
+	buckettest.Put(t, b, "v1/a/log.zst", []byte("first"))
 	if _, err := b.Replace(t.Context(), "v1/a/log.zst", strings.NewReader("second")); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Remove(t.Context(), "v1/a/log.zst"); err != nil {
 		t.Fatal(err)
 	}
-	put(t, b, "v1/b/log.zst", []byte("another"))
+	buckettest.Put(t, b, "v1/b/log.zst", []byte("another"))
 	var got []string
 	for v, err := range b.ListVersions(t.Context(), "v1/a/") {
 		if err != nil {
@@ -246,9 +247,9 @@ func TestListVersions(t *testing.T) {
 	if want := "v1/a/log.zst true false|v1/a/log.zst false true|v1/a/log.zst false true"; strings.Join(got, "|") != want {
 		t.Errorf("listed are %q", got)
 	}
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
-		put(t, b, "v1/a/log.zst", []byte("x"))
-		put(t, b, "v2/log.zst", []byte("x"))
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
+		buckettest.Put(t, b, "v1/a/log.zst", []byte("x"))
+		buckettest.Put(t, b, "v2/log.zst", []byte("x"))
 		if got := versionsIn(t, b); len(got) != 1 || got[0] != "v1/a/log.zst the object" {
 			t.Errorf("listed are %q", got)
 		}
@@ -259,9 +260,9 @@ func TestListVersions(t *testing.T) {
 // one too.
 func TestPurgeOfAFileWithTwoNames(t *testing.T) {
 	dir := t.TempDir()
-	b := open(t, "file://"+dir)
-	put(t, b, "v1/log.zst", []byte("s3cret"))
-	put(t, b, "v1/other.zst", []byte("x"))
+	b := buckettest.Open(t, "file://"+dir)
+	buckettest.Put(t, b, "v1/log.zst", []byte("s3cret"))
+	buckettest.Put(t, b, "v1/other.zst", []byte("x"))
 	for key, name := range map[string]string{"v1/log.zst": "put-1", "v1/other.zst": "put-2"} {
 		if err := os.Link(filepath.Join(dir, key), filepath.Join(dir, ".tmp", name)); err != nil {
 			t.Fatal(err)

@@ -1,4 +1,4 @@
-package archive
+package bucket
 
 import (
 	"bytes"
@@ -31,6 +31,9 @@ type s3Bucket struct {
 // partSize is how much of an object of unknown size is held in memory and sent
 // at a time. S3 takes 10,000 parts: 80 GB compressed.
 const partSize = 8 << 20
+
+// firstBuffer is the size of the buffer that an upload begins with: most objects are small.
+const firstBuffer = 64 << 10
 
 func parseS3URL(u *url.URL) (func() (Bucket, error), error) {
 	bad := func(why string) (func() (Bucket, error), error) {
@@ -166,7 +169,7 @@ func (b *s3Bucket) send(ctx context.Context, key string, r io.Reader, free bool)
 		opts.SetMatchETagExcept("*")
 	}
 	b.lock.set(&opts)
-	head, err := readFrame(r, partSize, smallLog)
+	head, err := ReadUpTo(r, partSize, firstBuffer)
 	if err != nil {
 		return minio.UploadInfo{}, err
 	}

@@ -1,4 +1,4 @@
-package archive_test
+package bucket_test
 
 import (
 	"bytes"
@@ -18,7 +18,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 )
 
 // inParts is more than the S3 backend sends at once.
@@ -26,12 +27,12 @@ const inParts = 9 << 20
 
 // wantOnly wants one object in the bucket, with this content; nil: none at all.
 // What was begun and not ended has left nothing behind either.
-func wantOnly(t *testing.T, b archive.Bucket, key string, content []byte) {
+func wantOnly(t *testing.T, b bucket.Bucket, key string, content []byte) {
 	t.Helper()
 	var want []string
 	if content != nil {
 		want = []string{key}
-		if got := get(t, b, key, 0, -1); !bytes.Equal(got, content) {
+		if got := buckettest.Get(t, b, key, 0, -1); !bytes.Equal(got, content) {
 			t.Errorf("%s has %d bytes that are not the %d wanted", key, len(got), len(content))
 		}
 	}
@@ -47,15 +48,15 @@ func wantOnly(t *testing.T, b archive.Bucket, key string, content []byte) {
 
 // Whatever was there, or nothing, the new object is there afterwards, alone.
 func TestBucketReplaces(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		sizes := []int{-1, 0, 1000, inParts} // -1: nothing is there
 		for _, before := range sizes {
 			for _, after := range sizes[1:] {
 				key := fmt.Sprintf("v1/%d/%d", before+1, after)
 				if before >= 0 {
-					put(t, b, key, bytes.Repeat([]byte("old"), before)[:before])
+					buckettest.Put(t, b, key, bytes.Repeat([]byte("old"), before)[:before])
 				}
-				want := noise(after)
+				want := buckettest.Noise(after)
 				if n, err := b.Replace(t.Context(), key, iotest.HalfReader(bytes.NewReader(want))); err != nil || n != int64(after) {
 					t.Fatalf("%d bytes in the place of %d: %d, %v", after, before, n, err)
 				}
@@ -63,7 +64,7 @@ func TestBucketReplaces(t *testing.T) {
 					t.Errorf("%d bytes in the place of %d have size %d, %v", after, before, n, err)
 				}
 				wantOnly(t, b, key, want)
-				if _, err := b.Put(t.Context(), key, strings.NewReader("less")); !errors.Is(err, archive.ErrExists) {
+				if _, err := b.Put(t.Context(), key, strings.NewReader("less")); !errors.Is(err, bucket.ErrExists) {
 					t.Errorf("a put afterwards: %v, want ErrExists", err)
 				}
 				if err := b.Remove(t.Context(), key); err != nil {
@@ -78,11 +79,11 @@ func TestBucketReplaces(t *testing.T) {
 // where nothing was, nothing.
 func TestBucketKeepsTheOldAfterAFailedReplace(t *testing.T) {
 	broken := errors.New("the source broke")
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
-		for _, old := range [][]byte{nil, []byte("old"), noise(inParts)} {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
+		for _, old := range [][]byte{nil, []byte("old"), buckettest.Noise(inParts)} {
 			key := fmt.Sprintf("v1/%d", len(old))
 			if old != nil {
-				put(t, b, key, old)
+				buckettest.Put(t, b, key, old)
 			}
 			for _, size := range []int{0, 10, inParts} {
 				r := io.MultiReader(bytes.NewReader(make([]byte, size)), iotest.ErrReader(broken))
@@ -116,15 +117,15 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // While the new object is on its way, however much of it, the old one is there.
 func TestBucketReplacesAtTheEnd(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		for _, size := range []int{1000, inParts} {
 			key := fmt.Sprintf("v1/%d", size)
-			want := noise(size)
-			put(t, b, key, []byte("old"))
+			want := buckettest.Noise(size)
+			buckettest.Put(t, b, key, []byte("old"))
 			looked := false
 			half := readerFunc(func([]byte) (int, error) {
 				looked = true
-				if got := get(t, b, key, 0, -1); string(got) != "old" {
+				if got := buckettest.Get(t, b, key, 0, -1); string(got) != "old" {
 					t.Errorf("with half of the new object read, there are %d bytes", len(got))
 				}
 				if n, err := b.Size(t.Context(), key); err != nil || n != 3 {
@@ -147,10 +148,10 @@ func TestBucketReplacesAtTheEnd(t *testing.T) {
 // Whoever reads while another replaces sees one object or another, whole, and
 // never none.
 func TestBucketReadersSeeOldOrNew(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		const key, rounds = "v1/busy", 30
 		contents := [][]byte{bytes.Repeat([]byte("a"), 300<<10), bytes.Repeat([]byte("b"), 1000), bytes.Repeat([]byte("c"), 70<<10)}
-		put(t, b, key, contents[0])
+		buckettest.Put(t, b, key, contents[0])
 		var readers sync.WaitGroup
 		var done atomic.Bool
 		var reads atomic.Int64
@@ -198,7 +199,7 @@ func isOneOf(got []byte, contents [][]byte) bool {
 }
 
 func TestBucketReplaceRefusesStrangeKeys(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		for _, key := range []string{"", "../x", "v1//x", "v1/x/", "/v1", "v1/./x", "v1/a b", `v1\x`} {
 			if _, err := b.Replace(t.Context(), key, strings.NewReader("x")); err == nil {
 				t.Errorf("replace of %q succeeded", key)
@@ -212,16 +213,16 @@ func TestBucketReplaceRefusesStrangeKeys(t *testing.T) {
 // was there is there again.
 func TestS3ReplacementStoredWrongIsTakenBack(t *testing.T) {
 	var lies atomic.Bool
-	b := openProxied(t, func(resp *http.Response) error {
+	b := buckettest.OpenProxied(t, func(resp *http.Response) error {
 		if lies.Load() && resp.Request.Method == http.MethodHead && resp.StatusCode == http.StatusOK {
 			resp.Header.Set("X-Amz-Checksum-Crc32c", "AAAAAA==")
 		}
 		return nil
 	})
 	enableVersioning(t, b)
-	put(t, b, "v1/lied", []byte("old"))
+	buckettest.Put(t, b, "v1/lied", []byte("old"))
 	lies.Store(true)
-	if _, err := b.Replace(t.Context(), "v1/lied", strings.NewReader("what was sent")); !errors.Is(err, archive.ErrStoredWrong) {
+	if _, err := b.Replace(t.Context(), "v1/lied", strings.NewReader("what was sent")); !errors.Is(err, bucket.ErrStoredWrong) {
 		t.Errorf("replace: %v, want ErrStoredWrong", err)
 	}
 	lies.Store(false)

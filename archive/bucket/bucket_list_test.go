@@ -1,4 +1,4 @@
-package archive_test
+package bucket_test
 
 import (
 	"bytes"
@@ -16,13 +16,14 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
-	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 	"github.com/jobvault/jobvault/internal/testenv"
 )
 
-func list(t testing.TB, b archive.Bucket, prefix string) []archive.Object {
+func list(t testing.TB, b bucket.Bucket, prefix string) []bucket.Object {
 	t.Helper()
-	var objects []archive.Object
+	var objects []bucket.Object
 	for o, err := range b.List(t.Context(), prefix) {
 		if err != nil {
 			t.Fatal(err)
@@ -32,7 +33,7 @@ func list(t testing.TB, b archive.Bucket, prefix string) []archive.Object {
 	return objects
 }
 
-func listKeys(t testing.TB, b archive.Bucket, prefix string) []string {
+func listKeys(t testing.TB, b bucket.Bucket, prefix string) []string {
 	t.Helper()
 	var keys []string
 	for _, o := range list(t, b, prefix) {
@@ -42,15 +43,8 @@ func listKeys(t testing.TB, b archive.Bucket, prefix string) []string {
 	return keys
 }
 
-func put(t testing.TB, b archive.Bucket, key string, data []byte) {
-	t.Helper()
-	if _, err := b.Put(t.Context(), key, bytes.NewReader(data)); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // plant stores an object behind the bucket's back, as somebody else would.
-func plant(t testing.TB, b archive.Bucket, key string, data []byte) {
+func plant(t testing.TB, b bucket.Bucket, key string, data []byte) {
 	t.Helper()
 	u, err := url.Parse(b.String())
 	if err != nil {
@@ -74,13 +68,13 @@ func plant(t testing.TB, b archive.Bucket, key string, data []byte) {
 }
 
 func TestBucketListsByPrefix(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		if got := list(t, b, ""); len(got) != 0 {
 			t.Errorf("a new bucket lists %v", got)
 		}
 		all := []string{"other/x", "v1/1/2/1/3/job.json", "v1/1/2/1/3/log.zst", "v1/1/2/2/4/job.json", "v1/10/2/1/3/job.json", "v1/2/2/1/3/job.json", "y"}
 		for i, key := range all {
-			put(t, b, key, noise(i))
+			buckettest.Put(t, b, key, buckettest.Noise(i))
 		}
 		for prefix, want := range map[string][]string{
 			"": all, "v1/": all[1:6], "v1/1/": all[1:4], "v1/1/2/1/": all[1:3], "v1/10/": all[4:5], "v1/3/": nil, "y/": nil, ".tmp/": nil,
@@ -102,7 +96,7 @@ func TestBucketListsByPrefix(t *testing.T) {
 
 // More than fits in a batch of a directory or a page of S3's.
 func TestBucketListsManyObjectsFolderByFolder(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		const folders = 350
 		for i := range folders {
 			for _, name := range []string{"a", "b", "c"} {
@@ -131,7 +125,7 @@ func TestBucketListsManyObjectsFolderByFolder(t *testing.T) {
 }
 
 func TestBucketListsForeignObjects(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		want := []string{"v1/1/a b", "v1/1/ü&<>.txt", "v1/1/~%20+"}
 		for _, key := range want {
 			plant(t, b, key, []byte("x"))
@@ -144,9 +138,9 @@ func TestBucketListsForeignObjects(t *testing.T) {
 }
 
 func TestBucketListEnds(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		for _, key := range []string{"v1/1/a", "v1/1/b", "v1/2/a"} {
-			put(t, b, key, nil)
+			buckettest.Put(t, b, key, nil)
 		}
 		for range b.List(t.Context(), "") {
 			break
@@ -165,7 +159,7 @@ func TestBucketListEnds(t *testing.T) {
 }
 
 // listError is the error that a listing ends with.
-func listError(ctx context.Context, b archive.Bucket, prefix string) (last error) {
+func listError(ctx context.Context, b bucket.Bucket, prefix string) (last error) {
 	for _, err := range b.List(ctx, prefix) {
 		if last != nil {
 			return errors.New("the sequence goes on after an error")
@@ -178,12 +172,12 @@ func listError(ctx context.Context, b archive.Bucket, prefix string) (last error
 // That a bucket cannot be reached must not pass for its being empty.
 func TestListOfNoBucketFails(t *testing.T) {
 	dir := t.TempDir()
-	file := open(t, "file://"+dir)
+	file := buckettest.Open(t, "file://"+dir)
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	s3 := open(t, strings.Replace(testenv.S3BucketURL(t), "s3://test-", "s3://absent-", 1))
-	for _, b := range []archive.Bucket{file, s3} {
+	s3 := buckettest.Open(t, strings.Replace(testenv.S3BucketURL(t), "s3://test-", "s3://absent-", 1))
+	for _, b := range []bucket.Bucket{file, s3} {
 		for _, prefix := range []string{"", "v1/1/"} {
 			if err := listError(t.Context(), b, prefix); err == nil {
 				t.Errorf("%s: prefix %q lists nothing, without an error", b, prefix)
@@ -194,13 +188,13 @@ func TestListOfNoBucketFails(t *testing.T) {
 
 func TestBucketListsNoTemporaryFiles(t *testing.T) {
 	dir := t.TempDir()
-	b := open(t, "file://"+dir)
+	b := buckettest.Open(t, "file://"+dir)
 	plant(t, b, ".tmp/put-1", []byte("half"))
 	plant(t, b, ".tmp/v1/1/x", []byte("half"))
 	if err := os.Symlink(dir, filepath.Join(dir, "loop")); err != nil {
 		t.Fatal(err)
 	}
-	put(t, b, "v1/.tmp/x", nil) // not the bucket's own
+	buckettest.Put(t, b, "v1/.tmp/x", nil) // not the bucket's own
 	for prefix, want := range map[string][]string{"": {"v1/.tmp/x"}, ".tmp/": nil, ".tmp/v1/": nil, "v1/": {"v1/.tmp/x"}} {
 		if got := listKeys(t, b, prefix); !slices.Equal(got, want) {
 			t.Errorf("prefix %q lists %q, want %q", prefix, got, want)
@@ -210,7 +204,7 @@ func TestBucketListsNoTemporaryFiles(t *testing.T) {
 
 func TestBucketListLeavesOutWhatVanishes(t *testing.T) {
 	dir := t.TempDir()
-	b := open(t, "file://"+dir)
+	b := buckettest.Open(t, "file://"+dir)
 	for i := range 20 {
 		plant(t, b, fmt.Sprintf("v1/%d/x", i), nil)
 		plant(t, b, fmt.Sprintf("v1/%d/y", i), nil)
@@ -231,22 +225,22 @@ func TestBucketListLeavesOutWhatVanishes(t *testing.T) {
 }
 
 func TestBucketRemoves(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
-		put(t, b, "v1/1/x", []byte("x"))
-		put(t, b, "v1/1/y", []byte("y"))
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
+		buckettest.Put(t, b, "v1/1/x", []byte("x"))
+		buckettest.Put(t, b, "v1/1/y", []byte("y"))
 		for _, key := range []string{"v1/1/x", "v1/1/x", "v1/none/x", "v1/1/y/below"} {
 			if err := b.Remove(t.Context(), key); err != nil {
 				t.Errorf("remove %s: %v", key, err)
 			}
 		}
-		if _, err := b.Size(t.Context(), "v1/1/x"); !errors.Is(err, archive.ErrNotFound) {
+		if _, err := b.Size(t.Context(), "v1/1/x"); !errors.Is(err, bucket.ErrNotFound) {
 			t.Errorf("size: %v, want ErrNotFound", err)
 		}
 		if got := listKeys(t, b, ""); !slices.Equal(got, []string{"v1/1/y"}) {
 			t.Errorf("left are %q", got)
 		}
-		put(t, b, "v1/1/x", []byte("again"))
-		if got := get(t, b, "v1/1/x", 0, -1); string(got) != "again" {
+		buckettest.Put(t, b, "v1/1/x", []byte("again"))
+		if got := buckettest.Get(t, b, "v1/1/x", 0, -1); string(got) != "again" {
 			t.Errorf("a new object under the key reads %q", got)
 		}
 		for _, key := range []string{"", "v1/", "../x", "v1//x"} {
@@ -259,7 +253,7 @@ func TestBucketRemoves(t *testing.T) {
 
 // Removing while listing is what retention does.
 func TestBucketRemovesWhileListing(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		for i := range 600 {
 			plant(t, b, fmt.Sprintf("v1/1/%d", i), nil)
 		}

@@ -1,4 +1,4 @@
-package archive_test
+package bucket_test
 
 import (
 	"errors"
@@ -10,14 +10,15 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
-	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 	"github.com/jobvault/jobvault/internal/testenv"
 )
 
 func TestPurge(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		for _, key := range []string{"v1/log.zst", "v1/log.zst2"} {
-			put(t, b, key, []byte("x"))
+			buckettest.Put(t, b, key, []byte("x"))
 		}
 		for range 2 { // of what is not there, too
 			if err := b.Purge(t.Context(), "v1/log.zst"); err != nil {
@@ -32,10 +33,10 @@ func TestPurge(t *testing.T) {
 }
 
 // versions lists all versions, and delete markers, of a key that has a prefix.
-func versions(t testing.TB, client *minio.Client, bucket, key string) []minio.ObjectInfo {
+func versions(t testing.TB, client *minio.Client, b, key string) []minio.ObjectInfo {
 	t.Helper()
 	var all []minio.ObjectInfo
-	for v := range client.ListObjectsIter(t.Context(), bucket, minio.ListObjectsOptions{Prefix: "some/prefix/" + key, Recursive: true, WithVersions: true}) {
+	for v := range client.ListObjectsIter(t.Context(), b, minio.ListObjectsOptions{Prefix: "some/prefix/" + key, Recursive: true, WithVersions: true}) {
 		if v.Err != nil {
 			t.Fatal(v.Err)
 		}
@@ -44,7 +45,7 @@ func versions(t testing.TB, client *minio.Client, bucket, key string) []minio.Ob
 	return all
 }
 
-func versioned(t testing.TB, o minio.MakeBucketOptions) (archive.Bucket, *minio.Client, string) {
+func versioned(t testing.TB, o minio.MakeBucketOptions) (bucket.Bucket, *minio.Client, string) {
 	t.Helper()
 	bucketURL := testenv.S3VersionedBucketURL(t, o)
 	u, err := url.Parse(bucketURL)
@@ -55,28 +56,28 @@ func versioned(t testing.TB, o minio.MakeBucketOptions) (archive.Bucket, *minio.
 	if err != nil {
 		t.Fatal(err)
 	}
-	return open(t, bucketURL), client, u.Host
+	return buckettest.Open(t, bucketURL), client, u.Host
 }
 
 // What Remove and Replace only hide goes too.
 func TestPurgeOfEveryVersion(t *testing.T) {
-	b, client, bucket := versioned(t, minio.MakeBucketOptions{})
-	put(t, b, "v1/log.zst", []byte("first"))
+	b, client, held := versioned(t, minio.MakeBucketOptions{})
+	buckettest.Put(t, b, "v1/log.zst", []byte("first"))
 	if _, err := b.Replace(t.Context(), "v1/log.zst", strings.NewReader("second")); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Remove(t.Context(), "v1/log.zst"); err != nil {
 		t.Fatal(err)
 	}
-	put(t, b, "v1/log.zst", []byte("third"))
-	put(t, b, "v1/log.zst2", []byte("another"))
-	if n := len(versions(t, client, bucket, "v1/log.zst")); n != 5 {
+	buckettest.Put(t, b, "v1/log.zst", []byte("third"))
+	buckettest.Put(t, b, "v1/log.zst2", []byte("another"))
+	if n := len(versions(t, client, held, "v1/log.zst")); n != 5 {
 		t.Fatalf("%d versions: this shows nothing", n)
 	}
 	if err := b.Purge(t.Context(), "v1/log.zst"); err != nil {
 		t.Fatal(err)
 	}
-	left := versions(t, client, bucket, "v1/")
+	left := versions(t, client, held, "v1/")
 	if len(left) != 1 || !strings.HasSuffix(left[0].Key, "log.zst2") {
 		t.Errorf("left is %+v", left)
 	}
@@ -84,31 +85,31 @@ func TestPurgeOfEveryVersion(t *testing.T) {
 
 // A locked object stays, and the error says until when.
 func TestPurgeOfALockedObject(t *testing.T) {
-	b, client, bucket := versioned(t, minio.MakeBucketOptions{ObjectLocking: true})
+	b, client, held := versioned(t, minio.MakeBucketOptions{ObjectLocking: true})
 	until := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
 	name := "some/prefix/v1/log.zst"
-	put(t, b, "v1/log.zst", []byte("x"))
+	buckettest.Put(t, b, "v1/log.zst", []byte("x"))
 	mode := minio.Compliance
-	if err := client.PutObjectRetention(t.Context(), bucket, name, minio.PutObjectRetentionOptions{Mode: &mode, RetainUntilDate: &until}); err != nil {
+	if err := client.PutObjectRetention(t.Context(), held, name, minio.PutObjectRetentionOptions{Mode: &mode, RetainUntilDate: &until}); err != nil {
 		t.Fatal(err)
 	}
 	err := b.Purge(t.Context(), "v1/log.zst")
-	if !errors.Is(err, archive.ErrLocked) || !strings.Contains(err.Error(), "v1/log.zst") || !strings.Contains(err.Error(), "until "+until.Format(time.RFC3339)) {
+	if !errors.Is(err, bucket.ErrLocked) || !strings.Contains(err.Error(), "v1/log.zst") || !strings.Contains(err.Error(), "until "+until.Format(time.RFC3339)) {
 		t.Errorf("%v, want ErrLocked with the key and the time", err)
 	}
-	if got := get(t, b, "v1/log.zst", 0, -1); string(got) != "x" {
+	if got := buckettest.Get(t, b, "v1/log.zst", 0, -1); string(got) != "x" {
 		t.Error("the object is gone, or hidden")
 	}
 
-	put(t, b, "v1/held.zst", []byte("x"))
+	buckettest.Put(t, b, "v1/held.zst", []byte("x"))
 	hold := func(s minio.LegalHoldStatus) {
 		t.Helper()
-		if err := client.PutObjectLegalHold(t.Context(), bucket, "some/prefix/v1/held.zst", minio.PutObjectLegalHoldOptions{Status: &s}); err != nil {
+		if err := client.PutObjectLegalHold(t.Context(), held, "some/prefix/v1/held.zst", minio.PutObjectLegalHoldOptions{Status: &s}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	hold(minio.LegalHoldEnabled)
-	if err := b.Purge(t.Context(), "v1/held.zst"); !errors.Is(err, archive.ErrLocked) || !strings.Contains(err.Error(), "legal hold") {
+	if err := b.Purge(t.Context(), "v1/held.zst"); !errors.Is(err, bucket.ErrLocked) || !strings.Contains(err.Error(), "legal hold") {
 		t.Errorf("%v, want ErrLocked for a legal hold", err)
 	}
 	hold(minio.LegalHoldDisabled)

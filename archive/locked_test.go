@@ -12,12 +12,14 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 	"github.com/jobvault/jobvault/internal/testenv"
 )
 
 // lockedVersions are the versions of a key in a bucket, newest first, by the server's
 // own account.
-func lockedVersions(t *testing.T, b archive.Bucket, key string) (client *minio.Client, bucket string, versions []minio.ObjectInfo) {
+func lockedVersions(t *testing.T, b bucket.Bucket, key string) (client *minio.Client, name string, versions []minio.ObjectInfo) {
 	t.Helper()
 	u, err := url.Parse(b.String())
 	if err != nil {
@@ -42,14 +44,14 @@ func lockedVersions(t *testing.T, b archive.Bucket, key string) (client *minio.C
 func TestS3ObjectsAreLocked(t *testing.T) {
 	for _, mode := range []minio.RetentionMode{minio.Governance, minio.Compliance} {
 		t.Run(strings.ToLower(mode.String()), func(t *testing.T) {
-			b := open(t, testenv.S3LockedBucketURL(t)+"&lock="+strings.ToLower(mode.String())+"&lock_days=30")
+			b := buckettest.Open(t, testenv.S3LockedBucketURL(t)+"&lock="+strings.ToLower(mode.String())+"&lock_days=30")
 			if err := b.Check(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			a := newArchive(t, b, 1<<40)
 			putLog(t, a, key, []byte("a log"))
 			large := archive.JobKey{RepositoryID: 1, RunID: 1, RunAttempt: 1, JobID: 1}
-			putLog(t, a, large, noise(20<<20))
+			putLog(t, a, large, buckettest.Noise(20<<20))
 			if _, err := a.PutDetails(t.Context(), key, []byte(`{}`)); err != nil {
 				t.Fatal(err)
 			}
@@ -61,20 +63,20 @@ func TestS3ObjectsAreLocked(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, k := range []string{key.Log(), large.Log(), key.Details(), key.Settled(), archive.ManifestKey(date)} {
-				client, bucket, versions := lockedVersions(t, b, k)
+				client, name, versions := lockedVersions(t, b, k)
 				if len(versions) != 1 {
 					t.Fatalf("%s has %d versions", k, len(versions))
 				}
 				v := versions[0]
-				got, until, err := client.GetObjectRetention(t.Context(), bucket, v.Key, v.VersionID)
+				got, until, err := client.GetObjectRetention(t.Context(), name, v.Key, v.VersionID)
 				if err != nil || *got != mode || time.Until(*until) < 29*24*time.Hour || time.Until(*until) > 31*24*time.Hour {
 					t.Errorf("%s is locked as %v until %v, %v", k, got, until, err)
 				}
-				if err := client.RemoveObject(t.Context(), bucket, v.Key, minio.RemoveObjectOptions{VersionID: v.VersionID}); err == nil {
+				if err := client.RemoveObject(t.Context(), name, v.Key, minio.RemoveObjectOptions{VersionID: v.VersionID}); err == nil {
 					t.Errorf("%s could be deleted", k)
 				}
 			}
-			if _, err := b.Put(t.Context(), key.Log(), strings.NewReader("again")); !errors.Is(err, archive.ErrExists) {
+			if _, err := b.Put(t.Context(), key.Log(), strings.NewReader("again")); !errors.Is(err, bucket.ErrExists) {
 				t.Errorf("put of what is there: %v", err)
 			}
 			if _, err := a.RestoreLog(t.Context(), key, strings.NewReader("another log"), nil); err != nil {
@@ -89,40 +91,9 @@ func TestS3ObjectsAreLocked(t *testing.T) {
 			if err := b.Remove(t.Context(), key.Log()); err != nil {
 				t.Errorf("remove: %v", err)
 			}
-			if _, err := b.Size(t.Context(), key.Log()); !errors.Is(err, archive.ErrNotFound) {
+			if _, err := b.Size(t.Context(), key.Log()); !errors.Is(err, bucket.ErrNotFound) {
 				t.Errorf("size after a remove: %v", err)
 			}
 		})
-	}
-}
-
-func TestS3BucketWithoutObjectLockIsRefused(t *testing.T) {
-	b := open(t, testenv.S3BucketURL(t)+"&lock=governance&lock_days=1")
-	if err := b.Check(t.Context()); !errors.Is(err, archive.ErrNoLock) {
-		t.Errorf("check: %v", err)
-	}
-	if err := open(t, testenv.S3LockedBucketURL(t)).Check(t.Context()); err != nil {
-		t.Errorf("a bucket with Object Lock that nobody asks for: %v", err)
-	}
-}
-
-func TestLockIsChecked(t *testing.T) {
-	for query, want := range map[string]string{
-		"lock=governance":                "lock and lock_days go together",
-		"lock_days=3":                    "lock and lock_days go together",
-		"lock=&lock_days=3":              "governance or compliance",
-		"lock=forever&lock_days=3":       "governance or compliance",
-		"lock=compliance&lock_days=":     "lock_days must be a number",
-		"lock=compliance&lock_days=0":    "lock_days must be a number",
-		"lock=compliance&lock_days=-1":   "lock_days must be a number",
-		"lock=compliance&lock_days=x":    "lock_days must be a number",
-		"lock=compliance&lock_days=1000": "",
-		"lock=governance&lock_days=1":    "",
-		"lock=governance&lock_days=9e9":  "lock_days must be a number",
-	} {
-		err := archive.CheckURL("s3://bucket/prefix?" + query)
-		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", query, err, want)
-		}
 	}
 }

@@ -1,10 +1,8 @@
-// Package archive is the bucket: where logs and job details are kept, byte for
-// byte as GitHub sent them.
-//
-// A log is one object in the seekable Zstandard format: `zstd -dc` gives back
-// GitHub's bytes, and because it is made of independent frames of about 1 MiB,
-// a few lines of a huge log take one range read.
-package archive
+// Package bucket keeps immutable objects under keys: in a folder, or on a server that
+// speaks S3. What it says of an object is looked up and never believed: a write that
+// was not stored as sent has failed, and what was removed is looked for. See
+// docs/design.md#the-bucket.
+package bucket
 
 import (
 	"context"
