@@ -12,7 +12,7 @@ import (
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/archive/bucket/buckettest"
-	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/archive/ngram"
 )
 
 // filtered is an archived log of four frames with its filters, and a text that only the
@@ -41,13 +41,13 @@ func TestFiltersSelectFrames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(log.Filters, []joblog.Filter(filters)); diff != "" {
+	if diff := cmp.Diff(log.Filters, []ngram.Filter(filters)); diff != "" {
 		t.Errorf("filters (-put +read):\n%s", diff)
 	}
 	if share := float64(log.FilterBytes) / float64(log.RawBytes); share > 0.03 {
 		t.Errorf("filters have %.1f %% of the log", 100*share)
 	}
-	p, err := joblog.ParsePattern("a-needle-in-it", joblog.PatternOptions{Fixed: true})
+	p, err := ngram.ParsePattern("a-needle-in-it", ngram.PatternOptions{Fixed: true})
 	if err != nil {
 		t.Fatal(err)
 	}

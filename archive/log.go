@@ -20,6 +20,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/archive/ngram"
 )
 
 // frameSize is how much of a log one frame holds: small enough to fetch for a
@@ -38,8 +39,8 @@ type Log struct {
 	FrameOffsets []int64  // where each frame starts in the object
 	Truncated    bool     // the log went on beyond the limit
 	Index        *joblog.Index
-	Filters      []joblog.Filter // of its frames; none of a log that is too small for them
-	FilterBytes  int64           // of the object that keeps them, once it is there
+	Filters      []ngram.Filter // of its frames; none of a log that is too small for them
+	FilterBytes  int64          // of the object that keeps them, once it is there
 }
 
 // Archive writes and reads logs and job details in a bucket.
@@ -157,7 +158,7 @@ type frameSource struct {
 	raw        int64
 	sum        hash.Hash
 	index      *joblog.Indexer
-	filters    *joblog.FilterMaker // nil: the log is too small for them
+	filters    *ngram.FilterMaker // nil: the log is too small for them
 	frameLines []int64
 	truncated  bool
 	ended      bool
@@ -199,8 +200,8 @@ func (s *frameSource) next() ([]byte, error) {
 
 // add takes the next frame into account.
 func (s *frameSource) add(frame []byte) {
-	if s.raw == 0 && len(frame) >= joblog.LeastFiltered {
-		s.filters = new(joblog.FilterMaker)
+	if s.raw == 0 && len(frame) >= ngram.LeastFiltered {
+		s.filters = new(ngram.FilterMaker)
 	}
 	if s.filters != nil {
 		s.filters.Add(frame)

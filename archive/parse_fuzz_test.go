@@ -13,7 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/jobvault/jobvault/archive/bucket"
-	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/archive/ngram"
 	"github.com/jobvault/jobvault/internal/growth"
 )
 
@@ -79,7 +79,7 @@ func FuzzFilters(f *testing.F) {
 		for _, filter := range filters {
 			size += len(filter.Bits)
 		}
-		if len(filters) != min(frames, joblog.MostFilters) || size > len(b) {
+		if len(filters) != min(frames, ngram.MostFilters) || size > len(b) {
 			t.Errorf("%d filters of %d bytes for %d frames, of %d bytes", len(filters), size, frames, len(b))
 		}
 	})

@@ -10,13 +10,13 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
-	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/archive/ngram"
 	"github.com/jobvault/jobvault/store"
 )
 
 // Search says what is looked for, and in which logs.
 type Search struct {
-	Pattern       *joblog.Pattern
+	Pattern       *ngram.Pattern
 	Jobs          store.JobFilter // whose logs; its limit does not count
 	Step          string          // only in steps with this number, or this in their name; empty: in all
 	Before, After int64           // how many lines around each one are wanted too

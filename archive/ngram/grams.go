@@ -1,4 +1,4 @@
-package joblog
+package ngram
 
 import (
 	"regexp/syntax"

@@ -1,10 +1,12 @@
-package joblog
+package ngram
 
 import (
 	"bytes"
 	"encoding/binary"
 	"math/bits"
 	"slices"
+
+	"github.com/jobvault/jobvault/archive/joblog"
 )
 
 // LeastFiltered is how many bytes a log must have for filters to be worth making: a
@@ -102,8 +104,8 @@ func (m *FilterMaker) lines(frame []byte) {
 	m.sawOdd(frame)
 	for at := 0; at < len(frame); {
 		end, from := endOf(frame, at), at
-		if end-at >= stampLen-1 && plainStamp(frame[at:]) {
-			from += stampLen - 1
+		if end-at >= joblog.StampLen-1 && joblog.PlainStamp(frame[at:]) {
+			from += joblog.StampLen - 1
 		}
 		m.mark(frame, from, end)
 		if end == len(frame) {

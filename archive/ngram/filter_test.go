@@ -1,4 +1,4 @@
-package joblog
+package ngram
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jobvault/jobvault/archive/joblog"
 	"pgregory.net/rapid"
 )
 
@@ -58,7 +59,7 @@ func TestFiltersMissNothing(t *testing.T) {
 			if at/frame < len(filters)-1 || len(filters) < MostFilters {
 				f = filters[at/frame]
 			}
-			if re.Match(ParseLine(line).Text) != o.Inverse {
+			if re.Match(joblog.ParseLine(line).Text) != o.Inverse {
 				want = append(want, string(bytes.TrimSuffix(line, []byte("\n"))))
 				if !p.MayBeIn(f) {
 					t.Fatalf("%q is not found in frame %d", line, at/frame)

@@ -1,4 +1,8 @@
-package joblog
+// Package ngram says which frames of a log a pattern cannot match in, and finds the lines
+// that match in the others. Each frame has a small Bloom filter of its n-grams; a pattern
+// becomes a query over n-grams that every match needs, and literals that every matching
+// line holds. See docs/design.md#search.
+package ngram
 
 import (
 	"bytes"
@@ -9,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/jobvault/jobvault/archive/joblog"
 )
 
 // Pattern is what the lines of logs are searched for. A line is looked at without its
@@ -171,17 +177,17 @@ func (p *Pattern) Each(block []byte, visit func(start, end int) error) error {
 // matchAt tells whether a line is wanted in which one of the texts begins at hit.
 func (p *Pattern) matchAt(block []byte, start, hit, end int) bool {
 	// Behind what a timestamp may be, before what a line end may be: in the text for sure.
-	if p.only != nil && hit-start >= stampLen+len(byteOrderMark) && hit+len(p.only) < end {
+	if p.only != nil && hit-start >= joblog.MaxPrefix && hit+len(p.only) < end {
 		return true
 	}
-	_, text := SplitLine(block[start:end])
+	_, text := joblog.SplitLine(block[start:end])
 	return p.Match(text)
 }
 
 func (p *Pattern) eachLine(block []byte, visit func(start, end int) error) error {
 	for at := 0; at < len(block); {
 		end := endOf(block, at)
-		if _, text := SplitLine(block[at:end]); p.Match(text) {
+		if _, text := joblog.SplitLine(block[at:end]); p.Match(text) {
 			if err := visit(at, end); err != nil {
 				return err
 			}

@@ -1,4 +1,4 @@
-package joblog
+package ngram
 
 import (
 	"regexp/syntax"
@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobvault/jobvault/archive/joblog"
 	"github.com/jobvault/jobvault/internal/growth"
 )
 
@@ -76,7 +77,7 @@ func FuzzPattern(f *testing.F) {
 			return
 		}
 		if err := p.Each(text, func(start, end int) error {
-			if _, line := SplitLine(text[start:end]); !p.Match(line) {
+			if _, line := joblog.SplitLine(text[start:end]); !p.Match(line) {
 				t.Errorf("%q found %q, which it does not match", s, line)
 			}
 			return nil
