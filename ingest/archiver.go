@@ -255,29 +255,6 @@ func (t *task) archiveLog(ctx context.Context) error {
 	return t.settle(ctx, s)
 }
 
-// archivedAs is how a log that is in the bucket stands in the ledger.
-func archivedAs(jobID int64, log archive.Log, steps []store.Step, at time.Time) store.Settlement {
-	object := objectOf(log, at)
-	return store.Settlement{
-		JobID: jobID, State: store.LogArchived, Reason: truncatedReason(log), HTTPStatus: http.StatusOK, Asked: true,
-		Object: &object, Steps: stepLines(log.Index, steps), Usage: log.Index.Usage,
-	}
-}
-
-func objectOf(log archive.Log, at time.Time) store.Object {
-	return store.Object{
-		Key: log.Key, RawBytes: log.RawBytes, StoredBytes: log.StoredBytes, Lines: log.Lines, SHA256: log.SHA256, StoredSHA256: log.StoredSHA256,
-		FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets, Truncated: log.Truncated, ArchivedAt: at, FilterBytes: log.FilterBytes,
-	}
-}
-
-func truncatedReason(log archive.Log) string {
-	if !log.Truncated {
-		return ""
-	}
-	return fmt.Sprintf("cut at %d bytes, the limit that is set", log.RawBytes)
-}
-
 // putLog streams the log from GitHub into the bucket. A log that a killed
 // worker left there complete is taken as it is; one that is damaged gives way, as
 // the ledger does not call it archived.

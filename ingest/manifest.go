@@ -251,39 +251,3 @@ func markListed(ctx context.Context, db *store.DB, a *archive.Archive, m archive
 	}
 	return err
 }
-
-// listedOf is what a line says of a settlement.
-func listedOf(l archive.ManifestLine) (store.Listed, error) {
-	var errs [4]error
-	listed := store.Listed{
-		JobID: l.JobID, State: l.State, SettledAt: l.SettledAt, Reason: l.Reason, HTTPStatus: l.HTTPStatus, Truncated: l.Truncated, StoredBytes: l.StoredBytes, DetailsBytes: l.DetailsBytes, SettledBytes: l.SettledBytes,
-	}
-	listed.SHA256, errs[0] = digestIn(l.SHA256)
-	listed.StoredSHA256, errs[1] = digestIn(l.StoredSHA256)
-	listed.DetailsSHA256, errs[2] = digestIn(l.DetailsSHA256)
-	listed.SettledSHA256, errs[3] = digestIn(l.SettledSHA256)
-	err := errors.Join(errs[:]...)
-	for _, c := range l.Redactions {
-		sum, cerr := digestIn(c.SHA256)
-		listed.Redactions, err = append(listed.Redactions, sum...), errors.Join(err, cerr)
-	}
-	return listed, err
-}
-
-// digestIn reads hex digits; of none, nil.
-func digestIn(text string) ([]byte, error) {
-	if text == "" {
-		return nil, nil
-	}
-	sum, err := hex.DecodeString(text)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %q is no digest", bucket.ErrUnreadable, text)
-	}
-	return sum, nil
-}
-
-func manifestRow(m archive.Manifest, at time.Time) store.Manifest {
-	return store.Manifest{
-		Date: m.Date, Previous: m.Previous, SHA256: m.SHA256[:], StoredSHA256: m.StoredSHA256[:], Jobs: m.Jobs, StoredBytes: m.StoredBytes, WrittenAt: at,
-	}
-}

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"iter"
@@ -108,32 +107,4 @@ func (m *Manifests) readSettled(ctx context.Context, l *store.LedgerLine) error 
 	d := detailsOf(raw)
 	l.SettledSHA256, l.SettledBytes = d.SHA256[:], &d.Bytes
 	return nil
-}
-
-func manifestLine(l store.LedgerLine, settledAt time.Time) archive.ManifestLine {
-	key := keyOfLine(l)
-	line := archive.ManifestLine{
-		RepositoryID: key.RepositoryID, RunID: key.RunID, RunAttempt: key.RunAttempt, JobID: key.JobID, State: l.State, SettledAt: settledAt.UTC(),
-		RawBytes: l.RawBytes, StoredBytes: l.StoredBytes, Lines: l.Lines, SHA256: hex.EncodeToString(l.SHA256), StoredSHA256: hex.EncodeToString(l.StoredSHA256),
-		Truncated: l.Truncated, DetailsSHA256: hex.EncodeToString(l.DetailsSHA256), DetailsBytes: l.DetailsBytes,
-	}
-	if l.SettledSHA256 != nil {
-		line.SettledSHA256, line.SettledBytes = hex.EncodeToString(l.SettledSHA256), l.SettledBytes
-	}
-	if c := l.Redaction; c != nil {
-		line.Redactions = []archive.ListedRedaction{{
-			Number: c.Number, ObjectKey: c.ObjectKey, RawBytes: c.RawBytes, StoredBytes: c.StoredBytes, Lines: c.Lines,
-			SHA256: hex.EncodeToString(c.SHA256), StoredSHA256: hex.EncodeToString(c.StoredSHA256),
-		}}
-	}
-	if l.Reason != nil {
-		line.Reason = *l.Reason
-	}
-	if l.HTTPStatus != nil {
-		line.HTTPStatus = *l.HTTPStatus
-	}
-	if l.ObjectKey != nil {
-		line.ObjectKey = *l.ObjectKey
-	}
-	return line
 }

@@ -259,14 +259,6 @@ func (r *rebuilding) settlement(ctx context.Context, f folder, facts store.Facts
 	return store.Settlement{JobID: f.key.JobID, State: kept.State, Reason: kept.Reason, HTTPStatus: kept.HTTPStatus}, kept.At, err
 }
 
-func settles(state string) bool {
-	switch state {
-	case store.LogNone, store.LogExpired, store.LogMissing:
-		return true
-	}
-	return false
-}
-
 // errNoNames says that a job.json does not tell its repository.
 var errNoNames = errors.New("it does not name its repository")
 

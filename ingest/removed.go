@@ -4,41 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/store"
 )
-
-// removedAs is what the bucket keeps of a removal.
-func removedAs(r store.RemovalRecord) archive.Settled {
-	m, s := r.Removal, settledOf(r.Log)
-	s.Removal = &archive.Removal{
-		Kind: m.Kind, Reason: m.Reason, Actor: m.Actor, DecidedAt: m.DecidedAt, SHA256: digestOf(m.SHA256),
-		RawBytes: m.RawBytes, StoredBytes: m.StoredBytes, Lines: m.Lines, Truncated: m.Truncated, ArchivedAt: m.ArchivedAt,
-	}
-	if m.Rule != nil {
-		s.Removal.Rule = *m.Rule
-	}
-	for _, c := range r.Redactions {
-		kept := archive.Redaction{
-			Number: c.Number, SHA256: digestOf(c.SHA256), StoredSHA256: digestOf(c.StoredSHA256), RawBytes: c.RawBytes, StoredBytes: c.StoredBytes, Lines: c.Lines,
-			RedactedLines: c.RedactedLines, Matches: c.Matches, Actor: c.Actor, Reason: c.Reason, At: c.At, RemovedAt: c.RemovedAt,
-		}
-		if c.RemovedAt != nil {
-			kept.RemovedBy, kept.RemovedReason = *c.RemovedBy, *c.RemovedReason
-		}
-		s.Redactions = append(s.Redactions, kept)
-	}
-	return s
-}
-
-func digestOf(b []byte) (d archive.Digest) {
-	copy(d[:], b)
-	return d
-}
 
 // ErrOlderDatabase says that a job's settled.json tells of more than the ledger does.
 var ErrOlderDatabase = errors.New("the database is older than the bucket")
@@ -119,26 +90,6 @@ func leftOf(ctx context.Context, a *archive.Archive, key archive.JobKey, present
 	}
 	return left, nil
 }
-
-// isOfRemoved tells that an object in a job's folder goes with its log.
-func isOfRemoved(key archive.JobKey, object, present string) bool {
-	_, name, _ := archive.ParseKey(object)
-	return slices.Contains(key.LogObjects(), object) || name == archive.RedactedName && object != present
-}
-
-// isRemoval tells whether a record is of a removed log, and fails with ErrUnreadable if
-// it does not tell enough.
-func isRemoval(s archive.Settled) (bool, error) {
-	if s.State != store.LogRemoved {
-		return false, nil
-	}
-	if s.Removal == nil || s.Removal.SHA256 == (archive.Digest{}) {
-		return false, errNoRemoval
-	}
-	return true, nil
-}
-
-var errNoRemoval = errors.Join(bucket.ErrUnreadable, errors.New("it says removed, and not what"))
 
 // restoreRemoved has the ledger say that a log is removed, or was redacted again, if
 // settled.json says so and the ledger does not: its database is older than that. It

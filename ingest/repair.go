@@ -206,14 +206,3 @@ func (r *verification) rewriteSettled(ctx context.Context, l store.LedgerLine, s
 func (r *verification) replaceSettled(ctx context.Context, key archive.JobKey, s archive.Settled) ([]byte, error) {
 	return replaceSettled(ctx, r.Archive, key, s)
 }
-
-func settledOf(l store.JobLog) archive.Settled {
-	s := archive.Settled{State: l.State, At: *l.SettledAt}
-	if l.Reason != nil {
-		s.Reason = *l.Reason
-	}
-	if l.HTTPStatus != nil {
-		s.HTTPStatus = *l.HTTPStatus
-	}
-	return s
-}

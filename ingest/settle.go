@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
-	"github.com/jobvault/jobvault/archive/joblog"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -92,20 +91,4 @@ func (t *task) keepLastWord(ctx context.Context) error {
 	}
 	t.kept, t.facts.Details = true, detailsOf(kept)
 	return nil
-}
-
-// stepLines estimates which lines belong to the steps that ran.
-func stepLines(x *joblog.Index, steps []store.Step) []store.StepLines {
-	var ran []joblog.Step
-	for _, s := range steps {
-		if s.StartedAt == nil || (s.Conclusion != nil && *s.Conclusion == "skipped") {
-			continue
-		}
-		ran = append(ran, joblog.Step{Number: s.Number, StartedAt: *s.StartedAt})
-	}
-	var lines []store.StepLines
-	for _, r := range joblog.EstimateSteps(x, ran) {
-		lines = append(lines, store.StepLines{Number: r.Number, First: r.First, Last: r.Last})
-	}
-	return lines
 }

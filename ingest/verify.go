@@ -264,18 +264,3 @@ func (r *verification) count(f func(*Verified)) {
 	defer r.mu.Unlock()
 	f(&r.sum)
 }
-
-func keyOfLine(l store.LedgerLine) archive.JobKey {
-	return keyOf(store.Job{ID: l.JobID, RepositoryID: l.Repository.ID, RunID: l.RunID, RunAttempt: l.RunAttempt})
-}
-
-// logOf is what the ledger says of an archived log.
-func logOf(l store.LedgerLine) archive.Log {
-	log := archive.Log{
-		Key: *l.ObjectKey, RawBytes: *l.RawBytes, StoredBytes: *l.StoredBytes, Lines: *l.Lines,
-		FrameLines: l.FrameLines, FrameOffsets: l.FrameOffsets, Truncated: l.Truncated,
-	}
-	copy(log.SHA256[:], l.SHA256)
-	copy(log.StoredSHA256[:], l.StoredSHA256)
-	return log
-}
