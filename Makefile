@@ -26,11 +26,11 @@ bench-smoke: build
 	go run ./internal/bench -smoke
 
 fuzz: ## each fuzzer for a few seconds; FUZZ_TIME=5m for longer
-	go test -run '^$$' -fuzz '^FuzzPayload$$' -fuzztime $(FUZZ_TIME) ./ingest
+	go test -run '^$$' -fuzz '^FuzzPayload$$' -fuzztime $(FUZZ_TIME) ./ingest/record
 	go test -run '^$$' -fuzz '^FuzzSignature$$' -fuzztime $(FUZZ_TIME) ./ingest
-	go test -run '^$$' -fuzz '^FuzzDepth$$' -fuzztime $(FUZZ_TIME) ./ingest
-	go test -run '^$$' -fuzz '^FuzzForm$$' -fuzztime $(FUZZ_TIME) ./ingest
-	go test -run '^$$' -fuzz '^FuzzJobJSON$$' -fuzztime $(FUZZ_TIME) ./ingest
+	go test -run '^$$' -fuzz '^FuzzDepth$$' -fuzztime $(FUZZ_TIME) ./ingest/record
+	go test -run '^$$' -fuzz '^FuzzForm$$' -fuzztime $(FUZZ_TIME) ./ingest/record
+	go test -run '^$$' -fuzz '^FuzzJobJSON$$' -fuzztime $(FUZZ_TIME) ./ingest/record
 	go test -run '^$$' -fuzz '^FuzzClassify$$' -fuzztime $(FUZZ_TIME) ./internal/ghapi
 	go test -run '^$$' -fuzz '^FuzzMessage$$' -fuzztime $(FUZZ_TIME) ./internal/ghapi
 	go test -run '^$$' -fuzz '^FuzzNextPage$$' -fuzztime $(FUZZ_TIME) ./internal/ghapi

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
@@ -127,7 +128,7 @@ func (t *task) run(ctx context.Context) error {
 		return nil
 	}
 	t.logger = t.logger.With(KeyRepository, t.known.Repository.FullName())
-	t.key = keyOf(t.known.Job)
+	t.key = record.KeyOf(t.known.Job)
 	if !t.known.Repository.HasName {
 		// Whoever has the name now knows nothing of the job, and its 404 is no answer.
 		now, err := resolve(ctx, t.DB, t.GitHub, t.known.Repository)
@@ -165,7 +166,7 @@ func (t *task) fetchDetails(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, t.refused(ctx, askedJob, err)
 	}
-	facts, err := factsOfJob(job.WorkflowJob, repo)
+	facts, err := record.FromJob(job.WorkflowJob, repo)
 	if err != nil {
 		return false, t.refused(ctx, askedJob, fmt.Errorf("job %d from the REST API: %w", t.id, err))
 	}
@@ -180,7 +181,7 @@ func (t *task) fetchDetails(ctx context.Context) (bool, error) {
 		return t.notCompleted(ctx, facts, job.Raw)
 	}
 	t.facts = facts
-	t.key = keyOf(facts.Job)
+	t.key = record.KeyOf(facts.Job)
 	if t.facts, err = keepDetails(ctx, t.Archive, t.key, job.Raw, facts); err != nil {
 		return false, t.refused(ctx, askedJob, err)
 	}
@@ -250,7 +251,7 @@ func (t *task) archiveLog(ctx context.Context) error {
 	if err != nil {
 		return t.refused(ctx, askedLog, err)
 	}
-	s := archivedAs(t.id, log, t.facts.Steps, t.Now())
+	s := record.Archived(t.id, log, t.facts.Steps, t.Now())
 	s.Settled = kept
 	return t.settle(ctx, s)
 }

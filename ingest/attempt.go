@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
@@ -242,7 +243,7 @@ func (w *sweep) keepOne(ctx context.Context, r ghapi.Run, attempt int64, j ghapi
 			j = itself
 		}
 	}
-	facts, err := factsOfJob(j.WorkflowJob, w.repo)
+	facts, err := record.FromJob(j.WorkflowJob, w.repo)
 	if err != nil {
 		return facts, fmt.Errorf("run %d: a listed job: %w", r.ID, err)
 	}
@@ -258,7 +259,7 @@ func (w *sweep) keepOne(ctx context.Context, r ghapi.Run, attempt int64, j ghapi
 	if known.Fetched || facts.Job.Status != store.StatusCompleted {
 		return facts, nil
 	}
-	return keepDetails(ctx, w.Archive, keyOf(facts.Job), j.Raw, facts)
+	return keepDetails(ctx, w.Archive, record.KeyOf(facts.Job), j.Raw, facts)
 }
 
 // doubtful tells a listed job whose attempt may not be the one that it is listed
@@ -271,7 +272,7 @@ func doubtful(j ghapi.Job, attempt int64, known store.KnownJob) bool {
 	if j.RunAttempt != nil && *j.RunAttempt != attempt {
 		return true
 	}
-	started, created := moment(j.StartedAt), moment(j.CreatedAt)
+	started, created := record.Moment(j.StartedAt), record.Moment(j.CreatedAt)
 	return attempt > 1 && started != nil && created != nil && started.Before(created.Add(-time.Second))
 }
 

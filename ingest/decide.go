@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
@@ -58,7 +59,7 @@ type outcome struct {
 func decide(err error, c circumstances) outcome {
 	var e *ghapi.Error
 	if !errors.As(err, &e) {
-		return outcome{reason: brief(err)}
+		return outcome{reason: record.Reason(err)}
 	}
 	o := outcome{status: e.Status, reason: e.Message}
 	switch e.Class {
@@ -92,7 +93,7 @@ func decide(err error, c circumstances) outcome {
 			o.pause = backoff(c.attempts)
 		}
 	default:
-		o.reason = brief(e)
+		o.reason = record.Reason(e)
 		if e.RetryAt.After(c.now) {
 			o.pause = min(e.RetryAt.Sub(c.now), longestPause) + jitter(firstPause)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -21,11 +22,11 @@ func keepDetails(ctx context.Context, a *archive.Archive, key archive.JobKey, ra
 	if err != nil {
 		return facts, err
 	}
-	facts.Details = detailsOf(kept)
+	facts.Details = record.DetailsOf(kept)
 	if string(kept) == string(raw) {
 		return facts, nil
 	}
-	found, err := factsOfDetails(kept, key, facts.Repository)
+	found, err := record.FromDetails(kept, key, facts.Repository)
 	if err != nil || found.Job.Status != store.StatusCompleted && facts.Job.Status == store.StatusCompleted {
 		// What was kept of a job that GitHub had given up for lost says less.
 		return facts, err
@@ -55,7 +56,7 @@ func lastWord(ctx context.Context, db *store.DB, jobID int64) (word []byte, stat
 		if err != nil {
 			return nil, "", fmt.Errorf("delivery %s: %w", d.GUID, err)
 		}
-		payload, err := storedPayloadJSON(body)
+		payload, err := record.StoredPayloadJSON(body)
 		if err != nil {
 			return nil, "", fmt.Errorf("delivery %s: %w", d.GUID, err)
 		}

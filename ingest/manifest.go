@@ -10,6 +10,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -209,7 +210,7 @@ func (m *Manifests) take(ctx context.Context, date time.Time, previous *archive.
 	if err := markListed(ctx, m.DB, m.Archive, found); err != nil {
 		return nil, err
 	}
-	if err := m.DB.RecordManifest(ctx, manifestRow(found, m.at())); err != nil {
+	if err := m.DB.RecordManifest(ctx, record.ManifestRow(found, m.at())); err != nil {
 		return nil, err
 	}
 	m.Metrics.manifests.Inc()
@@ -233,7 +234,7 @@ func markListed(ctx context.Context, db *store.DB, a *archive.Archive, m archive
 		return err
 	}
 	again, err := a.ReadManifest(ctx, m.Date, func(l archive.PlacedLine) error {
-		listed, err := listedOf(l.ManifestLine)
+		listed, err := record.ListedOf(l.ManifestLine)
 		listed.Whole = m.Whole
 		if err != nil {
 			return fmt.Errorf("line %d: %w", l.Number, err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -37,7 +38,7 @@ func (m *Manifests) lines(ctx context.Context, before time.Time) iter.Seq2[archi
 				return
 			}
 			for _, l := range batch {
-				if !yield(manifestLine(l, *l.SettledAt), nil) {
+				if !yield(record.ManifestLine(l, *l.SettledAt), nil) {
 					return
 				}
 			}
@@ -78,14 +79,14 @@ func settledIsUnknown(l store.JobLog) bool {
 }
 
 func (m *Manifests) readDetails(ctx context.Context, l *store.LedgerLine) error {
-	raw, err := m.Archive.Details(ctx, keyOfLine(*l))
+	raw, err := m.Archive.Details(ctx, record.KeyOfLedger(*l))
 	if errors.Is(err, bucket.ErrNotFound) || errors.Is(err, bucket.ErrUnreadable) {
 		return nil // there is nothing to tell of it
 	}
 	if err != nil {
 		return fmt.Errorf("job %d: %w", l.JobID, err)
 	}
-	d := detailsOf(raw)
+	d := record.DetailsOf(raw)
 	l.DetailsSHA256, l.DetailsBytes = d.SHA256[:], &d.Bytes
 	return nil
 }
@@ -94,17 +95,17 @@ func (m *Manifests) readDetails(ctx context.Context, l *store.LedgerLine) error 
 // removal that is not finished, it is about to be another one. Beside a log there may
 // be one of what it was before that came.
 func (m *Manifests) readSettled(ctx context.Context, l *store.LedgerLine) error {
-	raw, s, err := m.Archive.SettledBytes(ctx, keyOfLine(*l))
+	raw, s, err := m.Archive.SettledBytes(ctx, record.KeyOfLedger(*l))
 	if errors.Is(err, bucket.ErrNotFound) || errors.Is(err, bucket.ErrUnreadable) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("job %d: %w", l.JobID, err)
 	}
-	if s.State != l.State && (l.State != store.LogArchived || !settles(s.State)) {
+	if s.State != l.State && (l.State != store.LogArchived || !record.MeansNoLog(s.State)) {
 		return nil
 	}
-	d := detailsOf(raw)
+	d := record.DetailsOf(raw)
 	l.SettledSHA256, l.SettledBytes = d.SHA256[:], &d.Bytes
 	return nil
 }

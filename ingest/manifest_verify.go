@@ -8,6 +8,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -89,7 +90,7 @@ func (r *rebuilding) manifests(ctx context.Context) error {
 			err = markListed(ctx, r.DB, r.Archive, found)
 		}
 		if err == nil {
-			err = r.DB.RecordManifest(ctx, manifestRow(found, time.Time{}))
+			err = r.DB.RecordManifest(ctx, record.ManifestRow(found, time.Time{}))
 		}
 		if errors.Is(err, bucket.ErrUnreadable) || errors.Is(err, ErrManifestsBroken) || errors.Is(err, store.ErrOtherManifest) {
 			r.sum.Faults++

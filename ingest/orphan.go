@@ -7,6 +7,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -67,7 +68,7 @@ func (r *verification) orphansAmong(ctx context.Context, objects []bucket.Object
 func (r *verification) unheardOf(ctx context.Context, o bucket.Object, lines map[int64]store.LedgerLine) error {
 	k, name, ok := archive.ParseKey(o.Key)
 	l := lines[k.JobID]
-	if !ok || name != archive.SettledName || l.State != store.LogArchived || keyOfLine(l) != k {
+	if !ok || name != archive.SettledName || l.State != store.LogArchived || record.KeyOfLedger(l) != k {
 		return nil
 	}
 	s, err := r.Archive.Settled(ctx, k)
@@ -98,7 +99,7 @@ func (r *verification) orphaned(o bucket.Object, lines map[int64]store.LedgerLin
 	if _, manifest := archive.ParseManifestKey(o.Key); manifest {
 		return "", 0
 	}
-	if _, record := archive.ParseRemovalsKey(o.Key); record {
+	if _, row := archive.ParseRemovalsKey(o.Key); row {
 		return "", 0
 	}
 	if !ok {
@@ -110,8 +111,8 @@ func (r *verification) orphaned(o bucket.Object, lines map[int64]store.LedgerLin
 		return "", 0
 	case !known:
 		return "no such job is known; jobvault rebuild makes its rows", k.JobID
-	case keyOfLine(l) != k:
-		return "the job's own folder is another: " + keyOfLine(l).Details(), k.JobID
+	case record.KeyOfLedger(l) != k:
+		return "the job's own folder is another: " + record.KeyOfLedger(l).Details(), k.JobID
 	case name == archive.RedactedName && (l.State == store.LogArchived || l.State == store.LogPending):
 		return "no row tells of this copy: a redaction was stopped", k.JobID
 	case name != archive.LogName:

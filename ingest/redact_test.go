@@ -80,13 +80,13 @@ func TestRedactAgainAndAgain(t *testing.T) {
 			t.Errorf("of no job: %v, want ErrNoText", err)
 		}
 	}
-	record, err := c.DB.Removal(t.Context(), 1)
+	row, err := c.DB.Removal(t.Context(), 1)
 	c.Check(err)
-	if len(record.Redactions) != 2 || record.Present() != nil || record.Removal.Kind != store.RemovedByHand || *record.Redactions[0].RemovedBy != "bob" {
-		t.Errorf("the record is %+v", record)
+	if len(row.Redactions) != 2 || row.Present() != nil || row.Removal.Kind != store.RemovedByHand || *row.Redactions[0].RemovedBy != "bob" {
+		t.Errorf("the record is %+v", row)
 	}
-	if name := key.Redacted(1); record.Redactions[0].ObjectKey != name {
-		t.Errorf("the first copy was %s", record.Redactions[0].ObjectKey)
+	if name := key.Redacted(1); row.Redactions[0].ObjectKey != name {
+		t.Errorf("the first copy was %s", row.Redactions[0].ObjectKey)
 	}
 }
 

@@ -472,10 +472,10 @@ func TestSettledIsKeptInTheBucket(t *testing.T) {
 	if says, _ := r.try(1); says != "done" {
 		t.Fatal(says)
 	}
-	record, err := os.ReadFile(filepath.Join(dir, "v1/3/101/1/1/settled.json"))
+	row, err := os.ReadFile(filepath.Join(dir, "v1/3/101/1/1/settled.json"))
 	r.check(err)
-	if !strings.Contains(string(record), `"state":"expired"`) || !strings.Contains(string(record), `"http_status":410`) {
-		t.Errorf("settled.json is %s", record)
+	if !strings.Contains(string(row), `"state":"expired"`) || !strings.Contains(string(row), `"http_status":410`) {
+		t.Errorf("settled.json is %s", row)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "v1/3/101/1/1/job.json")); err != nil {
 		t.Error(err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 )
 
 // logBatch is how many removals are read for a record.
@@ -70,9 +71,9 @@ func (l *RemovalLog) Append(ctx context.Context, failed func(Unfinished)) error 
 func (l *RemovalLog) lines(ctx context.Context, jobIDs []int64, failed func(Unfinished)) ([]archive.RemovalsLine, error) {
 	var lines []archive.RemovalsLine
 	for _, id := range jobIDs {
-		record, err := l.DB.Removal(ctx, id)
+		row, err := l.DB.Removal(ctx, id)
 		if err == nil {
-			line := archive.RemovalsLineOf(keyOf(record.Job), removedAs(record))
+			line := archive.RemovalsLineOf(record.KeyOf(row.Job), record.SettledOfRemoval(row))
 			if err = line.Check(); err == nil {
 				lines = append(lines, line)
 				continue

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -113,7 +114,7 @@ func (l *RemovalLog) head(ctx context.Context) (*archive.RemovalsRecord, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &archive.RemovalsRecord{Number: r.Number, SHA256: digestOf(r.SHA256), WrittenAt: r.WrittenAt}, nil
+	return &archive.RemovalsRecord{Number: r.Number, SHA256: record.DigestOf(r.SHA256), WrittenAt: r.WrittenAt}, nil
 }
 
 func nextNumber(head *archive.RemovalsRecord) int64 {

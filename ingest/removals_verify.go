@@ -8,6 +8,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -86,11 +87,11 @@ func (c *removalsCheck) records(ctx context.Context) error {
 			}
 			previous = nil
 		}
-		record, err := c.record(ctx, n, previous, before+1)
+		row, err := c.record(ctx, n, previous, before+1)
 		if err != nil {
 			return err
 		}
-		previous, c.last = record, n
+		previous, c.last = row, n
 	}
 	return nil
 }
@@ -225,5 +226,5 @@ func differsFromRecord(l archive.RemovalsLine, steps int, known bool, r store.Re
 }
 
 func saysTheSame(r store.RemovalRecord, s archive.Settled) bool {
-	return r.Log.SettledAt != nil && sameSettled(removedAs(r), s)
+	return r.Log.SettledAt != nil && sameSettled(record.SettledOfRemoval(r), s)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -61,7 +62,7 @@ func restored(ctx context.Context, a *archive.Archive, key archive.JobKey, s arc
 				return r, err
 			case log.SHA256 == kept.SHA256:
 				c.FrameLines, c.FrameOffsets = log.FrameLines, log.FrameOffsets
-				r.Usage, r.StepLines = log.Index.Usage, stepLines(log.Index, steps)
+				r.Usage, r.StepLines = log.Index.Usage, record.StepLines(log.Index, steps)
 			}
 		}
 		r.Redactions = append(r.Redactions, c)
@@ -84,7 +85,7 @@ func leftOf(ctx context.Context, a *archive.Archive, key archive.JobKey, present
 		if err != nil {
 			return nil, err
 		}
-		if isOfRemoved(key, o.Key, present) {
+		if record.GoesWithLog(key, o.Key, present) {
 			left = append(left, o.Key)
 		}
 	}
@@ -103,8 +104,8 @@ func restoreRemoved(ctx context.Context, db *store.DB, a *archive.Archive, key a
 	if err != nil {
 		return false, nil, err
 	}
-	kept := detailsOf(raw)
-	if is, err := isRemoval(s); err != nil || !is {
+	kept := record.DetailsOf(raw)
+	if is, err := record.IsRemoval(s); err != nil || !is {
 		return false, kept, err
 	}
 	return true, kept, restoreRemoval(ctx, db, a, key, s, kept, now)

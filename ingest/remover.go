@@ -9,6 +9,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -108,14 +109,14 @@ func (m *Remover) away(ctx context.Context, failed error) error {
 // keep has settled.json say that a log is removed. It fails with ErrOlderDatabase if it
 // tells of more than the ledger: before anything goes.
 func (m *Remover) keep(ctx context.Context, r store.RemovalRecord) (store.Details, error) {
-	kept, err := replaceSettled(ctx, m.Archive, keyOf(r.Job), removedAs(r))
-	return *detailsOf(kept), err
+	kept, err := replaceSettled(ctx, m.Archive, record.KeyOf(r.Job), record.SettledOfRemoval(r))
+	return *record.DetailsOf(kept), err
 }
 
 // purge removes what is left: what the ledger names, and copies that a killed redaction
 // left without a row. Then it looks whether all of it is gone.
 func (m *Remover) purge(ctx context.Context, r store.RemovalRecord) error {
-	key, present := keyOf(r.Job), ""
+	key, present := record.KeyOf(r.Job), ""
 	keys := append(key.LogObjects(), r.Removal.ObjectKey)
 	for _, c := range r.Redactions {
 		if c.RemovedAt != nil {
@@ -153,7 +154,7 @@ func checkPurged(ctx context.Context, a *archive.Archive, key archive.JobKey, pr
 			return err
 		}
 		seen = seen || v.Key == key.Settled() && !v.Marker
-		if isOfRemoved(key, v.Key, present) {
+		if record.GoesWithLog(key, v.Key, present) {
 			left = append(left, v.Key+": "+v.String())
 		}
 	}

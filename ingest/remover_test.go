@@ -305,13 +305,13 @@ func TestApplyRemovesAndKeepsWhatItWas(t *testing.T) {
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Errorf("what it was (-ledger +removals):\n%s", diff)
 	}
-	record, err := c.DB.Removal(t.Context(), 3)
+	row, err := c.DB.Removal(t.Context(), 3)
 	c.Check(err)
-	m := record.Removal
+	m := row.Removal
 	if m.Actor != "bob" || m.Kind != store.RemovedByRule || *m.Rule != r.String() || !m.DecidedAt.Equal(c.now) || !m.FinishedAt.Equal(c.now) {
 		t.Errorf("the removal is %+v", m)
 	}
-	l := record.Log
+	l := row.Log
 	if l.State != store.LogRemoved || *l.Reason != "retention: repository acme/*: keep 30d" || !l.SettledAt.Equal(c.now) || !bytes.Equal(l.SHA256, m.SHA256) || *l.RawBytes != m.RawBytes {
 		t.Errorf("the ledger says %+v", l)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -64,7 +65,7 @@ func (t *task) keepSettled(ctx context.Context, s *store.Settlement, now time.Ti
 	if err != nil {
 		return now, err
 	}
-	s.Settled = detailsOf(raw)
+	s.Settled = record.DetailsOf(raw)
 	var kept archive.Settled
 	if err := json.Unmarshal(raw, &kept); err == nil && kept.State == s.State {
 		s.Reason, s.HTTPStatus, now = kept.Reason, kept.HTTPStatus, kept.At
@@ -89,6 +90,6 @@ func (t *task) keepLastWord(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.kept, t.facts.Details = true, detailsOf(kept)
+	t.kept, t.facts.Details = true, record.DetailsOf(kept)
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
@@ -121,7 +122,7 @@ func (s *Sweeper) sweepRepository(ctx context.Context, repo store.Repository, u 
 		return swept, err
 	}
 	err = fmt.Errorf("sweep of %s: %w", repo.FullName(), err)
-	return swept, errors.Join(err, s.DB.SweepFailed(ctx, repo.ID, clean(err.Error()), s.Now()))
+	return swept, errors.Join(err, s.DB.SweepFailed(ctx, repo.ID, record.Clean(err.Error()), s.Now()))
 }
 
 func (s *Sweeper) attemptSweep(ctx context.Context, repo store.Repository, u store.Urgency, work func(context.Context, *sweep, *listing) error) (Swept, error) {

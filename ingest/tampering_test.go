@@ -68,7 +68,7 @@ func objectTamperings() []tampering {
 	day := func(n int) func(w *evidenceWorld) string {
 		return func(w *evidenceWorld) string { return archive.ManifestKey(w.head.Date.AddDate(0, 0, n)) }
 	}
-	record := func(n int64) func(w *evidenceWorld) string {
+	row := func(n int64) func(w *evidenceWorld) string {
 		return func(*evidenceWorld) string { return archive.RemovalsKey(n) }
 	}
 	return slices.Concat(
@@ -84,8 +84,8 @@ func objectTamperings() []tampering {
 			return w.keyOf(jobCameLate).Settled(), w.get(w.keyOf(jobRemoved).Settled())
 		}),
 		tamperingsOf("redacted-N.zst", keyed(jobRedacted, copied(2)), keyed(jobRedacted1, copied(1)), keyed(jobRedacted, copied(3)), before(keyed(jobRedacted, copied(2)), "redacted")),
-		tamperingsOf("record of removals", record(2), record(3), record(9), func(w *evidenceWorld) (string, []byte) { return record(2)(w), w.get(record(1)(w)) }),
-		tamperingsOf("the last record of removals", record(4), record(3), record(9), func(w *evidenceWorld) (string, []byte) { return record(4)(w), w.get(record(3)(w)) }),
+		tamperingsOf("record of removals", row(2), row(3), row(9), func(w *evidenceWorld) (string, []byte) { return row(2)(w), w.get(row(1)(w)) }),
+		tamperingsOf("the last record of removals", row(4), row(3), row(9), func(w *evidenceWorld) (string, []byte) { return row(4)(w), w.get(row(3)(w)) }),
 		tamperingsOf("manifest", day(-1), day(-2), day(-5), func(w *evidenceWorld) (string, []byte) { return day(-1)(w), w.get(day(-2)(w)) }),
 		tamperingsOf("the last manifest", day(0), day(-1), day(9), func(w *evidenceWorld) (string, []byte) { return day(0)(w), w.get(day(-1)(w)) }),
 	)

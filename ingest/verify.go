@@ -12,6 +12,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
@@ -157,7 +158,7 @@ func (r *verification) step(total int) {
 
 // line verifies what one job has in the bucket.
 func (r *verification) line(ctx context.Context, l store.LedgerLine) error {
-	key := keyOfLine(l)
+	key := record.KeyOfLedger(l)
 	r.count(func(sum *Verified) { sum.Jobs++ })
 	if err := r.details(ctx, l, key); err != nil {
 		return err
@@ -183,7 +184,7 @@ func (r *verification) log(ctx context.Context, l store.LedgerLine, key archive.
 			Kind: FaultKey, JobID: l.JobID, Key: *l.ObjectKey, Detail: "the ledger names this object; the job's own is " + key.Log(),
 		}, nil)
 	}
-	damage, err := r.Archive.Verify(ctx, logOf(l), r.o.Deep)
+	damage, err := r.Archive.Verify(ctx, record.LogOf(l), r.o.Deep)
 	if err != nil {
 		return fmt.Errorf("verify job %d: %w", l.JobID, err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -103,7 +104,7 @@ func (d *databaseVerification) advance(total int) {
 // and objects are read one after the other.
 func (d *databaseVerification) job(ctx context.Context, j store.JobRows) error {
 	for {
-		l := &look{databaseVerification: d, rows: j, key: keyOf(j.Job)}
+		l := &look{databaseVerification: d, rows: j, key: record.KeyOf(j.Job)}
 		if err := l.all(ctx); err != nil {
 			return fmt.Errorf("verify the rows of job %d: %w", j.Job.ID, err)
 		}
@@ -208,7 +209,7 @@ func (l *look) details(ctx context.Context) error {
 			return nil
 		}
 	}
-	facts, err := factsOfDetails(raw, l.key, l.rows.Repository)
+	facts, err := record.FromDetails(raw, l.key, l.rows.Repository)
 	if err != nil {
 		l.broken(FaultDetails, object, "%v", err)
 		return nil

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -106,7 +107,7 @@ func (l *look) compareRemoval(object string, s archive.Settled) {
 	of := func(m archive.Removal, objectKey string) []tableRow {
 		return []tableRow{{jobKey(id), append(cellsOf(m), cells("object_key", objectKey)...)}}
 	}
-	want := removedAs(store.RemovalRecord{Job: l.rows.Job, Log: l.rows.Log, Removal: orZero(l.rows.Log.Removal), Redactions: l.rows.Redactions})
+	want := record.SettledOfRemoval(store.RemovalRecord{Job: l.rows.Job, Log: l.rows.Log, Removal: orZero(l.rows.Log.Removal), Redactions: l.rows.Redactions})
 	if m := l.rows.Log.Removal; m != nil {
 		says = of(*want.Removal, m.ObjectKey)
 	}
@@ -209,7 +210,7 @@ func (d *databaseVerification) manifest(ctx context.Context, row store.Manifest)
 	columns := func(m store.Manifest) []cell {
 		return cells("previous", m.Previous, "sha256", m.SHA256, "stored_sha256", m.StoredSHA256, "jobs", m.Jobs, "stored_bytes", m.StoredBytes)
 	}
-	for _, diff := range compareCells("manifests", "date "+row.Date.Format(time.DateOnly), columns(row), columns(manifestRow(found, row.WrittenAt)), false) {
+	for _, diff := range compareCells("manifests", "date "+row.Date.Format(time.DateOnly), columns(row), columns(record.ManifestRow(found, row.WrittenAt)), false) {
 		if err := d.fault(ctx, store.LedgerLine{}, rowFault(0, key, diff), nil); err != nil {
 			return err
 		}

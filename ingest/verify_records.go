@@ -7,6 +7,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -41,7 +42,7 @@ func (r *verification) lookAtDetails(ctx context.Context, l store.LedgerLine, ke
 			return err
 		}
 	}
-	if _, err := factsOfDetails(raw, key, l.Repository); err != nil {
+	if _, err := record.FromDetails(raw, key, l.Repository); err != nil {
 		return fmt.Errorf("%w: %w", bucket.ErrUnreadable, err)
 	}
 	return nil
@@ -49,7 +50,7 @@ func (r *verification) lookAtDetails(ctx context.Context, l store.LedgerLine, ke
 
 // sameDigest wants an object to be the one that was noted, or fails with ErrUnreadable.
 func sameDigest(raw, noted []byte) error {
-	if d := detailsOf(raw); string(d.SHA256[:]) != string(noted) {
+	if d := record.DetailsOf(raw); string(d.SHA256[:]) != string(noted) {
 		return fmt.Errorf("%w: it has SHA-256 %x, the ledger says %x", bucket.ErrUnreadable, d.SHA256, noted)
 	}
 	return nil
@@ -84,7 +85,7 @@ func (r *verification) settled(ctx context.Context, l store.LedgerLine, key arch
 	case changed != nil:
 		f.Detail = changed.Error()
 		return r.fault(ctx, l, f, func(ctx context.Context, l store.LedgerLine) (bool, string, error) {
-			return r.rewriteSettled(ctx, l, settledOf(l.JobLog))
+			return r.rewriteSettled(ctx, l, record.SettledOf(l.JobLog))
 		})
 	case s.State != l.State:
 		f.Detail = fmt.Sprintf("it says %s, the ledger %s", s.State, l.State)

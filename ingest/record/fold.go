@@ -1,4 +1,4 @@
-package ingest
+package record
 
 import (
 	"bytes"
@@ -10,11 +10,11 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// fold makes one account of a job out of everything said of it. The furthest
+// Fold makes one account of a job out of everything said of it. The furthest
 // snapshot counts; what it leaves open is taken from the next one, and so on
 // down. The result does not depend on the order of the snapshots, nor on
 // repeats. There must be at least one, all of one job.
-func fold(snapshots []store.Facts) store.Facts {
+func Fold(snapshots []store.Facts) store.Facts {
 	ordered := make([]*snapshot, len(snapshots))
 	for i, s := range snapshots {
 		ordered[i] = &snapshot{Facts: s}

@@ -1,4 +1,4 @@
-package ingest
+package record
 
 import (
 	"errors"
@@ -12,13 +12,13 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// maxListed bounds a job's steps, and its labels. GitHub's own jobs have at most 1,000
+// MaxListed bounds a job's steps, and its labels. GitHub's own jobs have at most 1,000
 // steps; beyond the bound a job's rows would take longer than a transaction may.
-const maxListed = 10_000
+const MaxListed = 10_000
 
-// factsOfJob turns a job, from a webhook or the REST API, into rows. An empty
+// FromJob turns a job, from a webhook or the REST API, into rows. An empty
 // text, a zero id and the start of an era all mean that the server did not say.
-func factsOfJob(j *github.WorkflowJob, repo store.Repository) (store.Facts, error) {
+func FromJob(j *github.WorkflowJob, repo store.Repository) (store.Facts, error) {
 	switch {
 	case j.GetID() <= 0:
 		return store.Facts{}, errors.New("workflow_job.id is not positive")
@@ -26,8 +26,8 @@ func factsOfJob(j *github.WorkflowJob, repo store.Repository) (store.Facts, erro
 		return store.Facts{}, errors.New("workflow_job.run_id is not positive")
 	case j.GetStatus() == "":
 		return store.Facts{}, errors.New("workflow_job.status is missing")
-	case len(j.Steps) > maxListed || len(j.Labels) > maxListed:
-		return store.Facts{}, fmt.Errorf("workflow_job has %d steps and %d labels, more than %d", len(j.Steps), len(j.Labels), maxListed)
+	case len(j.Steps) > MaxListed || len(j.Labels) > MaxListed:
+		return store.Facts{}, fmt.Errorf("workflow_job has %d steps and %d labels, more than %d", len(j.Steps), len(j.Labels), MaxListed)
 	}
 	f := store.Facts{
 		Repository: repo,
@@ -37,9 +37,9 @@ func factsOfJob(j *github.WorkflowJob, repo store.Repository) (store.Facts, erro
 		},
 		Job: store.Job{
 			ID: j.GetID(), RunID: j.GetRunID(), RunAttempt: id(j.RunAttempt), RepositoryID: repo.ID,
-			Name: clean(j.GetName()), Status: clean(j.GetStatus()), Conclusion: text(j.Conclusion),
+			Name: Clean(j.GetName()), Status: Clean(j.GetStatus()), Conclusion: text(j.Conclusion),
 			NodeID: text(j.NodeID), HTMLURL: text(j.HTMLURL), CheckRunURL: text(j.CheckRunURL),
-			CreatedAt: moment(j.CreatedAt), StartedAt: moment(j.StartedAt), CompletedAt: moment(j.CompletedAt),
+			CreatedAt: Moment(j.CreatedAt), StartedAt: Moment(j.StartedAt), CompletedAt: Moment(j.CompletedAt),
 			RunnerID: id(j.RunnerID), RunnerName: text(j.RunnerName), RunnerGroupName: text(j.RunnerGroupName),
 		},
 	}
@@ -48,15 +48,15 @@ func factsOfJob(j *github.WorkflowJob, repo store.Repository) (store.Facts, erro
 		f.Job.RunnerGroupID = j.RunnerGroupID
 	}
 	for _, label := range j.Labels {
-		f.Labels = append(f.Labels, clean(label))
+		f.Labels = append(f.Labels, Clean(label))
 	}
 	f.Steps = stepsOf(j)
 	return f, checkIndexed(f)
 }
 
-// longestIndexed is how long a text in an index may be; Postgres takes a third
+// maxIndexed is how long a text in an index may be; Postgres takes a third
 // of a page for an entry, and the longest has two texts.
-const longestIndexed = 1000
+const maxIndexed = 1000
 
 // checkIndexed refuses texts that no index can hold. GitHub's own limits are far
 // below.
@@ -69,8 +69,8 @@ func checkIndexed(f store.Facts) error {
 		texts[fmt.Sprintf("labels[%d]", i)] = &f.Labels[i]
 	}
 	for name, text := range texts {
-		if text != nil && len(*text) > longestIndexed {
-			return fmt.Errorf("%s is %d bytes long, more than %d", name, len(*text), longestIndexed)
+		if text != nil && len(*text) > maxIndexed {
+			return fmt.Errorf("%s is %d bytes long, more than %d", name, len(*text), maxIndexed)
 		}
 	}
 	return nil
@@ -85,8 +85,8 @@ func stepsOf(j *github.WorkflowJob) []store.Step {
 			continue
 		}
 		byNumber[s.GetNumber()] = store.Step{
-			JobID: j.GetID(), Number: s.GetNumber(), Name: clean(s.GetName()), Status: clean(s.GetStatus()),
-			Conclusion: text(s.Conclusion), StartedAt: moment(s.StartedAt), CompletedAt: moment(s.CompletedAt),
+			JobID: j.GetID(), Number: s.GetNumber(), Name: Clean(s.GetName()), Status: Clean(s.GetStatus()),
+			Conclusion: text(s.Conclusion), StartedAt: Moment(s.StartedAt), CompletedAt: Moment(s.CompletedAt),
 		}
 	}
 	var steps []store.Step
@@ -97,30 +97,30 @@ func stepsOf(j *github.WorkflowJob) []store.Step {
 	return steps
 }
 
-// clean makes a text fit for Postgres, which takes no NUL.
-func clean(s string) string {
+// Clean makes a text fit for Postgres, which takes no NUL.
+func Clean(s string) string {
 	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\ufffd"), "\ufffd")
 }
 
-// longestReason bounds what is kept and logged of an error, in bytes. Those of parsers
+// maxReason bounds what is kept and logged of an error, in bytes. Those of parsers
 // repeat what they could not read, of whatever length.
-const longestReason = 1000
+const maxReason = 1000
 
-// brief is an error's text, fit for Postgres, and cut short.
-func brief(err error) string {
+// Reason is an error's text, fit for Postgres, and cut short.
+func Reason(err error) string {
 	text := err.Error()
-	if len(text) <= longestReason {
-		return clean(text)
+	if len(text) <= maxReason {
+		return Clean(text)
 	}
 	// A character that is cut in two is left out.
-	return clean(strings.ToValidUTF8(text[:longestReason], "")) + "…"
+	return Clean(strings.ToValidUTF8(text[:maxReason], "")) + "…"
 }
 
 func text(s *string) *string {
 	if s == nil || *s == "" {
 		return nil
 	}
-	c := clean(*s)
+	c := Clean(*s)
 	return &c
 }
 
@@ -131,9 +131,9 @@ func id(n *int64) *int64 {
 	return n
 }
 
-// moment drops times that stand for "unset": the year 1, the Unix epoch, and the
+// Moment drops times that stand for "unset": the year 1, the Unix epoch, and the
 // end of the calendar. To the microsecond, which is what Postgres keeps.
-func moment(t *github.Timestamp) *time.Time {
+func Moment(t *github.Timestamp) *time.Time {
 	if t == nil || t.Unix() == 0 {
 		return nil
 	}

@@ -1,9 +1,10 @@
-package ingest
+package record
 
 import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -42,7 +43,7 @@ func FuzzDepth(f *testing.F) {
 		if levels < 0 || levels > 100 {
 			return
 		}
-		deeper := deeperThan(text, levels)
+		deeper := DeeperThan(text, levels)
 		if json.Valid(text) && deeper != (depthOf(text) > levels) {
 			t.Errorf("%q has %d levels; more than %d: %t", text, depthOf(text), levels, deeper)
 		}
@@ -52,19 +53,19 @@ func FuzzDepth(f *testing.F) {
 func TestDepthAtItsBound(t *testing.T) {
 	for _, unit := range [][2]string{{"[", "]"}, {`{"a":`, "}"}, {`[{"a":`, "}]"}} {
 		per := strings.Count(unit[0], "[") + strings.Count(unit[0], "{")
-		for _, levels := range []int{maxDepth - per, maxDepth, maxDepth + per} {
+		for _, levels := range []int{MaxDepth - per, MaxDepth, MaxDepth + per} {
 			text := []byte(strings.Repeat(unit[0], levels/per) + "1" + strings.Repeat(unit[1], levels/per))
-			if deeper := deeperThan(text, maxDepth); deeper != (levels > maxDepth) {
+			if deeper := DeeperThan(text, MaxDepth); deeper != (levels > MaxDepth) {
 				t.Errorf("%s, %d levels: deeper %t", unit[0], levels, deeper)
 			}
 		}
 	}
-	if deeperThan([]byte(strings.Repeat("[]", 2*maxDepth)), maxDepth) || deeperThan([]byte(`"`+strings.Repeat(`[\"`, 2*maxDepth)), maxDepth) {
+	if DeeperThan([]byte(strings.Repeat("[]", 2*MaxDepth)), MaxDepth) || DeeperThan([]byte(`"`+strings.Repeat(`[\"`, 2*MaxDepth)), MaxDepth) {
 		t.Error("brackets beside each other, or in a text, are no depth")
 	}
 	// It looks through megabytes without memory of its own.
 	text := []byte(strings.Repeat(`{"a":["\"]"]}`, 100_000))
-	if n := testing.AllocsPerRun(1, func() { deeperThan(text, maxDepth) }); n > 0 {
+	if n := testing.AllocsPerRun(1, func() { DeeperThan(text, MaxDepth) }); n > 0 {
 		t.Errorf("%.0f allocations", n)
 	}
 }
@@ -77,8 +78,8 @@ func FuzzForm(f *testing.F) {
 	f.Add([]byte(strings.Repeat("a&", 1000)), "é\x00\xff")
 	f.Fuzz(func(t *testing.T, body []byte, payload string) {
 		defer growth.Within(t, time.Now(), len(body)+len(payload))
-		_, _ = payloadJSON(contentForm, body)
-		got, err := payloadJSON(contentForm, []byte("a=b&payload="+url.QueryEscape(payload)))
+		_, _ = PayloadJSON(ContentForm, body)
+		got, err := PayloadJSON(ContentForm, []byte("a=b&payload="+url.QueryEscape(payload)))
 		if err != nil || string(got) != payload {
 			t.Errorf("%q came out as %q, %v", payload, got, err)
 		}
@@ -94,11 +95,11 @@ func FuzzJobJSON(f *testing.F) {
 	f.Add([]byte(`[{"id":4}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		defer growth.Within(t, time.Now(), len(raw))
-		if owner, name, err := namesIn(raw); err == nil && (owner == "" || name == "" || !storable(owner+name)) {
+		if owner, name, err := NamesIn(raw); err == nil && (owner == "" || name == "" || !storable(owner+name)) {
 			t.Errorf("names %q and %q", owner, name)
 		}
 		key := archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 3, JobID: 4}
-		facts, err := factsOfDetails(raw, key, store.Repository{ID: 1})
+		facts, err := FromDetails(raw, key, store.Repository{ID: 1})
 		if err != nil {
 			return
 		}
@@ -121,13 +122,13 @@ func TestBriefAtItsBound(t *testing.T) {
 		text string
 		want string
 	}{
-		{strings.Repeat("x", longestReason), strings.Repeat("x", longestReason)},
-		{strings.Repeat("x", longestReason+1), strings.Repeat("x", longestReason) + "…"},
-		{strings.Repeat("é", longestReason), strings.Repeat("é", longestReason/2) + "…"},
-		{"x" + strings.Repeat("é", longestReason), "x" + strings.Repeat("é", longestReason/2-1) + "…"},
+		{strings.Repeat("x", maxReason), strings.Repeat("x", maxReason)},
+		{strings.Repeat("x", maxReason+1), strings.Repeat("x", maxReason) + "…"},
+		{strings.Repeat("é", maxReason), strings.Repeat("é", maxReason/2) + "…"},
+		{"x" + strings.Repeat("é", maxReason), "x" + strings.Repeat("é", maxReason/2-1) + "…"},
 		{"a\x00b\xff", "a\ufffdb\ufffd"},
 	} {
-		if got := brief(errors.New(c.text)); got != c.want || !storable(got) {
+		if got := Reason(errors.New(c.text)); got != c.want || !storable(got) {
 			t.Errorf("%d bytes became %.40q, %d bytes", len(c.text), got, len(got))
 		}
 	}
@@ -135,6 +136,11 @@ func TestBriefAtItsBound(t *testing.T) {
 
 // No delivery takes more than its share of time, whatever it is full of.
 func TestDeliveriesAreReadInLinearTime(t *testing.T) {
+	jobID, repositoryID := int64(1), int64(3)
+	delivery := store.Delivery{JobID: &jobID, RepositoryID: &repositoryID, ReceivedAt: time.Unix(0, 0)}
+	jobPayload := func(more string) []byte {
+		return fmt.Appendf(nil, `{"workflow_job":{"id":1,"run_id":2,"status":"queued","name":"x"%s},"repository":{"id":3,"full_name":"a/b"}}`, more)
+	}
 	for _, unit := range []string{"[", `{"a":`, `"a",`, `\"`, "1", `{"id":1},`, `"workflow_job":{"id":1},`, `{"number":1},`, "\\u0000", "\x00", "&payload=", "%7B", "a=b&"} {
 		t.Run(unit, func(t *testing.T) {
 			growth.Linear(t, 50_000, func(n int) func() {
@@ -143,11 +149,11 @@ func TestDeliveriesAreReadInLinearTime(t *testing.T) {
 				quoted := jobPayload(`,"x":"` + string(bare) + `"`)
 				return func() {
 					for _, body := range [][]byte{bare, listed, quoted} {
-						deeperThan(body, maxDepth)
-						readHead(body)
-						_, _ = factsOfDelivery(body, deliveryOf(1), time.Now())
-						_, _ = payloadJSON(contentForm, body)
-						_, _, _ = namesIn(body)
+						DeeperThan(body, MaxDepth)
+						ReadHead(body)
+						_, _ = FromDelivery(body, delivery, time.Now())
+						_, _ = PayloadJSON(ContentForm, body)
+						_, _, _ = NamesIn(body)
 					}
 				}
 			})

@@ -1,4 +1,4 @@
-package ingest
+package record
 
 import (
 	"fmt"
@@ -10,16 +10,17 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// archivedAs is how a log that is in the bucket stands in the ledger.
-func archivedAs(jobID int64, log archive.Log, steps []store.Step, at time.Time) store.Settlement {
-	object := objectOf(log, at)
+// Archived is how a log that is in the bucket stands in the ledger.
+func Archived(jobID int64, log archive.Log, steps []store.Step, at time.Time) store.Settlement {
+	object := ObjectOf(log, at)
 	return store.Settlement{
 		JobID: jobID, State: store.LogArchived, Reason: truncatedReason(log), HTTPStatus: http.StatusOK, Asked: true,
-		Object: &object, Steps: stepLines(log.Index, steps), Usage: log.Index.Usage,
+		Object: &object, Steps: StepLines(log.Index, steps), Usage: log.Index.Usage,
 	}
 }
 
-func objectOf(log archive.Log, at time.Time) store.Object {
+// ObjectOf is an object of a log as the ledger notes it.
+func ObjectOf(log archive.Log, at time.Time) store.Object {
 	return store.Object{
 		Key: log.Key, RawBytes: log.RawBytes, StoredBytes: log.StoredBytes, Lines: log.Lines, SHA256: log.SHA256, StoredSHA256: log.StoredSHA256,
 		FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets, Truncated: log.Truncated, ArchivedAt: at, FilterBytes: log.FilterBytes,
@@ -33,8 +34,8 @@ func truncatedReason(log archive.Log) string {
 	return fmt.Sprintf("cut at %d bytes, the limit that is set", log.RawBytes)
 }
 
-// stepLines estimates which lines belong to the steps that ran.
-func stepLines(x *joblog.Index, steps []store.Step) []store.StepLines {
+// StepLines estimates which lines belong to the steps that ran.
+func StepLines(x *joblog.Index, steps []store.Step) []store.StepLines {
 	var ran []joblog.Step
 	for _, s := range steps {
 		if s.StartedAt == nil || (s.Conclusion != nil && *s.Conclusion == "skipped") {
@@ -49,8 +50,8 @@ func stepLines(x *joblog.Index, steps []store.Step) []store.StepLines {
 	return lines
 }
 
-// logOf is what the ledger says of an archived log.
-func logOf(l store.LedgerLine) archive.Log {
+// LogOf is what the ledger says of an archived log.
+func LogOf(l store.LedgerLine) archive.Log {
 	log := archive.Log{
 		Key: *l.ObjectKey, RawBytes: *l.RawBytes, StoredBytes: *l.StoredBytes, Lines: *l.Lines,
 		FrameLines: l.FrameLines, FrameOffsets: l.FrameOffsets, Truncated: l.Truncated,

@@ -1,4 +1,4 @@
-package ingest
+package record
 
 import (
 	"encoding/json"
@@ -20,12 +20,12 @@ const clockDifference = time.Minute
 // created and a repository changed is GitHub's own word; when a job started and ended
 // may be that of its runner's clock, or of whoever made a check run.
 func (p payload) tellsOf(received time.Time) time.Time {
-	return latestKnown(received, timeIn(p.Repository.UpdatedAt), timeIn(p.Repository.PushedAt),
-		moment(p.Job.CreatedAt), moment(p.Job.StartedAt), moment(p.Job.CompletedAt))
+	return LatestKnown(received, timeIn(p.Repository.UpdatedAt), timeIn(p.Repository.PushedAt),
+		Moment(p.Job.CreatedAt), Moment(p.Job.StartedAt), Moment(p.Job.CompletedAt))
 }
 
-// latestKnown is the latest of times that something tells which was there at one.
-func latestKnown(received time.Time, told ...*time.Time) time.Time {
+// LatestKnown is the latest of times that something tells which was there at one.
+func LatestKnown(received time.Time, told ...*time.Time) time.Time {
 	var latest time.Time
 	for _, at := range told {
 		if at == nil || at.After(received.Add(clockDifference)) {
@@ -48,5 +48,5 @@ func timeIn(raw json.RawMessage) *time.Time {
 	if len(raw) == 0 || json.Unmarshal(raw, &at) != nil {
 		return nil
 	}
-	return moment(&at)
+	return Moment(&at)
 }

@@ -1,4 +1,4 @@
-package ingest
+package record
 
 import (
 	"bytes"
@@ -9,14 +9,14 @@ import (
 
 // Content types of webhooks.
 const (
-	contentJSON = "application/json"
-	contentForm = "application/x-www-form-urlencoded"
+	ContentJSON = "application/json"
+	ContentForm = "application/x-www-form-urlencoded"
 )
 
-// payloadJSON takes the JSON out of a signed body: the body itself, or the field
+// PayloadJSON takes the JSON out of a signed body: the body itself, or the field
 // "payload" of a form.
-func payloadJSON(contentType string, body []byte) ([]byte, error) {
-	if contentType == contentJSON {
+func PayloadJSON(contentType string, body []byte) ([]byte, error) {
+	if contentType == ContentJSON {
 		return body, nil
 	}
 	form, err := url.ParseQuery(string(body))
@@ -29,11 +29,11 @@ func payloadJSON(contentType string, body []byte) ([]byte, error) {
 	return []byte(form.Get("payload")), nil
 }
 
-// storedPayloadJSON takes the JSON out of a stored body, whose content type is
+// StoredPayloadJSON takes the JSON out of a stored body, whose content type is
 // not known any more. A usable payload is an object; no form begins like one.
-func storedPayloadJSON(body []byte) ([]byte, error) {
+func StoredPayloadJSON(body []byte) ([]byte, error) {
 	if bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
 		return body, nil
 	}
-	return payloadJSON(contentForm, body)
+	return PayloadJSON(ContentForm, body)
 }

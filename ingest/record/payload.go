@@ -1,4 +1,7 @@
-package ingest
+// Package record is one job on paper: GitHub's JSON, the bucket's objects and the
+// ledger's rows, each turned into the other. All of it is pure: it asks nobody, and
+// gives the same for the same. See docs/design.md#rooms.
+package record
 
 import (
 	"encoding/json"
@@ -37,36 +40,36 @@ type payloadRepository struct {
 	PushedAt  json.RawMessage `json:"pushed_at"`
 }
 
-// head is what the receiver reads of a payload: enough to find it again.
-type head struct {
-	action       *string
-	repositoryID *int64
-	jobID        *int64
-	fullName     string
-	unusable     string // why it is of no use; empty: it may be
+// Head is what the receiver reads of a payload: enough to find it again.
+type Head struct {
+	Action       *string
+	RepositoryID *int64
+	JobID        *int64
+	FullName     string
+	Unusable     string // why it is of no use; empty: it may be
 }
 
-// readHead reads JSON that is valid, or too deep for that to be known. It never fails:
+// ReadHead reads JSON that is valid, or too deep for that to be known. It never fails:
 // a payload that names no job is unusable. It picks out a few values rather than decode
 // all, because it is what every delivery waits for; it does not recurse.
-func readHead(raw []byte) head {
-	var h head
+func ReadHead(raw []byte) Head {
+	var h Head
 	values := gjson.GetManyBytes(raw, "action", "workflow_job", "workflow_job.id", "repository.id", "repository.full_name")
 	action, job, jobID, repositoryID, fullName := values[0], values[1], values[2], values[3], values[4]
-	if action.Type == gjson.String && len(action.Str) <= longestIndexed {
-		text := clean(action.Str)
-		h.action = &text
+	if action.Type == gjson.String && len(action.Str) <= maxIndexed {
+		text := Clean(action.Str)
+		h.Action = &text
 	}
-	h.repositoryID, h.jobID, h.fullName = positive(repositoryID), positive(jobID), fullName.String()
+	h.RepositoryID, h.JobID, h.FullName = positive(repositoryID), positive(jobID), fullName.String()
 	switch {
-	case action.Type == gjson.String && h.action == nil:
-		h.unusable = fmt.Sprintf("action is %d bytes long, more than %d", len(action.Str), longestIndexed)
+	case action.Type == gjson.String && h.Action == nil:
+		h.Unusable = fmt.Sprintf("action is %d bytes long, more than %d", len(action.Str), maxIndexed)
 	case !job.IsObject():
-		h.unusable = "workflow_job is null or missing"
-	case h.jobID == nil:
-		h.unusable = "workflow_job.id is not a positive integer"
-	case h.repositoryID == nil:
-		h.unusable = "repository.id is not a positive integer"
+		h.Unusable = "workflow_job is null or missing"
+	case h.JobID == nil:
+		h.Unusable = "workflow_job.id is not a positive integer"
+	case h.RepositoryID == nil:
+		h.Unusable = "repository.id is not a positive integer"
 	}
 	return h
 }
@@ -79,10 +82,10 @@ func positive(v gjson.Result) *int64 {
 	return &id
 }
 
-// factsOfDelivery turns a payload into facts, or says why it cannot. first is when the
+// FromDelivery turns a payload into facts, or says why it cannot. first is when the
 // same payload was received for the first time.
-func factsOfDelivery(body []byte, d store.Delivery, first time.Time) (store.Facts, error) {
-	raw, err := storedPayloadJSON(body)
+func FromDelivery(body []byte, d store.Delivery, first time.Time) (store.Facts, error) {
+	raw, err := StoredPayloadJSON(body)
 	if err != nil {
 		return store.Facts{}, err
 	}
@@ -91,7 +94,7 @@ func factsOfDelivery(body []byte, d store.Delivery, first time.Time) (store.Fact
 	}
 	var p payload
 	if err := json.Unmarshal(raw, &p); err != nil {
-		return store.Facts{}, fmt.Errorf("not a workflow_job payload: %s", brief(err))
+		return store.Facts{}, fmt.Errorf("not a workflow_job payload: %s", Reason(err))
 	}
 	if p.Job == nil || p.Repository == nil {
 		return store.Facts{}, errors.New("workflow_job or repository is missing")
@@ -101,7 +104,7 @@ func factsOfDelivery(body []byte, d store.Delivery, first time.Time) (store.Fact
 		return store.Facts{}, err
 	}
 	repo.SeenAt, repo.NamedAt = d.ReceivedAt, p.tellsOf(first)
-	facts, err := factsOfJob(p.Job, repo)
+	facts, err := FromJob(p.Job, repo)
 	if err == nil && (facts.Job.ID != *d.JobID || repo.ID != *d.RepositoryID) {
 		err = errors.New("the payload names two jobs or repositories: a key comes twice")
 	}
@@ -120,11 +123,11 @@ func checkListed(raw []byte) (err error) {
 			if name := key.Str; strings.EqualFold(name, "steps") || strings.EqualFold(name, "labels") {
 				list.ForEach(func(_, _ gjson.Result) bool {
 					n++
-					return n <= maxListed
+					return n <= MaxListed
 				})
 			}
-			if n > maxListed {
-				err = fmt.Errorf("workflow_job has more than %d %s", maxListed, strings.ToLower(key.Str))
+			if n > MaxListed {
+				err = fmt.Errorf("workflow_job has more than %d %s", MaxListed, strings.ToLower(key.Str))
 			}
 			return err == nil
 		})
@@ -135,10 +138,10 @@ func checkListed(raw []byte) (err error) {
 
 func (p payload) repository() (store.Repository, error) {
 	r := store.Repository{
-		ID: p.Repository.ID, Owner: clean(p.Repository.Owner.Login), Name: clean(p.Repository.Name), Private: p.Repository.Private,
+		ID: p.Repository.ID, Owner: Clean(p.Repository.Owner.Login), Name: Clean(p.Repository.Name), Private: p.Repository.Private,
 	}
 	if r.Owner == "" || r.Name == "" {
-		owner, name, ok := strings.Cut(clean(p.Repository.FullName), "/")
+		owner, name, ok := strings.Cut(Clean(p.Repository.FullName), "/")
 		if !ok {
 			return r, errors.New("repository has neither owner and name nor full_name")
 		}

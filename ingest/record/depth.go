@@ -1,21 +1,22 @@
-package ingest
+package record
 
 import (
 	"bytes"
 	"fmt"
 )
 
-// maxDepth bounds how many arrays and objects of outside JSON may lie in each other.
+// MaxDepth bounds how many arrays and objects of outside JSON may lie in each other.
 // It is encoding/json's own bound. gjson's Valid has none: it recurses, and a body
 // well below maxBody takes more stack than Go gives, which ends the process.
-const maxDepth = 10_000
+const MaxDepth = 10_000
 
-var reasonDeep = fmt.Sprintf("nested deeper than %d levels", maxDepth)
+// ReasonTooDeep says why such JSON is of no use.
+var ReasonTooDeep = fmt.Sprintf("nested deeper than %d levels", MaxDepth)
 
-// deeperThan tells whether JSON is nested deeper than so many levels. It does not
+// DeeperThan tells whether JSON is nested deeper than so many levels. It does not
 // recurse, takes time in proportion to the text, and no memory. Of what is no JSON it
 // tells the depth at which a parser would find that out, or more.
-func deeperThan(text []byte, levels int) bool {
+func DeeperThan(text []byte, levels int) bool {
 	// Most texts have too few brackets to be looked at more closely.
 	if len(text) <= levels || bytes.Count(text, []byte("{"))+bytes.Count(text, []byte("[")) <= levels {
 		return false

@@ -1,11 +1,12 @@
-package ingest
+package record
 
 import (
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/store"
 )
 
-func settledOf(l store.JobLog) archive.Settled {
+// SettledOf is what settled.json says of a job that the ledger calls settled.
+func SettledOf(l store.JobLog) archive.Settled {
 	s := archive.Settled{State: l.State, At: *l.SettledAt}
 	if l.Reason != nil {
 		s.Reason = *l.Reason
@@ -16,7 +17,8 @@ func settledOf(l store.JobLog) archive.Settled {
 	return s
 }
 
-func settles(state string) bool {
+// MeansNoLog tells the states of jobs that are settled without a log.
+func MeansNoLog(state string) bool {
 	switch state {
 	case store.LogNone, store.LogExpired, store.LogMissing:
 		return true

@@ -1,4 +1,4 @@
-package ingest
+package record
 
 import (
 	"math/rand/v2"
@@ -59,14 +59,14 @@ func anySnapshots(t *rapid.T) []store.Facts {
 func TestFoldDoesNotDependOnOrderOrRepeats(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		all := anySnapshots(t)
-		want := fold(all)
+		want := Fold(all)
 		shuffled := append([]store.Facts(nil), all...)
 		for range rapid.IntRange(0, 3).Draw(t, "repeats") {
 			shuffled = append(shuffled, rapid.SampledFrom(all).Draw(t, "repeat"))
 		}
 		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 		r.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-		if diff := cmp.Diff(want, fold(shuffled)); diff != "" {
+		if diff := cmp.Diff(want, Fold(shuffled)); diff != "" {
 			t.Errorf("in one order (-) and in another (+):\n%s", diff)
 		}
 	})
@@ -76,7 +76,7 @@ func TestFoldDoesNotDependOnOrderOrRepeats(t *testing.T) {
 func TestFoldOnlyGrows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		all := anySnapshots(t)
-		less, more := fold(all), fold(append(all, anyFacts(t, "more")))
+		less, more := Fold(all), Fold(append(all, anyFacts(t, "more")))
 		if store.Stage(more.Job.Status) < store.Stage(less.Job.Status) {
 			t.Errorf("status went from %s to %s", less.Job.Status, more.Job.Status)
 		}
@@ -99,7 +99,7 @@ func TestFoldTakesTheLatestName(t *testing.T) {
 		Repository: store.Repository{ID: 1, Owner: "acme", Name: "new", SeenAt: at, NamedAt: at.Add(time.Hour)},
 		Job:        store.Job{ID: 1, Status: "queued"},
 	}
-	got := fold([]store.Facts{before, after})
+	got := Fold([]store.Facts{before, after})
 	if got.Repository.Name != "new" || *got.Repository.InstallationID != id || got.Job.Status != store.StatusCompleted {
 		t.Errorf("folded to %+v", got)
 	}

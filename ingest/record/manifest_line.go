@@ -1,4 +1,4 @@
-package ingest
+package record
 
 import (
 	"encoding/hex"
@@ -11,8 +11,8 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// listedOf is what a line says of a settlement.
-func listedOf(l archive.ManifestLine) (store.Listed, error) {
+// ListedOf is what a line says of a settlement.
+func ListedOf(l archive.ManifestLine) (store.Listed, error) {
 	var errs [4]error
 	listed := store.Listed{
 		JobID: l.JobID, State: l.State, SettledAt: l.SettledAt, Reason: l.Reason, HTTPStatus: l.HTTPStatus, Truncated: l.Truncated, StoredBytes: l.StoredBytes, DetailsBytes: l.DetailsBytes, SettledBytes: l.SettledBytes,
@@ -41,14 +41,16 @@ func digestIn(text string) ([]byte, error) {
 	return sum, nil
 }
 
-func manifestRow(m archive.Manifest, at time.Time) store.Manifest {
+// ManifestRow is how a manifest is noted in Postgres.
+func ManifestRow(m archive.Manifest, at time.Time) store.Manifest {
 	return store.Manifest{
 		Date: m.Date, Previous: m.Previous, SHA256: m.SHA256[:], StoredSHA256: m.StoredSHA256[:], Jobs: m.Jobs, StoredBytes: m.StoredBytes, WrittenAt: at,
 	}
 }
 
-func manifestLine(l store.LedgerLine, settledAt time.Time) archive.ManifestLine {
-	key := keyOfLine(l)
+// ManifestLine is a settlement as a manifest lists it.
+func ManifestLine(l store.LedgerLine, settledAt time.Time) archive.ManifestLine {
+	key := KeyOfLedger(l)
 	line := archive.ManifestLine{
 		RepositoryID: key.RepositoryID, RunID: key.RunID, RunAttempt: key.RunAttempt, JobID: key.JobID, State: l.State, SettledAt: settledAt.UTC(),
 		RawBytes: l.RawBytes, StoredBytes: l.StoredBytes, Lines: l.Lines, SHA256: hex.EncodeToString(l.SHA256), StoredSHA256: hex.EncodeToString(l.StoredSHA256),

@@ -1,4 +1,4 @@
-package ingest
+package record
 
 import (
 	"encoding/json"
@@ -21,25 +21,25 @@ func FuzzPayload(f *testing.F) {
 	f.Add([]byte(`{"workflow_job":{"id":1,"run_id":1,"status":"x","steps":[null],"labels":[null]},"repository":{"id":1,"full_name":"a/b"}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		defer growth.Within(t, time.Now(), len(body))
-		raw, err := storedPayloadJSON(body)
+		raw, err := StoredPayloadJSON(body)
 		if err != nil {
 			return
 		}
-		h := readHead(raw)
-		if !storable(h.unusable) || h.action != nil && !storable(*h.action) {
+		h := ReadHead(raw)
+		if !storable(h.Unusable) || h.Action != nil && !storable(*h.Action) {
 			t.Errorf("head %+v cannot be stored", h)
 		}
-		if h.unusable != "" || !json.Valid(raw) {
+		if h.Unusable != "" || !json.Valid(raw) {
 			return
 		}
-		facts, err := factsOfDelivery(body, store.Delivery{JobID: h.jobID, RepositoryID: h.repositoryID, ReceivedAt: time.Now()}, time.Now())
+		facts, err := FromDelivery(body, store.Delivery{JobID: h.JobID, RepositoryID: h.RepositoryID, ReceivedAt: time.Now()}, time.Now())
 		if err != nil {
 			if !storable(err.Error()) {
 				t.Errorf("reason %q cannot be stored", err)
 			}
 			return
 		}
-		if facts.Job.ID != *h.jobID || facts.Job.ID <= 0 || facts.Run.ID <= 0 || facts.Repository.ID != *h.repositoryID || facts.Job.Status == "" {
+		if facts.Job.ID != *h.JobID || facts.Job.ID <= 0 || facts.Run.ID <= 0 || facts.Repository.ID != *h.RepositoryID || facts.Job.Status == "" {
 			t.Errorf("facts %+v do not fit head %+v", facts, h)
 		}
 		seen := make(map[int64]bool)
@@ -54,7 +54,7 @@ func FuzzPayload(f *testing.F) {
 				t.Errorf("%q cannot be stored", s)
 			}
 		}
-		if again := fold([]store.Facts{facts, facts}); again.Job.Status != facts.Job.Status {
+		if again := Fold([]store.Facts{facts, facts}); again.Job.Status != facts.Job.Status {
 			t.Errorf("folded with itself it is %+v", again)
 		}
 	})

@@ -1,4 +1,4 @@
-package ingest
+package record
 
 import (
 	"errors"
@@ -9,11 +9,11 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// removedAs is what the bucket keeps of a removal.
-func removedAs(r store.RemovalRecord) archive.Settled {
-	m, s := r.Removal, settledOf(r.Log)
+// SettledOfRemoval is what the bucket keeps of a removal.
+func SettledOfRemoval(r store.RemovalRecord) archive.Settled {
+	m, s := r.Removal, SettledOf(r.Log)
 	s.Removal = &archive.Removal{
-		Kind: m.Kind, Reason: m.Reason, Actor: m.Actor, DecidedAt: m.DecidedAt, SHA256: digestOf(m.SHA256),
+		Kind: m.Kind, Reason: m.Reason, Actor: m.Actor, DecidedAt: m.DecidedAt, SHA256: DigestOf(m.SHA256),
 		RawBytes: m.RawBytes, StoredBytes: m.StoredBytes, Lines: m.Lines, Truncated: m.Truncated, ArchivedAt: m.ArchivedAt,
 	}
 	if m.Rule != nil {
@@ -21,7 +21,7 @@ func removedAs(r store.RemovalRecord) archive.Settled {
 	}
 	for _, c := range r.Redactions {
 		kept := archive.Redaction{
-			Number: c.Number, SHA256: digestOf(c.SHA256), StoredSHA256: digestOf(c.StoredSHA256), RawBytes: c.RawBytes, StoredBytes: c.StoredBytes, Lines: c.Lines,
+			Number: c.Number, SHA256: DigestOf(c.SHA256), StoredSHA256: DigestOf(c.StoredSHA256), RawBytes: c.RawBytes, StoredBytes: c.StoredBytes, Lines: c.Lines,
 			RedactedLines: c.RedactedLines, Matches: c.Matches, Actor: c.Actor, Reason: c.Reason, At: c.At, RemovedAt: c.RemovedAt,
 		}
 		if c.RemovedAt != nil {
@@ -32,20 +32,21 @@ func removedAs(r store.RemovalRecord) archive.Settled {
 	return s
 }
 
-func digestOf(b []byte) (d archive.Digest) {
+// DigestOf is a digest that the ledger has, of 32 bytes.
+func DigestOf(b []byte) (d archive.Digest) {
 	copy(d[:], b)
 	return d
 }
 
-// isOfRemoved tells that an object in a job's folder goes with its log.
-func isOfRemoved(key archive.JobKey, object, present string) bool {
+// GoesWithLog tells that an object in a job's folder goes with its log.
+func GoesWithLog(key archive.JobKey, object, present string) bool {
 	_, name, _ := archive.ParseKey(object)
 	return slices.Contains(key.LogObjects(), object) || name == archive.RedactedName && object != present
 }
 
-// isRemoval tells whether a record is of a removed log, and fails with ErrUnreadable if
+// IsRemoval tells whether a record is of a removed log, and fails with ErrUnreadable if
 // it does not tell enough.
-func isRemoval(s archive.Settled) (bool, error) {
+func IsRemoval(s archive.Settled) (bool, error) {
 	if s.State != store.LogRemoved {
 		return false, nil
 	}
