@@ -25,7 +25,7 @@ func TestManifestAhead(t *testing.T) {
 	r.check(err)
 	right := newClock()
 	right.advance(begin.Sub(right.Now()))
-	m := &ingest.Manifests{DB: r.db, Archive: r.archive, Logger: r.logger, Metrics: r.metrics, Now: right.Now}
+	m := &ingest.Manifests{DB: r.db, Archive: r.archive, Logger: r.logger, Now: right.Now}
 	ahead := func(where string) {
 		t.Helper()
 		err := m.WriteDue(t.Context(), func(archive.Manifest) { t.Error("one is written") })
@@ -61,7 +61,7 @@ func TestManifestAheadIsTakenBack(t *testing.T) {
 	r.check(r.manifests().WriteDue(t.Context(), func(archive.Manifest) {}))
 	right := newClock()
 	right.advance(begin.AddDate(0, 0, 2).Sub(right.Now()))
-	m := &ingest.Manifests{DB: r.db, Archive: r.archive, Logger: r.logger, Metrics: r.metrics, Now: right.Now}
+	m := &ingest.Manifests{DB: r.db, Archive: r.archive, Logger: r.logger, Now: right.Now}
 	if err := m.WriteDue(t.Context(), func(archive.Manifest) {}); !errors.Is(err, ingest.ErrManifestAhead) {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ type Manifests struct {
 	DB      *store.DB
 	Archive *archive.Archive
 	Logger  *slog.Logger
-	Metrics *Metrics
+	Metrics *ManifestMetrics // nil: nothing is counted
 	// Now is for tests. Nil: which day is over is Postgres' to say, asked before each
 	// manifest, and none is written while this process's clock is too far from that.
 	Now func() time.Time
@@ -213,7 +213,7 @@ func (m *Manifests) take(ctx context.Context, date time.Time, previous *archive.
 	if err := m.DB.RecordManifest(ctx, record.ManifestRow(found, m.at())); err != nil {
 		return nil, err
 	}
-	m.Metrics.manifests.Inc()
+	m.Metrics.countWritten()
 	m.Logger.InfoContext(ctx, "manifest written", KeyManifest, date.Format(time.DateOnly), KeyCount, found.Jobs, KeyDigest, hex.EncodeToString(found.SHA256[:]))
 	return &found, nil
 }

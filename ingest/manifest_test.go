@@ -24,7 +24,7 @@ import (
 )
 
 func (r *rig) manifests() *ingest.Manifests {
-	return &ingest.Manifests{DB: r.db, Archive: r.archive, Logger: r.logger, Metrics: r.metrics, Now: r.now}
+	return &ingest.Manifests{DB: r.db, Archive: r.archive, Logger: r.logger, Now: r.now}
 }
 
 // writeManifests writes what is due and gives it as "date jobs".
@@ -479,6 +479,7 @@ func TestServingWritesManifests(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	r.metrics = ingest.NewMetrics(registry)
 	registry.MustRegister(ingest.NewBacklog(r.db, time.Now, func(string) bool { return true }))
+	metrics := ingest.NewManifestMetrics(registry)
 	value := func(name string) float64 {
 		t.Helper()
 		families, err := registry.Gather()
@@ -495,7 +496,9 @@ func TestServingWritesManifests(t *testing.T) {
 	}
 	serve := func(until string) {
 		t.Helper()
-		w, err := ingest.NewWorkers(ingest.WorkersConfig{DB: r.db, Archiver: r.archiver(), Parallel: 2, Logger: r.logger, Metrics: r.metrics, Manifests: r.manifests()})
+		m := r.manifests()
+		m.Metrics = metrics
+		w, err := ingest.NewWorkers(ingest.WorkersConfig{DB: r.db, Archiver: r.archiver(), Parallel: 2, Logger: r.logger, Metrics: r.metrics, Periodic: []ingest.Periodic{m.Periodic()}})
 		r.check(err)
 		r.check(w.Start(t.Context()))
 		r.workers = w
@@ -568,7 +571,7 @@ func TestManifestsHearOfRemovals(t *testing.T) {
 	old := c.restored(dump)
 	due := func() ([]string, error) {
 		m := &ingest.Manifests{
-			DB: old.DB, Archive: old.Archive, Logger: testenv.Logger(t), Metrics: ingest.NewMetrics(prometheus.NewRegistry()),
+			DB: old.DB, Archive: old.Archive, Logger: testenv.Logger(t),
 			Now: func() time.Time { return c.now.Add(3 * 24 * time.Hour) },
 		}
 		var states []string

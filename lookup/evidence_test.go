@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
@@ -81,7 +80,7 @@ func (f *fixture) without(id int64, state string) {
 func (f *fixture) manifests(later time.Duration) {
 	f.t.Helper()
 	m := &ingest.Manifests{
-		DB: f.db, Archive: f.Archive, Logger: testenv.Logger(f.t), Metrics: ingest.NewMetrics(prometheus.NewRegistry()),
+		DB: f.db, Archive: f.Archive, Logger: testenv.Logger(f.t),
 		Now: func() time.Time { return f.At.Add(later) },
 	}
 	f.check(m.WriteDue(f.t.Context(), func(archive.Manifest) {}))

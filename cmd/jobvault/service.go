@@ -21,22 +21,23 @@ import (
 
 // service is a running jobvault: what `serve` starts and `demo` plays with.
 type service struct {
-	config   config
-	logger   *slog.Logger
-	database *database
-	db       *store.DB
-	archive  *archive.Archive
-	clock    *store.Clock // Postgres' time
-	github   *ghapi.Clients
-	watch    *ingest.Watch // of the clock, and with it the workers
-	receiver *ingest.Receiver
-	lookup   http.Handler // nil: this process answers no readers
-	guard    *removalGuard
-	metrics  *ingest.Metrics
-	registry *prometheus.Registry
-	http     *http.Server
-	listener net.Listener
-	failed   chan error // the HTTP server's end, if it ends by itself
+	config    config
+	logger    *slog.Logger
+	database  *database
+	db        *store.DB
+	archive   *archive.Archive
+	clock     *store.Clock // Postgres' time
+	github    *ghapi.Clients
+	watch     *ingest.Watch // of the clock, and with it the workers
+	receiver  *ingest.Receiver
+	lookup    http.Handler // nil: this process answers no readers
+	guard     *removalGuard
+	metrics   *ingest.Metrics
+	manifests *ingest.ManifestMetrics
+	registry  *prometheus.Registry
+	http      *http.Server
+	listener  net.Listener
+	failed    chan error // the HTTP server's end, if it ends by itself
 }
 
 // startService starts everything that the settings ask for. On an error nothing
@@ -69,6 +70,7 @@ func (s *service) start(ctx context.Context) error {
 		return err
 	}
 	s.metrics = ingest.NewMetrics(s.registry)
+	s.manifests = ingest.NewManifestMetrics(s.registry)
 	s.registry.MustRegister(ingest.NewBacklog(s.db, s.clock.Now, s.config.repositories.MatchRepository), ingest.NewSkewMetric(s.clock))
 	s.guard = startGuard(ctx, &ingest.RemovalLog{DB: s.db, Archive: s.archive}, s.logger)
 	s.registry.MustRegister(s.guard.metric())
@@ -158,8 +160,10 @@ func (s *service) startWatch(ctx context.Context) error {
 			Selected:   s.config.repositories.MatchRepository,
 			Archiver:   s.config.archiver(s.db, s.archive, s.github, s.clock, s.logger, s.metrics),
 			Reconciler: s.config.reconciler(s.config.sweeper(s.db, s.archive, s.github, s.clock, s.logger, s.metrics)),
-			Manifests:  &ingest.Manifests{DB: s.db, Archive: s.archive, Logger: s.logger, Metrics: s.metrics},
-			Remover:    &ingest.Remover{DB: s.db, Archive: s.archive},
+			Periodic: []ingest.Periodic{
+				(&ingest.Manifests{DB: s.db, Archive: s.archive, Logger: s.logger, Metrics: s.manifests}).Periodic(),
+				(&ingest.Remover{DB: s.db, Archive: s.archive}).Periodic(s.logger),
+			},
 		}
 	}
 	s.watch, err = ingest.StartWatch(ctx, c)
