@@ -15,6 +15,7 @@ import (
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/store"
@@ -382,42 +383,42 @@ func TestAnOldDatabaseHearsOfARemoval(t *testing.T) {
 func TestWhatWasRemovedIsNotFetchedAgain(t *testing.T) {
 	t.Parallel()
 	bucketURL, url := "file://"+t.TempDir(), testenv.DatabaseURL(t)
-	r, _ := settledDay(t, rigOptions{bucketURL: bucketURL, databaseURL: url}, 41, 20)
+	r, _ := settledDay(t, ingesttest.Options{BucketURL: bucketURL, DatabaseURL: url}, 41, 20)
 	ids := archivedJobs(r, 0)[:2]
-	r.pool.Close()
+	r.Pool.Close()
 	dump := testenv.CopyDatabaseURL(t, url)
-	r2 := newRig(t, rigOptions{bucketURL: bucketURL, databaseURL: url})
-	m := &ingest.Remover{DB: r2.db, Archive: r2.archive, Now: time.Now}
+	r2 := newRig(t, ingesttest.Options{BucketURL: bucketURL, DatabaseURL: url})
+	m := &ingest.Remover{DB: r2.DB, Archive: r2.Archive, Now: time.Now}
 	for _, id := range ids {
 		_, _, err := m.Redact(t.Context(), ingest.RedactOptions{JobID: id, Actor: "bob", Reason: "a token"})
-		r2.check(err)
+		r2.Check(err)
 	}
 
-	old := newRig(t, rigOptions{bucketURL: bucketURL, databaseURL: dump, client: func(c *ghapi.Config) { c.BaseURL = r.github.URL() }})
+	old := newRig(t, ingesttest.Options{BucketURL: bucketURL, DatabaseURL: dump, Client: func(c *ghapi.Config) { c.BaseURL = r.GitHub.URL() }})
 	// One is archived by the dump's account, and the other was not settled yet.
-	_, err := old.pool.Exec(t.Context(), `UPDATE job_logs SET state = 'pending', settled_at = NULL, object_key = NULL, sha256 = NULL, archived_at = NULL WHERE job_id = $1`, ids[1])
-	old.check(err)
+	_, err := old.Pool.Exec(t.Context(), `UPDATE job_logs SET state = 'pending', settled_at = NULL, object_key = NULL, sha256 = NULL, archived_at = NULL WHERE job_id = $1`, ids[1])
+	old.Check(err)
 	if faults, _ := old.verify(ingest.VerifyOptions{}); !slices.Contains(faults, fmt.Sprintf("%d absent", ids[0])) {
 		t.Errorf("faults of the old database: %v", faults)
 	}
 	old.verify(ingest.VerifyOptions{Repair: true})
-	_, err = old.db.RequeuePending(t.Context())
-	old.check(err)
-	old.work()
-	old.await(time.Minute, settled)
-	old.stopWork()
+	_, err = old.DB.RequeuePending(t.Context())
+	old.Check(err)
+	old.Work()
+	old.Await(time.Minute, ingesttest.Settled)
+	old.StopWork()
 	for _, id := range ids {
-		l, err := old.db.JobLog(t.Context(), id)
-		old.check(err)
+		l, err := old.DB.JobLog(t.Context(), id)
+		old.Check(err)
 		if l.State != store.LogRemoved || l.Removal == nil || l.Removal.Actor != "bob" {
 			t.Errorf("job %d is %s, by %+v", id, l.State, l.Removal)
 		}
-		if _, err := old.archive.Bucket().Size(t.Context(), old.object(id, "log.zst")); !errors.Is(err, bucket.ErrNotFound) {
+		if _, err := old.Archive.Bucket().Size(t.Context(), old.Object(id, "log.zst")); !errors.Is(err, bucket.ErrNotFound) {
 			t.Errorf("the log of job %d is back (%v)", id, err)
 		}
 	}
-	_, err = (&ingest.RemovalLog{DB: old.db, Archive: old.archive}).CatchUp(t.Context())
-	old.check(err)
+	_, err = (&ingest.RemovalLog{DB: old.DB, Archive: old.Archive}).CatchUp(t.Context())
+	old.Check(err)
 	if faults, _ := old.verify(ingest.VerifyOptions{Deep: true}); faults != nil {
 		t.Errorf("in the end: %v", faults)
 	}
