@@ -65,7 +65,7 @@ func (w *sweep) attempt(ctx context.Context, r ghapi.Run, attempt int64, listed 
 	jobs, agrees, err := collect(func() iter.Seq2[ghapi.JobPage, error] {
 		return w.client.AttemptJobs(ctx, w.repo.Owner, w.repo.Name, r.ID, attempt)
 	})
-	if isNotFound(err) {
+	if ghapi.IsNotFound(err) {
 		return w.noSuchAttempt(ctx, r, attempt)
 	}
 	if err != nil {
@@ -125,7 +125,7 @@ const recordBatch = 500
 func (w *sweep) noSuchAttempt(ctx context.Context, r ghapi.Run, attempt int64) (a store.RunAttempt, agrees bool, err error) {
 	a = w.noted(r, attempt, 0)
 	_, err = w.client.Run(ctx, w.repo.Owner, w.repo.Name, r.ID)
-	if isNotFound(err) {
+	if ghapi.IsNotFound(err) {
 		if err := w.stillOurs(ctx); err != nil {
 			return a, false, err
 		}
@@ -146,7 +146,7 @@ func (w *sweep) crossCheck(ctx context.Context, r ghapi.Run, listed map[int64]bo
 	jobs, _, err := collect(func() iter.Seq2[ghapi.JobPage, error] {
 		return w.client.RunJobs(ctx, w.repo.Owner, w.repo.Name, r.ID, ghapi.FilterAll)
 	})
-	if isNotFound(err) {
+	if ghapi.IsNotFound(err) {
 		return w.stillOurs(ctx)
 	}
 	if err != nil {
@@ -225,7 +225,7 @@ func (w *sweep) keep(ctx context.Context, r ghapi.Run, attempt int64, jobs []gha
 		switch {
 		case err == nil:
 			good = append(good, facts[i])
-		case len(bad) < mostFailures || isLimited(err):
+		case len(bad) < mostFailures || ghapi.IsRateLimited(err):
 			bad = append(bad, err)
 		}
 	}
@@ -236,7 +236,7 @@ func (w *sweep) keepOne(ctx context.Context, r ghapi.Run, attempt int64, j ghapi
 	if !known.Fetched && doubtful(j, attempt, known) {
 		// What a job says of itself counts.
 		itself, err := w.client.Job(ctx, w.repo.Owner, w.repo.Name, j.GetID())
-		if err != nil && !isNotFound(err) {
+		if err != nil && !ghapi.IsNotFound(err) {
 			return store.Facts{}, err
 		}
 		if err == nil {
@@ -274,9 +274,4 @@ func doubtful(j ghapi.Job, attempt int64, known store.KnownJob) bool {
 	}
 	started, created := record.Moment(j.StartedAt), record.Moment(j.CreatedAt)
 	return attempt > 1 && started != nil && created != nil && started.Before(created.Add(-time.Second))
-}
-
-func isNotFound(err error) bool {
-	var e *ghapi.Error
-	return errors.As(err, &e) && e.Class == ghapi.NotFound
 }

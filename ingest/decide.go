@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -110,3 +111,9 @@ func backoff(attempts int) time.Duration {
 }
 
 func jitter(d time.Duration) time.Duration { return rand.N(d) } //nolint:gosec // no secret
+
+// WaitForLimit returns when GitHub may be asked again, a moment after the limit's end, or
+// when the context ends.
+func WaitForLimit(ctx context.Context, until, now time.Time) {
+	wait(ctx, max(until.Sub(now), 0)+jitter(firstPause))
+}

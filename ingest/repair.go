@@ -93,7 +93,7 @@ func (r *verification) atGitHub(ctx context.Context, repo store.Repository, ask 
 		if err == nil {
 			err = ask(client, repo)
 		}
-		if resolved || !notThere(err) {
+		if resolved || !ghapi.IsAPINotFound(err) {
 			return err
 		}
 		now, rerr := resolve(ctx, r.DB, r.GitHub, repo)
@@ -145,7 +145,7 @@ func (r *verification) repairDetails(ctx context.Context, l store.LedgerLine) (b
 		err = r.putDetails(ctx, l, job.Raw)
 		return err == nil, "fetched again from GitHub", err
 	}
-	if !isNotFound(err) {
+	if !ghapi.IsNotFound(err) {
 		return refusedRepair(err)
 	}
 	raw, status, werr := lastWord(ctx, r.DB, l.JobID)

@@ -244,7 +244,7 @@ func (r *verification) fault(ctx context.Context, l store.LedgerLine, f Fault, r
 			if !errors.As(err, &limited) || ctx.Err() != nil {
 				break
 			}
-			wait(ctx, max(limited.RetryAt.Sub(r.Now()), 0)+jitter(firstPause))
+			WaitForLimit(ctx, limited.RetryAt, r.Now())
 		}
 		if err != nil {
 			return fmt.Errorf("repair job %d: %w", l.JobID, err)

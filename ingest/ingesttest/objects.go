@@ -8,6 +8,7 @@ import (
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
 
+// Object is the key of a job's object: of log.zst, job.json or settled.json.
 func (r *Rig) Object(id int64, name string) string {
 	r.T.Helper()
 	lines, err := r.DB.LedgerOf(r.T.Context(), []int64{id})
@@ -16,6 +17,7 @@ func (r *Rig) Object(id int64, name string) string {
 	return map[string]string{"log.zst": k.Log(), "job.json": k.Details(), "settled.json": k.Settled()}[name]
 }
 
+// Get reads an object.
 func (r *Rig) Get(key string) []byte {
 	r.T.Helper()
 	body, err := r.Archive.Bucket().Get(r.T.Context(), key, 0, -1)
@@ -34,6 +36,7 @@ func (r *Rig) Overwrite(key string, content []byte) {
 	r.Check(err)
 }
 
+// Exec executes SQL.
 func (r *Rig) Exec(sql string, args ...any) {
 	r.T.Helper()
 	_, err := r.Pool.Exec(r.T.Context(), sql, args...)

@@ -27,7 +27,7 @@ import (
 // Secret is what webhooks are signed with.
 const Secret = "It's a Secret to Everybody"
 
-// rig is a jobvault with everything around it, for one test.
+// Rig is a jobvault with everything around it, for one test.
 type Rig struct {
 	T        testing.TB
 	GitHub   *githubsim.Server
@@ -56,6 +56,7 @@ type Options struct {
 	Client      func(*ghapi.Config)
 }
 
+// New makes a rig, which the test's end takes down.
 func New(t testing.TB, o Options) *Rig {
 	t.Helper()
 	r := &Rig{T: t, Logger: testenv.Logger(t), Now: o.Now, Deadline: o.Deadline, Selected: o.Selected, Metrics: ingest.NewMetrics(prometheus.NewRegistry())}
@@ -111,6 +112,7 @@ func New(t testing.TB, o Options) *Rig {
 	return r
 }
 
+// Check fails the test for an error.
 func (r *Rig) Check(err error) {
 	r.T.Helper()
 	if err != nil {
@@ -118,6 +120,7 @@ func (r *Rig) Check(err error) {
 	}
 }
 
+// Archiver is the archive worker.
 func (r *Rig) Archiver() *ingest.Archiver {
 	return &ingest.Archiver{DB: r.DB, Archive: r.Archive, GitHub: r.Clients, Deadline: r.Deadline, Logger: r.Logger, Metrics: r.Metrics, Now: r.Now}
 }
@@ -144,6 +147,7 @@ func (r *Rig) Work() *ingest.Workers {
 	return w
 }
 
+// StopWork stops the workers.
 func (r *Rig) StopWork() {
 	r.T.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
