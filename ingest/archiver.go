@@ -131,7 +131,7 @@ func (t *task) run(ctx context.Context) error {
 	t.key = record.KeyOf(t.known.Job)
 	if !t.known.Repository.HasName {
 		// Whoever has the name now knows nothing of the job, and its 404 is no answer.
-		now, err := resolve(ctx, t.DB, t.GitHub, t.known.Repository)
+		now, err := ResolveRepository(ctx, t.DB, t.GitHub, t.known.Repository)
 		if err != nil {
 			return t.refused(ctx, askedRepository, err)
 		}
@@ -237,7 +237,7 @@ func (t *task) archiveLog(ctx context.Context) error {
 		return t.settle(ctx, store.Settlement{State: store.LogNone, Reason: "skipped: it never ran"})
 	}
 	// What somebody removed is not fetched again for a database that is older than that.
-	is, kept, err := restoreRemoved(ctx, t.DB, t.Archive, t.key, t.Now())
+	is, kept, err := AdoptRemoval(ctx, t.DB, t.Archive, t.key, t.Now())
 	if is || err != nil {
 		return err
 	}

@@ -35,12 +35,12 @@ func keepDetails(ctx context.Context, a *archive.Archive, key archive.JobKey, ra
 	return found, nil
 }
 
-// errNoWord says that no webhook ever told of a job.
-var errNoWord = errors.New("no webhook told of it")
+// ErrNoWebhook says that no webhook ever told of a job.
+var ErrNoWebhook = errors.New("no webhook told of it")
 
-// lastWord is the furthest thing that a webhook said of a job, as GitHub sent it,
+// LatestWebhookJob is the furthest thing that a webhook said of a job, as GitHub sent it,
 // and the status that the job had by it.
-func lastWord(ctx context.Context, db *store.DB, jobID int64) (word []byte, status string, err error) {
+func LatestWebhookJob(ctx context.Context, db *store.DB, jobID int64) (word []byte, status string, err error) {
 	deliveries, err := db.Deliveries(ctx, jobID)
 	if err != nil {
 		return nil, "", err
@@ -67,7 +67,7 @@ func lastWord(ctx context.Context, db *store.DB, jobID int64) (word []byte, stat
 		}
 	}
 	if word == nil {
-		return nil, "", errNoWord
+		return nil, "", ErrNoWebhook
 	}
 	return word, status, nil
 }

@@ -1,7 +1,6 @@
 package ingest_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -10,33 +9,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/store"
 )
-
-// calls is how repositories are called, with a star for who has the name.
-func (r *rig) calls() map[int64]string {
-	r.T.Helper()
-	rs, err := r.DB.Repositories(r.T.Context())
-	r.Check(err)
-	names := make(map[int64]string)
-	for _, repo := range rs {
-		names[repo.ID] = repo.FullName()
-		if repo.HasName {
-			names[repo.ID] += " *"
-		}
-	}
-	return names
-}
-
-func (r *rig) wantNames(when string, want map[int64]string) {
-	r.T.Helper()
-	if diff := cmp.Diff(want, r.calls()); diff != "" {
-		r.T.Errorf("%s (-want +got):\n%s", when, diff)
-	}
-}
 
 // What counts of a delivery is the time that it tells of, not when it comes: one that is
 // late, or replayed, gives a repository no name back, and does not make it public.
@@ -48,7 +24,7 @@ func TestLateAndReplayedDeliveries(t *testing.T) {
 			r.Hears(old, ingesttest.Told(2, 7, after, "completed", time.Hour, true))
 			late := ingesttest.Told(3, 7, "acme/rocket", "queued", 90*time.Minute, false)
 			r.Hears(late, old, late)
-			r.wantNames("after late and replayed deliveries", map[int64]string{7: after + " *"})
+			r.WantNames("after late and replayed deliveries", map[int64]string{7: after + " *"})
 			if private := ingesttest.Scalar[bool](r.Rig, `SELECT private FROM repositories`); !private {
 				t.Error("an old delivery made it public")
 			}
@@ -65,10 +41,10 @@ func TestPayloadsDoNotTellOfTheFuture(t *testing.T) {
 	r := newRig(t, ingesttest.Options{})
 	ahead := ingesttest.Told(1, 7, "acme/rocket", "completed", -3*time.Hour, false)
 	r.Hears(ahead, ingesttest.Told(2, 7, "acme/starship", "completed", time.Hour, false))
-	r.wantNames("a time ahead", map[int64]string{7: "acme/starship *"})
+	r.WantNames("a time ahead", map[int64]string{7: "acme/starship *"})
 	soon := ingesttest.Told(3, 7, "acme/lander", "queued", -20*time.Second, false)
 	r.Hears(soon)
-	r.wantNames("within the difference of clocks", map[int64]string{7: "acme/lander *"})
+	r.WantNames("within the difference of clocks", map[int64]string{7: "acme/lander *"})
 	r.Hears(ingesttest.Told(4, 7, "acme/shuttle", "queued", 0, false))
 	if at := ingesttest.Scalar[time.Time](r.Rig, `SELECT named_at FROM repositories`); at.After(time.Now()) {
 		t.Errorf("named at %s", at)
@@ -80,7 +56,7 @@ func TestNamesUsedAgain(t *testing.T) {
 	r := newRig(t, ingesttest.Options{})
 	first, second := ingesttest.Told(1, 7, "acme/rocket", "queued", 3*time.Hour, true), ingesttest.Told(2, 8, "acme/rocket", "queued", time.Hour, true)
 	r.Hears(second, first)
-	r.wantNames("used again", map[int64]string{7: "acme/rocket", 8: "acme/rocket *"})
+	r.WantNames("used again", map[int64]string{7: "acme/rocket", 8: "acme/rocket *"})
 	ids, err := r.DB.RepositoriesWithin(t.Context(), []string{"acme/rocket"})
 	if r.Check(err); !slices.Equal(ids, []int64{8}) {
 		t.Errorf("a token of the name reads %v", ids)
@@ -90,11 +66,11 @@ func TestNamesUsedAgain(t *testing.T) {
 		t.Errorf("found by the name: %+v", named)
 	}
 	r.Hears(ingesttest.Told(3, 8, "acme/lander", "queued", 30*time.Minute, true))
-	r.wantNames("the newer is renamed", map[int64]string{7: "acme/rocket", 8: "acme/lander *"})
+	r.WantNames("the newer is renamed", map[int64]string{7: "acme/rocket", 8: "acme/lander *"})
 	r.Hears(ingesttest.Told(4, 7, "acme/rocket", "queued", 10*time.Minute, true))
-	r.wantNames("the older has it, GitHub says anew", map[int64]string{7: "acme/rocket *", 8: "acme/lander *"})
+	r.WantNames("the older has it, GitHub says anew", map[int64]string{7: "acme/rocket *", 8: "acme/lander *"})
 	r.Hears(ingesttest.Told(5, 7, "acme/lander", "queued", 5*time.Minute, true), ingesttest.Told(6, 8, "acme/rocket", "queued", 4*time.Minute, true))
-	r.wantNames("swapped", map[int64]string{7: "acme/lander *", 8: "acme/rocket *"})
+	r.WantNames("swapped", map[int64]string{7: "acme/lander *", 8: "acme/rocket *"})
 }
 
 // The rows are the same in whatever order deliveries come, and however they are drained.
@@ -195,7 +171,7 @@ func TestSweepsGoByTheNamesOfNow(t *testing.T) {
 	r.GitHub.AddRepository(githubsim.Repository{ID: 9, Owner: "acme", Name: "starship"})
 	r.Hears(ingesttest.Told(3, 9, "acme/starship", "queued", 0, true))
 	swept("8 acme/rocket", "9 acme/starship")
-	r.wantNames("told by the API", map[int64]string{7: "acme/secret *", 8: "acme/rocket *", 9: "acme/starship *"})
+	r.WantNames("told by the API", map[int64]string{7: "acme/secret *", 8: "acme/rocket *", 9: "acme/starship *"})
 	r.GitHub.RemoveRepository(8)
 	r.GitHub.AddRepository(githubsim.Repository{ID: 10, Owner: "acme", Name: "rocket"})
 	_, err := r.DB.SeeRepositories(t.Context(), []store.Repository{{ID: 10, Owner: "acme", Name: "rocket"}})
@@ -265,7 +241,7 @@ func TestJobOfARepositoryThatLostItsName(t *testing.T) {
 	if n := r.GitHub.Requests()[githubsim.EndpointJob] - before; n != 1 {
 		t.Errorf("%d requests for the job", n)
 	}
-	r.wantNames("resolved by its id", map[int64]string{ingesttest.Repository.ID: "acme/rocket-classic *", 4: another.Owner + "/" + another.Name + " *"})
+	r.WantNames("resolved by its id", map[int64]string{ingesttest.Repository.ID: "acme/rocket-classic *", 4: another.Owner + "/" + another.Name + " *"})
 }
 
 // Of a deleted repository whose name is used again no job is settled by what its
@@ -284,7 +260,7 @@ func TestJobOfADeletedRepositoryWhoseNameIsUsedAgain(t *testing.T) {
 	if r.Check(err); l.State != store.LogDenied {
 		t.Errorf("the ledger says %s: %s", l.State, *l.Reason)
 	}
-	r.wantNames("told by the API", map[int64]string{ingesttest.Repository.ID: ingesttest.Repository.Owner + "/" + ingesttest.Repository.Name, 4: another.Owner + "/" + another.Name + " *"})
+	r.WantNames("told by the API", map[int64]string{ingesttest.Repository.ID: ingesttest.Repository.Owner + "/" + ingesttest.Repository.Name, 4: another.Owner + "/" + another.Name + " *"})
 }
 
 // A sweep that finds nothing new still has heard that the repository has its name.
@@ -292,63 +268,10 @@ func TestSweepConfirmsTheName(t *testing.T) {
 	r := newRig(t, ingesttest.Options{})
 	j := ingesttest.Completed(1, time.Now(), githubsim.TextLog([]byte("x\n")))
 	r.Know(j)
-	before := r.known(ingesttest.Repository.ID)
+	before := r.Known(ingesttest.Repository.ID)
 	_, err := r.Sweeper().Recent(context.Background(), before, time.Time{})
 	r.Check(err)
-	if after := r.known(ingesttest.Repository.ID); !after.NamedAt.After(before.NamedAt) || !after.NamedByAPI {
+	if after := r.Known(ingesttest.Repository.ID); !after.NamedAt.After(before.NamedAt) || !after.NamedByAPI {
 		t.Errorf("named at %s by the API: %t; before at %s", after.NamedAt, after.NamedByAPI, before.NamedAt)
-	}
-}
-
-// Names out of the bucket are as old as the jobs that tell them: they do not beat what
-// GitHub has told since, and of two repositories of one name the newest job's has it.
-func TestRebuildTellsOldNames(t *testing.T) {
-	r := newRig(t, ingesttest.Options{})
-	r.Know(ingesttest.Completed(1, time.Now().Add(-2*time.Hour), githubsim.TextLog([]byte("x\n"))))
-	if says, _ := r.Try(1); says != "done" {
-		t.Fatalf("the worker says %s", says)
-	}
-	was := r.known(ingesttest.Repository.ID).FullName()
-	_, err := r.DB.SeeRepositories(t.Context(), []store.Repository{{ID: ingesttest.Repository.ID, Owner: "acme", Name: "starship"}})
-	r.Check(err)
-	r.Exec(`TRUNCATE jobs CASCADE`)
-	r.rebuild(0)
-	r.wantNames("rebuilt beside what is known", map[int64]string{ingesttest.Repository.ID: "acme/starship *"})
-	r.Exec(`TRUNCATE repositories, deliveries CASCADE`)
-	r.rebuild(0)
-	r.wantNames("rebuilt from nothing", map[int64]string{ingesttest.Repository.ID: was + " *"})
-	if at := r.known(ingesttest.Repository.ID).NamedAt; time.Since(at) < time.Hour {
-		t.Errorf("named at %s, as if it were news", at)
-	}
-}
-
-// What is repaired is fetched from the job's own repository, wherever that is now.
-func TestRepairOfARepositoryThatLostItsName(t *testing.T) {
-	for name, known := range map[string]bool{"which is known": true, "which nobody told": false} {
-		t.Run(name, func(t *testing.T) {
-			r := newRig(t, ingesttest.Options{})
-			j := ingesttest.Completed(1, time.Now().Add(-time.Minute), githubsim.TextLog([]byte("x\n")))
-			r.Know(j)
-			if says, _ := r.Try(1); says != "done" {
-				t.Fatalf("the worker says %s", says)
-			}
-			r.GitHub.RenameRepository(ingesttest.Repository.ID, "acme", "rocket-classic")
-			another := ingesttest.Repository
-			another.ID = 4
-			r.GitHub.AddRepository(another)
-			if known {
-				_, err := r.DB.SeeRepositories(t.Context(), []store.Repository{{ID: 4, Owner: another.Owner, Name: another.Name}})
-				r.Check(err)
-			}
-			r.Check(r.Archive.Bucket().Purge(t.Context(), r.Object(1, "job.json")))
-			r.Check(r.Archive.Bucket().Purge(t.Context(), r.Object(1, "log.zst")))
-			if faults, sum := r.verify(ingest.VerifyOptions{Deep: true, Repair: true}); sum.Repaired != sum.Faults || sum.Faults == 0 {
-				t.Errorf("%+v, %q", sum, faults)
-			}
-			r.CompareLog(j)
-			if got := r.Get(r.Object(1, "job.json")); !bytes.Contains(got, []byte("acme/rocket-classic")) {
-				t.Errorf("made of a webhook: %s", got)
-			}
-		})
 	}
 }

@@ -26,9 +26,4 @@ func TestEveryQueueIsLookedAfter(t *testing.T) {
 			t.Errorf("%s has the time-out %s, and store.LongWork has it: %t", kind, timeout, !long)
 		}
 	}
-	for _, p := range []Periodic{(&Manifests{}).Periodic(), (&Remover{}).Periodic(nil)} {
-		if kind := p.Args.Kind(); !slices.Contains(store.Queues, p.Queue) || !slices.Contains(store.LongWork, kind) {
-			t.Errorf("store.Queues lacks %s, or store.LongWork %s", p.Queue, kind)
-		}
-	}
 }

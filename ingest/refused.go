@@ -26,12 +26,12 @@ func (t *task) refused(ctx context.Context, what asked, err error) error {
 	o := decide(err, c)
 	if o.state != "" && what != askedRepository && ghapi.IsAPINotFound(err) {
 		// The name may be another's by now, or the repository hidden from us.
-		now, rerr := resolve(ctx, t.DB, t.GitHub, t.known.Repository)
+		now, rerr := ResolveRepository(ctx, t.DB, t.GitHub, t.known.Repository)
 		switch {
 		case rerr != nil:
 			err, c.asked = rerr, askedRepository
 			o = decide(err, c)
-		case moved(t.known.Repository, now):
+		case Moved(t.known.Repository, now):
 			o = outcome{pause: firstPause, status: o.status, reason: "the repository is now " + now.FullName()}
 		}
 	}

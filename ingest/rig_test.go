@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/jobvault/jobvault/ingest/ingesttest"
-	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/internal/testenv"
 )
 
@@ -14,9 +13,3 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 type rig struct{ *ingesttest.Rig }
 
 func newRig(t testing.TB, o ingesttest.Options) *rig { return &rig{ingesttest.New(t, o)} }
-
-// settledDay is a rig with an archived day.
-func settledDay(t testing.TB, o ingesttest.Options, seed uint64, jobs int) (*rig, githubsim.Day) {
-	r, day := ingesttest.SettledDay(t, o, seed, jobs)
-	return &rig{r}, day
-}

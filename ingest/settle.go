@@ -30,7 +30,7 @@ func (t *task) settle(ctx context.Context, s store.Settlement) error {
 	s.Details = t.facts.Details
 	changed, err := t.DB.Settle(ctx, s, now)
 	if err == nil && !changed && s.Object != nil {
-		err = takeBackRemoved(ctx, t.DB, t.Archive, t.key)
+		err = TakeBackLog(ctx, t.DB, t.Archive, t.key)
 	}
 	if err != nil || !changed {
 		return err
@@ -79,8 +79,8 @@ func (t *task) keepLastWord(ctx context.Context) error {
 	if t.kept {
 		return nil
 	}
-	raw, _, err := lastWord(ctx, t.DB, t.id)
-	if errors.Is(err, errNoWord) {
+	raw, _, err := LatestWebhookJob(ctx, t.DB, t.id)
+	if errors.Is(err, ErrNoWebhook) {
 		return nil
 	}
 	if err != nil {

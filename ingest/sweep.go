@@ -114,7 +114,7 @@ func (s *Sweeper) Past(ctx context.Context, repo store.Repository, since, until 
 func (s *Sweeper) sweepRepository(ctx context.Context, repo store.Repository, u store.Urgency, work func(context.Context, *sweep, *listing) error) (Swept, error) {
 	swept, err := s.attemptSweep(ctx, repo, u, work)
 	if ghapi.IsNotFound(err) || ghapi.IsDenied(err) || errors.Is(err, errOtherRepository) {
-		if now, rerr := resolve(ctx, s.DB, s.GitHub, repo); rerr == nil && moved(repo, now) {
+		if now, rerr := ResolveRepository(ctx, s.DB, s.GitHub, repo); rerr == nil && Moved(repo, now) {
 			swept, err = s.attemptSweep(ctx, now, u, work)
 		}
 	}

@@ -306,11 +306,11 @@ func TestRepositoryChangesInTheMiddle(t *testing.T) {
 				t.Errorf("the sweep says %v", err)
 			}
 			// The next one is told of the change by GitHub, if by nobody before.
-			_, _ = r.Sweeper().Recent(t.Context(), r.known(ingesttest.Repository.ID), time.Time{})
+			_, _ = r.Sweeper().Recent(t.Context(), r.Known(ingesttest.Repository.ID), time.Time{})
 			if got := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM jobs WHERE repository_id = $1`, ingesttest.Repository.ID); got < c.jobs {
 				t.Errorf("%d jobs, want %d", got, c.jobs)
 			}
-			if got := r.known(ingesttest.Repository.ID).FullName(); got != c.named {
+			if got := r.Known(ingesttest.Repository.ID).FullName(); got != c.named {
 				t.Errorf("it is known as %s, want %s", got, c.named)
 			}
 			if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM jobs WHERE name = 'theirs' AND repository_id = $1`, ingesttest.Repository.ID); n > 0 {
@@ -318,19 +318,6 @@ func TestRepositoryChangesInTheMiddle(t *testing.T) {
 			}
 		})
 	}
-}
-
-func (r *rig) known(id int64) store.Repository {
-	r.T.Helper()
-	rs, err := r.DB.Repositories(r.T.Context())
-	r.Check(err)
-	for _, repo := range rs {
-		if repo.ID == id {
-			return repo
-		}
-	}
-	r.T.Fatalf("no repository %d", id)
-	return store.Repository{}
 }
 
 // What an App's installations see is swept without a webhook ever having come;

@@ -19,7 +19,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
-	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/store"
@@ -79,7 +79,7 @@ func (f *fixture) without(id int64, state string) {
 // manifests writes what is due so long after the fixture's day.
 func (f *fixture) manifests(later time.Duration) {
 	f.t.Helper()
-	m := &ingest.Manifests{
+	m := &upkeep.Manifests{
 		DB: f.db, Archive: f.Archive, Logger: testenv.Logger(f.t),
 		Now: func() time.Time { return f.At.Add(later) },
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
-	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/store"
 )
@@ -44,11 +44,11 @@ func TestGuardOfReaders(t *testing.T) {
 		return db
 	}
 	v.DB = database(url)
-	m := &ingest.Remover{DB: v.DB, Archive: v.Archive, Now: time.Now}
+	m := &upkeep.Remover{DB: v.DB, Archive: v.Archive, Now: time.Now}
 	b := &leaving{Bucket: v.Archive.Bucket()}
 	a, err := archive.New(b, 1<<40)
 	v.Check(err)
-	g := &removalGuard{log: &ingest.RemovalLog{DB: v.DB, Archive: a}, logger: testenv.Logger(t), err: errUnheard}
+	g := &removalGuard{log: &upkeep.RemovalLog{DB: v.DB, Archive: a}, logger: testenv.Logger(t), err: errUnheard}
 	answer := func() int {
 		w := httptest.NewRecorder()
 		g.guarded(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })).
@@ -71,7 +71,7 @@ func TestGuardOfReaders(t *testing.T) {
 	v.Check(g.look(t.Context()))
 	want("after a look", http.StatusOK, "ok")
 
-	if _, left, err := m.Redact(t.Context(), ingest.RedactOptions{JobID: 31, Actor: "eve", Reason: "a token"}); err != nil || left != nil {
+	if _, left, err := m.Redact(t.Context(), upkeep.RedactOptions{JobID: 31, Actor: "eve", Reason: "a token"}); err != nil || left != nil {
 		t.Fatal(left, err)
 	}
 	v.Check(g.look(t.Context()))
@@ -93,7 +93,7 @@ func TestGuardOfReaders(t *testing.T) {
 		t.Errorf("the ledger says %s, %v", l.State, err)
 	}
 	v.Check(v.Archive.Bucket().Remove(t.Context(), archive.RemovalsKey(1)))
-	if err := g.look(t.Context()); !errors.Is(err, ingest.ErrRemovalsBroken) {
+	if err := g.look(t.Context()); !errors.Is(err, upkeep.ErrRemovalsBroken) {
 		t.Errorf("a record less: %v", err)
 	}
 	want("a record less", http.StatusServiceUnavailable, "broken")
@@ -106,11 +106,11 @@ func TestGuardWhenPostgresAnswersWithAnError(t *testing.T) {
 	t.Parallel()
 	v := testenv.NewVault(t)
 	oldJob(v, 31, secretLog)
-	m := &ingest.Remover{DB: v.DB, Archive: v.Archive, Now: time.Now}
-	if _, left, err := m.Redact(t.Context(), ingest.RedactOptions{JobID: 31, Actor: "eve", Reason: "a token"}); err != nil || left != nil {
+	m := &upkeep.Remover{DB: v.DB, Archive: v.Archive, Now: time.Now}
+	if _, left, err := m.Redact(t.Context(), upkeep.RedactOptions{JobID: 31, Actor: "eve", Reason: "a token"}); err != nil || left != nil {
 		t.Fatal(left, err)
 	}
-	g := &removalGuard{log: &ingest.RemovalLog{DB: v.DB, Archive: v.Archive}, logger: testenv.Logger(t), err: errUnheard}
+	g := &removalGuard{log: &upkeep.RemovalLog{DB: v.DB, Archive: v.Archive}, logger: testenv.Logger(t), err: errUnheard}
 	v.Check(g.look(t.Context()))
 	exec := func(sql string) {
 		_, err := v.DB.Pool().Exec(t.Context(), sql)

@@ -15,6 +15,7 @@ import (
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
@@ -33,7 +34,7 @@ type service struct {
 	lookup    http.Handler // nil: this process answers no readers
 	guard     *removalGuard
 	metrics   *ingest.Metrics
-	manifests *ingest.ManifestMetrics
+	manifests *upkeep.ManifestMetrics
 	registry  *prometheus.Registry
 	http      *http.Server
 	listener  net.Listener
@@ -70,9 +71,9 @@ func (s *service) start(ctx context.Context) error {
 		return err
 	}
 	s.metrics = ingest.NewMetrics(s.registry)
-	s.manifests = ingest.NewManifestMetrics(s.registry)
+	s.manifests = upkeep.NewManifestMetrics(s.registry)
 	s.registry.MustRegister(ingest.NewBacklog(s.db, s.clock.Now, s.config.repositories.MatchRepository), ingest.NewSkewMetric(s.clock))
-	s.guard = startGuard(ctx, &ingest.RemovalLog{DB: s.db, Archive: s.archive}, s.logger)
+	s.guard = startGuard(ctx, &upkeep.RemovalLog{DB: s.db, Archive: s.archive}, s.logger)
 	s.registry.MustRegister(s.guard.metric())
 	if err := s.startWatch(ctx); err != nil {
 		return err
@@ -161,8 +162,8 @@ func (s *service) startWatch(ctx context.Context) error {
 			Archiver:   s.config.archiver(s.db, s.archive, s.github, s.clock, s.logger, s.metrics),
 			Reconciler: s.config.reconciler(s.config.sweeper(s.db, s.archive, s.github, s.clock, s.logger, s.metrics)),
 			Periodic: []ingest.Periodic{
-				(&ingest.Manifests{DB: s.db, Archive: s.archive, Logger: s.logger, Metrics: s.manifests}).Periodic(),
-				(&ingest.Remover{DB: s.db, Archive: s.archive}).Periodic(s.logger),
+				(&upkeep.Manifests{DB: s.db, Archive: s.archive, Logger: s.logger, Metrics: s.manifests}).Periodic(),
+				(&upkeep.Remover{DB: s.db, Archive: s.archive}).Periodic(s.logger),
 			},
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
@@ -127,12 +128,12 @@ func (b *workbench) sweeper() *ingest.Sweeper {
 	return b.config.sweeper(b.db, b.archive, b.github, b.clock, b.logger, b.metrics)
 }
 
-func (b *workbench) manifests() *ingest.Manifests {
-	return &ingest.Manifests{DB: b.db, Archive: b.archive, Logger: b.logger}
+func (b *workbench) manifests() *upkeep.Manifests {
+	return &upkeep.Manifests{DB: b.db, Archive: b.archive, Logger: b.logger}
 }
 
-func (b *workbench) remover() *ingest.Remover {
-	return &ingest.Remover{DB: b.db, Archive: b.archive}
+func (b *workbench) remover() *upkeep.Remover {
+	return &upkeep.Remover{DB: b.db, Archive: b.archive}
 }
 
 // periodic is what the queue does again and again besides reconciling.
