@@ -98,7 +98,7 @@ func newDatabase(t testing.TB, from string) string {
 	t.Helper()
 	server, err := shared()
 	if errors.Is(err, localpg.ErrNoBinaries) {
-		Missing(t, "tests need PostgreSQL: %v", err)
+		Missing(t, "tests run a PostgreSQL of their own, also where JOBVAULT_DATABASE_URL is set: %v", err)
 	}
 	if err != nil {
 		t.Fatal(err)
