@@ -8,6 +8,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/internal/testenv"
 )
@@ -35,27 +36,27 @@ func TestDamagedLogOfAPendingJobIsReplaced(t *testing.T) {
 				t.Parallel()
 				r, key, whole := pendingWithLog(t, bucket(t), raw)
 				damaged := damage(whole)
-				r.overwrite(key.Log(), damaged)
+				r.Overwrite(key.Log(), damaged)
 				untouched := func(when, says string) {
 					t.Helper()
-					if !bytes.Equal(r.get(key.Log()), damaged) {
+					if !bytes.Equal(r.Get(key.Log()), damaged) {
 						t.Errorf("%s: what was there is no more", when)
 					}
-					if state := scalar[string](r, `SELECT state FROM job_logs`); state != "pending" || says == "done" {
+					if state := ingesttest.Scalar[string](r.Rig, `SELECT state FROM job_logs`); state != "pending" || says == "done" {
 						t.Errorf("%s: the worker says %s, the job is %s", when, says, state)
 					}
 				}
 				// GitHub's log breaks off, or is none: nothing becomes of it.
 				for _, kind := range []githubsim.FaultKind{githubsim.CutBody, githubsim.CutChunked, githubsim.WrongMD5, githubsim.HTML200, githubsim.NotFoundXML} {
-					remove := r.github.Inject(githubsim.Fault{Endpoint: blb, Kind: kind})
-					says, _ := r.try(1)
+					remove := r.GitHub.Inject(githubsim.Fault{Endpoint: blb, Kind: kind})
+					says, _ := r.Try(1)
 					untouched(fmt.Sprintf("fault %d", kind), says)
 					remove()
 				}
-				if says, _ := r.try(1); says != "done" {
-					t.Fatalf("with the whole log the worker says %s\n%s", says, r.dump())
+				if says, _ := r.Try(1); says != "done" {
+					t.Fatalf("with the whole log the worker says %s\n%s", says, r.Dump())
 				}
-				r.compareObject(1, archive.LogName, raw)
+				r.CompareObject(1, archive.LogName, raw)
 				if faults, sum := r.verify(ingest.VerifyOptions{Deep: true}); len(faults) > 0 || sum.Jobs != 1 {
 					t.Errorf("afterwards %v in %d jobs", faults, sum.Jobs)
 				}
@@ -69,14 +70,14 @@ func TestWholeLogOfAPendingJobIsTaken(t *testing.T) {
 	t.Parallel()
 	raw := []byte("what the job said\n")
 	r, key, whole := pendingWithLog(t, "file://"+t.TempDir(), raw)
-	r.github.AddJob(completed(1, r.now(), githubsim.TextLog([]byte("something else\n"))))
-	if says, _ := r.try(1); says != "done" {
-		t.Fatalf("the worker says %s\n%s", says, r.dump())
+	r.GitHub.AddJob(ingesttest.Completed(1, r.Now(), githubsim.TextLog([]byte("something else\n"))))
+	if says, _ := r.Try(1); says != "done" {
+		t.Fatalf("the worker says %s\n%s", says, r.Dump())
 	}
-	if n := r.github.RequestsFor(1)[log]; n != 0 {
+	if n := r.GitHub.RequestsFor(1)[log]; n != 0 {
 		t.Errorf("the log was asked for %d times", n)
 	}
-	if !bytes.Equal(r.get(key.Log()), whole) {
+	if !bytes.Equal(r.Get(key.Log()), whole) {
 		t.Error("it is another object now")
 	}
 	if faults, sum := r.verify(ingest.VerifyOptions{Deep: true}); len(faults) > 0 || sum.Jobs != 1 {
@@ -88,11 +89,11 @@ func TestWholeLogOfAPendingJobIsTaken(t *testing.T) {
 // the bucket.
 func pendingWithLog(t *testing.T, bucketURL string, raw []byte) (r *rig, key archive.JobKey, object []byte) {
 	t.Helper()
-	r = newRig(t, rigOptions{bucketURL: bucketURL})
-	j := completed(1, time.Now(), githubsim.TextLog(raw))
-	r.know(j)
+	r = newRig(t, ingesttest.Options{BucketURL: bucketURL})
+	j := ingesttest.Completed(1, time.Now(), githubsim.TextLog(raw))
+	r.Know(j)
 	key = archive.JobKey{RepositoryID: j.RepositoryID, RunID: j.RunID, RunAttempt: j.RunAttempt, JobID: j.ID}
-	_, err := r.archive.PutLog(t.Context(), key, bytes.NewReader(raw))
-	r.check(err)
-	return r, key, r.get(key.Log())
+	_, err := r.Archive.PutLog(t.Context(), key, bytes.NewReader(raw))
+	r.Check(err)
+	return r, key, r.Get(key.Log())
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/store"
@@ -36,7 +37,7 @@ const (
 // tampers with.
 type evidenceWorld struct {
 	*rig
-	clock   *clock
+	clock   *ingesttest.Clock
 	dir     string
 	old     time.Time // of every object: manifests are younger
 	first   archive.JobKey
@@ -47,33 +48,33 @@ type evidenceWorld struct {
 
 func newEvidenceWorld(t *testing.T) *evidenceWorld {
 	t.Helper()
-	now := newClock()
+	now := ingesttest.NewClock()
 	w := &evidenceWorld{clock: now, dir: t.TempDir(), old: now.Now(), earlier: make(map[string][]byte)}
-	w.rig = newRig(t, rigOptions{now: now.Now, bucketURL: "file://" + w.dir})
+	w.rig = newRig(t, ingesttest.Options{Now: now.Now, BucketURL: "file://" + w.dir})
 	for _, id := range []int64{jobWithLog, jobBesides, jobRedacted, jobRemoved, jobRedacted1} {
-		w.know(completed(id, w.now(), githubsim.TextLog(w.logText(id))))
-		if says, _ := w.try(id); says != "done" {
+		w.Know(ingesttest.Completed(id, w.Now(), githubsim.TextLog(w.logText(id))))
+		if says, _ := w.Try(id); says != "done" {
 			t.Fatalf("job %d: %s", id, says)
 		}
-		now.advance(time.Minute)
+		now.Advance(time.Minute)
 	}
 	w.first = w.keyOf(jobWithLog)
-	skipped := completed(jobSkipped, w.now(), githubsim.Log{})
-	skipped.Conclusion = ptr("skipped")
-	w.know(skipped)
-	w.try(jobSkipped)
+	skipped := ingesttest.Completed(jobSkipped, w.Now(), githubsim.Log{})
+	skipped.Conclusion = ingesttest.Ptr("skipped")
+	w.Know(skipped)
+	w.Try(jobSkipped)
 	for _, id := range []int64{jobCameLate, jobMissing} {
-		now.advance(time.Minute)
+		now.Advance(time.Minute)
 		w.missing(id)
 	}
 	w.nextDay(now)
-	w.earlier["removed log"] = w.get(w.keyOf(jobRemoved).Log())
-	w.earlier["removed filter"] = w.get(w.keyOf(jobRemoved).Filter())
-	w.comes(jobCameLate, w.now())
+	w.earlier["removed log"] = w.Get(w.keyOf(jobRemoved).Log())
+	w.earlier["removed filter"] = w.Get(w.keyOf(jobRemoved).Filter())
+	w.comes(jobCameLate, w.Now())
 	w.redact(jobRedacted, "s3cret")
 	w.redact(jobRedacted1, "s3cret")
-	w.earlier["settled.json"] = w.get(w.keyOf(jobRedacted).Settled())
-	w.earlier["redacted"] = w.get(w.keyOf(jobRedacted).Redacted(1))
+	w.earlier["settled.json"] = w.Get(w.keyOf(jobRedacted).Settled())
+	w.earlier["redacted"] = w.Get(w.keyOf(jobRedacted).Redacted(1))
 	w.nextDay(now)
 	w.redact(jobRedacted, "hunter2")
 	w.redact(jobRemoved)
@@ -84,9 +85,9 @@ func newEvidenceWorld(t *testing.T) *evidenceWorld {
 	return w
 }
 
-func (w *evidenceWorld) nextDay(c *clock) {
-	w.t.Helper()
-	c.advance(24 * time.Hour)
+func (w *evidenceWorld) nextDay(c *ingesttest.Clock) {
+	w.T.Helper()
+	c.Advance(24 * time.Hour)
 	w.writeManifests()
 }
 
@@ -109,30 +110,30 @@ func (w *evidenceWorld) logText(id int64) []byte {
 }
 
 func (w *evidenceWorld) redact(id int64, patterns ...string) {
-	w.t.Helper()
+	w.T.Helper()
 	o := ingest.RedactOptions{JobID: id, Actor: "eve", Reason: "a token"}
 	for _, p := range patterns {
 		o.Patterns = append(o.Patterns, regexp.MustCompile(p))
 	}
-	_, left, err := (&ingest.Remover{DB: w.db, Archive: w.archive, Now: w.now}).Redact(w.t.Context(), o)
-	w.check(err)
+	_, left, err := (&ingest.Remover{DB: w.DB, Archive: w.Archive, Now: w.Now}).Redact(w.T.Context(), o)
+	w.Check(err)
 	if left != nil {
-		w.t.Fatalf("job %d: %+v", id, left)
+		w.T.Fatalf("job %d: %+v", id, left)
 	}
 }
 
 func (w *evidenceWorld) noteHead() {
-	w.t.Helper()
-	last, err := w.db.LastManifest(w.t.Context())
-	w.check(err)
-	w.head, err = w.archive.ReadManifest(w.t.Context(), last.Date, func(archive.PlacedLine) error { return nil })
-	w.check(err)
+	w.T.Helper()
+	last, err := w.DB.LastManifest(w.T.Context())
+	w.Check(err)
+	w.head, err = w.Archive.ReadManifest(w.T.Context(), last.Date, func(archive.PlacedLine) error { return nil })
+	w.Check(err)
 }
 
 // age makes every object as old as the first.
 func (w *evidenceWorld) age() {
-	w.t.Helper()
-	w.check(filepath.WalkDir(w.dir, func(path string, e fs.DirEntry, err error) error {
+	w.T.Helper()
+	w.Check(filepath.WalkDir(w.dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err
 		}
@@ -142,18 +143,18 @@ func (w *evidenceWorld) age() {
 
 // bucket is all that is in the bucket.
 func (w *evidenceWorld) bucket() map[string][]byte {
-	w.t.Helper()
+	w.T.Helper()
 	all := make(map[string][]byte)
-	for o, err := range w.archive.Bucket().List(w.t.Context(), "") {
-		w.check(err)
-		all[o.Key] = w.get(o.Key)
+	for o, err := range w.Archive.Bucket().List(w.T.Context(), "") {
+		w.Check(err)
+		all[o.Key] = w.Get(o.Key)
 	}
 	return all
 }
 
 // restore puts the bucket back as it was.
 func (w *evidenceWorld) restore() {
-	w.t.Helper()
+	w.T.Helper()
 	now := w.bucket()
 	for key := range now {
 		if _, was := w.saved[key]; !was {
@@ -169,14 +170,14 @@ func (w *evidenceWorld) restore() {
 }
 
 func (w *evidenceWorld) put(key string, object []byte) {
-	w.t.Helper()
-	_, err := w.archive.Bucket().Replace(w.t.Context(), key, bytes.NewReader(object))
-	w.check(err)
+	w.T.Helper()
+	_, err := w.Archive.Bucket().Replace(w.T.Context(), key, bytes.NewReader(object))
+	w.Check(err)
 }
 
 func (w *evidenceWorld) lose(key string) {
-	w.t.Helper()
-	w.check(w.archive.Bucket().Remove(w.t.Context(), key))
+	w.T.Helper()
+	w.Check(w.Archive.Bucket().Remove(w.T.Context(), key))
 }
 
 // What a command makes of tampering.
@@ -188,7 +189,7 @@ const (
 
 // found is what each of evidenceCommands makes of it.
 func (w *evidenceWorld) found() []string {
-	w.t.Helper()
+	w.T.Helper()
 	var found []string
 	for _, c := range evidenceCommands {
 		found = append(found, c.finds(w))
@@ -223,15 +224,15 @@ func mark(found bool) string {
 }
 
 func (w *evidenceWorld) verifies(o ingest.VerifyOptions) string {
-	w.t.Helper()
+	w.T.Helper()
 	faults, _ := w.verify(o)
 	return mark(len(faults) > 0)
 }
 
 func (w *evidenceWorld) chain(o archive.ChainOptions) string {
-	w.t.Helper()
-	sum, err := w.archive.VerifyChain(w.t.Context(), o, func(archive.ChainFault) {}, func(_, _ int64) {})
-	w.check(err)
+	w.T.Helper()
+	sum, err := w.Archive.VerifyChain(w.T.Context(), o, func(archive.ChainFault) {}, func(_, _ int64) {})
+	w.Check(err)
 	if sum.Faults == 0 && sum.Replaced > 0 {
 		return notices
 	}
@@ -240,22 +241,22 @@ func (w *evidenceWorld) chain(o archive.ChainOptions) string {
 
 // export says whether a package of all jobs is refused.
 func (w *evidenceWorld) export() string {
-	w.t.Helper()
+	w.T.Helper()
 	var jobs []store.JobDetails
 	for id := int64(jobWithLog); id <= jobMissing; id++ {
-		j, err := w.db.JobDetails(w.t.Context(), id)
+		j, err := w.DB.JobDetails(w.T.Context(), id)
 		if err != nil {
 			return finds
 		}
 		jobs = append(jobs, j)
 	}
 	parent, err := os.MkdirTemp(w.dir+"/..", "export-*")
-	w.check(err)
+	w.Check(err)
 	defer os.RemoveAll(parent)
-	e := lookup.Evidence{Logs: lookup.Logs{DB: w.db, Archive: w.archive}, Subject: "auditor", Now: w.now}
-	err = e.Write(w.t.Context(), filepath.Join(parent, "package"), "everything", jobs)
+	e := lookup.Evidence{Logs: lookup.Logs{DB: w.DB, Archive: w.Archive}, Subject: "auditor", Now: w.Now}
+	err = e.Write(w.T.Context(), filepath.Join(parent, "package"), "everything", jobs)
 	if entries, _ := os.ReadDir(parent); err != nil && len(entries) > 0 {
-		w.t.Errorf("a package that was refused left %v", entries)
+		w.T.Errorf("a package that was refused left %v", entries)
 	}
 	return mark(err != nil)
 }

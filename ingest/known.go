@@ -86,7 +86,7 @@ func (s *Sweeper) named(ctx context.Context) (rs []store.Repository, errs []erro
 				continue
 			}
 			switch _, err := resolve(ctx, s.DB, s.GitHub, r); {
-			case isNotFound(err):
+			case ghapi.IsNotFound(err):
 				s.gone.note(r, s.Now())
 			case err != nil:
 				errs = append(errs, fmt.Errorf("repository %d, formerly %s: %w", r.ID, r.FullName(), err))

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -37,7 +39,7 @@ type Manifests struct {
 	DB      *store.DB
 	Archive *archive.Archive
 	Logger  *slog.Logger
-	Metrics *Metrics
+	Metrics *ManifestMetrics // nil: nothing is counted
 	// Now is for tests. Nil: which day is over is Postgres' to say, asked before each
 	// manifest, and none is written while this process's clock is too far from that.
 	Now func() time.Time
@@ -118,7 +120,7 @@ func (m *Manifests) WriteDue(ctx context.Context, written func(archive.Manifest)
 			return err
 		}
 		_, err = m.Archive.WriteManifest(ctx, date, previous, removals, m.lines(ctx, date.AddDate(0, 0, 1)))
-		if err != nil && !errors.Is(err, archive.ErrExists) {
+		if err != nil && !errors.Is(err, bucket.ErrExists) {
 			return fmt.Errorf("write the manifest of %s: %w", date.Format(time.DateOnly), err)
 		}
 		if previous, err = m.take(ctx, date, previous); err != nil {
@@ -132,7 +134,7 @@ func (m *Manifests) WriteDue(ctx context.Context, written func(archive.Manifest)
 // is none yet. Those that the bucket has beyond the table were written by somebody
 // who was killed then, or the table comes from an older dump.
 func (m *Manifests) catchUp(ctx context.Context, latest time.Time, written func(archive.Manifest)) (*archive.Manifest, error) {
-	inBucket, err := m.Archive.Manifests(ctx, func(archive.Object) {})
+	inBucket, err := m.Archive.Manifests(ctx, func(bucket.Object) {})
 	if err != nil {
 		return nil, err
 	}
@@ -164,13 +166,13 @@ func (m *Manifests) catchUp(ctx context.Context, latest time.Time, written func(
 // confirm wants the last manifest of the table to be in the bucket as it was written.
 func (m *Manifests) confirm(ctx context.Context, last store.Manifest) (*archive.Manifest, error) {
 	found, err := m.Archive.ReadManifest(ctx, last.Date, func(archive.PlacedLine) error { return nil })
-	if errors.Is(err, archive.ErrNotFound) {
+	if errors.Is(err, bucket.ErrNotFound) {
 		if err := m.Archive.Bucket().Check(ctx); err != nil {
 			return nil, err
 		}
 		return nil, broken("the last one, of %s with SHA-256 %x, is not there", last.Date.Format(time.DateOnly), last.SHA256)
 	}
-	if errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrUnreadable) {
 		return nil, broken("%v", err)
 	}
 	if err == nil && string(found.SHA256[:]) != string(last.SHA256) {
@@ -196,7 +198,7 @@ const markBatch = 1000
 // is marked of one that is not whole, or does not follow the one before.
 func (m *Manifests) take(ctx context.Context, date time.Time, previous *archive.Manifest) (*archive.Manifest, error) {
 	found, err := m.Archive.ReadManifest(ctx, date, func(archive.PlacedLine) error { return nil })
-	if errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrUnreadable) {
 		return nil, broken("%v", err)
 	}
 	if err != nil {
@@ -208,10 +210,10 @@ func (m *Manifests) take(ctx context.Context, date time.Time, previous *archive.
 	if err := markListed(ctx, m.DB, m.Archive, found); err != nil {
 		return nil, err
 	}
-	if err := m.DB.RecordManifest(ctx, manifestRow(found, m.at())); err != nil {
+	if err := m.DB.RecordManifest(ctx, record.ManifestRow(found, m.at())); err != nil {
 		return nil, err
 	}
-	m.Metrics.manifests.Inc()
+	m.Metrics.countWritten()
 	m.Logger.InfoContext(ctx, "manifest written", KeyManifest, date.Format(time.DateOnly), KeyCount, found.Jobs, KeyDigest, hex.EncodeToString(found.SHA256[:]))
 	return &found, nil
 }
@@ -232,7 +234,7 @@ func markListed(ctx context.Context, db *store.DB, a *archive.Archive, m archive
 		return err
 	}
 	again, err := a.ReadManifest(ctx, m.Date, func(l archive.PlacedLine) error {
-		listed, err := listedOf(l.ManifestLine)
+		listed, err := record.ListedOf(l.ManifestLine)
 		listed.Whole = m.Whole
 		if err != nil {
 			return fmt.Errorf("line %d: %w", l.Number, err)
@@ -249,40 +251,4 @@ func markListed(ctx context.Context, db *store.DB, a *archive.Archive, m archive
 		err = mark()
 	}
 	return err
-}
-
-// listedOf is what a line says of a settlement.
-func listedOf(l archive.ManifestLine) (store.Listed, error) {
-	var errs [4]error
-	listed := store.Listed{
-		JobID: l.JobID, State: l.State, SettledAt: l.SettledAt, Reason: l.Reason, HTTPStatus: l.HTTPStatus, Truncated: l.Truncated, StoredBytes: l.StoredBytes, DetailsBytes: l.DetailsBytes, SettledBytes: l.SettledBytes,
-	}
-	listed.SHA256, errs[0] = digestIn(l.SHA256)
-	listed.StoredSHA256, errs[1] = digestIn(l.StoredSHA256)
-	listed.DetailsSHA256, errs[2] = digestIn(l.DetailsSHA256)
-	listed.SettledSHA256, errs[3] = digestIn(l.SettledSHA256)
-	err := errors.Join(errs[:]...)
-	for _, c := range l.Redactions {
-		sum, cerr := digestIn(c.SHA256)
-		listed.Redactions, err = append(listed.Redactions, sum...), errors.Join(err, cerr)
-	}
-	return listed, err
-}
-
-// digestIn reads hex digits; of none, nil.
-func digestIn(text string) ([]byte, error) {
-	if text == "" {
-		return nil, nil
-	}
-	sum, err := hex.DecodeString(text)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %q is no digest", archive.ErrUnreadable, text)
-	}
-	return sum, nil
-}
-
-func manifestRow(m archive.Manifest, at time.Time) store.Manifest {
-	return store.Manifest{
-		Date: m.Date, Previous: m.Previous, SHA256: m.SHA256[:], StoredSHA256: m.StoredSHA256[:], Jobs: m.Jobs, StoredBytes: m.StoredBytes, WrittenAt: at,
-	}
 }

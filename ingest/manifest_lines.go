@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"iter"
@@ -11,6 +10,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -37,7 +38,7 @@ func (m *Manifests) lines(ctx context.Context, before time.Time) iter.Seq2[archi
 				return
 			}
 			for _, l := range batch {
-				if !yield(manifestLine(l, *l.SettledAt), nil) {
+				if !yield(record.ManifestLine(l, *l.SettledAt), nil) {
 					return
 				}
 			}
@@ -78,14 +79,14 @@ func settledIsUnknown(l store.JobLog) bool {
 }
 
 func (m *Manifests) readDetails(ctx context.Context, l *store.LedgerLine) error {
-	raw, err := m.Archive.Details(ctx, keyOfLine(*l))
-	if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrUnreadable) {
+	raw, err := m.Archive.Details(ctx, record.KeyOfLedger(*l))
+	if errors.Is(err, bucket.ErrNotFound) || errors.Is(err, bucket.ErrUnreadable) {
 		return nil // there is nothing to tell of it
 	}
 	if err != nil {
 		return fmt.Errorf("job %d: %w", l.JobID, err)
 	}
-	d := detailsOf(raw)
+	d := record.DetailsOf(raw)
 	l.DetailsSHA256, l.DetailsBytes = d.SHA256[:], &d.Bytes
 	return nil
 }
@@ -94,45 +95,17 @@ func (m *Manifests) readDetails(ctx context.Context, l *store.LedgerLine) error 
 // removal that is not finished, it is about to be another one. Beside a log there may
 // be one of what it was before that came.
 func (m *Manifests) readSettled(ctx context.Context, l *store.LedgerLine) error {
-	raw, s, err := m.Archive.SettledBytes(ctx, keyOfLine(*l))
-	if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrUnreadable) {
+	raw, s, err := m.Archive.SettledBytes(ctx, record.KeyOfLedger(*l))
+	if errors.Is(err, bucket.ErrNotFound) || errors.Is(err, bucket.ErrUnreadable) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("job %d: %w", l.JobID, err)
 	}
-	if s.State != l.State && (l.State != store.LogArchived || !settles(s.State)) {
+	if s.State != l.State && (l.State != store.LogArchived || !record.MeansNoLog(s.State)) {
 		return nil
 	}
-	d := detailsOf(raw)
+	d := record.DetailsOf(raw)
 	l.SettledSHA256, l.SettledBytes = d.SHA256[:], &d.Bytes
 	return nil
-}
-
-func manifestLine(l store.LedgerLine, settledAt time.Time) archive.ManifestLine {
-	key := keyOfLine(l)
-	line := archive.ManifestLine{
-		RepositoryID: key.RepositoryID, RunID: key.RunID, RunAttempt: key.RunAttempt, JobID: key.JobID, State: l.State, SettledAt: settledAt.UTC(),
-		RawBytes: l.RawBytes, StoredBytes: l.StoredBytes, Lines: l.Lines, SHA256: hex.EncodeToString(l.SHA256), StoredSHA256: hex.EncodeToString(l.StoredSHA256),
-		Truncated: l.Truncated, DetailsSHA256: hex.EncodeToString(l.DetailsSHA256), DetailsBytes: l.DetailsBytes,
-	}
-	if l.SettledSHA256 != nil {
-		line.SettledSHA256, line.SettledBytes = hex.EncodeToString(l.SettledSHA256), l.SettledBytes
-	}
-	if c := l.Redaction; c != nil {
-		line.Redactions = []archive.ListedRedaction{{
-			Number: c.Number, ObjectKey: c.ObjectKey, RawBytes: c.RawBytes, StoredBytes: c.StoredBytes, Lines: c.Lines,
-			SHA256: hex.EncodeToString(c.SHA256), StoredSHA256: hex.EncodeToString(c.StoredSHA256),
-		}}
-	}
-	if l.Reason != nil {
-		line.Reason = *l.Reason
-	}
-	if l.HTTPStatus != nil {
-		line.HTTPStatus = *l.HTTPStatus
-	}
-	if l.ObjectKey != nil {
-		line.ObjectKey = *l.ObjectKey
-	}
-	return line
 }

@@ -16,21 +16,23 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/store"
 )
 
 func (r *rig) manifests() *ingest.Manifests {
-	return &ingest.Manifests{DB: r.db, Archive: r.archive, Logger: r.logger, Metrics: r.metrics, Now: r.now}
+	return &ingest.Manifests{DB: r.DB, Archive: r.Archive, Logger: r.Logger, Now: r.Now}
 }
 
 // writeManifests writes what is due and gives it as "date jobs".
 func (r *rig) writeManifests() []string {
-	r.t.Helper()
+	r.T.Helper()
 	var written []string
-	r.check(r.manifests().WriteDue(r.t.Context(), func(m archive.Manifest) {
+	r.Check(r.manifests().WriteDue(r.T.Context(), func(m archive.Manifest) {
 		written = append(written, fmt.Sprintf("%s %d", m.Date.Format(time.DateOnly), m.Jobs))
 	}))
 	return written
@@ -39,81 +41,72 @@ func (r *rig) writeManifests() []string {
 // listed is what all manifests list, as "date job state", and wants the chain and what
 // it lists to be without fault.
 func (r *rig) listed() []string {
-	r.t.Helper()
+	r.T.Helper()
 	var lines []string
-	dates, err := r.archive.Manifests(r.t.Context(), func(o archive.Object) { r.t.Errorf("stray %s", o.Key) })
-	r.check(err)
+	dates, err := r.Archive.Manifests(r.T.Context(), func(o bucket.Object) { r.T.Errorf("stray %s", o.Key) })
+	r.Check(err)
 	for _, date := range dates {
-		_, err := r.archive.ReadManifest(r.t.Context(), date, func(l archive.PlacedLine) error {
+		_, err := r.Archive.ReadManifest(r.T.Context(), date, func(l archive.PlacedLine) error {
 			lines = append(lines, fmt.Sprintf("%s %d %s", date.Format("01-02"), l.JobID, l.State))
 			return nil
 		})
-		r.check(err)
+		r.Check(err)
 	}
-	if _, err := r.archive.VerifyChain(r.t.Context(), archive.ChainOptions{Deep: true}, func(f archive.ChainFault) {
+	if _, err := r.Archive.VerifyChain(r.T.Context(), archive.ChainOptions{Deep: true}, func(f archive.ChainFault) {
 		if !f.Notice {
-			r.t.Error(f.Error())
+			r.T.Error(f.Error())
 		}
 	}, func(_, _ int64) {}); err != nil {
-		r.t.Error(err)
+		r.T.Error(err)
 	}
 	return lines
 }
 
 func (r *rig) wantManifests(when string, want ...string) {
-	r.t.Helper()
+	r.T.Helper()
 	if diff := cmp.Diff(want, r.listed()); diff != "" {
-		r.t.Errorf("%s (-want +listed):\n%s", when, diff)
-	}
-}
-
-// archived archives a small job, now.
-func (r *rig) archived(id int64) {
-	r.t.Helper()
-	r.know(completed(id, r.now(), githubsim.TextLog(fmt.Appendf(nil, "the log of %d\n", id))))
-	if says, _ := r.try(id); says != "done" {
-		r.t.Fatalf("job %d: %s", id, says)
+		r.T.Errorf("%s (-want +listed):\n%s", when, diff)
 	}
 }
 
 // missing settles a job whose log never came.
 func (r *rig) missing(id int64) {
-	r.t.Helper()
+	r.T.Helper()
 	r.pending(id)
-	defer r.github.Inject(githubsim.Fault{Endpoint: blb, Kind: githubsim.NotFoundXML})()
-	r.deadline = time.Second
-	r.try(id)
-	r.try(id)
-	if l, err := r.db.JobLog(r.t.Context(), id); err != nil || l.State != store.LogMissing {
-		r.t.Fatalf("job %d is %s, %v", id, l.State, err)
+	defer r.GitHub.Inject(githubsim.Fault{Endpoint: blb, Kind: githubsim.NotFoundXML})()
+	r.Deadline = time.Second
+	r.Try(id)
+	r.Try(id)
+	if l, err := r.DB.JobLog(r.T.Context(), id); err != nil || l.State != store.LogMissing {
+		r.T.Fatalf("job %d is %s, %v", id, l.State, err)
 	}
 }
 
 // pending is a job that nothing is settled of.
 func (r *rig) pending(id int64) {
-	r.t.Helper()
-	r.know(completed(id, r.now(), githubsim.TextLog([]byte("late\n"))))
+	r.T.Helper()
+	r.Know(ingesttest.Completed(id, r.Now(), githubsim.TextLog([]byte("late\n"))))
 }
 
 func (r *rig) keyOf(id int64) archive.JobKey {
-	r.t.Helper()
-	lines, err := r.db.LedgerOf(r.t.Context(), []int64{id})
-	r.check(err)
-	return keyOf(lines[id])
+	r.T.Helper()
+	lines, err := r.DB.LedgerOf(r.T.Context(), []int64{id})
+	r.Check(err)
+	return ingesttest.KeyOf(lines[id])
 }
 
 // comes archives the log of a job that was missing, at a time.
 func (r *rig) comes(id int64, at time.Time) {
-	r.t.Helper()
-	log, err := r.archive.PutLog(r.t.Context(), r.keyOf(id), strings.NewReader("late\n"))
-	r.check(err)
-	changed, err := r.db.Settle(r.t.Context(), store.Settlement{JobID: id, State: store.LogArchived, Object: &store.Object{
+	r.T.Helper()
+	log, err := r.Archive.PutLog(r.T.Context(), r.keyOf(id), strings.NewReader("late\n"))
+	r.Check(err)
+	changed, err := r.DB.Settle(r.T.Context(), store.Settlement{JobID: id, State: store.LogArchived, Object: &store.Object{
 		Key: log.Key, RawBytes: log.RawBytes, StoredBytes: log.StoredBytes, Lines: log.Lines, SHA256: log.SHA256, StoredSHA256: log.StoredSHA256,
 		FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets, ArchivedAt: at,
 	}}, at)
-	r.check(err)
+	r.Check(err)
 	if !changed {
-		r.t.Fatalf("job %d was not settled", id)
+		r.T.Fatalf("job %d was not settled", id)
 	}
 }
 
@@ -122,17 +115,17 @@ func (r *rig) comes(id int64, at time.Time) {
 // is listed once.
 func TestManifestsOfDays(t *testing.T) {
 	t.Parallel()
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now})
-	r.archived(1)
-	now.advance(3 * 24 * time.Hour)
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now})
+	r.Archived(1)
+	now.Advance(3 * 24 * time.Hour)
 	r.missing(2)
-	now.advance(12*time.Hour + 59*time.Minute) // 5 March, 00:59
+	now.Advance(12*time.Hour + 59*time.Minute) // 5 March, 00:59
 	if got := r.writeManifests(); !cmp.Equal(got, []string{"2026-03-03 1"}) {
 		t.Errorf("the first one: %q", got)
 	}
-	r.archived(3)
-	now.advance(time.Minute)
+	r.Archived(3)
+	now.Advance(time.Minute)
 	if got := r.writeManifests(); !cmp.Equal(got, []string{"2026-03-04 1"}) {
 		t.Errorf("an hour after the end: %q", got)
 	}
@@ -140,15 +133,15 @@ func TestManifestsOfDays(t *testing.T) {
 		t.Errorf("once more: %q", got)
 	}
 	r.comes(2, now.Now())
-	now.advance(4 * 24 * time.Hour)
-	r.archived(4)
+	now.Advance(4 * 24 * time.Hour)
+	r.Archived(4)
 	if got := r.writeManifests(); !cmp.Equal(got, []string{"2026-03-05 2", "2026-03-06 0", "2026-03-07 0", "2026-03-08 0"}) {
 		t.Errorf("missed days: %q", got)
 	}
-	now.advance(24 * time.Hour)
+	now.Advance(24 * time.Hour)
 	r.writeManifests()
 	r.wantManifests("in the end", "03-03 1 archived", "03-04 2 missing", "03-05 2 archived", "03-05 3 archived", "03-09 4 archived")
-	if n := scalar[int](r, `SELECT count(*) FROM manifests`); n != 7 {
+	if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM manifests`); n != 7 {
 		t.Errorf("%d manifests are noted", n)
 	}
 	if faults, _ := r.verify(ingest.VerifyOptions{Deep: true}); faults != nil {
@@ -160,30 +153,30 @@ func TestManifestsOfDays(t *testing.T) {
 // archived before it was noted.
 func TestManifestLineIsTheLedgers(t *testing.T) {
 	t.Parallel()
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now})
-	r.archived(1)
-	r.archived(2)
-	noted := r.rows(`SELECT encode(details_sha256, 'hex') AS sum, details_bytes FROM job_logs ORDER BY job_id`)
-	r.exec(`UPDATE job_logs SET details_sha256 = NULL, details_bytes = NULL WHERE job_id = 2`)
-	now.advance(24 * time.Hour)
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now})
+	r.Archived(1)
+	r.Archived(2)
+	noted := r.Rows(`SELECT encode(details_sha256, 'hex') AS sum, details_bytes FROM job_logs ORDER BY job_id`)
+	r.Exec(`UPDATE job_logs SET details_sha256 = NULL, details_bytes = NULL WHERE job_id = 2`)
+	now.Advance(24 * time.Hour)
 	r.writeManifests()
 	var lines []archive.ManifestLine
-	_, err := r.archive.ReadManifest(t.Context(), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), func(l archive.PlacedLine) error {
+	_, err := r.Archive.ReadManifest(t.Context(), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), func(l archive.PlacedLine) error {
 		lines = append(lines, l.ManifestLine)
 		return nil
 	})
-	r.check(err)
+	r.Check(err)
 	for i, l := range lines {
-		e, err := r.db.JobLog(t.Context(), l.JobID)
-		r.check(err)
+		e, err := r.DB.JobLog(t.Context(), l.JobID)
+		r.Check(err)
 		if l.RepositoryID != 3 || l.RunID != 100+l.JobID || l.RunAttempt != 1 || !l.SettledAt.Equal(*e.SettledAt) || l.HTTPStatus != 200 || l.ObjectKey != *e.ObjectKey ||
 			*l.RawBytes != *e.RawBytes || *l.StoredBytes != *e.StoredBytes || *l.Lines != *e.Lines || l.SHA256 != fmt.Sprintf("%x", e.SHA256) ||
 			l.StoredSHA256 != fmt.Sprintf("%x", e.StoredSHA256) || l.DetailsSHA256 != noted[i]["sum"] || *l.DetailsBytes != noted[i]["details_bytes"] || !e.ManifestDate.Equal(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)) {
 			t.Errorf("line %+v\nledger %+v", l, e)
 		}
 	}
-	if diff := cmp.Diff(noted, r.rows(`SELECT encode(details_sha256, 'hex') AS sum, details_bytes FROM job_logs ORDER BY job_id`)); diff != "" {
+	if diff := cmp.Diff(noted, r.Rows(`SELECT encode(details_sha256, 'hex') AS sum, details_bytes FROM job_logs ORDER BY job_id`)); diff != "" {
 		t.Errorf("noted (-before +after):\n%s", diff)
 	}
 }
@@ -191,22 +184,22 @@ func TestManifestLineIsTheLedgers(t *testing.T) {
 // A settlement of a day that commits after its manifest was written is in the next.
 func TestSettlementThatCommitsLate(t *testing.T) {
 	t.Parallel()
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now})
-	r.archived(1)
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now})
+	r.Archived(1)
 	r.pending(2)
 	at := now.Now()
-	now.advance(24 * time.Hour)
+	now.Advance(24 * time.Hour)
 	r.writeManifests()
 	r.comes(2, at)
-	now.advance(24 * time.Hour)
+	now.Advance(24 * time.Hour)
 	r.writeManifests()
 	r.wantManifests("late", "03-01 1 archived", "03-02 2 archived")
 }
 
 // putHook is a bucket that calls around puts of manifests.
 type putHook struct {
-	archive.Bucket
+	bucket.Bucket
 	before, after func(key string)
 }
 
@@ -223,10 +216,10 @@ func (h putHook) Put(ctx context.Context, key string, body io.Reader) (int64, er
 }
 
 func (r *rig) hooked(h putHook) *ingest.Manifests {
-	r.t.Helper()
-	h.Bucket = r.archive.Bucket()
+	r.T.Helper()
+	h.Bucket = r.Archive.Bucket()
 	a, err := archive.New(h, 1<<40)
-	r.check(err)
+	r.Check(err)
 	m := r.manifests()
 	m.Archive = a
 	return m
@@ -240,27 +233,27 @@ func TestManifestWriterIsKilled(t *testing.T) {
 	for _, marked := range []int{0, 1, 3} {
 		t.Run(fmt.Sprintf("%d marked", marked), func(t *testing.T) {
 			t.Parallel()
-			now := newClock()
-			r := newRig(t, rigOptions{now: now.Now})
+			now := ingesttest.NewClock()
+			r := newRig(t, ingesttest.Options{Now: now.Now})
 			for id := range int64(3) {
-				r.archived(id + 1)
+				r.Archived(id + 1)
 			}
 			r.missing(4)
 			at := now.Now()
-			now.advance(24 * time.Hour)
+			now.Advance(24 * time.Hour)
 			ctx, kill := context.WithCancel(t.Context())
 			err := r.hooked(putHook{after: func(string) { kill() }}).WriteDue(ctx, func(archive.Manifest) { t.Error("written, it seems") })
-			if err == nil || scalar[int](r, `SELECT count(*) FROM manifests`) != 0 {
+			if err == nil || ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM manifests`) != 0 {
 				t.Fatalf("it was not killed: %v", err)
 			}
-			r.exec(`UPDATE job_logs SET manifest_date = '2026-03-01' WHERE job_id <= $1`, marked)
+			r.Exec(`UPDATE job_logs SET manifest_date = '2026-03-01' WHERE job_id <= $1`, marked)
 			r.comes(4, at)
 			r.pending(5)
 			r.comes(5, at)
 			if got := r.writeManifests(); !cmp.Equal(got, []string{"2026-03-01 4"}) {
 				t.Errorf("after the kill: %q", got)
 			}
-			now.advance(24 * time.Hour)
+			now.Advance(24 * time.Hour)
 			r.writeManifests()
 			r.wantManifests("in the end", "03-01 1 archived", "03-01 2 archived", "03-01 3 archived", "03-01 4 missing", "03-02 4 archived", "03-02 5 archived")
 		})
@@ -270,14 +263,14 @@ func TestManifestWriterIsKilled(t *testing.T) {
 // Many write at once: each settlement is listed once.
 func TestManifestWritersAtOnce(t *testing.T) {
 	t.Parallel()
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now})
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now})
 	want := []string{}
 	for id := range int64(5) {
-		r.archived(id + 1)
+		r.Archived(id + 1)
 		want = append(want, fmt.Sprintf("03-01 %d archived", id+1))
 	}
-	now.advance(5 * 24 * time.Hour)
+	now.Advance(5 * 24 * time.Hour)
 	var wg sync.WaitGroup
 	for range 6 {
 		wg.Go(func() {
@@ -307,20 +300,20 @@ func TestManifestWritersAtOnce(t *testing.T) {
 // Whoever has lost the lock and finds the day written takes what is there.
 func TestManifestWriterIsOvertaken(t *testing.T) {
 	t.Parallel()
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now})
-	now.advance(24 * time.Hour)
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now})
+	now.Advance(24 * time.Hour)
 	r.writeManifests()
-	previous, err := r.archive.ReadManifest(t.Context(), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), func(archive.PlacedLine) error { return nil })
-	r.check(err)
-	r.archived(1)
-	now.advance(24 * time.Hour)
+	previous, err := r.Archive.ReadManifest(t.Context(), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), func(archive.PlacedLine) error { return nil })
+	r.Check(err)
+	r.Archived(1)
+	now.Advance(24 * time.Hour)
 	overtake := func(string) {
-		_, err := r.archive.WriteManifest(t.Context(), time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), &previous, nil, func(func(archive.ManifestLine, error) bool) {})
-		r.check(err)
+		_, err := r.Archive.WriteManifest(t.Context(), time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), &previous, nil, func(func(archive.ManifestLine, error) bool) {})
+		r.Check(err)
 	}
-	r.check(r.hooked(putHook{before: overtake}).WriteDue(t.Context(), func(archive.Manifest) {}))
-	now.advance(24 * time.Hour)
+	r.Check(r.hooked(putHook{before: overtake}).WriteDue(t.Context(), func(archive.Manifest) {}))
+	now.Advance(24 * time.Hour)
 	r.writeManifests()
 	r.wantManifests("overtaken", "03-03 1 archived")
 }
@@ -335,52 +328,52 @@ func TestManifestWriterRefuses(t *testing.T) {
 		want   string
 		deep   bool // only a deep look by verify finds it
 	}{
-		"dropped": {func(r *rig) { r.check(r.archive.Bucket().Remove(r.t.Context(), key)) }, "is not there", false},
+		"dropped": {func(r *rig) { r.Check(r.Archive.Bucket().Remove(r.T.Context(), key)) }, "is not there", false},
 		"rewritten": {func(r *rig) {
-			previous, err := r.archive.ReadManifest(r.t.Context(), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), func(archive.PlacedLine) error { return nil })
-			r.check(err)
-			r.check(r.archive.Bucket().Remove(r.t.Context(), key))
-			_, err = r.archive.WriteManifest(r.t.Context(), time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), &previous, nil, func(func(archive.ManifestLine, error) bool) {})
-			r.check(err)
+			previous, err := r.Archive.ReadManifest(r.T.Context(), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), func(archive.PlacedLine) error { return nil })
+			r.Check(err)
+			r.Check(r.Archive.Bucket().Remove(r.T.Context(), key))
+			_, err = r.Archive.WriteManifest(r.T.Context(), time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), &previous, nil, func(func(archive.ManifestLine, error) bool) {})
+			r.Check(err)
 		}, "written was", false},
 		"damaged": {func(r *rig) {
-			object := r.get(key)
+			object := r.Get(key)
 			object[len(object)-1] ^= 1
-			r.overwrite(key, object)
+			r.Overwrite(key, object)
 		}, "unreadable", true},
 		"one of tomorrow": {func(r *rig) {
-			previous, err := r.archive.ReadManifest(r.t.Context(), time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), func(archive.PlacedLine) error { return nil })
-			r.check(err)
+			previous, err := r.Archive.ReadManifest(r.T.Context(), time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), func(archive.PlacedLine) error { return nil })
+			r.Check(err)
 			for day := range 9 {
-				previous, err = r.archive.WriteManifest(r.t.Context(), previous.Date.AddDate(0, 0, 1), &previous, nil, func(func(archive.ManifestLine, error) bool) {})
-				r.check(err)
+				previous, err = r.Archive.WriteManifest(r.T.Context(), previous.Date.AddDate(0, 0, 1), &previous, nil, func(func(archive.ManifestLine, error) bool) {})
+				r.Check(err)
 				_ = day
 			}
 		}, "is not over", false},
 		"one that follows another": {func(r *rig) {
 			other := archive.Manifest{Date: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), SHA256: [32]byte{1}}
-			_, err := r.archive.WriteManifest(r.t.Context(), time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC), &other, nil, func(func(archive.ManifestLine, error) bool) {})
-			r.check(err)
+			_, err := r.Archive.WriteManifest(r.T.Context(), time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC), &other, nil, func(func(archive.ManifestLine, error) bool) {})
+			r.Check(err)
 		}, "does not follow", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			now := newClock()
-			r := newRig(t, rigOptions{now: now.Now})
-			r.archived(1)
-			now.advance(24 * time.Hour)
+			now := ingesttest.NewClock()
+			r := newRig(t, ingesttest.Options{Now: now.Now})
+			r.Archived(1)
+			now.Advance(24 * time.Hour)
 			r.writeManifests()
-			r.archived(2)
-			now.advance(24 * time.Hour)
+			r.Archived(2)
+			now.Advance(24 * time.Hour)
 			r.writeManifests()
-			r.archived(3)
+			r.Archived(3)
 			c.tamper(r)
-			now.advance(24 * time.Hour)
+			now.Advance(24 * time.Hour)
 			err := r.manifests().WriteDue(t.Context(), func(archive.Manifest) {})
 			if !errors.Is(err, ingest.ErrManifestsBroken) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
-			if n := scalar[int](r, `SELECT count(*) FROM job_logs WHERE job_id = 3 AND manifest_date IS NULL`); n != 1 && name != "one of tomorrow" {
+			if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM job_logs WHERE job_id = 3 AND manifest_date IS NULL`); n != 1 && name != "one of tomorrow" {
 				t.Error("job 3 is listed, it seems")
 			}
 			if name == "one of tomorrow" || name == "one that follows another" {
@@ -398,22 +391,22 @@ func TestManifestWriterRefuses(t *testing.T) {
 // and nothing is listed again.
 func TestManifestsAfterARestoredDump(t *testing.T) {
 	t.Parallel()
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now})
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now})
 	for id := range int64(3) {
-		r.archived(id + 1)
-		now.advance(24 * time.Hour)
+		r.Archived(id + 1)
+		now.Advance(24 * time.Hour)
 		r.writeManifests()
 	}
-	before := r.rows(`SELECT date, previous, sha256, jobs FROM manifests ORDER BY date`)
-	r.exec(`DELETE FROM manifests WHERE date > '2026-03-01'`)
-	r.exec(`UPDATE job_logs SET manifest_date = NULL WHERE job_id > 1`)
-	now.advance(24 * time.Hour)
+	before := r.Rows(`SELECT date, previous, sha256, jobs FROM manifests ORDER BY date`)
+	r.Exec(`DELETE FROM manifests WHERE date > '2026-03-01'`)
+	r.Exec(`UPDATE job_logs SET manifest_date = NULL WHERE job_id > 1`)
+	now.Advance(24 * time.Hour)
 	if got := r.writeManifests(); !cmp.Equal(got, []string{"2026-03-02 1", "2026-03-03 1", "2026-03-04 0"}) {
 		t.Errorf("%q", got)
 	}
 	r.wantManifests("restored", "03-01 1 archived", "03-02 2 archived", "03-03 3 archived")
-	if diff := cmp.Diff(before, r.rows(`SELECT date, previous, sha256, jobs FROM manifests ORDER BY date LIMIT 3`)); diff != "" {
+	if diff := cmp.Diff(before, r.Rows(`SELECT date, previous, sha256, jobs FROM manifests ORDER BY date LIMIT 3`)); diff != "" {
 		t.Errorf("(-before +after):\n%s", diff)
 	}
 }
@@ -422,18 +415,18 @@ func TestManifestsAfterARestoredDump(t *testing.T) {
 // time, and nothing is listed twice. A manifest that is damaged is named.
 func TestRebuildKnowsWhatIsListed(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := ingesttest.NewClock()
 	bucketURL := "file://" + t.TempDir()
-	r := newRig(t, rigOptions{now: now.Now, bucketURL: bucketURL})
-	r.archived(1)
+	r := newRig(t, ingesttest.Options{Now: now.Now, BucketURL: bucketURL})
+	r.Archived(1)
 	r.missing(2)
-	now.advance(24 * time.Hour)
+	now.Advance(24 * time.Hour)
 	r.writeManifests()
 	r.comes(2, now.Now())
-	now.advance(24 * time.Hour)
+	now.Advance(24 * time.Hour)
 	r.writeManifests()
-	r.archived(3)
-	lost := newRig(t, rigOptions{now: now.Now, bucketURL: bucketURL})
+	r.Archived(3)
+	lost := newRig(t, ingesttest.Options{Now: now.Now, BucketURL: bucketURL})
 	for range 2 {
 		if sum := lost.rebuild(0); sum.Faults > 0 || sum.Manifests != 2 {
 			t.Errorf("%+v", sum)
@@ -443,7 +436,7 @@ func TestRebuildKnowsWhatIsListed(t *testing.T) {
 		`SELECT date, previous, sha256, stored_sha256, jobs, stored_bytes FROM manifests ORDER BY date`,
 		`SELECT job_id, manifest_date, details_sha256, details_bytes, CASE WHEN manifest_date IS NOT NULL THEN settled_at END AS settled_at FROM job_logs ORDER BY job_id`,
 	} {
-		if diff := cmp.Diff(r.rows(query), lost.rows(query)); diff != "" {
+		if diff := cmp.Diff(r.Rows(query), lost.Rows(query)); diff != "" {
 			t.Errorf("%s (-lost +rebuilt):\n%s", query, diff)
 		}
 	}
@@ -451,7 +444,7 @@ func TestRebuildKnowsWhatIsListed(t *testing.T) {
 		t.Errorf("verify: %q", faults)
 	}
 	// Its log is as old as the file, by the machine's clock: a year is enough for that.
-	now.advance(time.Since(now.Now()) + 48*time.Hour)
+	now.Advance(time.Since(now.Now()) + 48*time.Hour)
 	lost.writeManifests()
 	var of3 []string
 	for _, l := range lost.listed() {
@@ -463,9 +456,9 @@ func TestRebuildKnowsWhatIsListed(t *testing.T) {
 		t.Errorf("%d settlements are listed, of job 3: %q", n, of3)
 	}
 	key := archive.ManifestKey(time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC))
-	damaged := lost.get(key)
-	lost.overwrite(key, damaged[:len(damaged)-5])
-	again := newRig(t, rigOptions{now: now.Now, bucketURL: bucketURL})
+	damaged := lost.Get(key)
+	lost.Overwrite(key, damaged[:len(damaged)-5])
+	again := newRig(t, ingesttest.Options{Now: now.Now, BucketURL: bucketURL})
 	if sum := again.rebuild(0); sum.Faults != 1 || sum.Manifests != 1 || sum.Jobs != 3 {
 		t.Errorf("with a damaged one: %+v", sum)
 	}
@@ -474,14 +467,15 @@ func TestRebuildKnowsWhatIsListed(t *testing.T) {
 // A jobvault that serves writes them by itself; what it cannot write is counted.
 func TestServingWritesManifests(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{})
+	r := newRig(t, ingesttest.Options{})
 	registry := prometheus.NewRegistry()
-	r.metrics = ingest.NewMetrics(registry)
-	registry.MustRegister(ingest.NewBacklog(r.db, time.Now, func(string) bool { return true }))
+	r.Metrics = ingest.NewMetrics(registry)
+	registry.MustRegister(ingest.NewBacklog(r.DB, time.Now, func(string) bool { return true }))
+	metrics := ingest.NewManifestMetrics(registry)
 	value := func(name string) float64 {
 		t.Helper()
 		families, err := registry.Gather()
-		r.check(err)
+		r.Check(err)
 		for _, f := range families {
 			if f.GetName() == name {
 				return f.GetMetric()[0].GetCounter().GetValue() + f.GetMetric()[0].GetGauge().GetValue()
@@ -494,22 +488,24 @@ func TestServingWritesManifests(t *testing.T) {
 	}
 	serve := func(until string) {
 		t.Helper()
-		w, err := ingest.NewWorkers(ingest.WorkersConfig{DB: r.db, Archiver: r.archiver(), Parallel: 2, Logger: r.logger, Metrics: r.metrics, Manifests: r.manifests()})
-		r.check(err)
-		r.check(w.Start(t.Context()))
-		r.workers = w
-		r.await(time.Minute, until)
-		r.stopWork()
+		m := r.manifests()
+		m.Metrics = metrics
+		w, err := ingest.NewWorkers(ingest.WorkersConfig{DB: r.DB, Archiver: r.Archiver(), Parallel: 2, Logger: r.Logger, Metrics: r.Metrics, Periodic: []ingest.Periodic{m.Periodic()}})
+		r.Check(err)
+		r.Check(w.Start(t.Context()))
+		r.Workers = w
+		r.Await(time.Minute, until)
+		r.StopWork()
 	}
 	serve(`(SELECT count(*) FROM manifests) = 1 AND EXISTS (SELECT FROM queue.river_job WHERE kind = 'manifest' AND state = 'completed')`)
 	if age := value("jobvault_manifest_age_seconds"); value("jobvault_manifests_written_total") != 1 || age < 3600 || age > 26*3600 {
 		t.Errorf("%v written, %v seconds old", value("jobvault_manifests_written_total"), age)
 	}
 	for key := range r.objects() {
-		r.check(r.archive.Bucket().Remove(t.Context(), key))
+		r.Check(r.Archive.Bucket().Remove(t.Context(), key))
 	}
 	at := time.Now().Add(48 * time.Hour)
-	r.now = func() time.Time { return at }
+	r.Now = func() time.Time { return at }
 	serve(`EXISTS (SELECT FROM queue.river_job WHERE kind = 'manifest' AND state = 'cancelled')`)
 	if n := value("jobvault_manifests_failed_total"); n != 1 {
 		t.Errorf("%v rounds failed", n)
@@ -519,36 +515,36 @@ func TestServingWritesManifests(t *testing.T) {
 // What verify --repair puts in the place of a lost log or job.json is listed anew.
 func TestRepairsAreListed(t *testing.T) {
 	t.Parallel()
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now})
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now})
 	for id := range int64(3) {
-		r.archived(id + 1)
+		r.Archived(id + 1)
 	}
-	now.advance(24 * time.Hour)
+	now.Advance(24 * time.Hour)
 	r.writeManifests()
-	log, err := r.archive.PutLog(t.Context(), archive.JobKey{RepositoryID: 9, RunID: 9, RunAttempt: 9, JobID: 9}, bytes.NewReader(nil))
-	r.check(err)
-	r.check(r.archive.Bucket().Remove(t.Context(), log.Key))
-	r.check(r.archive.Bucket().Remove(t.Context(), r.object(1, "log.zst")))
-	r.overwrite(r.object(2, "job.json"), append(r.get(r.object(2, "job.json")), ' '))
-	r.check(r.archive.Bucket().Remove(t.Context(), r.object(3, "job.json")))
+	log, err := r.Archive.PutLog(t.Context(), archive.JobKey{RepositoryID: 9, RunID: 9, RunAttempt: 9, JobID: 9}, bytes.NewReader(nil))
+	r.Check(err)
+	r.Check(r.Archive.Bucket().Remove(t.Context(), log.Key))
+	r.Check(r.Archive.Bucket().Remove(t.Context(), r.Object(1, "log.zst")))
+	r.Overwrite(r.Object(2, "job.json"), append(r.Get(r.Object(2, "job.json")), ' '))
+	r.Check(r.Archive.Bucket().Remove(t.Context(), r.Object(3, "job.json")))
 	var kinds []string
-	_, err = r.archive.VerifyChain(t.Context(), archive.ChainOptions{Deep: true}, func(f archive.ChainFault) {
+	_, err = r.Archive.VerifyChain(t.Context(), archive.ChainOptions{Deep: true}, func(f archive.ChainFault) {
 		kinds = append(kinds, fmt.Sprintf("%d %s", f.JobID, f.Kind))
 	}, func(_, _ int64) {})
-	r.check(err)
+	r.Check(err)
 	slices.Sort(kinds)
 	if !cmp.Equal(kinds, []string{"1 absent", "2 details", "3 details"}) {
 		t.Errorf("%q", kinds)
 	}
-	r.check(r.archive.Bucket().Remove(t.Context(), r.object(2, "job.json")))
-	j := completed(2, now.Now(), githubsim.TextLog([]byte("x")))
+	r.Check(r.Archive.Bucket().Remove(t.Context(), r.Object(2, "job.json")))
+	j := ingesttest.Completed(2, now.Now(), githubsim.TextLog([]byte("x")))
 	j.Name = "renamed"
-	r.github.AddJob(j)
+	r.GitHub.AddJob(j)
 	if _, sum := r.verify(ingest.VerifyOptions{Repair: true}); sum.Repaired != 3 {
 		t.Errorf("%+v", sum)
 	}
-	now.advance(24 * time.Hour)
+	now.Advance(24 * time.Hour)
 	r.writeManifests()
 	// The log and job 3's details are again what they were.
 	r.wantManifests("after repairs", "03-01 1 archived", "03-01 2 archived", "03-01 3 archived", "03-02 2 archived")
@@ -567,7 +563,7 @@ func TestManifestsHearOfRemovals(t *testing.T) {
 	old := c.restored(dump)
 	due := func() ([]string, error) {
 		m := &ingest.Manifests{
-			DB: old.DB, Archive: old.Archive, Logger: testenv.Logger(t), Metrics: ingest.NewMetrics(prometheus.NewRegistry()),
+			DB: old.DB, Archive: old.Archive, Logger: testenv.Logger(t),
 			Now: func() time.Time { return c.now.Add(3 * 24 * time.Hour) },
 		}
 		var states []string
@@ -592,7 +588,7 @@ func TestManifestsHearOfRemovals(t *testing.T) {
 	if states, err := due(); !errors.Is(err, ingest.ErrRemovalsBroken) || len(states) > 0 {
 		t.Errorf("the log is broken: listed %v, %v", states, err)
 	}
-	if dates, err := c.Archive.Manifests(t.Context(), func(archive.Object) {}); err != nil || len(dates) > 0 {
+	if dates, err := c.Archive.Manifests(t.Context(), func(bucket.Object) {}); err != nil || len(dates) > 0 {
 		t.Errorf("the log is broken, and there are manifests of %v, %v", dates, err)
 	}
 	put(whole)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -57,7 +59,7 @@ func (r *verification) manifest(ctx context.Context, m store.Manifest) error {
 	}
 	found, err := r.Archive.ReadManifest(ctx, m.Date, func(archive.PlacedLine) error { return nil })
 	switch {
-	case errors.Is(err, archive.ErrUnreadable):
+	case errors.Is(err, bucket.ErrUnreadable):
 		return r.manifestFault(ctx, key, err.Error())
 	case err != nil:
 		return err
@@ -74,7 +76,7 @@ func (r *verification) manifestFault(ctx context.Context, key, detail string) er
 // manifests restores what the table of manifests knew, and which job is listed in
 // which: after the jobs. Those after one that is damaged are left alone.
 func (r *rebuilding) manifests(ctx context.Context) error {
-	dates, err := r.Archive.Manifests(ctx, func(archive.Object) {})
+	dates, err := r.Archive.Manifests(ctx, func(bucket.Object) {})
 	if err != nil {
 		return err
 	}
@@ -88,9 +90,9 @@ func (r *rebuilding) manifests(ctx context.Context) error {
 			err = markListed(ctx, r.DB, r.Archive, found)
 		}
 		if err == nil {
-			err = r.DB.RecordManifest(ctx, manifestRow(found, time.Time{}))
+			err = r.DB.RecordManifest(ctx, record.ManifestRow(found, time.Time{}))
 		}
-		if errors.Is(err, archive.ErrUnreadable) || errors.Is(err, ErrManifestsBroken) || errors.Is(err, store.ErrOtherManifest) {
+		if errors.Is(err, bucket.ErrUnreadable) || errors.Is(err, ErrManifestsBroken) || errors.Is(err, store.ErrOtherManifest) {
 			r.sum.Faults++
 			r.report(Fault{Kind: FaultManifest, Key: archive.ManifestKey(date), Detail: err.Error()})
 			return nil

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -20,7 +22,7 @@ func (r *verification) orphans(ctx context.Context) error {
 	if r.o.RepositoryID != 0 {
 		prefix = archive.RepositoryPrefix(r.o.RepositoryID)
 	}
-	var batch []archive.Object
+	var batch []bucket.Object
 	for o, err := range r.Archive.Bucket().List(ctx, prefix) {
 		if err != nil {
 			return err
@@ -36,7 +38,7 @@ func (r *verification) orphans(ctx context.Context) error {
 	return r.orphansAmong(ctx, batch)
 }
 
-func (r *verification) orphansAmong(ctx context.Context, objects []archive.Object) error {
+func (r *verification) orphansAmong(ctx context.Context, objects []bucket.Object) error {
 	var ids []int64
 	for _, o := range objects {
 		if k, _, ok := archive.ParseKey(o.Key); ok {
@@ -63,17 +65,17 @@ func (r *verification) orphansAmong(ctx context.Context, objects []archive.Objec
 
 // unheardOf reports a record of a removal that the ledger does not know of, beside a
 // log that it calls archived: the database is older than the removal.
-func (r *verification) unheardOf(ctx context.Context, o archive.Object, lines map[int64]store.LedgerLine) error {
+func (r *verification) unheardOf(ctx context.Context, o bucket.Object, lines map[int64]store.LedgerLine) error {
 	k, name, ok := archive.ParseKey(o.Key)
 	l := lines[k.JobID]
-	if !ok || name != archive.SettledName || l.State != store.LogArchived || keyOfLine(l) != k {
+	if !ok || name != archive.SettledName || l.State != store.LogArchived || record.KeyOfLedger(l) != k {
 		return nil
 	}
 	s, err := r.Archive.Settled(ctx, k)
-	if errors.Is(err, archive.ErrNotFound) {
+	if errors.Is(err, bucket.ErrNotFound) {
 		return nil
 	}
-	if err != nil && !errors.Is(err, archive.ErrUnreadable) {
+	if err != nil && !errors.Is(err, bucket.ErrUnreadable) {
 		return err
 	}
 	now, err := r.DB.JobLog(ctx, k.JobID)
@@ -92,12 +94,12 @@ func (r *verification) unheardOf(ctx context.Context, o archive.Object, lines ma
 }
 
 // orphaned says why an object is one, or nothing.
-func (r *verification) orphaned(o archive.Object, lines map[int64]store.LedgerLine) (why string, jobID int64) {
+func (r *verification) orphaned(o bucket.Object, lines map[int64]store.LedgerLine) (why string, jobID int64) {
 	k, name, ok := archive.ParseKey(o.Key)
 	if _, manifest := archive.ParseManifestKey(o.Key); manifest {
 		return "", 0
 	}
-	if _, record := archive.ParseRemovalsKey(o.Key); record {
+	if _, row := archive.ParseRemovalsKey(o.Key); row {
 		return "", 0
 	}
 	if !ok {
@@ -109,8 +111,8 @@ func (r *verification) orphaned(o archive.Object, lines map[int64]store.LedgerLi
 		return "", 0
 	case !known:
 		return "no such job is known; jobvault rebuild makes its rows", k.JobID
-	case keyOfLine(l) != k:
-		return "the job's own folder is another: " + keyOfLine(l).Details(), k.JobID
+	case record.KeyOfLedger(l) != k:
+		return "the job's own folder is another: " + record.KeyOfLedger(l).Details(), k.JobID
 	case name == archive.RedactedName && (l.State == store.LogArchived || l.State == store.LogPending):
 		return "no row tells of this copy: a redaction was stopped", k.JobID
 	case name != archive.LogName:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/testenv"
 )
 
@@ -17,21 +18,21 @@ import (
 // only; and they read nothing else.
 func TestTheQuestionsHaveAnswers(t *testing.T) {
 	t.Parallel()
-	r, _ := settledDay(t, rigOptions{}, 1, 200)
+	r, _ := settledDay(t, ingesttest.Options{}, 1, 200)
 	text, err := os.ReadFile(filepath.Join(testenv.Root(t), "docs", "questions.md"))
-	r.check(err)
+	r.Check(err)
 	questions := regexp.MustCompile("(?s)## ([^\n]*)\n\n```sql\n(.*?)```").FindAllStringSubmatch(string(text), -1)
 	if len(questions) < 12 {
 		t.Errorf("%d questions", len(questions))
 	}
-	conn, err := pgx.Connect(t.Context(), r.pool.Config().ConnString())
-	r.check(err)
+	conn, err := pgx.Connect(t.Context(), r.Pool.Config().ConnString())
+	r.Check(err)
 	defer conn.Close(t.Context())
 	_, err = conn.Exec(t.Context(), `SET ROLE jobvault_reader`)
-	r.check(err)
+	r.Check(err)
 	for _, q := range questions {
 		rows, err := conn.Query(t.Context(), q[2])
-		r.check(err)
+		r.Check(err)
 		n := 0
 		for rows.Next() {
 			n++
@@ -51,7 +52,7 @@ func TestTheQuestionsHaveAnswers(t *testing.T) {
 		}
 	}
 	var wrong int
-	r.check(r.pool.QueryRow(t.Context(), `
+	r.Check(r.Pool.QueryRow(t.Context(), `
 		SELECT (SELECT count(*) FROM job_facts WHERE queue_seconds < 0 OR duration_seconds < 0 OR conclusion = 'skipped' AND duration_seconds IS NOT NULL)
 		     + (SELECT count(*) FROM step_facts WHERE duration_seconds < 0 OR conclusion = 'skipped' AND duration_seconds IS NOT NULL)
 		     + (SELECT count(*) FROM run_facts WHERE wall_seconds < 0) + (SELECT abs(count(*) - (SELECT count(*) FROM jobs)) FROM job_facts)

@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/tidwall/gjson"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -44,7 +43,7 @@ type Rebuilt struct {
 // folder is what the bucket has of one job.
 type folder struct {
 	key     archive.JobKey
-	objects map[string]archive.Object // by name
+	objects map[string]bucket.Object // by name
 }
 
 // rebuilding is one run of Rebuild.
@@ -87,7 +86,7 @@ func (b *Rebuilder) Rebuild(ctx context.Context, parallel int, report func(Fault
 			}
 			batch = batch[:0]
 		}
-		batch = append(batch, folder{key: k, objects: map[string]archive.Object{name: o}})
+		batch = append(batch, folder{key: k, objects: map[string]bucket.Object{name: o}})
 	}
 	if err := r.jobs(ctx, batch, parallel); err != nil {
 		return r.sum, err
@@ -180,20 +179,20 @@ func (r *rebuilding) job(ctx context.Context, f folder) (state string, bytes int
 // rows writes what job.json says.
 func (r *rebuilding) rows(ctx context.Context, f folder) (store.Facts, error) {
 	raw, err := r.Archive.Details(ctx, f.key)
-	if errors.Is(err, archive.ErrNotFound) {
+	if errors.Is(err, bucket.ErrNotFound) {
 		return store.Facts{}, &Fault{Kind: FaultDetails, JobID: f.key.JobID, Key: f.key.Details(), Detail: "there is no such object: nothing says what job this was"}
 	}
 	if err != nil {
 		return store.Facts{}, err
 	}
-	facts, err := factsOfDetails(raw, f.key, store.Repository{ID: f.key.RepositoryID})
+	facts, err := record.FromDetails(raw, f.key, store.Repository{ID: f.key.RepositoryID})
 	if err == nil {
-		facts.Repository.Owner, facts.Repository.Name, err = namesIn(raw)
+		facts.Repository.Owner, facts.Repository.Name, err = record.NamesIn(raw)
 	}
 	if err != nil {
 		return store.Facts{}, &Fault{Kind: FaultDetails, JobID: f.key.JobID, Key: f.key.Details(), Detail: err.Error()}
 	}
-	facts.Details = detailsOf(raw)
+	facts.Details = record.DetailsOf(raw)
 	written := f.objects[archive.DetailsName].ModTime
 	facts.Repository.SeenAt = written
 	for _, at := range []*time.Time{facts.Job.CompletedAt, facts.Job.CreatedAt} {
@@ -202,7 +201,7 @@ func (r *rebuilding) rows(ctx context.Context, f folder) (store.Facts, error) {
 			break
 		}
 	}
-	facts.Repository.NamedAt = latestKnown(written, facts.Job.CreatedAt, facts.Job.StartedAt, facts.Job.CompletedAt)
+	facts.Repository.NamedAt = record.LatestKnown(written, facts.Job.CreatedAt, facts.Job.StartedAt, facts.Job.CompletedAt)
 	return facts, r.DB.RecordFetched(ctx, facts, written)
 }
 
@@ -217,16 +216,16 @@ func (r *rebuilding) removed(ctx context.Context, f folder, facts store.Facts) (
 	raw, kept, err := r.Archive.SettledBytes(ctx, f.key)
 	is := false
 	if err == nil {
-		is, err = isRemoval(kept)
+		is, err = record.IsRemoval(kept)
 	}
-	if errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrUnreadable) {
 		return false, nil, &Fault{Kind: FaultSettled, JobID: f.key.JobID, Key: f.key.Settled(), Detail: err.Error()}
 	}
 	if err != nil || !is {
-		return false, detailsOf(raw), err
+		return false, record.DetailsOf(raw), err
 	}
 	removal, err := restored(ctx, r.Archive, f.key, kept, facts.Steps, o.ModTime)
-	removal.Settled = detailsOf(raw)
+	removal.Settled = record.DetailsOf(raw)
 	if err == nil {
 		_, err = r.DB.RestoreRemoval(ctx, removal)
 	}
@@ -237,7 +236,7 @@ func (r *rebuilding) removed(ctx context.Context, f folder, facts store.Facts) (
 func (r *rebuilding) settlement(ctx context.Context, f folder, facts store.Facts) (s store.Settlement, at time.Time, err error) {
 	if o, ok := f.objects[archive.LogName]; ok {
 		log, err := r.Archive.Describe(ctx, f.key)
-		if errors.Is(err, archive.ErrUnreadable) {
+		if errors.Is(err, bucket.ErrUnreadable) {
 			return s, at, &Fault{Kind: string(archive.DamageUnreadable), JobID: f.key.JobID, Key: f.key.Log(), Detail: err.Error()}
 		}
 		if err == nil {
@@ -246,44 +245,14 @@ func (r *rebuilding) settlement(ctx context.Context, f folder, facts store.Facts
 		if err != nil {
 			return s, at, err
 		}
-		return archivedAs(f.key.JobID, log, facts.Steps, o.ModTime), o.ModTime, nil
+		return record.Archived(f.key.JobID, log, facts.Steps, o.ModTime), o.ModTime, nil
 	}
 	if _, ok := f.objects[archive.SettledName]; !ok {
 		return store.Settlement{State: store.LogPending}, at, nil
 	}
 	kept, err := r.Archive.Settled(ctx, f.key)
-	if errors.Is(err, archive.ErrUnreadable) || err == nil && !settles(kept.State) {
+	if errors.Is(err, bucket.ErrUnreadable) || err == nil && !record.MeansNoLog(kept.State) {
 		return s, at, &Fault{Kind: FaultSettled, JobID: f.key.JobID, Key: f.key.Settled(), Detail: fmt.Sprintf("state %q: %v", kept.State, err)}
 	}
 	return store.Settlement{JobID: f.key.JobID, State: kept.State, Reason: kept.Reason, HTTPStatus: kept.HTTPStatus}, kept.At, err
-}
-
-func settles(state string) bool {
-	switch state {
-	case store.LogNone, store.LogExpired, store.LogMissing:
-		return true
-	}
-	return false
-}
-
-// errNoNames says that a job.json does not tell its repository.
-var errNoNames = errors.New("it does not name its repository")
-
-// namesIn takes the repository's names out of a job's addresses: ".../repos/
-// OWNER/NAME/actions/..." of the API, or of the page for people.
-func namesIn(raw []byte) (owner, name string, err error) {
-	for _, address := range gjson.GetManyBytes(raw, "run_url", "url", "html_url") {
-		u, err := url.Parse(address.String())
-		if err != nil {
-			continue
-		}
-		path := strings.TrimPrefix(u.Path, "/")
-		if _, after, ok := strings.Cut(path, "repos/"); ok {
-			path = after
-		}
-		if parts := strings.SplitN(path, "/", 4); len(parts) > 2 && parts[0] != "" && parts[1] != "" && (parts[2] == "actions" || parts[2] == "runs") {
-			return clean(parts[0]), clean(parts[1]), nil
-		}
-	}
-	return "", "", errNoNames
 }

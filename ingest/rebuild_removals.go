@@ -9,6 +9,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -24,44 +26,44 @@ func (r *rebuilding) hearRemovals(ctx context.Context) error {
 	} else if err != nil {
 		return err
 	}
-	return r.records(ctx, func(record archive.RemovalsRecord) error { return r.tellFolders(ctx, log, record) })
+	return r.records(ctx, func(row archive.RemovalsRecord) error { return r.tellFolders(ctx, log, row) })
 }
 
 // records reads the log of removals from its beginning, as far as it is whole.
 func (r *rebuilding) records(ctx context.Context, visit func(archive.RemovalsRecord) error) error {
 	var head *archive.RemovalsRecord
 	for {
-		record, err := r.Archive.ReadRemovals(ctx, nextNumber(head))
-		if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrUnreadable) || err == nil && !followsRemovals(record, head) {
+		row, err := r.Archive.ReadRemovals(ctx, nextNumber(head))
+		if errors.Is(err, bucket.ErrNotFound) || errors.Is(err, bucket.ErrUnreadable) || err == nil && !followsRemovals(row, head) {
 			return nil // Confirm has told
 		}
 		if err != nil {
 			return err
 		}
-		if err := visit(record); err != nil {
+		if err := visit(row); err != nil {
 			return err
 		}
-		head = &record
+		head = &row
 	}
 }
 
 // tellFolders has the settled.json of each job of a record say at least what that does.
 // One that did not, or that says otherwise, is a fault: a removal was stopped, or
 // settled.json was lost or changed.
-func (r *rebuilding) tellFolders(ctx context.Context, log *RemovalLog, record archive.RemovalsRecord) error {
+func (r *rebuilding) tellFolders(ctx context.Context, log *RemovalLog, row archive.RemovalsRecord) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(retentionParallel)
 	var mu sync.Mutex
-	for _, line := range record.Lines {
+	for _, line := range row.Lines {
 		g.Go(func() error {
 			was, err := log.tellFolder(gctx, line)
 			if err != nil || was == saidAsMuch {
 				return err
 			}
 			f := Fault{Kind: FaultSettled, JobID: line.JobID, Key: line.Key().Settled(), Repaired: was == saidLess}
-			f.Detail = fmt.Sprintf("record %d of the log of removals tells otherwise what was removed, when, why, or by whom", record.Number)
+			f.Detail = fmt.Sprintf("record %d of the log of removals tells otherwise what was removed, when, why, or by whom", row.Number)
 			if was == saidLess {
-				f.Detail = fmt.Sprintf("it did not say that the log was removed, or redacted, as record %d of the log of removals does; it is written again", record.Number)
+				f.Detail = fmt.Sprintf("it did not say that the log was removed, or redacted, as record %d of the log of removals does; it is written again", row.Number)
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -78,9 +80,9 @@ func (r *rebuilding) tellFolders(ctx context.Context, log *RemovalLog, record ar
 // there was one, jobvault removed without.
 func (r *rebuilding) logged(ctx context.Context) error {
 	log := &RemovalLog{DB: r.DB, Archive: r.Archive}
-	err := r.records(ctx, func(record archive.RemovalsRecord) error {
+	err := r.records(ctx, func(row archive.RemovalsRecord) error {
 		r.sum.Records++
-		err := log.note(ctx, record)
+		err := log.note(ctx, row)
 		if errors.Is(err, store.ErrOtherRecord) {
 			return nil // Confirm has told
 		}
@@ -116,13 +118,13 @@ func (r *rebuilding) newer(ctx context.Context, f folder, steps int) (bool, erro
 	}
 	raw, s, err := r.Archive.SettledBytes(ctx, f.key)
 	if err == nil {
-		_, err = isRemoval(s)
+		_, err = record.IsRemoval(s)
 	}
-	if errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrUnreadable) {
 		return false, &Fault{Kind: FaultSettled, JobID: f.key.JobID, Key: f.key.Settled(), Detail: err.Error()}
 	}
 	if err != nil || s.Steps() <= steps {
 		return false, err
 	}
-	return true, restoreRemoval(ctx, r.DB, r.Archive, f.key, s, detailsOf(raw), o.ModTime)
+	return true, restoreRemoval(ctx, r.DB, r.Archive, f.key, s, record.DetailsOf(raw), o.ModTime)
 }

@@ -7,6 +7,7 @@ import (
 	"regexp"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -137,7 +138,7 @@ func (m *Remover) redactText(ctx context.Context, o RedactOptions) (*store.Redac
 // by its name.
 func copyThere(ctx context.Context, a *archive.Archive, log archive.Log) error {
 	size, err := a.Bucket().Size(ctx, log.Key)
-	if errors.Is(err, archive.ErrNotFound) || err == nil && size != log.StoredBytes {
+	if errors.Is(err, bucket.ErrNotFound) || err == nil && size != log.StoredBytes {
 		return errCopyGone
 	}
 	return err
@@ -182,7 +183,7 @@ const mostLeft = 100
 func (m *Remover) putCopy(ctx context.Context, key archive.JobKey, from string, sum [32]byte, number int, patterns []*regexp.Regexp) (archive.Log, archive.RedactionCount, int, error) {
 	for last := number + mostLeft; ; number++ {
 		log, count, err := m.Archive.RedactLog(ctx, from, sum, key, number, patterns)
-		if !errors.Is(err, archive.ErrExists) || number == last {
+		if !errors.Is(err, bucket.ErrExists) || number == last {
 			return log, count, number, err
 		}
 	}

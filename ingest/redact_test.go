@@ -13,7 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/store"
@@ -79,13 +81,13 @@ func TestRedactAgainAndAgain(t *testing.T) {
 			t.Errorf("of no job: %v, want ErrNoText", err)
 		}
 	}
-	record, err := c.DB.Removal(t.Context(), 1)
+	row, err := c.DB.Removal(t.Context(), 1)
 	c.Check(err)
-	if len(record.Redactions) != 2 || record.Present() != nil || record.Removal.Kind != store.RemovedByHand || *record.Redactions[0].RemovedBy != "bob" {
-		t.Errorf("the record is %+v", record)
+	if len(row.Redactions) != 2 || row.Present() != nil || row.Removal.Kind != store.RemovedByHand || *row.Redactions[0].RemovedBy != "bob" {
+		t.Errorf("the record is %+v", row)
 	}
-	if name := key.Redacted(1); record.Redactions[0].ObjectKey != name {
-		t.Errorf("the first copy was %s", record.Redactions[0].ObjectKey)
+	if name := key.Redacted(1); row.Redactions[0].ObjectKey != name {
+		t.Errorf("the first copy was %s", row.Redactions[0].ObjectKey)
 	}
 }
 
@@ -142,7 +144,7 @@ func TestACopyThatARedactionLeftBehind(t *testing.T) {
 
 // meanwhile calls a function when an object is in the bucket, once.
 type meanwhile struct {
-	archive.Bucket
+	bucket.Bucket
 	object string
 	f      func()
 }
@@ -220,7 +222,7 @@ func TestARedactionBesideTheFinishingOfTheLastOne(t *testing.T) {
 			c := newCellar(t)
 			c.job(1, days, secretLine)
 			whole := c.Archive
-			locked, err := archive.New(&stop{Bucket: whole.Bucket(), purge: archive.ErrLocked}, 1<<40)
+			locked, err := archive.New(&stop{Bucket: whole.Bucket(), purge: bucket.ErrLocked}, 1<<40)
 			c.Check(err)
 			c.Archive = locked
 			_, err = c.redact(1, "s3cret")
@@ -248,7 +250,7 @@ func TestARedactionBesideTheFinishingOfTheLastOne(t *testing.T) {
 func TestRemovalInABucketThatLocks(t *testing.T) {
 	t.Parallel()
 	c := newCellar(t)
-	locked := fmt.Errorf("archive: purge log.zst: %w until 2030-01-01T00:00:00Z", archive.ErrLocked)
+	locked := fmt.Errorf("archive: purge log.zst: %w until 2030-01-01T00:00:00Z", bucket.ErrLocked)
 	s := &stop{Bucket: c.Archive.Bucket(), purge: locked}
 	a, err := archive.New(s, 1<<40)
 	c.Check(err)
@@ -344,7 +346,7 @@ func TestAnOldDatabaseHearsOfARemoval(t *testing.T) {
 	c.job(1, days, "s3cret\n")
 	l, err := c.DB.JobLog(t.Context(), 1)
 	c.Check(err)
-	s := &stop{Bucket: c.Archive.Bucket(), purge: archive.ErrLocked}
+	s := &stop{Bucket: c.Archive.Bucket(), purge: bucket.ErrLocked}
 	a, err := archive.New(s, 1<<40)
 	c.Check(err)
 	c.Archive = a
@@ -381,42 +383,42 @@ func TestAnOldDatabaseHearsOfARemoval(t *testing.T) {
 func TestWhatWasRemovedIsNotFetchedAgain(t *testing.T) {
 	t.Parallel()
 	bucketURL, url := "file://"+t.TempDir(), testenv.DatabaseURL(t)
-	r, _ := settledDay(t, rigOptions{bucketURL: bucketURL, databaseURL: url}, 41, 20)
+	r, _ := settledDay(t, ingesttest.Options{BucketURL: bucketURL, DatabaseURL: url}, 41, 20)
 	ids := archivedJobs(r, 0)[:2]
-	r.pool.Close()
+	r.Pool.Close()
 	dump := testenv.CopyDatabaseURL(t, url)
-	r2 := newRig(t, rigOptions{bucketURL: bucketURL, databaseURL: url})
-	m := &ingest.Remover{DB: r2.db, Archive: r2.archive, Now: time.Now}
+	r2 := newRig(t, ingesttest.Options{BucketURL: bucketURL, DatabaseURL: url})
+	m := &ingest.Remover{DB: r2.DB, Archive: r2.Archive, Now: time.Now}
 	for _, id := range ids {
 		_, _, err := m.Redact(t.Context(), ingest.RedactOptions{JobID: id, Actor: "bob", Reason: "a token"})
-		r2.check(err)
+		r2.Check(err)
 	}
 
-	old := newRig(t, rigOptions{bucketURL: bucketURL, databaseURL: dump, client: func(c *ghapi.Config) { c.BaseURL = r.github.URL() }})
+	old := newRig(t, ingesttest.Options{BucketURL: bucketURL, DatabaseURL: dump, Client: func(c *ghapi.Config) { c.BaseURL = r.GitHub.URL() }})
 	// One is archived by the dump's account, and the other was not settled yet.
-	_, err := old.pool.Exec(t.Context(), `UPDATE job_logs SET state = 'pending', settled_at = NULL, object_key = NULL, sha256 = NULL, archived_at = NULL WHERE job_id = $1`, ids[1])
-	old.check(err)
+	_, err := old.Pool.Exec(t.Context(), `UPDATE job_logs SET state = 'pending', settled_at = NULL, object_key = NULL, sha256 = NULL, archived_at = NULL WHERE job_id = $1`, ids[1])
+	old.Check(err)
 	if faults, _ := old.verify(ingest.VerifyOptions{}); !slices.Contains(faults, fmt.Sprintf("%d absent", ids[0])) {
 		t.Errorf("faults of the old database: %v", faults)
 	}
 	old.verify(ingest.VerifyOptions{Repair: true})
-	_, err = old.db.RequeuePending(t.Context())
-	old.check(err)
-	old.work()
-	old.await(time.Minute, settled)
-	old.stopWork()
+	_, err = old.DB.RequeuePending(t.Context())
+	old.Check(err)
+	old.Work()
+	old.Await(time.Minute, ingesttest.Settled)
+	old.StopWork()
 	for _, id := range ids {
-		l, err := old.db.JobLog(t.Context(), id)
-		old.check(err)
+		l, err := old.DB.JobLog(t.Context(), id)
+		old.Check(err)
 		if l.State != store.LogRemoved || l.Removal == nil || l.Removal.Actor != "bob" {
 			t.Errorf("job %d is %s, by %+v", id, l.State, l.Removal)
 		}
-		if _, err := old.archive.Bucket().Size(t.Context(), old.object(id, "log.zst")); !errors.Is(err, archive.ErrNotFound) {
+		if _, err := old.Archive.Bucket().Size(t.Context(), old.Object(id, "log.zst")); !errors.Is(err, bucket.ErrNotFound) {
 			t.Errorf("the log of job %d is back (%v)", id, err)
 		}
 	}
-	_, err = (&ingest.RemovalLog{DB: old.db, Archive: old.archive}).CatchUp(t.Context())
-	old.check(err)
+	_, err = (&ingest.RemovalLog{DB: old.DB, Archive: old.Archive}).CatchUp(t.Context())
+	old.Check(err)
 	if faults, _ := old.verify(ingest.VerifyOptions{Deep: true}); faults != nil {
 		t.Errorf("in the end: %v", faults)
 	}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -77,7 +78,7 @@ func (x *Reindexer) log(ctx context.Context, l store.JobLog) (*Fault, error) {
 	}
 	log, err := x.Archive.Describe(ctx, key)
 	switch {
-	case errors.Is(err, archive.ErrUnreadable), errors.Is(err, archive.ErrNotFound):
+	case errors.Is(err, bucket.ErrUnreadable), errors.Is(err, bucket.ErrNotFound):
 		return &Fault{Kind: FaultUnread, JobID: l.JobID, Key: *l.ObjectKey, Detail: err.Error()}, nil
 	case err != nil:
 		return nil, err

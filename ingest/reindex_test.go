@@ -9,7 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/testenv"
 )
 
@@ -18,7 +20,7 @@ import (
 // reading goes on; what cannot be read is named and costs no other.
 func TestReindexReadsWhatArchivingWould(t *testing.T) {
 	t.Parallel()
-	r, _ := settledDay(t, rigOptions{}, 35, 100)
+	r, _ := settledDay(t, ingesttest.Options{}, 35, 100)
 	usage := func() map[string][]string {
 		all := make(map[string][]string)
 		for table, query := range rebuilt {
@@ -41,10 +43,10 @@ func TestReindexReadsWhatArchivingWould(t *testing.T) {
 		}
 	}
 	for _, table := range []string{"job_actions", "job_environment", "job_permissions", "job_annotations"} {
-		r.exec(`DELETE FROM ` + table)
+		r.Exec(`DELETE FROM ` + table)
 	}
-	r.exec(`UPDATE job_logs SET usage_version = NULL`)
-	x := &ingest.Reindexer{DB: r.db, Archive: r.archive}
+	r.Exec(`UPDATE job_logs SET usage_version = NULL`)
+	x := &ingest.Reindexer{DB: r.DB, Archive: r.Archive}
 	reindex := func(stopAfter int) (ingest.Reindexed, []string, error) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -69,9 +71,9 @@ func TestReindexReadsWhatArchivingWould(t *testing.T) {
 		t.Errorf("with nothing to read: %+v, %v", sum, err)
 	}
 	ids := archivedJobs(r, 10_000)
-	log := r.get(r.object(ids[0], "log.zst"))
-	r.overwrite(r.object(ids[0], "log.zst"), log[:len(log)-20])
-	r.exec(`UPDATE job_logs SET usage_version = 0`)
+	log := r.Get(r.Object(ids[0], "log.zst"))
+	r.Overwrite(r.Object(ids[0], "log.zst"), log[:len(log)-20])
+	r.Exec(`UPDATE job_logs SET usage_version = 0`)
 	sum, faults, err := reindex(0)
 	if err != nil || sum.Faults != 1 || len(faults) != 1 || faults[0] != ingest.FaultUnread {
 		t.Errorf("%+v, %v, %v", sum, faults, err)
@@ -80,7 +82,7 @@ func TestReindexReadsWhatArchivingWould(t *testing.T) {
 
 // before calls a function before an object is put, once.
 type before struct {
-	archive.Bucket
+	bucket.Bucket
 	object string
 	f      func()
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 )
 
 // logBatch is how many removals are read for a record.
@@ -50,7 +52,7 @@ func (l *RemovalLog) Append(ctx context.Context, failed func(Unfinished)) error 
 		}
 		for taken := 0; len(lines) > 0; {
 			r, err := l.append(ctx, head, at, lines)
-			if errors.Is(err, archive.ErrExists) && taken < mostTaken {
+			if errors.Is(err, bucket.ErrExists) && taken < mostTaken {
 				taken++
 				// Of a jobvault with another database: this one was restored, or that one.
 				if head, _, err = l.catchUp(ctx, at); err == nil {
@@ -69,9 +71,9 @@ func (l *RemovalLog) Append(ctx context.Context, failed func(Unfinished)) error 
 func (l *RemovalLog) lines(ctx context.Context, jobIDs []int64, failed func(Unfinished)) ([]archive.RemovalsLine, error) {
 	var lines []archive.RemovalsLine
 	for _, id := range jobIDs {
-		record, err := l.DB.Removal(ctx, id)
+		row, err := l.DB.Removal(ctx, id)
 		if err == nil {
-			line := archive.RemovalsLineOf(keyOf(record.Job), removedAs(record))
+			line := archive.RemovalsLineOf(record.KeyOf(row.Job), record.SettledOfRemoval(row))
 			if err = line.Check(); err == nil {
 				lines = append(lines, line)
 				continue

@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -61,7 +63,7 @@ func (l *RemovalLog) Confirm(ctx context.Context) (jobs int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	numbers, err := l.Archive.Removals(ctx, func(archive.Object) {})
+	numbers, err := l.Archive.Removals(ctx, func(bucket.Object) {})
 	if err != nil {
 		return 0, err
 	}
@@ -81,10 +83,10 @@ func (l *RemovalLog) Confirm(ctx context.Context) (jobs int, err error) {
 // confirm wants a record that the database knows to be in the bucket as it was.
 func (l *RemovalLog) confirm(ctx context.Context, known archive.RemovalsRecord) error {
 	found, err := l.Archive.ReadRemovals(ctx, known.Number)
-	if errors.Is(err, archive.ErrNotFound) {
+	if errors.Is(err, bucket.ErrNotFound) {
 		return l.absent(ctx, known.Number)
 	}
-	if errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrUnreadable) {
 		return removalsBroken("%v", err)
 	}
 	if err == nil && found.SHA256 != known.SHA256 {
@@ -112,7 +114,7 @@ func (l *RemovalLog) head(ctx context.Context) (*archive.RemovalsRecord, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &archive.RemovalsRecord{Number: r.Number, SHA256: digestOf(r.SHA256), WrittenAt: r.WrittenAt}, nil
+	return &archive.RemovalsRecord{Number: r.Number, SHA256: record.DigestOf(r.SHA256), WrittenAt: r.WrittenAt}, nil
 }
 
 func nextNumber(head *archive.RemovalsRecord) int64 {
@@ -127,7 +129,7 @@ func nextNumber(head *archive.RemovalsRecord) int64 {
 func (l *RemovalLog) behind(ctx context.Context, head *archive.RemovalsRecord) (bool, error) {
 	if head != nil {
 		_, err := l.Archive.Bucket().Size(ctx, archive.RemovalsKey(head.Number))
-		if errors.Is(err, archive.ErrNotFound) {
+		if errors.Is(err, bucket.ErrNotFound) {
 			return false, l.absent(ctx, head.Number)
 		}
 		if err != nil {
@@ -135,7 +137,7 @@ func (l *RemovalLog) behind(ctx context.Context, head *archive.RemovalsRecord) (
 		}
 	}
 	_, err := l.Archive.Bucket().Size(ctx, archive.RemovalsKey(nextNumber(head)))
-	if errors.Is(err, archive.ErrNotFound) {
+	if errors.Is(err, bucket.ErrNotFound) {
 		if head == nil {
 			return false, l.Archive.Bucket().Check(ctx) // nothing there may be no bucket
 		}
@@ -169,9 +171,9 @@ func (l *RemovalLog) catchUp(ctx context.Context, at time.Time) (head *archive.R
 	for {
 		r, err := l.Archive.ReadRemovals(ctx, nextNumber(head))
 		switch {
-		case errors.Is(err, archive.ErrNotFound):
+		case errors.Is(err, bucket.ErrNotFound):
 			return head, jobs, nil
-		case errors.Is(err, archive.ErrUnreadable):
+		case errors.Is(err, bucket.ErrUnreadable):
 			return head, jobs, removalsBroken("%v", err)
 		case err != nil:
 			return head, jobs, err
@@ -256,7 +258,7 @@ const (
 // what it said before: so that whoever makes the job's rows again hears of it.
 func (l *RemovalLog) tellFolder(ctx context.Context, line archive.RemovalsLine) (said, error) {
 	s, err := l.Archive.Settled(ctx, line.Key())
-	if err != nil && !errors.Is(err, archive.ErrNotFound) && !errors.Is(err, archive.ErrUnreadable) {
+	if err != nil && !errors.Is(err, bucket.ErrNotFound) && !errors.Is(err, bucket.ErrUnreadable) {
 		return saidAsMuch, err
 	}
 	switch steps := line.Settled.Steps(); {

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/store"
@@ -173,7 +174,7 @@ func TestRemovalsOfBeforeThereWasALog(t *testing.T) {
 
 	c.Check(c.removalLog().Append(t.Context(), func(u ingest.Unfinished) { t.Errorf("left is %+v", u) }))
 	c.Check(c.removalLog().Append(t.Context(), func(u ingest.Unfinished) { t.Errorf("left is %+v", u) }))
-	numbers, err := c.Archive.Removals(t.Context(), func(archive.Object) {})
+	numbers, err := c.Archive.Removals(t.Context(), func(bucket.Object) {})
 	if err != nil || len(numbers) != 1 {
 		t.Errorf("the log has records %v, %v", numbers, err)
 	}
@@ -266,7 +267,7 @@ func TestARestoredRemovalIsNotFinishedAtOnce(t *testing.T) {
 	c := newCellar(t)
 	c.job(1, days, secretLine)
 	dump := c.dump()
-	s := &stop{Bucket: c.Archive.Bucket(), purge: archive.ErrLocked}
+	s := &stop{Bucket: c.Archive.Bucket(), purge: bucket.ErrLocked}
 	a, err := archive.New(s, 1<<40)
 	c.Check(err)
 	c.Archive = a
@@ -293,7 +294,7 @@ func TestARestoredRemovalIsNotFinishedAtOnce(t *testing.T) {
 
 // fussy fails for what one job has in the bucket.
 type fussy struct {
-	archive.Bucket
+	bucket.Bucket
 	replace, purge string // parts of keys
 }
 
@@ -402,7 +403,7 @@ func TestABucketThatIsAwayStopsRemovals(t *testing.T) {
 
 // awayBucket goes away when the first record is in it.
 type awayBucket struct {
-	archive.Bucket
+	bucket.Bucket
 	mu   sync.Mutex
 	gone bool
 }
@@ -453,7 +454,7 @@ func TestTwoWriteOneLogOfRemovals(t *testing.T) {
 		})
 	}
 	g.Wait()
-	numbers, err := c.Archive.Removals(t.Context(), func(archive.Object) {})
+	numbers, err := c.Archive.Removals(t.Context(), func(bucket.Object) {})
 	c.Check(err)
 	for i, n := range numbers {
 		if n != int64(i+1) {
@@ -523,7 +524,7 @@ func TestNoRemovalAfterALostRecord(t *testing.T) {
 		t.Errorf("left is %+v", c.left)
 	}
 	c.wantStates("decided", map[int64]string{1: "removed settled.json", 2: "removed log.zst"})
-	if numbers, err := c.Archive.Removals(t.Context(), func(archive.Object) {}); err != nil || len(numbers) > 0 {
+	if numbers, err := c.Archive.Removals(t.Context(), func(bucket.Object) {}); err != nil || len(numbers) > 0 {
 		t.Errorf("the log has records %v, %v", numbers, err)
 	}
 	_, err = c.remover().Apply(t.Context(), "bob", 0, func(ingest.Unfinished) {}, func(ingest.Gone, ingest.Applied) {})
@@ -667,16 +668,16 @@ func TestVerifyOfLedgerAndLogOfRemovals(t *testing.T) {
 
 // blind is a bucket that keeps versions, and says that it has none of what it hides.
 type blind struct {
-	archive.Bucket
-	hidden []archive.Version // that are listed beside what is there
-	shows  bool              // what is there
+	bucket.Bucket
+	hidden []bucket.Version // that are listed beside what is there
+	shows  bool             // what is there
 	err    error
 }
 
-func (b *blind) ListVersions(ctx context.Context, prefix string) iter.Seq2[archive.Version, error] {
-	return func(yield func(archive.Version, error) bool) {
+func (b *blind) ListVersions(ctx context.Context, prefix string) iter.Seq2[bucket.Version, error] {
+	return func(yield func(bucket.Version, error) bool) {
 		if b.err != nil {
-			yield(archive.Version{}, b.err)
+			yield(bucket.Version{}, b.err)
 			return
 		}
 		for _, v := range b.hidden {
@@ -700,10 +701,10 @@ func TestARemovalIsLookedAt(t *testing.T) {
 		says   string
 	}{
 		"an empty list of versions": {blind{}, key.Settled()},
-		"a version of the log":      {blind{shows: true, hidden: []archive.Version{{Key: key.Log(), ID: "v7", Hidden: true}}}, key.Log() + ": version v7"},
-		"a delete marker":           {blind{shows: true, hidden: []archive.Version{{Key: key.Filter(), ID: "v8", Marker: true}}}, key.Filter() + ": delete marker v8"},
-		"a version of a copy":       {blind{shows: true, hidden: []archive.Version{{Key: key.Redacted(3), ID: "v9"}}}, key.Redacted(3) + ": version v9"},
-		"no list":                   {blind{err: archive.ErrVersionsUnknown}, "s3:ListBucketVersions"},
+		"a version of the log":      {blind{shows: true, hidden: []bucket.Version{{Key: key.Log(), ID: "v7", Hidden: true}}}, key.Log() + ": version v7"},
+		"a delete marker":           {blind{shows: true, hidden: []bucket.Version{{Key: key.Filter(), ID: "v8", Marker: true}}}, key.Filter() + ": delete marker v8"},
+		"a version of a copy":       {blind{shows: true, hidden: []bucket.Version{{Key: key.Redacted(3), ID: "v9"}}}, key.Redacted(3) + ": version v9"},
+		"no list":                   {blind{err: bucket.ErrVersionsUnknown}, "s3:ListBucketVersions"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

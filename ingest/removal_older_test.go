@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/store"
 )
@@ -60,12 +61,12 @@ func TestAnOlderDatabaseRemovesNoNewerCopy(t *testing.T) {
 				t.Error("verify finds nothing")
 			}
 		}},
-		"verify --repair of an unfinished one": {archive.ErrLocked, func(c *cellar) { c.repair() }},
-		"a serving jobvault": {archive.ErrLocked, func(c *cellar) {
+		"verify --repair of an unfinished one": {bucket.ErrLocked, func(c *cellar) { c.repair() }},
+		"a serving jobvault": {bucket.ErrLocked, func(c *cellar) {
 			_, err := c.remover().FinishDue(t.Context(), 0, func(u ingest.Unfinished) { t.Errorf("left is %+v", u) })
 			c.Check(err)
 		}},
-		"retention apply": {archive.ErrLocked, func(c *cellar) { c.apply(0) }},
+		"retention apply": {bucket.ErrLocked, func(c *cellar) { c.apply(0) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -86,7 +87,7 @@ func TestAnOlderDatabaseRemovesNoNewerCopy(t *testing.T) {
 // database is older, and that is enough for nothing to go.
 func TestARecordOfTheJobThatTellsMoreIsKept(t *testing.T) {
 	t.Parallel()
-	for name, way := range map[string]error{"finished": nil, "unfinished": archive.ErrLocked} {
+	for name, way := range map[string]error{"finished": nil, "unfinished": bucket.ErrLocked} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c, old := twiceRedacted(t, way)
@@ -118,7 +119,7 @@ func TestARecordOfTheJobThatTellsMoreIsKept(t *testing.T) {
 
 // asked calls a function when the log of removals is asked for, once.
 type asked struct {
-	archive.Bucket
+	bucket.Bucket
 	f func()
 }
 
@@ -185,7 +186,7 @@ func TestNoRemovalIsFinishedAtOnceByAnOlderDatabase(t *testing.T) {
 		c.job(id, days, secretLine)
 	}
 	whole := c.Archive
-	a, err := archive.New(&stop{Bucket: whole.Bucket(), purge: archive.ErrLocked}, 1<<40)
+	a, err := archive.New(&stop{Bucket: whole.Bucket(), purge: bucket.ErrLocked}, 1<<40)
 	c.Check(err)
 	c.Archive = a
 	_, err = c.redact(1)

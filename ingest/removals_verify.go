@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -63,8 +65,8 @@ func (c *removalsCheck) tell(ctx context.Context, jobID int64, key, detail strin
 
 // records reads all that is in the bucket of the log.
 func (c *removalsCheck) records(ctx context.Context) error {
-	var strays []archive.Object
-	numbers, err := c.Archive.Removals(ctx, func(o archive.Object) { strays = append(strays, o) })
+	var strays []bucket.Object
+	numbers, err := c.Archive.Removals(ctx, func(o bucket.Object) { strays = append(strays, o) })
 	if err != nil {
 		return err
 	}
@@ -85,11 +87,11 @@ func (c *removalsCheck) records(ctx context.Context) error {
 			}
 			previous = nil
 		}
-		record, err := c.record(ctx, n, previous, before+1)
+		row, err := c.record(ctx, n, previous, before+1)
 		if err != nil {
 			return err
 		}
-		previous, c.last = record, n
+		previous, c.last = row, n
 	}
 	return nil
 }
@@ -100,7 +102,7 @@ func (c *removalsCheck) record(ctx context.Context, number int64, previous *arch
 	row, known := c.known[number]
 	delete(c.known, number)
 	r, err := c.Archive.ReadRemovals(ctx, number)
-	if errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrUnreadable) {
 		return nil, c.tell(ctx, 0, key, err.Error())
 	}
 	if err != nil {
@@ -224,5 +226,5 @@ func differsFromRecord(l archive.RemovalsLine, steps int, known bool, r store.Re
 }
 
 func saysTheSame(r store.RemovalRecord, s archive.Settled) bool {
-	return r.Log.SettledAt != nil && sameSettled(removedAs(r), s)
+	return r.Log.SettledAt != nil && sameSettled(record.SettledOfRemoval(r), s)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -121,7 +122,7 @@ func (c *removalsCheck) hear(ctx context.Context, number int64) error {
 		return nil
 	}
 	r, err := c.Archive.ReadRemovals(ctx, number)
-	if errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrUnreadable) {
 		err = nil // it tells nothing; the next verification, which lists it, says so
 	} else if absent, aerr := c.absent(ctx, err); absent || aerr != nil {
 		err = aerr

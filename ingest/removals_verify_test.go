@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/store"
 )
@@ -20,7 +21,7 @@ import (
 // watched is a bucket of which it is known when somebody lists, reads or puts records of
 // removals. Nil functions do nothing.
 type watched struct {
-	archive.Bucket
+	bucket.Bucket
 	list, listed, read, put func()
 }
 
@@ -30,12 +31,12 @@ func call(f func()) {
 	}
 }
 
-func (b *watched) List(ctx context.Context, prefix string) iter.Seq2[archive.Object, error] {
+func (b *watched) List(ctx context.Context, prefix string) iter.Seq2[bucket.Object, error] {
 	objects := b.Bucket.List(ctx, prefix)
 	if prefix != archive.RemovalsPrefix {
 		return objects
 	}
-	return func(yield func(archive.Object, error) bool) {
+	return func(yield func(bucket.Object, error) bool) {
 		call(b.list)
 		objects(yield)
 		call(b.listed)
@@ -124,7 +125,7 @@ func (c *cellar) forgetLog() {
 	c.T.Helper()
 	_, err := c.DB.Pool().Exec(c.T.Context(), `WITH gone AS (DELETE FROM removal_log) UPDATE log_removals SET logged_in = NULL`)
 	c.Check(err)
-	numbers, err := c.Archive.Removals(c.T.Context(), func(archive.Object) {})
+	numbers, err := c.Archive.Removals(c.T.Context(), func(bucket.Object) {})
 	c.Check(err)
 	for _, n := range numbers {
 		c.Check(c.Archive.Bucket().Remove(c.T.Context(), archive.RemovalsKey(n)))

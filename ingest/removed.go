@@ -4,40 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
-
-// removedAs is what the bucket keeps of a removal.
-func removedAs(r store.RemovalRecord) archive.Settled {
-	m, s := r.Removal, settledOf(r.Log)
-	s.Removal = &archive.Removal{
-		Kind: m.Kind, Reason: m.Reason, Actor: m.Actor, DecidedAt: m.DecidedAt, SHA256: digestOf(m.SHA256),
-		RawBytes: m.RawBytes, StoredBytes: m.StoredBytes, Lines: m.Lines, Truncated: m.Truncated, ArchivedAt: m.ArchivedAt,
-	}
-	if m.Rule != nil {
-		s.Removal.Rule = *m.Rule
-	}
-	for _, c := range r.Redactions {
-		kept := archive.Redaction{
-			Number: c.Number, SHA256: digestOf(c.SHA256), StoredSHA256: digestOf(c.StoredSHA256), RawBytes: c.RawBytes, StoredBytes: c.StoredBytes, Lines: c.Lines,
-			RedactedLines: c.RedactedLines, Matches: c.Matches, Actor: c.Actor, Reason: c.Reason, At: c.At, RemovedAt: c.RemovedAt,
-		}
-		if c.RemovedAt != nil {
-			kept.RemovedBy, kept.RemovedReason = *c.RemovedBy, *c.RemovedReason
-		}
-		s.Redactions = append(s.Redactions, kept)
-	}
-	return s
-}
-
-func digestOf(b []byte) (d archive.Digest) {
-	copy(d[:], b)
-	return d
-}
 
 // ErrOlderDatabase says that a job's settled.json tells of more than the ledger does.
 var ErrOlderDatabase = errors.New("the database is older than the bucket")
@@ -51,7 +25,7 @@ func replaceSettled(ctx context.Context, a *archive.Archive, key archive.JobKey,
 	case err == nil && kept.Steps() > s.Steps():
 		return nil, fmt.Errorf("%w: %s tells of %d removals and redactions, the ledger of %d; jobvault rebuild has the ledger hear of them",
 			ErrOlderDatabase, key.Settled(), kept.Steps(), s.Steps())
-	case err != nil && !errors.Is(err, archive.ErrNotFound) && !errors.Is(err, archive.ErrUnreadable):
+	case err != nil && !errors.Is(err, bucket.ErrNotFound) && !errors.Is(err, bucket.ErrUnreadable):
 		return nil, err
 	}
 	return a.ReplaceSettled(ctx, key, s)
@@ -84,12 +58,12 @@ func restored(ctx context.Context, a *archive.Archive, key archive.JobKey, s arc
 			present = c.ObjectKey
 			log, err := a.DescribeRedacted(ctx, key, kept.Number)
 			switch {
-			case errors.Is(err, archive.ErrNotFound), errors.Is(err, archive.ErrUnreadable):
+			case errors.Is(err, bucket.ErrNotFound), errors.Is(err, bucket.ErrUnreadable):
 			case err != nil:
 				return r, err
 			case log.SHA256 == kept.SHA256:
 				c.FrameLines, c.FrameOffsets = log.FrameLines, log.FrameOffsets
-				r.Usage, r.StepLines = log.Index.Usage, stepLines(log.Index, steps)
+				r.Usage, r.StepLines = log.Index.Usage, record.StepLines(log.Index, steps)
 			}
 		}
 		r.Redactions = append(r.Redactions, c)
@@ -112,32 +86,12 @@ func leftOf(ctx context.Context, a *archive.Archive, key archive.JobKey, present
 		if err != nil {
 			return nil, err
 		}
-		if isOfRemoved(key, o.Key, present) {
+		if record.GoesWithLog(key, o.Key, present) {
 			left = append(left, o.Key)
 		}
 	}
 	return left, nil
 }
-
-// isOfRemoved tells that an object in a job's folder goes with its log.
-func isOfRemoved(key archive.JobKey, object, present string) bool {
-	_, name, _ := archive.ParseKey(object)
-	return slices.Contains(key.LogObjects(), object) || name == archive.RedactedName && object != present
-}
-
-// isRemoval tells whether a record is of a removed log, and fails with ErrUnreadable if
-// it does not tell enough.
-func isRemoval(s archive.Settled) (bool, error) {
-	if s.State != store.LogRemoved {
-		return false, nil
-	}
-	if s.Removal == nil || s.Removal.SHA256 == (archive.Digest{}) {
-		return false, errNoRemoval
-	}
-	return true, nil
-}
-
-var errNoRemoval = errors.Join(archive.ErrUnreadable, errors.New("it says removed, and not what"))
 
 // restoreRemoved has the ledger say that a log is removed, or was redacted again, if
 // settled.json says so and the ledger does not: its database is older than that. It
@@ -145,14 +99,14 @@ var errNoRemoval = errors.Join(archive.ErrUnreadable, errors.New("it says remove
 // there, whatever it tells; nil: there is none.
 func restoreRemoved(ctx context.Context, db *store.DB, a *archive.Archive, key archive.JobKey, now time.Time) (bool, *store.Details, error) {
 	raw, s, err := a.SettledBytes(ctx, key)
-	if errors.Is(err, archive.ErrNotFound) {
+	if errors.Is(err, bucket.ErrNotFound) {
 		return false, nil, nil
 	}
 	if err != nil {
 		return false, nil, err
 	}
-	kept := detailsOf(raw)
-	if is, err := isRemoval(s); err != nil || !is {
+	kept := record.DetailsOf(raw)
+	if is, err := record.IsRemoval(s); err != nil || !is {
 		return false, kept, err
 	}
 	return true, kept, restoreRemoval(ctx, db, a, key, s, kept, now)
@@ -173,4 +127,65 @@ func restoreRemoval(ctx context.Context, db *store.DB, a *archive.Archive, key a
 	r.Settled = kept
 	_, err = db.RestoreRemoval(ctx, r)
 	return err
+}
+
+// errBlind says that a list of versions lacks what is there.
+var errBlind = errors.New("the bucket's list of versions lacks an object that is there, and cannot be relied on")
+
+// checkPurged fails with archive.ErrRemains if anything of a removed log is in its
+// folder still: objects, or versions and delete markers of them. The record of the
+// removal must be among what is listed: of a list without it nothing can be learned.
+func checkPurged(ctx context.Context, a *archive.Archive, key archive.JobKey, present string) error {
+	if left, err := leftOf(ctx, a, key, present); err != nil {
+		return err
+	} else if len(left) > 0 {
+		return fmt.Errorf("%w: %s is listed", bucket.ErrRemains, strings.Join(left, ", "))
+	}
+	seen := false
+	var left []string
+	for v, err := range a.Bucket().ListVersions(ctx, key.Prefix()) {
+		if err != nil {
+			return err
+		}
+		seen = seen || v.Key == key.Settled() && !v.Marker
+		if record.GoesWithLog(key, v.Key, present) {
+			left = append(left, v.Key+": "+v.String())
+		}
+	}
+	switch {
+	case len(left) > 0:
+		return fmt.Errorf("%w: %s", bucket.ErrRemains, strings.Join(left, ", "))
+	case !seen:
+		return fmt.Errorf("%w: %s", errBlind, key.Settled())
+	}
+	return nil
+}
+
+// notPurged tells an answer of checkPurged from a bucket that gives none.
+func notPurged(err error) bool {
+	return errors.Is(err, bucket.ErrRemains) || errors.Is(err, bucket.ErrVersionsUnknown) || errors.Is(err, errBlind)
+}
+
+// purgeAll goes on where one object cannot be removed.
+func purgeAll(ctx context.Context, a *archive.Archive, keys []string) error {
+	var errs []error
+	done := make(map[string]bool)
+	for _, key := range keys {
+		if !done[key] {
+			done[key] = true
+			errs = append(errs, a.Bucket().Purge(ctx, key))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// takeBackRemoved removes a log that was put into the bucket although the ledger says
+// removed by now: by a worker that began before that, and is slow. As long as the log
+// of removals does not tell of the removal, nothing goes: whoever finishes it sees to it.
+func takeBackRemoved(ctx context.Context, db *store.DB, a *archive.Archive, key archive.JobKey) error {
+	l, err := db.JobLog(ctx, key.JobID)
+	if err != nil || l.State != store.LogRemoved || l.Removal == nil || l.Removal.LoggedIn == nil {
+		return err
+	}
+	return purgeAll(ctx, a, key.LogObjects())
 }

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -107,14 +107,14 @@ func (m *Remover) away(ctx context.Context, failed error) error {
 // keep has settled.json say that a log is removed. It fails with ErrOlderDatabase if it
 // tells of more than the ledger: before anything goes.
 func (m *Remover) keep(ctx context.Context, r store.RemovalRecord) (store.Details, error) {
-	kept, err := replaceSettled(ctx, m.Archive, keyOf(r.Job), removedAs(r))
-	return *detailsOf(kept), err
+	kept, err := replaceSettled(ctx, m.Archive, record.KeyOf(r.Job), record.SettledOfRemoval(r))
+	return *record.DetailsOf(kept), err
 }
 
 // purge removes what is left: what the ledger names, and copies that a killed redaction
 // left without a row. Then it looks whether all of it is gone.
 func (m *Remover) purge(ctx context.Context, r store.RemovalRecord) error {
-	key, present := keyOf(r.Job), ""
+	key, present := record.KeyOf(r.Job), ""
 	keys := append(key.LogObjects(), r.Removal.ObjectKey)
 	for _, c := range r.Redactions {
 		if c.RemovedAt != nil {
@@ -131,65 +131,4 @@ func (m *Remover) purge(ctx context.Context, r store.RemovalRecord) error {
 		return err
 	}
 	return checkPurged(ctx, m.Archive, key, present)
-}
-
-// errBlind says that a list of versions lacks what is there.
-var errBlind = errors.New("the bucket's list of versions lacks an object that is there, and cannot be relied on")
-
-// checkPurged fails with archive.ErrRemains if anything of a removed log is in its
-// folder still: objects, or versions and delete markers of them. The record of the
-// removal must be among what is listed: of a list without it nothing can be learned.
-func checkPurged(ctx context.Context, a *archive.Archive, key archive.JobKey, present string) error {
-	if left, err := leftOf(ctx, a, key, present); err != nil {
-		return err
-	} else if len(left) > 0 {
-		return fmt.Errorf("%w: %s is listed", archive.ErrRemains, strings.Join(left, ", "))
-	}
-	seen := false
-	var left []string
-	for v, err := range a.Bucket().ListVersions(ctx, key.Prefix()) {
-		if err != nil {
-			return err
-		}
-		seen = seen || v.Key == key.Settled() && !v.Marker
-		if isOfRemoved(key, v.Key, present) {
-			left = append(left, v.Key+": "+v.String())
-		}
-	}
-	switch {
-	case len(left) > 0:
-		return fmt.Errorf("%w: %s", archive.ErrRemains, strings.Join(left, ", "))
-	case !seen:
-		return fmt.Errorf("%w: %s", errBlind, key.Settled())
-	}
-	return nil
-}
-
-// notPurged tells an answer of checkPurged from a bucket that gives none.
-func notPurged(err error) bool {
-	return errors.Is(err, archive.ErrRemains) || errors.Is(err, archive.ErrVersionsUnknown) || errors.Is(err, errBlind)
-}
-
-// purgeAll goes on where one object cannot be removed.
-func purgeAll(ctx context.Context, a *archive.Archive, keys []string) error {
-	var errs []error
-	done := make(map[string]bool)
-	for _, key := range keys {
-		if !done[key] {
-			done[key] = true
-			errs = append(errs, a.Bucket().Purge(ctx, key))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// takeBackRemoved removes a log that was put into the bucket although the ledger says
-// removed by now: by a worker that began before that, and is slow. As long as the log
-// of removals does not tell of the removal, nothing goes: whoever finishes it sees to it.
-func takeBackRemoved(ctx context.Context, db *store.DB, a *archive.Archive, key archive.JobKey) error {
-	l, err := db.JobLog(ctx, key.JobID)
-	if err != nil || l.State != store.LogRemoved || l.Removal == nil || l.Removal.LoggedIn == nil {
-		return err
-	}
-	return purgeAll(ctx, a, key.LogObjects())
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/store"
@@ -304,13 +305,13 @@ func TestApplyRemovesAndKeepsWhatItWas(t *testing.T) {
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Errorf("what it was (-ledger +removals):\n%s", diff)
 	}
-	record, err := c.DB.Removal(t.Context(), 3)
+	row, err := c.DB.Removal(t.Context(), 3)
 	c.Check(err)
-	m := record.Removal
+	m := row.Removal
 	if m.Actor != "bob" || m.Kind != store.RemovedByRule || *m.Rule != r.String() || !m.DecidedAt.Equal(c.now) || !m.FinishedAt.Equal(c.now) {
 		t.Errorf("the removal is %+v", m)
 	}
-	l := record.Log
+	l := row.Log
 	if l.State != store.LogRemoved || *l.Reason != "retention: repository acme/*: keep 30d" || !l.SettledAt.Equal(c.now) || !bytes.Equal(l.SHA256, m.SHA256) || *l.RawBytes != m.RawBytes {
 		t.Errorf("the ledger says %+v", l)
 	}
@@ -441,7 +442,7 @@ func TestAHoldIsSetWhileLogsAreRemoved(t *testing.T) {
 
 // stop has one of the steps fail in the bucket, as a kill there would.
 type stop struct {
-	archive.Bucket
+	bucket.Bucket
 	replace, purge error
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
@@ -19,7 +20,7 @@ func (r *verification) repairLog(ctx context.Context, l store.LedgerLine) (bool,
 	if is, said, err := r.repairRestored(ctx, l); is || err != nil {
 		return is, said, err
 	}
-	want := logOf(l)
+	want := record.LogOf(l)
 	// What was found may have been looked at by its size alone.
 	damage, err := r.Archive.Verify(ctx, want, true)
 	if err != nil {
@@ -37,11 +38,11 @@ func (r *verification) repairLog(ctx context.Context, l store.LedgerLine) (bool,
 
 // correctLedger writes into the ledger how a good log is stored.
 func (r *verification) correctLedger(ctx context.Context, l store.LedgerLine) (bool, string, error) {
-	log, err := r.Archive.Describe(ctx, keyOfLine(l))
+	log, err := r.Archive.Describe(ctx, record.KeyOfLedger(l))
 	if err != nil {
 		return false, "", err
 	}
-	done, err := r.DB.RepairObject(ctx, l.JobID, objectOf(log, r.Now()))
+	done, err := r.DB.RepairObject(ctx, l.JobID, record.ObjectOf(log, r.Now()))
 	if !done {
 		return false, "the ledger has changed meanwhile", err
 	}
@@ -59,15 +60,15 @@ func (r *verification) fetchLog(ctx context.Context, l store.LedgerLine, want ar
 	if err != nil {
 		return refusedRepair(err)
 	}
-	log, err := r.Archive.RestoreLog(ctx, keyOfLine(l), body, &want.SHA256)
+	log, err := r.Archive.RestoreLog(ctx, record.KeyOfLedger(l), body, &want.SHA256)
 	if cerr := body.Close(); errors.Is(err, archive.ErrOtherLog) {
 		return false, fmt.Sprintf("GitHub has another log now: %d bytes, SHA-256 %x", log.RawBytes, log.SHA256), nil
 	} else if err := errors.Join(err, cerr); err != nil {
 		return refusedRepair(err)
 	}
-	done, err := r.DB.RepairObject(ctx, l.JobID, objectOf(log, r.Now()))
+	done, err := r.DB.RepairObject(ctx, l.JobID, record.ObjectOf(log, r.Now()))
 	if err == nil && !done {
-		err = takeBackRemoved(ctx, r.DB, r.Archive, keyOfLine(l))
+		err = takeBackRemoved(ctx, r.DB, r.Archive, record.KeyOfLedger(l))
 	}
 	if !done {
 		return false, "the ledger has changed meanwhile", err
@@ -92,7 +93,7 @@ func (r *verification) atGitHub(ctx context.Context, repo store.Repository, ask 
 		if err == nil {
 			err = ask(client, repo)
 		}
-		if resolved || !notThere(err) {
+		if resolved || !ghapi.IsAPINotFound(err) {
 			return err
 		}
 		now, rerr := resolve(ctx, r.DB, r.GitHub, repo)
@@ -118,16 +119,16 @@ func refusedRepair(err error) (bool, string, error) {
 
 // repairFilters makes the filters of a log again. What is removed meanwhile, they go with.
 func (r *verification) repairFilters(ctx context.Context, l store.LedgerLine) (bool, string, error) {
-	log, err := r.Archive.Describe(ctx, keyOfLine(l))
+	log, err := r.Archive.Describe(ctx, record.KeyOfLedger(l))
 	if err == nil {
-		err = r.Archive.PutFilters(ctx, keyOfLine(l), &log)
+		err = r.Archive.PutFilters(ctx, record.KeyOfLedger(l), &log)
 	}
 	if err != nil {
 		return false, "", err
 	}
 	recorded, err := r.DB.RecordIndex(ctx, l.JobID, log.SHA256[:], log.Index.Usage, log.FilterBytes)
 	if err == nil && !recorded {
-		return false, "the ledger has changed meanwhile, or the log is another one", takeBackRemoved(ctx, r.DB, r.Archive, keyOfLine(l))
+		return false, "the ledger has changed meanwhile, or the log is another one", takeBackRemoved(ctx, r.DB, r.Archive, record.KeyOfLedger(l))
 	}
 	return err == nil, "made again of the log", err
 }
@@ -144,7 +145,7 @@ func (r *verification) repairDetails(ctx context.Context, l store.LedgerLine) (b
 		err = r.putDetails(ctx, l, job.Raw)
 		return err == nil, "fetched again from GitHub", err
 	}
-	if !isNotFound(err) {
+	if !ghapi.IsNotFound(err) {
 		return refusedRepair(err)
 	}
 	raw, status, werr := lastWord(ctx, r.DB, l.JobID)
@@ -159,16 +160,16 @@ func (r *verification) repairDetails(ctx context.Context, l store.LedgerLine) (b
 }
 
 func (r *verification) putDetails(ctx context.Context, l store.LedgerLine, raw []byte) error {
-	kept, err := r.Archive.PutDetails(ctx, keyOfLine(l), raw)
+	kept, err := r.Archive.PutDetails(ctx, record.KeyOfLedger(l), raw)
 	if err != nil {
 		return err
 	}
-	return r.DB.RecordDetails(ctx, l.JobID, *detailsOf(kept))
+	return r.DB.RecordDetails(ctx, l.JobID, *record.DetailsOf(kept))
 }
 
 // repairSettled writes the record again, from the ledger.
 func (r *verification) repairSettled(ctx context.Context, l store.LedgerLine) (bool, string, error) {
-	return r.writeSettled(ctx, l, settledOf(l.JobLog), r.Archive.PutSettled)
+	return r.writeSettled(ctx, l, record.SettledOf(l.JobLog), r.Archive.PutSettled)
 }
 
 // writeSettled puts a record, as it follows from the database, into its place. If that
@@ -176,14 +177,14 @@ func (r *verification) repairSettled(ctx context.Context, l store.LedgerLine) (b
 func (r *verification) writeSettled(
 	ctx context.Context, l store.LedgerLine, s archive.Settled, put func(context.Context, archive.JobKey, archive.Settled) ([]byte, error),
 ) (bool, string, error) {
-	raw, err := put(ctx, keyOfLine(l), s)
+	raw, err := put(ctx, record.KeyOfLedger(l), s)
 	if errors.Is(err, ErrOlderDatabase) {
 		return false, err.Error(), nil
 	}
 	if err != nil {
 		return false, "", err
 	}
-	d, said := detailsOf(raw), "written again from the ledger"
+	d, said := record.DetailsOf(raw), "written again from the ledger"
 	if l.SettledSHA256 != nil && string(d.SHA256[:]) != string(l.SettledSHA256) {
 		said += fmt.Sprintf(", now with SHA-256 %x; the next manifest lists it", d.SHA256)
 	}
@@ -197,7 +198,7 @@ func (r *verification) rewriteSettled(ctx context.Context, l store.LedgerLine, s
 	if err != nil {
 		return false, "", err
 	}
-	if d := detailsOf(raw); l.SettledSHA256 != nil && string(d.SHA256[:]) != string(l.SettledSHA256) {
+	if d := record.DetailsOf(raw); l.SettledSHA256 != nil && string(d.SHA256[:]) != string(l.SettledSHA256) {
 		return false, "the database's rows do not give the record that was noted either", nil
 	}
 	return r.writeSettled(ctx, l, s, r.replaceSettled)
@@ -205,15 +206,4 @@ func (r *verification) rewriteSettled(ctx context.Context, l store.LedgerLine, s
 
 func (r *verification) replaceSettled(ctx context.Context, key archive.JobKey, s archive.Settled) ([]byte, error) {
 	return replaceSettled(ctx, r.Archive, key, s)
-}
-
-func settledOf(l store.JobLog) archive.Settled {
-	s := archive.Settled{State: l.State, At: *l.SettledAt}
-	if l.Reason != nil {
-		s.Reason = *l.Reason
-	}
-	if l.HTTPStatus != nil {
-		s.HTTPStatus = *l.HTTPStatus
-	}
-	return s
 }

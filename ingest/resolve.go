@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
@@ -44,7 +45,7 @@ func wordsOf(asked time.Time, found ...ghapi.Repository) []store.Repository {
 	var words []store.Repository
 	for _, r := range found {
 		owner, name := r.Names()
-		if owner, name = clean(owner), clean(name); r.ID > 0 && owner != "" && name != "" {
+		if owner, name = record.Clean(owner), record.Clean(name); r.ID > 0 && owner != "" && name != "" {
 			words = append(words, store.Repository{
 				ID: r.ID, Owner: owner, Name: name, Private: r.Private, InstallationID: r.InstallationID, NamedAt: asked,
 			})

@@ -16,15 +16,15 @@ var evidenceTables = []string{
 
 // tampered changes the database with a statement, and gives what puts all rows back.
 func (r *rig) tampered(sql string) (undo func()) {
-	r.t.Helper()
+	r.T.Helper()
 	untouched := func(f func(ctx context.Context, tx pgx.Tx) error) {
-		r.t.Helper()
-		r.check(pgx.BeginFunc(r.t.Context(), r.pool, func(tx pgx.Tx) error {
+		r.T.Helper()
+		r.Check(pgx.BeginFunc(r.T.Context(), r.Pool, func(tx pgx.Tx) error {
 			// Neither foreign keys nor triggers: rows are put back as they were.
-			if _, err := tx.Exec(r.t.Context(), `SET LOCAL session_replication_role = replica; CREATE SCHEMA IF NOT EXISTS saved`); err != nil {
+			if _, err := tx.Exec(r.T.Context(), `SET LOCAL session_replication_role = replica; CREATE SCHEMA IF NOT EXISTS saved`); err != nil {
 				return err
 			}
-			return f(r.t.Context(), tx)
+			return f(r.T.Context(), tx)
 		}))
 	}
 	untouched(func(ctx context.Context, tx pgx.Tx) error {
@@ -35,13 +35,13 @@ func (r *rig) tampered(sql string) (undo func()) {
 		}
 		return nil
 	})
-	_, err := r.pool.Exec(r.t.Context(), sql)
+	_, err := r.Pool.Exec(r.T.Context(), sql)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", sql, err)
 	}
-	r.check(err)
+	r.Check(err)
 	return func() {
-		r.t.Helper()
+		r.T.Helper()
 		untouched(func(ctx context.Context, tx pgx.Tx) error {
 			var errs []error
 			for _, table := range evidenceTables {

@@ -27,19 +27,19 @@ type tampering struct {
 // what it was before, and elsewhere a key that is nobody's.
 func tamperingsOf(object string, one, two, elsewhere func(w *evidenceWorld) string, older func(w *evidenceWorld) (key string, content []byte)) []tampering {
 	edit := func(how string, f func([]byte) []byte) tampering {
-		return tampering{object: object, how: how, do: func(w *evidenceWorld) { w.put(one(w), f(bytes.Clone(w.get(one(w))))) }}
+		return tampering{object: object, how: how, do: func(w *evidenceWorld) { w.put(one(w), f(bytes.Clone(w.Get(one(w))))) }}
 	}
 	return []tampering{
 		edit("changed", func(b []byte) []byte { b[len(b)/2] ^= 1; return b }),
 		edit("cut", func(b []byte) []byte { return b[:len(b)/2] }),
 		{object: object, how: "swapped", do: func(w *evidenceWorld) {
-			a, b := w.get(one(w)), w.get(two(w))
+			a, b := w.Get(one(w)), w.Get(two(w))
 			w.put(one(w), b)
 			w.put(two(w), a)
 		}},
 		{object: object, how: "replayed", do: func(w *evidenceWorld) { key, content := older(w); w.put(key, content) }},
 		{object: object, how: "lost", do: func(w *evidenceWorld) { w.lose(one(w)) }},
-		{object: object, how: "renamed", do: func(w *evidenceWorld) { w.put(elsewhere(w), w.get(one(w))); w.lose(one(w)) }},
+		{object: object, how: "renamed", do: func(w *evidenceWorld) { w.put(elsewhere(w), w.Get(one(w))); w.lose(one(w)) }},
 	}
 }
 
@@ -68,7 +68,7 @@ func objectTamperings() []tampering {
 	day := func(n int) func(w *evidenceWorld) string {
 		return func(w *evidenceWorld) string { return archive.ManifestKey(w.head.Date.AddDate(0, 0, n)) }
 	}
-	record := func(n int64) func(w *evidenceWorld) string {
+	row := func(n int64) func(w *evidenceWorld) string {
 		return func(*evidenceWorld) string { return archive.RemovalsKey(n) }
 	}
 	return slices.Concat(
@@ -76,18 +76,18 @@ func objectTamperings() []tampering {
 		tamperingsOf("log.filter", keyed(jobWithLog, filter), keyed(jobBesides, filter), nobodys(jobWithLog, filter), before(keyed(jobRemoved, filter), "removed filter")),
 		tamperingsOf("job.json", keyed(jobWithLog, details), keyed(jobBesides, details), nobodys(jobWithLog, details), func(w *evidenceWorld) (string, []byte) {
 			// As it was while the job ran.
-			return w.first.Details(), bytes.Replace(w.get(w.first.Details()), []byte(`"conclusion":"success"`), []byte(`"conclusion":null`), 1)
+			return w.first.Details(), bytes.Replace(w.Get(w.first.Details()), []byte(`"conclusion":"success"`), []byte(`"conclusion":null`), 1)
 		}),
 		tamperingsOf("settled.json", keyed(jobSkipped, settled), keyed(jobMissing, settled), nobodys(jobSkipped, settled), before(keyed(jobRedacted, settled), "settled.json")),
 		tamperingsOf("settled.json of a removal", keyed(jobRedacted, settled), keyed(jobRedacted1, settled), nobodys(jobRedacted, settled), before(keyed(jobRedacted, settled), "settled.json")),
 		tamperingsOf("settled.json beside a log", keyed(jobCameLate, settled), keyed(jobMissing, settled), keyed(jobWithLog, settled), func(w *evidenceWorld) (string, []byte) {
-			return w.keyOf(jobCameLate).Settled(), w.get(w.keyOf(jobRemoved).Settled())
+			return w.keyOf(jobCameLate).Settled(), w.Get(w.keyOf(jobRemoved).Settled())
 		}),
 		tamperingsOf("redacted-N.zst", keyed(jobRedacted, copied(2)), keyed(jobRedacted1, copied(1)), keyed(jobRedacted, copied(3)), before(keyed(jobRedacted, copied(2)), "redacted")),
-		tamperingsOf("record of removals", record(2), record(3), record(9), func(w *evidenceWorld) (string, []byte) { return record(2)(w), w.get(record(1)(w)) }),
-		tamperingsOf("the last record of removals", record(4), record(3), record(9), func(w *evidenceWorld) (string, []byte) { return record(4)(w), w.get(record(3)(w)) }),
-		tamperingsOf("manifest", day(-1), day(-2), day(-5), func(w *evidenceWorld) (string, []byte) { return day(-1)(w), w.get(day(-2)(w)) }),
-		tamperingsOf("the last manifest", day(0), day(-1), day(9), func(w *evidenceWorld) (string, []byte) { return day(0)(w), w.get(day(-1)(w)) }),
+		tamperingsOf("record of removals", row(2), row(3), row(9), func(w *evidenceWorld) (string, []byte) { return row(2)(w), w.Get(row(1)(w)) }),
+		tamperingsOf("the last record of removals", row(4), row(3), row(9), func(w *evidenceWorld) (string, []byte) { return row(4)(w), w.Get(row(3)(w)) }),
+		tamperingsOf("manifest", day(-1), day(-2), day(-5), func(w *evidenceWorld) (string, []byte) { return day(-1)(w), w.Get(day(-2)(w)) }),
+		tamperingsOf("the last manifest", day(0), day(-1), day(9), func(w *evidenceWorld) (string, []byte) { return day(0)(w), w.Get(day(-1)(w)) }),
 	)
 }
 
@@ -133,19 +133,19 @@ func bothTamperings() []tampering {
 		return tampering{object: "bucket and database", how: how, do: do}
 	}
 	failed := func(w *evidenceWorld) []byte {
-		raw := bytes.ReplaceAll(w.get(w.first.Details()), []byte(`"conclusion":"success"`), []byte(`"conclusion":"failure"`))
+		raw := bytes.ReplaceAll(w.Get(w.first.Details()), []byte(`"conclusion":"success"`), []byte(`"conclusion":"failure"`))
 		w.put(w.first.Details(), raw)
-		w.exec(`UPDATE jobs SET conclusion = 'failure' WHERE id = 1`)
-		w.exec(`UPDATE steps SET conclusion = 'failure' WHERE job_id = 1`)
-		w.exec(`UPDATE job_logs SET details_sha256 = sha256($1::bytea), details_bytes = $2 WHERE job_id = 1`, raw, len(raw))
+		w.Exec(`UPDATE jobs SET conclusion = 'failure' WHERE id = 1`)
+		w.Exec(`UPDATE steps SET conclusion = 'failure' WHERE job_id = 1`)
+		w.Exec(`UPDATE job_logs SET details_sha256 = sha256($1::bytea), details_bytes = $2 WHERE job_id = 1`, raw, len(raw))
 		return raw
 	}
 	somebodyElse := func(w *evidenceWorld) []byte {
 		key := w.keyOf(jobRemoved).Settled()
-		raw := bytes.ReplaceAll(w.get(key), []byte(`"actor":"eve"`), []byte(`"actor":"bob"`))
+		raw := bytes.ReplaceAll(w.Get(key), []byte(`"actor":"eve"`), []byte(`"actor":"bob"`))
 		w.put(key, raw)
-		w.exec(`UPDATE log_removals SET actor = 'bob' WHERE job_id = 6`)
-		w.exec(`UPDATE job_logs SET settled_sha256 = sha256($1::bytea) WHERE job_id = 6`, raw)
+		w.Exec(`UPDATE log_removals SET actor = 'bob' WHERE job_id = 6`)
+		w.Exec(`UPDATE job_logs SET settled_sha256 = sha256($1::bytea) WHERE job_id = 6`, raw)
 		return raw
 	}
 	return []tampering{
@@ -185,31 +185,31 @@ func bothTamperings() []tampering {
 
 // listAgain has jobvault itself list what the ledger says by now.
 func (w *evidenceWorld) listAgain() {
-	w.t.Helper()
-	was := w.now()
+	w.T.Helper()
+	was := w.Now()
 	w.nextDay(w.clock)
-	w.clock.advance(-w.now().Sub(was))
+	w.clock.Advance(-w.Now().Sub(was))
 }
 
 // rewrite writes the first manifests again, with other lines and the right digests, and
 // has the database tell of them.
 func (w *evidenceWorld) rewrite(days int, edit func(*archive.ManifestLine)) {
-	w.t.Helper()
+	w.T.Helper()
 	var previous *archive.Manifest
 	for n := range days {
 		date := w.head.Date.AddDate(0, 0, n-2)
 		var lines []archive.ManifestLine
-		_, err := w.archive.ReadManifest(w.t.Context(), date, func(l archive.PlacedLine) error {
+		_, err := w.Archive.ReadManifest(w.T.Context(), date, func(l archive.PlacedLine) error {
 			lines = append(lines, l.ManifestLine)
 			return nil
 		})
-		w.check(err)
+		w.Check(err)
 		w.lose(archive.ManifestKey(date))
-		m, err := w.archive.WriteManifest(w.t.Context(), date, previous, nil, edited(lines, edit))
-		w.check(err)
-		w.exec(`UPDATE manifests SET sha256 = $2, stored_sha256 = $3, stored_bytes = $4 WHERE date = $1`, date, m.SHA256[:], m.StoredSHA256[:], m.StoredBytes)
+		m, err := w.Archive.WriteManifest(w.T.Context(), date, previous, nil, edited(lines, edit))
+		w.Check(err)
+		w.Exec(`UPDATE manifests SET sha256 = $2, stored_sha256 = $3, stored_bytes = $4 WHERE date = $1`, date, m.SHA256[:], m.StoredSHA256[:], m.StoredBytes)
 		for _, l := range lines {
-			w.exec(`UPDATE job_logs SET manifest_date = $2 WHERE job_id = $1 AND (manifest_date IS NULL OR manifest_date < $2)`, l.JobID, date)
+			w.Exec(`UPDATE job_logs SET manifest_date = $2 WHERE job_id = $1 AND (manifest_date IS NULL OR manifest_date < $2)`, l.JobID, date)
 		}
 		previous = &m
 	}

@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
@@ -156,7 +158,7 @@ func (r *verification) step(total int) {
 
 // line verifies what one job has in the bucket.
 func (r *verification) line(ctx context.Context, l store.LedgerLine) error {
-	key := keyOfLine(l)
+	key := record.KeyOfLedger(l)
 	r.count(func(sum *Verified) { sum.Jobs++ })
 	if err := r.details(ctx, l, key); err != nil {
 		return err
@@ -182,7 +184,7 @@ func (r *verification) log(ctx context.Context, l store.LedgerLine, key archive.
 			Kind: FaultKey, JobID: l.JobID, Key: *l.ObjectKey, Detail: "the ledger names this object; the job's own is " + key.Log(),
 		}, nil)
 	}
-	damage, err := r.Archive.Verify(ctx, logOf(l), r.o.Deep)
+	damage, err := r.Archive.Verify(ctx, record.LogOf(l), r.o.Deep)
 	if err != nil {
 		return fmt.Errorf("verify job %d: %w", l.JobID, err)
 	}
@@ -202,7 +204,7 @@ func (r *verification) filters(ctx context.Context, l store.LedgerLine, key arch
 	}
 	f := Fault{Kind: FaultFilter, JobID: l.JobID, Key: key.Filter(), Detail: "there is no such object"}
 	err := r.lookAtFilters(ctx, l, key)
-	if errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrUnreadable) {
 		f.Detail = err.Error()
 		return r.fault(ctx, l, f, r.repairFilters)
 	}
@@ -215,7 +217,7 @@ func (r *verification) filters(ctx context.Context, l store.LedgerLine, key arch
 func (r *verification) lookAtFilters(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
 	size, err := r.Archive.Bucket().Size(ctx, key.Filter())
 	if err == nil && size != *l.FilterBytes {
-		err = fmt.Errorf("%w: it has %d bytes, the ledger says %d", archive.ErrUnreadable, size, *l.FilterBytes)
+		err = fmt.Errorf("%w: it has %d bytes, the ledger says %d", bucket.ErrUnreadable, size, *l.FilterBytes)
 	}
 	if err == nil && r.o.Deep {
 		_, err = r.Archive.Filters(ctx, key, size, l.SHA256, len(l.FrameOffsets))
@@ -226,7 +228,7 @@ func (r *verification) lookAtFilters(ctx context.Context, l store.LedgerLine, ke
 // absent tells an object that is not there from a bucket that is not: of its
 // objects nothing can be said.
 func (r *verification) absent(ctx context.Context, err error) (bool, error) {
-	if !errors.Is(err, archive.ErrNotFound) {
+	if !errors.Is(err, bucket.ErrNotFound) {
 		return false, err
 	}
 	return true, r.Archive.Bucket().Check(ctx)
@@ -242,7 +244,7 @@ func (r *verification) fault(ctx context.Context, l store.LedgerLine, f Fault, r
 			if !errors.As(err, &limited) || ctx.Err() != nil {
 				break
 			}
-			wait(ctx, max(limited.RetryAt.Sub(r.Now()), 0)+jitter(firstPause))
+			WaitForLimit(ctx, limited.RetryAt, r.Now())
 		}
 		if err != nil {
 			return fmt.Errorf("repair job %d: %w", l.JobID, err)
@@ -262,19 +264,4 @@ func (r *verification) count(f func(*Verified)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f(&r.sum)
-}
-
-func keyOfLine(l store.LedgerLine) archive.JobKey {
-	return keyOf(store.Job{ID: l.JobID, RepositoryID: l.Repository.ID, RunID: l.RunID, RunAttempt: l.RunAttempt})
-}
-
-// logOf is what the ledger says of an archived log.
-func logOf(l store.LedgerLine) archive.Log {
-	log := archive.Log{
-		Key: *l.ObjectKey, RawBytes: *l.RawBytes, StoredBytes: *l.StoredBytes, Lines: *l.Lines,
-		FrameLines: l.FrameLines, FrameOffsets: l.FrameOffsets, Truncated: l.Truncated,
-	}
-	copy(log.SHA256[:], l.SHA256)
-	copy(log.StoredSHA256[:], l.StoredSHA256)
-	return log
 }

@@ -10,6 +10,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -102,7 +104,7 @@ func (d *databaseVerification) advance(total int) {
 // and objects are read one after the other.
 func (d *databaseVerification) job(ctx context.Context, j store.JobRows) error {
 	for {
-		l := &look{databaseVerification: d, rows: j, key: keyOf(j.Job)}
+		l := &look{databaseVerification: d, rows: j, key: record.KeyOf(j.Job)}
 		if err := l.all(ctx); err != nil {
 			return fmt.Errorf("verify the rows of job %d: %w", j.Job.ID, err)
 		}
@@ -188,10 +190,10 @@ func (l *look) details(ctx context.Context) error {
 	raw, err := l.Archive.Details(ctx, l.key)
 	object, noted := l.key.Details(), l.rows.Log.DetailsSHA256
 	switch {
-	case errors.Is(err, archive.ErrUnreadable):
+	case errors.Is(err, bucket.ErrUnreadable):
 		l.broken(FaultDetails, object, "%v", err)
 		return nil
-	case errors.Is(err, archive.ErrNotFound) && noted == nil:
+	case errors.Is(err, bucket.ErrNotFound) && noted == nil:
 		l.seen.Untold = 1
 		return nil
 	}
@@ -207,7 +209,7 @@ func (l *look) details(ctx context.Context) error {
 			return nil
 		}
 	}
-	facts, err := factsOfDetails(raw, l.key, l.rows.Repository)
+	facts, err := record.FromDetails(raw, l.key, l.rows.Repository)
 	if err != nil {
 		l.broken(FaultDetails, object, "%v", err)
 		return nil

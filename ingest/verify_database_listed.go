@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -39,7 +40,7 @@ func (d *databaseVerification) compareListed(ctx context.Context, date time.Time
 // job that the ledger lists there is as it was then; of one that was listed again
 // since, or is to be, what cannot change is compared.
 func differsFromLine(row store.LedgerLine, line archive.ManifestLine, date time.Time) []difference {
-	says := manifestLine(row, orNow(row.SettledAt))
+	says := record.ManifestLine(row, orNow(row.SettledAt))
 	key := jobKey(line.JobID)
 	where := compareCells("jobs", fmt.Sprintf("id %d", line.JobID), placeOf(says), placeOf(line), false)
 	switch {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -45,7 +47,7 @@ func storedCells(log archive.Log, digest bool) []cell {
 // read reads a log or a redacted copy; not ok: it is of no use, and named.
 func (l *look) read(ctx context.Context, key string, describe func() (archive.Log, error)) (archive.Log, bool, error) {
 	log, err := describe()
-	if errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrUnreadable) {
 		l.broken(string(archive.DamageUnreadable), key, "%v", err)
 		return log, false, nil
 	}
@@ -105,7 +107,7 @@ func (l *look) compareRemoval(object string, s archive.Settled) {
 	of := func(m archive.Removal, objectKey string) []tableRow {
 		return []tableRow{{jobKey(id), append(cellsOf(m), cells("object_key", objectKey)...)}}
 	}
-	want := removedAs(store.RemovalRecord{Job: l.rows.Job, Log: l.rows.Log, Removal: orZero(l.rows.Log.Removal), Redactions: l.rows.Redactions})
+	want := record.SettledOfRemoval(store.RemovalRecord{Job: l.rows.Job, Log: l.rows.Log, Removal: orZero(l.rows.Log.Removal), Redactions: l.rows.Redactions})
 	if m := l.rows.Log.Removal; m != nil {
 		says = of(*want.Removal, m.ObjectKey)
 	}
@@ -197,7 +199,7 @@ func (d *databaseVerification) manifest(ctx context.Context, row store.Manifest)
 		}
 		return compare()
 	})
-	if errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrUnreadable) {
 		return d.manifestFault(ctx, key, err.Error())
 	}
 	if absent, err := d.absent(ctx, err); err != nil {
@@ -208,7 +210,7 @@ func (d *databaseVerification) manifest(ctx context.Context, row store.Manifest)
 	columns := func(m store.Manifest) []cell {
 		return cells("previous", m.Previous, "sha256", m.SHA256, "stored_sha256", m.StoredSHA256, "jobs", m.Jobs, "stored_bytes", m.StoredBytes)
 	}
-	for _, diff := range compareCells("manifests", "date "+row.Date.Format(time.DateOnly), columns(row), columns(manifestRow(found, row.WrittenAt)), false) {
+	for _, diff := range compareCells("manifests", "date "+row.Date.Format(time.DateOnly), columns(row), columns(record.ManifestRow(found, row.WrittenAt)), false) {
 		if err := d.fault(ctx, store.LedgerLine{}, rowFault(0, key, diff), nil); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -58,11 +59,11 @@ func (l *look) compareRun(ctx context.Context) error {
 			return err
 		}
 		for _, s := range siblings {
-			raw, err := l.Archive.Details(ctx, keyOf(s.Job))
+			raw, err := l.Archive.Details(ctx, record.KeyOf(s.Job))
 			if err != nil {
 				continue // it is named where it is looked at itself
 			}
-			told, err := factsOfDetails(raw, keyOf(s.Job), s.Repository)
+			told, err := record.FromDetails(raw, record.KeyOf(s.Job), s.Repository)
 			if err != nil {
 				continue
 			}

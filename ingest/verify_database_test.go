@@ -8,14 +8,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
 
 // verifyRows gives the faults as "kind table column", sorted, of a rig.
 func (r *rig) verifyRows(o ingest.VerifyOptions) ([]string, ingest.VerifiedRows) {
-	r.t.Helper()
-	v := &ingest.Verifier{DB: r.db, Archive: r.archive, Now: r.now}
-	return verifyRows(r.t, v, o)
+	r.T.Helper()
+	v := &ingest.Verifier{DB: r.DB, Archive: r.Archive, Now: r.Now}
+	return verifyRows(r.T, v, o)
 }
 
 func verifyRows(t testing.TB, v *ingest.Verifier, o ingest.VerifyOptions) (faults []string, sum ingest.VerifiedRows) {
@@ -49,7 +50,7 @@ func verifyRows(t testing.TB, v *ingest.Verifier, o ingest.VerifyOptions) (fault
 func TestRowsOfADayAreWhatTheBucketTells(t *testing.T) {
 	t.Parallel()
 	bucketURL := "file://" + t.TempDir()
-	r, _ := settledDay(t, rigOptions{bucketURL: bucketURL}, 77, 80)
+	r, _ := settledDay(t, ingesttest.Options{BucketURL: bucketURL}, 77, 80)
 	faults, sum := r.verifyRows(ingest.VerifyOptions{})
 	if faults != nil || sum.Jobs != 80 || sum.Logs == 0 || sum.RawBytes == 0 {
 		t.Errorf("%q %+v", faults, sum)
@@ -60,7 +61,7 @@ func TestRowsOfADayAreWhatTheBucketTells(t *testing.T) {
 	if _, none := r.verifyRows(ingest.VerifyOptions{Since: time.Now().AddDate(1, 0, 0)}); none.Jobs != 0 {
 		t.Errorf("of the future there are %d jobs", none.Jobs)
 	}
-	lost := newRig(t, rigOptions{bucketURL: bucketURL})
+	lost := newRig(t, ingesttest.Options{BucketURL: bucketURL})
 	lost.rebuild(0)
 	if faults, again := lost.verifyRows(ingest.VerifyOptions{}); faults != nil || again.Jobs != sum.Jobs-sum.Untold {
 		t.Errorf("rebuilt: %q %+v", faults, again)
@@ -71,25 +72,25 @@ func TestRowsOfADayAreWhatTheBucketTells(t *testing.T) {
 // webhook filled in, and when a row was written.
 func TestRowsThatTheBucketCannotTell(t *testing.T) {
 	t.Parallel()
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now})
-	j := completed(1, r.now(), githubsim.TextLog([]byte("x\n")))
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now})
+	j := ingesttest.Completed(1, r.Now(), githubsim.TextLog([]byte("x\n")))
 	j.Omit = []string{"runner_id", "runner_name", "runner_group_id", "runner_group_name", "head_branch", "labels"}
-	r.know(j)
-	r.try(1)
+	r.Know(j)
+	r.Try(1)
 	r.pending(2)
-	r.exec(`UPDATE jobs SET runner_name = 'by a webhook', runner_id = 7, fetched_at = now() WHERE id = 1`)
-	r.exec(`UPDATE workflow_runs SET head_branch = 'main'`)
-	r.exec(`INSERT INTO labels (name) VALUES ('by a webhook')`)
-	r.exec(`DELETE FROM job_labels`)
-	r.exec(`INSERT INTO job_labels SELECT 1, id, 0 FROM labels WHERE name = 'by a webhook'`)
-	r.exec(`UPDATE repositories SET owner = 'moved', private = NOT private`)
-	r.exec(`UPDATE job_logs SET attempts = 9, archived_at = now()`)
+	r.Exec(`UPDATE jobs SET runner_name = 'by a webhook', runner_id = 7, fetched_at = now() WHERE id = 1`)
+	r.Exec(`UPDATE workflow_runs SET head_branch = 'main'`)
+	r.Exec(`INSERT INTO labels (name) VALUES ('by a webhook')`)
+	r.Exec(`DELETE FROM job_labels`)
+	r.Exec(`INSERT INTO job_labels SELECT 1, id, 0 FROM labels WHERE name = 'by a webhook'`)
+	r.Exec(`UPDATE repositories SET owner = 'moved', private = NOT private`)
+	r.Exec(`UPDATE job_logs SET attempts = 9, archived_at = now()`)
 	if faults, sum := r.verifyRows(ingest.VerifyOptions{}); faults != nil || sum.Jobs != 2 || sum.Untold != 1 || sum.Logs != 1 || sum.Unread != 0 {
 		t.Errorf("%q %+v", faults, sum)
 	}
-	r.exec(`UPDATE job_logs SET usage_version = 0`)
-	r.exec(`DELETE FROM job_environment`)
+	r.Exec(`UPDATE job_logs SET usage_version = 0`)
+	r.Exec(`DELETE FROM job_environment`)
 	if faults, sum := r.verifyRows(ingest.VerifyOptions{}); faults != nil || sum.Unread != 1 {
 		t.Errorf("of an older way of reading: %q %+v", faults, sum)
 	}
@@ -99,17 +100,17 @@ func TestRowsThatTheBucketCannotTell(t *testing.T) {
 // of them is a fault for that, and another word is.
 func TestRowsOfARunWhoseJobsContradictEachOther(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{})
+	r := newRig(t, ingesttest.Options{})
 	for id, branch := range map[int64]string{1: "main", 2: "trunk"} {
-		j := completed(id, r.now(), githubsim.TextLog([]byte("x\n")))
+		j := ingesttest.Completed(id, r.Now(), githubsim.TextLog([]byte("x\n")))
 		j.RunID, j.HeadBranch = 100, branch
-		r.know(j)
-		r.try(id)
+		r.Know(j)
+		r.Try(id)
 	}
 	if faults, _ := r.verifyRows(ingest.VerifyOptions{}); faults != nil {
 		t.Errorf("%q", faults)
 	}
-	r.exec(`UPDATE workflow_runs SET head_branch = 'zzz'`)
+	r.Exec(`UPDATE workflow_runs SET head_branch = 'zzz'`)
 	if faults, _ := r.verifyRows(ingest.VerifyOptions{}); !cmp.Equal(faults, []string{"row workflow_runs head_branch", "row workflow_runs head_branch"}) {
 		t.Errorf("%q", faults)
 	}
@@ -120,23 +121,23 @@ func TestRowsOfARunWhoseJobsContradictEachOther(t *testing.T) {
 func TestWhatCuresARow(t *testing.T) {
 	t.Parallel()
 	w := newEvidenceWorld(t)
-	w.exec(`UPDATE job_actions SET resolved_sha = repeat('f', 40) WHERE job_id = 1`)
-	w.exec(`DELETE FROM job_annotations WHERE job_id = 1`)
-	w.exec(`UPDATE job_environment SET runner_version = '1' WHERE job_id = 1`)
-	w.exec(`UPDATE job_permissions SET level = 'write' WHERE job_id = 1`)
-	x := &ingest.Reindexer{DB: w.db, Archive: w.archive}
+	w.Exec(`UPDATE job_actions SET resolved_sha = repeat('f', 40) WHERE job_id = 1`)
+	w.Exec(`DELETE FROM job_annotations WHERE job_id = 1`)
+	w.Exec(`UPDATE job_environment SET runner_version = '1' WHERE job_id = 1`)
+	w.Exec(`UPDATE job_permissions SET level = 'write' WHERE job_id = 1`)
+	x := &ingest.Reindexer{DB: w.DB, Archive: w.Archive}
 	_, err := x.Reindex(t.Context(), true, 2, func(f ingest.Fault) { t.Error(f.Error()) }, func(ingest.Reindexed) {})
-	w.check(err)
+	w.Check(err)
 	if faults, _ := w.verifyRows(ingest.VerifyOptions{}); faults != nil {
 		t.Errorf("reindexed: %q", faults)
 	}
-	w.exec(`UPDATE jobs SET name = 'innocent' WHERE id = 1`)
-	w.exec(`UPDATE log_removals SET actor = 'mallory' WHERE job_id = 6`)
+	w.Exec(`UPDATE jobs SET name = 'innocent' WHERE id = 1`)
+	w.Exec(`UPDATE log_removals SET actor = 'mallory' WHERE job_id = 6`)
 	w.rebuild(0)
 	if faults, _ := w.verifyRows(ingest.VerifyOptions{}); !cmp.Equal(faults, []string{"row jobs name", "row log_removals actor"}) {
 		t.Errorf("rebuilt over what was there: %q", faults)
 	}
-	empty := newRig(t, rigOptions{now: w.now, bucketURL: "file://" + w.dir})
+	empty := newRig(t, ingesttest.Options{Now: w.Now, BucketURL: "file://" + w.dir})
 	empty.rebuild(0)
 	if faults, sum := empty.verifyRows(ingest.VerifyOptions{}); faults != nil || sum.Listed == 0 {
 		t.Errorf("rebuilt from nothing: %q %+v", faults, sum)
@@ -146,14 +147,14 @@ func TestWhatCuresARow(t *testing.T) {
 // Every column that the bucket tells of: another value is named, with table and column.
 func TestEveryColumnThatTheBucketTells(t *testing.T) {
 	t.Parallel()
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now})
-	day := r.github.PlayableDay(5, 30, 100_000)
-	r.work()
-	r.send(day.Deliveries, githubsim.SendOptions{Concurrency: 16})
-	r.await(time.Minute, settled)
-	r.stopWork()
-	now.advance(24 * time.Hour)
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now})
+	day := r.GitHub.PlayableDay(5, 30, 100_000)
+	r.Work()
+	r.Send(day.Deliveries, githubsim.SendOptions{Concurrency: 16})
+	r.Await(time.Minute, ingesttest.Settled)
+	r.StopWork()
+	now.Advance(24 * time.Hour)
 	r.writeManifests()
 	if faults, sum := r.verifyRows(ingest.VerifyOptions{}); faults != nil || sum.Listed == 0 {
 		t.Fatalf("%q %+v", faults, sum)

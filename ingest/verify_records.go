@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -13,7 +15,7 @@ import (
 func (r *verification) details(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
 	f := Fault{Kind: FaultDetails, JobID: l.JobID, Key: key.Details(), Detail: "there is no such object"}
 	err := r.lookAtDetails(ctx, l, key)
-	if errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrUnreadable) {
 		f.Detail = err.Error()
 		return r.fault(ctx, l, f, nil)
 	}
@@ -27,7 +29,7 @@ func (r *verification) lookAtDetails(ctx context.Context, l store.LedgerLine, ke
 	if !r.o.Deep {
 		size, err := r.Archive.Bucket().Size(ctx, key.Details())
 		if err == nil && l.DetailsBytes != nil && size != *l.DetailsBytes {
-			err = fmt.Errorf("%w: it has %d bytes, the ledger says %d", archive.ErrUnreadable, size, *l.DetailsBytes)
+			err = fmt.Errorf("%w: it has %d bytes, the ledger says %d", bucket.ErrUnreadable, size, *l.DetailsBytes)
 		}
 		return err
 	}
@@ -40,16 +42,16 @@ func (r *verification) lookAtDetails(ctx context.Context, l store.LedgerLine, ke
 			return err
 		}
 	}
-	if _, err := factsOfDetails(raw, key, l.Repository); err != nil {
-		return fmt.Errorf("%w: %w", archive.ErrUnreadable, err)
+	if _, err := record.FromDetails(raw, key, l.Repository); err != nil {
+		return fmt.Errorf("%w: %w", bucket.ErrUnreadable, err)
 	}
 	return nil
 }
 
 // sameDigest wants an object to be the one that was noted, or fails with ErrUnreadable.
 func sameDigest(raw, noted []byte) error {
-	if d := detailsOf(raw); string(d.SHA256[:]) != string(noted) {
-		return fmt.Errorf("%w: it has SHA-256 %x, the ledger says %x", archive.ErrUnreadable, d.SHA256, noted)
+	if d := record.DetailsOf(raw); string(d.SHA256[:]) != string(noted) {
+		return fmt.Errorf("%w: it has SHA-256 %x, the ledger says %x", bucket.ErrUnreadable, d.SHA256, noted)
 	}
 	return nil
 }
@@ -58,7 +60,7 @@ func sameDigest(raw, noted []byte) error {
 // was put; nil: it is that, or none was noted. Absent: found is false.
 func (r *verification) record(ctx context.Context, l store.LedgerLine, key archive.JobKey) (s archive.Settled, found bool, changed, err error) {
 	raw, s, err := r.Archive.SettledBytes(ctx, key)
-	if errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrUnreadable) {
 		return s, true, err, nil
 	}
 	if absent, err := r.absent(ctx, err); err != nil || absent {
@@ -83,7 +85,7 @@ func (r *verification) settled(ctx context.Context, l store.LedgerLine, key arch
 	case changed != nil:
 		f.Detail = changed.Error()
 		return r.fault(ctx, l, f, func(ctx context.Context, l store.LedgerLine) (bool, string, error) {
-			return r.rewriteSettled(ctx, l, settledOf(l.JobLog))
+			return r.rewriteSettled(ctx, l, record.SettledOf(l.JobLog))
 		})
 	case s.State != l.State:
 		f.Detail = fmt.Sprintf("it says %s, the ledger %s", s.State, l.State)

@@ -11,7 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
 
@@ -22,7 +24,7 @@ func TestRecordsAreRepairedOnlyAsTheyWereNoted(t *testing.T) {
 	t.Parallel()
 	w := newEvidenceWorld(t)
 	forged := func(id int64) {
-		w.put(w.keyOf(id).Settled(), bytes.Replace(w.get(w.keyOf(id).Settled()), []byte(`"settled_at":"2026`), []byte(`"settled_at":"2025`), 1))
+		w.put(w.keyOf(id).Settled(), bytes.Replace(w.Get(w.keyOf(id).Settled()), []byte(`"settled_at":"2026`), []byte(`"settled_at":"2025`), 1))
 	}
 	for name, c := range map[string]struct {
 		sql  string
@@ -67,7 +69,7 @@ func sameObjects(a, b map[string][]byte) bool {
 
 // countingBucket counts what is asked of a bucket.
 type countingBucket struct {
-	archive.Bucket
+	bucket.Bucket
 	asked atomic.Int64
 }
 
@@ -86,25 +88,25 @@ func (b *countingBucket) Size(ctx context.Context, key string) (int64, error) {
 // objects were noted costs none for any of them.
 func TestVerifyAsksLittle(t *testing.T) {
 	t.Parallel()
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now})
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now})
 	const jobs = 5
 	text := bytes.Repeat([]byte("a line\n"), 10_000)
 	for id := range int64(jobs) {
-		r.know(completed(id+1, r.now(), githubsim.TextLog(text)))
-		r.try(id + 1)
+		r.Know(ingesttest.Completed(id+1, r.Now(), githubsim.TextLog(text)))
+		r.Try(id + 1)
 	}
-	counting := &countingBucket{Bucket: r.archive.Bucket()}
+	counting := &countingBucket{Bucket: r.Archive.Bucket()}
 	a, err := archive.New(counting, 1<<40)
-	r.check(err)
-	r.archive = a
+	r.Check(err)
+	r.Archive = a
 	for _, c := range []struct {
 		what string
 		do   func()
 		want int64
 	}{
-		{"verify", func() { r.verify(ingest.VerifyOptions{Since: r.now().AddDate(-1, 0, 0)}) }, 3 * jobs},
-		{"manifest", func() { now.advance(24 * time.Hour); r.writeManifests() }, 3}, // it is read twice, and the log of removals is looked for
+		{"verify", func() { r.verify(ingest.VerifyOptions{Since: r.Now().AddDate(-1, 0, 0)}) }, 3 * jobs},
+		{"manifest", func() { now.Advance(24 * time.Hour); r.writeManifests() }, 3}, // it is read twice, and the log of removals is looked for
 	} {
 		counting.asked.Store(0)
 		c.do()

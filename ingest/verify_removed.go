@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -16,18 +18,18 @@ const FaultUnremoved = "unremoved"
 // removed verifies a removed log: that the bucket says so, that nothing of it is left
 // but what a legal hold keeps, and that the redacted copy is whole, if there is one.
 func (r *verification) removed(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
-	record, err := r.DB.Removal(ctx, l.JobID)
+	row, err := r.DB.Removal(ctx, l.JobID)
 	if errors.Is(err, store.ErrNotFound) {
 		return r.fault(ctx, l, Fault{Kind: FaultSettled, JobID: l.JobID, Key: key.Settled(), Detail: "the ledger says removed, and not what"}, nil)
 	}
 	if err != nil {
 		return err
 	}
-	if err := r.removedSettled(ctx, l, key, record); err != nil {
+	if err := r.removedSettled(ctx, l, key, row); err != nil {
 		return err
 	}
 	present := ""
-	if c := record.Present(); c != nil {
+	if c := row.Present(); c != nil {
 		present = c.ObjectKey
 		if err := r.redacted(ctx, l, *c); err != nil {
 			return err
@@ -37,7 +39,7 @@ func (r *verification) removed(ctx context.Context, l store.LedgerLine, key arch
 	if err != nil || f.Kind == "" {
 		return err
 	}
-	if record.Removal.FinishedAt == nil {
+	if row.Removal.FinishedAt == nil {
 		var held *store.HeldError
 		if err := r.DB.CheckHold(ctx, l.JobID); errors.As(err, &held) {
 			return nil // it keeps what it came in time for
@@ -45,7 +47,7 @@ func (r *verification) removed(ctx context.Context, l store.LedgerLine, key arch
 			return err
 		}
 		f.Detail += "; a serving jobvault, or the next retention apply, sees to it"
-		if why := record.Removal.Error; why != nil {
+		if why := row.Removal.Error; why != nil {
 			f.Detail += ", and could not: " + *why
 		}
 	}
@@ -73,7 +75,7 @@ func (r *verification) left(ctx context.Context, l store.LedgerLine, key archive
 	if errors.Is(err, errBlind) {
 		// Where the record is not there at all, that was told, and says nothing of the list.
 		if _, serr := r.Archive.Bucket().Size(ctx, key.Settled()); serr != nil {
-			if errors.Is(serr, archive.ErrNotFound) {
+			if errors.Is(serr, bucket.ErrNotFound) {
 				serr = nil
 			}
 			return f, serr
@@ -86,10 +88,10 @@ func (r *verification) left(ctx context.Context, l store.LedgerLine, key archive
 }
 
 // removedSettled compares what the bucket says of a removal with the ledger.
-func (r *verification) removedSettled(ctx context.Context, l store.LedgerLine, key archive.JobKey, record store.RemovalRecord) error {
+func (r *verification) removedSettled(ctx context.Context, l store.LedgerLine, key archive.JobKey, row store.RemovalRecord) error {
 	f := Fault{Kind: FaultSettled, JobID: l.JobID, Key: key.Settled()}
 	s, found, changed, err := r.record(ctx, l, key)
-	want := removedAs(record)
+	want := record.SettledOfRemoval(row)
 	switch {
 	case err != nil:
 		return err
@@ -133,27 +135,27 @@ func (r *verification) redacted(ctx context.Context, l store.LedgerLine, c store
 
 func logOfCopy(c store.Redaction) archive.Log {
 	return archive.Log{
-		Key: c.ObjectKey, RawBytes: c.RawBytes, StoredBytes: c.StoredBytes, Lines: c.Lines, SHA256: digestOf(c.SHA256), StoredSHA256: digestOf(c.StoredSHA256),
+		Key: c.ObjectKey, RawBytes: c.RawBytes, StoredBytes: c.StoredBytes, Lines: c.Lines, SHA256: record.DigestOf(c.SHA256), StoredSHA256: record.DigestOf(c.StoredSHA256),
 		FrameLines: c.FrameLines, FrameOffsets: c.FrameOffsets,
 	}
 }
 
 // repairRemoved writes into the bucket again that a log is removed.
 func (r *verification) repairRemoved(ctx context.Context, l store.LedgerLine) (bool, string, error) {
-	record, err := r.DB.Removal(ctx, l.JobID)
+	row, err := r.DB.Removal(ctx, l.JobID)
 	if err != nil {
 		return false, "", err
 	}
-	return r.writeSettled(ctx, l, removedAs(record), r.replaceSettled)
+	return r.writeSettled(ctx, l, record.SettledOfRemoval(row), r.replaceSettled)
 }
 
 // rewriteRemoved is rewriteSettled for a removed log.
 func (r *verification) rewriteRemoved(ctx context.Context, l store.LedgerLine) (bool, string, error) {
-	record, err := r.DB.Removal(ctx, l.JobID)
+	row, err := r.DB.Removal(ctx, l.JobID)
 	if err != nil {
 		return false, "", err
 	}
-	return r.rewriteSettled(ctx, l, removedAs(record))
+	return r.rewriteSettled(ctx, l, record.SettledOfRemoval(row))
 }
 
 // repairUnremoved removes what is left of a removed log.
@@ -171,6 +173,6 @@ func (r *verification) repairUnremoved(ctx context.Context, l store.LedgerLine) 
 // repairRestored has the ledger say what the bucket does of a removed log, where the
 // database is older than the removal. It says whether it was that.
 func (r *verification) repairRestored(ctx context.Context, l store.LedgerLine) (bool, string, error) {
-	is, _, err := restoreRemoved(ctx, r.DB, r.Archive, keyOfLine(l), r.Now())
+	is, _, err := restoreRemoved(ctx, r.DB, r.Archive, record.KeyOfLedger(l), r.Now())
 	return is && err == nil, "the bucket says that it was removed; the ledger is corrected", err
 }

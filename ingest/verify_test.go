@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,44 +16,33 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/internal/testenv"
 )
 
-// settledDay is a rig with an archived day.
-func settledDay(t testing.TB, o rigOptions, seed uint64, jobs int) (*rig, githubsim.Day) {
-	t.Helper()
-	r := newRig(t, o)
-	day := r.github.PlayableDay(seed, jobs, 3<<20)
-	r.work()
-	r.send(day.Deliveries, githubsim.SendOptions{Shuffle: true, Seed: 1, Concurrency: 16})
-	r.await(time.Minute, settled)
-	r.stopWork()
-	return r, day
-}
-
 // verify reports the faults as "job kind", sorted.
 func (r *rig) verify(o ingest.VerifyOptions) (faults []string, sum ingest.Verified) {
-	r.t.Helper()
-	v := &ingest.Verifier{DB: r.db, Archive: r.archive, GitHub: r.clients, Now: r.now}
+	r.T.Helper()
+	v := &ingest.Verifier{DB: r.DB, Archive: r.Archive, GitHub: r.Clients, Now: r.Now}
 	done, total := 0, 0
-	sum, err := v.Verify(r.t.Context(), o, func(f ingest.Fault) {
+	sum, err := v.Verify(r.T.Context(), o, func(f ingest.Fault) {
 		text := fmt.Sprintf("%d %s", f.JobID, f.Kind)
 		if f.Repaired {
 			text += " repaired"
 		}
 		if f.Key == "" || f.Detail == "" {
-			r.t.Errorf("a fault without key or detail: %+v", f)
+			r.T.Errorf("a fault without key or detail: %+v", f)
 		}
 		faults = append(faults, text)
 	}, func(d, n int) { done, total = d, n })
-	r.check(err)
+	r.Check(err)
 	if done != total {
-		r.t.Errorf("progress ended at %d of %d", done, total)
+		r.T.Errorf("progress ended at %d of %d", done, total)
 	}
 	if sum.Faults != len(faults) {
-		r.t.Errorf("%d faults reported, %d counted", len(faults), sum.Faults)
+		r.T.Errorf("%d faults reported, %d counted", len(faults), sum.Faults)
 	}
 	slices.Sort(faults)
 	return faults, sum
@@ -62,38 +50,12 @@ func (r *rig) verify(o ingest.VerifyOptions) (faults []string, sum ingest.Verifi
 
 // archivedJobs are the ids of jobs with a log, by ids, of at least a size.
 func archivedJobs(r *rig, bytes int) []int64 {
-	r.t.Helper()
+	r.T.Helper()
 	var ids []int64
-	for _, row := range r.rows(`SELECT job_id FROM job_logs WHERE state = 'archived' AND raw_bytes > $1 ORDER BY job_id`, bytes) {
+	for _, row := range r.Rows(`SELECT job_id FROM job_logs WHERE state = 'archived' AND raw_bytes > $1 ORDER BY job_id`, bytes) {
 		ids = append(ids, row["job_id"].(int64))
 	}
 	return ids
-}
-
-func (r *rig) object(id int64, name string) string {
-	r.t.Helper()
-	lines, err := r.db.LedgerOf(r.t.Context(), []int64{id})
-	r.check(err)
-	k := keyOf(lines[id])
-	return map[string]string{"log.zst": k.Log(), "job.json": k.Details(), "settled.json": k.Settled()}[name]
-}
-
-func (r *rig) get(key string) []byte {
-	r.t.Helper()
-	body, err := r.archive.Bucket().Get(r.t.Context(), key, 0, -1)
-	r.check(err)
-	defer body.Close()
-	b, err := io.ReadAll(body)
-	r.check(err)
-	return b
-}
-
-// overwrite does what no part of jobvault can.
-func (r *rig) overwrite(key string, content []byte) {
-	r.t.Helper()
-	r.check(r.archive.Bucket().Remove(r.t.Context(), key))
-	_, err := r.archive.Bucket().Put(r.t.Context(), key, bytes.NewReader(content))
-	r.check(err)
 }
 
 // On both buckets: everything that can be wrong is found and named, and nothing
@@ -106,7 +68,7 @@ func TestVerifyFindsAndRepairsEachFault(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, _ := settledDay(t, rigOptions{bucketURL: bucket(t)}, 31, 60)
+			r, _ := settledDay(t, ingesttest.Options{BucketURL: bucket(t)}, 31, 60)
 			for _, o := range []ingest.VerifyOptions{{}, {Deep: true}, {Repair: true}, {Sample: .3}} {
 				if faults, sum := r.verify(o); faults != nil || sum.Jobs == 0 {
 					t.Fatalf("%+v of a whole archive: %v", o, faults)
@@ -114,24 +76,24 @@ func TestVerifyFindsAndRepairsEachFault(t *testing.T) {
 			}
 			ids := archivedJobs(r, 20_000)
 			cut, flipped, deleted, first, second, lines, noDetails, gone := ids[0], ids[1], ids[2], ids[3], ids[4], ids[5], ids[6], ids[7]
-			log := r.get(r.object(cut, "log.zst"))
-			r.overwrite(r.object(cut, "log.zst"), log[:len(log)/2])
-			log = r.get(r.object(flipped, "log.zst"))
+			log := r.Get(r.Object(cut, "log.zst"))
+			r.Overwrite(r.Object(cut, "log.zst"), log[:len(log)/2])
+			log = r.Get(r.Object(flipped, "log.zst"))
 			log[len(log)/2] ^= 1
-			r.overwrite(r.object(flipped, "log.zst"), log)
-			r.check(r.archive.Bucket().Remove(t.Context(), r.object(deleted, "log.zst")))
-			a, b := r.get(r.object(first, "log.zst")), r.get(r.object(second, "log.zst"))
-			r.overwrite(r.object(first, "log.zst"), b)
-			r.overwrite(r.object(second, "log.zst"), a)
-			r.exec(`UPDATE job_logs SET lines = lines + 1 WHERE job_id = $1`, lines)
-			r.check(r.archive.Bucket().Remove(t.Context(), r.object(noDetails, "job.json")))
-			r.check(r.archive.Bucket().Remove(t.Context(), r.object(gone, "log.zst")))
-			r.github.ExpireLog(gone)
-			none := scalar[int64](r, `SELECT min(job_id) FROM job_logs WHERE state = 'none'`)
-			r.check(r.archive.Bucket().Remove(t.Context(), r.object(none, "settled.json")))
-			r.overwrite("v1/1/2/3/4/log.zst", []byte("whose?"))
-			r.overwrite("v1/elsewhere", []byte("what?"))
-			aged(t, r.archive)
+			r.Overwrite(r.Object(flipped, "log.zst"), log)
+			r.Check(r.Archive.Bucket().Remove(t.Context(), r.Object(deleted, "log.zst")))
+			a, b := r.Get(r.Object(first, "log.zst")), r.Get(r.Object(second, "log.zst"))
+			r.Overwrite(r.Object(first, "log.zst"), b)
+			r.Overwrite(r.Object(second, "log.zst"), a)
+			r.Exec(`UPDATE job_logs SET lines = lines + 1 WHERE job_id = $1`, lines)
+			r.Check(r.Archive.Bucket().Remove(t.Context(), r.Object(noDetails, "job.json")))
+			r.Check(r.Archive.Bucket().Remove(t.Context(), r.Object(gone, "log.zst")))
+			r.GitHub.ExpireLog(gone)
+			none := ingesttest.Scalar[int64](r.Rig, `SELECT min(job_id) FROM job_logs WHERE state = 'none'`)
+			r.Check(r.Archive.Bucket().Remove(t.Context(), r.Object(none, "settled.json")))
+			r.Overwrite("v1/1/2/3/4/log.zst", []byte("whose?"))
+			r.Overwrite("v1/elsewhere", []byte("what?"))
+			aged(t, r.Archive)
 			fault := func(id int64, kind string) string { return fmt.Sprintf("%d %s", id, kind) }
 			want := []string{
 				fault(cut, "unreadable"), fault(flipped, "unreadable"), fault(deleted, "absent"), fault(first, "digest"), fault(second, "digest"),
@@ -160,7 +122,7 @@ func TestVerifyFindsAndRepairsEachFault(t *testing.T) {
 			damaged := map[string]bool{}
 			for _, id := range []int64{cut, flipped, deleted, first, second, noDetails, none} {
 				for _, name := range []string{"log.zst", "job.json", "settled.json"} {
-					damaged[r.object(id, name)] = true
+					damaged[r.Object(id, name)] = true
 				}
 			}
 			for key, was := range before {
@@ -174,19 +136,13 @@ func TestVerifyFindsAndRepairsEachFault(t *testing.T) {
 
 // objects are all keys with their times.
 func (r *rig) objects() map[string]time.Time {
-	r.t.Helper()
+	r.T.Helper()
 	all := make(map[string]time.Time)
-	for o, err := range r.archive.Bucket().List(r.t.Context(), "") {
-		r.check(err)
+	for o, err := range r.Archive.Bucket().List(r.T.Context(), "") {
+		r.Check(err)
 		all[o.Key] = o.ModTime
 	}
 	return all
-}
-
-func (r *rig) exec(sql string, args ...any) {
-	r.t.Helper()
-	_, err := r.pool.Exec(r.t.Context(), sql, args...)
-	r.check(err)
 }
 
 // aged makes the stray object of a directory old enough to be an orphan.
@@ -205,23 +161,23 @@ func aged(t testing.TB, a *archive.Archive) {
 // GitHub has another log by now: what is damaged stays as it is, and is named.
 func TestRepairTakesNoOtherLog(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{})
-	j := completed(1, time.Now(), githubsim.TextLog(bytes.Repeat([]byte("what was\n"), 5000)))
-	r.know(j)
-	if says, _ := r.try(1); says != "done" {
+	r := newRig(t, ingesttest.Options{})
+	j := ingesttest.Completed(1, time.Now(), githubsim.TextLog(bytes.Repeat([]byte("what was\n"), 5000)))
+	r.Know(j)
+	if says, _ := r.Try(1); says != "done" {
 		t.Fatal(says)
 	}
-	key := r.object(1, "log.zst")
-	whole := r.get(key)
+	key := r.Object(1, "log.zst")
+	whole := r.Get(key)
 	for name, damage := range map[string]func(){
-		"cut":    func() { r.overwrite(key, whole[:len(whole)/2]) },
-		"absent": func() { r.check(r.archive.Bucket().Remove(t.Context(), key)) },
+		"cut":    func() { r.Overwrite(key, whole[:len(whole)/2]) },
+		"absent": func() { r.Check(r.Archive.Bucket().Remove(t.Context(), key)) },
 	} {
 		damage()
 		before := r.objects()
 		for _, log := range []githubsim.Log{githubsim.TextLog([]byte("something else\n")), {}} {
 			j.Log = log
-			r.github.AddJob(j)
+			r.GitHub.AddJob(j)
 			faults, _ := r.verify(ingest.VerifyOptions{Deep: true, Repair: true})
 			if len(faults) != 1 || strings.Contains(faults[0], "repaired") {
 				t.Errorf("%s: %v", name, faults)
@@ -236,15 +192,15 @@ func TestRepairTakesNoOtherLog(t *testing.T) {
 // A bucket that is away is no fault of the archive.
 func TestVerifyWithoutTheBucket(t *testing.T) {
 	t.Parallel()
-	r, _ := settledDay(t, rigOptions{}, 32, 40)
+	r, _ := settledDay(t, ingesttest.Options{}, 32, 40)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	v := &ingest.Verifier{DB: r.db, Archive: r.archive, GitHub: r.clients, Now: r.now}
+	v := &ingest.Verifier{DB: r.DB, Archive: r.Archive, GitHub: r.Clients, Now: r.Now}
 	if _, err := v.Verify(ctx, ingest.VerifyOptions{Deep: true}, func(f ingest.Fault) { t.Errorf("%+v", f) }, func(int, int) {}); err == nil {
 		t.Error("nothing is wrong, it seems")
 	}
-	dir := strings.TrimPrefix(r.archive.Bucket().String(), "file://")
-	r.check(os.Rename(dir, dir+"-away"))
+	dir := strings.TrimPrefix(r.Archive.Bucket().String(), "file://")
+	r.Check(os.Rename(dir, dir+"-away"))
 	defer os.Rename(dir+"-away", dir)
 	if _, err := v.Verify(t.Context(), ingest.VerifyOptions{}, func(f ingest.Fault) { t.Errorf("%+v", f) }, func(int, int) {}); err == nil {
 		t.Error("a bucket that is not there is whole, it seems")
@@ -262,14 +218,14 @@ func TestRebuildMakesTheSameTables(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bucketURL := bucket(t)
-			r, day := settledDay(t, rigOptions{bucketURL: bucketURL}, 33, 120)
-			r.compareDay(day)
-			r.now = func() time.Time { return time.Now().Add(48 * time.Hour) }
+			r, day := settledDay(t, ingesttest.Options{BucketURL: bucketURL}, 33, 120)
+			r.CompareDay(day)
+			r.Now = func() time.Time { return time.Now().Add(48 * time.Hour) }
 			if got := r.writeManifests(); len(got) != 1 {
 				t.Errorf("written: %q", got)
 			}
-			r.now = time.Now
-			lost := newRig(t, rigOptions{bucketURL: bucketURL})
+			r.Now = time.Now
+			lost := newRig(t, ingesttest.Options{BucketURL: bucketURL})
 			sum := lost.rebuild(0)
 			if sum.Faults > 0 || sum.Jobs != len(day.Jobs) || sum.Before > 0 {
 				t.Errorf("%+v", sum)
@@ -279,7 +235,7 @@ func TestRebuildMakesTheSameTables(t *testing.T) {
 					t.Errorf("%s (-lost +rebuilt):\n%s", table, diff)
 				}
 			}
-			lost.compareDay(day)
+			lost.CompareDay(day)
 			if faults, _ := lost.verify(ingest.VerifyOptions{Deep: true}); faults != nil {
 				t.Errorf("after the rebuild: %v", faults)
 			}
@@ -313,11 +269,11 @@ var rebuilt = map[string]string{
 }
 
 func tables(r *rig, query string) []string {
-	r.t.Helper()
+	r.T.Helper()
 	var out []string
-	for _, row := range r.rows(query) {
+	for _, row := range r.Rows(query) {
 		b, err := json.Marshal(row)
-		r.check(err)
+		r.Check(err)
 		out = append(out, string(b))
 	}
 	return out
@@ -325,17 +281,17 @@ func tables(r *rig, query string) []string {
 
 // rebuild rebuilds, and stops after so many jobs as a kill would (0: not).
 func (r *rig) rebuild(stopAfter int) ingest.Rebuilt {
-	r.t.Helper()
-	ctx, cancel := context.WithCancel(r.t.Context())
+	r.T.Helper()
+	ctx, cancel := context.WithCancel(r.T.Context())
 	defer cancel()
-	b := &ingest.Rebuilder{DB: r.db, Archive: r.archive}
-	sum, err := b.Rebuild(ctx, 4, func(f ingest.Fault) { r.t.Log(f.Error()) }, func(jobs int) {
+	b := &ingest.Rebuilder{DB: r.DB, Archive: r.Archive}
+	sum, err := b.Rebuild(ctx, 4, func(f ingest.Fault) { r.T.Log(f.Error()) }, func(jobs int) {
 		if jobs == stopAfter {
 			cancel()
 		}
 	})
 	if stopAfter == 0 {
-		r.check(err)
+		r.Check(err)
 	}
 	return sum
 }
@@ -345,13 +301,13 @@ func (r *rig) rebuild(stopAfter int) ingest.Rebuilt {
 func TestRebuildIsStoppedAndMeetsDamage(t *testing.T) {
 	t.Parallel()
 	bucketURL := "file://" + t.TempDir()
-	r, day := settledDay(t, rigOptions{bucketURL: bucketURL}, 34, 80)
+	r, day := settledDay(t, ingesttest.Options{BucketURL: bucketURL}, 34, 80)
 	ids := archivedJobs(r, 10_000)
-	log := r.get(r.object(ids[0], "log.zst"))
-	r.overwrite(r.object(ids[0], "log.zst"), log[:len(log)-20])
-	r.overwrite(r.object(ids[1], "job.json"), []byte(`{"id":`))
-	r.check(r.archive.Bucket().Remove(t.Context(), r.object(ids[2], "job.json")))
-	lost := newRig(t, rigOptions{bucketURL: bucketURL})
+	log := r.Get(r.Object(ids[0], "log.zst"))
+	r.Overwrite(r.Object(ids[0], "log.zst"), log[:len(log)-20])
+	r.Overwrite(r.Object(ids[1], "job.json"), []byte(`{"id":`))
+	r.Check(r.Archive.Bucket().Remove(t.Context(), r.Object(ids[2], "job.json")))
+	lost := newRig(t, ingesttest.Options{BucketURL: bucketURL})
 	for _, n := range []int{1, 17, 40} {
 		lost.rebuild(n)
 	}
@@ -359,7 +315,7 @@ func TestRebuildIsStoppedAndMeetsDamage(t *testing.T) {
 	if sum.Faults != 3 || sum.Before == 0 {
 		t.Errorf("%+v", sum)
 	}
-	if n := scalar[int](lost, `SELECT count(*) FROM job_logs WHERE settled_at IS NOT NULL`); n != len(day.Jobs)-3 {
+	if n := ingesttest.Scalar[int](lost.Rig, `SELECT count(*) FROM job_logs WHERE settled_at IS NOT NULL`); n != len(day.Jobs)-3 {
 		t.Errorf("%d of %d jobs settled", n, len(day.Jobs)-3)
 	}
 }
@@ -369,39 +325,39 @@ func TestRebuildIsStoppedAndMeetsDamage(t *testing.T) {
 func TestReconcileHealsARestoredDatabase(t *testing.T) {
 	t.Parallel()
 	bucketURL, databaseURL := "file://"+t.TempDir(), testenv.DatabaseURL(t)
-	r := newRig(t, rigOptions{bucketURL: bucketURL, databaseURL: databaseURL})
-	day := r.github.AddHistory(recent(240, 40))
+	r := newRig(t, ingesttest.Options{BucketURL: bucketURL, DatabaseURL: databaseURL})
+	day := r.GitHub.AddHistory(ingesttest.Recent(240, 40))
 	half := len(day.Deliveries) / 2
-	r.work()
-	r.send(day.Deliveries[:half], githubsim.SendOptions{Concurrency: 8})
-	r.await(time.Minute, `NOT EXISTS (SELECT FROM deliveries WHERE state = 'received') AND NOT EXISTS (
+	r.Work()
+	r.Send(day.Deliveries[:half], githubsim.SendOptions{Concurrency: 8})
+	r.Await(time.Minute, `NOT EXISTS (SELECT FROM deliveries WHERE state = 'received') AND NOT EXISTS (
 		SELECT FROM job_logs l JOIN jobs j ON j.id = l.job_id WHERE l.state = 'pending' AND j.status = 'completed')`)
-	r.stopWork()
-	r.pool.Close()
+	r.StopWork()
+	r.Pool.Close()
 	dump := testenv.CopyDatabaseURL(t, databaseURL)
 
 	// The day goes on, and its end is archived.
-	today := newRig(t, rigOptions{bucketURL: bucketURL, databaseURL: databaseURL, client: func(c *ghapi.Config) { c.BaseURL = r.github.URL() }})
-	today.work()
-	today.send(day.Deliveries[half:], githubsim.SendOptions{Concurrency: 8})
-	today.await(time.Minute, settled)
-	today.stopWork()
+	today := newRig(t, ingesttest.Options{BucketURL: bucketURL, DatabaseURL: databaseURL, Client: func(c *ghapi.Config) { c.BaseURL = r.GitHub.URL() }})
+	today.Work()
+	today.Send(day.Deliveries[half:], githubsim.SendOptions{Concurrency: 8})
+	today.Await(time.Minute, ingesttest.Settled)
+	today.StopWork()
 	want := tables(today, rebuilt["job_logs"])
 	for i, j := range day.Jobs {
 		if i%2 == 0 {
-			r.github.ExpireLog(j.ID)
+			r.GitHub.ExpireLog(j.ID)
 		}
 	}
 
-	restored := newRig(t, rigOptions{bucketURL: bucketURL, databaseURL: dump, client: func(c *ghapi.Config) { c.BaseURL = r.github.URL() }})
-	restored.work()
-	restored.reconcile()
-	restored.await(time.Minute, settled)
+	restored := newRig(t, ingesttest.Options{BucketURL: bucketURL, DatabaseURL: dump, Client: func(c *ghapi.Config) { c.BaseURL = r.GitHub.URL() }})
+	restored.Work()
+	restored.Reconcile()
+	restored.Await(time.Minute, ingesttest.Settled)
 	if diff := cmp.Diff(want, tables(restored, rebuilt["job_logs"])); diff != "" {
 		t.Errorf("the ledger (-before +healed):\n%s", diff)
 	}
-	restored.github = r.github
-	restored.compareDay(day)
+	restored.GitHub = r.GitHub
+	restored.CompareDay(day)
 	if faults, _ := restored.verify(ingest.VerifyOptions{Deep: true}); faults != nil {
 		t.Errorf("after healing: %v", faults)
 	}

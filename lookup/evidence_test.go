@@ -16,9 +16,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/lookup"
@@ -80,7 +80,7 @@ func (f *fixture) without(id int64, state string) {
 func (f *fixture) manifests(later time.Duration) {
 	f.t.Helper()
 	m := &ingest.Manifests{
-		DB: f.db, Archive: f.Archive, Logger: testenv.Logger(f.t), Metrics: ingest.NewMetrics(prometheus.NewRegistry()),
+		DB: f.db, Archive: f.Archive, Logger: testenv.Logger(f.t),
 		Now: func() time.Time { return f.At.Add(later) },
 	}
 	f.check(m.WriteDue(f.t.Context(), func(archive.Manifest) {}))
@@ -327,7 +327,7 @@ func TestEvidenceOfDamageIsNone(t *testing.T) {
 			damage(f)
 			parent := t.TempDir()
 			err := f.evidence(filepath.Join(parent, "package"), withLog, without, cameLate)
-			if !errors.Is(err, archive.ErrUnreadable) {
+			if !errors.Is(err, bucket.ErrUnreadable) {
 				t.Errorf("%v", err)
 			}
 			if entries, _ := os.ReadDir(parent); len(entries) > 0 {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/store"
@@ -16,7 +17,7 @@ import (
 
 // leaving is a bucket that can go away.
 type leaving struct {
-	archive.Bucket
+	bucket.Bucket
 	err error
 }
 
@@ -44,8 +45,8 @@ func TestGuardOfReaders(t *testing.T) {
 	}
 	v.DB = database(url)
 	m := &ingest.Remover{DB: v.DB, Archive: v.Archive, Now: time.Now}
-	bucket := &leaving{Bucket: v.Archive.Bucket()}
-	a, err := archive.New(bucket, 1<<40)
+	b := &leaving{Bucket: v.Archive.Bucket()}
+	a, err := archive.New(b, 1<<40)
 	v.Check(err)
 	g := &removalGuard{log: &ingest.RemovalLog{DB: v.DB, Archive: a}, logger: testenv.Logger(t), err: errUnheard}
 	answer := func() int {
@@ -61,12 +62,12 @@ func TestGuardOfReaders(t *testing.T) {
 		}
 	}
 	want("before the first look", http.StatusServiceUnavailable, "away")
-	bucket.err = errors.New("connection refused")
+	b.err = errors.New("connection refused")
 	if err := g.look(t.Context()); err == nil {
 		t.Error("a look at a bucket that is away is none")
 	}
 	want("the bucket is away", http.StatusServiceUnavailable, "away")
-	bucket.err = nil
+	b.err = nil
 	v.Check(g.look(t.Context()))
 	want("after a look", http.StatusOK, "ok")
 
@@ -74,7 +75,7 @@ func TestGuardOfReaders(t *testing.T) {
 		t.Fatal(left, err)
 	}
 	v.Check(g.look(t.Context()))
-	bucket.err = errors.New("connection refused")
+	b.err = errors.New("connection refused")
 	if err := g.look(t.Context()); err == nil {
 		t.Error("a look at a bucket that is away is none")
 	}
@@ -85,7 +86,7 @@ func TestGuardOfReaders(t *testing.T) {
 		t.Error("a look at a bucket that is away is none")
 	}
 	want("restored, and the bucket is away", http.StatusServiceUnavailable, "away")
-	bucket.err = nil
+	b.err = nil
 	v.Check(g.look(t.Context()))
 	want("restored, and it has heard", http.StatusOK, "ok")
 	if l, err := g.log.DB.JobLog(t.Context(), 31); err != nil || l.State != store.LogRemoved {
