@@ -17,7 +17,7 @@ const clusterMemory = 2 << 30
 // the time; else the system's folder for temporary files.
 func clusterParent() string {
 	var fs syscall.Statfs_t
-	if os.Getenv("TMPDIR") == "" && syscall.Statfs(inMemory, &fs) == nil && uint64(fs.Bavail)*uint64(fs.Bsize) >= clusterMemory {
+	if os.Getenv("TMPDIR") == "" && syscall.Statfs(inMemory, &fs) == nil && fs.Bavail*uint64(fs.Bsize) >= clusterMemory {
 		return inMemory
 	}
 	return os.TempDir()
