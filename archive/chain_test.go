@@ -377,10 +377,7 @@ func TestChainIsHeldAgainstANotedHead(t *testing.T) {
 
 // The format is what docs/manifests.md promises: zstd, head and sha256sum tell all.
 func TestManifestCanBeCheckedWithoutJobvault(t *testing.T) {
-	zstdCommand, err := exec.LookPath("zstd")
-	if err != nil {
-		testenv.Missing(t, "needs the zstd command: install the package zstd")
-	}
+	zstdCommand := testenv.Program(t, "zstd")
 	b := newBooks(t)
 	run := func(i int, script string) string {
 		t.Helper()

@@ -132,10 +132,7 @@ func TestCorpusLogsComeBackExactly(t *testing.T) {
 
 // Anyone must be able to read a log without jobvault.
 func TestLogIsOrdinaryZstandard(t *testing.T) {
-	zstd, err := exec.LookPath("zstd")
-	if err != nil {
-		testenv.Missing(t, "needs the zstd command: install the package zstd")
-	}
+	zstd := testenv.Program(t, "zstd")
 	dir := t.TempDir()
 	a := newArchive(t, buckettest.Open(t, "file://"+dir), 1<<40)
 	var job int64

@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -32,7 +33,15 @@ func (r *rig) rowsOfJobs() map[string][]map[string]any {
 
 func (r *rig) truncate() {
 	r.T.Helper()
-	_, err := r.Pool.Exec(r.T.Context(), `TRUNCATE action_callers, action_sums, action_unsummed, action_stale, manifests, retention_plans, holds, log_removals, log_redactions, job_actions, job_annotations, job_environment, job_permissions, job_facets, repository_names, job_logs, deliveries, job_labels, labels, steps, jobs, workflow_runs, repositories, sweeps, run_attempts, queue.river_job`)
+	// TRUNCATE makes new files for a hundred tables and indexes, which takes longer than what is tested in between.
+	sql := "SET LOCAL session_replication_role = replica;" // without triggers, as TRUNCATE
+	for _, table := range strings.Fields(`
+		action_callers action_sums action_unsummed action_stale manifests retention_plans holds log_removals log_redactions job_actions
+		job_annotations job_environment job_permissions job_facets repository_names job_logs deliveries job_labels labels steps jobs
+		workflow_runs repositories sweeps run_attempts queue.river_job`) {
+		sql += "DELETE FROM " + table + ";"
+	}
+	_, err := r.Pool.Exec(r.T.Context(), sql) // several commands without arguments are one transaction
 	r.Check(err)
 }
 

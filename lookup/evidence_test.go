@@ -121,11 +121,8 @@ func filesIn(t testing.TB, dir string) map[string]string {
 // of it ended well.
 func checks(t testing.TB, dir string) (out string, ok bool) {
 	t.Helper()
-	for _, name := range []string{"zstd", "sha256sum"} {
-		if _, err := exec.LookPath(name); err != nil {
-			testenv.Missing(t, "needs %s: install the packages zstd and coreutils", name)
-		}
-	}
+	testenv.Program(t, "zstd")
+	testenv.Program(t, "sha256sum")
 	readme, err := os.ReadFile(filepath.Join(dir, "README.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -232,9 +229,7 @@ func TestEvidenceCanBeHeldAgainstManifests(t *testing.T) {
 			f.check(err)
 			return string(out)
 		}
-		if _, err := exec.LookPath("zstd"); err != nil {
-			testenv.Missing(t, "needs the zstd command: install the package zstd")
-		}
+		testenv.Program(t, "zstd")
 		if got := run(`zstd -dc "$1" | sha256sum`); !strings.HasPrefix(got, of.SHA256) {
 			t.Errorf("%s has %s: %s", of.Key, got, lines[i])
 		}

@@ -99,7 +99,7 @@ func ripeLog() []byte {
 // and without.
 func TestSearchFindsWhatGrepFinds(t *testing.T) {
 	t.Parallel()
-	grep := gnuGrep(t)
+	grep := testenv.Program(t, "GNU grep")
 	v := testenv.NewVault(t)
 	v.Record(v.Facts(1))
 	raw := ripeLog()
@@ -163,22 +163,6 @@ func TestSearchFindsWhatGrepFinds(t *testing.T) {
 			}
 		}
 	}
-}
-
-// gnuGrep is GNU's.
-func gnuGrep(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"ggrep", "grep"} {
-		path, err := exec.LookPath(name)
-		if err != nil {
-			continue
-		}
-		if out, err := exec.CommandContext(t.Context(), path, "--version").Output(); err == nil && bytes.Contains(out, []byte("GNU")) {
-			return path
-		}
-	}
-	testenv.Missing(t, "no GNU grep: apt-get install grep, or brew install grep")
-	return ""
 }
 
 var grepped = regexp.MustCompile(`^(\d+)([:-])((?s).*)$`)
