@@ -15,7 +15,7 @@ FUZZERS = $(shell grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | 
 # A number of runs: a time may end in the middle of one, which go test calls a failure.
 FUZZ_TIME ?= 10000x
 
-.PHONY: build help demo test bench bench-smoke fuzz lint tools clean
+.PHONY: build help demo test bench bench-smoke fuzz lint figures tools clean
 
 build: ## the binary, bin/jobvault
 	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.release=$(VERSION)" -o bin/jobvault ./cmd/jobvault
@@ -46,6 +46,9 @@ endef
 
 lint: $(BIN)/golangci-lint ## golangci-lint, which also says who may import whom
 	$(BIN)/golangci-lint run ./...
+
+figures: ## how the code reads: lengths, documentation, tests
+	go run ./internal/figures
 
 tools: $(BIN)/minio $(BIN)/golangci-lint ## what test and lint need, some minutes the first time
 
