@@ -197,7 +197,7 @@ func (e Evidence) text(ctx context.Context, p *evidencePack, folder string, key 
 	case l.Redaction != nil:
 		own = key.Redacted(l.Redaction.Number)
 		name = path.Base(own)
-		l = Shown(l)
+		l = Readable(l)
 	case l.State != store.LogArchived:
 		return nil
 	}

@@ -25,10 +25,10 @@ func (s *search) searchLog(ctx context.Context, listed siftedLog, names func() (
 			return err
 		}
 	}
-	if Held(log) != nil { // removed, without a copy
+	if CheckAvailable(log) != nil { // removed, without a copy
 		return s.send(ctx, turn, e)
 	}
-	log = Shown(log)
+	log = Readable(log)
 	r := &logSearch{search: s, id: log.JobID, place: e.place, ref: RefOf(log), names: names, turn: turn}
 	err := r.run(ctx, listed.candidates)
 	e.read = &Searched{Logs: 1, RawBytes: r.ref.RawBytes, ReadBytes: r.looked, Cut: r.cut}

@@ -23,10 +23,10 @@ import (
 )
 
 const (
-	// mostReaders bounds how many logs are sent at once, and how many of them to one
+	// maxSends bounds how many logs are sent at once, and how many of them to one
 	// subject.
-	mostReaders   = 500
-	mostOfSubject = 100
+	maxSends           = 500
+	maxSendsPerSubject = 100
 	// stallTime is how long a client may take nothing of what it is sent, as far as can
 	// be seen: a writer may go on when a third of its socket's buffer is free, and the
 	// client's machine asks for more when a sixteenth of its own is. A slow client has
@@ -54,7 +54,7 @@ func NewSender(logs Logs, logger *slog.Logger) *Sender {
 func (s *Sender) enter(subject string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.readers == mostReaders || s.of[subject] == mostOfSubject {
+	if s.readers == maxSends || s.of[subject] == maxSendsPerSubject {
 		return false
 	}
 	s.readers++
@@ -81,15 +81,15 @@ var ErrBusy = errors.New("too many logs are being read at once")
 // the connection, so that the client cannot take what it got for the whole. Of a step,
 // the header X-Jobvault-Lines says which lines it is taken to be; of a copy, the header
 // RedactedHeader says so.
-func (s *Sender) Send(w http.ResponseWriter, req *http.Request, log store.JobLog, p Part, subject string) error {
+func (s *Sender) Send(w http.ResponseWriter, req *http.Request, log store.JobLog, p Selection, subject string) error {
 	if !s.enter(subject) {
 		w.Header().Set("Connection", "close") // which costs memory too
 		w.Header().Set("Retry-After", "5")
 		return ErrBusy
 	}
 	defer s.leave(subject)
-	log = Shown(log)
-	first, last, err := s.Lines(req.Context(), log, p)
+	log = Readable(log)
+	first, last, err := s.LineRange(req.Context(), log, p)
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (s *Sender) Send(w http.ResponseWriter, req *http.Request, log store.JobLog
 const RedactedHeader = "X-Jobvault-Redacted"
 
 // describe sets the headers that say what is sent, but for those of a range.
-func describe(h http.Header, log store.JobLog, p Part, encoding string) {
+func describe(h http.Header, log store.JobLog, p Selection, encoding string) {
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
@@ -182,7 +182,7 @@ const codingStored = "zstd"
 
 // body sends a part in a coding; the whole log, if it can, as it is stored. Where it
 // fails before the first byte of the log, it has sent none.
-func (s *Sender) body(ctx context.Context, w io.Writer, log store.JobLog, p Part, encoding string) error {
+func (s *Sender) body(ctx context.Context, w io.Writer, log store.JobLog, p Selection, encoding string) error {
 	if encoding == "" {
 		return s.Copy(ctx, w, log, p)
 	}
@@ -230,7 +230,7 @@ func encodingFor(req *http.Request) string {
 var refused = regexp.MustCompile(`^\s*q\s*=\s*0(\.0*)?\s*$`)
 
 // etag is the log's digest, and how it is sent.
-func etag(log store.JobLog, p Part, encoding string) string {
+func etag(log store.JobLog, p Selection, encoding string) string {
 	tag := hex.EncodeToString(log.SHA256)
 	if !p.IsWhole() {
 		tag += "-" + strings.ReplaceAll(p.String(), " ", "-")
@@ -254,7 +254,7 @@ func rangeOf(req *http.Request, log store.JobLog) (byteRange, bool) {
 	if m == nil || m[1] == "" && m[2] == "" {
 		return byteRange{}, false
 	}
-	if condition := req.Header.Get("If-Range"); condition != "" && condition != etag(log, Part{}, "") {
+	if condition := req.Header.Get("If-Range"); condition != "" && condition != etag(log, Selection{}, "") {
 		return byteRange{}, false
 	}
 	size := *log.RawBytes

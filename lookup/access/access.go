@@ -34,7 +34,7 @@ var (
 	// ErrAway: whoever knows the answer cannot be asked now.
 	ErrAway = errors.New("access cannot be checked now")
 	// ErrTooMany: a list would be of more repositories than may be asked after.
-	ErrTooMany = fmt.Errorf("more than %d repositories would have to be asked after: name one, as OWNER/NAME, or an OWNER/ of fewer, or use a classic token with the scope repo", maxAsked)
+	ErrTooMany = fmt.Errorf("more than %d repositories would have to be asked after: name one, as OWNER/NAME, or an OWNER/ of fewer, or use a classic token with the scope repo", maxAskedPerList)
 )
 
 // ForbiddenError is of a token whose scopes or permissions do not let jobvault ask
@@ -95,8 +95,8 @@ func (r Reader) mayRead(ctx context.Context, repository store.Repository) (bool,
 // namePattern is what GitHub allows in names, and no path of another kind.
 var namePattern = regexp.MustCompile(`^\.{0,2}[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$`)
 
-// askedAtOnce bounds how many repositories are asked after side by side.
-const askedAtOnce = 8
+// askParallel bounds how many repositories are asked after side by side.
+const askParallel = 8
 
 // maxAskedOfName bounds how many repositories are asked after of those that have or had
 // one name. There is no end to those: a test suite may make and delete a repository of
@@ -150,7 +150,7 @@ func (r Reader) Named(ctx context.Context, owner, name string) ([]store.Reposito
 func (r Reader) mayReadEach(ctx context.Context, rs []store.Repository) (may []bool, refused []*ForbiddenError, err error) {
 	may, refused = make([]bool, len(rs)), make([]*ForbiddenError, len(rs))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(askedAtOnce)
+	g.SetLimit(askParallel)
 	for i, repository := range rs {
 		g.Go(func() (err error) {
 			if may[i], err = r.mayRead(ctx, repository); errors.As(err, &refused[i]) {
@@ -242,7 +242,7 @@ func (g *Gate) PageReader(req *http.Request) (Reader, error) {
 func (g *Gate) find(req *http.Request, otherSite bool) (Reader, error) {
 	if g.rule == nil {
 		switch {
-		case !local(req):
+		case !fromThisMachine(req):
 			return Reader{}, ErrNotLocal
 		case otherSite:
 			return Reader{}, ErrOtherSite

@@ -13,21 +13,21 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// maxAsked bounds after how many repositories one list may have to ask: a token has
+// maxAskedPerList bounds the repositories that one list may have to ask after: a token has
 // 5,000 requests an hour at GitHub, and an answer is believed for three minutes.
-const maxAsked = 200
+const maxAskedPerList = 200
 
-// seen is what a token lists as visible, at GitHub and now: what the archive has heard
+// visible is what a token lists as visible, at GitHub and now: what the archive has heard
 // of a repository's being private may not be so any more.
-type seen struct {
+type visible struct {
 	extent          ghapi.Extent
 	private, public []int64
 }
 
-func (g *gitHubRule) see(ctx context.Context, token string) (seen, error) {
-	return ask(ctx, g, token, "repositories", func(ctx context.Context, c ghapi.Caller) (seen, error) {
+func (g *gitHubRule) visibleTo(ctx context.Context, token string) (visible, error) {
+	return ask(ctx, g, token, "repositories", func(ctx context.Context, c ghapi.Caller) (visible, error) {
 		listed, err := c.Repositories(ctx)
-		s := seen{extent: listed.Extent}
+		s := visible{extent: listed.Extent}
 		for _, r := range listed.Repositories {
 			if r.Private != nil && !*r.Private {
 				s.public = append(s.public, r.ID)
@@ -50,15 +50,15 @@ func (g *gitHubRule) repositories(ctx context.Context, token, name string) ([]in
 }
 
 func (g *gitHubRule) readable(ctx context.Context, token, name string) ([]int64, error) {
-	s, err := g.see(ctx, token)
+	s, err := g.visibleTo(ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	private, err := g.known(ctx, name, s.private)
+	private, err := g.archived(ctx, name, s.private)
 	if err != nil {
 		return nil, err
 	}
-	public, err := g.known(ctx, name, s.public)
+	public, err := g.archived(ctx, name, s.public)
 	if err != nil {
 		return nil, err
 	}
@@ -78,30 +78,30 @@ func (g *gitHubRule) readable(ctx context.Context, token, name string) ([]int64,
 	return g.askEach(ctx, token, append(private, public...))
 }
 
-// known are the repositories that the archive has, of a name if there is one.
-func (g *gitHubRule) known(ctx context.Context, name string, ids []int64) (known []int64, err error) {
+// archived are the repositories that the archive has, of a name if there is one.
+func (g *gitHubRule) archived(ctx context.Context, name string, ids []int64) (archived []int64, err error) {
 	if name == "" {
-		known, err = g.db.KnownRepositories(ctx, ids)
+		archived, err = g.db.KnownRepositories(ctx, ids)
 	} else {
-		known, err = g.db.RepositoryIDs(ctx, name, append([]int64{}, ids...))
-		slices.Sort(known)
+		archived, err = g.db.RepositoryIDs(ctx, name, append([]int64{}, ids...))
+		slices.Sort(archived)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrAway, err)
 	}
-	return append([]int64{}, known...), nil
+	return append([]int64{}, archived...), nil
 }
 
 // askEach asks after each repository, some side by side. If they are too many, none is
 // asked after.
 func (g *gitHubRule) askEach(ctx context.Context, token string, ids []int64) ([]int64, error) {
-	if len(ids) > maxAsked {
+	if len(ids) > maxAskedPerList {
 		return nil, ErrTooMany
 	}
 	var mu sync.Mutex
 	may := make(map[int64]bool)
 	group, gctx := errgroup.WithContext(ctx)
-	group.SetLimit(askedAtOnce)
+	group.SetLimit(askParallel)
 	for _, id := range ids {
 		group.Go(func() error {
 			yes, _, err := g.askAfter(gctx, token, id)
@@ -126,7 +126,7 @@ func (g *gitHubRule) askEach(ctx context.Context, token string, ids []int64) ([]
 // askOne asks after repositories one by one until an answer is one about the token,
 // which then holds for those that are left.
 func (g *gitHubRule) askOne(ctx context.Context, token string, ids []int64) ([]int64, error) {
-	for i, id := range ids[:min(len(ids), maxAsked)] {
+	for i, id := range ids[:min(len(ids), maxAskedPerList)] {
 		yes, lacks, err := g.askAfter(ctx, token, id)
 		switch {
 		case err != nil:

@@ -15,8 +15,8 @@ import (
 // pageJobs is how many jobs a page lists.
 const pageJobs = 50
 
-// mostOffered bounds how many repositories the filter offers.
-const mostOffered = 200
+// maxOffered bounds how many repositories the filter offers.
+const maxOffered = 200
 
 // jobsPage is the list of jobs.
 type jobsPage struct {
@@ -76,7 +76,7 @@ func (c *call) offered() ([]string, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	return c.DB.RepositoryNames(c.ctx(), ids, mostOffered)
+	return c.DB.RepositoryNames(c.ctx(), ids, maxOffered)
 }
 
 // with is a query with another value for a parameter; empty: without it.

@@ -43,11 +43,11 @@ type site struct {
 }
 
 const (
-	// mostReadings is how many pages are made of logs at once.
-	mostReadings = 16
-	// mostOverviews is how many overviews are made at once: each asks much of
+	// maxReadings is how many pages are made of logs at once.
+	maxReadings = 16
+	// maxOverviews is how many overviews are made at once: each asks much of
 	// Postgres, which has others to answer.
-	mostOverviews = 2
+	maxOverviews = 2
 	// overviewTime is how long one may take.
 	overviewTime = 30 * time.Second
 )
@@ -62,7 +62,7 @@ func New(c Config) (http.Handler, error) {
 		return nil, err
 	}
 	s := &site{
-		Config: c, templates: t, readings: semaphore.NewWeighted(mostReadings), overviews: semaphore.NewWeighted(mostOverviews),
+		Config: c, templates: t, readings: semaphore.NewWeighted(maxReadings), overviews: semaphore.NewWeighted(maxOverviews),
 	}
 	mux := http.NewServeMux()
 	route := func(pattern string, h func(*call) error) {
@@ -132,8 +132,8 @@ func (c *call) enterFromHere() (err error) {
 	return err
 }
 
-// place waits for one of the places for reading logs. Give it back by calling leave.
-func (c *call) place() (leave func(), err error) {
+// readingSlot waits for one of the places for reading logs. Give it back by calling leave.
+func (c *call) readingSlot() (leave func(), err error) {
 	if err := c.readings.Acquire(c.ctx(), 1); err != nil {
 		return nil, err
 	}

@@ -20,18 +20,18 @@ import (
 const (
 	// searchTime bounds how long one page searches.
 	searchTime = time.Minute
-	// mostLines bounds how many lines a page shows, and mostOfLog of one log.
-	mostLines, mostOfLog = 500, 20
-	// longestShown is how many bytes of a line are shown.
-	longestShown = 2000
+	// maxLines bounds how many lines a page shows, and maxLinesPerLog of one log.
+	maxLines, maxLinesPerLog = 500, 20
+	// maxShown is how many bytes of a line are shown.
+	maxShown = 2000
 )
 
 // searchPage is a form and, once it is sent, what it finds.
 type searchPage struct {
-	Query   map[string]string
-	Problem string // what is wrong with what was asked for
-	Led     bool   // a link on another site led here: a search has to be asked for here
-	Found   string // stands where what is found is written
+	Query         map[string]string
+	Problem       string // what is wrong with what was asked for
+	FromElsewhere bool   // a link on another site led here: a search has to be asked for here
+	Found         string // stands where what is found is written
 }
 
 // foundMark is in the page after all that a reader has asked for.
@@ -53,7 +53,7 @@ func (c *call) search() error {
 	if q.Get("pattern") == "" {
 		return c.show(http.StatusOK, "search", "Search", p)
 	}
-	if p.Led = access.FromOtherSite(c.req); p.Led { // a search costs too much to be another site's to begin
+	if p.FromElsewhere = access.FromOtherSite(c.req); p.FromElsewhere { // a search costs too much to be another site's to begin
 		return c.show(http.StatusOK, "search", "Search", p)
 	}
 	s, err := lookup.ParseSearch(q, c.Now())
@@ -64,7 +64,7 @@ func (c *call) search() error {
 	if s.Jobs.Repositories, err = c.reader.Listed(c.ctx(), s.Jobs.Repository); err != nil {
 		return err
 	}
-	s.CountOnly, s.Most, s.Before, s.After, s.Limit = false, mostOfLog, 0, 0, 0 // the page has bounds of its own
+	s.CountOnly, s.Most, s.Before, s.After, s.Limit = false, maxLinesPerLog, 0, 0, 0 // the page has bounds of its own
 	p.Found = foundMark
 	page, err := c.render("search", "Search", p)
 	if err != nil {
@@ -139,7 +139,7 @@ type foundSection struct {
 
 func (o *foundSections) Found(found []lookup.Found, last bool) error {
 	if len(found) == 0 {
-		return o.enough(last)
+		return o.stopWhenFull(last)
 	}
 	var s foundSection
 	for _, f := range found {
@@ -148,34 +148,34 @@ func (o *foundSections) Found(found []lookup.Found, last bool) error {
 		if f.JobID != o.job {
 			o.job, s.Job = f.JobID, &f
 		}
-		s.Lines = append(s.Lines, foundLine{f.Line, htmlOf([]byte(o.part(f.Text)))})
+		s.Lines = append(s.Lines, foundLine{f.Line, lineHTML([]byte(o.excerpt(f.Text)))})
 	}
 	o.lines += len(s.Lines)
-	s.More = last && len(found) >= mostOfLog
+	s.More = last && len(found) >= maxLinesPerLog
 	if o.write("found", s); o.broken != nil {
 		return o.broken
 	}
-	return o.enough(last)
+	return o.stopWhenFull(last)
 }
 
-// enough ends the search with a log when the page has its lines.
-func (o *foundSections) enough(last bool) error {
-	if last && o.lines >= mostLines {
+// stopWhenFull ends the search with a log when the page has its lines.
+func (o *foundSections) stopWhenFull(last bool) error {
+	if last && o.lines >= maxLines {
 		return archive.ErrStop
 	}
 	return nil
 }
 
-// part is as much of a line as is shown, around what matches.
-func (o *foundSections) part(text string) string {
-	if len(text) <= longestShown {
+// excerpt is as much of a line as is shown, around what matches.
+func (o *foundSections) excerpt(text string) string {
+	if len(text) <= maxShown {
 		return text
 	}
 	from := 0
 	if at := o.search.Pattern.Find([]byte(text), 1); at != nil {
-		from = min(max(at[0][0]-longestShown/4, 0), len(text)-longestShown)
+		from = min(max(at[0][0]-maxShown/4, 0), len(text)-maxShown)
 	}
-	part := strings.ToValidUTF8(text[from:from+longestShown], "") + "…"
+	part := strings.ToValidUTF8(text[from:from+maxShown], "") + "…"
 	if from > 0 {
 		part = "…" + part
 	}

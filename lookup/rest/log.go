@@ -58,16 +58,16 @@ func (c *call) getAnyLog() {
 
 // linkLog answers 302 to a link to a log that needs no token.
 func (c *call) linkLog(reader access.Reader, d store.JobDetails) {
-	part, err := parsePart(c.req.URL.Query())
+	selection, err := parseSelection(c.req.URL.Query())
 	if err != nil {
 		c.fail(http.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	if err := lookup.Held(d.Log); err != nil {
+	if err := lookup.CheckAvailable(d.Log); err != nil {
 		c.fail(goneStatus(d.Log.State), err.Error())
 		return
 	}
-	if _, _, err := c.Sender.Lines(c.req.Context(), d.Log, part); errors.Is(err, lookup.ErrNoStep) {
+	if _, _, err := c.Sender.LineRange(c.req.Context(), d.Log, selection); errors.Is(err, lookup.ErrNoStep) {
 		c.fail(http.StatusNotFound, err.Error())
 		return
 	} else if err != nil {
@@ -88,14 +88,14 @@ func goneStatus(state string) int {
 	return http.StatusNotFound
 }
 
-// parsePart reads lines=A-B or step=N.
-func parsePart(q url.Values) (lookup.Part, error) {
+// parseSelection reads lines=A-B or step=N.
+func parseSelection(q url.Values) (lookup.Selection, error) {
 	lines, step := q.Get("lines"), q.Get("step")
 	switch {
 	case lines != "" && step != "":
-		return lookup.Part{}, errors.New("lines and step: only one of them")
+		return lookup.Selection{}, errors.New("lines and step: only one of them")
 	case lines != "":
-		p, err := lookup.ParseLines(lines)
+		p, err := lookup.ParseSelection(lines)
 		if err != nil {
 			return p, fmt.Errorf("lines=%w", err)
 		}
@@ -103,11 +103,11 @@ func parsePart(q url.Values) (lookup.Part, error) {
 	case step != "":
 		n, err := strconv.ParseInt(step, 10, 64)
 		if err != nil || n < 0 {
-			return lookup.Part{}, fmt.Errorf("step=%q: want the number of a step", step)
+			return lookup.Selection{}, fmt.Errorf("step=%q: want the number of a step", step)
 		}
-		return lookup.Part{Step: &n}, nil
+		return lookup.Selection{Step: &n}, nil
 	}
-	return lookup.Part{}, nil
+	return lookup.Selection{}, nil
 }
 
 // signed is a link that lets whoever has it read what asked for names, as subject,
@@ -149,7 +149,7 @@ func (c *call) sendLog() {
 		c.fail(http.StatusForbidden, "this link has expired: ask for the log again")
 		return
 	}
-	part, err := parsePart(q)
+	selection, err := parseSelection(q)
 	if err != nil {
 		c.fail(http.StatusUnprocessableEntity, err.Error())
 		return
@@ -160,7 +160,7 @@ func (c *call) sendLog() {
 		c.fail(goneStatus(log.State), err.Error())
 		return
 	case err == nil:
-		err = c.Sender.Send(c.w, c.req, log, part, q.Get("subject"))
+		err = c.Sender.Send(c.w, c.req, log, selection, q.Get("subject"))
 	}
 	switch {
 	case errors.Is(err, lookup.ErrBusy):
