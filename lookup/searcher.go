@@ -2,17 +2,14 @@ package lookup
 
 import (
 	"context"
-	"io"
-	"net/http"
-	"sync"
 	"time"
 )
 
 const (
-	// mostSearches bounds how many searches run at once, and how many of them are one
-	// subject's: each may keep a processor busy for long.
-	mostSearches          = 8
-	mostSearchesOfSubject = 2
+	// maxSearches bounds how many searches run at once, and maxSearchesPerSubject how many
+	// of them are one subject's: each may keep a processor busy for long.
+	maxSearches           = 8
+	maxSearchesPerSubject = 2
 	// servedParallel is how many logs one of them reads at a time.
 	servedParallel = 8
 )
@@ -22,15 +19,12 @@ type Searcher struct {
 	logs        Logs
 	answerBytes int64
 	answerTime  time.Duration
-
-	mu      sync.Mutex
-	running int
-	of      map[string]int // by subject
+	limit       *SubjectLimit
 }
 
 // NewSearcher makes one for all who search these logs.
 func NewSearcher(logs Logs) *Searcher {
-	return &Searcher{logs: logs, answerBytes: answerBytes, answerTime: answerTime, of: make(map[string]int)}
+	return &Searcher{logs: logs, answerBytes: answerBytes, answerTime: answerTime, limit: NewSubjectLimit(maxSearches, maxSearchesPerSubject)}
 }
 
 // Search is Logs.Search for a subject; that it was shown lines of a log is recorded
@@ -41,48 +35,14 @@ func NewSearcher(logs Logs) *Searcher {
 // of one log. It ends too after 64 MiB, and with the first log after a minute. The sum
 // says which it was, where it goes on, and in which log lines were left out, if so.
 func (s *Searcher) Search(ctx context.Context, subject string, q Search, to Searching) (Searched, error) {
-	s.mu.Lock()
-	busy := s.running == mostSearches || s.of[subject] == mostSearchesOfSubject
-	if !busy {
-		s.running++
-		s.of[subject]++
+	release, err := s.limit.Acquire(subject)
+	if err != nil {
+		return Searched{}, err
 	}
-	s.mu.Unlock()
-	if busy {
-		return Searched{}, ErrBusy
-	}
-	defer func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.running--
-		if s.of[subject]--; s.of[subject] == 0 {
-			delete(s.of, subject)
-		}
-	}()
+	defer release()
 	q.Parallel = servedParallel
 	return s.search(ctx, q, to, func(jobIDs []int64) error { return s.logs.DB.NoteReads(ctx, subject, jobIDs, FoundBySearch) })
 }
 
 // FoundBySearch is what is recorded of a log of which a search has shown lines.
 const FoundBySearch = "lines found by a search"
-
-// Stream is for an answer that is made while it is sent: what is written goes out at
-// once, and the client may take as long as it moves.
-func Stream(w http.ResponseWriter) io.Writer {
-	return stream{w, http.NewResponseController(w)}
-}
-
-type stream struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-}
-
-func (s stream) Write(b []byte) (int, error) {
-	// Only a writer that is none of net/http's has no deadline.
-	_ = s.control.SetWriteDeadline(time.Now().Add(stallTime))
-	n, err := s.w.Write(b)
-	if err == nil {
-		err = s.control.Flush()
-	}
-	return n, err
-}
