@@ -22,6 +22,7 @@ import (
 
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/lookup/access"
+	"github.com/jobvault/jobvault/lookup/search"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -30,7 +31,7 @@ type Config struct {
 	DB       *store.DB
 	Gate     *access.Gate
 	Sender   *lookup.Sender
-	Searcher *lookup.Searcher
+	Searcher *search.LimitedSearcher
 	Logger   *slog.Logger
 	Now      func() time.Time // nil: time.Now
 }

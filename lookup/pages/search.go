@@ -13,8 +13,10 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/ngram"
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/lookup/access"
+	"github.com/jobvault/jobvault/lookup/search"
 )
 
 const (
@@ -56,15 +58,15 @@ func (c *call) search() error {
 	if p.FromElsewhere = access.FromOtherSite(c.req); p.FromElsewhere { // a search costs too much to be another site's to begin
 		return c.show(http.StatusOK, "search", "Search", p)
 	}
-	s, err := lookup.ParseSearch(q, c.Now())
+	query, err := search.ParseQuery(q, c.Now())
 	if err != nil {
 		p.Problem = err.Error()
 		return c.show(http.StatusBadRequest, "search", "Search", p)
 	}
-	if s.Jobs.Repositories, err = c.reader.Listed(c.ctx(), s.Jobs.Repository); err != nil {
+	if query.Jobs.Repositories, err = c.reader.Listed(c.ctx(), query.Jobs.Repository); err != nil {
 		return err
 	}
-	s.CountOnly, s.Most, s.Before, s.After, s.Limit = false, maxLinesPerLog, 0, 0, 0 // the page has bounds of its own
+	query.CountOnly, query.MaxCount, query.Before, query.After, query.Limit = false, maxLinesPerLog, 0, 0, 0 // the page has bounds of its own
 	p.Found = foundMark
 	page, err := c.render("search", "Search", p)
 	if err != nil {
@@ -73,15 +75,15 @@ func (c *call) search() error {
 	before, after, _ := cutLast(page, foundMark)
 	ctx, cancel := context.WithTimeout(c.ctx(), searchTime)
 	defer cancel()
-	out := &foundSections{w: lookup.Stream(c.w), begin: before, show: c.templates["search"], search: s}
-	sum, err := c.Searcher.Search(ctx, c.reader.Subject, s, out)
+	out := &foundSections{w: lookup.Stream(c.w), begin: before, show: c.templates["search"], pattern: query.Pattern}
+	sum, err := c.Searcher.Search(ctx, c.reader.Subject, query, out)
 	switch {
 	case errors.Is(err, lookup.ErrBusy):
 		return err
 	case out.broken != nil, c.ctx().Err() != nil: // the reader is gone
 		panic(http.ErrAbortHandler)
 	}
-	ended := searchEnd{Searched: sum, Late: errors.Is(err, context.DeadlineExceeded)}
+	ended := searchEnd{Stats: sum, Late: errors.Is(err, context.DeadlineExceeded)}
 	if err != nil && !ended.Late {
 		c.Logger.WarnContext(c.ctx(), "a search could not go on", "error", err)
 		ended.Failed = true
@@ -101,7 +103,7 @@ func (c *call) search() error {
 
 // searchEnd is what stands under all that was found.
 type searchEnd struct {
-	lookup.Searched
+	search.Stats
 	Late    bool
 	Failed  bool
 	Further string // where the search goes on
@@ -120,24 +122,24 @@ func cutLast(s, sep string) (before, after string, found bool) {
 
 // foundSections writes what is found into the page.
 type foundSections struct {
-	w      io.Writer
-	begin  string // of the page, until it is written
-	show   *template.Template
-	search lookup.Search
-	job    int64
-	lines  int
-	broken error // the reader takes no more
+	w       io.Writer
+	begin   string // of the page, until it is written
+	show    *template.Template
+	pattern *ngram.Pattern
+	job     int64
+	lines   int
+	broken  error // the reader takes no more
 }
 
 // foundSection is some of what was found in one log.
 type foundSection struct {
-	Job   *lookup.Found // nil: that of the section before
+	Job   *search.Match // nil: that of the section before
 	Path  string
 	Lines []foundLine
 	More  bool // there may be more in the log
 }
 
-func (o *foundSections) Found(found []lookup.Found, last bool) error {
+func (o *foundSections) Matches(found []search.Match, last bool) error {
 	if len(found) == 0 {
 		return o.stopWhenFull(last)
 	}
@@ -172,7 +174,7 @@ func (o *foundSections) excerpt(text string) string {
 		return text
 	}
 	from := 0
-	if at := o.search.Pattern.Find([]byte(text), 1); at != nil {
+	if at := o.pattern.Find([]byte(text), 1); at != nil {
 		from = min(max(at[0][0]-maxShown/4, 0), len(text)-maxShown)
 	}
 	part := strings.ToValidUTF8(text[from:from+maxShown], "") + "…"
@@ -182,15 +184,16 @@ func (o *foundSections) excerpt(text string) string {
 	return part
 }
 
-func (o *foundSections) Fault(lookup.SearchFault) {} // the sum counts them
+func (o *foundSections) Fault(search.Fault) {} // the sum counts them
 
 // Progress has the page begin, and keeps the connection up.
-func (o *foundSections) Progress(lookup.Searched) {
+func (o *foundSections) Progress(search.Stats) {
 	if o.begin != "" {
 		o.write("searching", nil)
 	}
 }
 
+// write adds a part to the page, the first one behind its beginning.
 func (o *foundSections) write(name string, data any) {
 	b := bytes.NewBufferString(o.begin)
 	o.begin = ""

@@ -21,6 +21,7 @@ import (
 
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/lookup/access"
+	"github.com/jobvault/jobvault/lookup/search"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -29,7 +30,7 @@ type Config struct {
 	DB       *store.DB
 	Gate     *access.Gate
 	Sender   *lookup.Sender
-	Searcher *lookup.Searcher
+	Searcher *search.LimitedSearcher
 	// Base is where jobvault is reached by who makes a request: scheme and host.
 	Base   func(*http.Request) string
 	Logger *slog.Logger

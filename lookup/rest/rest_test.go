@@ -24,6 +24,7 @@ import (
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/lookup/access"
 	"github.com/jobvault/jobvault/lookup/rest"
+	"github.com/jobvault/jobvault/lookup/search"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -48,7 +49,7 @@ func serve(t testing.TB, v *testenv.Vault, gate *access.Gate) *fixture {
 	h, err := rest.New(t.Context(), rest.Config{
 		DB: v.DB, Gate: gate, Logger: testenv.Logger(t), Now: func() time.Time { return *f.now.Load() },
 		Sender:   lookup.NewSender(lookup.Logs{DB: v.DB, Archive: v.Archive}, testenv.Logger(t)),
-		Searcher: lookup.NewSearcher(lookup.Logs{DB: v.DB, Archive: v.Archive}),
+		Searcher: search.NewLimitedSearcher(lookup.Logs{DB: v.DB, Archive: v.Archive}),
 		Base:     func(req *http.Request) string { return "http://" + req.Host },
 	})
 	v.Check(err)
@@ -569,7 +570,7 @@ func TestALongReadOutlivesTheTimeOutsOfRequests(t *testing.T) {
 	h, err := rest.New(t.Context(), rest.Config{
 		DB: f.DB, Gate: access.Loopback(f.DB), Logger: testenv.Logger(t), Base: func(req *http.Request) string { return "http://" + req.Host },
 		Sender:   lookup.NewSender(lookup.Logs{DB: f.DB, Archive: f.Archive}, testenv.Logger(t)),
-		Searcher: lookup.NewSearcher(lookup.Logs{DB: f.DB, Archive: f.Archive}),
+		Searcher: search.NewLimitedSearcher(lookup.Logs{DB: f.DB, Archive: f.Archive}),
 	})
 	f.Check(err)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

@@ -18,7 +18,7 @@ func (f *fixture) searched(query string) (n int, last rest.SearchLine) {
 	for line := range strings.Lines(a.body) {
 		last = rest.SearchLine{}
 		f.Check(json.Unmarshal([]byte(line), &last))
-		if last.Found != nil {
+		if last.Match != nil {
 			n++
 		}
 	}

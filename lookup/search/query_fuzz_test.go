@@ -1,4 +1,4 @@
-package lookup_test
+package search_test
 
 import (
 	"net/url"
@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/internal/growth"
-	"github.com/jobvault/jobvault/lookup"
+	"github.com/jobvault/jobvault/lookup/search"
 )
 
 // FuzzQuery: whatever the parameters of a search say, they are read or refused, in
@@ -23,12 +23,12 @@ func FuzzQuery(f *testing.F) {
 	f.Fuzz(func(t *testing.T, query string) {
 		defer growth.Within(t, time.Now(), len(query))
 		q, _ := url.ParseQuery(query) // what can be read of it, as net/http does
-		s, err := lookup.ParseSearch(q, now)
+		s, err := search.ParseQuery(q, now)
 		if err != nil {
 			return
 		}
-		if s.Before < 0 || s.After < 0 || s.Most < 0 || s.Before > 1000 || s.After > 1000 {
-			t.Errorf("%q: lines %d, %d, most %d", query, s.Before, s.After, s.Most)
+		if s.Before < 0 || s.After < 0 || s.MaxCount < 0 || s.Before > 1000 || s.After > 1000 {
+			t.Errorf("%q: lines %d, %d, most %d", query, s.Before, s.After, s.MaxCount)
 		}
 		if p := s.Jobs.After; p != nil && (p.CreatedAt.Year() > 9999 || p.CreatedAt.Year() < -4000) {
 			t.Errorf("%q: a place at %s", query, p.CreatedAt)
@@ -49,7 +49,7 @@ func TestQueriesAreReadInLinearTime(t *testing.T) {
 			query := "pattern=x&" + strings.Repeat(unit, n/len(unit))
 			return func() {
 				q, _ := url.ParseQuery(query)
-				_, _ = lookup.ParseSearch(q, now)
+				_, _ = search.ParseQuery(q, now)
 			}
 		})
 	}
