@@ -145,7 +145,7 @@ func (c grepCmd) query() (url.Values, error) {
 			q.Set(name, "1")
 		}
 	}
-	for name, n := range map[string]int64{
+	for name, n := range map[string]int64{ // by their earlier names, which older servers know too
 		"run": c.RunID, "most": c.MaxCount, "lines_before": max(c.Before, c.Context), "lines_after": max(c.After, c.Context),
 	} {
 		if n != 0 {

@@ -40,7 +40,11 @@ func (c *call) search() {
 		return
 	}
 	q, err := search.ParseQuery(c.req.URL.Query(), c.Now())
-	if err != nil {
+	switch {
+	case errors.Is(err, search.ErrConflict):
+		c.fail(http.StatusBadRequest, err.Error())
+		return
+	case err != nil:
 		c.fail(http.StatusUnprocessableEntity, err.Error())
 		return
 	}
