@@ -22,15 +22,15 @@ import (
 // it can be checked with sha256sum and zstd, and a README.md in it says how.
 type Evidence struct {
 	Logs
-	Subject string // who reads, in the table reads
-	Now     func() time.Time
+	Subject string           // who reads, in the table reads; required
+	Now     func() time.Time // for the README; required
 }
 
 // Write makes a package of these jobs in dir, which must not be there, or be empty.
-// what says in the README what it is of. Everything in it was read, and held against
-// ledger and manifests, before dir has its name: if anything is damaged, it fails
-// with archive.ErrUnreadable, names the object and both digests, and leaves nothing. Jobs without a log are in it with
-// what the ledger says of them.
+// what says in the README what it is of. Everything in it is read, and compared with the
+// ledger and the manifests, before dir gets its name: if anything is damaged, Write fails
+// with bucket.ErrUnreadable, names the object and both digests, and leaves nothing behind.
+// Of a job without a log, the package has what the ledger says.
 func (e Evidence) Write(ctx context.Context, dir, what string, jobs []store.JobDetails) (err error) {
 	dir, err = filepath.Abs(dir)
 	if err == nil {

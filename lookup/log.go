@@ -1,6 +1,8 @@
-// Package lookup is the read path: it finds archived logs and gives them away,
-// whole or in parts. Its subpackages say who may read, and answer programs (rest)
-// and people (pages).
+// Package lookup is the read path: it finds archived logs and sends them, whole or in
+// part, after it has recorded who reads them. See docs/design.md#rooms.
+//
+// Below it, access decides who may read what, search finds lines in logs, rest answers
+// programs, and pages answers people.
 package lookup
 
 import (

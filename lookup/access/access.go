@@ -1,9 +1,10 @@
-// Package access says who may read what is archived, and who somebody is.
+// Package access decides who a caller is, and what of the archive the caller may read. See
+// docs/design.md#money-time-and-rights.
 //
-// There are three rules, of which the settings choose one. By default, whoever
-// calls from this machine on a loopback address reads all, and nobody else reads
-// anything. With GitHub, callers bring their own GitHub tokens and read what those
-// may read there. With Tokens, callers bring tokens that jobvault has made.
+// There are three rules, of which the settings choose one. By default, callers from this
+// machine, on a loopback address, read all, and nobody else reads anything. With GitHub,
+// callers bring their own GitHub tokens and read what those may read there, now. With
+// Tokens, callers bring tokens that jobvault has made.
 package access
 
 import (

@@ -1,10 +1,10 @@
 // Package pages answers people: pages that find a job, show its run, and read its
-// log. They are made on the server and work without JavaScript; what there is of it
-// makes some things handier.
+// log. They are made on the server and work without JavaScript, which only makes some
+// things handier. See docs/design.md#rooms.
 //
-// All that is shown comes from outside and may be hostile: it is escaped by
-// html/template, and no page may load or run anything but the two files of this
-// package.
+// All that is shown comes from outside and may be hostile: html/template escapes it,
+// lineHTML makes the text of logs harmless, and no page can load or run anything but the
+// two files of this package.
 package pages
 
 import (
@@ -26,12 +26,12 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// Config is what the pages are made of.
+// Config is what the pages are made of. All but Now is required.
 type Config struct {
 	DB       *store.DB
-	Gate     *access.Gate
-	Sender   *lookup.Sender
-	Searcher *search.LimitedSearcher
+	Gate     *access.Gate            // decides who may read what
+	Sender   *lookup.Sender          // which the API may share, so that its limits hold for both
+	Searcher *search.LimitedSearcher // likewise
 	Logger   *slog.Logger
 	Now      func() time.Time // nil: time.Now
 }

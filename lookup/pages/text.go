@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// maxText is how much of a line is shown; lines of hundreds of kilobytes exist.
+	// maxText is how many bytes of a line are shown; lines of hundreds of kilobytes exist.
 	maxText = 8 << 10
 	// maxColours is how often a line changes its colour: each change costs the page
 	// ten times its length.
@@ -20,7 +20,7 @@ const (
 
 // lineHTML shows a line's text: its colours as such, and every other thing that a
 // terminal would obey, or that would hide or turn text around, as a sign that can
-// be seen. Of a longer line, its beginning.
+// be seen. Of a line longer than maxText, it shows the beginning.
 func lineHTML(text []byte) template.HTML {
 	cut := ""
 	if len(text) > maxText {
@@ -35,7 +35,9 @@ func lineHTML(text []byte) template.HTML {
 	return template.HTML(strings.TrimSuffix(terminal.Render([]byte(shown)), "\n") + cut) //nolint:gosec // as said
 }
 
-// harmless leaves colours alone, and makes every other control character visible.
+// harmless leaves colours alone, and makes every other control character visible. It is
+// for pages, and escapes no HTML. Terminals, tables and errors have functions of their
+// own: docs/design.md#security lists them.
 func harmless(s string) (shown string, coloured bool) {
 	plain := true
 	for i := range len(s) {
@@ -79,7 +81,7 @@ func harmless(s string) (shown string, coloured bool) {
 	return b.String(), coloured
 }
 
-// maxColour is the length of the longest sequence that is taken for a colour.
+// maxColour is the length of the longest escape sequence that is taken for a colour.
 const maxColour = 64
 
 // colourLength is the length of the escape sequence that s begins with, if it is

@@ -59,7 +59,9 @@ func (c *call) send(status int, b []byte) {
 	_, _ = c.w.Write(b) // the client may be gone
 }
 
-// encode cannot fail: what is encoded are texts, numbers and times of this package.
+// encode cannot fail: what is encoded are texts, numbers and times of this package. JSON
+// escapes control characters; what shows the texts has to make them harmless, see
+// docs/design.md#security.
 func encode(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {
