@@ -38,7 +38,7 @@ func credentials(req *http.Request) (string, error) {
 	return token, nil
 }
 
-// looksLikeToken keeps what cannot be a token from being asked after.
+// looksLikeToken keeps what cannot be a token from being asked about.
 func looksLikeToken(token string) bool {
 	if len(token) < minTokenLength || len(token) > maxTokenLength {
 		return false

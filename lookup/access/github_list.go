@@ -13,7 +13,7 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// maxAskedPerList bounds the repositories that one list may have to ask after: a token has
+// maxAskedPerList bounds the repositories that one list may have to ask about: a token has
 // 5,000 requests an hour at GitHub, and an answer is believed for three minutes.
 const maxAskedPerList = 200
 
@@ -40,8 +40,8 @@ func (g *gitHubRule) visibleTo(ctx context.Context, token string) (visible, erro
 }
 
 // repositories are, of those that the token sees and the archive has, those whose
-// Actions it may read: seeing a repository is not reading them. To ask after one that
-// the token does not suffice for, or that is gone, is a no. What needs asking after is
+// Actions it may read: seeing a repository is not reading them. To ask about one that
+// the token does not suffice for, or that is gone, is a no. What needs asking about is
 // asked once for all lists and readings, see ask.
 func (g *gitHubRule) repositories(ctx context.Context, token, name string) ([]int64, error) {
 	ids, err := g.readable(ctx, token, name)
@@ -92,8 +92,8 @@ func (g *gitHubRule) archived(ctx context.Context, name string, ids []int64) (ar
 	return append([]int64{}, archived...), nil
 }
 
-// askEach asks after each repository, some side by side. If they are too many, none is
-// asked after.
+// askEach asks about each repository, some side by side. If they are too many, none is
+// asked about.
 func (g *gitHubRule) askEach(ctx context.Context, token string, ids []int64) ([]int64, error) {
 	if len(ids) > maxAskedPerList {
 		return nil, ErrTooMany
@@ -104,7 +104,7 @@ func (g *gitHubRule) askEach(ctx context.Context, token string, ids []int64) ([]
 	group.SetLimit(askParallel)
 	for _, id := range ids {
 		group.Go(func() error {
-			yes, _, err := g.askAfter(gctx, token, id)
+			yes, _, err := g.askAbout(gctx, token, id)
 			mu.Lock()
 			defer mu.Unlock()
 			may[id] = yes
@@ -123,11 +123,11 @@ func (g *gitHubRule) askEach(ctx context.Context, token string, ids []int64) ([]
 	return readable, nil
 }
 
-// askOne asks after repositories one by one until an answer is one about the token,
+// askOne asks about repositories one by one until an answer is one about the token,
 // which then holds for those that are left.
 func (g *gitHubRule) askOne(ctx context.Context, token string, ids []int64) ([]int64, error) {
 	for i, id := range ids[:min(len(ids), maxAskedPerList)] {
-		yes, lacks, err := g.askAfter(ctx, token, id)
+		yes, lacks, err := g.askAbout(ctx, token, id)
 		switch {
 		case err != nil:
 			return nil, err
@@ -140,8 +140,8 @@ func (g *gitHubRule) askOne(ctx context.Context, token string, ids []int64) ([]i
 	return []int64{}, nil
 }
 
-// askAfter asks after one repository; lacks: the token does not suffice for it.
-func (g *gitHubRule) askAfter(ctx context.Context, token string, id int64) (may, lacks bool, err error) {
+// askAbout asks about one repository; lacks: the token does not suffice for it.
+func (g *gitHubRule) askAbout(ctx context.Context, token string, id int64) (may, lacks bool, err error) {
 	may, err = g.mayRead(ctx, token, store.Repository{ID: id})
 	var forbidden *ForbiddenError
 	if errors.As(err, &forbidden) {

@@ -42,7 +42,7 @@ func (g *Gate) SignIn(w http.ResponseWriter, req *http.Request, token string) er
 	if !looksLikeToken(token) {
 		return ErrBadCredentials
 	}
-	if _, err := g.reader(req.Context(), token); err != nil {
+	if _, err := g.readerOf(req.Context(), token); err != nil {
 		return err
 	}
 	secret := make([]byte, 32)

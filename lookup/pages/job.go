@@ -62,12 +62,12 @@ func (c *call) job() error {
 	}
 	p := jobPage{JobDetails: d, Path: detailsPath(d), Available: lookup.CheckAvailable(d.Log) == nil, Readable: lookup.Readable(d.Log)}
 	if p.Available {
-		leave, err := c.readingSlot()
+		release, err := c.readingSlot()
 		if err != nil {
 			return err
 		}
 		p.Window, err = c.window(d)
-		leave()
+		release()
 		if errors.Is(err, bucket.ErrUnreadable) || errors.Is(err, bucket.ErrNotFound) {
 			c.Logger.WarnContext(c.ctx(), "a log could not be shown", "job", d.Job.ID, "error", err)
 			p.Unreadable = true
@@ -157,11 +157,11 @@ func (c *call) find() error {
 	if err := c.DB.NoteRead(c.ctx(), c.reader.Subject, d.Job.ID, "search"); err != nil {
 		return err
 	}
-	leave, err := c.readingSlot()
+	release, err := c.readingSlot()
 	if err != nil {
 		return err
 	}
-	defer leave()
+	defer release()
 	p := findPage{JobDetails: d, Path: detailsPath(d), Query: what, From: from, Back: q.Get("back") != ""}
 	ref := lookup.RefOf(d.Log)
 	switch {

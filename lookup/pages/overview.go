@@ -73,7 +73,7 @@ func (c *call) overview() error {
 	if err != nil {
 		return err
 	}
-	if p.Repositories, err = c.offered(); err != nil {
+	if p.Repositories, err = c.repositoryChoices(); err != nil {
 		return err
 	}
 	if p.Repository != "" {

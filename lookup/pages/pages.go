@@ -70,7 +70,7 @@ func New(c Config) (http.Handler, error) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) {
 			c := &call{site: s, w: w, req: req}
 			if err := h(c); err != nil {
-				c.refuse(err)
+				c.answerError(err)
 			}
 		})
 	}
@@ -133,8 +133,8 @@ func (c *call) enterFromHere() (err error) {
 	return err
 }
 
-// readingSlot waits for one of the places for reading logs. Give it back by calling leave.
-func (c *call) readingSlot() (leave func(), err error) {
+// readingSlot waits for one of the places for reading logs. Give it back by calling release.
+func (c *call) readingSlot() (release func(), err error) {
 	if err := c.readings.Acquire(c.ctx(), 1); err != nil {
 		return nil, err
 	}
@@ -167,8 +167,8 @@ func (c *call) named() ([]int64, error) {
 	return ids, nil
 }
 
-// refuse answers for an error.
-func (c *call) refuse(err error) {
+// answerError answers for an error.
+func (c *call) answerError(err error) {
 	var forbidden *access.ForbiddenError
 	switch {
 	case errors.Is(err, access.ErrNoCredentials), errors.Is(err, access.ErrBadCredentials):

@@ -36,8 +36,8 @@ type searchPage struct {
 	Found         string // stands where what is found is written
 }
 
-// foundMark is in the page after all that a reader has asked for.
-const foundMark = "\ue000found\ue000"
+// matchesMark is in the page after all that a reader has asked for.
+const matchesMark = "\ue000found\ue000"
 
 // searchNames are the parameters that the form has.
 var searchNames = []string{"pattern", "ignore_case", "fixed", "inverse", "repository", "workflow", "branch", "conclusion", "label", "step", "since", "until"}
@@ -67,15 +67,15 @@ func (c *call) search() error {
 		return err
 	}
 	query.CountOnly, query.MaxCount, query.Before, query.After, query.Limit = false, maxLinesPerLog, 0, 0, 0 // the page has bounds of its own
-	p.Found = foundMark
+	p.Found = matchesMark
 	page, err := c.render("search", "Search", p)
 	if err != nil {
 		return err
 	}
-	before, after, _ := cutLast(page, foundMark)
+	before, after, _ := cutLast(page, matchesMark)
 	ctx, cancel := context.WithTimeout(c.ctx(), searchTime)
 	defer cancel()
-	out := &foundSections{w: lookup.Stream(c.w), begin: before, show: c.templates["search"], pattern: query.Pattern}
+	out := &matchSections{w: lookup.Stream(c.w), begin: before, show: c.templates["search"], pattern: query.Pattern}
 	sum, err := c.Searcher.Search(ctx, c.reader.Subject, query, out)
 	switch {
 	case errors.Is(err, lookup.ErrBusy):
@@ -83,13 +83,13 @@ func (c *call) search() error {
 	case out.broken != nil, c.ctx().Err() != nil: // the reader is gone
 		panic(http.ErrAbortHandler)
 	}
-	ended := searchEnd{Stats: sum, Late: errors.Is(err, context.DeadlineExceeded)}
+	ended := searchSummary{Stats: sum, Late: errors.Is(err, context.DeadlineExceeded)}
 	if err != nil && !ended.Late {
 		c.Logger.WarnContext(c.ctx(), "a search could not go on", "error", err)
 		ended.Failed = true
 	}
 	if !sum.Complete && sum.Next != nil {
-		ended.Further = "/search?" + with(q, "after", lookup.EncodePlace(*sum.Next))
+		ended.Further = "/search?" + withParameter(q, "after", lookup.EncodePlace(*sum.Next))
 	}
 	out.write("searched", ended)
 	if out.broken == nil {
@@ -101,8 +101,8 @@ func (c *call) search() error {
 	return nil
 }
 
-// searchEnd is what stands under all that was found.
-type searchEnd struct {
+// searchSummary is what stands under all that was found.
+type searchSummary struct {
 	search.Stats
 	Late    bool
 	Failed  bool
@@ -110,7 +110,7 @@ type searchEnd struct {
 }
 
 // Size is how large the logs are that were searched.
-func (e searchEnd) Size() string { return humanize.IBytes(uint64(e.RawBytes)) }
+func (e searchSummary) Size() string { return humanize.IBytes(uint64(e.RawBytes)) }
 
 func cutLast(s, sep string) (before, after string, found bool) {
 	i := strings.LastIndex(s, sep)
@@ -120,8 +120,8 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s[:i], s[i+len(sep):], true
 }
 
-// foundSections writes what is found into the page.
-type foundSections struct {
+// matchSections writes what is found into the page.
+type matchSections struct {
 	w       io.Writer
 	begin   string // of the page, until it is written
 	show    *template.Template
@@ -131,19 +131,19 @@ type foundSections struct {
 	broken  error // the reader takes no more
 }
 
-// foundSection is some of what was found in one log.
-type foundSection struct {
+// matchSection is some of what was found in one log.
+type matchSection struct {
 	Job   *search.Match // nil: that of the section before
 	Path  string
 	Lines []foundLine
 	More  bool // there may be more in the log
 }
 
-func (o *foundSections) Matches(found []search.Match, last bool) error {
+func (o *matchSections) Matches(found []search.Match, last bool) error {
 	if len(found) == 0 {
 		return o.stopWhenFull(last)
 	}
-	var s foundSection
+	var s matchSection
 	for _, f := range found {
 		owner, name, _ := strings.Cut(f.Repository, "/")
 		s.Path = jobPath(owner, name, f.JobID)
@@ -161,7 +161,7 @@ func (o *foundSections) Matches(found []search.Match, last bool) error {
 }
 
 // stopWhenFull ends the search with a log when the page has its lines.
-func (o *foundSections) stopWhenFull(last bool) error {
+func (o *matchSections) stopWhenFull(last bool) error {
 	if last && o.lines >= maxLines {
 		return archive.ErrStop
 	}
@@ -169,7 +169,7 @@ func (o *foundSections) stopWhenFull(last bool) error {
 }
 
 // excerpt is as much of a line as is shown, around what matches.
-func (o *foundSections) excerpt(text string) string {
+func (o *matchSections) excerpt(text string) string {
 	if len(text) <= maxShown {
 		return text
 	}
@@ -184,17 +184,17 @@ func (o *foundSections) excerpt(text string) string {
 	return part
 }
 
-func (o *foundSections) Fault(search.Fault) {} // the sum counts them
+func (o *matchSections) Fault(search.Fault) {} // the sum counts them
 
 // Progress has the page begin, and keeps the connection up.
-func (o *foundSections) Progress(search.Stats) {
+func (o *matchSections) Progress(search.Stats) {
 	if o.begin != "" {
 		o.write("searching", nil)
 	}
 }
 
 // write adds a part to the page, the first one behind its beginning.
-func (o *foundSections) write(name string, data any) {
+func (o *matchSections) write(name string, data any) {
 	b := bytes.NewBufferString(o.begin)
 	o.begin = ""
 	if o.broken == nil {

@@ -52,7 +52,7 @@ func (c *call) list(q store.JobsOfRun) {
 		err = store.ErrNotFound
 	}
 	if err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return
 	}
 	list := jobs{TotalCount: total, Jobs: make([]job, len(details))}
@@ -110,7 +110,7 @@ type JobList struct {
 func (c *call) listJobs() {
 	reader, err := c.Gate.Reader(c.req)
 	if err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return
 	}
 	f, err := lookup.ParseFilter(c.req.URL.Query(), c.Now())
@@ -119,13 +119,13 @@ func (c *call) listJobs() {
 		return
 	}
 	if f.Repositories, err = reader.Listed(c.req.Context(), f.Repository); err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return
 	}
 	_, f.Limit = c.page()
 	page, err := c.DB.JobPage(c.req.Context(), f)
 	if err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return
 	}
 	list := JobList{Jobs: page.Jobs}

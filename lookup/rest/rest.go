@@ -68,7 +68,7 @@ func New(ctx context.Context, c Config) (http.Handler, error) {
 	route(repository+"/runs/{run_id}/jobs", docsJobs+"#list-jobs-for-a-workflow-run", (*call).listRunJobs)
 	// Beyond GitHub.
 	route("/api/v3/jobs", docsJobs, (*call).listJobs)
-	route("/api/v3/jobs/{job_id}/logs", docsJobs, (*call).getAnyLog)
+	route("/api/v3/jobs/{job_id}/logs", docsJobs, (*call).getLogByID)
 	route("/api/v3/uses", docsJobs, (*call).listUses)
 	route("/api/v3/search", docsJobs, (*call).search)
 	route("/api/v3/logs/{job_id}", docsJobs, (*call).sendLog)
@@ -106,12 +106,12 @@ func (c *call) number(name string) int64 {
 func (c *call) readable() (access.Reader, []int64, bool) {
 	reader, err := c.Gate.Reader(c.req)
 	if err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return reader, nil, false
 	}
 	rs, err := reader.Named(c.req.Context(), c.req.PathValue("owner"), c.req.PathValue("repo"))
 	if err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return reader, nil, false
 	}
 	if len(rs) == 0 {
@@ -137,7 +137,7 @@ func (c *call) job() (access.Reader, store.JobDetails, bool) {
 		err = store.ErrNotFound
 	}
 	if err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return reader, d, false
 	}
 	return reader, d, true
@@ -150,8 +150,8 @@ func (c *call) getJob() {
 	}
 }
 
-// refuse answers for an error.
-func (c *call) refuse(err error) {
+// answerError answers for an error.
+func (c *call) answerError(err error) {
 	var forbidden *access.ForbiddenError
 	switch {
 	case errors.Is(err, store.ErrNotFound):

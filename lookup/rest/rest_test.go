@@ -330,7 +330,7 @@ func TestRenamedRepositoriesKeepTheirNames(t *testing.T) {
 	f.want(f.get("/repos/acme/missile/actions/jobs/32"), 404)
 }
 
-func TestLogsThatAreNotHeldSayWhy(t *testing.T) {
+func TestLogsThatAreNotAvailableSayWhy(t *testing.T) {
 	f := newFixture(t)
 	id := int64(0)
 	for state, want := range map[string]int{store.LogExpired: 410, store.LogMissing: 404, store.LogNone: 404, store.LogDenied: 404, store.LogPending: 404} {

@@ -36,7 +36,7 @@ type SearchFault struct {
 func (c *call) search() {
 	reader, err := c.Gate.Reader(c.req)
 	if err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return
 	}
 	q, err := search.ParseQuery(c.req.URL.Query(), c.Now())
@@ -49,7 +49,7 @@ func (c *call) search() {
 		return
 	}
 	if q.Jobs.Repositories, err = reader.Listed(c.req.Context(), q.Jobs.Repository); err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return
 	}
 	h := c.w.Header()
