@@ -139,6 +139,7 @@ type matchSection struct {
 	More  bool // there may be more in the log
 }
 
+// Matches writes some matches of one log, and ends the search when the page is full.
 func (o *matchSections) Matches(found []search.Match, last bool) error {
 	if len(found) == 0 {
 		return o.stopWhenFull(last)
@@ -168,7 +169,7 @@ func (o *matchSections) stopWhenFull(last bool) error {
 	return nil
 }
 
-// excerpt is as much of a line as is shown, around what matches.
+// excerpt is the part of a line that is shown: maxShown bytes around the first match.
 func (o *matchSections) excerpt(text string) string {
 	if len(text) <= maxShown {
 		return text
@@ -184,7 +185,8 @@ func (o *matchSections) excerpt(text string) string {
 	return part
 }
 
-func (o *matchSections) Fault(search.Fault) {} // the sum counts them
+// Fault writes nothing: the summary counts the faults.
+func (o *matchSections) Fault(search.Fault) {}
 
 // Progress has the page begin, and keeps the connection up.
 func (o *matchSections) Progress(search.Stats) {
