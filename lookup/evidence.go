@@ -22,15 +22,15 @@ import (
 // it can be checked with sha256sum and zstd, and a README.md in it says how.
 type Evidence struct {
 	Logs
-	Subject string // who reads, in the table reads
-	Now     func() time.Time
+	Subject string           // who reads, in the table reads; required
+	Now     func() time.Time // for the README; required
 }
 
 // Write makes a package of these jobs in dir, which must not be there, or be empty.
-// what says in the README what it is of. Everything in it was read, and held against
-// ledger and manifests, before dir has its name: if anything is damaged, it fails
-// with archive.ErrUnreadable, names the object and both digests, and leaves nothing. Jobs without a log are in it with
-// what the ledger says of them.
+// what says in the README what it is of. Everything in it is read, and compared with the
+// ledger and the manifests, before dir gets its name: if anything is damaged, Write fails
+// with bucket.ErrUnreadable, names the object and both digests, and leaves nothing behind.
+// Of a job without a log, the package has what the ledger says.
 func (e Evidence) Write(ctx context.Context, dir, what string, jobs []store.JobDetails) (err error) {
 	dir, err = filepath.Abs(dir)
 	if err == nil {
@@ -53,7 +53,7 @@ func (e Evidence) Write(ctx context.Context, dir, what string, jobs []store.JobD
 		return err
 	}
 	for _, j := range jobs {
-		if err := e.job(ctx, p, j, lines[j.Job.ID]); err != nil {
+		if err := e.putJob(ctx, p, j, lines[j.Job.ID]); err != nil {
 			return fmt.Errorf("job %d: %w", j.Job.ID, err)
 		}
 	}
@@ -74,8 +74,8 @@ func checkEmpty(dir string) error {
 	return err
 }
 
-// told is what manifests tell of a job.
-type told struct {
+// manifestRecord is what manifests tell of a job.
+type manifestRecord struct {
 	text []byte               // manifest.jsonl
 	last archive.ManifestLine // of the last one
 	date time.Time            // of that
@@ -84,19 +84,19 @@ type told struct {
 }
 
 // manifestLines reads the manifests that may tell of the jobs.
-func (e Evidence) manifestLines(ctx context.Context, jobs []store.JobDetails) (map[int64]*told, error) {
+func (e Evidence) manifestLines(ctx context.Context, jobs []store.JobDetails) (map[int64]*manifestRecord, error) {
 	all, err := e.DB.Manifests(ctx)
 	if err != nil {
 		return nil, err
 	}
-	wanted := make(map[int64]*told, len(jobs))
+	wanted := make(map[int64]*manifestRecord, len(jobs))
 	var last time.Time
 	if len(all) > 0 {
 		last = all[len(all)-1].Date
 	}
 	from, to := last, time.Time{}
 	for _, j := range jobs {
-		wanted[j.Job.ID] = &told{}
+		wanted[j.Job.ID] = &manifestRecord{}
 		// No job is listed before the day of its creation, by GitHub's clock.
 		if j.Job.CreatedAt == nil {
 			from = time.Time{}
@@ -124,17 +124,17 @@ func (e Evidence) manifestLines(ctx context.Context, jobs []store.JobDetails) (m
 	return wanted, nil
 }
 
-// followsWritten wants a manifest to follow the one that was written before it.
+// followsWritten checks that a manifest follows the one that was written before it.
 func followsWritten(m archive.Manifest, before store.Manifest) error {
 	key := archive.ManifestKey(m.Date)
 	if m.Previous == nil {
 		return fmt.Errorf("%w: %s says that it is the first; one was written before it", bucket.ErrUnreadable, key)
 	}
-	return differ(fmt.Sprintf("%s: the manifest before it", key), hex.EncodeToString(m.PreviousSHA256[:]), "the database", hex.EncodeToString(before.SHA256))
+	return compareDigests(fmt.Sprintf("%s: the manifest before it", key), hex.EncodeToString(m.PreviousSHA256[:]), "the database", hex.EncodeToString(before.SHA256))
 }
 
 // readManifest takes from a manifest what it tells of the jobs.
-func (e Evidence) readManifest(ctx context.Context, m store.Manifest, wanted map[int64]*told) (archive.Manifest, error) {
+func (e Evidence) readManifest(ctx context.Context, m store.Manifest, wanted map[int64]*manifestRecord) (archive.Manifest, error) {
 	texts := make(map[int64][]byte)
 	found, err := e.Archive.ReadManifest(ctx, m.Date, func(l archive.PlacedLine) error {
 		if t, ok := wanted[l.JobID]; ok {
@@ -162,8 +162,8 @@ func (e Evidence) readManifest(ctx context.Context, m store.Manifest, wanted map
 	return found, nil
 }
 
-// job puts one job into the package.
-func (e Evidence) job(ctx context.Context, p *evidencePack, j store.JobDetails, t *told) error {
+// putJob puts one job into the package.
+func (e Evidence) putJob(ctx context.Context, p *evidencePack, j store.JobDetails, t *manifestRecord) error {
 	key := keyOf(j.Job)
 	if err := t.confirm(key, j.Log); err != nil {
 		return err
@@ -172,13 +172,13 @@ func (e Evidence) job(ctx context.Context, p *evidencePack, j store.JobDetails, 
 	if err := p.json(folder+"/ledger.json", ledgerOf(j)); err != nil {
 		return err
 	}
-	if err := e.details(ctx, p, folder, key, j.Log); err != nil {
+	if err := e.putDetails(ctx, p, folder, key, j.Log); err != nil {
 		return err
 	}
-	if err := e.settled(ctx, p, folder, key, j.Log); err != nil {
+	if err := e.putSettled(ctx, p, folder, key, j.Log); err != nil {
 		return err
 	}
-	if err := e.text(ctx, p, folder, key, j.Log); err != nil {
+	if err := e.putLog(ctx, p, folder, key, j.Log); err != nil {
 		return err
 	}
 	if j.Log.ManifestDate == nil {
@@ -190,14 +190,14 @@ func (e Evidence) job(ctx context.Context, p *evidencePack, j store.JobDetails, 
 	return p.file(folder+"/"+evidenceManifest, t.text)
 }
 
-// text puts the log in, or the redacted copy of it, exactly as it is stored.
-func (e Evidence) text(ctx context.Context, p *evidencePack, folder string, key archive.JobKey, l store.JobLog) error {
+// putLog puts the log in, or the redacted copy of it, exactly as it is stored.
+func (e Evidence) putLog(ctx context.Context, p *evidencePack, folder string, key archive.JobKey, l store.JobLog) error {
 	own, name := key.Log(), archive.LogName
 	switch {
 	case l.Redaction != nil:
 		own = key.Redacted(l.Redaction.Number)
 		name = path.Base(own)
-		l = Shown(l)
+		l = Readable(l)
 	case l.State != store.LogArchived:
 		return nil
 	}

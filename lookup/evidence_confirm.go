@@ -13,9 +13,9 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// differ fails with ErrUnreadable unless two say the same of a thing: the first, and
-// who the other is. Empty: it says nothing.
-func differ(what, says, who, other string) error {
+// compareDigests fails with ErrUnreadable unless what, with digest says, has the digest
+// other, which who tells of. Digests are in hex; empty: it is not there.
+func compareDigests(what, says, who, other string) error {
 	if says == other {
 		return nil
 	}
@@ -29,12 +29,12 @@ func orNone(digest string) string {
 	return digest
 }
 
-// confirm wants the manifest that the ledger names to say what the ledger says, and no
-// manifest ever to have told of another log.
-func (t *told) confirm(key archive.JobKey, l store.JobLog) error {
+// confirm checks that the manifest which the ledger names says what the ledger says, and
+// that no manifest has ever listed another log of the job.
+func (t *manifestRecord) confirm(key archive.JobKey, l store.JobLog) error {
 	sum := hex.EncodeToString(l.SHA256)
 	if t.archived != "" && t.archived != sum {
-		return differ("in the ledger, "+key.Log(), sum, "a manifest", t.archived)
+		return compareDigests("in the ledger, "+key.Log(), sum, "a manifest", t.archived)
 	}
 	if l.ManifestDate == nil {
 		return t.confirmEarlier(key, l)
@@ -47,32 +47,32 @@ func (t *told) confirm(key archive.JobKey, l store.JobLog) error {
 	case t.last.State != l.State:
 		return fmt.Errorf("%w: %s says %s, the ledger says %s", bucket.ErrUnreadable, manifest, t.last.State, l.State)
 	}
-	err := differ("in the ledger, "+key.Log(), sum, manifest, t.last.SHA256)
+	err := compareDigests("in the ledger, "+key.Log(), sum, manifest, t.last.SHA256)
 	if t.last.StoredSHA256 != "" {
-		err = errors.Join(err, differ("in the ledger, "+key.Log()+" as it is stored", hex.EncodeToString(l.StoredSHA256), manifest, t.last.StoredSHA256))
+		err = errors.Join(err, compareDigests("in the ledger, "+key.Log()+" as it is stored", hex.EncodeToString(l.StoredSHA256), manifest, t.last.StoredSHA256))
 	}
 	if t.last.DetailsSHA256 != "" {
-		err = errors.Join(err, differ("in the ledger, "+key.Details(), hex.EncodeToString(l.DetailsSHA256), manifest, t.last.DetailsSHA256))
+		err = errors.Join(err, compareDigests("in the ledger, "+key.Details(), hex.EncodeToString(l.DetailsSHA256), manifest, t.last.DetailsSHA256))
 	}
 	if t.last.SettledSHA256 != "" {
-		err = errors.Join(err, differ("in the ledger, "+key.Settled(), hex.EncodeToString(l.SettledSHA256), manifest, t.last.SettledSHA256))
+		err = errors.Join(err, compareDigests("in the ledger, "+key.Settled(), hex.EncodeToString(l.SettledSHA256), manifest, t.last.SettledSHA256))
 	}
 	return errors.Join(err, t.confirmCopy(manifest, l))
 }
 
 // confirmEarlier compares what the ledger says by now with the last manifest that told
 // of the job: a settlement has one job.json and one settled.json.
-func (t *told) confirmEarlier(key archive.JobKey, l store.JobLog) error {
+func (t *manifestRecord) confirmEarlier(key archive.JobKey, l store.JobLog) error {
 	if t.date.IsZero() {
 		return nil
 	}
 	manifest := "the manifest of " + t.date.Format(time.DateOnly)
 	var err error
 	if t.last.DetailsSHA256 != "" && l.DetailsSHA256 != nil {
-		err = differ("in the ledger, "+key.Details(), hex.EncodeToString(l.DetailsSHA256), manifest, t.last.DetailsSHA256)
+		err = compareDigests("in the ledger, "+key.Details(), hex.EncodeToString(l.DetailsSHA256), manifest, t.last.DetailsSHA256)
 	}
 	if same := l.State == t.last.State && l.SettledAt != nil && l.SettledAt.Equal(t.last.SettledAt); same && t.last.SettledSHA256 != "" {
-		err = errors.Join(err, differ("in the ledger, "+key.Settled(), hex.EncodeToString(l.SettledSHA256), manifest, t.last.SettledSHA256))
+		err = errors.Join(err, compareDigests("in the ledger, "+key.Settled(), hex.EncodeToString(l.SettledSHA256), manifest, t.last.SettledSHA256))
 	}
 	if err != nil {
 		err = fmt.Errorf("%w; if verify --repair put it there, the next manifest lists it", err)
@@ -80,24 +80,24 @@ func (t *told) confirmEarlier(key archive.JobKey, l store.JobLog) error {
 	return err
 }
 
-// confirmCopy wants the manifest to tell of the redacted copy that the ledger has, if it
-// tells of any.
-func (t *told) confirmCopy(manifest string, l store.JobLog) error {
+// confirmCopy checks that the manifest lists the redacted copy that the ledger has, if it
+// lists any.
+func (t *manifestRecord) confirmCopy(manifest string, l store.JobLog) error {
 	var err error
 	for _, c := range t.last.Redactions {
 		switch {
 		case l.Redaction == nil || l.Redaction.Number != c.Number:
 			err = errors.Join(err, fmt.Errorf("%w: %s lists %s with SHA-256 %s, the ledger does not", bucket.ErrUnreadable, manifest, c.ObjectKey, c.SHA256))
 		default:
-			err = errors.Join(err, differ("in the ledger, "+c.ObjectKey, hex.EncodeToString(l.Redaction.SHA256), manifest, c.SHA256),
-				differ("in the ledger, "+c.ObjectKey+" as it is stored", hex.EncodeToString(l.Redaction.StoredSHA256), manifest, c.StoredSHA256))
+			err = errors.Join(err, compareDigests("in the ledger, "+c.ObjectKey, hex.EncodeToString(l.Redaction.SHA256), manifest, c.SHA256),
+				compareDigests("in the ledger, "+c.ObjectKey+" as it is stored", hex.EncodeToString(l.Redaction.StoredSHA256), manifest, c.StoredSHA256))
 		}
 	}
 	return err
 }
 
-// details puts job.json in, if there is one.
-func (e Evidence) details(ctx context.Context, p *evidencePack, folder string, key archive.JobKey, l store.JobLog) error {
+// putDetails puts job.json in, if there is one.
+func (e Evidence) putDetails(ctx context.Context, p *evidencePack, folder string, key archive.JobKey, l store.JobLog) error {
 	raw, err := e.Archive.Details(ctx, key)
 	if errors.Is(err, bucket.ErrNotFound) && l.DetailsSHA256 == nil {
 		return nil
@@ -108,12 +108,12 @@ func (e Evidence) details(ctx context.Context, p *evidencePack, folder string, k
 	if err != nil {
 		return err
 	}
-	return p.noted(folder, key.Details(), raw, l.DetailsSHA256)
+	return p.putRecorded(folder, key.Details(), raw, l.DetailsSHA256)
 }
 
-// settled puts settled.json in: where there is no log there must be one, and where
+// putSettled puts settled.json in: where there is no log there must be one, and where
 // the log came later there may be.
-func (e Evidence) settled(ctx context.Context, p *evidencePack, folder string, key archive.JobKey, l store.JobLog) error {
+func (e Evidence) putSettled(ctx context.Context, p *evidencePack, folder string, key archive.JobKey, l store.JobLog) error {
 	raw, s, err := e.Archive.SettledBytes(ctx, key)
 	without := l.SettledAt != nil && l.State != store.LogArchived
 	switch {
@@ -128,14 +128,14 @@ func (e Evidence) settled(ctx context.Context, p *evidencePack, folder string, k
 	case err != nil:
 		return err
 	}
-	return p.noted(folder, key.Settled(), raw, l.SettledSHA256)
+	return p.putRecorded(folder, key.Settled(), raw, l.SettledSHA256)
 }
 
-// noted puts an object in that has the digest that the ledger noted, if it did.
-func (p *evidencePack) noted(folder, key string, raw, noted []byte) error {
+// putRecorded puts an object in, whose digest has to be the recorded one, if one is recorded.
+func (p *evidencePack) putRecorded(folder, key string, raw, recorded []byte) error {
 	sum, err := p.put(folder+"/"+path.Base(key), raw)
-	if err == nil && noted != nil {
-		err = differ(key, hex.EncodeToString(sum[:]), "the ledger", hex.EncodeToString(noted))
+	if err == nil && recorded != nil {
+		err = compareDigests(key, hex.EncodeToString(sum[:]), "the ledger", hex.EncodeToString(recorded))
 	}
 	return err
 }

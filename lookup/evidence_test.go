@@ -210,7 +210,7 @@ func (f *fixture) object(key string) []byte {
 }
 
 // What the README tells of whole manifests is true.
-func TestEvidenceCanBeHeldAgainstManifests(t *testing.T) {
+func TestEvidenceIsComparedWithManifests(t *testing.T) {
 	t.Parallel()
 	f := newEvidence(t)
 	dir := filepath.Join(t.TempDir(), "package")

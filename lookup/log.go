@@ -1,6 +1,8 @@
-// Package lookup is the read path: it finds archived logs and gives them away,
-// whole or in parts. Its subpackages say who may read, and answer programs (rest)
-// and people (pages).
+// Package lookup is the read path: it finds archived logs and sends them, whole or in
+// part, after it has recorded who reads them. See docs/design.md#rooms.
+//
+// Below it, access decides who may read what, search finds lines in logs, rest answers
+// programs, and pages answers people.
 package lookup
 
 import (
@@ -34,11 +36,12 @@ func (l Logs) Find(ctx context.Context, jobID int64) (store.JobLog, error) {
 	if err != nil {
 		return store.JobLog{}, err
 	}
-	return log, Held(log)
+	return log, CheckAvailable(log)
 }
 
-// Held is ErrNoLog if neither the log nor a redacted copy is in the archive.
-func Held(log store.JobLog) error {
+// CheckAvailable fails with ErrNoLog if neither the log nor a redacted copy of it is in the
+// archive.
+func CheckAvailable(log store.JobLog) error {
 	if log.State == store.LogArchived || log.Redaction != nil {
 		return nil
 	}
@@ -52,9 +55,10 @@ func Held(log store.JobLog) error {
 	return fmt.Errorf("job %d: %w; it is %s%s", log.JobID, ErrNoLog, log.State, why)
 }
 
-// Shown is what readers get of a job's log: of a removed one, the redacted copy, with
-// its own key, sizes, digest and time.
-func Shown(log store.JobLog) store.JobLog {
+// Readable is a job's log as readers get it: where there is a redacted copy, the ledger's
+// line with that copy's key, sizes, digest and time, or else the line as it is. To call it
+// twice changes nothing.
+func Readable(log store.JobLog) store.JobLog {
 	c := log.Redaction
 	if c == nil {
 		return log
@@ -74,22 +78,22 @@ func RedactedNote(log store.JobLog) string {
 	return fmt.Sprintf("%d matches in %d lines; %s", c.Matches, c.RedactedLines, c.At.UTC().Format(time.RFC3339))
 }
 
-// Lines says which lines a part is; of a step, by estimate. It fails with
+// LineRange says which lines a selection is; of a step, by estimate. It fails with
 // ErrNoStep.
-func (l Logs) Lines(ctx context.Context, log store.JobLog, p Part) (first, last int64, err error) {
-	log = Shown(log)
+func (l Logs) LineRange(ctx context.Context, log store.JobLog, sel Selection) (first, last int64, err error) {
+	log = Readable(log)
 	switch {
-	case p.IsWhole():
+	case sel.IsWhole():
 		return 1, *log.Lines, nil
-	case p.Step == nil:
-		return p.First, min(p.Last, *log.Lines), nil
+	case sel.Step == nil:
+		return sel.First, min(sel.Last, *log.Lines), nil
 	}
 	steps, err := l.DB.Steps(ctx, log.JobID)
 	if err != nil {
 		return 0, 0, err
 	}
 	for _, s := range steps {
-		if s.Number != *p.Step {
+		if s.Number != *sel.Step {
 			continue
 		}
 		if s.LogFirstLine == nil {
@@ -97,17 +101,17 @@ func (l Logs) Lines(ctx context.Context, log store.JobLog, p Part) (first, last 
 		}
 		return *s.LogFirstLine, *s.LogLastLine, nil
 	}
-	return 0, 0, fmt.Errorf("job %d: %w: it has no step %d", log.JobID, ErrNoStep, *p.Step)
+	return 0, 0, fmt.Errorf("job %d: %w: it has no step %d", log.JobID, ErrNoStep, *sel.Step)
 }
 
-// Copy writes a part of a log to w, byte for byte as GitHub sent it, or of its redacted
-// copy. Lines beyond
-// the end are left out. It fails with ErrNoStep, and as archive.CopyLog.
-func (l Logs) Copy(ctx context.Context, w io.Writer, log store.JobLog, p Part) error {
-	if p.IsWhole() {
+// Copy writes what is selected of a log to w, byte for byte as GitHub sent it, or of its
+// redacted copy. Lines beyond the end are left out. It fails with ErrNoStep, and as
+// archive.CopyLog.
+func (l Logs) Copy(ctx context.Context, w io.Writer, log store.JobLog, sel Selection) error {
+	if sel.IsWhole() {
 		return l.Archive.CopyLog(ctx, w, RefOf(log))
 	}
-	first, last, err := l.Lines(ctx, log, p)
+	first, last, err := l.LineRange(ctx, log, sel)
 	if err != nil {
 		return err
 	}
@@ -116,7 +120,7 @@ func (l Logs) Copy(ctx context.Context, w io.Writer, log store.JobLog, p Part) e
 
 // RefOf is where the ledger says that a log, or its redacted copy, is.
 func RefOf(log store.JobLog) archive.Ref {
-	log = Shown(log)
+	log = Readable(log)
 	return archive.Ref{
 		Key: *log.ObjectKey, StoredBytes: *log.StoredBytes, RawBytes: *log.RawBytes, Lines: *log.Lines,
 		FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets,

@@ -29,7 +29,7 @@ func strangeLogs() map[string][]byte {
 	}
 }
 
-func (f *fixture) copy(job int64, p lookup.Part) ([]byte, error) {
+func (f *fixture) copy(job int64, p lookup.Selection) ([]byte, error) {
 	var b bytes.Buffer
 	log, err := f.logs.Find(f.t.Context(), job)
 	if err == nil {
@@ -38,15 +38,15 @@ func (f *fixture) copy(job int64, p lookup.Part) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-func (f *fixture) whole(job int64) ([]byte, error) { return f.copy(job, lookup.Part{}) }
+func (f *fixture) whole(job int64) ([]byte, error) { return f.copy(job, lookup.Selection{}) }
 
 func (f *fixture) lines(job, first, last int64) (string, error) {
-	b, err := f.copy(job, lookup.Part{First: first, Last: last})
+	b, err := f.copy(job, lookup.Selection{First: first, Last: last})
 	return string(b), err
 }
 
 func (f *fixture) step(job, number int64) (string, error) {
-	b, err := f.copy(job, lookup.Part{Step: &number})
+	b, err := f.copy(job, lookup.Selection{Step: &number})
 	return string(b), err
 }
 
@@ -228,7 +228,7 @@ func TestAWriterThatFailsIsTheError(t *testing.T) {
 	f.archive(3, []byte("a\nb\n"), store.StepLines{Number: 1, First: 1, Last: 2})
 	log, err := f.logs.Find(t.Context(), 3)
 	f.check(err)
-	for _, p := range []lookup.Part{{}, {First: 1, Last: 2}, {Step: new(int64(1))}} {
+	for _, p := range []lookup.Selection{{}, {First: 1, Last: 2}, {Step: new(int64(1))}} {
 		if err := f.logs.Copy(t.Context(), full{}, log, p); !errors.Is(err, errFull) {
 			t.Errorf("%s: %v", p, err)
 		}
@@ -236,13 +236,13 @@ func TestAWriterThatFailsIsTheError(t *testing.T) {
 }
 
 func TestParseLines(t *testing.T) {
-	for in, want := range map[string]lookup.Part{"7": {First: 7, Last: 7}, "7-9": {First: 7, Last: 9}, "7-": {First: 7, Last: math.MaxInt64}} {
-		if p, err := lookup.ParseLines(in); err != nil || p != want {
+	for in, want := range map[string]lookup.Selection{"7": {First: 7, Last: 7}, "7-9": {First: 7, Last: 9}, "7-": {First: 7, Last: math.MaxInt64}} {
+		if p, err := lookup.ParseSelection(in); err != nil || p != want {
 			t.Errorf("%q is %v, %v", in, p, err)
 		}
 	}
 	for _, bad := range []string{"", "0", "-5", "a", "1-2-3", "5-4", "1-x", "-", "99999999999999999999"} {
-		if _, err := lookup.ParseLines(bad); err == nil {
+		if _, err := lookup.ParseSelection(bad); err == nil {
 			t.Errorf("%q is accepted", bad)
 		}
 	}

@@ -30,7 +30,7 @@ func TestAClientThatDoesNotMoveIsCutOff(t *testing.T) {
 		}()
 		log, err := s.Find(req.Context(), 31)
 		if err == nil {
-			err = s.Send(w, req, log, lookup.Part{}, "somebody")
+			err = s.Send(w, req, log, lookup.Selection{}, "somebody")
 		}
 		f.check(err)
 	}))
@@ -65,7 +65,7 @@ func TestPlacesAreShared(t *testing.T) {
 		if wait {
 			w.hold, w.held = hold, held
 		}
-		return s.Send(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), log, lookup.Part{}, subject)
+		return s.Send(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), log, lookup.Selection{}, subject)
 	}
 	done := make(chan error, 100)
 	for range 100 {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/lookup"
+	"github.com/jobvault/jobvault/lookup/search"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -63,7 +64,7 @@ func (c grepCmd) run(ctx context.Context, e *environment) error {
 	if err != nil {
 		return err
 	}
-	search, err := lookup.ParseSearch(q, time.Now())
+	query, err := search.ParseQuery(q, time.Now())
 	if err != nil {
 		return usageError{err}
 	}
@@ -73,8 +74,8 @@ func (c grepCmd) run(ctx context.Context, e *environment) error {
 	}
 	// What is held is little and changes fast: it is not worth being looked through often.
 	debug.SetGCPercent(grepGarbage)
-	p := newFoundPrinter(c, e, search.Pattern)
-	var sum lookup.Searched
+	p := newFoundPrinter(c, e, query.Pattern)
+	var sum search.Stats
 	if server != nil {
 		sum, err = server.search(ctx, q, p)
 	} else {
@@ -87,16 +88,16 @@ func (c grepCmd) run(ctx context.Context, e *environment) error {
 			if err != nil {
 				return err
 			}
-			if search, err = lookup.ParseSearch(q, now); err != nil {
+			if query, err = search.ParseQuery(q, now); err != nil {
 				return err
 			}
-			search.Unfiltered, search.Parallel = c.NoFilters, grepParallel
+			query.Unfiltered, query.Parallel = c.NoFilters, grepParallel
 			if p.meter != nil {
 				counting, stop := context.WithCancel(ctx)
 				defer stop()
-				go func() { p.total.Store(countOf(counting, db, search.Jobs)) }()
+				go func() { p.total.Store(countOf(counting, db, query.Jobs)) }()
 			}
-			sum, err = lookup.Logs{DB: db, Archive: a}.Search(ctx, search, p, func(jobIDs []int64) error { return db.NoteReads(ctx, subject(), jobIDs, lookup.FoundBySearch) })
+			sum, err = search.Run(ctx, lookup.Logs{DB: db, Archive: a}, query, p, func(jobIDs []int64) error { return db.NoteReads(ctx, subject(), jobIDs, search.AuditEntry) })
 			return err
 		})
 	}
@@ -144,7 +145,7 @@ func (c grepCmd) query() (url.Values, error) {
 			q.Set(name, "1")
 		}
 	}
-	for name, n := range map[string]int64{
+	for name, n := range map[string]int64{ // by their earlier names, which older servers know too
 		"run": c.RunID, "most": c.MaxCount, "lines_before": max(c.Before, c.Context), "lines_after": max(c.After, c.Context),
 	} {
 		if n != 0 {

@@ -13,7 +13,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/jobvault/jobvault/archive/ngram"
-	"github.com/jobvault/jobvault/lookup"
+	"github.com/jobvault/jobvault/lookup/search"
 )
 
 // foundPrinter prints what is found, as it comes.
@@ -41,22 +41,22 @@ func newFoundPrinter(c grepCmd, e *environment, p *ngram.Pattern) *foundPrinter 
 	return f
 }
 
-// Found prints some of what was found in one log.
-func (p *foundPrinter) Found(found []lookup.Found, _ bool) error {
+// Matches prints some matches of one log.
+func (p *foundPrinter) Matches(found []search.Match, _ bool) error {
 	p.clear()
 	for _, f := range found {
 		if err := p.print(f); err != nil {
 			return err
 		}
 		p.job, p.line = f.JobID, 0
-		if f.FoundLine != nil {
+		if f.MatchLine != nil {
 			p.line = f.Line
 		}
 	}
 	return p.out.Flush()
 }
 
-func (p *foundPrinter) print(f lookup.Found) error {
+func (p *foundPrinter) print(f search.Match) error {
 	switch {
 	case p.JSON:
 		if p.List {
@@ -83,7 +83,7 @@ func (p *foundPrinter) print(f lookup.Found) error {
 
 // flat is a line for programs: REPOSITORY:JOB:STEP:LINE:TIME:TEXT, or with minus signs
 // for context.
-func (p *foundPrinter) flat(f lookup.Found) []byte {
+func (p *foundPrinter) flat(f search.Match) []byte {
 	sign := byte(':')
 	if f.Context {
 		sign = '-'
@@ -103,7 +103,7 @@ func (p *foundPrinter) flat(f lookup.Found) []byte {
 }
 
 // show prints a line for people: logs under headings, and what matches in red.
-func (p *foundPrinter) show(f lookup.Found, same bool) error {
+func (p *foundPrinter) show(f search.Match, same bool) error {
 	if !same {
 		if p.job != 0 {
 			fmt.Fprintln(p.out)
@@ -133,13 +133,13 @@ func (p *foundPrinter) show(f lookup.Found, same bool) error {
 }
 
 // Fault tells of a log that cannot be read.
-func (p *foundPrinter) Fault(f lookup.SearchFault) {
+func (p *foundPrinter) Fault(f search.Fault) {
 	p.clear()
 	fmt.Fprintf(p.stderr, "jobvault: job %d: %s\n", f.JobID, plainLines(f.Err.Error()))
 }
 
 // Progress moves the bar.
-func (p *foundPrinter) Progress(sum lookup.Searched) {
+func (p *foundPrinter) Progress(sum search.Stats) {
 	if p.meter != nil {
 		p.meter.set(sum.Logs, int(p.total.Load()), humanize.IBytes(uint64(sum.RawBytes)), 0)
 	}
@@ -152,7 +152,7 @@ func (p *foundPrinter) clear() {
 }
 
 // end leaves the last word, to people only.
-func (p *foundPrinter) end(sum lookup.Searched) error {
+func (p *foundPrinter) end(sum search.Stats) error {
 	if p.meter != nil {
 		p.meter.set(sum.Logs, sum.Logs, fmt.Sprintf("%s, of which %s were read; %d lines in %d logs", humanize.IBytes(uint64(sum.RawBytes)), humanize.IBytes(uint64(sum.ReadBytes)), sum.Lines, sum.Matched), -1)
 		p.meter.end()

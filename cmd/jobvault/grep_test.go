@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/internal/githubsim"
-	"github.com/jobvault/jobvault/lookup"
+	"github.com/jobvault/jobvault/lookup/search"
 )
 
 // grep ends with the codes of its namesake, and prints as that does.
@@ -28,7 +28,7 @@ func TestGrepPrintsWhatItFindsAndEndsLikeGrep(t *testing.T) {
 	if len(found) < 20 || !strings.HasPrefix(parts[0], owner+"/") || parts[2] != "1" || !strings.Contains(parts[4], "Z:Complete job name: ") {
 		t.Fatalf("%d lines such as %s", len(found), found[0])
 	}
-	var first lookup.Found
+	var first search.Match
 	w.check(json.NewDecoder(strings.NewReader(w.want(0, "grep", "--json", "^Complete job name: ").out)).Decode(&first))
 	if fmt.Sprint(first.JobID) != parts[1] || fmt.Sprint(first.Line) != parts[3] || *first.Step != 1 || first.Time == "" || first.Job == "" {
 		t.Errorf("%+v, want that of %s", first, found[0])

@@ -30,10 +30,10 @@ type logCmd struct {
 // runner marks is coloured, and control characters that could do more than colour
 // the text are shown instead of sent.
 func (c logCmd) Run(ctx context.Context, e *environment) error {
-	part := lookup.Part{Step: c.Step}
+	part := lookup.Selection{Step: c.Step}
 	if c.Lines != "" {
 		var err error
-		if part, err = lookup.ParseLines(c.Lines); err != nil {
+		if part, err = lookup.ParseSelection(c.Lines); err != nil {
 			return usageError{fmt.Errorf("--lines=%w", err)}
 		}
 	}
@@ -62,7 +62,7 @@ func (c logCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil {
 			return err
 		}
-		first, _, err := logs.Lines(ctx, log, part)
+		first, _, err := logs.LineRange(ctx, log, part)
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/jobvault/jobvault/lookup/access"
 	"github.com/jobvault/jobvault/lookup/pages"
 	"github.com/jobvault/jobvault/lookup/rest"
+	"github.com/jobvault/jobvault/lookup/search"
 )
 
 // openLookup makes what answers readers.
@@ -18,7 +19,7 @@ func (s *service) openLookup(ctx context.Context) error {
 		return err
 	}
 	logs := lookup.Logs{DB: s.db, Archive: s.archive}
-	sender, searcher := lookup.NewSender(logs, s.logger), lookup.NewSearcher(logs)
+	sender, searcher := lookup.NewSender(logs, s.logger), search.NewLimitedSearcher(logs)
 	programs, err := rest.New(ctx, rest.Config{DB: s.db, Gate: gate, Sender: sender, Searcher: searcher, Base: s.config.base, Logger: s.logger, Now: s.clock.Now})
 	if err != nil {
 		return err

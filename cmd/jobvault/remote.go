@@ -158,7 +158,7 @@ func (r *remote) jobs(ctx context.Context, q url.Values, limit int) ([]store.Job
 
 // log writes a part of a job's log to w, after telling what the server notes of a
 // redacted copy (empty: nothing).
-func (r *remote) log(ctx context.Context, w io.Writer, jobID int64, p lookup.Part, redacted func(note string)) error {
+func (r *remote) log(ctx context.Context, w io.Writer, jobID int64, p lookup.Selection, redacted func(note string)) error {
 	q := url.Values{}
 	switch {
 	case p.Step != nil:

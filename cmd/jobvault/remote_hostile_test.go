@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/internal/growth"
-	"github.com/jobvault/jobvault/lookup"
+	"github.com/jobvault/jobvault/lookup/search"
 )
 
 // pretender is what somebody who is no jobvault answers.
@@ -30,14 +30,14 @@ func pretender(t testing.TB, answer func(w http.ResponseWriter, r *http.Request)
 // ignored takes what a search tells, and looks at it as the command would.
 type ignored struct{}
 
-func (ignored) Found(found []lookup.Found, _ bool) error {
+func (ignored) Matches(found []search.Match, _ bool) error {
 	for _, f := range found {
 		_ = f.Repository
 	}
 	return nil
 }
-func (ignored) Fault(f lookup.SearchFault) { _ = f.Err.Error() }
-func (ignored) Progress(lookup.Searched)   {}
+func (ignored) Fault(f search.Fault)  { _ = f.Err.Error() }
+func (ignored) Progress(search.Stats) {}
 
 func nested(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
 

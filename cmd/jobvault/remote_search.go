@@ -8,12 +8,12 @@ import (
 	"io"
 	"net/url"
 
-	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/lookup/rest"
+	"github.com/jobvault/jobvault/lookup/search"
 )
 
 // search searches logs there as the database's own search would.
-func (r *remote) search(ctx context.Context, q url.Values, to lookup.Searching) (sum lookup.Searched, err error) {
+func (r *remote) search(ctx context.Context, q url.Values, to search.ResultSink) (sum search.Stats, err error) {
 	resp, err := r.get(ctx, "/search", q)
 	if err != nil {
 		return sum, err
@@ -43,11 +43,11 @@ func (r *remote) search(ctx context.Context, q url.Values, to lookup.Searching) 
 			sum = *line.Progress
 			to.Progress(sum)
 		case line.Fault != nil:
-			to.Fault(lookup.SearchFault{JobID: line.Fault.JobID, Err: errors.New(line.Fault.Error)})
-		case line.Found == nil || line.FoundIn == nil:
+			to.Fault(search.Fault{JobID: line.Fault.JobID, Err: errors.New(line.Fault.Error)})
+		case line.Match == nil || line.MatchJob == nil:
 			return sum, fmt.Errorf("%s: a line that is not an answer of jobvault's", r.base)
 		default:
-			if err := to.Found([]lookup.Found{*line.Found}, false); err != nil {
+			if err := to.Matches([]search.Match{*line.Match}, false); err != nil {
 				return sum, err
 			}
 		}

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/internal/githubsim"
-	"github.com/jobvault/jobvault/lookup"
+	"github.com/jobvault/jobvault/lookup/search"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -26,7 +26,7 @@ func TestCommandsAskAJobvaultElsewhere(t *testing.T) {
 	long := day.Jobs[0]
 	long.ID, long.RunID, long.RunAttempt, long.ListedAttempt, long.ListsRunAttempt, long.Life = 1<<40, 1<<40, 1, 0, 0, nil
 	long.Status, long.Conclusion, long.CreatedAt, long.StartedAt, long.CompletedAt = "completed", new("success"), now.Add(-3*time.Hour), now.Add(-3*time.Hour), new(now.Add(-2*time.Hour))
-	long.Log = githubsim.TextLog(bytes.Repeat([]byte("2026-04-01T09:00:00.0000000Z hello\n"), lookup.UsualLimit+1))
+	long.Log = githubsim.TextLog(bytes.Repeat([]byte("2026-04-01T09:00:00.0000000Z hello\n"), search.DefaultLimit+1))
 	w.github.AddJob(long)
 	w.want(0, "backfill", "--org", owner, "--since", "3d")
 	var private []int64
@@ -70,7 +70,7 @@ func TestCommandsAskAJobvaultElsewhere(t *testing.T) {
 	}
 	// More than one answer of the API has, unless it is asked for all.
 	every := w.want(0, "grep", "").out
-	if n := strings.Count(every, "\n"); n <= lookup.UsualLimit {
+	if n := strings.Count(every, "\n"); n <= search.DefaultLimit {
 		t.Fatalf("%d lines are too few for this test", n)
 	}
 	same("every line", every, "grep", "", "--server", local.url)

@@ -1,9 +1,10 @@
-// Package access says who may read what is archived, and who somebody is.
+// Package access decides who a caller is, and what of the archive the caller may read. See
+// docs/design.md#money-time-and-rights.
 //
-// There are three rules, of which the settings choose one. By default, whoever
-// calls from this machine on a loopback address reads all, and nobody else reads
-// anything. With GitHub, callers bring their own GitHub tokens and read what those
-// may read there. With Tokens, callers bring tokens that jobvault has made.
+// There are three rules, of which the settings choose one. By default, callers from this
+// machine, on a loopback address, read all, and nobody else reads anything. With GitHub,
+// callers bring their own GitHub tokens and read what those may read there; GitHub's answer
+// is believed for three minutes. With Tokens, callers bring tokens that jobvault has made.
 package access
 
 import (
@@ -33,8 +34,8 @@ var (
 	ErrOtherSite = errors.New("another site has sent this request")
 	// ErrAway: whoever knows the answer cannot be asked now.
 	ErrAway = errors.New("access cannot be checked now")
-	// ErrTooMany: a list would be of more repositories than may be asked after.
-	ErrTooMany = fmt.Errorf("more than %d repositories would have to be asked after: name one, as OWNER/NAME, or an OWNER/ of fewer, or use a classic token with the scope repo", maxAsked)
+	// ErrTooMany: a list would be of more repositories than may be asked about.
+	ErrTooMany = fmt.Errorf("more than %d repositories would have to be asked after: name one, as OWNER/NAME, or an OWNER/ of fewer, or use a classic token with the scope repo", maxAskedPerList)
 )
 
 // ForbiddenError is of a token whose scopes or permissions do not let jobvault ask
@@ -74,8 +75,9 @@ type rule interface {
 	repositories(ctx context.Context, token, name string) ([]int64, error)
 }
 
-// MayRead says whether the reader may read a repository. A token that does not suffice
-// may not: that it needs a permission would tell that there is such a repository.
+// MayRead says whether the reader may read a repository. If the token does not suffice to
+// find out, the answer is no: to say that it needs a permission would tell that there is
+// such a repository.
 func (r Reader) MayRead(ctx context.Context, repository store.Repository) (bool, error) {
 	may, err := r.mayRead(ctx, repository)
 	var forbidden *ForbiddenError
@@ -95,22 +97,22 @@ func (r Reader) mayRead(ctx context.Context, repository store.Repository) (bool,
 // namePattern is what GitHub allows in names, and no path of another kind.
 var namePattern = regexp.MustCompile(`^\.{0,2}[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$`)
 
-// askedAtOnce bounds how many repositories are asked after side by side.
-const askedAtOnce = 8
+// askParallel bounds how many repositories are asked about side by side.
+const askParallel = 8
 
-// maxAskedOfName bounds how many repositories are asked after of those that have or had
+// maxAskedOfName bounds how many repositories are asked about of those that have or had
 // one name. There is no end to those: a test suite may make and delete a repository of
 // the same name at every run.
 const maxAskedOfName = 20
 
 // Named finds the repositories that have or had a name, as far as the reader may read
 // them, as store.RepositoriesNamed does. The rule is asked also where there is none:
-// the time that the answer takes must not tell. Where there is a rule, it is asked after
+// the time that the answer takes must not tell. Where there is a rule, it is asked about
 // the first maxAskedOfName only, whatever is looked for by the name: the others are found
 // by their own names, and by their jobs' ids.
 //
 // It fails with a *ForbiddenError if none may be read, and the token does not suffice to
-// ask after the one that has the name. GitHub says that only of repositories that the
+// ask about the one that has the name. GitHub says that only of repositories that the
 // token can see there, and says the same if the archive has none of that name, for which
 // it is asked by the name. So the answer is the same whether the archive has one or not,
 // as long as GitHub and the archive mean the same repository by the name.
@@ -145,12 +147,13 @@ func (r Reader) Named(ctx context.Context, owner, name string) ([]store.Reposito
 	return readable, nil
 }
 
-// mayReadEach asks after repositories side by side: how many they are must not be told
-// by the time either. refused are those to ask after which the token does not suffice.
+// mayReadEach asks about repositories side by side: the time that it takes must not tell
+// how many they are either. refused has an error for each repository for which the token
+// does not suffice to ask.
 func (r Reader) mayReadEach(ctx context.Context, rs []store.Repository) (may []bool, refused []*ForbiddenError, err error) {
 	may, refused = make([]bool, len(rs)), make([]*ForbiddenError, len(rs))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(askedAtOnce)
+	g.SetLimit(askParallel)
 	for i, repository := range rs {
 		g.Go(func() (err error) {
 			if may[i], err = r.mayRead(ctx, repository); errors.As(err, &refused[i]) {
@@ -179,7 +182,7 @@ func (r Reader) repositories(ctx context.Context, name string) ([]int64, error) 
 
 // Listed are the repositories whose jobs a list may show that is filtered by a name, as
 // in store.JobFilter; nil: all. If the name is OWNER/NAME, they are what the reader may
-// read of that name, whether or not Repositories has it, and nothing else is asked after.
+// read of that name, whether or not Repositories has it, and nothing else is asked about.
 func (r Reader) Listed(ctx context.Context, name string) ([]int64, error) {
 	owner, repository, _ := strings.Cut(name, "/")
 	if r.rule == nil || owner == "" || repository == "" || repository == "*" {
@@ -228,7 +231,7 @@ func (g *Gate) SignsIn() bool { return g.rule != nil }
 // with ErrOtherSite, whatever it is: it would cost, and be recorded as somebody's
 // reading.
 func (g *Gate) Reader(req *http.Request) (Reader, error) {
-	return g.find(req, fromOtherSite(req))
+	return g.admit(req, isCrossSite(req))
 }
 
 // PageReader is Reader for pages, to which links on other sites may lead, if a person
@@ -236,13 +239,13 @@ func (g *Gate) Reader(req *http.Request) (Reader, error) {
 // request; the site learns nothing of it. Where a page costs more than that, see
 // FromOtherSite.
 func (g *Gate) PageReader(req *http.Request) (Reader, error) {
-	return g.find(req, fromOtherSite(req) && !followedLink(req))
+	return g.admit(req, isCrossSite(req) && !followedLink(req))
 }
 
-func (g *Gate) find(req *http.Request, otherSite bool) (Reader, error) {
+func (g *Gate) admit(req *http.Request, otherSite bool) (Reader, error) {
 	if g.rule == nil {
 		switch {
-		case !local(req):
+		case !fromThisMachine(req):
 			return Reader{}, ErrNotLocal
 		case otherSite:
 			return Reader{}, ErrOtherSite
@@ -261,10 +264,10 @@ func (g *Gate) find(req *http.Request, otherSite bool) (Reader, error) {
 	if err != nil {
 		return Reader{}, err
 	}
-	return g.reader(req.Context(), token)
+	return g.readerOf(req.Context(), token)
 }
 
-func (g *Gate) reader(ctx context.Context, token string) (Reader, error) {
+func (g *Gate) readerOf(ctx context.Context, token string) (Reader, error) {
 	subject, err := g.rule.identify(ctx, token)
 	if err != nil {
 		return Reader{}, err

@@ -7,8 +7,8 @@ import (
 
 // Lengths of tokens that are looked at at all.
 const (
-	leastToken = 20
-	mostToken  = 1000
+	minTokenLength = 20
+	maxTokenLength = 1000
 )
 
 // credentials takes the token out of the Authorization header as GitHub does:
@@ -32,15 +32,15 @@ func credentials(req *http.Request) (string, error) {
 		return "", ErrBadCredentials
 	}
 	token = strings.TrimSpace(token)
-	if !plausible(token) {
+	if !looksLikeToken(token) {
 		return "", ErrBadCredentials
 	}
 	return token, nil
 }
 
-// plausible keeps what cannot be a token from being asked after.
-func plausible(token string) bool {
-	if len(token) < leastToken || len(token) > mostToken {
+// looksLikeToken keeps what cannot be a token from being asked about.
+func looksLikeToken(token string) bool {
+	if len(token) < minTokenLength || len(token) > maxTokenLength {
 		return false
 	}
 	for _, c := range []byte(token) {

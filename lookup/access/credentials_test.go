@@ -35,7 +35,7 @@ func TestCredentials(t *testing.T) {
 	f.refused(access.ErrNoCredentials)
 }
 
-// What cannot be a token is not asked after.
+// What cannot be a token is not asked about.
 func TestNoCredentials(t *testing.T) {
 	sim := simulated(t, githubsim.Options{Seed: 1})
 	f := newFixture(t, gitHubGate(t, sim))

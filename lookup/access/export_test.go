@@ -19,5 +19,5 @@ const (
 	SessionLife = sessionLife
 )
 
-// MaxAskedOfName is how many repositories of a name are asked after.
+// MaxAskedOfName is how many repositories of a name are asked about.
 const MaxAskedOfName = maxAskedOfName

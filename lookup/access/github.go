@@ -21,10 +21,10 @@ import (
 const (
 	// answerLife is how long an answer of GitHub's is believed, a yes and a no.
 	answerLife = 3 * time.Minute
-	// mostAnswers bounds how many are kept, and mostBad how many tokens that are not
+	// maxAnswers bounds how many are kept, and maxBadTokens how many tokens that are not
 	// good: those may be any number.
-	mostAnswers = 100_000
-	mostBad     = 10_000
+	maxAnswers   = 100_000
+	maxBadTokens = 10_000
 )
 
 // gitHubRule reads with callers' own GitHub tokens, by the rule of the original
@@ -90,7 +90,7 @@ func ask[T any](ctx context.Context, g *gitHubRule, token, what string, f func(c
 				caller = g.clients.Caller
 			}
 			v, err := f(context.WithoutCancel(ctx), caller(token))
-			a := answer{value: v, err: meaning(err)}
+			a := answer{value: v, err: classify(err)}
 			g.remember(q, a)
 			return a, nil
 		})
@@ -105,9 +105,9 @@ func ask[T any](ctx context.Context, g *gitHubRule, token, what string, f func(c
 	return v, a.err
 }
 
-// meaning tells a token that is not good, and one that does not suffice, from a GitHub
+// classify tells a token that is not good, and one that does not suffice, from a GitHub
 // that does not answer.
-func meaning(err error) error {
+func classify(err error) error {
 	var e *ghapi.Error
 	switch {
 	case err == nil:
@@ -152,14 +152,14 @@ func (g *gitHubRule) remember(q question, a answer) {
 	var forbidden *ForbiddenError
 	if a.err != nil && (q.what == loginQuestion || !errors.As(a.err, &forbidden)) {
 		delete(g.answers, q)
-		keep(g.bad, q, a, mostBad)
+		keep(g.bad, q, a, maxBadTokens)
 		return
 	}
-	keep(g.answers, q, a, mostAnswers)
+	keep(g.answers, q, a, maxAnswers)
 }
 
-func keep(answers map[question]answer, q question, a answer, most int) {
-	if len(answers) >= most {
+func keep(answers map[question]answer, q question, a answer, limit int) {
+	if len(answers) >= limit {
 		clear(answers)
 	}
 	answers[q] = a

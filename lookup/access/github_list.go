@@ -13,21 +13,21 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// maxAsked bounds after how many repositories one list may have to ask: a token has
+// maxAskedPerList bounds the repositories that one list may have to ask about: a token has
 // 5,000 requests an hour at GitHub, and an answer is believed for three minutes.
-const maxAsked = 200
+const maxAskedPerList = 200
 
-// seen is what a token lists as visible, at GitHub and now: what the archive has heard
+// visible is what a token lists as visible, at GitHub and now: what the archive has heard
 // of a repository's being private may not be so any more.
-type seen struct {
+type visible struct {
 	extent          ghapi.Extent
 	private, public []int64
 }
 
-func (g *gitHubRule) see(ctx context.Context, token string) (seen, error) {
-	return ask(ctx, g, token, "repositories", func(ctx context.Context, c ghapi.Caller) (seen, error) {
+func (g *gitHubRule) visibleTo(ctx context.Context, token string) (visible, error) {
+	return ask(ctx, g, token, "repositories", func(ctx context.Context, c ghapi.Caller) (visible, error) {
 		listed, err := c.Repositories(ctx)
-		s := seen{extent: listed.Extent}
+		s := visible{extent: listed.Extent}
 		for _, r := range listed.Repositories {
 			if r.Private != nil && !*r.Private {
 				s.public = append(s.public, r.ID)
@@ -40,8 +40,8 @@ func (g *gitHubRule) see(ctx context.Context, token string) (seen, error) {
 }
 
 // repositories are, of those that the token sees and the archive has, those whose
-// Actions it may read: seeing a repository is not reading them. To ask after one that
-// the token does not suffice for, or that is gone, is a no. What needs asking after is
+// Actions it may read: seeing a repository is not reading them. To ask about one that
+// the token does not suffice for, or that is gone, is a no. What needs asking about is
 // asked once for all lists and readings, see ask.
 func (g *gitHubRule) repositories(ctx context.Context, token, name string) ([]int64, error) {
 	ids, err := g.readable(ctx, token, name)
@@ -50,15 +50,15 @@ func (g *gitHubRule) repositories(ctx context.Context, token, name string) ([]in
 }
 
 func (g *gitHubRule) readable(ctx context.Context, token, name string) ([]int64, error) {
-	s, err := g.see(ctx, token)
+	s, err := g.visibleTo(ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	private, err := g.known(ctx, name, s.private)
+	private, err := g.archived(ctx, name, s.private)
 	if err != nil {
 		return nil, err
 	}
-	public, err := g.known(ctx, name, s.public)
+	public, err := g.archived(ctx, name, s.public)
 	if err != nil {
 		return nil, err
 	}
@@ -78,33 +78,33 @@ func (g *gitHubRule) readable(ctx context.Context, token, name string) ([]int64,
 	return g.askEach(ctx, token, append(private, public...))
 }
 
-// known are the repositories that the archive has, of a name if there is one.
-func (g *gitHubRule) known(ctx context.Context, name string, ids []int64) (known []int64, err error) {
+// archived are the repositories that the archive has, of a name if there is one.
+func (g *gitHubRule) archived(ctx context.Context, name string, ids []int64) (archived []int64, err error) {
 	if name == "" {
-		known, err = g.db.KnownRepositories(ctx, ids)
+		archived, err = g.db.KnownRepositories(ctx, ids)
 	} else {
-		known, err = g.db.RepositoryIDs(ctx, name, append([]int64{}, ids...))
-		slices.Sort(known)
+		archived, err = g.db.RepositoryIDs(ctx, name, append([]int64{}, ids...))
+		slices.Sort(archived)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrAway, err)
 	}
-	return append([]int64{}, known...), nil
+	return append([]int64{}, archived...), nil
 }
 
-// askEach asks after each repository, some side by side. If they are too many, none is
-// asked after.
+// askEach asks about each repository, some side by side. If they are too many, none is
+// asked about.
 func (g *gitHubRule) askEach(ctx context.Context, token string, ids []int64) ([]int64, error) {
-	if len(ids) > maxAsked {
+	if len(ids) > maxAskedPerList {
 		return nil, ErrTooMany
 	}
 	var mu sync.Mutex
 	may := make(map[int64]bool)
 	group, gctx := errgroup.WithContext(ctx)
-	group.SetLimit(askedAtOnce)
+	group.SetLimit(askParallel)
 	for _, id := range ids {
 		group.Go(func() error {
-			yes, _, err := g.askAfter(gctx, token, id)
+			yes, _, err := g.askAbout(gctx, token, id)
 			mu.Lock()
 			defer mu.Unlock()
 			may[id] = yes
@@ -123,11 +123,11 @@ func (g *gitHubRule) askEach(ctx context.Context, token string, ids []int64) ([]
 	return readable, nil
 }
 
-// askOne asks after repositories one by one until an answer is one about the token,
+// askOne asks about repositories one by one until an answer is one about the token,
 // which then holds for those that are left.
 func (g *gitHubRule) askOne(ctx context.Context, token string, ids []int64) ([]int64, error) {
-	for i, id := range ids[:min(len(ids), maxAsked)] {
-		yes, lacks, err := g.askAfter(ctx, token, id)
+	for i, id := range ids[:min(len(ids), maxAskedPerList)] {
+		yes, lacks, err := g.askAbout(ctx, token, id)
 		switch {
 		case err != nil:
 			return nil, err
@@ -140,8 +140,8 @@ func (g *gitHubRule) askOne(ctx context.Context, token string, ids []int64) ([]i
 	return []int64{}, nil
 }
 
-// askAfter asks after one repository; lacks: the token does not suffice for it.
-func (g *gitHubRule) askAfter(ctx context.Context, token string, id int64) (may, lacks bool, err error) {
+// askAbout asks about one repository; lacks: the token does not suffice for it.
+func (g *gitHubRule) askAbout(ctx context.Context, token string, id int64) (may, lacks bool, err error) {
 	may, err = g.mayRead(ctx, token, store.Repository{ID: id})
 	var forbidden *ForbiddenError
 	if errors.As(err, &forbidden) {

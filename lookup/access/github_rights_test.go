@@ -197,7 +197,7 @@ func TestAnInstallationIsAskedAfterOnce(t *testing.T) {
 	}
 }
 
-// A classic token tells by its scopes; of another, each repository is asked after that
+// A classic token tells by its scopes; of another, each repository is asked about that
 // the archive has, and not more than a bound.
 func TestListsAskAfterWhatTheyMust(t *testing.T) {
 	sim := simulated(t, githubsim.Options{Seed: 1})

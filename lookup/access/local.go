@@ -9,13 +9,13 @@ import (
 
 const subjectLoopback = "loopback"
 
-// local says whether a request comes from this machine, to this machine, and for
+// fromThisMachine says whether a request comes from this machine, to this machine, and for
 // this machine: a proxy on it makes anybody's requests look like its own, and a
 // page of another site may have its name lead here.
-func local(req *http.Request) bool {
+func fromThisMachine(req *http.Request) bool {
 	to, ok := req.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	// Nobody speaks HTTP/1.0 any more but proxies that were told nothing else.
-	return ok && req.ProtoAtLeast(1, 1) && loopbackAddress(to.String()) && loopbackAddress(req.RemoteAddr) && LoopbackHost(req.Host) && !forwarded(req)
+	return ok && req.ProtoAtLeast(1, 1) && loopbackAddress(to.String()) && loopbackAddress(req.RemoteAddr) && LoopbackHost(req.Host) && !cameThroughProxy(req)
 }
 
 func loopbackAddress(s string) bool {

@@ -67,12 +67,12 @@ func splitProxyHeaders() (names map[string]bool, prefixes []string) {
 	return names, prefixes
 }
 
-// forwarded says whether a proxy tells that a request is somebody else's, in a header
+// cameThroughProxy says whether a proxy tells that a request is somebody else's, in a header
 // or in what is announced to come as a trailer, whatever its value, also none.
-func forwarded(req *http.Request) bool {
+func cameThroughProxy(req *http.Request) bool {
 	for _, header := range []http.Header{req.Header, req.Trailer} {
 		for name := range header {
-			if marksStrangers(name) {
+			if isProxyHeader(name) {
 				return true
 			}
 		}
@@ -80,9 +80,9 @@ func forwarded(req *http.Request) bool {
 	return false
 }
 
-// marksStrangers looks a header's name up. net/http gives it in one spelling, but not a
+// isProxyHeader looks a header's name up. net/http gives it in one spelling, but not a
 // name with underscores, which some servers take for hyphens, and some proxies send.
-func marksStrangers(name string) bool {
+func isProxyHeader(name string) bool {
 	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
 	if proxyNames[name] {
 		return true

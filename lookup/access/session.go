@@ -22,7 +22,7 @@ const sessionLife = 12 * time.Hour
 
 // overTLS says whether a session's cookie is for TLS only: it is, but for a browser
 // on this machine. A proxy may put this machine's name in place of its own.
-func overTLS(req *http.Request) bool { return !LoopbackHost(req.Host) || forwarded(req) }
+func overTLS(req *http.Request) bool { return !LoopbackHost(req.Host) || cameThroughProxy(req) }
 
 // cookieName is that of a session's cookie. Off loopback a browser takes the longer
 // one only over TLS, for this very host, and from it.
@@ -39,10 +39,10 @@ func (g *Gate) SignIn(w http.ResponseWriter, req *http.Request, token string) er
 	if g.rule == nil {
 		return ErrNotLocal
 	}
-	if !plausible(token) {
+	if !looksLikeToken(token) {
 		return ErrBadCredentials
 	}
-	if _, err := g.reader(req.Context(), token); err != nil {
+	if _, err := g.readerOf(req.Context(), token); err != nil {
 		return err
 	}
 	secret := make([]byte, 32)

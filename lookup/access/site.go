@@ -6,15 +6,16 @@ import (
 	"strings"
 )
 
-// fromOtherSite says whether another site has a browser make a request: a page that
-// loads or fetches from here, or leads here. Browsers tell, and let no page decide what
+// isCrossSite says whether, by any header, another site has a browser make a request: a
+// page that loads or fetches from here, or leads here. FromOtherSite is what fetch metadata
+// alone says. Browsers tell, and let no page decide what
 // they tell; programs say nothing. Another port of this machine's is another site, too:
 // whatever a person runs there has not been let in.
 //
 // Fetch metadata is sent to loopback and over TLS by all browsers since 2023. Of older
 // ones Origin, or else Referer, says where a request is from: all but those that a page
 // has told to send neither.
-func fromOtherSite(req *http.Request) bool {
+func isCrossSite(req *http.Request) bool {
 	if req.Header.Values("Sec-Fetch-Site") != nil {
 		return FromOtherSite(req)
 	}

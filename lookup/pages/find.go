@@ -14,26 +14,26 @@ import (
 const (
 	// findTime bounds how long one request looks through a log.
 	findTime = 3 * time.Second
-	// mostFound bounds how many lines one answer has.
-	mostFound = 200
-	// lookBytes is after how many bytes the clock is looked at.
-	lookBytes = 1 << 20
-	// stretch is how many frames are looked through at once on the way back.
-	stretch = 8
+	// maxFound bounds how many lines one answer has.
+	maxFound = 200
+	// clockBytes is the number of bytes between two looks at the clock.
+	clockBytes = 1 << 20
+	// framesBack is the number of frames that are read at once on the way back.
+	framesBack = 8
 )
 
-// test says whether a line is looked for.
-type test func(text []byte) bool
+// lineTest says whether a line is looked for.
+type lineTest func(text []byte) bool
 
-// marks tells lines that the runner marks as errors or warnings.
-func marks(b []byte) bool {
+// isMarked reports lines that the runner marks as errors or warnings.
+func isMarked(b []byte) bool {
 	kind, _ := joblog.ParseLine(b).Kind()
 	return kind == joblog.Error || kind == joblog.Warning
 }
 
 // contains tells lines that show a text, without regard to case: their timestamps,
 // and the colours in it, do not count.
-func contains(text string) test {
+func contains(text string) lineTest {
 	want := bytes.ToLower([]byte(text))
 	return func(b []byte) bool {
 		_, shown := joblog.ParseLine(b).Kind()
@@ -47,7 +47,7 @@ func withoutColours(text []byte) []byte {
 	}
 	bare := make([]byte, 0, len(text))
 	for len(text) > 0 {
-		n := colourLength(string(text[:min(len(text), longestColour)]))
+		n := colourLength(string(text[:min(len(text), maxColour)]))
 		if n == 0 {
 			bare = append(bare, text[0])
 			n = 1
@@ -70,9 +70,9 @@ type foundLine struct {
 	HTML   template.HTML
 }
 
-// forward looks from a line to the end, until most lines are found or findTime is
+// forward looks from a line to the end, until limit lines are found or findTime is
 // over.
-func forward(ctx context.Context, a *archive.Archive, ref archive.Ref, from int64, is test, most int) (found, error) {
+func forward(ctx context.Context, a *archive.Archive, ref archive.Ref, from int64, is lineTest, limit int) (found, error) {
 	f := found{At: ref.Lines}
 	deadline, looked := time.Now().Add(findTime), 0
 	err := a.ScanLines(ctx, ref, from, ref.Lines, func(n int64, b []byte) error {
@@ -81,14 +81,14 @@ func forward(ctx context.Context, a *archive.Archive, ref archive.Ref, from int6
 		}
 		if is(b) {
 			_, text := joblog.ParseLine(b).Kind()
-			f.Lines = append(f.Lines, foundLine{n, htmlOf(text)})
+			f.Lines = append(f.Lines, foundLine{n, lineHTML(text)})
 		}
 		looked += len(b) + 1
 		late := false
-		if looked > lookBytes {
+		if looked > clockBytes {
 			looked, late = 0, time.Now().After(deadline)
 		}
-		if len(f.Lines) == most || late {
+		if len(f.Lines) == limit || late {
 			f.At, f.More = n, n < ref.Lines
 			return archive.ErrStop
 		}
@@ -99,10 +99,10 @@ func forward(ctx context.Context, a *archive.Archive, ref archive.Ref, from int6
 
 // backward finds the last such line before another; 0: there is none, or, with
 // More, none down to At.
-func backward(ctx context.Context, a *archive.Archive, ref archive.Ref, before int64, is test) (int64, found, error) {
+func backward(ctx context.Context, a *archive.Archive, ref archive.Ref, before int64, is lineTest) (int64, found, error) {
 	deadline := time.Now().Add(findTime)
 	for end := before - 1; end >= 1; {
-		frame := sort.Search(len(ref.FrameLines), func(i int) bool { return ref.FrameLines[i] > end }) - stretch
+		frame := sort.Search(len(ref.FrameLines), func(i int) bool { return ref.FrameLines[i] > end }) - framesBack
 		first := int64(1)
 		if frame > 0 {
 			first = min(ref.FrameLines[frame], end)

@@ -18,8 +18,8 @@ import (
 type jobPage struct {
 	store.JobDetails
 	Path       string
-	Held       bool
-	Shown      store.JobLog // what there is to read; only if Held
+	Available  bool
+	Readable   store.JobLog // what there is to read; only if Available
 	Unreadable bool         // the ledger has it, the bucket has not, or not that
 	Window     window
 	Next       int64 // where to look for the next error from
@@ -43,11 +43,11 @@ func (c *call) details(enter func() error) (store.JobDetails, error) {
 	return d, err
 }
 
-// held is details, where the log is in the archive. It is for what reads all of the
+// archivedJob is details, where the log is in the archive. It is for what reads all of the
 // log, to which no other site may lead.
-func (c *call) held() (store.JobDetails, error) {
+func (c *call) archivedJob() (store.JobDetails, error) {
 	d, err := c.details(c.enterFromHere)
-	if err == nil && lookup.Held(d.Log) != nil {
+	if err == nil && lookup.CheckAvailable(d.Log) != nil {
 		err = store.ErrNotFound
 	}
 	return d, err
@@ -60,14 +60,14 @@ func (c *call) job() error {
 	if err != nil {
 		return err
 	}
-	p := jobPage{JobDetails: d, Path: detailsPath(d), Held: lookup.Held(d.Log) == nil, Shown: lookup.Shown(d.Log)}
-	if p.Held {
-		leave, err := c.place()
+	p := jobPage{JobDetails: d, Path: detailsPath(d), Available: lookup.CheckAvailable(d.Log) == nil, Readable: lookup.Readable(d.Log)}
+	if p.Available {
+		release, err := c.readingSlot()
 		if err != nil {
 			return err
 		}
 		p.Window, err = c.window(d)
-		leave()
+		release()
 		if errors.Is(err, bucket.ErrUnreadable) || errors.Is(err, bucket.ErrNotFound) {
 			c.Logger.WarnContext(c.ctx(), "a log could not be shown", "job", d.Job.ID, "error", err)
 			p.Unreadable = true
@@ -87,15 +87,15 @@ func (c *call) job() error {
 func (c *call) window(d store.JobDetails) (window, error) {
 	q := c.req.URL.Query()
 	marked, first := span{}, int64(1)
-	total := *lookup.Shown(d.Log).Lines
+	total := *lookup.Readable(d.Log).Lines
 	switch {
 	case q.Get("line") != "":
-		part, err := lookup.ParseLines(q.Get("line"))
+		selection, err := lookup.ParseSelection(q.Get("line"))
 		if err != nil {
 			return window{}, fmt.Errorf("%w: line=%w", errWrongUse, err)
 		}
-		marked = span{part.First, min(part.Last, max(total, part.First))}
-		first = startOf(min(part.First, total), total)
+		marked = span{selection.First, min(selection.Last, max(total, selection.First))}
+		first = startOf(min(selection.First, total), total)
 	case q.Get("from") != "":
 		n, err := strconv.ParseInt(q.Get("from"), 10, 64)
 		if err != nil && !errors.Is(err, strconv.ErrRange) || n < 1 {
@@ -112,17 +112,17 @@ func (c *call) window(d store.JobDetails) (window, error) {
 	if err != nil || w.Last < w.First {
 		return w, err
 	}
-	shown := lookup.Part{First: w.First, Last: w.Last}
+	shown := lookup.Selection{First: w.First, Last: w.Last}
 	return w, c.DB.NoteRead(c.ctx(), c.reader.Subject, d.Job.ID, shown.String())
 }
 
 // raw is GET …/raw: the log as GitHub sent it, or its redacted copy, to be saved.
 func (c *call) raw() error {
-	d, err := c.held()
+	d, err := c.archivedJob()
 	if err != nil {
 		return err
 	}
-	return c.Sender.Send(c.w, c.req, d.Log, lookup.Part{}, c.reader.Subject)
+	return c.Sender.Send(c.w, c.req, d.Log, lookup.Selection{}, c.reader.Subject)
 }
 
 // findPage is what was found in a log.
@@ -140,7 +140,7 @@ type findPage struct {
 // the next line that the runner marks as an error or a warning, or with back=1 to
 // the one before.
 func (c *call) find() error {
-	d, err := c.held()
+	d, err := c.archivedJob()
 	if err != nil {
 		return err
 	}
@@ -157,21 +157,21 @@ func (c *call) find() error {
 	if err := c.DB.NoteRead(c.ctx(), c.reader.Subject, d.Job.ID, "search"); err != nil {
 		return err
 	}
-	leave, err := c.place()
+	release, err := c.readingSlot()
 	if err != nil {
 		return err
 	}
-	defer leave()
+	defer release()
 	p := findPage{JobDetails: d, Path: detailsPath(d), Query: what, From: from, Back: q.Get("back") != ""}
 	ref := lookup.RefOf(d.Log)
 	switch {
 	case what != "":
-		if p.Found, err = forward(c.ctx(), c.Sender.Archive, ref, from, contains(what), mostFound); err != nil {
+		if p.Found, err = forward(c.ctx(), c.Sender.Archive, ref, from, contains(what), maxFound); err != nil {
 			return err
 		}
 	case p.Back:
 		var line int64
-		if line, p.Found, err = backward(c.ctx(), c.Sender.Archive, ref, min(from, ref.Lines+1), marks); err != nil {
+		if line, p.Found, err = backward(c.ctx(), c.Sender.Archive, ref, min(from, ref.Lines+1), isMarked); err != nil {
 			return err
 		}
 		if line != 0 {
@@ -183,7 +183,7 @@ func (c *call) find() error {
 			p.None = fmt.Sprintf("No error and no warning from line %d to line %d; lines before that were not looked at yet.", p.Found.At, from-1)
 		}
 	default:
-		if p.Found, err = forward(c.ctx(), c.Sender.Archive, ref, from, marks, 1); err != nil {
+		if p.Found, err = forward(c.ctx(), c.Sender.Archive, ref, from, isMarked, 1); err != nil {
 			return err
 		}
 		if len(p.Found.Lines) > 0 {

@@ -15,8 +15,8 @@ import (
 // pageJobs is how many jobs a page lists.
 const pageJobs = 50
 
-// mostOffered bounds how many repositories the filter offers.
-const mostOffered = 200
+// maxOffered bounds how many repositories the filter offers.
+const maxOffered = 200
 
 // jobsPage is the list of jobs.
 type jobsPage struct {
@@ -53,34 +53,34 @@ func (c *call) jobs() error {
 		p.Filtered = p.Filtered || q.Get(name) != ""
 	}
 	if page.Next != nil {
-		p.Older = "/?" + with(q, "after", lookup.EncodePlace(*page.Next))
+		p.Older = "/?" + withParameter(q, "after", lookup.EncodePlace(*page.Next))
 		if len(page.Jobs) < pageJobs && !page.Next.CreatedAt.IsZero() {
 			p.LookedTo = &page.Next.CreatedAt
 		}
 	}
 	if f.After != nil {
-		p.Newest = "/?" + with(q, "after", "")
+		p.Newest = "/?" + withParameter(q, "after", "")
 	}
-	if p.Repositories, err = c.offered(); err != nil {
+	if p.Repositories, err = c.repositoryChoices(); err != nil {
 		return err
 	}
 	return c.show(http.StatusOK, "jobs", "Jobs", p)
 }
 
-// offered are names of repositories to choose from: none, if there are too many to ask
+// repositoryChoices are names of repositories to choose from: none, if there are too many to ask
 // which of them the reader may read.
-func (c *call) offered() ([]string, error) {
+func (c *call) repositoryChoices() ([]string, error) {
 	ids, err := c.reader.Repositories(c.ctx())
 	if errors.Is(err, access.ErrTooMany) {
 		return nil, nil
 	} else if err != nil {
 		return nil, err
 	}
-	return c.DB.RepositoryNames(c.ctx(), ids, mostOffered)
+	return c.DB.RepositoryNames(c.ctx(), ids, maxOffered)
 }
 
-// with is a query with another value for a parameter; empty: without it.
-func with(q url.Values, name, value string) string {
+// withParameter is a query with another value for a parameter; empty: without it.
+func withParameter(q url.Values, name, value string) string {
 	changed := url.Values{}
 	for n, v := range q {
 		if n != name && len(v) > 0 && v[0] != "" {

@@ -30,11 +30,11 @@ func FuzzLocalPath(f *testing.F) {
 // Showing a line takes time in proportion to it, whatever a terminal would make of it.
 func TestLinesAreShownInLinearTime(t *testing.T) {
 	for _, unit := range []string{"\x1b", "\x1b[", "\x1b[1;", "\x1b[31m", "\x1b[38;5;1m", "<", "&", "\u202e", "\xff", "\x1b]", "\r", "\b", "👩‍👩‍👧"} {
-		growth.Linear(t, mostText, func(n int) func() {
+		growth.Linear(t, maxText, func(n int) func() {
 			text := []byte(strings.Repeat(unit, n/len(unit)))
 			return func() {
 				_, _ = harmless(string(text))
-				htmlOf(text)
+				lineHTML(text)
 			}
 		})
 	}

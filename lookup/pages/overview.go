@@ -19,20 +19,20 @@ var spans = []int{7, 30, 90}
 
 // overviewPage is figures of some days.
 type overviewPage struct {
-	Days         int
-	Spans        []int
-	Repository   string
-	Led          string // where to open it, if a link on another site led here: nothing is asked then
-	Repositories []string
-	Figures      []store.Day
-	Charts       []chartImage
-	Coverage     []coverageRow
-	CoverageDays []time.Time
-	CoverageCut  bool // there are more repositories
-	SlowJobs     []store.Heavy
-	FailingJobs  []store.Heavy
-	SlowSteps    []store.Heavy
-	FailingSteps []store.Heavy
+	Days          int
+	Spans         []int
+	Repository    string
+	FromElsewhere string // where to open it, if a link on another site led here: nothing is asked then
+	Repositories  []string
+	Figures       []store.Day
+	Charts        []chartImage
+	Coverage      []coverageRow
+	CoverageDays  []time.Time
+	CoverageCut   bool // there are more repositories
+	SlowJobs      []store.Heavy
+	FailingJobs   []store.Heavy
+	SlowSteps     []store.Heavy
+	FailingSteps  []store.Heavy
 }
 
 // chartImage is a chart; the table of figures says the same in words.
@@ -50,8 +50,8 @@ type coverageRow struct {
 	Days       []*store.Coverage // nil: no jobs that day
 }
 
-// mostCoverageDays bounds how many days the table has.
-const mostCoverageDays = 14
+// maxCoverageDays bounds how many days the table has.
+const maxCoverageDays = 14
 
 // overview is GET /overview.
 func (c *call) overview() error {
@@ -66,14 +66,14 @@ func (c *call) overview() error {
 		}
 	}
 	if access.FromOtherSite(c.req) { // an overview costs too much to be another site's to begin
-		p.Led = localPath(c.req.URL.RequestURI())
+		p.FromElsewhere = localPath(c.req.URL.RequestURI())
 		return c.show(http.StatusOK, "overview", "Overview", p)
 	}
 	ids, err := c.reader.Listed(c.ctx(), p.Repository)
 	if err != nil {
 		return err
 	}
-	if p.Repositories, err = c.offered(); err != nil {
+	if p.Repositories, err = c.repositoryChoices(); err != nil {
 		return err
 	}
 	if p.Repository != "" {
@@ -110,7 +110,7 @@ func (c *call) overview() error {
 // coverage fills in the table of repositories and days. Repositories that have had one
 // name are told apart by their ids: a reader of one must not see figures of another.
 func (c *call) coverage(ctx context.Context, p *overviewPage, ids []int64, midnight time.Time) error {
-	n := min(p.Days, mostCoverageDays)
+	n := min(p.Days, maxCoverageDays)
 	for i := range n {
 		p.CoverageDays = append(p.CoverageDays, midnight.AddDate(0, 0, i+1-n))
 	}
@@ -130,7 +130,7 @@ func (c *call) coverage(ctx context.Context, p *overviewPage, ids []int64, midni
 		}
 		row := rows[day.RepositoryID]
 		if row == nil {
-			if p.CoverageCut = len(rows) == mostOffered; p.CoverageCut {
+			if p.CoverageCut = len(rows) == maxOffered; p.CoverageCut {
 				break
 			}
 			row = &coverageRow{Repository: day.Repository, ID: day.RepositoryID, Days: make([]*store.Coverage, n)}

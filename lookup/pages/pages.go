@@ -1,10 +1,10 @@
 // Package pages answers people: pages that find a job, show its run, and read its
-// log. They are made on the server and work without JavaScript; what there is of it
-// makes some things handier.
+// log. They are made on the server and work without JavaScript, which only makes some
+// things handier. See docs/design.md#rooms.
 //
-// All that is shown comes from outside and may be hostile: it is escaped by
-// html/template, and no page may load or run anything but the two files of this
-// package.
+// All that is shown comes from outside and may be hostile: html/template escapes it,
+// lineHTML makes the text of logs harmless, and no page can load or run anything but the
+// two files of this package.
 package pages
 
 import (
@@ -22,15 +22,16 @@ import (
 
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/lookup/access"
+	"github.com/jobvault/jobvault/lookup/search"
 	"github.com/jobvault/jobvault/store"
 )
 
-// Config is what the pages are made of.
+// Config is what the pages are made of. All but Now is required.
 type Config struct {
 	DB       *store.DB
-	Gate     *access.Gate
-	Sender   *lookup.Sender
-	Searcher *lookup.Searcher
+	Gate     *access.Gate            // decides who may read what
+	Sender   *lookup.Sender          // which the API may share, so that its limits hold for both
+	Searcher *search.LimitedSearcher // likewise
 	Logger   *slog.Logger
 	Now      func() time.Time // nil: time.Now
 }
@@ -43,11 +44,11 @@ type site struct {
 }
 
 const (
-	// mostReadings is how many pages are made of logs at once.
-	mostReadings = 16
-	// mostOverviews is how many overviews are made at once: each asks much of
+	// maxReadings is how many pages are made of logs at once.
+	maxReadings = 16
+	// maxOverviews is how many overviews are made at once: each asks much of
 	// Postgres, which has others to answer.
-	mostOverviews = 2
+	maxOverviews = 2
 	// overviewTime is how long one may take.
 	overviewTime = 30 * time.Second
 )
@@ -62,14 +63,14 @@ func New(c Config) (http.Handler, error) {
 		return nil, err
 	}
 	s := &site{
-		Config: c, templates: t, readings: semaphore.NewWeighted(mostReadings), overviews: semaphore.NewWeighted(mostOverviews),
+		Config: c, templates: t, readings: semaphore.NewWeighted(maxReadings), overviews: semaphore.NewWeighted(maxOverviews),
 	}
 	mux := http.NewServeMux()
 	route := func(pattern string, h func(*call) error) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) {
 			c := &call{site: s, w: w, req: req}
 			if err := h(c); err != nil {
-				c.refuse(err)
+				c.answerError(err)
 			}
 		})
 	}
@@ -132,8 +133,8 @@ func (c *call) enterFromHere() (err error) {
 	return err
 }
 
-// place waits for one of the places for reading logs. Give it back by calling leave.
-func (c *call) place() (leave func(), err error) {
+// readingSlot waits for one of the places for reading logs. Give it back by calling release.
+func (c *call) readingSlot() (release func(), err error) {
 	if err := c.readings.Acquire(c.ctx(), 1); err != nil {
 		return nil, err
 	}
@@ -166,8 +167,8 @@ func (c *call) named() ([]int64, error) {
 	return ids, nil
 }
 
-// refuse answers for an error.
-func (c *call) refuse(err error) {
+// answerError answers for an error.
+func (c *call) answerError(err error) {
 	var forbidden *access.ForbiddenError
 	switch {
 	case errors.Is(err, access.ErrNoCredentials), errors.Is(err, access.ErrBadCredentials):

@@ -19,6 +19,7 @@ import (
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/lookup/access"
 	"github.com/jobvault/jobvault/lookup/pages"
+	"github.com/jobvault/jobvault/lookup/search"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -40,7 +41,7 @@ func serve(t testing.TB, v *testenv.Vault, gate *access.Gate) *fixture {
 	h, err := pages.New(pages.Config{
 		DB: v.DB, Gate: gate, Logger: testenv.Logger(t), Now: func() time.Time { return v.At.Add(time.Hour) },
 		Sender:   lookup.NewSender(lookup.Logs{DB: v.DB, Archive: v.Archive}, testenv.Logger(t)),
-		Searcher: lookup.NewSearcher(lookup.Logs{DB: v.DB, Archive: v.Archive}),
+		Searcher: search.NewLimitedSearcher(lookup.Logs{DB: v.DB, Archive: v.Archive}),
 	})
 	v.Check(err)
 	server := httptest.NewServer(h)

@@ -8,8 +8,8 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// mostRunJobs bounds how many jobs of a run a page shows.
-const mostRunJobs = 2000
+// maxRunJobs bounds how many jobs of a run a page shows.
+const maxRunJobs = 2000
 
 // runPage is a run: its attempts side by side.
 type runPage struct {
@@ -48,7 +48,7 @@ func (c *call) run() error {
 	if err != nil {
 		return err
 	}
-	jobs, total, err := c.DB.RunJobs(c.ctx(), store.JobsOfRun{RunID: c.number("run_id"), Repositories: ids, LatestFirst: true, Limit: mostRunJobs})
+	jobs, total, err := c.DB.RunJobs(c.ctx(), store.JobsOfRun{RunID: c.number("run_id"), Repositories: ids, LatestFirst: true, Limit: maxRunJobs})
 	if err != nil {
 		return err
 	}

@@ -13,29 +13,31 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/ngram"
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/lookup/access"
+	"github.com/jobvault/jobvault/lookup/search"
 )
 
 const (
 	// searchTime bounds how long one page searches.
 	searchTime = time.Minute
-	// mostLines bounds how many lines a page shows, and mostOfLog of one log.
-	mostLines, mostOfLog = 500, 20
-	// longestShown is how many bytes of a line are shown.
-	longestShown = 2000
+	// maxLines bounds how many lines a page shows, and maxLinesPerLog of one log.
+	maxLines, maxLinesPerLog = 500, 20
+	// maxShown is how many bytes of a line are shown.
+	maxShown = 2000
 )
 
 // searchPage is a form and, once it is sent, what it finds.
 type searchPage struct {
-	Query   map[string]string
-	Problem string // what is wrong with what was asked for
-	Led     bool   // a link on another site led here: a search has to be asked for here
-	Found   string // stands where what is found is written
+	Query         map[string]string
+	Problem       string // what is wrong with what was asked for
+	FromElsewhere bool   // a link on another site led here: a search has to be asked for here
+	Found         string // stands where what is found is written
 }
 
-// foundMark is in the page after all that a reader has asked for.
-const foundMark = "\ue000found\ue000"
+// matchesMark is in the page after all that a reader has asked for.
+const matchesMark = "\ue000found\ue000"
 
 // searchNames are the parameters that the form has.
 var searchNames = []string{"pattern", "ignore_case", "fixed", "inverse", "repository", "workflow", "branch", "conclusion", "label", "step", "since", "until"}
@@ -53,41 +55,41 @@ func (c *call) search() error {
 	if q.Get("pattern") == "" {
 		return c.show(http.StatusOK, "search", "Search", p)
 	}
-	if p.Led = access.FromOtherSite(c.req); p.Led { // a search costs too much to be another site's to begin
+	if p.FromElsewhere = access.FromOtherSite(c.req); p.FromElsewhere { // a search costs too much to be another site's to begin
 		return c.show(http.StatusOK, "search", "Search", p)
 	}
-	s, err := lookup.ParseSearch(q, c.Now())
+	query, err := search.ParseQuery(q, c.Now())
 	if err != nil {
 		p.Problem = err.Error()
 		return c.show(http.StatusBadRequest, "search", "Search", p)
 	}
-	if s.Jobs.Repositories, err = c.reader.Listed(c.ctx(), s.Jobs.Repository); err != nil {
+	if query.Jobs.Repositories, err = c.reader.Listed(c.ctx(), query.Jobs.Repository); err != nil {
 		return err
 	}
-	s.CountOnly, s.Most, s.Before, s.After, s.Limit = false, mostOfLog, 0, 0, 0 // the page has bounds of its own
-	p.Found = foundMark
+	query.CountOnly, query.MaxCount, query.Before, query.After, query.Limit = false, maxLinesPerLog, 0, 0, 0 // the page has bounds of its own
+	p.Found = matchesMark
 	page, err := c.render("search", "Search", p)
 	if err != nil {
 		return err
 	}
-	before, after, _ := cutLast(page, foundMark)
+	before, after, _ := cutLast(page, matchesMark)
 	ctx, cancel := context.WithTimeout(c.ctx(), searchTime)
 	defer cancel()
-	out := &foundSections{w: lookup.Stream(c.w), begin: before, show: c.templates["search"], search: s}
-	sum, err := c.Searcher.Search(ctx, c.reader.Subject, s, out)
+	out := &matchSections{w: lookup.Stream(c.w), begin: before, show: c.templates["search"], pattern: query.Pattern}
+	sum, err := c.Searcher.Search(ctx, c.reader.Subject, query, out)
 	switch {
 	case errors.Is(err, lookup.ErrBusy):
 		return err
 	case out.broken != nil, c.ctx().Err() != nil: // the reader is gone
 		panic(http.ErrAbortHandler)
 	}
-	ended := searchEnd{Searched: sum, Late: errors.Is(err, context.DeadlineExceeded)}
+	ended := searchSummary{Stats: sum, Late: errors.Is(err, context.DeadlineExceeded)}
 	if err != nil && !ended.Late {
 		c.Logger.WarnContext(c.ctx(), "a search could not go on", "error", err)
 		ended.Failed = true
 	}
 	if !sum.Complete && sum.Next != nil {
-		ended.Further = "/search?" + with(q, "after", lookup.EncodePlace(*sum.Next))
+		ended.Further = "/search?" + withParameter(q, "after", lookup.EncodePlace(*sum.Next))
 	}
 	out.write("searched", ended)
 	if out.broken == nil {
@@ -99,16 +101,16 @@ func (c *call) search() error {
 	return nil
 }
 
-// searchEnd is what stands under all that was found.
-type searchEnd struct {
-	lookup.Searched
+// searchSummary is what stands under all that was found.
+type searchSummary struct {
+	search.Stats
 	Late    bool
 	Failed  bool
 	Further string // where the search goes on
 }
 
 // Size is how large the logs are that were searched.
-func (e searchEnd) Size() string { return humanize.IBytes(uint64(e.RawBytes)) }
+func (e searchSummary) Size() string { return humanize.IBytes(uint64(e.RawBytes)) }
 
 func cutLast(s, sep string) (before, after string, found bool) {
 	i := strings.LastIndex(s, sep)
@@ -118,80 +120,83 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s[:i], s[i+len(sep):], true
 }
 
-// foundSections writes what is found into the page.
-type foundSections struct {
-	w      io.Writer
-	begin  string // of the page, until it is written
-	show   *template.Template
-	search lookup.Search
-	job    int64
-	lines  int
-	broken error // the reader takes no more
+// matchSections writes what is found into the page.
+type matchSections struct {
+	w       io.Writer
+	begin   string // of the page, until it is written
+	show    *template.Template
+	pattern *ngram.Pattern
+	job     int64
+	lines   int
+	broken  error // the reader takes no more
 }
 
-// foundSection is some of what was found in one log.
-type foundSection struct {
-	Job   *lookup.Found // nil: that of the section before
+// matchSection is some of what was found in one log.
+type matchSection struct {
+	Job   *search.Match // nil: that of the section before
 	Path  string
 	Lines []foundLine
 	More  bool // there may be more in the log
 }
 
-func (o *foundSections) Found(found []lookup.Found, last bool) error {
+// Matches writes some matches of one log, and ends the search when the page is full.
+func (o *matchSections) Matches(found []search.Match, last bool) error {
 	if len(found) == 0 {
-		return o.enough(last)
+		return o.stopWhenFull(last)
 	}
-	var s foundSection
+	var s matchSection
 	for _, f := range found {
 		owner, name, _ := strings.Cut(f.Repository, "/")
 		s.Path = jobPath(owner, name, f.JobID)
 		if f.JobID != o.job {
 			o.job, s.Job = f.JobID, &f
 		}
-		s.Lines = append(s.Lines, foundLine{f.Line, htmlOf([]byte(o.part(f.Text)))})
+		s.Lines = append(s.Lines, foundLine{f.Line, lineHTML([]byte(o.excerpt(f.Text)))})
 	}
 	o.lines += len(s.Lines)
-	s.More = last && len(found) >= mostOfLog
+	s.More = last && len(found) >= maxLinesPerLog
 	if o.write("found", s); o.broken != nil {
 		return o.broken
 	}
-	return o.enough(last)
+	return o.stopWhenFull(last)
 }
 
-// enough ends the search with a log when the page has its lines.
-func (o *foundSections) enough(last bool) error {
-	if last && o.lines >= mostLines {
+// stopWhenFull ends the search with a log when the page has its lines.
+func (o *matchSections) stopWhenFull(last bool) error {
+	if last && o.lines >= maxLines {
 		return archive.ErrStop
 	}
 	return nil
 }
 
-// part is as much of a line as is shown, around what matches.
-func (o *foundSections) part(text string) string {
-	if len(text) <= longestShown {
+// excerpt is the part of a line that is shown: maxShown bytes around the first match.
+func (o *matchSections) excerpt(text string) string {
+	if len(text) <= maxShown {
 		return text
 	}
 	from := 0
-	if at := o.search.Pattern.Find([]byte(text), 1); at != nil {
-		from = min(max(at[0][0]-longestShown/4, 0), len(text)-longestShown)
+	if at := o.pattern.Find([]byte(text), 1); at != nil {
+		from = min(max(at[0][0]-maxShown/4, 0), len(text)-maxShown)
 	}
-	part := strings.ToValidUTF8(text[from:from+longestShown], "") + "…"
+	part := strings.ToValidUTF8(text[from:from+maxShown], "") + "…"
 	if from > 0 {
 		part = "…" + part
 	}
 	return part
 }
 
-func (o *foundSections) Fault(lookup.SearchFault) {} // the sum counts them
+// Fault writes nothing: the summary counts the faults.
+func (o *matchSections) Fault(search.Fault) {}
 
 // Progress has the page begin, and keeps the connection up.
-func (o *foundSections) Progress(lookup.Searched) {
+func (o *matchSections) Progress(search.Stats) {
 	if o.begin != "" {
 		o.write("searching", nil)
 	}
 }
 
-func (o *foundSections) write(name string, data any) {
+// write adds a part to the page, the first one behind its beginning.
+func (o *matchSections) write(name string, data any) {
 	b := bytes.NewBufferString(o.begin)
 	o.begin = ""
 	if o.broken == nil {

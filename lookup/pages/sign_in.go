@@ -33,12 +33,12 @@ func (c *call) signInForm(status int, next, failed string) error {
 	})
 }
 
-// mostForm bounds what is read of a form.
-const mostForm = 8 << 10
+// maxForm bounds what is read of a form.
+const maxForm = 8 << 10
 
 // signIn is POST /sign-in.
 func (c *call) signIn() error {
-	c.req.Body = http.MaxBytesReader(c.w, c.req.Body, mostForm)
+	c.req.Body = http.MaxBytesReader(c.w, c.req.Body, maxForm)
 	next := localPath(c.req.PostFormValue("next"))
 	err := c.Gate.SignIn(c.w, c.req, strings.TrimSpace(c.req.PostFormValue("token")))
 	var forbidden *access.ForbiddenError

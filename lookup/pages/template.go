@@ -39,25 +39,25 @@ func parseTemplates() (templates, error) {
 }
 
 var functions = template.FuncMap{
-	"when":      when,
-	"stamp":     stamp,
-	"took":      took,
-	"size":      func(n *int64) string { return humanize.IBytes(uint64(*n)) },
-	"comma":     humanize.Comma,
-	"hex":       func(b []byte) string { return fmt.Sprintf("%x", b) },
-	"short":     short,
-	"outcome":   outcome,
-	"text":      text,
-	"joined":    func(s []string) string { return strings.Join(s, ", ") },
-	"jobPath":   jobPath,
-	"runPath":   runPath,
-	"moment":    func(t time.Time) *time.Time { return &t },
-	"count":     func(n int64) *int64 { return &n },
-	"number":    func(n *int64) int64 { return *n },
-	"plus":      func(a, b int) int { return a + b },
-	"less":      func(n int64) int64 { return n - 1 },
-	"states":    func() []string { return store.LogStateNames },
-	"secondsOf": func(s float64) string { return seconds(s) },
+	"when":         when,
+	"stamp":        stamp,
+	"took":         took,
+	"size":         func(n *int64) string { return humanize.IBytes(uint64(*n)) },
+	"comma":        humanize.Comma,
+	"hex":          func(b []byte) string { return fmt.Sprintf("%x", b) },
+	"short":        short,
+	"outcome":      outcome,
+	"valueOrEmpty": valueOrEmpty,
+	"joined":       func(s []string) string { return strings.Join(s, ", ") },
+	"jobPath":      jobPath,
+	"runPath":      runPath,
+	"moment":       func(t time.Time) *time.Time { return &t },
+	"count":        func(n int64) *int64 { return &n },
+	"number":       func(n *int64) int64 { return *n },
+	"plus":         func(a, b int) int { return a + b },
+	"less":         func(n int64) int64 { return n - 1 },
+	"states":       func() []string { return store.LogStateNames },
+	"secondsOf":    func(s float64) string { return seconds(s) },
 	"seconds": func(s *float64) string {
 		if s == nil {
 			return ""
@@ -119,7 +119,8 @@ func short(sha *string) string {
 	return (*sha)[:min(len(*sha), 8)]
 }
 
-func text(s *string) string {
+// valueOrEmpty is a column that may be null, as a page shows it.
+func valueOrEmpty(s *string) string {
 	if s == nil {
 		return ""
 	}

@@ -11,21 +11,21 @@ import (
 )
 
 const (
-	// mostText is how much of a line is shown; lines of hundreds of kilobytes exist.
-	mostText = 8 << 10
-	// mostColours is how often a line changes its colour: each change costs the page
+	// maxText is how many bytes of a line are shown; lines of hundreds of kilobytes exist.
+	maxText = 8 << 10
+	// maxColours is how often a line changes its colour: each change costs the page
 	// ten times its length.
-	mostColours = 100
+	maxColours = 100
 )
 
-// htmlOf shows a line's text: its colours as such, and every other thing that a
+// lineHTML shows a line's text: its colours as such, and every other thing that a
 // terminal would obey, or that would hide or turn text around, as a sign that can
-// be seen. Of a longer line, its beginning.
-func htmlOf(text []byte) template.HTML {
+// be seen. Of a line longer than maxText, it shows the beginning.
+func lineHTML(text []byte) template.HTML {
 	cut := ""
-	if len(text) > mostText {
-		cut = fmt.Sprintf(`<span class="cut">… %d bytes more, see the raw log</span>`, len(text)-mostText)
-		text = text[:mostText]
+	if len(text) > maxText {
+		cut = fmt.Sprintf(`<span class="cut">… %d bytes more, see the raw log</span>`, len(text)-maxText)
+		text = text[:maxText]
 	}
 	shown, coloured := harmless(string(text))
 	if !coloured {
@@ -35,7 +35,9 @@ func htmlOf(text []byte) template.HTML {
 	return template.HTML(strings.TrimSuffix(terminal.Render([]byte(shown)), "\n") + cut) //nolint:gosec // as said
 }
 
-// harmless leaves colours alone, and makes every other control character visible.
+// harmless leaves colours alone, and makes every other control character visible. It is
+// for pages, and escapes no HTML. Terminals, tables and errors have functions of their
+// own: docs/design.md#security lists them.
 func harmless(s string) (shown string, coloured bool) {
 	plain := true
 	for i := range len(s) {
@@ -50,9 +52,9 @@ func harmless(s string) (shown string, coloured bool) {
 	var b strings.Builder
 	for changes := 0; len(s) > 0; {
 		if n := colourLength(s); n > 0 {
-			if changes++; changes <= mostColours {
+			if changes++; changes <= maxColours {
 				b.WriteString(s[:n])
-			} else if changes == mostColours+1 {
+			} else if changes == maxColours+1 {
 				b.WriteString("\x1b[0m")
 			}
 			coloured = true
@@ -79,8 +81,8 @@ func harmless(s string) (shown string, coloured bool) {
 	return b.String(), coloured
 }
 
-// longestColour is the length of the longest sequence that is taken for a colour.
-const longestColour = 64
+// maxColour is the length of the longest escape sequence that is taken for a colour.
+const maxColour = 64
 
 // colourLength is the length of the escape sequence that s begins with, if it is
 // one that sets colours: ESC [ digits and semicolons m.
@@ -88,7 +90,7 @@ func colourLength(s string) int {
 	if len(s) < 3 || s[0] != 0x1b || s[1] != '[' {
 		return 0
 	}
-	for i := 2; i < len(s) && i < longestColour; i++ {
+	for i := 2; i < len(s) && i < maxColour; i++ {
 		switch {
 		case s[i] == 'm':
 			return i + 1

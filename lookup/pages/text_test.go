@@ -17,7 +17,7 @@ func FuzzHTML(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		shown := string(htmlOf(b))
+		shown := string(lineHTML(b))
 		for _, r := range shown {
 			if r != '\t' && r != '\ufeff' && r != '\u200d' && !unicode.IsPrint(r) && !unicode.Is(unicode.Variation_Selector, r) {
 				t.Fatalf("%q shows %U: %q", b, r, shown)

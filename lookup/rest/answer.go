@@ -17,8 +17,8 @@ const (
 
 const notFound = "Not Found"
 
-// failure is the body of an error, as GitHub's.
-type failure struct {
+// errorBody is the body of an error, as GitHub's.
+type errorBody struct {
 	Message          string `json:"message"`
 	DocumentationURL string `json:"documentation_url"`
 	Status           string `json:"status"`
@@ -30,7 +30,7 @@ func (c *call) fail(status int, message string) {
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="jobvault"`)
 	}
-	c.write(status, failure{message, c.docs, strconv.Itoa(status)})
+	c.write(status, errorBody{message, c.docs, strconv.Itoa(status)})
 }
 
 // answer answers 200, or 304 if the caller has it.
@@ -59,7 +59,9 @@ func (c *call) send(status int, b []byte) {
 	_, _ = c.w.Write(b) // the client may be gone
 }
 
-// encode cannot fail: what is encoded are texts, numbers and times of this package.
+// encode cannot fail: what is encoded are texts, numbers and times of this package. JSON
+// escapes control characters; what shows the texts has to make them harmless, see
+// docs/design.md#security.
 func encode(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {

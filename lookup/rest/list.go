@@ -13,10 +13,10 @@ import (
 
 // Sizes of a page, as GitHub's.
 const (
-	usualPage = 30
-	mostPage  = 100
-	// lastPage bounds the number of a page; none is as far.
-	lastPage = 1_000_000_000
+	defaultPageSize = 30
+	maxPageSize     = 100
+	// maxPageNumber bounds the number of a page: no list is that long.
+	maxPageNumber = 1_000_000_000
 )
 
 // jobs is a page of a listing.
@@ -52,7 +52,7 @@ func (c *call) list(q store.JobsOfRun) {
 		err = store.ErrNotFound
 	}
 	if err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return
 	}
 	list := jobs{TotalCount: total, Jobs: make([]job, len(details))}
@@ -63,17 +63,17 @@ func (c *call) list(q store.JobsOfRun) {
 	c.answer(list)
 }
 
-// page reads page and per_page. What is none counts as not given, what is too much
-// as the most there is.
+// page reads page and per_page. What is no number counts as not given; what is too large
+// counts as the maximum.
 func (c *call) page() (page, perPage int) {
-	read := func(name string, usual, most int) int {
+	read := func(name string, fallback, limit int) int {
 		n, err := strconv.ParseInt(c.req.URL.Query().Get(name), 10, 64)
 		if err != nil && !errors.Is(err, strconv.ErrRange) || n < 1 { // out of range, n is the greatest there is
-			return usual
+			return fallback
 		}
-		return int(min(n, int64(most)))
+		return int(min(n, int64(limit)))
 	}
-	return read("page", 1, lastPage), read("per_page", usualPage, mostPage)
+	return read("page", 1, maxPageNumber), read("per_page", defaultPageSize, maxPageSize)
 }
 
 // link sets the links to other pages.
@@ -110,7 +110,7 @@ type JobList struct {
 func (c *call) listJobs() {
 	reader, err := c.Gate.Reader(c.req)
 	if err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return
 	}
 	f, err := lookup.ParseFilter(c.req.URL.Query(), c.Now())
@@ -119,13 +119,13 @@ func (c *call) listJobs() {
 		return
 	}
 	if f.Repositories, err = reader.Listed(c.req.Context(), f.Repository); err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return
 	}
 	_, f.Limit = c.page()
 	page, err := c.DB.JobPage(c.req.Context(), f)
 	if err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return
 	}
 	list := JobList{Jobs: page.Jobs}

@@ -27,11 +27,11 @@ func (c *call) getLog() {
 	}
 }
 
-// getAnyLog is GET /api/v3/jobs/{job_id}/logs.
-func (c *call) getAnyLog() {
+// getLogByID is GET /api/v3/jobs/{job_id}/logs.
+func (c *call) getLogByID() {
 	reader, err := c.Gate.Reader(c.req)
 	if err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return
 	}
 	id := c.number("job_id")
@@ -50,7 +50,7 @@ func (c *call) getAnyLog() {
 		err = store.ErrNotFound
 	}
 	if err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return
 	}
 	c.linkLog(reader, d)
@@ -58,29 +58,29 @@ func (c *call) getAnyLog() {
 
 // linkLog answers 302 to a link to a log that needs no token.
 func (c *call) linkLog(reader access.Reader, d store.JobDetails) {
-	part, err := parsePart(c.req.URL.Query())
+	selection, err := parseSelection(c.req.URL.Query())
 	if err != nil {
 		c.fail(http.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	if err := lookup.Held(d.Log); err != nil {
+	if err := lookup.CheckAvailable(d.Log); err != nil {
 		c.fail(goneStatus(d.Log.State), err.Error())
 		return
 	}
-	if _, _, err := c.Sender.Lines(c.req.Context(), d.Log, part); errors.Is(err, lookup.ErrNoStep) {
+	if _, _, err := c.Sender.LineRange(c.req.Context(), d.Log, selection); errors.Is(err, lookup.ErrNoStep) {
 		c.fail(http.StatusNotFound, err.Error())
 		return
 	} else if err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return
 	}
 	h := c.w.Header()
-	h.Set("Location", c.Base(c.req)+c.signed(d.Job.ID, c.req.URL.Query(), reader.Subject))
+	h.Set("Location", c.Base(c.req)+c.signedLink(d.Job.ID, c.req.URL.Query(), reader.Subject))
 	h.Set("Cache-Control", "no-store")
 	c.w.WriteHeader(http.StatusFound)
 }
 
-// goneStatus is how GitHub answers for a log that it has not.
+// goneStatus is the status with which GitHub answers for a log that it does not have.
 func goneStatus(state string) int {
 	if state == store.LogExpired || state == store.LogRemoved {
 		return http.StatusGone
@@ -88,14 +88,14 @@ func goneStatus(state string) int {
 	return http.StatusNotFound
 }
 
-// parsePart reads lines=A-B or step=N.
-func parsePart(q url.Values) (lookup.Part, error) {
+// parseSelection reads lines=A-B or step=N.
+func parseSelection(q url.Values) (lookup.Selection, error) {
 	lines, step := q.Get("lines"), q.Get("step")
 	switch {
 	case lines != "" && step != "":
-		return lookup.Part{}, errors.New("lines and step: only one of them")
+		return lookup.Selection{}, errors.New("lines and step: only one of them")
 	case lines != "":
-		p, err := lookup.ParseLines(lines)
+		p, err := lookup.ParseSelection(lines)
 		if err != nil {
 			return p, fmt.Errorf("lines=%w", err)
 		}
@@ -103,16 +103,16 @@ func parsePart(q url.Values) (lookup.Part, error) {
 	case step != "":
 		n, err := strconv.ParseInt(step, 10, 64)
 		if err != nil || n < 0 {
-			return lookup.Part{}, fmt.Errorf("step=%q: want the number of a step", step)
+			return lookup.Selection{}, fmt.Errorf("step=%q: want the number of a step", step)
 		}
-		return lookup.Part{Step: &n}, nil
+		return lookup.Selection{Step: &n}, nil
 	}
-	return lookup.Part{}, nil
+	return lookup.Selection{}, nil
 }
 
-// signed is a link that lets whoever has it read what asked for names, as subject,
-// for as long as linkLife.
-func (c *call) signed(jobID int64, asked url.Values, subject string) string {
+// signedLink is a link to the lines or the step that asked names. For linkLife, whoever has
+// it can read these, which is recorded as subject's reading.
+func (c *call) signedLink(jobID int64, asked url.Values, subject string) string {
 	q := url.Values{"expires": {strconv.FormatInt(c.Now().Add(linkLife).Unix(), 10)}, "subject": {subject}}
 	for _, name := range []string{"lines", "step"} {
 		if asked.Get(name) != "" {
@@ -136,8 +136,8 @@ func (c *call) signature(jobID int64, q url.Values) string {
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }
 
-// sendLog is a link that signed has made. It says nothing of a link that is not
-// good but that it is not: not even whether there is such a job.
+// sendLog is GET of a link that signedLink has made. Of a link that is not good it says only
+// that: not even whether there is such a job.
 func (c *call) sendLog() {
 	q, id := c.req.URL.Query(), c.number("job_id")
 	expires, err := strconv.ParseInt(q.Get("expires"), 10, 64)
@@ -149,7 +149,7 @@ func (c *call) sendLog() {
 		c.fail(http.StatusForbidden, "this link has expired: ask for the log again")
 		return
 	}
-	part, err := parsePart(q)
+	selection, err := parseSelection(q)
 	if err != nil {
 		c.fail(http.StatusUnprocessableEntity, err.Error())
 		return
@@ -160,7 +160,7 @@ func (c *call) sendLog() {
 		c.fail(goneStatus(log.State), err.Error())
 		return
 	case err == nil:
-		err = c.Sender.Send(c.w, c.req, log, part, q.Get("subject"))
+		err = c.Sender.Send(c.w, c.req, log, selection, q.Get("subject"))
 	}
 	switch {
 	case errors.Is(err, lookup.ErrBusy):
@@ -168,6 +168,6 @@ func (c *call) sendLog() {
 	case errors.Is(err, lookup.ErrNoStep):
 		c.fail(http.StatusNotFound, err.Error())
 	case err != nil:
-		c.refuse(err)
+		c.answerError(err)
 	}
 }

@@ -1,13 +1,15 @@
 // Package rest answers programs as GitHub's REST API does, from what is archived:
 // the four endpoints of workflow jobs, under /api/v3, where clients of GitHub
-// Enterprise Server look for them.
+// Enterprise Server look for them. See docs/design.md#rooms.
 //
-// What differs from GitHub: url and run_url of a job lead here, a log may be asked
-// for by lines or by step, and the message of a log that is not there says why. And
-// there is a list of all jobs, GET /api/v3/jobs, filtered by the parameters of
-// lookup.FilterNames, a log by its job's id alone, GET /api/v3/jobs/{job_id}/logs, who
-// used an action, GET /api/v3/uses?action=, and a search of all logs, GET
-// /api/v3/search?pattern=, of which one answer is bounded unless it has limit=all.
+// What differs from GitHub: url and run_url of a job lead here, a log can be asked
+// for by lines or by step, and the message of a log that is not there says why. Beyond
+// GitHub there are:
+//
+//	GET /api/v3/jobs                 all jobs, filtered by the parameters of lookup.FilterNames
+//	GET /api/v3/jobs/{job_id}/logs   a log by its job's id alone
+//	GET /api/v3/uses?action=         who used an action
+//	GET /api/v3/search?pattern=      a search of all logs, see search.ParseQuery
 package rest
 
 import (
@@ -21,16 +23,17 @@ import (
 
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/lookup/access"
+	"github.com/jobvault/jobvault/lookup/search"
 	"github.com/jobvault/jobvault/store"
 )
 
-// Config is what the API is made of.
+// Config is what the API is made of. All but Now is required.
 type Config struct {
 	DB       *store.DB
-	Gate     *access.Gate
-	Sender   *lookup.Sender
-	Searcher *lookup.Searcher
-	// Base is where jobvault is reached by who makes a request: scheme and host.
+	Gate     *access.Gate            // decides who may read what
+	Sender   *lookup.Sender          // which the pages may share, so that its limits hold for both
+	Searcher *search.LimitedSearcher // likewise
+	// Base is the scheme and host by which the caller reaches jobvault, for links.
 	Base   func(*http.Request) string
 	Logger *slog.Logger
 	Now    func() time.Time // nil: time.Now
@@ -65,7 +68,7 @@ func New(ctx context.Context, c Config) (http.Handler, error) {
 	route(repository+"/runs/{run_id}/jobs", docsJobs+"#list-jobs-for-a-workflow-run", (*call).listRunJobs)
 	// Beyond GitHub.
 	route("/api/v3/jobs", docsJobs, (*call).listJobs)
-	route("/api/v3/jobs/{job_id}/logs", docsJobs, (*call).getAnyLog)
+	route("/api/v3/jobs/{job_id}/logs", docsJobs, (*call).getLogByID)
 	route("/api/v3/uses", docsJobs, (*call).listUses)
 	route("/api/v3/search", docsJobs, (*call).search)
 	route("/api/v3/logs/{job_id}", docsJobs, (*call).sendLog)
@@ -88,7 +91,8 @@ type call struct {
 	docs string // the page that tells of the endpoint
 }
 
-// number is a number in the path; 0, which nothing has, if it is none.
+// number is a parameter of the path that is a number; 0, which no job or run has, if it is
+// not.
 func (c *call) number(name string) int64 {
 	n, err := strconv.ParseInt(c.req.PathValue(name), 10, 64)
 	if err != nil || n < 0 {
@@ -97,17 +101,17 @@ func (c *call) number(name string) int64 {
 	return n
 }
 
-// readable finds the repositories of the path's name that the caller may read, and
-// who that is; or it answers.
+// readable finds the repositories of the path's name that the caller may read, and who
+// the caller is. If ok is false, it has answered the request.
 func (c *call) readable() (access.Reader, []int64, bool) {
 	reader, err := c.Gate.Reader(c.req)
 	if err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return reader, nil, false
 	}
 	rs, err := reader.Named(c.req.Context(), c.req.PathValue("owner"), c.req.PathValue("repo"))
 	if err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return reader, nil, false
 	}
 	if len(rs) == 0 {
@@ -121,7 +125,8 @@ func (c *call) readable() (access.Reader, []int64, bool) {
 	return reader, ids, true
 }
 
-// job finds the job of the path, if the caller may read it; or it answers.
+// job finds the job of the path, if the caller may read it. If ok is false, it has answered
+// the request.
 func (c *call) job() (access.Reader, store.JobDetails, bool) {
 	reader, ids, ok := c.readable()
 	if !ok {
@@ -132,7 +137,7 @@ func (c *call) job() (access.Reader, store.JobDetails, bool) {
 		err = store.ErrNotFound
 	}
 	if err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return reader, d, false
 	}
 	return reader, d, true
@@ -145,8 +150,8 @@ func (c *call) getJob() {
 	}
 }
 
-// refuse answers for an error.
-func (c *call) refuse(err error) {
+// answerError answers for an error.
+func (c *call) answerError(err error) {
 	var forbidden *access.ForbiddenError
 	switch {
 	case errors.Is(err, store.ErrNotFound):

@@ -10,18 +10,19 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/lookup"
+	"github.com/jobvault/jobvault/lookup/search"
 )
 
 // SearchLine is a line of the answer to a search. The last one has Searched or Failed;
 // an answer without either was cut off on its way.
 type SearchLine struct {
-	*lookup.Found
-	Fault    *SearchFault     `json:"fault,omitempty"`     // a log that cannot be read
-	Progress *lookup.Searched `json:"progress,omitempty"`  // how far the search is
-	Searched *lookup.Searched `json:"searched,omitempty"`  // it has ended
-	Next     string           `json:"next,omitempty"`      // where it goes on, for the parameter after
-	Failed   string           `json:"failed,omitempty"`    // it could not go on
-	CutShort string           `json:"cut_short,omitempty"` // a bound has ended it: which, and how more is asked for
+	*search.Match
+	Fault    *SearchFault  `json:"fault,omitempty"`     // a log that cannot be read
+	Progress *search.Stats `json:"progress,omitempty"`  // how far the search is
+	Searched *search.Stats `json:"searched,omitempty"`  // it has ended
+	Next     string        `json:"next,omitempty"`      // where it goes on, for the parameter after
+	Failed   string        `json:"failed,omitempty"`    // it could not go on
+	CutShort string        `json:"cut_short,omitempty"` // a bound has ended it: which, and how more is asked for
 }
 
 // SearchFault is a log that cannot be read.
@@ -30,29 +31,33 @@ type SearchFault struct {
 	Error string `json:"error"`
 }
 
-// search is GET /api/v3/search: what lookup.ParseSearch reads. It answers in JSON
-// Lines as it finds, within the bounds of lookup.Searcher unless limit=all is asked for.
+// search is GET /api/v3/search: what search.ParseQuery reads. It answers in JSON
+// Lines as it finds, within the bounds of search.LimitedSearcher unless limit=all is asked for.
 func (c *call) search() {
 	reader, err := c.Gate.Reader(c.req)
 	if err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return
 	}
-	q, err := lookup.ParseSearch(c.req.URL.Query(), c.Now())
-	if err != nil {
+	q, err := search.ParseQuery(c.req.URL.Query(), c.Now())
+	switch {
+	case errors.Is(err, search.ErrConflict):
+		c.fail(http.StatusBadRequest, err.Error())
+		return
+	case err != nil:
 		c.fail(http.StatusUnprocessableEntity, err.Error())
 		return
 	}
 	if q.Jobs.Repositories, err = reader.Listed(c.req.Context(), q.Jobs.Repository); err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return
 	}
 	h := c.w.Header()
 	h.Set("Content-Type", "application/x-ndjson; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "private, no-store")
-	out := &searchAnswer{w: lookup.Stream(c.w), told: c.Now()}
-	sum, err := c.Searcher.Search(c.req.Context(), reader.Subject, q, out)
+	out := &searchAnswer{w: lookup.Stream(c.w), written: c.Now()}
+	stats, err := c.Searcher.Search(c.req.Context(), reader.Subject, q, out)
 	switch {
 	case errors.Is(err, lookup.ErrBusy):
 		h.Set("Retry-After", "5")
@@ -61,65 +66,69 @@ func (c *call) search() {
 	case out.failed != nil: // the client is gone
 		panic(http.ErrAbortHandler)
 	}
-	last := SearchLine{Searched: &sum}
+	last := SearchLine{Searched: &stats}
 	if err != nil {
 		c.Logger.WarnContext(c.req.Context(), "a search could not go on", "error", err)
 		last.Failed = "jobvault cannot go on now"
 	}
-	last.CutShort = cutWords(sum, q)
-	if !sum.Complete && sum.Next != nil {
-		last.Next = lookup.EncodePlace(*sum.Next)
+	last.CutShort = explainBound(stats, q)
+	if !stats.Complete && stats.Next != nil {
+		last.Next = lookup.EncodePlace(*stats.Next)
 	}
 	_ = out.write(last) // without it, the client knows
 }
 
-// cutWords says that, and how, an answer was cut; empty: it was not.
-func cutWords(sum lookup.Searched, q lookup.Search) string {
+// explainBound says which bound ended an answer, and how the caller gets more; empty: none
+// did.
+func explainBound(stats search.Stats, q search.Query) string {
 	var w string
-	switch sum.Bound {
+	switch stats.Bound {
 	case "":
 		return ""
-	case lookup.BoundLines:
+	case search.BoundLines:
 		w = fmt.Sprintf("after %d lines", q.Limit)
 		if q.CountOnly {
 			w = fmt.Sprintf("after %d logs", q.Limit)
 		}
-	case lookup.BoundBytes:
+	case search.BoundBytes:
 		w = "after 64 MiB"
-	case lookup.BoundTime:
+	case search.BoundTime:
 		w = "after a minute"
 	}
-	if sum.CutLog != nil {
-		w += fmt.Sprintf("; of the log of job %d only %d lines are told", sum.CutLog.JobID, sum.CutLog.Lines)
+	if stats.CutLog != nil {
+		w += fmt.Sprintf("; of the log of job %d only %d lines are told", stats.CutLog.JobID, stats.CutLog.Lines)
 	}
 	return w + "; ask for what follows with after=NEXT, or for more at once with limit=N or limit=all"
 }
 
-// searchAnswer writes what a search tells.
+// searchAnswer writes what a search finds.
 type searchAnswer struct {
-	w      io.Writer
-	told   time.Time
-	failed error
+	w       io.Writer
+	written time.Time // the last line
+	failed  error     // the client takes no more
 }
 
-// tellEvery is how often a search that finds nothing says that it goes on.
-const tellEvery = 5 * time.Second
+// progressInterval is how often a search that finds nothing says that it goes on.
+const progressInterval = 5 * time.Second
 
-func (a *searchAnswer) Found(found []lookup.Found, _ bool) error {
-	lines := make([]SearchLine, len(found))
-	for i := range found {
-		lines[i].Found = &found[i]
+// Matches writes a line for each match.
+func (a *searchAnswer) Matches(matches []search.Match, _ bool) error {
+	lines := make([]SearchLine, len(matches))
+	for i := range matches {
+		lines[i].Match = &matches[i]
 	}
 	return a.write(lines...)
 }
 
-func (a *searchAnswer) Fault(f lookup.SearchFault) {
+// Fault writes a line for a log that cannot be read.
+func (a *searchAnswer) Fault(f search.Fault) {
 	a.failed = a.write(SearchLine{Fault: &SearchFault{f.JobID, f.Err.Error()}})
 }
 
-func (a *searchAnswer) Progress(sum lookup.Searched) {
-	if time.Since(a.told) >= tellEvery {
-		a.failed = a.write(SearchLine{Progress: &sum})
+// Progress writes a line if there was none for some time.
+func (a *searchAnswer) Progress(stats search.Stats) {
+	if time.Since(a.written) >= progressInterval {
+		a.failed = a.write(SearchLine{Progress: &stats})
 	}
 }
 
@@ -131,7 +140,7 @@ func (a *searchAnswer) write(lines ...SearchLine) error {
 			return err
 		}
 	}
-	a.told = time.Now()
+	a.written = time.Now()
 	_, a.failed = a.w.Write(b.Bytes())
 	return a.failed
 }

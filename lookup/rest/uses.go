@@ -10,7 +10,7 @@ import (
 func (c *call) listUses() {
 	reader, err := c.Gate.Reader(c.req)
 	if err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return
 	}
 	f, err := lookup.ParseUses(c.req.URL.Query(), c.Now())
@@ -19,12 +19,12 @@ func (c *call) listUses() {
 		return
 	}
 	if f.Repositories, err = reader.Listed(c.req.Context(), f.Repository); err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return
 	}
 	uses, err := lookup.FindUses(c.req.Context(), c.DB, f)
 	if err != nil {
-		c.refuse(err)
+		c.answerError(err)
 		return
 	}
 	c.answer(uses)

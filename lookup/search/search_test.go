@@ -1,4 +1,4 @@
-package lookup_test
+package search_test
 
 import (
 	"bytes"
@@ -21,17 +21,18 @@ import (
 	"github.com/jobvault/jobvault/archive/ngram"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/lookup"
+	"github.com/jobvault/jobvault/lookup/search"
 	"github.com/jobvault/jobvault/store"
 )
 
 // heard is what a search told.
 type heard struct {
-	found  []lookup.Found
-	faults []lookup.SearchFault
-	stop   func(lookup.Found) bool
+	found  []search.Match
+	faults []search.Fault
+	stop   func(search.Match) bool
 }
 
-func (h *heard) Found(found []lookup.Found, _ bool) error {
+func (h *heard) Matches(found []search.Match, _ bool) error {
 	for _, f := range found {
 		h.found = append(h.found, f)
 		if h.stop != nil && h.stop(f) {
@@ -41,10 +42,10 @@ func (h *heard) Found(found []lookup.Found, _ bool) error {
 	return nil
 }
 
-func (h *heard) Fault(f lookup.SearchFault) { h.faults = append(h.faults, f) }
-func (h *heard) Progress(lookup.Searched)   {}
+func (h *heard) Fault(f search.Fault)  { h.faults = append(h.faults, f) }
+func (h *heard) Progress(search.Stats) {}
 
-func searchVault(t *testing.T, v *testenv.Vault, q lookup.Search, expr string, o ngram.PatternOptions) (heard, lookup.Searched) {
+func searchVault(t *testing.T, v *testenv.Vault, q search.Query, expr string, o ngram.PatternOptions) (heard, search.Stats) {
 	t.Helper()
 	p, err := ngram.ParsePattern(expr, o)
 	v.Check(err)
@@ -53,7 +54,7 @@ func searchVault(t *testing.T, v *testenv.Vault, q lookup.Search, expr string, o
 		q.Parallel = 4
 	}
 	var h heard
-	sum, err := lookup.Logs{DB: v.DB, Archive: v.Archive}.Search(t.Context(), q, &h, nil)
+	sum, err := search.Run(t.Context(), lookup.Logs{DB: v.DB, Archive: v.Archive}, q, &h, nil)
 	v.Check(err)
 	return h, sum
 }
@@ -133,7 +134,7 @@ func TestSearchFindsWhatGrepFinds(t *testing.T) {
 			} else {
 				args = append(args, "-E")
 			}
-			q, o := lookup.Search{}, ngram.PatternOptions{Fixed: p.fixed}
+			q, o := search.Query{}, ngram.PatternOptions{Fixed: p.fixed}
 			for _, f := range fs {
 				n, _ := strconv.ParseInt(f[2:], 10, 64)
 				switch f[:2] {
@@ -144,7 +145,7 @@ func TestSearchFindsWhatGrepFinds(t *testing.T) {
 				case "-c":
 					q.CountOnly = true
 				case "-m":
-					q.Most = n
+					q.MaxCount = n
 				case "-A":
 					q.After = n
 				case "-B":
@@ -192,7 +193,7 @@ func grepOutput(t *testing.T, grep string, args []string) []string {
 	return lines
 }
 
-func printed(found []lookup.Found, count bool) []string {
+func printed(found []search.Match, count bool) []string {
 	lines := []string{}
 	for _, f := range found {
 		switch {
@@ -227,7 +228,7 @@ func TestSearchSelectsJobsAndStepsAndSkipsFrames(t *testing.T) {
 	}
 	v.Record(v.Facts(21)) // pending
 
-	h, sum := searchVault(t, v, lookup.Search{}, "password=hunter2", ngram.PatternOptions{})
+	h, sum := searchVault(t, v, search.Query{}, "password=hunter2", ngram.PatternOptions{})
 	if len(h.found) != 2 || h.found[0].JobID != 8 || h.found[1].JobID != 7 || !sum.Complete || sum.Logs != 20 || sum.Matched != 2 {
 		t.Errorf("found %+v, %+v", h.found, sum)
 	}
@@ -237,16 +238,16 @@ func TestSearchSelectsJobsAndStepsAndSkipsFrames(t *testing.T) {
 	if share := float64(sum.ReadBytes) / float64(sum.RawBytes); share > 0.05 {
 		t.Errorf("%.0f %% was read", 100*share)
 	}
-	h, _ = searchVault(t, v, lookup.Search{Jobs: store.JobFilter{Label: "self-hosted"}}, "password=hunter2", ngram.PatternOptions{})
+	h, _ = searchVault(t, v, search.Query{Jobs: store.JobFilter{Label: "self-hosted"}}, "password=hunter2", ngram.PatternOptions{})
 	if len(h.found) != 1 || h.found[0].JobID != 8 {
 		t.Errorf("by label: %+v", h.found)
 	}
 	for step, want := range map[string]int{"make": 0, "post": 2, "3": 2, "2": 0, "9": 0} {
-		if h, _ := searchVault(t, v, lookup.Search{Step: step}, "password=hunter2", ngram.PatternOptions{}); len(h.found) != want {
+		if h, _ := searchVault(t, v, search.Query{Step: step}, "password=hunter2", ngram.PatternOptions{}); len(h.found) != want {
 			t.Errorf("in step %s: %+v", step, h.found)
 		}
 	}
-	_, sum = searchVault(t, v, lookup.Search{Step: "1", CountOnly: true}, "downloading", ngram.PatternOptions{})
+	_, sum = searchVault(t, v, search.Query{Step: "1", CountOnly: true}, "downloading", ngram.PatternOptions{})
 	if sum.Lines != 20*1000 || sum.ReadBytes > 20<<21 {
 		t.Errorf("in step 1: %+v", sum)
 	}
@@ -263,10 +264,10 @@ func TestSearchThatIsStoppedSaysWhereItGoesOn(t *testing.T) {
 	v.Check(err)
 	logs := lookup.Logs{DB: v.DB, Archive: v.Archive}
 	var ids []int64
-	q := lookup.Search{Pattern: p, Parallel: 8}
+	q := search.Query{Pattern: p, Parallel: 8}
 	for {
-		h := heard{stop: func(f lookup.Found) bool { return f.JobID%7 == 0 }}
-		sum, err := logs.Search(t.Context(), q, &h, nil)
+		h := heard{stop: func(f search.Match) bool { return f.JobID%7 == 0 }}
+		sum, err := search.Run(t.Context(), logs, q, &h, nil)
 		v.Check(err)
 		for _, f := range h.found {
 			ids = append(ids, f.JobID)
@@ -286,13 +287,13 @@ func TestSearchThatIsStoppedSaysWhereItGoesOn(t *testing.T) {
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())
-	h := heard{stop: func(f lookup.Found) bool {
+	h := heard{stop: func(f search.Match) bool {
 		if f.JobID == 20 {
 			cancel()
 		}
 		return false
 	}}
-	sum, err := logs.Search(ctx, lookup.Search{Pattern: p, Parallel: 8}, &h, nil)
+	sum, err := search.Run(ctx, logs, search.Query{Pattern: p, Parallel: 8}, &h, nil)
 	if !errors.Is(err, context.Canceled) || sum.Complete || len(h.found) < 11 || sum.Next == nil {
 		t.Errorf("cancelled: %v, %+v, %d found", err, sum, len(h.found))
 	}
@@ -314,7 +315,7 @@ func TestSearchTellsOfLogsThatCannotBeRead(t *testing.T) {
 	v.Check(bucket.Remove(t.Context(), key(2).Filter())) // no filters: read whole
 	_, err := bucket.Replace(t.Context(), key(3).Filter(), strings.NewReader("jobvault filters 1\nand nonsense"))
 	v.Check(err)
-	h, sum := searchVault(t, v, lookup.Search{}, "needle", ngram.PatternOptions{})
+	h, sum := searchVault(t, v, search.Query{}, "needle", ngram.PatternOptions{})
 	if len(h.found) != 3 || len(h.faults) != 1 || h.faults[0].JobID != 1 || sum.Faults != 1 || sum.Logs != 4 {
 		t.Errorf("found %d, faults %v, %+v", len(h.found), h.faults, sum)
 	}
@@ -339,7 +340,7 @@ func TestPatternsThatExplodeElsewhereEnd(t *testing.T) {
 	v.Record(v.Facts(1))
 	v.Log(1, []byte("2024-07-08T16:48:09.3750041Z "+strings.Repeat("a", 50_000)+"\n"))
 	for _, expr := range []string{`(a+)+$b`, `(a|a)*b`, `(a*)*b`, `(.*){5}b`, `(a?){50}a{50}b`} {
-		if h, _ := searchVault(t, v, lookup.Search{}, expr, ngram.PatternOptions{}); len(h.found) != 0 {
+		if h, _ := searchVault(t, v, search.Query{}, expr, ngram.PatternOptions{}); len(h.found) != 0 {
 			t.Errorf("%s: found %d", expr, len(h.found))
 		}
 	}

@@ -1,4 +1,4 @@
-package lookup_test
+package search_test
 
 import (
 	"bytes"
@@ -10,10 +10,11 @@ import (
 	"github.com/jobvault/jobvault/archive/ngram"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/lookup"
+	"github.com/jobvault/jobvault/lookup/search"
 )
 
 // answers asks for one answer after the other, until one is complete.
-func answers(t *testing.T, v *testenv.Vault, s *lookup.Searcher, q lookup.Search, expr string) (told []string, sums []lookup.Searched) {
+func answers(t *testing.T, v *testenv.Vault, s *search.LimitedSearcher, q search.Query, expr string) (told []string, sums []search.Stats) {
 	t.Helper()
 	var err error
 	q.Pattern, err = ngram.ParsePattern(expr, ngram.PatternOptions{})
@@ -24,7 +25,7 @@ func answers(t *testing.T, v *testenv.Vault, s *lookup.Searcher, q lookup.Search
 		v.Check(err)
 		for _, f := range h.found {
 			at := fmt.Sprint(f.JobID, "x", f.Count)
-			if f.FoundLine != nil {
+			if f.MatchLine != nil {
 				at = fmt.Sprint(f.JobID, ":", f.Line)
 			}
 			told = append(told, at)
@@ -40,7 +41,7 @@ func answers(t *testing.T, v *testenv.Vault, s *lookup.Searcher, q lookup.Search
 }
 
 // bounds are the bounds that ended answers.
-func bounds(sums []lookup.Searched) string {
+func bounds(sums []search.Stats) string {
 	var all []string
 	for _, s := range sums {
 		b := s.Bound
@@ -62,25 +63,25 @@ func TestAnswersToASearchAreBounded(t *testing.T) {
 		v.Record(v.Facts(id))
 		v.Log(id, bytes.Repeat([]byte("2024-07-08T16:48:09.3750041Z found\n2024-07-08T16:48:09.3750041Z nothing\n"), lines))
 	}
-	s := lookup.NewSearcher(lookup.Logs{DB: v.DB, Archive: v.Archive})
-	all, sums := answers(t, v, s, lookup.Search{}, "found")
+	s := search.NewLimitedSearcher(lookup.Logs{DB: v.DB, Archive: v.Archive})
+	all, sums := answers(t, v, s, search.Query{}, "found")
 	if len(all) != logs*lines || bounds(sums) != "" {
 		t.Fatalf("without a limit: %d lines, %s", len(all), bounds(sums))
 	}
 	for name, c := range map[string]struct {
-		q     lookup.Search
+		q     search.Query
 		lines int
 		bound string
 	}{
-		"all at once":       {lookup.Search{Limit: 71}, 70, ""},
-		"some logs":         {lookup.Search{Limit: 20}, 70, "lines, lines, lines, "},
-		"to the very end":   {lookup.Search{Limit: 70}, 70, "lines, "},
-		"one log":           {lookup.Search{Limit: 7}, 70, strings.Repeat("lines in 0 after 7, ", 10)},
-		"a log is too much": {lookup.Search{Limit: 6}, 60, strings.Repeat("lines in 0 after 6, ", 10)},
-		"with context":      {lookup.Search{Limit: 20, After: 1}, 140, "lines, lines, lines, "},
-		"-m":                {lookup.Search{Limit: 4, Most: 2}, 20, "lines, lines, lines, lines, lines, "},
-		"-c":                {lookup.Search{Limit: 4, CountOnly: true}, 10, "lines, lines, "},
-		"-l":                {lookup.Search{Limit: 4, CountOnly: true, Most: 1}, 10, "lines, lines, "},
+		"all at once":       {search.Query{Limit: 71}, 70, ""},
+		"some logs":         {search.Query{Limit: 20}, 70, "lines, lines, lines, "},
+		"to the very end":   {search.Query{Limit: 70}, 70, "lines, "},
+		"one log":           {search.Query{Limit: 7}, 70, strings.Repeat("lines in 0 after 7, ", 10)},
+		"a log is too much": {search.Query{Limit: 6}, 60, strings.Repeat("lines in 0 after 6, ", 10)},
+		"with context":      {search.Query{Limit: 20, After: 1}, 140, "lines, lines, lines, "},
+		"-m":                {search.Query{Limit: 4, MaxCount: 2}, 20, "lines, lines, lines, lines, lines, "},
+		"-c":                {search.Query{Limit: 4, CountOnly: true}, 10, "lines, lines, "},
+		"-l":                {search.Query{Limit: 4, CountOnly: true, MaxCount: 1}, 10, "lines, lines, "},
 	} {
 		told, sums := answers(t, v, s, c.q, "found")
 		for i := range sums {
@@ -101,10 +102,10 @@ func TestAnswersToASearchAreBounded(t *testing.T) {
 	}
 	// A search that finds nothing comes further with each answer, too.
 	s.SetBounds(1<<30, 0)
-	if told, sums := answers(t, v, s, lookup.Search{Limit: 1000}, "found"); len(told) != logs*lines || !strings.HasPrefix(bounds(sums), "time") {
+	if told, sums := answers(t, v, s, search.Query{Limit: 1000}, "found"); len(told) != logs*lines || !strings.HasPrefix(bounds(sums), "time") {
 		t.Errorf("without time: %d lines, %q", len(told), bounds(sums))
 	}
-	if told, _ := answers(t, v, s, lookup.Search{Limit: 1000}, "nowhere to be found"); len(told) != 0 {
+	if told, _ := answers(t, v, s, search.Query{Limit: 1000}, "nowhere to be found"); len(told) != 0 {
 		t.Errorf("%v", told)
 	}
 }
@@ -117,16 +118,16 @@ func TestAnswersOfHugeLinesAreBounded(t *testing.T) {
 	v.Record(v.Facts(2))
 	v.Log(1, []byte("small\n"))
 	v.Log(2, bytes.Repeat([]byte(strings.Repeat("long ", 40_000)+"small\n"), 20)) // 4 MB
-	s := lookup.NewSearcher(lookup.Logs{DB: v.DB, Archive: v.Archive})
+	s := search.NewLimitedSearcher(lookup.Logs{DB: v.DB, Archive: v.Archive})
 	s.SetBounds(1<<20, time.Hour)
-	told, sums := answers(t, v, s, lookup.Search{Limit: 1000}, "small$")
-	if len(sums) != 2 || sums[0].Bound != lookup.BoundBytes || sums[0].CutLog == nil || sums[0].CutLog.JobID != 2 || sums[0].CutLog.Lines != int64(len(told)-1) || told[len(told)-1] != "1:1" ||
+	told, sums := answers(t, v, s, search.Query{Limit: 1000}, "small$")
+	if len(sums) != 2 || sums[0].Bound != search.BoundBytes || sums[0].CutLog == nil || sums[0].CutLog.JobID != 2 || sums[0].CutLog.Lines != int64(len(told)-1) || told[len(told)-1] != "1:1" ||
 		sums[0].Lines != sums[0].CutLog.Lines || sums[0].Logs != 1 || sums[0].Matched != 1 {
 		t.Errorf("%v, %q", told, bounds(sums))
 	}
 	// All was told in the middle of the log: that it has ended is told all the same.
 	s.SetBounds(1<<40, time.Hour)
-	if told, sums = answers(t, v, s, lookup.Search{Limit: 20}, "small$"); len(told) != 21 || bounds(sums) != "lines in 2 after 20, " {
+	if told, sums = answers(t, v, s, search.Query{Limit: 20}, "small$"); len(told) != 21 || bounds(sums) != "lines in 2 after 20, " {
 		t.Errorf("%v, %q", told, bounds(sums))
 	}
 }

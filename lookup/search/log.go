@@ -1,0 +1,236 @@
+package search
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/lookup"
+	"github.com/jobvault/jobvault/store"
+)
+
+// searchLog searches one log, and sends what it finds after all that came before.
+func (r *run) searchLog(ctx context.Context, candidate candidateLog, readNames func() (names, error), previous <-chan struct{}) error {
+	log, e := candidate.JobLog, event{place: new(candidate.Place())}
+	if log.State == store.LogRemoved {
+		var err error
+		if log, err = r.logs.DB.JobLog(ctx, log.JobID); err != nil {
+			return err
+		}
+	}
+	if lookup.CheckAvailable(log) != nil { // removed, without a redacted copy
+		return r.send(ctx, previous, e)
+	}
+	log = lookup.Readable(log)
+	l := &logRun{run: r, id: log.JobID, place: e.place, ref: lookup.RefOf(log), readNames: readNames, previous: previous}
+	err := l.search(ctx, candidate.frames)
+	e.done = &Stats{Logs: 1, RawBytes: l.ref.RawBytes, ReadBytes: l.readBytes, Cut: l.cutLines}
+	switch {
+	case errors.Is(err, bucket.ErrUnreadable), errors.Is(err, bucket.ErrNotFound):
+		e.done.Faults, e.fault = 1, &Fault{log.JobID, err}
+	case err != nil:
+		return err
+	}
+	if l.count > 0 {
+		e.done.Matched, e.done.Lines = 1, l.count
+		if e.matches = l.matches; r.CountOnly {
+			e.matches = []Match{{MatchJob: l.job, Count: l.count}}
+		}
+	}
+	return r.send(ctx, previous, e)
+}
+
+// logRun is the search of one log.
+type logRun struct {
+	*run
+	id        int64
+	place     *store.Place
+	ref       archive.Ref
+	readNames func() (names, error) // of this job and others
+	previous  <-chan struct{}
+
+	job      *MatchJob    // nil: the names were not read yet
+	steps    []store.Step // that have lines, in their order
+	selected []store.Step // only lines of these, if Query.Step is set
+	step     *store.Step  // of the line that was added last
+
+	matches      []Match
+	lines        []MatchLine // room for some
+	size         int         // bytes of matches
+	count        int64       // lines that match
+	lastAdded    int64       // the last line that was added: a match, or context
+	contextUntil int64       // the last line that is wanted as context
+	readBytes    int64
+	cutLines     int64
+}
+
+// search reads the frames that may have a match; nil: all.
+func (l *logRun) search(ctx context.Context, frames []archive.Candidate) error {
+	if l.Step != "" {
+		if err := l.selectSteps(); err != nil || len(l.selected) == 0 {
+			return err
+		}
+	}
+	if frames == nil {
+		frames = archive.AllFrames(len(l.ref.FrameOffsets))
+	}
+	frames = slices.DeleteFunc(frames, func(c archive.Candidate) bool { return !l.hasSelectedStep(c.Frame) })
+	for _, f := range archive.Join(frames) {
+		if l.reachedMax() {
+			break
+		}
+		cut, err := l.logs.Archive.ReadBlocks(ctx, l.ref, f, func(first int64, lines []byte) error { return l.searchBlock(ctx, first, lines) })
+		l.cutLines += cut
+		if err != nil {
+			return err
+		}
+	}
+	return l.addContextAfter(ctx, math.MaxInt64)
+}
+
+// nameJob reads what the job and its steps are called: once, and only if there is a match
+// or a step is asked for.
+func (l *logRun) nameJob() error {
+	if l.job != nil {
+		return nil
+	}
+	all, err := l.readNames()
+	if err != nil {
+		return err
+	}
+	job := all.jobs[l.id]
+	l.steps = all.steps[l.id]
+	l.job = &MatchJob{
+		Repository: job.Owner + "/" + job.Repository, RunID: job.RunID, Workflow: job.WorkflowName, JobID: l.id, Job: job.Name, Conclusion: job.Conclusion,
+	}
+	return nil
+}
+
+// selectSteps finds the steps in which lines are looked for: by their number if
+// Query.Step is one, or else by their names.
+func (l *logRun) selectSteps() error {
+	if err := l.nameJob(); err != nil {
+		return err
+	}
+	number, err := strconv.ParseInt(l.Step, 10, 64)
+	for _, s := range l.steps {
+		named := err != nil && strings.Contains(strings.ToLower(s.Name), strings.ToLower(l.Step))
+		if named || err == nil && s.Number == number {
+			l.selected = append(l.selected, s)
+		}
+	}
+	return nil
+}
+
+// hasSelectedStep tells whether a frame has lines of a step in which lines are looked for.
+func (l *logRun) hasSelectedStep(frame int) bool {
+	if l.Step == "" {
+		return true
+	}
+	first, last := l.ref.FrameLines[frame], l.ref.Lines
+	if frame+1 < len(l.ref.FrameLines) {
+		last = l.ref.FrameLines[frame+1] // which may begin in this frame
+	}
+	return slices.ContainsFunc(l.selected, func(s store.Step) bool { return *s.LogFirstLine <= last && *s.LogLastLine >= first })
+}
+
+// stepOf finds the step of a line among some that are in the order of their lines.
+func stepOf(steps []store.Step, line int64) *store.Step {
+	i, _ := slices.BinarySearchFunc(steps, line, func(s store.Step, line int64) int { return cmp.Compare(*s.LogLastLine, line) })
+	if i < len(steps) && *steps[i].LogFirstLine <= line {
+		return &steps[i]
+	}
+	return nil
+}
+
+// reachedMax tells that no more lines are looked for.
+func (l *logRun) reachedMax() bool { return l.MaxCount > 0 && l.count == l.MaxCount }
+
+// errMaxCount ends the search of a block.
+var errMaxCount = errors.New("the maximum of matching lines is reached")
+
+// searchBlock searches whole lines of the log; first is the number of the first one.
+func (l *logRun) searchBlock(ctx context.Context, first int64, text []byte) error {
+	l.readBytes += int64(len(text))
+	if err := l.addContextAfter(ctx, first); err != nil {
+		return err
+	}
+	c := cursor{text: text, line: first}
+	err := l.Pattern.Each(text, func(start, end int) error {
+		n := c.line + int64(bytes.Count(text[c.at:start], []byte{'\n'}))
+		if l.Step != "" && stepOf(l.selected, n) == nil {
+			return nil
+		}
+		if err := l.nameJob(); err != nil {
+			return err
+		}
+		l.count++
+		if !l.CountOnly {
+			if err := l.addContextBetween(ctx, &c, first, n); err != nil {
+				return err
+			}
+			if err := l.add(ctx, n, text[start:end], false); err != nil {
+				return err
+			}
+			l.contextUntil = n + l.After
+		}
+		c = cursor{text: text, line: n + 1, at: min(end+1, len(text))}
+		if l.reachedMax() {
+			return errMaxCount
+		}
+		return nil
+	})
+	reached := errors.Is(err, errMaxCount)
+	if err != nil && !reached {
+		return err
+	}
+	for c.line <= l.contextUntil && c.at < len(text) {
+		n, line := c.next()
+		if err := l.add(ctx, n, line, true); err != nil {
+			return err
+		}
+	}
+	if reached {
+		return archive.ErrStop
+	}
+	return nil
+}
+
+// sendBytes is how many bytes of matches a log holds until it is its turn.
+const sendBytes = 512 << 10
+
+// add adds a line to the matches. When they are more than the log may hold, it waits for
+// the log's turn, and sends them.
+func (l *logRun) add(ctx context.Context, n int64, raw []byte, isContext bool) error {
+	at, text := joblog.SplitLine(raw)
+	whole := string(at) + string(text)
+	if len(l.lines) == cap(l.lines) {
+		const together = 64
+		l.lines = make([]MatchLine, 0, together)
+	}
+	l.lines = append(l.lines, MatchLine{Line: n, Time: whole[:len(at)], Text: whole[len(at):], Context: isContext})
+	added := &l.lines[len(l.lines)-1]
+	if l.step == nil || n < *l.step.LogFirstLine || n > *l.step.LogLastLine {
+		l.step = stepOf(l.steps, n)
+	}
+	if l.step != nil {
+		added.Step, added.StepName = &l.step.Number, &l.step.Name
+	}
+	l.matches = append(l.matches, Match{MatchJob: l.job, MatchLine: added})
+	l.lastAdded = n
+	const overhead = 128 // bytes of a match beside its text
+	if l.size += len(whole) + overhead; l.size < sendBytes {
+		return nil
+	}
+	full := l.matches
+	l.matches, l.lines, l.size = nil, nil, 0
+	return l.send(ctx, l.previous, event{matches: full, place: l.place})
+}
