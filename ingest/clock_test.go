@@ -89,7 +89,7 @@ func TestSweepOfAWrongClock(t *testing.T) {
 	repo := r.knowRepository()
 	skippedRuns(r.github, time.Now().Add(-time.Hour), 3)
 	late := time.Now().AddDate(0, 0, 3)
-	r.check(r.db.NoteSwept(t.Context(), repo.ID, store.Stretch{From: late.Add(-time.Hour), To: late, Onward: true, Certain: true}))
+	r.check(r.db.NoteSwept(t.Context(), repo.ID, store.TimeRange{From: late.Add(-time.Hour), To: late, Onward: true, Certain: true}))
 	r.check(r.db.NoteDeep(t.Context(), repo.ID, late))
 	swept, err := r.sweeper().Recent(t.Context(), repo, time.Time{})
 	r.check(err)

@@ -101,9 +101,9 @@ func (r *rig) playAgenda(now *clock, plan *agenda, perHour int) (waits int, live
 		if wait := next.at.Sub(now.Now()); wait > 0 {
 			now.advance(wait)
 		}
-		urgency := store.Past
+		urgency := store.PriorityBackfill
 		if next.live {
-			urgency = store.Live
+			urgency = store.PriorityLive
 			if next.id == 0 { // a job ends, and the next one will
 				next.id = int64(len(live) + 1)
 				j := completed(next.id, now.Now().Add(time.Minute), githubsim.TextLog([]byte("live\n")))
@@ -152,7 +152,7 @@ func TestPastWaitsForItsLimitInPlace(t *testing.T) {
 			Job:        store.Job{ID: j.ID, RunID: j.RunID, RepositoryID: repository.ID, Status: store.StatusCompleted, CompletedAt: j.CompletedAt},
 		})
 	}
-	r.check(r.db.RecordListed(t.Context(), past, time.Now(), store.Past))
+	r.check(r.db.RecordListed(t.Context(), past, time.Now(), store.PriorityBackfill))
 	r.work()
 	// Half of the limit is history's. Then its workers wait, and the rest with them.
 	waiting := `(SELECT count(*) FROM queue.river_job WHERE kind = 'archive' AND state = 'running') = 8

@@ -78,9 +78,9 @@ func NewWorkers(c WorkersConfig) (*Workers, error) {
 		return nil, fmt.Errorf("ingest: %w", err)
 	}
 	queues := map[string]river.QueueConfig{
-		store.ArchiveQueue: {MaxWorkers: c.Parallel},
-		store.HistoryQueue: {MaxWorkers: cmp.Or(c.History, max(c.Parallel/2, 1))},
-		river.QueueDefault: {MaxWorkers: 2},
+		store.ArchiveQueue:  {MaxWorkers: c.Parallel},
+		store.BackfillQueue: {MaxWorkers: cmp.Or(c.History, max(c.Parallel/2, 1))},
+		river.QueueDefault:  {MaxWorkers: 2},
 	}
 	periodic := []*river.PeriodicJob{
 		river.NewPeriodicJob(river.PeriodicInterval(requeueEvery),

@@ -55,17 +55,17 @@ type FoundLine struct {
 
 // Searched sums a search up.
 type Searched struct {
-	Logs      int          `json:"logs"`              // that were searched
-	RawBytes  int64        `json:"raw_bytes"`         // of these
-	ReadBytes int64        `json:"read_bytes"`        // that had to be read for it
-	Matched   int          `json:"matched"`           // logs in which something was found
-	Lines     int64        `json:"lines"`             // that were found
-	Cut       int64        `json:"cut"`               // lines that are too long to be searched to their end
-	Faults    int          `json:"faults"`            // logs that cannot be read
-	Complete  bool         `json:"complete"`          // all were searched that the filter selects
-	Bound     string       `json:"bound,omitempty"`   // what ended it before that, if a Searcher did: lines, bytes or time
-	CutLog    *CutLog      `json:"cut_log,omitempty"` // in which log it ended; nil: with a log
-	Next      *store.Place `json:"-"`                 // where the search goes on; nil: at its beginning
+	Logs      int           `json:"logs"`              // that were searched
+	RawBytes  int64         `json:"raw_bytes"`         // of these
+	ReadBytes int64         `json:"read_bytes"`        // that had to be read for it
+	Matched   int           `json:"matched"`           // logs in which something was found
+	Lines     int64         `json:"lines"`             // that were found
+	Cut       int64         `json:"cut"`               // lines that are too long to be searched to their end
+	Faults    int           `json:"faults"`            // logs that cannot be read
+	Complete  bool          `json:"complete"`          // all were searched that the filter selects
+	Bound     string        `json:"bound,omitempty"`   // what ended it before that, if a Searcher did: lines, bytes or time
+	CutLog    *CutLog       `json:"cut_log,omitempty"` // in which log it ended; nil: with a log
+	Next      *store.Cursor `json:"-"`                 // where the search goes on; nil: at its beginning
 }
 
 // SearchFault is a log that cannot be searched.
@@ -142,7 +142,7 @@ type event struct {
 	found []Found
 	read  *Searched // what the log adds to the sum; nil: it goes on
 	fault *SearchFault
-	place *store.Place // that the search has come to, or will with the log
+	place *store.Cursor // that the search has come to, or will with the log
 }
 
 // waitingEvents bounds how many wait to be told of.
@@ -238,7 +238,7 @@ const (
 // selected is what was selected at once.
 type selected struct {
 	logs []store.ListedLog
-	next *store.Place // nil: these are the last ones
+	next *store.Cursor // nil: these are the last ones
 	err  error
 }
 
@@ -297,7 +297,7 @@ func (s *search) searchLogs(ctx context.Context, logs []store.ListedLog) error {
 	for _, l := range sifted {
 		s.inTurn(ctx, func(turn <-chan struct{}) error { return s.searchLog(ctx, l, names, turn) })
 	}
-	e := event{read: &without, place: new(logs[len(logs)-1].Place())}
+	e := event{read: &without, place: new(logs[len(logs)-1].Cursor())}
 	s.inTurn(ctx, func(turn <-chan struct{}) error { return s.send(ctx, turn, e) })
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 
 // searchLog searches a log, and tells of it when it is its turn.
 func (s *search) searchLog(ctx context.Context, listed siftedLog, names func() (named, error), turn <-chan struct{}) error {
-	log, e := listed.JobLog, event{place: new(listed.Place())}
+	log, e := listed.JobLog, event{place: new(listed.Cursor())}
 	if log.State == store.LogRemoved {
 		var err error
 		if log, err = s.logs.DB.JobLog(ctx, log.JobID); err != nil {
@@ -50,7 +50,7 @@ func (s *search) searchLog(ctx context.Context, listed siftedLog, names func() (
 type logSearch struct {
 	*search
 	id    int64
-	place *store.Place
+	place *store.Cursor
 	ref   archive.Ref
 	names func() (named, error) // of this job and others
 	turn  <-chan struct{}

@@ -35,8 +35,8 @@ type ActionUse struct {
 	InSetup     bool       `json:"in_setup"` // whether a runner said so in a set-up, where no step and no caller can have forged it
 }
 
-// leastCommit is how much of a commit is taken for one.
-const leastCommit = 7
+// minCommitPrefix is how much of a commit is taken for one.
+const minCommitPrefix = 7
 
 // ActionUses lists who used an action: by repository and workflow, under which ref,
 // and at which commit; those used last come first.
@@ -56,7 +56,7 @@ func (db *DB) ActionUses(ctx context.Context, f ActionFilter) ([]ActionUse, erro
 			return err
 		}
 		commit := ""
-		if len(f.Ref) >= leastCommit {
+		if len(f.Ref) >= minCommitPrefix {
 			commit = likePrefix(strings.ToLower(f.Ref))
 		}
 		// Planned for these values each time: of an action that every job uses there are

@@ -22,7 +22,7 @@ type Backlog struct {
 func (db *DB) Backlog(ctx context.Context) (Backlog, error) {
 	var b Backlog
 	err := db.inTx(ctx, "count backlog", func(ctx context.Context, tx pgx.Tx) (err error) {
-		b, err = one[Backlog](ctx, tx, `
+		b, err = queryRow[Backlog](ctx, tx, `
 			SELECT (SELECT count(*) FROM deliveries WHERE state = 'received') AS deliveries, pending, denied, oldest_pending,
 			       (SELECT count(*) FROM queue.river_job
 			        WHERE kind = 'archive' AND state IN ('available', 'pending', 'retryable', 'running', 'scheduled')) AS queued

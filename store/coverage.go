@@ -47,7 +47,7 @@ func (db *DB) Coverage(ctx context.Context, repository string, since time.Time) 
 // Gap is a repository of which it is not known that every run was listed.
 type Gap struct {
 	Repository string
-	From       *time.Time // where the first stretch begins that was passed over; nil: none was
+	From       *time.Time // where the first range begins that was passed over; nil: none was
 	FailedAt   *time.Time // when the last sweep failed; nil: it did not
 	Error      *string
 }

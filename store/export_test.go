@@ -17,6 +17,6 @@ func WriteRepositories(ctx context.Context, pool *pgxpool.Pool, words []Reposito
 func SetWall(db *DB, wall func() time.Time) { db.wall = wall }
 
 // EnqueueArchive is what puts archive jobs into the queue.
-func (db *DB) EnqueueArchive(ctx context.Context, tx pgx.Tx, ids []int64, u Urgency) error {
-	return db.enqueueArchive(ctx, tx, ids, u)
+func (db *DB) EnqueueArchive(ctx context.Context, tx pgx.Tx, ids []int64, p Priority) error {
+	return db.enqueueArchive(ctx, tx, ids, p)
 }

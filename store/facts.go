@@ -35,8 +35,8 @@ func writeFacts(ctx context.Context, tx pgx.Tx, facts []Facts) error {
 	return writeJobs(ctx, tx, facts)
 }
 
-// writeUnderstood is writeFacts of what is selected, and of jobs that have rows.
-func writeUnderstood(ctx context.Context, tx pgx.Tx, u Understood) error {
+// writeInterpreted is writeFacts of what is selected, and of jobs that have rows.
+func writeInterpreted(ctx context.Context, tx pgx.Tx, u Interpretation) error {
 	if u.Selected == nil || len(u.Facts) == 0 {
 		return writeFacts(ctx, tx, u.Facts)
 	}
@@ -60,7 +60,7 @@ func writeUnderstood(ctx context.Context, tx pgx.Tx, u Understood) error {
 	if len(unwanted) == 0 {
 		return writeJobs(ctx, tx, u.Facts)
 	}
-	known, err := pgx.CollectRows(ask(ctx, tx, `SELECT id FROM jobs WHERE id = ANY($1)`, jobs), pgx.RowTo[int64])
+	known, err := pgx.CollectRows(query(ctx, tx, `SELECT id FROM jobs WHERE id = ANY($1)`, jobs), pgx.RowTo[int64])
 	if err != nil {
 		return fmt.Errorf("known jobs: %w", err)
 	}

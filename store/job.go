@@ -125,21 +125,21 @@ func (db *DB) JobToArchive(ctx context.Context, id int64) (JobToArchive, error) 
 	var j JobToArchive
 	err := db.inTx(ctx, fmt.Sprintf("read job %d", id), func(ctx context.Context, tx pgx.Tx) error {
 		var err error
-		if j.Job, err = one[Job](ctx, tx, `SELECT `+jobColumns+` FROM jobs WHERE id = $1`, id); err != nil {
+		if j.Job, err = queryRow[Job](ctx, tx, `SELECT `+jobColumns+` FROM jobs WHERE id = $1`, id); err != nil {
 			return err
 		}
-		if j.Repository, err = one[Repository](ctx, tx, `
+		if j.Repository, err = queryRow[Repository](ctx, tx, `
 			SELECT `+repositoryColumns+` FROM repositories r WHERE id = $1`, j.Job.RepositoryID); err != nil {
 			return err
 		}
-		j.Log, err = one[JobLog](ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = $1`, id)
+		j.Log, err = queryRow[JobLog](ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = $1`, id)
 		return err
 	})
 	return j, err
 }
 
-// one reads the single row of a query, or ErrNotFound.
-func one[T any](ctx context.Context, tx pgx.Tx, sql string, args ...any) (T, error) {
+// queryRow reads the single row of a query, or ErrNotFound.
+func queryRow[T any](ctx context.Context, tx pgx.Tx, sql string, args ...any) (T, error) {
 	rows, err := tx.Query(ctx, sql, args...)
 	if err != nil {
 		var zero T

@@ -74,23 +74,23 @@ func (db *DB) RunJobs(ctx context.Context, q JobsOfRun) (jobs []JobDetails, tota
 
 // jobDetails reads jobs by their ids, in the order of those.
 func jobDetails(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobDetails, error) {
-	jobs, err := pgx.CollectRows(ask(ctx, tx, `SELECT `+jobColumns+` FROM jobs WHERE id = ANY($1) ORDER BY id`, ids), pgx.RowToStructByName[Job])
+	jobs, err := pgx.CollectRows(query(ctx, tx, `SELECT `+jobColumns+` FROM jobs WHERE id = ANY($1) ORDER BY id`, ids), pgx.RowToStructByName[Job])
 	if err != nil {
 		return nil, err
 	}
-	runs, err := byID(ask(ctx, tx, `
+	runs, err := byID(query(ctx, tx, `
 		SELECT id, repository_id, workflow_name, head_branch, head_sha FROM workflow_runs
 		WHERE id IN (SELECT run_id FROM jobs WHERE id = ANY($1))`, ids), func(r WorkflowRun) int64 { return r.ID })
 	if err != nil {
 		return nil, err
 	}
-	repositories, err := byID(ask(ctx, tx, `
+	repositories, err := byID(query(ctx, tx, `
 		SELECT `+repositoryColumns+` FROM repositories r
 		WHERE id IN (SELECT repository_id FROM jobs WHERE id = ANY($1))`, ids), func(r Repository) int64 { return r.ID })
 	if err != nil {
 		return nil, err
 	}
-	logs, err := byID(ask(ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = ANY($1)`, ids), func(l JobLog) int64 { return l.JobID })
+	logs, err := byID(query(ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = ANY($1)`, ids), func(l JobLog) int64 { return l.JobID })
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func jobDetails(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobDetails, erro
 		place[j.ID] = i
 		details[i] = JobDetails{Job: j, Run: runs[j.RunID], Repository: repositories[j.RepositoryID], Log: logs[j.ID], Steps: []Step{}, Labels: []string{}}
 	}
-	steps, err := pgx.CollectRows(ask(ctx, tx, `SELECT `+stepColumns+` FROM steps WHERE job_id = ANY($1) ORDER BY job_id, number`, ids), pgx.RowToStructByName[Step])
+	steps, err := pgx.CollectRows(query(ctx, tx, `SELECT `+stepColumns+` FROM steps WHERE job_id = ANY($1) ORDER BY job_id, number`, ids), pgx.RowToStructByName[Step])
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func jobDetails(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobDetails, erro
 		d := &details[place[s.JobID]]
 		d.Steps = append(d.Steps, s)
 	}
-	labels, err := pgx.CollectRows(ask(ctx, tx, `
+	labels, err := pgx.CollectRows(query(ctx, tx, `
 		SELECT jl.job_id, l.name, jl.position FROM job_labels jl JOIN labels l ON l.id = jl.label_id
 		WHERE jl.job_id = ANY($1) ORDER BY jl.job_id, jl.position`, ids), pgx.RowToStructByName[jobLabel])
 	for _, l := range labels {
@@ -120,8 +120,8 @@ func jobDetails(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobDetails, erro
 	return details, err
 }
 
-// ask is a query whose error is that of its rows.
-func ask(ctx context.Context, tx pgx.Tx, sql string, args ...any) pgx.Rows {
+// query runs a query. Its error, if any, is that of the rows.
+func query(ctx context.Context, tx pgx.Tx, sql string, args ...any) pgx.Rows {
 	rows, _ := tx.Query(ctx, sql, args...) // the rows have the error
 	return rows
 }

@@ -248,7 +248,7 @@ func (db *DB) NoteAttempt(ctx context.Context, jobID int64, asked bool, status i
 func (db *DB) JobLog(ctx context.Context, jobID int64) (JobLog, error) {
 	var l JobLog
 	err := db.inTx(ctx, fmt.Sprintf("ledger of job %d", jobID), func(ctx context.Context, tx pgx.Tx) (err error) {
-		if l, err = one[JobLog](ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = $1`, jobID); err != nil {
+		if l, err = queryRow[JobLog](ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = $1`, jobID); err != nil {
 			return err
 		}
 		logs := map[int64]JobLog{jobID: l}

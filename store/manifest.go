@@ -40,7 +40,7 @@ func (db *DB) Manifests(ctx context.Context) ([]Manifest, error) {
 func (db *DB) LastManifest(ctx context.Context) (Manifest, error) {
 	var m Manifest
 	err := db.inTx(ctx, "last manifest", func(ctx context.Context, tx pgx.Tx) (err error) {
-		m, err = one[Manifest](ctx, tx, `SELECT `+manifestColumns+` FROM manifests ORDER BY date DESC LIMIT 1`)
+		m, err = queryRow[Manifest](ctx, tx, `SELECT `+manifestColumns+` FROM manifests ORDER BY date DESC LIMIT 1`)
 		return err
 	})
 	return m, err

@@ -52,7 +52,7 @@ func (db *DB) PullBack(ctx context.Context, latest LatestDue) (int64, error) {
 			}
 			n = tag.RowsAffected()
 			// A leader that lives is elected again within seconds.
-			_, err = tx.Exec(ctx, `DELETE FROM queue.river_leader WHERE expires_at > now() + $1::interval`, longestTerm)
+			_, err = tx.Exec(ctx, `DELETE FROM queue.river_leader WHERE expires_at > now() + $1::interval`, maxLeaderTerm)
 			return err
 		})
 		if err != nil {
@@ -65,5 +65,5 @@ func (db *DB) PullBack(ctx context.Context, latest LatestDue) (int64, error) {
 	}
 }
 
-// longestTerm is more than a leader is elected for, which is a quarter of a minute.
-const longestTerm = 2 * time.Minute
+// maxLeaderTerm is more than a leader is elected for, which is a quarter of a minute.
+const maxLeaderTerm = 2 * time.Minute

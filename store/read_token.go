@@ -56,7 +56,7 @@ func (db *DB) ReadTokens(ctx context.Context) ([]ReadToken, error) {
 func (db *DB) ReadTokenOf(ctx context.Context, digest [32]byte, now time.Time) (ReadToken, error) {
 	var t ReadToken
 	err := db.inTx(ctx, "find token", func(ctx context.Context, tx pgx.Tx) (err error) {
-		t, err = one[ReadToken](ctx, tx, `
+		t, err = queryRow[ReadToken](ctx, tx, `
 			SELECT `+readTokenColumns+` FROM read_tokens
 			WHERE digest = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > coalesce($2, now()))`, digest[:], timeOrNull(now))
 		return err

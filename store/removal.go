@@ -119,16 +119,16 @@ func (db *DB) Removal(ctx context.Context, jobID int64) (RemovalRecord, error) {
 }
 
 func removalRecord(ctx context.Context, tx pgx.Tx, jobID int64) (r RemovalRecord, err error) {
-	if r.Removal, err = one[Removal](ctx, tx, `SELECT `+removalColumns+` FROM log_removals WHERE job_id = $1`, jobID); err != nil {
+	if r.Removal, err = queryRow[Removal](ctx, tx, `SELECT `+removalColumns+` FROM log_removals WHERE job_id = $1`, jobID); err != nil {
 		return r, err
 	}
-	if r.Job, err = one[Job](ctx, tx, `SELECT `+jobColumns+` FROM jobs WHERE id = $1`, jobID); err != nil {
+	if r.Job, err = queryRow[Job](ctx, tx, `SELECT `+jobColumns+` FROM jobs WHERE id = $1`, jobID); err != nil {
 		return r, err
 	}
-	if r.Log, err = one[JobLog](ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = $1`, jobID); err != nil {
+	if r.Log, err = queryRow[JobLog](ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = $1`, jobID); err != nil {
 		return r, err
 	}
-	r.Redactions, err = pgx.CollectRows(ask(ctx, tx, `SELECT `+redactionColumns+` FROM log_redactions WHERE job_id = $1 ORDER BY number`, jobID), pgx.RowToStructByName[Redaction])
+	r.Redactions, err = pgx.CollectRows(query(ctx, tx, `SELECT `+redactionColumns+` FROM log_redactions WHERE job_id = $1 ORDER BY number`, jobID), pgx.RowToStructByName[Redaction])
 	return r, err
 }
 
@@ -212,8 +212,8 @@ func readRemovals(ctx context.Context, tx pgx.Tx, logs map[int64]JobLog) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	removals, err := byID(ask(ctx, tx, `SELECT `+removalColumns+` FROM log_removals WHERE job_id = ANY($1)`, ids), func(m Removal) int64 { return m.JobID })
-	copies, cerr := byID(ask(ctx, tx, `SELECT `+redactionColumns+` FROM log_redactions WHERE job_id = ANY($1) AND removed_at IS NULL`, ids),
+	removals, err := byID(query(ctx, tx, `SELECT `+removalColumns+` FROM log_removals WHERE job_id = ANY($1)`, ids), func(m Removal) int64 { return m.JobID })
+	copies, cerr := byID(query(ctx, tx, `SELECT `+redactionColumns+` FROM log_redactions WHERE job_id = ANY($1) AND removed_at IS NULL`, ids),
 		func(c Redaction) int64 { return c.JobID })
 	for _, id := range ids {
 		l := logs[id]

@@ -26,18 +26,18 @@ func (db *DB) RemovalsAfter(ctx context.Context, after int64, limit int) ([]Remo
 func (db *DB) RemovalRecords(ctx context.Context, jobIDs []int64) (map[int64]RemovalRecord, error) {
 	records := make(map[int64]RemovalRecord, len(jobIDs))
 	err := db.inTx(ctx, "records of removals", func(ctx context.Context, tx pgx.Tx) error {
-		removals, err := byID(ask(ctx, tx, `SELECT `+removalColumns+` FROM log_removals WHERE job_id = ANY($1)`, jobIDs), func(m Removal) int64 { return m.JobID })
+		removals, err := byID(query(ctx, tx, `SELECT `+removalColumns+` FROM log_removals WHERE job_id = ANY($1)`, jobIDs), func(m Removal) int64 { return m.JobID })
 		if err != nil {
 			return err
 		}
-		logs, err := byID(ask(ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = ANY($1)`, jobIDs), func(l JobLog) int64 { return l.JobID })
+		logs, err := byID(query(ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = ANY($1)`, jobIDs), func(l JobLog) int64 { return l.JobID })
 		if err != nil {
 			return err
 		}
 		for id, m := range removals {
 			records[id] = RemovalRecord{Log: logs[id], Removal: m}
 		}
-		copies, err := pgx.CollectRows(ask(ctx, tx, `SELECT `+redactionColumns+` FROM log_redactions WHERE job_id = ANY($1) ORDER BY job_id, number`, jobIDs), pgx.RowToStructByName[Redaction])
+		copies, err := pgx.CollectRows(query(ctx, tx, `SELECT `+redactionColumns+` FROM log_redactions WHERE job_id = ANY($1) ORDER BY job_id, number`, jobIDs), pgx.RowToStructByName[Redaction])
 		for _, c := range copies {
 			if r, ok := records[c.JobID]; ok {
 				r.Redactions = append(r.Redactions, c)

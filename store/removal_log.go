@@ -26,7 +26,7 @@ const removalsRecordColumns = `number, sha256, lines, written_at`
 func (db *DB) LastRemovalsRecord(ctx context.Context) (RemovalsRecord, error) {
 	var r RemovalsRecord
 	err := db.inTx(ctx, "last record of removals", func(ctx context.Context, tx pgx.Tx) (err error) {
-		r, err = one[RemovalsRecord](ctx, tx, `SELECT `+removalsRecordColumns+` FROM removal_log ORDER BY number DESC LIMIT 1`)
+		r, err = queryRow[RemovalsRecord](ctx, tx, `SELECT `+removalsRecordColumns+` FROM removal_log ORDER BY number DESC LIMIT 1`)
 		return err
 	})
 	return r, err

@@ -69,7 +69,7 @@ func (db *DB) RepositoriesOf(ctx context.Context, ids []int64) ([]Repository, er
 }
 
 func repositoriesOf(ctx context.Context, tx pgx.Tx, ids []int64) ([]Repository, error) {
-	return pgx.CollectRows(ask(ctx, tx, `SELECT `+repositoryColumns+` FROM repositories r WHERE id = ANY($1) ORDER BY id`, ids), pgx.RowToStructByName[Repository])
+	return pgx.CollectRows(query(ctx, tx, `SELECT `+repositoryColumns+` FROM repositories r WHERE id = ANY($1) ORDER BY id`, ids), pgx.RowToStructByName[Repository])
 }
 
 // AskedAt is the NamedAt of what the REST API will answer from now on: the database's

@@ -77,7 +77,7 @@ func checkRenamed(ctx context.Context, tx pgx.Tx, listed RetentionJob) error {
 		return renamed(was)
 	}
 	// What the last plan did not know yet counts as planned under its first name since.
-	planned, err := one[PlannedName](ctx, tx, `
+	planned, err := queryRow[PlannedName](ctx, tx, `
 		(SELECT owner, name, has_name FROM retention_plans WHERE repository_id = $1)
 		UNION ALL
 		(SELECT owner, name, true FROM repository_names

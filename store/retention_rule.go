@@ -125,7 +125,7 @@ func lockRules(ctx context.Context, tx pgx.Tx) ([]RetentionRule, error) {
 }
 
 func retentionRules(ctx context.Context, tx pgx.Tx) ([]RetentionRule, error) {
-	return pgx.CollectRows(ask(ctx, tx, `SELECT `+retentionRuleColumns+` FROM retention_rules ORDER BY position`), pgx.RowToStructByName[RetentionRule])
+	return pgx.CollectRows(query(ctx, tx, `SELECT `+retentionRuleColumns+` FROM retention_rules ORDER BY position`), pgx.RowToStructByName[RetentionRule])
 }
 
 // compiledRule is a rule whose patterns are read.

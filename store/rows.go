@@ -24,7 +24,7 @@ type JobRows struct {
 func (db *DB) JobRows(ctx context.Context, f LedgerFilter, after int64, limit int) ([]JobRows, error) {
 	var rows []JobRows
 	err := db.inTx(ctx, "rows of jobs", func(ctx context.Context, tx pgx.Tx) error {
-		ids, err := pgx.CollectRows(ask(ctx, tx, `
+		ids, err := pgx.CollectRows(query(ctx, tx, `
 			SELECT id FROM jobs WHERE id > $1 AND `+jobsOfFilter+` ORDER BY id LIMIT $4`, after, f.RepositoryID, timeOrNull(f.Since), limit), pgx.RowTo[int64])
 		if err == nil {
 			rows, err = jobRows(ctx, tx, ids)
@@ -71,7 +71,7 @@ func jobRows(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobRows, error) {
 		rows[i].JobDetails = d
 		place[d.Job.ID] = &rows[i]
 	}
-	copies, err := pgx.CollectRows(ask(ctx, tx, `
+	copies, err := pgx.CollectRows(query(ctx, tx, `
 		SELECT `+redactionColumns+` FROM log_redactions WHERE job_id = ANY($1) ORDER BY job_id, number`, ids), pgx.RowToStructByName[Redaction])
 	if err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func jobRows(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobRows, error) {
 func readUsage(ctx context.Context, tx pgx.Tx, ids []int64, rows map[int64]*JobRows) error {
 	var id int64
 	var version *int
-	if _, err := pgx.ForEachRow(ask(ctx, tx, `SELECT job_id, usage_version FROM job_logs WHERE job_id = ANY($1)`, ids), []any{&id, &version}, func() error {
+	if _, err := pgx.ForEachRow(query(ctx, tx, `SELECT job_id, usage_version FROM job_logs WHERE job_id = ANY($1)`, ids), []any{&id, &version}, func() error {
 		rows[id].UsageRead = version != nil && *version == usageVersion
 		return nil
 	}); err != nil {
@@ -94,7 +94,7 @@ func readUsage(ctx context.Context, tx pgx.Tx, ids []int64, rows map[int64]*JobR
 	}
 	var e joblog.Environment
 	var actionsCut, annotationsCut int64
-	if _, err := pgx.ForEachRow(ask(ctx, tx, `
+	if _, err := pgx.ForEachRow(query(ctx, tx, `
 		SELECT job_id, coalesce(runner_version, ''), coalesce(image, ''), coalesce(image_version, ''), coalesce(os, ''), coalesce(secret_source, ''),
 			coalesce(job_defined_at, ''), coalesce(workflow_ref, ''), actions_cut, annotations_cut
 		FROM job_environment WHERE job_id = ANY($1)`, ids),
@@ -106,7 +106,7 @@ func readUsage(ctx context.Context, tx pgx.Tx, ids []int64, rows map[int64]*JobR
 		return err
 	}
 	var p joblog.Permission
-	if _, err := pgx.ForEachRow(ask(ctx, tx, `SELECT job_id, scope, level FROM job_permissions WHERE job_id = ANY($1) ORDER BY job_id, scope`, ids),
+	if _, err := pgx.ForEachRow(query(ctx, tx, `SELECT job_id, scope, level FROM job_permissions WHERE job_id = ANY($1) ORDER BY job_id, scope`, ids),
 		[]any{&id, &p.Scope, &p.Level}, func() error {
 			rows[id].Usage.Permissions = append(rows[id].Usage.Permissions, p)
 			return nil
@@ -121,7 +121,7 @@ func readFound(ctx context.Context, tx pgx.Tx, ids []int64, rows map[int64]*JobR
 	var id int64
 	var a joblog.Action
 	var seq int
-	if _, err := pgx.ForEachRow(ask(ctx, tx, `
+	if _, err := pgx.ForEachRow(query(ctx, tx, `
 		SELECT job_id, seq, log_line, action, coalesce(path, ''), ref, coalesce(resolved_sha, ''), coalesce(version, ''), coalesce(digest, ''), in_setup
 		FROM job_actions WHERE job_id = ANY($1) ORDER BY job_id, seq`, ids),
 		[]any{&id, &seq, &a.Line, &a.Name, &a.Path, &a.Ref, &a.SHA, &a.Version, &a.Digest, &a.InSetup}, func() error {
@@ -132,7 +132,7 @@ func readFound(ctx context.Context, tx pgx.Tx, ids []int64, rows map[int64]*JobR
 	}
 	var n joblog.Annotation
 	var level string
-	_, err := pgx.ForEachRow(ask(ctx, tx, `
+	_, err := pgx.ForEachRow(query(ctx, tx, `
 		SELECT job_id, log_line, level, message FROM job_annotations WHERE job_id = ANY($1) ORDER BY job_id, log_line, level, message`, ids),
 		[]any{&id, &n.Line, &level, &n.Message}, func() error {
 			n.Level = joblog.Kind(level)

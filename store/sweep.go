@@ -13,7 +13,7 @@ import (
 // All times of listings are by GitHub's clock.
 type Sweep struct {
 	RepositoryID int64
-	Begin        *time.Time // begin of the first stretch that was swept
+	Begin        *time.Time // begin of the first range that was swept
 	Watermark    *time.Time // where the next sweep goes on; nil: there was none
 	DeepAt       *time.Time // when all runs that may be re-run were last listed
 	ListedFrom   *time.Time // where the listing that ETag is of begins
@@ -65,23 +65,23 @@ func (db *DB) SweepEnds(ctx context.Context) ([]SweepEnd, error) {
 	return ends, nil
 }
 
-// Stretch is a time in which the runs created were listed.
-type Stretch struct {
-	From, To time.Time
-	Certain  bool // that all were: else it does not count as swept
-	Onward   bool // the watermark moves to its end: there must be no gap between them
+// TimeRange is from when to when the runs were created that a sweep listed.
+type TimeRange struct {
+	From, To time.Time // To is not in it
+	Certain  bool      // all runs were listed; false: the range does not count as swept
+	Onward   bool      // move the watermark to To: there must be no gap between the two
 }
 
-// NoteSwept records that the runs created in a stretch were listed and written:
-// call it after that. Stretches may come in any order and overlap. The watermark
-// never goes back.
-func (db *DB) NoteSwept(ctx context.Context, repositoryID int64, s Stretch) error {
-	if !s.From.Before(s.To) {
+// NoteSwept records that the runs created in a range were listed and their jobs
+// written: call it after that. Ranges may come in any order and overlap; repeating one
+// changes nothing. The watermark never goes back.
+func (db *DB) NoteSwept(ctx context.Context, repositoryID int64, r TimeRange) error {
+	if !r.From.Before(r.To) {
 		return nil
 	}
 	var watermark *time.Time
-	if s.Onward {
-		watermark = &s.To
+	if r.Onward {
+		watermark = &r.To
 	}
 	_, err := db.pool.Exec(ctx, `
 		INSERT INTO sweeps AS s (repository_id, swept, watermark)
@@ -89,16 +89,16 @@ func (db *DB) NoteSwept(ctx context.Context, repositoryID int64, s Stretch) erro
 		ON CONFLICT (repository_id) DO UPDATE SET
 			swept = s.swept + excluded.swept, watermark = CASE
 				WHEN s.watermark > now() + $6::interval THEN coalesce(excluded.watermark, s.watermark) -- a clock was wrong
-				ELSE greatest(s.watermark, excluded.watermark) END`, repositoryID, s.From, s.To, watermark, s.Certain, MaxSkew)
+				ELSE greatest(s.watermark, excluded.watermark) END`, repositoryID, r.From, r.To, watermark, r.Certain, MaxSkew)
 	if err != nil {
 		return fmt.Errorf("store: note sweep of repository %d: %w", repositoryID, err)
 	}
 	return nil
 }
 
-// Unswept lists the stretches between two times that do not count as swept, the
-// oldest first; what is later than again counts for nothing.
-func (db *DB) Unswept(ctx context.Context, repositoryID int64, from, to, again time.Time) ([]Stretch, error) {
+// Unswept lists the ranges between two times that do not count as swept, the oldest
+// first. Of what is later than again nothing does.
+func (db *DB) Unswept(ctx context.Context, repositoryID int64, from, to, again time.Time) ([]TimeRange, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT lower(gap) AS "from", upper(gap) AS "to", false AS certain, false AS onward
 		FROM unnest(tstzmultirange(tstzrange($2, $3))
@@ -107,7 +107,7 @@ func (db *DB) Unswept(ctx context.Context, repositoryID int64, from, to, again t
 	if err != nil {
 		return nil, fmt.Errorf("store: unswept of repository %d: %w", repositoryID, err)
 	}
-	gaps, err := pgx.CollectRows(rows, pgx.RowToStructByName[Stretch])
+	gaps, err := pgx.CollectRows(rows, pgx.RowToStructByName[TimeRange])
 	if err != nil {
 		return nil, fmt.Errorf("store: unswept of repository %d: %w", repositoryID, err)
 	}
@@ -209,10 +209,10 @@ func (db *DB) OpenAttempts(ctx context.Context, repositoryID int64, now time.Tim
 // RecordAttempt writes what a listing says of an attempt's jobs, enqueues those
 // that have completed and are not settled, and last notes that the attempt was
 // listed: all of it or nothing. What it says of completed jobs is final.
-func (db *DB) RecordAttempt(ctx context.Context, a RunAttempt, facts []Facts, u Urgency) error {
+func (db *DB) RecordAttempt(ctx context.Context, a RunAttempt, facts []Facts, p Priority) error {
 	op := fmt.Sprintf("record run %d attempt %d", a.RunID, a.RunAttempt)
 	return db.inTx(ctx, op, func(ctx context.Context, tx pgx.Tx) error {
-		if err := db.recordListed(ctx, tx, facts, a.SweptAt, u); err != nil {
+		if err := db.recordListed(ctx, tx, facts, a.SweptAt, p); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `
@@ -228,13 +228,13 @@ func (db *DB) RecordAttempt(ctx context.Context, a RunAttempt, facts []Facts, u 
 }
 
 // RecordListed is RecordAttempt for jobs that belong to no attempt's list.
-func (db *DB) RecordListed(ctx context.Context, facts []Facts, at time.Time, u Urgency) error {
+func (db *DB) RecordListed(ctx context.Context, facts []Facts, at time.Time, p Priority) error {
 	return db.inTx(ctx, "record listed jobs", func(ctx context.Context, tx pgx.Tx) error {
-		return db.recordListed(ctx, tx, facts, at, u)
+		return db.recordListed(ctx, tx, facts, at, p)
 	})
 }
 
-func (db *DB) recordListed(ctx context.Context, tx pgx.Tx, facts []Facts, at time.Time, u Urgency) error {
+func (db *DB) recordListed(ctx context.Context, tx pgx.Tx, facts []Facts, at time.Time, p Priority) error {
 	listed, ids := slices.Clone(facts), make([]int64, len(facts))
 	for i := range listed {
 		ids[i], listed[i].Job.FetchedAt = listed[i].Job.ID, nil
@@ -248,7 +248,7 @@ func (db *DB) recordListed(ctx context.Context, tx pgx.Tx, facts []Facts, at tim
 	if err := writeFacts(ctx, tx, listed); err != nil {
 		return err
 	}
-	return db.enqueueCompleted(ctx, tx, ids, u)
+	return db.enqueueCompleted(ctx, tx, ids, p)
 }
 
 // KnownJob is what a listing need not tell of a job.
