@@ -31,7 +31,7 @@ func (r *rig) rowsOfJobs() map[string][]map[string]any {
 
 func (r *rig) truncate() {
 	r.t.Helper()
-	_, err := r.pool.Exec(r.t.Context(), `TRUNCATE action_callers, action_sums, action_unsummed, action_stale, manifests, retention_plans, holds, log_removals, log_redactions, job_actions, job_annotations, job_environment, job_permissions, job_facets, repository_names, job_logs, deliveries, job_labels, labels, steps, jobs, workflow_runs, repositories, sweeps, run_attempts, queue.river_job`)
+	_, err := r.pool.Exec(r.t.Context(), `TRUNCATE action_callers, action_sums, action_pending, action_invalidated, manifests, retention_plans, holds, log_removals, log_redactions, job_actions, job_annotations, job_environment, job_permissions, job_facets, repository_names, job_logs, deliveries, job_labels, labels, steps, jobs, workflow_runs, repositories, sweeps, run_attempts, queue.river_job`)
 	r.check(err)
 }
 

@@ -63,7 +63,7 @@ func (db *DB) ActionUses(ctx context.Context, f ActionFilter) ([]ActionUse, erro
 		// a million times as many as of most.
 		rows, err := tx.Query(ctx, usesOfAction, pgx.QueryExecModeCacheDescribe,
 			parts[0]+"/"+parts[1], path, f.Ref, commit, jobs.Repositories, timeOrNull(f.Since),
-			timeOrNull(beginOf(f.Since, 1)), timeOrNull(beginOf(f.Since, 7)), timeOrNull(beginOf(f.Since, 56)))
+			timeOrNull(beginOf(f.Since, sumDay)), timeOrNull(beginOf(f.Since, sumWeek)), timeOrNull(beginOf(f.Since, sumPeriod)))
 		if err != nil {
 			return err
 		}
@@ -74,7 +74,7 @@ func (db *DB) ActionUses(ctx context.Context, f ActionFilter) ([]ActionUse, erro
 }
 
 // beginOf is the first time, not before t, at which so many days of action_sums begin.
-// They are counted from the zero Time on, by Postgres' days_of too.
+// They are counted from the zero Time on, by Postgres' day_bucket too.
 func beginOf(t time.Time, days int) time.Time {
 	span := time.Duration(days) * 24 * time.Hour
 	if begin := t.Truncate(span); !begin.Equal(t) {
@@ -99,12 +99,12 @@ const usesOfAction = `
 	                    AND (s.days = 56 AND s.at >= coalesce($9, '-infinity'::timestamptz)
 	                      OR s.days = 7 AND s.at >= $8::timestamptz AND s.at < $9::timestamptz
 	                      OR s.days = 1 AND s.at >= $7::timestamptz AND s.at < $8::timestamptz)
-	                    AND NOT EXISTS (SELECT FROM action_stale x WHERE x.repository_id = s.repository_id AND x.at = days_of(s.at, 56))
+	                    AND NOT EXISTS (SELECT FROM action_invalidated i WHERE i.repository_id = s.repository_id AND i.at = action_period(s.at))
 	                  GROUP BY caller_id) s
 	            JOIN action_callers c ON c.id = s.caller_id
 	            UNION ALL
 	            SELECT action, path, ref, resolved_sha, version, repository_id, workflow_name, 1, job_id, job_id, created_at, created_at, in_setup
-	            FROM action_rest WHERE $7::timestamptz IS NULL OR created_at >= $7
+	            FROM action_unrolled WHERE $7::timestamptz IS NULL OR created_at >= $7
 	            UNION ALL
 	            SELECT a.action, a.path, a.ref, a.resolved_sha, a.version, a.repository_id, a.workflow_name, 1, a.job_id, a.job_id, a.created_at, a.created_at, a.in_setup
 	            FROM jobs j, LATERAL (

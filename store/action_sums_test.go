@@ -76,11 +76,12 @@ var sumSteps = map[string]func(f *fixture, t *rapid.T, job int64){
 		f.exec(`DELETE FROM jobs WHERE id = $1`, job)
 	},
 	"sum up": func(f *fixture, t *rapid.T, _ int64) {
-		f.exec(`SELECT sum_actions($1)`, rapid.Int64Range(1, 5).Draw(t, "jobs"))
+		_, err := f.db.RollUpSome(f.t.Context(), rapid.Int64Range(1, 5).Draw(t, "jobs"))
+		f.check(err)
 	},
-	"sum up all": func(f *fixture, _ *rapid.T, _ int64) { f.exec(`SELECT sum_actions(1000)`) },
+	"sum up all": func(f *fixture, _ *rapid.T, _ int64) { f.rollUp() },
 	"a while": func(f *fixture, _ *rapid.T, _ int64) {
-		f.exec(`UPDATE action_stale SET noted_at = noted_at - interval '1 hour'`)
+		f.exec(`UPDATE action_invalidated SET noted_at = noted_at - interval '1 hour'`)
 	},
 }
 
@@ -121,7 +122,7 @@ func anyFilter(t *rapid.T) store.ActionFilter {
 func TestUsesAreThoseOfTheRows(t *testing.T) {
 	f := newFixture(t)
 	rapid.Check(t, func(t *rapid.T) {
-		for _, table := range []string{"job_logs", "jobs", "workflow_runs", "repository_names", "repositories", "job_facets", "action_callers", "action_sums", "action_unsummed", "action_stale"} {
+		for _, table := range []string{"job_logs", "jobs", "workflow_runs", "repository_names", "repositories", "job_facets", "action_callers", "action_sums", "action_pending", "action_invalidated"} {
 			f.exec(`DELETE FROM ` + table)
 		}
 		for range rapid.IntRange(1, 20).Draw(t, "steps") {
@@ -170,25 +171,84 @@ func (f *fixture) rawUses(args ...any) []store.ActionUse {
 	return uses
 }
 
-// Whoever archives notes, and now and then one of them sums up.
-func TestActionsAreSummedUpByThoseWhoWriteThem(t *testing.T) {
+// Whoever archives only notes, and waits for nobody; one at a time rolls up.
+func TestActionsAreNotedByThoseWhoWriteThem(t *testing.T) {
 	f := newFixture(t)
 	f.usedBy(1, 1, day, usage(goodSHA, true))
-	f.exec(`INSERT INTO jobs (id, run_id, repository_id, name, status, created_at) SELECT i, 100, 1, 'j', 'completed', now() FROM generate_series(2, 1500) i`)
-	const use = `INSERT INTO job_actions (job_id, seq, action, ref, log_line, in_setup) SELECT i, 0, 'a/b', 'v1', 1, true FROM generate_series($1::bigint, $2::bigint) i`
-	f.exec(use, 2, 500)
-	if n := scalar[int64](f, `SELECT count(*) FROM action_unsummed`); n != 500 {
-		t.Errorf("%d jobs are noted", n)
-	}
-	// Who is summing up does not keep others from writing.
+	f.exec(manyJobs, 1500)
+	f.exec(useIn, 2, 500)
 	busy, err := f.pool.Begin(t.Context())
 	f.check(err)
 	defer func() { f.check(busy.Rollback(context.WithoutCancel(t.Context()))) }()
-	_, err = busy.Exec(t.Context(), `SELECT sum_actions(100)`)
+	_, err = busy.Exec(t.Context(), `SELECT pg_advisory_xact_lock(hashtextextended('jobvault action_sums', 0))`)
 	f.check(err)
-	f.exec(use, 501, 1100)
-	if n := scalar[int64](f, `SELECT count(*) FROM action_unsummed`); n != 1100 {
-		t.Errorf("%d jobs are noted", n)
+	f.exec(useIn, 501, 1500)
+	more, err := f.db.RollUpActions(t.Context())
+	f.check(err)
+	if n := scalar[int64](f, `SELECT count(*) FROM action_pending`); n != 1500 || more {
+		t.Errorf("%d jobs are noted, and there is more to do: %t", n, more)
+	}
+}
+
+const (
+	manyJobs = `INSERT INTO jobs (id, run_id, repository_id, name, status, created_at) SELECT i, 100, 1, 'j', 'completed', now() FROM generate_series(2, $1::bigint) i`
+	useIn    = `INSERT INTO job_actions (job_id, seq, action, ref, log_line, in_setup) SELECT i, 0, 'a/b', 'v1', 1, true FROM generate_series($1::bigint, $2::bigint) i`
+)
+
+// However much is pending, it is rolled up in transactions of a bounded number of jobs,
+// until nothing is; what changed in a period is added up anew once it was left alone.
+func TestALongBacklogIsRolledUpInBatches(t *testing.T) {
+	f := newFixture(t)
+	f.usedBy(1, 1, day, usage(goodSHA, true))
+	f.exec(manyJobs, 1000)
+	f.exec(useIn, 2, 1000)
+	rounds := func() (n int) {
+		for more := true; more; n++ {
+			before := scalar[int64](f, `SELECT count(*) FROM action_pending`)
+			var err error
+			more, err = f.db.RollUpSome(t.Context(), 300)
+			f.check(err)
+			if after := scalar[int64](f, `SELECT count(*) FROM action_pending`); before-after > 300 {
+				t.Errorf("%d jobs in one transaction", before-after)
+			}
+			f.usesOfAB(999)
+		}
+		return n
+	}
+	if n := rounds(); n != 4 {
+		t.Errorf("%d rounds for 1,000 jobs", n)
+	}
+	// Not a minute old: what is invalidated stays so.
+	f.exec(`UPDATE jobs SET created_at = created_at - interval '2 hours' WHERE id = 5`)
+	if n := rounds(); n != 1 {
+		t.Errorf("%d rounds while the period changes", n)
+	}
+	f.exec(`UPDATE action_invalidated SET noted_at = noted_at - interval '1 hour'`)
+	if n := rounds(); n < 5 {
+		t.Errorf("%d rounds for the jobs of a period", n)
+	}
+	if got := scalar[string](f, `SELECT concat_ws(' ', (SELECT count(*) FROM action_pending), (SELECT count(*) FROM action_invalidated), sum(jobs)) FROM action_sums WHERE days = 56 AND action = facet('action', 'a/b')`); got != "0 0 999" {
+		t.Errorf("pending, invalidated and summed up: %s", got)
+	}
+}
+
+// usesOfAB checks how many jobs are said to use a/b.
+func (f *fixture) usesOfAB(want int64) {
+	f.t.Helper()
+	uses, err := f.db.ActionUses(f.t.Context(), store.ActionFilter{Action: "a/b"})
+	f.check(err)
+	if len(uses) != 1 || uses[0].Jobs != want {
+		f.t.Errorf("%+v, want %d jobs", uses, want)
+	}
+}
+
+// rollUp rolls up until there is no more.
+func (f *fixture) rollUp() {
+	f.t.Helper()
+	for more := true; more; {
+		var err error
+		more, err = f.db.RollUpActions(f.t.Context())
+		f.check(err)
 	}
 }
 
@@ -207,7 +267,7 @@ func TestTheMigrationSumsUpWhatIsThere(t *testing.T) {
 	}
 	_, err = m.Up(t.Context())
 	f.check(err)
-	if got := scalar[string](f, `SELECT concat_ws(' ', (SELECT count(*) FROM action_unsummed), sum(jobs), min(first_job), max(last_job)) FROM action_sums WHERE days = 7`); got != "0 4 1 2" {
+	if got := scalar[string](f, `SELECT concat_ws(' ', (SELECT count(*) FROM action_pending), sum(jobs), min(first_job), max(last_job)) FROM action_sums WHERE days = 7`); got != "0 4 1 2" {
 		t.Error(got)
 	}
 }

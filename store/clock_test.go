@@ -157,6 +157,7 @@ func TestPullBack(t *testing.T) {
 		{"removal", "removal", "available", 0, "2 minutes", true},
 		{"requeue", "default", "available", 0, "50 seconds", false},
 		{"requeue", "default", "available", 0, "100 years", true},
+		{"rollup", "default", "available", 0, "2 minutes", true},
 		{"archive", "archive", "running", 1, "2 hours", false},
 	} {
 		f.exec(`DELETE FROM queue.river_job`)

@@ -20,3 +20,8 @@ func SetWall(db *DB, wall func() time.Time) { db.wall = wall }
 func (db *DB) EnqueueArchive(ctx context.Context, tx pgx.Tx, ids []int64, p Priority) error {
 	return db.enqueueArchive(ctx, tx, ids, p)
 }
+
+// RollUpSome is RollUpActions for up to a number of jobs.
+func (db *DB) RollUpSome(ctx context.Context, batch int64) (more bool, err error) {
+	return db.rollUpActions(ctx, batch)
+}

@@ -26,7 +26,7 @@ const (
 // and a Claimant gives back rows of these kinds.
 var (
 	Queues   = []string{ArchiveQueue, BackfillQueue, river.QueueDefault, "reconcile", "manifest", "removal"}
-	LongWork = []string{"archive", "reconcile", "manifest", "removal"}
+	LongWork = []string{"archive", "reconcile", "manifest", "removal", "rollup"}
 )
 
 // Priority says which jobs are archived first: those of the lowest number. It is the

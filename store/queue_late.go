@@ -28,7 +28,7 @@ const lateRows = `
 	  AND q.queue = ANY($6)
 	  AND q.scheduled_at > now() + least($1::interval, $2::interval, $3::interval, $4::interval)
 	  AND q.scheduled_at > now() + CASE
-		WHEN q.kind IN ('requeue', 'manifest', 'removal') THEN $4::interval
+		WHEN q.kind IN ('requeue', 'rollup', 'manifest', 'removal') THEN $4::interval
 		WHEN q.kind <> 'archive' THEN $3::interval
 		WHEN EXISTS (SELECT FROM jobs j WHERE j.id = (q.args->>'job_id')::bigint AND j.status <> 'completed') THEN $2::interval
 		ELSE $1::interval END
