@@ -18,7 +18,7 @@ type ActionFilter struct {
 	Since        time.Time // jobs created at or after
 }
 
-// ActionUse is how a workflow used an action, at one commit.
+// ActionUse is the use of an action by a workflow, at one commit.
 type ActionUse struct {
 	Action      string     `json:"action"`
 	Path        *string    `json:"path"`
@@ -35,11 +35,12 @@ type ActionUse struct {
 	InSetup     bool       `json:"in_setup"` // whether a runner said so in a set-up, where no step and no caller can have forged it
 }
 
-// minCommitPrefix is how much of a commit is taken for one.
+// minCommitPrefix is the length from which a ref is also looked for as the prefix of a
+// commit.
 const minCommitPrefix = 7
 
-// ActionUses lists who used an action: by repository and workflow, under which ref,
-// and at which commit; those used last come first.
+// ActionUses lists the uses of an action, by repository, workflow, ref and commit, the
+// latest first.
 func (db *DB) ActionUses(ctx context.Context, f ActionFilter) ([]ActionUse, error) {
 	parts := strings.SplitN(f.Action, "/", 3)
 	if len(parts) < 2 {
@@ -73,8 +74,8 @@ func (db *DB) ActionUses(ctx context.Context, f ActionFilter) ([]ActionUse, erro
 	return uses, err
 }
 
-// beginOf is the first time, not before t, at which so many days of action_sums begin.
-// They are counted from the zero Time on, by Postgres' day_bucket too.
+// beginOf is the first start of a span of action_sums that is not before t. Spans are
+// counted from the zero Time on, as by Postgres' day_bucket.
 func beginOf(t time.Time, days int) time.Time {
 	span := time.Duration(days) * 24 * time.Hour
 	if begin := t.Truncate(span); !begin.Equal(t) {
@@ -83,8 +84,8 @@ func beginOf(t time.Time, days int) time.Time {
 	return t
 }
 
-// usesOfAction adds up action_sums, from the largest of its spans of days to the
-// smallest, what they do not tell of, and the day that begins before $6.
+// usesOfAction adds up action_sums, from the longest spans to the shortest; what these do
+// not count; and the part of a day that begins at $6.
 const usesOfAction = `
 	SELECT u.action, u.path, u.ref, u.resolved_sha, u.version, r.owner || '/' || r.name AS repository, u.workflow_name AS workflow,
 	       u.jobs, u.first_job, u.last_job, u.first_used_at, u.last_used_at, u.in_setup

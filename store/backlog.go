@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Backlog counts what waits.
+// Backlog counts the work that waits.
 type Backlog struct {
 	Deliveries int64 // committed, not yet turned into rows
 	Pending    int64 // completed jobs whose log is pending
@@ -17,8 +17,8 @@ type Backlog struct {
 	Queued        int64      // archive jobs in the queue, in whatever state of waiting
 }
 
-// Backlog reads the counts. Partial indexes make it cost what waits, not what
-// is done.
+// Backlog reads the counts. Partial indexes make its cost proportional to what waits, not
+// to what is archived.
 func (db *DB) Backlog(ctx context.Context) (Backlog, error) {
 	var b Backlog
 	err := db.inTx(ctx, "count backlog", func(ctx context.Context, tx pgx.Tx) (err error) {

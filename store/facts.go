@@ -35,7 +35,8 @@ func writeFacts(ctx context.Context, tx pgx.Tx, facts []Facts) error {
 	return writeJobs(ctx, tx, facts)
 }
 
-// writeInterpreted is writeFacts of what is selected, and of jobs that have rows.
+// writeInterpreted writes the facts of repositories that are selected, and of jobs that
+// have rows already.
 func writeInterpreted(ctx context.Context, tx pgx.Tx, u Interpretation) error {
 	if u.Selected == nil || len(u.Facts) == 0 {
 		return writeFacts(ctx, tx, u.Facts)
@@ -83,7 +84,7 @@ func writeRepositories(ctx context.Context, tx pgx.Tx, facts []Facts) error {
 	return nil
 }
 
-// writeJobs is writeFacts when the repositories have their rows.
+// writeJobs is the part of writeFacts after the repositories.
 func writeJobs(ctx context.Context, tx pgx.Tx, facts []Facts) error {
 	if len(facts) == 0 {
 		return nil
@@ -110,8 +111,8 @@ func writeJobs(ctx context.Context, tx pgx.Tx, facts []Facts) error {
 	return openLedger(ctx, tx, facts)
 }
 
-// splitByAge tells facts that may replace what the job's row says from facts
-// that may only fill what it leaves null.
+// splitByAge separates facts that may replace the values of the job's row from facts that
+// may only fill its nulls.
 func splitByAge(ctx context.Context, tx pgx.Tx, facts []Facts) (newer, older []Facts, err error) {
 	ids := make([]int64, len(facts))
 	for i, f := range facts {
@@ -145,8 +146,8 @@ func splitByAge(ctx context.Context, tx pgx.Tx, facts []Facts) (newer, older []F
 	return newer, older, nil
 }
 
-// RecordFetched writes what the REST API says of one job. Only what it says of
-// a completed job is taken as final.
+// RecordFetched writes the REST API's description of one job. Only the description of a
+// completed job is final.
 func (db *DB) RecordFetched(ctx context.Context, f Facts, at time.Time) error {
 	f.Job.FetchedAt = nil
 	if f.Job.Status == StatusCompleted {
@@ -160,8 +161,7 @@ func (db *DB) RecordFetched(ctx context.Context, f Facts, at time.Time) error {
 	})
 }
 
-// records makes the one parameter of a statement that reads its rows with
-// jsonb_to_recordset.
+// records makes the parameter of a statement that reads its rows with jsonb_to_recordset.
 func records[T any](rows []T) (string, error) {
 	b, err := json.Marshal(append([]T{}, rows...)) // of none: an empty list
 	return string(b), err

@@ -17,7 +17,7 @@ type JobDetails struct {
 	Log        JobLog
 }
 
-// JobDetails reads a job, or ErrNotFound.
+// JobDetails reads a job. It fails with ErrNotFound for an unknown one.
 func (db *DB) JobDetails(ctx context.Context, id int64) (JobDetails, error) {
 	var found []JobDetails
 	err := db.inTx(ctx, fmt.Sprintf("details of job %d", id), func(ctx context.Context, tx pgx.Tx) (err error) {
@@ -32,7 +32,7 @@ func (db *DB) JobDetails(ctx context.Context, id int64) (JobDetails, error) {
 	return found[0], nil
 }
 
-// JobsOfRun says which jobs of a run are wanted.
+// JobsOfRun selects jobs of a run.
 type JobsOfRun struct {
 	RunID        int64
 	Repositories []int64 // only if the run is of one of these; nil: of any
@@ -43,9 +43,9 @@ type JobsOfRun struct {
 	Offset       int
 }
 
-// RunJobs lists jobs of a run by their ids, and how many there are. Of an unknown
-// run or attempt there are none. A job that does not say its attempt counts as one
-// of the first.
+// RunJobs lists jobs of a run in the order of ids, and how many there are altogether:
+// none for an unknown run or attempt. A job without a RunAttempt counts as one of the
+// first attempt.
 func (db *DB) RunJobs(ctx context.Context, q JobsOfRun) (jobs []JobDetails, total int, err error) {
 	err = db.inTx(ctx, fmt.Sprintf("jobs of run %d", q.RunID), func(ctx context.Context, tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
@@ -72,7 +72,7 @@ func (db *DB) RunJobs(ctx context.Context, q JobsOfRun) (jobs []JobDetails, tota
 	return jobs, total, err
 }
 
-// jobDetails reads jobs by their ids, in the order of those.
+// jobDetails reads jobs in the order of ids. Unknown ids are left out.
 func jobDetails(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobDetails, error) {
 	jobs, err := pgx.CollectRows(query(ctx, tx, `SELECT `+jobColumns+` FROM jobs WHERE id = ANY($1) ORDER BY id`, ids), pgx.RowToStructByName[Job])
 	if err != nil {
@@ -126,7 +126,7 @@ func query(ctx context.Context, tx pgx.Tx, sql string, args ...any) pgx.Rows {
 	return rows
 }
 
-// byID collects rows by a number of theirs.
+// byID collects rows by an id of theirs.
 func byID[T any](rows pgx.Rows, id func(T) int64) (map[int64]T, error) {
 	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[T])
 	found := make(map[int64]T, len(list))

@@ -8,15 +8,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Overview says which jobs figures are of: those created since.
+// Overview selects the jobs of figures: those created at or after Since.
 type Overview struct {
 	Repositories []int64 // nil: all
 	Since        time.Time
 }
 
-// DayFigures is figures of the jobs created on a day, UTC. Times are in seconds, and nil
-// where no job says; what is cancelled or skipped counts neither as a success nor as
-// a failure.
+// DayFigures are figures of the jobs that were created on a day, UTC. Durations are in
+// seconds, and nil if no job has one. Cancelled and skipped jobs count neither as
+// succeeded nor as failed.
 type DayFigures struct {
 	Day       time.Time
 	Jobs      int64
@@ -28,7 +28,7 @@ type DayFigures struct {
 	RunP95    *float64 `db:"run_p95"`
 }
 
-// DailyFigures lists figures by day, the oldest first; days without jobs are left out.
+// DailyFigures lists the figures of each day that has jobs, the oldest first.
 func (db *DB) DailyFigures(ctx context.Context, o Overview) ([]DayFigures, error) {
 	return overview[DayFigures](ctx, db, `
 		SELECT date_trunc('day', created_at, 'UTC') AS day, count(*) AS jobs, count(*) FILTER (WHERE conclusion = 'success') AS succeeded,
@@ -55,7 +55,7 @@ type Heavy struct {
 	Slow       bool    // whether it is among the slowest, or else among those that fail most
 }
 
-// maxHeavy is how many each list has.
+// maxHeavy is the length of each list of heavy jobs or steps.
 const maxHeavy = 10
 
 // HeavyJobs lists the jobs that take longest, by the 95th percentile, and those that
@@ -84,7 +84,7 @@ func (db *DB) HeavySteps(ctx context.Context, o Overview) (slowest, failing []He
 		GROUP BY 1, 2, 3, 4`)
 }
 
-// heavy takes both lists out of one look at all of them.
+// heavy makes both lists in one query.
 func (db *DB) heavy(ctx context.Context, o Overview, all string) (slowest, failing []Heavy, err error) {
 	found, err := overview[Heavy](ctx, db, `
 		WITH everything AS (`+all+`),

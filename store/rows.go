@@ -9,7 +9,7 @@ import (
 	"github.com/jobvault/jobvault/archive/joblog"
 )
 
-// JobRows are all rows of a job of which the bucket tells too.
+// JobRows are all rows of a job that can be rebuilt from the bucket.
 type JobRows struct {
 	JobDetails
 	Redactions []Redaction  // all there ever were, by their numbers
@@ -19,8 +19,8 @@ type JobRows struct {
 	Described  bool         // there is a row of job_environment
 }
 
-// JobRows lists up to limit jobs, those with an id above after, by their ids, whether
-// they are settled or not; of a filter, SettledBy does not count.
+// JobRows lists up to limit jobs in the order of ids, starting after the given one,
+// whether they are settled or not. The filter's SettledBy is ignored.
 func (db *DB) JobRows(ctx context.Context, f LedgerFilter, after int64, limit int) ([]JobRows, error) {
 	var rows []JobRows
 	err := db.inTx(ctx, "rows of jobs", func(ctx context.Context, tx pgx.Tx) error {
@@ -36,7 +36,7 @@ func (db *DB) JobRows(ctx context.Context, f LedgerFilter, after int64, limit in
 
 const jobsOfFilter = `($2::bigint = 0 OR repository_id = $2) AND ($3::timestamptz IS NULL OR created_at >= $3)`
 
-// RowsOfJob is JobRows for one job, or ErrNotFound.
+// RowsOfJob is JobRows for one job. It fails with ErrNotFound for an unknown one.
 func (db *DB) RowsOfJob(ctx context.Context, jobID int64) (JobRows, error) {
 	var rows []JobRows
 	err := db.inTx(ctx, fmt.Sprintf("rows of job %d", jobID), func(ctx context.Context, tx pgx.Tx) (err error) {
@@ -51,7 +51,7 @@ func (db *DB) RowsOfJob(ctx context.Context, jobID int64) (JobRows, error) {
 	return rows[0], nil
 }
 
-// CountJobRows counts what JobRows lists altogether.
+// CountJobRows counts the jobs that JobRows lists altogether.
 func (db *DB) CountJobRows(ctx context.Context, f LedgerFilter) (int, error) {
 	var n int
 	err := db.pool.QueryRow(ctx, `SELECT count(*) FROM jobs WHERE id > $1 AND `+jobsOfFilter, 0, f.RepositoryID, timeOrNull(f.Since)).Scan(&n)
@@ -82,7 +82,7 @@ func jobRows(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobRows, error) {
 	return rows, readUsage(ctx, tx, ids, place)
 }
 
-// readUsage is the other way round from writeUsage.
+// readUsage reads what writeUsage wrote.
 func readUsage(ctx context.Context, tx pgx.Tx, ids []int64, rows map[int64]*JobRows) error {
 	var id int64
 	var version *int
@@ -116,7 +116,7 @@ func readUsage(ctx context.Context, tx pgx.Tx, ids []int64, rows map[int64]*JobR
 	return readFound(ctx, tx, ids, rows)
 }
 
-// readFound reads the rows of which a job may have many.
+// readFound reads the actions and annotations of jobs.
 func readFound(ctx context.Context, tx pgx.Tx, ids []int64, rows map[int64]*JobRows) error {
 	var id int64
 	var a joblog.Action

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Sweep says how far a repository's runs were listed, and their jobs written.
-// All times of listings are by GitHub's clock.
+// Sweep says how far a repository's runs are listed and their jobs written. All times of
+// listings are by GitHub's clock.
 type Sweep struct {
 	RepositoryID int64
 	Begin        *time.Time // begin of the first range that was swept
@@ -24,7 +24,7 @@ type Sweep struct {
 	Error        *string
 }
 
-// Sweep reads a repository's sweep; the zero one if there was none.
+// Sweep reads a repository's sweep; one with no times if there was none.
 func (db *DB) Sweep(ctx context.Context, repositoryID int64) (Sweep, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT repository_id, lower(swept) AS begin, watermark, deep_at, listed_from, etag, listed_runs, succeeded_at, failed_at, error
@@ -50,7 +50,7 @@ type SweepEnd struct {
 	Failing     bool       // the last one did not
 }
 
-// SweepEnds lists them for every repository that was swept.
+// SweepEnds lists how the last sweep ended, for every repository that was swept.
 func (db *DB) SweepEnds(ctx context.Context) ([]SweepEnd, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT r.owner, r.name, `+hasName+` AS has_name, s.succeeded_at, s.failed_at IS NOT NULL AS failing
@@ -114,7 +114,7 @@ func (db *DB) Unswept(ctx context.Context, repositoryID int64, from, to, again t
 	return gaps, nil
 }
 
-// NoteDeep notes that all runs that may be run again were listed.
+// NoteDeep records when all runs that can still be re-run were last listed.
 func (db *DB) NoteDeep(ctx context.Context, repositoryID int64, at time.Time) error {
 	_, err := db.pool.Exec(ctx, `
 		INSERT INTO sweeps AS s (repository_id, deep_at) VALUES ($1, $2)
@@ -127,8 +127,8 @@ func (db *DB) NoteDeep(ctx context.Context, repositoryID int64, at time.Time) er
 	return nil
 }
 
-// SweepSucceeded notes that a sweep has come to its end, and what makes the next
-// one cheap. Without an ETag the one before is forgotten.
+// SweepSucceeded records that a sweep has succeeded, and what makes the next one cheap.
+// If it has no ETag, the previous one is deleted.
 func (db *DB) SweepSucceeded(ctx context.Context, s Sweep, at time.Time) error {
 	_, err := db.pool.Exec(ctx, `
 		INSERT INTO sweeps AS s (repository_id, listed_from, etag, listed_runs, succeeded_at) VALUES ($1, $2, $3, $4, $5)
@@ -142,7 +142,7 @@ func (db *DB) SweepSucceeded(ctx context.Context, s Sweep, at time.Time) error {
 	return nil
 }
 
-// SweepFailed notes that a sweep failed, and why. How far it came stays noted.
+// SweepFailed records that a sweep failed, and why. What it has listed stays recorded.
 func (db *DB) SweepFailed(ctx context.Context, repositoryID int64, why string, at time.Time) error {
 	_, err := db.pool.Exec(ctx, `
 		INSERT INTO sweeps AS s (repository_id, failed_at, error) VALUES ($1, $2, $3)
@@ -165,7 +165,7 @@ type RunAttempt struct {
 	Gone         bool `db:"-"` // GitHub knows no such run; believed when it says so an hour later
 }
 
-// CompleteAttempts tells which attempts of the runs need not be listed again.
+// CompleteAttempts returns, by run and attempt, which attempts need not be listed again.
 func (db *DB) CompleteAttempts(ctx context.Context, runIDs []int64) (map[int64]map[int64]bool, error) {
 	rows, err := db.pool.Query(ctx, `SELECT run_id, run_attempt FROM run_attempts WHERE run_id = ANY($1) AND complete`, runIDs)
 	if err != nil {
@@ -186,9 +186,9 @@ func (db *DB) CompleteAttempts(ctx context.Context, runIDs []int64) (map[int64]m
 	return complete, nil
 }
 
-// OpenAttempts lists a repository's attempts that had not ended when they were
-// last listed, those first that were not looked at for longest, with the older
-// runs among them looked at less often: after an eighth of their age.
+// OpenAttempts lists up to limit attempts of a repository that had not ended when they
+// were last listed, those first that were listed longest ago. The older a run, the less
+// often: after an eighth of its age.
 func (db *DB) OpenAttempts(ctx context.Context, repositoryID int64, now time.Time, limit int) ([]RunAttempt, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT run_id, run_attempt, repository_id, run_created_at, jobs, complete, swept_at
@@ -206,9 +206,10 @@ func (db *DB) OpenAttempts(ctx context.Context, repositoryID int64, now time.Tim
 	return attempts, nil
 }
 
-// RecordAttempt writes what a listing says of an attempt's jobs, enqueues those
-// that have completed and are not settled, and last notes that the attempt was
-// listed: all of it or nothing. What it says of completed jobs is final.
+// RecordAttempt writes the listed jobs of an attempt, enqueues those that have completed
+// and are not settled, and last records that the attempt was listed: all of it or
+// nothing, so that a listing that failed is repeated. The description of a completed job
+// is final.
 func (db *DB) RecordAttempt(ctx context.Context, a RunAttempt, facts []Facts, p Priority) error {
 	op := fmt.Sprintf("record run %d attempt %d", a.RunID, a.RunAttempt)
 	return db.inTx(ctx, op, func(ctx context.Context, tx pgx.Tx) error {
@@ -227,7 +228,7 @@ func (db *DB) RecordAttempt(ctx context.Context, a RunAttempt, facts []Facts, p 
 	})
 }
 
-// RecordListed is RecordAttempt for jobs that belong to no attempt's list.
+// RecordListed is RecordAttempt for jobs that are not from the list of an attempt.
 func (db *DB) RecordListed(ctx context.Context, facts []Facts, at time.Time, p Priority) error {
 	return db.inTx(ctx, "record listed jobs", func(ctx context.Context, tx pgx.Tx) error {
 		return db.recordListed(ctx, tx, facts, at, p)
@@ -251,14 +252,14 @@ func (db *DB) recordListed(ctx context.Context, tx pgx.Tx, facts []Facts, at tim
 	return db.enqueueCompleted(ctx, tx, ids, p)
 }
 
-// KnownJob is what a listing need not tell of a job.
+// KnownJob is a job that a listing may pass over.
 type KnownJob struct {
 	ID         int64
 	RunAttempt *int64
 	Fetched    bool // the REST API has described the completed job
 }
 
-// KnownJobs looks up which of the jobs are known.
+// KnownJobs returns those of the jobs that are known, by id.
 func (db *DB) KnownJobs(ctx context.Context, ids []int64) (map[int64]KnownJob, error) {
 	rows, err := db.pool.Query(ctx, `SELECT id, run_attempt, fetched_at IS NOT NULL AS fetched FROM jobs WHERE id = ANY($1)`, ids)
 	if err != nil {

@@ -9,11 +9,12 @@ import (
 	"github.com/jobvault/jobvault/archive/joblog"
 )
 
-// usageVersion is the present way of reading logs for what jobs used. The index
-// job_logs_unread is of logs that were not read so: another one needs a migration.
+// usageVersion is the version of the reader of logs that finds what jobs used. The index
+// job_logs_unread has it: increasing it needs a migration.
 const usageVersion = 2
 
-// writeUsage makes what a job's log tells the rows of the job.
+// writeUsage replaces the rows of what a job used by what its log says; nil: it was not
+// read.
 func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage) error {
 	if u == nil {
 		return nil
@@ -70,8 +71,7 @@ func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage) er
 	return nil
 }
 
-// AllLogsRead tells whether all archived logs were read for what their jobs used, by the
-// present way.
+// AllLogsRead says whether all archived logs were read by the present usageVersion.
 func (db *DB) AllLogsRead(ctx context.Context) (all bool, err error) {
 	// The number itself: an index is chosen for any value of a parameter.
 	err = db.pool.QueryRow(ctx, fmt.Sprintf(`
