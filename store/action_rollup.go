@@ -64,8 +64,9 @@ func (db *DB) rollUpActions(ctx context.Context, batch int64) (more bool, err er
 }
 
 // rollUpPending adds the jobs noted in action_pending below seq $1 to the sums of all
-// spans. A job that is noted twice is counted once if both notes are below; else its
-// period is invalidated, as every change of a job's rows does, and made anew.
+// spans. A job that is noted twice is counted once if both notes are below. If not, it is
+// counted twice, but its period is invalidated, as by every change of a job that had
+// actions before, and made anew: whoever writes rows of a job holds its lock, see lockJobs.
 const rollUpPending = `
 	WITH taken AS (DELETE FROM action_pending WHERE seq < $1 RETURNING job_id),
 	     used AS (

@@ -3,6 +3,8 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -269,5 +271,60 @@ func TestTheMigrationSumsUpWhatIsThere(t *testing.T) {
 	f.check(err)
 	if got := scalar[string](f, `SELECT concat_ws(' ', (SELECT count(*) FROM action_pending), sum(jobs), min(first_job), max(last_job)) FROM action_sums WHERE days = 7`); got != "0 4 1 2" {
 		t.Error(got)
+	}
+}
+
+// Nobody waits for the roll-up, and it counts nothing twice and forgets nothing, whatever
+// is written while it runs.
+func TestUsesAreThoseOfTheRowsWhileManyWrite(t *testing.T) {
+	f := newFixture(t)
+	f.usedBy(1, 1, day, usage(goodSHA, true))
+	f.usedBy(2, 2, day, usage(goodSHA, true))
+	const jobs, writers = 60, 4
+	f.exec(`INSERT INTO jobs (id, run_id, repository_id, name, status, created_at)
+		SELECT i, 100 * (1 + i % 2), 1 + i % 2, 'j', 'completed', timestamptz '2024-06-01Z' + i * interval '2 days' FROM generate_series(3, $1::bigint) i`, jobs)
+	steps := []string{
+		`INSERT INTO job_actions (job_id, seq, action, ref, log_line, in_setup) VALUES ($1, $2, 'a/b', 'v1', 1, true) ON CONFLICT DO NOTHING`,
+		`INSERT INTO job_actions (job_id, seq, action, ref, log_line, in_setup) SELECT id, $2, 'a/b', 'v2', 1, false FROM jobs WHERE id > 2 AND id % 4 = $1 % 4 AND id BETWEEN $1 AND $1 + 20 ON CONFLICT DO NOTHING`,
+		`UPDATE job_actions SET ref = 'v' || $2::integer WHERE job_id = $1`,
+		`DELETE FROM job_actions WHERE job_id = $1 AND seq = $2`,
+		`UPDATE jobs SET created_at = created_at + $2 * interval '20 days' WHERE id = $1`,
+		`UPDATE action_invalidated SET noted_at = noted_at - interval '1 hour' WHERE $1::integer > $2::integer`, // nobody waits a minute
+	}
+	var writing sync.WaitGroup
+	for writer := range writers { // each with jobs of its own, as if it had their locks
+		writing.Go(func() {
+			for range 150 {
+				if _, err := f.pool.Exec(t.Context(), steps[rand.IntN(len(steps))], 4+writer+writers*rand.IntN(jobs/writers-1), rand.IntN(3)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { writing.Wait(); close(done) }()
+	for busy := true; busy; {
+		select {
+		case <-done:
+			busy = false
+		default:
+		}
+		if _, err := f.db.RollUpSome(t.Context(), 3); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, rolledUp := range []bool{false, true} {
+		if rolledUp {
+			f.exec(`UPDATE action_invalidated SET noted_at = noted_at - interval '1 hour'`)
+			f.rollUp()
+		}
+		got, err := f.db.ActionUses(t.Context(), store.ActionFilter{Action: "a/b"})
+		f.check(err)
+		if diff := cmp.Diff(f.rawUses("a/b", "", "", []int64(nil), (*time.Time)(nil)), got); diff != "" {
+			t.Errorf("all rolled up: %t (-rows +said):\n%s", rolledUp, diff)
+		}
+	}
+	if n := scalar[int64](f, `SELECT (SELECT count(*) FROM action_pending) + (SELECT count(*) FROM action_invalidated)`); n != 0 {
+		t.Errorf("%d notes are left", n)
 	}
 }
