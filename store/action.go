@@ -32,7 +32,7 @@ type ActionUse struct {
 	LastJob     int64      `json:"last_job"`
 	FirstUsedAt *time.Time `json:"first_used_at"`
 	LastUsedAt  *time.Time `json:"last_used_at"`
-	InSetup     bool       `json:"in_setup"` // whether a runner said so in a set-up, where no step and no caller can have forged it
+	InSetup     bool       `json:"in_setup"` // whether the runner of one of the jobs said so while it set up, where no step and no caller can forge it
 }
 
 // minCommitPrefix is the length from which a ref is also looked for as the prefix of a
@@ -60,8 +60,8 @@ func (db *DB) ActionUses(ctx context.Context, f ActionFilter) ([]ActionUse, erro
 		if len(f.Ref) >= minCommitPrefix {
 			commit = likePrefix(strings.ToLower(f.Ref))
 		}
-		// Planned for these values each time: of an action that every job uses there are
-		// a million times as many as of most.
+		// Planned for these values each time: an action that every job uses has a million
+		// times as many rows as most others.
 		rows, err := tx.Query(ctx, usesOfAction, pgx.QueryExecModeCacheDescribe,
 			parts[0]+"/"+parts[1], path, f.Ref, commit, jobs.Repositories, timeOrNull(f.Since),
 			timeOrNull(beginOf(f.Since, sumDay)), timeOrNull(beginOf(f.Since, sumWeek)), timeOrNull(beginOf(f.Since, sumPeriod)))
@@ -117,7 +117,7 @@ const usesOfAction = `
 	      WHERE lower(action) = lower($1) AND ($2 = '' OR lower(path) = lower($2))
 	        AND ($3 = '' OR ref = $3 OR ($4 <> '' AND resolved_sha LIKE $4))
 	        AND ($5 IS NULL OR repository_id = ANY($5))
-	      -- In an order in which most are told apart soon.
+	      -- The columns that differ most come first: comparing ends there.
 	      GROUP BY repository_id, workflow_name, resolved_sha, ref, path, version, action) u
 	JOIN repositories r ON r.id = u.repository_id
 	ORDER BY u.last_used_at DESC NULLS LAST, repository, workflow, u.ref, u.resolved_sha, u.action, u.path, u.version`

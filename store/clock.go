@@ -102,8 +102,8 @@ func (db *DB) Time(ctx context.Context) (time.Time, error) {
 	return r.postgres, nil
 }
 
-// A question that took longer than slowReading is asked again, up to readingTries
-// times: what it tells is worth half of what it took.
+// A query that took longer than slowReading is repeated, up to readingTries times: its
+// error is half of what it took.
 const (
 	slowReading  = time.Second
 	readingTries = 3

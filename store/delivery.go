@@ -72,15 +72,15 @@ type Interpretation struct {
 	Facts    []Facts
 	Verdicts []Verdict
 	Read     int64 // bytes of the payloads, as they were sent
-	// Selected says whether the jobs of a repository, as it is known now, are of
-	// interest; nil: all are. A delivery that comes late may tell of one that is not any
-	// more: its words on the repository are kept, and a job that nobody has heard of yet
-	// gets no row. It must not use the database.
+	// Selected says whether the jobs of a repository, as it is known now, are to be
+	// archived; nil: all are. A late delivery may be of a repository that is not selected
+	// any more: what it says of the repository is kept, and a job that has no row yet gets
+	// none. It must not use the database.
 	Selected func(Repository) bool
 }
 
-// Bounds of what is read of deliveries at a time, which are anything that somebody has
-// signed. No real job has a tenth of what is read of one; with more, the newest count.
+// Bounds of what is read of deliveries at a time, which may be anything that was signed.
+// No real job has a tenth of these; of more deliveries the newest are read.
 const (
 	deliveriesPerJob = 200
 	payloadsPerJob   = 64 << 20 // bytes, as they are kept

@@ -14,20 +14,20 @@ import (
 // the REST API.
 type Facts struct {
 	Repository Repository
-	OtherNames []Repository // the latest word on each other name of it that these facts are of
+	OtherNames []Repository // the latest report of each other name of it
 	Run        WorkflowRun
 	Job        Job
 	Steps      []Step
 	Labels     []string
-	Details    *Details // its job.json in the bucket; nil: not known here
+	Details    *Details // of its job.json in the bucket; nil: not known
 }
 
 // writeFacts writes the rows of jobs that this transaction has locked. Facts whose
 // job has a FetchedAt come from the REST API, whose word on a completed job is
 // final: from then on webhooks only fill what it left null.
 //
-// Every statement takes its rows in the order of their keys, and the tables
-// come in one order, so that transactions cannot wait for each other in a ring.
+// Every statement locks its rows in the order of their keys, and the tables come in one
+// order, so that transactions cannot deadlock.
 func writeFacts(ctx context.Context, tx pgx.Tx, facts []Facts) error {
 	if err := writeRepositories(ctx, tx, facts); err != nil {
 		return err

@@ -38,7 +38,7 @@ type JobsOfRun struct {
 	Repositories []int64 // only if the run is of one of these; nil: of any
 	Attempt      int64   // of this attempt only; 0: of all
 	Latest       bool    // of the latest attempt only
-	LatestFirst  bool    // where the limit cuts, it cuts the first attempts; the jobs come by their ids all the same
+	LatestFirst  bool    // the limit cuts off the first attempts, not the last; the order is that of ids in any case
 	Limit        int     // 0: all
 	Offset       int
 }

@@ -15,14 +15,14 @@ import (
 type JobFilter struct {
 	Repository   string  // OWNER/NAME, NAME, or OWNER/
 	Repositories []int64 // only jobs of these; nil: of any
-	Workflow     string
-	Branch       string
-	SHA          string // the whole commit or its beginning
-	Status       string
-	Conclusion   string
-	Label        string
-	Runner       string
-	LogState     string
+	Workflow     string  // name of the workflow
+	Branch       string  // branch or tag that the run was started for
+	SHA          string  // that commit, or a prefix of it, in any case
+	Status       string  // as GitHub words it
+	Conclusion   string  // as GitHub words it
+	Label        string  // a label that the job asked for
+	Runner       string  // name of the runner
+	LogState     string  // one of LogStateNames
 	RunID        int64
 	Since        time.Time // created at or after
 	Until        time.Time // created before

@@ -34,8 +34,8 @@ var (
 // has the same words and numbers for whose request is made first.
 type Priority int
 
-// PriorityLive is of jobs that a webhook told of, PrioritySweep of those that a sweep
-// found because no webhook did, and PriorityBackfill of old ones that somebody asked for.
+// PriorityLive is for jobs of a webhook, PrioritySweep for those that a sweep found
+// without one, and PriorityBackfill for old jobs that somebody asked for.
 const (
 	PriorityLive     Priority = 1
 	PrioritySweep    Priority = 2

@@ -15,22 +15,22 @@ type Repository struct {
 	ID             int64     `json:"id"`
 	Owner          string    `json:"owner"`
 	Name           string    `json:"name"`
-	Private        *bool     `json:"private"`         // nil: not told
-	InstallationID *int64    `json:"installation_id"` // nil: not told
+	Private        *bool     `json:"private"`         // nil: GitHub did not say
+	InstallationID *int64    `json:"installation_id"` // nil: GitHub did not say
 	SeenAt         time.Time `json:"seen_at"`         // when jobvault last heard of it
 
-	// NamedAt is of when the word is that tells Owner and Name: the name told of the
-	// latest time is the present one, in whatever order words come. The zero time is
-	// before all others.
+	// NamedAt is the time of the report of Owner and Name. The report of the latest time
+	// has the present name, in whatever order they arrive. The zero time is before all
+	// others.
 	NamedAt    time.Time `json:"named_at"`
 	NamedByAPI bool      `json:"named_by_api" db:"named_by_api"` // counts for more than a webhook of the same time
-	// PrivateAt and InstallationAt are likewise of Private and InstallationID; nil: NamedAt.
+	// PrivateAt and InstallationAt are the times of Private and InstallationID; nil: NamedAt.
 	PrivateAt      *time.Time `json:"private_at"`
 	InstallationAt *time.Time `json:"installation_at"`
 
-	// HasName says of a repository that was read whether it has its name: GitHub has not
-	// told since of another one under it. No right and no rule goes by a name that a
-	// repository does not have; it is good for finding only.
+	// HasName says of a repository that was read whether it holds its name: GitHub has not
+	// since reported another one under it. Rights and rules never use a name that the
+	// repository does not hold; it serves for finding only.
 	HasName bool `json:"-"`
 }
 

@@ -111,7 +111,7 @@ func FoldRepository(words []Repository) (account Repository, otherNames []Reposi
 // write once a minute only.
 //
 // The rows of repositories are locked in the order of their ids, and those of
-// repository_names belong to them: transactions cannot wait for each other in a ring.
+// repository_names belong to them: transactions cannot deadlock.
 func upsertRepositories(ctx context.Context, tx pgx.Tx, words []Repository) error {
 	accounts, names := foldRepositories(words)
 	param, err := records(accounts)

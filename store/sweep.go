@@ -13,12 +13,12 @@ import (
 // listings are by GitHub's clock.
 type Sweep struct {
 	RepositoryID int64
-	Begin        *time.Time // begin of the first range that was swept
-	Watermark    *time.Time // where the next sweep goes on; nil: there was none
-	DeepAt       *time.Time // when all runs that may be re-run were last listed
-	ListedFrom   *time.Time // where the listing that ETag is of begins
+	Begin        *time.Time // start of the first range that was swept; nil: none was
+	Watermark    *time.Time // where the next sweep starts; nil: there was none
+	DeepAt       *time.Time // when all runs that can be re-run were last listed; nil: never
+	ListedFrom   *time.Time // start of the listing that ETag belongs to; nil: it had several pages
 	ETag         *string    `db:"etag"`
-	ListedRuns   *int       // how many runs that listing had
+	ListedRuns   *int       // number of runs in that listing
 	SucceededAt  *time.Time
 	FailedAt     *time.Time
 	Error        *string
@@ -46,8 +46,8 @@ func (db *DB) Sweep(ctx context.Context, repositoryID int64) (Sweep, error) {
 type SweepEnd struct {
 	Owner, Name string
 	HasName     bool       // as of a Repository
-	SucceededAt *time.Time // the last one that did; nil: none
-	Failing     bool       // the last one did not
+	SucceededAt *time.Time // when one last succeeded; nil: never
+	Failing     bool       // the last one failed
 }
 
 // SweepEnds lists how the last sweep ended, for every repository that was swept.
@@ -96,8 +96,8 @@ func (db *DB) NoteSwept(ctx context.Context, repositoryID int64, r TimeRange) er
 	return nil
 }
 
-// Unswept lists the ranges between two times that do not count as swept, the oldest
-// first. Of what is later than again nothing does.
+// Unswept lists the ranges between from and to that do not count as swept, the oldest
+// first. Nothing after again counts as swept.
 func (db *DB) Unswept(ctx context.Context, repositoryID int64, from, to, again time.Time) ([]TimeRange, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT lower(gap) AS "from", upper(gap) AS "to", false AS certain, false AS onward

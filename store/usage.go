@@ -47,7 +47,7 @@ func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage) er
 		versions, digests = append(versions, a.Version), append(digests, a.Digest)
 		lines, inSetup = append(lines, a.Line), append(inSetup, a.InSetup)
 	}
-	// Rows that are as they were are not touched: a change costs the sums of actions.
+	// Rows that do not change are not written: a change invalidates the sums of actions.
 	b.Queue(`
 		INSERT INTO job_actions AS j (job_id, seq, action, path, ref, resolved_sha, version, digest, log_line, in_setup)
 		SELECT $1, seq - 1, action, nullif(path, ''), ref, nullif(sha, ''), nullif(version, ''), nullif(digest, ''), line, in_setup
@@ -73,7 +73,7 @@ func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage) er
 
 // AllLogsRead says whether all archived logs were read by the present usageVersion.
 func (db *DB) AllLogsRead(ctx context.Context) (all bool, err error) {
-	// The number itself: an index is chosen for any value of a parameter.
+	// The number is part of the SQL: with a parameter, Postgres cannot use the partial index.
 	err = db.pool.QueryRow(ctx, fmt.Sprintf(`
 		SELECT NOT EXISTS (SELECT FROM job_logs WHERE state = 'archived' AND usage_version IS DISTINCT FROM %d)`, usageVersion)).Scan(&all)
 	if err != nil {
