@@ -45,7 +45,7 @@ func (db *DB) InsertDeliveries(ctx context.Context, ds []Delivery) error {
 	}
 	// One statement is one transaction, without the round trips of BEGIN and
 	// COMMIT. The order within a group is kept in received_at; the rows are taken in
-	// that of their keys, so that two groups cannot wait for each other in a ring.
+	// that of their keys, so that two groups cannot deadlock.
 	_, err := db.pool.Exec(ctx, `
 		INSERT INTO deliveries (guid, event, action, received_at, repository_id, job_id, payload, state, error)
 		SELECT guid, event, action, statement_timestamp() + place * interval '1 microsecond', repository_id, job_id, payload, state, error

@@ -70,13 +70,13 @@ func TestLiveJobIsLeftWhereItIs(t *testing.T) {
 
 // Each urgency has its queue and priority, and takes over from the lesser ones
 // only.
-func TestUrgencyDecidesQueueAndPriority(t *testing.T) {
+func TestPriorityDecidesTheQueue(t *testing.T) {
 	rows := map[store.Priority]string{
 		store.PriorityLive: "4 in archive at 1, available", store.PrioritySweep: "4 in archive at 2, available", store.PriorityBackfill: "4 in history at 3, available",
 	}
-	urgencies := []store.Priority{store.PriorityLive, store.PrioritySweep, store.PriorityBackfill}
-	for _, first := range urgencies {
-		for _, second := range urgencies {
+	priorities := []store.Priority{store.PriorityLive, store.PrioritySweep, store.PriorityBackfill}
+	for _, first := range priorities {
+		for _, second := range priorities {
 			f := newFixture(t)
 			f.listed(first, 4)
 			f.listed(second, 4)

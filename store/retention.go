@@ -61,13 +61,13 @@ func (db *DB) ExpiringLogs(ctx context.Context, now time.Time, after int64, limi
 		if err != nil {
 			return err
 		}
-		least := rules.shortest()
-		if least == nil {
+		minDays := rules.shortest()
+		if minDays == nil {
 			return nil
 		}
 		jobs, err := pgx.CollectRows(query(ctx, tx, retentionJobs+`
 			AND l.job_id > $1 AND coalesce(j.completed_at, j.created_at, l.archived_at) <= $2 ORDER BY l.job_id LIMIT $3`,
-			after, now.Add(-time.Duration(*least)*24*time.Hour), limit), pgx.RowToStructByName[RetentionJob])
+			after, now.Add(-time.Duration(*minDays)*24*time.Hour), limit), pgx.RowToStructByName[RetentionJob])
 		if err != nil {
 			return err
 		}
