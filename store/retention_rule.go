@@ -229,11 +229,11 @@ func (all retention) endsNamed(j RetentionJob, now time.Time) *RetentionRule {
 // shortest is the smallest number of days that any log is kept; nil: all are kept for
 // ever.
 func (all retention) shortest() *int {
-	var least *int
+	var minDays *int
 	for _, r := range all {
-		if r.KeepDays != nil && (least == nil || *r.KeepDays < *least) {
-			least = r.KeepDays
+		if r.KeepDays != nil && (minDays == nil || *r.KeepDays < *minDays) {
+			minDays = r.KeepDays
 		}
 	}
-	return least
+	return minDays
 }
