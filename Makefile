@@ -4,63 +4,57 @@ BIN   := .cache/bin
 # Tools are Go modules: they install wherever Go does, into a folder that git ignores.
 MINIO := github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 LINT  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-# A number of runs: a time may end in the middle of one, which go test calls a failure.
-FUZZ_TIME ?= 10000x
 VERSION ?= dev
 
-.PHONY: build demo test bench bench-smoke lint fuzz tools clean
+# What `make test` runs: PKG is a package or several, RUN a regular expression of names.
+PKG = ./...
+RUN =
+
+# Every fuzzer there is, as ./folder:FuzzName.
+FUZZERS = $(shell grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sed -E 's,/[^/]*:func ,:,' | sort)
+# A number of runs: a time may end in the middle of one, which go test calls a failure.
+FUZZ_TIME ?= 10000x
+
+.PHONY: build help demo test bench bench-smoke fuzz lint tools clean
 
 build: ## the binary, bin/jobvault
 	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.release=$(VERSION)" -o bin/jobvault ./cmd/jobvault
 
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
 demo: build ## a day of a small organisation against a simulated GitHub
 	./bin/jobvault demo
 
-test: $(BIN)/minio ## every test, with the race detector
-	go test -race -timeout 30m ./...
+test: $(BIN)/minio ## every test, with the race detector; some: PKG=./store RUN=TestCoverage
+	go test -race -timeout 30m $(if $(RUN),-run '$(RUN)' )$(PKG)
 
-bench: build ## jobvault against peers and limits, some minutes
+bench: build ## jobvault against its peers and limits, some minutes
 	go run ./internal/bench
 
-bench-smoke: build
+bench-smoke: build ## the benchmarks on little data, to see that they work
 	go run ./internal/bench -smoke
 
-fuzz: ## each fuzzer for a few seconds; FUZZ_TIME=5m for longer
-	go test -run '^$$' -fuzz '^FuzzPayload$$' -fuzztime $(FUZZ_TIME) ./ingest
-	go test -run '^$$' -fuzz '^FuzzSignature$$' -fuzztime $(FUZZ_TIME) ./ingest
-	go test -run '^$$' -fuzz '^FuzzDepth$$' -fuzztime $(FUZZ_TIME) ./ingest
-	go test -run '^$$' -fuzz '^FuzzForm$$' -fuzztime $(FUZZ_TIME) ./ingest
-	go test -run '^$$' -fuzz '^FuzzJobJSON$$' -fuzztime $(FUZZ_TIME) ./ingest
-	go test -run '^$$' -fuzz '^FuzzClassify$$' -fuzztime $(FUZZ_TIME) ./internal/ghapi
-	go test -run '^$$' -fuzz '^FuzzMessage$$' -fuzztime $(FUZZ_TIME) ./internal/ghapi
-	go test -run '^$$' -fuzz '^FuzzNextPage$$' -fuzztime $(FUZZ_TIME) ./internal/ghapi
-	go test -run '^$$' -fuzz '^FuzzParseHook$$' -fuzztime $(FUZZ_TIME) ./internal/ghapi
-	go test -run '^$$' -fuzz '^FuzzReach$$' -fuzztime $(FUZZ_TIME) ./internal/ghapi
-	go test -run '^$$' -fuzz '^FuzzParseKey$$' -fuzztime $(FUZZ_TIME) ./archive
-	go test -run '^$$' -fuzz '^FuzzManifest$$' -fuzztime $(FUZZ_TIME) ./archive
-	go test -run '^$$' -fuzz '^FuzzFilters$$' -fuzztime $(FUZZ_TIME) ./archive
-	go test -run '^$$' -fuzz '^FuzzSeekTable$$' -fuzztime $(FUZZ_TIME) ./archive
-	go test -run '^$$' -fuzz '^FuzzSettled$$' -fuzztime $(FUZZ_TIME) ./archive
-	go test -run '^$$' -fuzz '^FuzzLogObject$$' -fuzztime $(FUZZ_TIME) ./archive
-	go test -run '^$$' -fuzz '^FuzzRemovals$$' -fuzztime $(FUZZ_TIME) ./archive
-	go test -run '^$$' -fuzz '^FuzzParseLine$$' -fuzztime $(FUZZ_TIME) ./archive/joblog
-	go test -run '^$$' -fuzz '^FuzzPattern$$' -fuzztime $(FUZZ_TIME) ./archive/joblog
-	go test -run '^$$' -fuzz '^FuzzQuery$$' -fuzztime $(FUZZ_TIME) ./lookup
-	go test -run '^$$' -fuzz '^FuzzHTML$$' -fuzztime $(FUZZ_TIME) ./lookup/pages
-	go test -run '^$$' -fuzz '^FuzzLocalPath$$' -fuzztime $(FUZZ_TIME) ./lookup/pages
-	go test -run '^$$' -fuzz '^FuzzTerminal$$' -fuzztime $(FUZZ_TIME) ./cmd/jobvault
-	go test -run '^$$' -fuzz '^FuzzRemote$$' -fuzztime $(FUZZ_TIME) ./cmd/jobvault
+fuzz: ## each fuzzer for some seconds; longer: FUZZ_TIME=5m; one: FUZZERS=./lookup:FuzzQuery
+	$(foreach f,$(or $(FUZZERS),$(error no fuzzers found)),$(call run-fuzzer,$(subst :, ,$(f))))
 
-lint: $(BIN)/golangci-lint
+# run-fuzzer is the command for a folder and a name. Its empty line ends the command.
+define run-fuzzer
+go test -run '^$$' -fuzz '^$(word 2,$(1))$$' -fuzztime $(FUZZ_TIME) $(word 1,$(1))
+
+endef
+
+lint: $(BIN)/golangci-lint ## golangci-lint, which also says who may import whom
 	$(BIN)/golangci-lint run ./...
 
-tools: $(BIN)/minio $(BIN)/golangci-lint
+tools: $(BIN)/minio $(BIN)/golangci-lint ## what test and lint need, some minutes the first time
 
-$(BIN)/minio: ## a real S3 server for the tests; takes minutes the first time
+# A real S3 server for the tests.
+$(BIN)/minio:
 	GOBIN=$(abspath $(BIN)) go install $(MINIO)
 
 $(BIN)/golangci-lint:
 	GOBIN=$(abspath $(BIN)) go install $(LINT)
 
-clean:
+clean: ## remove what the other targets made, the demo's data too
 	rm -rf bin .cache jobvault-data

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/jobvault/jobvault/archive/bucket"
 )
 
 // ChainOptions say how manifests are verified.
@@ -116,7 +118,7 @@ func (c *chain) fault(f ChainFault) {
 
 // Manifests lists the days whose manifests are in the bucket, the first one first.
 // Of objects among them that are none it calls stray.
-func (a *Archive) Manifests(ctx context.Context, stray func(Object)) ([]time.Time, error) {
+func (a *Archive) Manifests(ctx context.Context, stray func(bucket.Object)) ([]time.Time, error) {
 	var dates []time.Time
 	for o, err := range a.bucket.List(ctx, ManifestPrefix) {
 		if err != nil {
@@ -134,7 +136,7 @@ func (a *Archive) Manifests(ctx context.Context, stray func(Object)) ([]time.Tim
 
 func (c *chain) list(ctx context.Context) error {
 	var err error
-	c.dates, err = c.Manifests(ctx, func(o Object) {
+	c.dates, err = c.Manifests(ctx, func(o bucket.Object) {
 		c.fault(ChainFault{Kind: ChainKey, Key: o.Key, Detail: "it lies among the manifests and is named like none"})
 	})
 	if err == nil && len(c.dates) == 0 {
@@ -154,7 +156,7 @@ func (c *chain) manifest(ctx context.Context, i int, date time.Time) error {
 			c.fault(f)
 			return nil
 		})
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, bucket.ErrNotFound) {
 		return fmt.Errorf("archive: %s was there a moment ago: %w", f.Key, err)
 	}
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 
+	"github.com/jobvault/jobvault/archive/bucket"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -74,7 +75,7 @@ func (c *chain) object(ctx context.Context, date string, l PlacedLine) error {
 // gone tells an object that is not there from a bucket that is not: of its objects
 // nothing can be said.
 func (c *chain) gone(ctx context.Context, err error) (bool, error) {
-	if !errors.Is(err, ErrNotFound) {
+	if !errors.Is(err, bucket.ErrNotFound) {
 		return false, err
 	}
 	return true, c.bucket.Check(ctx)
@@ -104,7 +105,7 @@ func (c *chain) details(ctx context.Context, l PlacedLine, tell func(kind, key, 
 	switch {
 	case absent:
 		tell(ChainDetails, key, "there is no such object")
-	case errors.Is(err, ErrUnreadable):
+	case errors.Is(err, bucket.ErrUnreadable):
 		tell(ChainDetails, key, "%v", err)
 	case err != nil:
 		return err
@@ -121,7 +122,7 @@ func (c *chain) log(ctx context.Context, l ManifestLine, tell func(kind, key, fo
 	switch {
 	case absent:
 		tell(string(DamageAbsent), l.ObjectKey, "there is no such object")
-	case errors.Is(err, ErrUnreadable):
+	case errors.Is(err, bucket.ErrUnreadable):
 		tell(string(DamageUnreadable), l.ObjectKey, "%v", err)
 	case err != nil:
 		return err

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/jobvault/jobvault/archive/bucket"
 )
 
 // listedObjects are the objects of a job, beside job.json, of which its last line
@@ -64,7 +66,7 @@ func (c *chain) settled(ctx context.Context, l PlacedLine, tell func(kind, key, 
 	case absent:
 		tell(ChainSettled, key, "there is no such object")
 		return nil
-	case errors.Is(err, ErrUnreadable):
+	case errors.Is(err, bucket.ErrUnreadable):
 		tell(ChainSettled, key, "%v", err)
 		return nil
 	case err != nil:
@@ -76,7 +78,7 @@ func (c *chain) settled(ctx context.Context, l PlacedLine, tell func(kind, key, 
 	case l.SettledSHA256 != "" && hex.EncodeToString(sum[:]) != l.SettledSHA256:
 		tell(ChainSettled, key, "it has SHA-256 %x, the manifest says %s; it says %q, the manifest %q", sum, l.SettledSHA256, s.State, l.State)
 	case err != nil:
-		tell(ChainSettled, key, "%v: %v", ErrUnreadable, err)
+		tell(ChainSettled, key, "%v: %v", bucket.ErrUnreadable, err)
 	case s.State != l.State && l.State != archivedState:
 		tell(ChainSettled, key, "it says %q, the manifest %q", s.State, l.State)
 	}

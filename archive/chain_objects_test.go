@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 )
 
 // next writes the manifest of the day after the last one.
@@ -69,9 +70,9 @@ func TestChainKnowsRecordsAndCopies(t *testing.T) {
 	if faults, sum := b.verify(archive.ChainOptions{Deep: true}); faults != nil || sum.Replaced != 0 {
 		t.Fatalf("%q %+v", faults, sum)
 	}
-	record, copied := get(t, b.bucket, k.Settled(), 0, -1), get(t, b.bucket, k.Redacted(1), 0, -1)
+	record, copied := buckettest.Get(t, b.bucket, k.Settled(), 0, -1), buckettest.Get(t, b.bucket, k.Redacted(1), 0, -1)
 	stray := func(key string) func() {
-		return func() { put(t, b.bucket, key, record); b.old(key) }
+		return func() { buckettest.Put(t, b.bucket, key, record); b.old(key) }
 	}
 	remove := func(key string) func() { return func() { b.check(b.bucket.Remove(t.Context(), key)) } }
 	none := archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 1, JobID: 105}
@@ -82,12 +83,12 @@ func TestChainKnowsRecordsAndCopies(t *testing.T) {
 	}{
 		"another actor": {func() { b.put(k.Settled(), slices.Concat(record, []byte(" "))) },
 			[]string{"2024-07-12 2 101 settled"}, []string{"2024-07-12 2 101 settled"}, func() { b.put(k.Settled(), record) }},
-		"no record": {remove(k.Settled()), []string{"2024-07-12 2 101 settled"}, []string{"2024-07-12 2 101 settled"}, func() { put(t, b.bucket, k.Settled(), record) }},
+		"no record": {remove(k.Settled()), []string{"2024-07-12 2 101 settled"}, []string{"2024-07-12 2 101 settled"}, func() { buckettest.Put(t, b.bucket, k.Settled(), record) }},
 		"a flipped copy": {func() { c := slices.Clone(copied); c[12] ^= 1; b.put(k.Redacted(1), c) },
 			nil, []string{"2024-07-12 2 101 unreadable"}, func() { b.put(k.Redacted(1), copied) }},
 		"a cut copy": {func() { b.put(k.Redacted(1), copied[:9]) },
 			[]string{"2024-07-12 2 101 size"}, []string{"2024-07-12 2 101 unreadable"}, func() { b.put(k.Redacted(1), copied) }},
-		"no copy":       {remove(k.Redacted(1)), []string{"2024-07-12 2 101 absent"}, []string{"2024-07-12 2 101 absent"}, func() { put(t, b.bucket, k.Redacted(1), copied) }},
+		"no copy":       {remove(k.Redacted(1)), []string{"2024-07-12 2 101 absent"}, []string{"2024-07-12 2 101 absent"}, func() { buckettest.Put(t, b.bucket, k.Redacted(1), copied) }},
 		"a second copy": {stray(k.Redacted(2)), []string{" 0 101 unlisted"}, []string{" 0 101 unlisted"}, remove(k.Redacted(2))},
 		"a log of none": {stray(none.Log()), []string{" 0 105 unlisted"}, []string{" 0 105 unlisted"}, remove(none.Log())},
 	} {
@@ -159,7 +160,7 @@ func TestOlderManifestsTellOfLogsAlone(t *testing.T) {
 	}
 	for _, name := range []func(archive.JobKey) string{archive.JobKey.Settled, func(k archive.JobKey) string { return k.Redacted(1) }} {
 		key := name(archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 1, JobID: 101})
-		put(t, b.bucket, key, []byte(`{"state":"missing"}`))
+		buckettest.Put(t, b.bucket, key, []byte(`{"state":"missing"}`))
 		b.old(key)
 	}
 	if faults, sum := b.verify(archive.ChainOptions{Deep: true}); faults != nil || sum.Jobs != 20 {

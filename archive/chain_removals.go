@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"path"
+
+	"github.com/jobvault/jobvault/archive/bucket"
 )
 
 // removals compares the log of removals with itself, and with the last record that each
 // manifest names.
 func (c *chain) removals(ctx context.Context) error {
-	numbers, err := c.Removals(ctx, func(o Object) {
+	numbers, err := c.Removals(ctx, func(o bucket.Object) {
 		c.fault(ChainFault{Kind: ChainKey, Key: o.Key, Detail: "it lies in the log of removals and is named like no record"})
 	})
 	if err != nil {
@@ -20,7 +22,7 @@ func (c *chain) removals(ctx context.Context) error {
 	for _, n := range numbers {
 		r, err := c.ReadRemovals(ctx, n)
 		switch {
-		case errors.Is(err, ErrUnreadable):
+		case errors.Is(err, bucket.ErrUnreadable):
 			c.fault(ChainFault{Kind: ChainRemovals, Key: RemovalsKey(n), Detail: err.Error()})
 		case err != nil:
 			return err

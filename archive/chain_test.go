@@ -21,6 +21,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 	"github.com/jobvault/jobvault/internal/testenv"
 )
 
@@ -29,7 +31,7 @@ import (
 type books struct {
 	t       testing.TB
 	dir     string
-	bucket  archive.Bucket
+	bucket  bucket.Bucket
 	archive *archive.Archive
 	dates   []time.Time
 }
@@ -39,7 +41,7 @@ const bookDays = 4
 func newBooks(t testing.TB) *books {
 	t.Helper()
 	b := &books{t: t, dir: t.TempDir()}
-	b.bucket = open(t, "file://"+b.dir)
+	b.bucket = buckettest.Open(t, "file://"+b.dir)
 	b.archive = newArchive(t, b.bucket, 1<<40)
 	var previous *archive.Manifest
 	for i := range bookDays {
@@ -107,7 +109,7 @@ func (b *books) lines(i int) []string {
 	dec, err := zstd.NewReader(nil)
 	b.check(err)
 	defer dec.Close()
-	raw, err := dec.DecodeAll(get(b.t, b.bucket, archive.ManifestKey(b.dates[i]), 0, -1), nil)
+	raw, err := dec.DecodeAll(buckettest.Get(b.t, b.bucket, archive.ManifestKey(b.dates[i]), 0, -1), nil)
 	b.check(err)
 	return slices.Collect(strings.Lines(string(raw)))
 }
@@ -144,7 +146,7 @@ func consistent(lines []string) []string {
 // verify gives the faults as "date line job kind", and the last manifest.
 func (b *books) verify(o archive.ChainOptions) (faults []string, sum archive.Chain) {
 	b.t.Helper()
-	copied, err := archive.OpenCopy(b.dir)
+	copied, err := bucket.OpenCopy(b.dir)
 	b.check(err)
 	sum, err = newArchive(b.t, copied, 1<<40).VerifyChain(b.t.Context(), o, func(f archive.ChainFault) {
 		faults = append(faults, fmt.Sprintf("%s %d %d %s", f.Date, f.Line, f.JobID, f.Kind))
@@ -220,13 +222,16 @@ func TestChainFindsWhatWasTamperedWith(t *testing.T) {
 			l[0] = `{"manifest":1,"date":"2024-07-10","previous":null,"previous_sha256":null}` + "\n"
 			return consistent(l)
 		}), []string{"2024-07-10 0 0 previous", "2024-07-11 0 0 previous"}},
-		"a stray object": {func(b *books) { put(b.t, b.bucket, "v1/manifests/2024-7-8.jsonl.zst", nil) }, []string{" 0 0 key"}},
+		"a stray object": {func(b *books) { buckettest.Put(b.t, b.bucket, "v1/manifests/2024-7-8.jsonl.zst", nil) }, []string{" 0 0 key"}},
 		"another log": {edit(3, func(l []string) []string {
 			l[1] = strings.NewReplacer("401", "101").Replace(l[1])
 			return consistent(l)
 		}), []string{"2024-07-11 2 101 changed", "2024-07-11 2 101 replaced", " 0 401 unlisted"}},
 		"no Zstandard": {func(b *books) { b.put(archive.ManifestKey(b.dates[3]), []byte("hello")) }, nil},
-		"cut short":    {func(b *books) { k := archive.ManifestKey(b.dates[3]); b.put(k, get(b.t, b.bucket, k, 0, 300)) }, nil},
+		"cut short": {func(b *books) {
+			k := archive.ManifestKey(b.dates[3])
+			b.put(k, buckettest.Get(b.t, b.bucket, k, 0, 300))
+		}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -260,10 +265,10 @@ func TestChainFindsWhatIsWrongInTheBucket(t *testing.T) {
 	k := func(id int64) archive.JobKey {
 		return archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 1, JobID: id}
 	}
-	log := get(t, b.bucket, k(101).Log(), 0, -1)
+	log := buckettest.Get(t, b.bucket, k(101).Log(), 0, -1)
 	log[12] ^= 1
 	b.put(k(101).Log(), log)
-	b.put(k(102).Log(), get(t, b.bucket, k(103).Log(), 0, -1))
+	b.put(k(102).Log(), buckettest.Get(t, b.bucket, k(103).Log(), 0, -1))
 	b.put(k(104).Log(), log[:10])
 	b.put(k(201).Details(), []byte(`{"id":999}`))
 	b.put(k(202).Details(), []byte(`{}`))
@@ -272,8 +277,8 @@ func TestChainFindsWhatIsWrongInTheBucket(t *testing.T) {
 	for _, key := range []string{k(203).Log(), k(204).Details(), k(205).Settled()} {
 		b.check(b.bucket.Remove(t.Context(), key))
 	}
-	put(t, b.bucket, k(999).Log(), []byte("newer"))
-	put(t, b.bucket, k(998).Details(), []byte("not settled"))
+	buckettest.Put(t, b.bucket, k(999).Log(), []byte("newer"))
+	buckettest.Put(t, b.bucket, k(998).Details(), []byte("not settled"))
 	shallow := []string{
 		"2024-07-08 5 104 size", "2024-07-09 3 202 details", "2024-07-09 4 203 absent", "2024-07-09 5 204 details", "2024-07-09 6 205 settled",
 		"2024-07-10 6 305 settled", "2024-07-11 6 405 settled",
@@ -292,7 +297,7 @@ func TestChainFindsWhatIsWrongInTheBucket(t *testing.T) {
 	}
 	b.check(os.Rename(b.dir, b.dir+"-away"))
 	defer os.Rename(b.dir+"-away", b.dir)
-	if _, err := archive.OpenCopy(b.dir); err == nil {
+	if _, err := bucket.OpenCopy(b.dir); err == nil {
 		t.Error("a copy that is not there can be opened, it seems")
 	}
 }
@@ -318,7 +323,7 @@ func TestChainKnowsTheLastWord(t *testing.T) {
 		RepositoryID: 1, RunID: 2, RunAttempt: 1, JobID: 105, State: "archived", ObjectKey: log.Key, RawBytes: &log.RawBytes, StoredBytes: &log.StoredBytes, Lines: &log.Lines,
 		SHA256: hex.EncodeToString(log.SHA256[:]), StoredSHA256: hex.EncodeToString(log.StoredSHA256[:]),
 	}
-	record := get(t, b.bucket, k.Settled(), 0, -1)
+	record := buckettest.Get(t, b.bucket, k.Settled(), 0, -1)
 	recorded := sha256.Sum256(record)
 	found.SettledSHA256, found.SettledBytes = hex.EncodeToString(recorded[:]), new(int64(len(record)))
 	next(found)
@@ -372,10 +377,7 @@ func TestChainIsHeldAgainstANotedHead(t *testing.T) {
 
 // The format is what docs/manifests.md promises: zstd, head and sha256sum tell all.
 func TestManifestCanBeCheckedWithoutJobvault(t *testing.T) {
-	zstdCommand, err := exec.LookPath("zstd")
-	if err != nil {
-		testenv.Missing(t, "needs the zstd command: install the package zstd")
-	}
+	zstdCommand := testenv.Program(t, "zstd")
 	b := newBooks(t)
 	run := func(i int, script string) string {
 		t.Helper()
@@ -403,8 +405,8 @@ func TestManifestCanBeCheckedWithoutJobvault(t *testing.T) {
 }
 
 func TestManifestIsPutOnceAndWhole(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, bucket archive.Bucket) {
-		a := newArchive(t, bucket, 1<<40)
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
+		a := newArchive(t, b, 1<<40)
 		date := time.Date(2024, 7, 8, 0, 0, 0, 0, time.UTC)
 		many := func(yield func(archive.ManifestLine, error) bool) {
 			for i := range int64(40_000) {
@@ -423,7 +425,7 @@ func TestManifestIsPutOnceAndWhole(t *testing.T) {
 			}
 			yield(archive.ManifestLine{}, broken)
 		})
-		if !errors.Is(err, broken) || len(list(t, bucket, archive.ManifestPrefix)) != 0 {
+		if !errors.Is(err, broken) || len(listed(t, b, archive.ManifestPrefix)) != 0 {
 			t.Errorf("lines that break off: %v", err)
 		}
 		if _, err := a.WriteManifest(t.Context(), date, nil, nil, each(archive.ManifestLine{JobID: 2}, archive.ManifestLine{JobID: 1})); err == nil {
@@ -445,13 +447,13 @@ func TestManifestIsPutOnceAndWhole(t *testing.T) {
 		if diff := cmp.Diff(m, found); diff != "" || err != nil || n != 40_000 {
 			t.Errorf("%d lines, %v (-written +read):\n%s", n, err, diff)
 		}
-		if stored := sha256.Sum256(get(t, bucket, archive.ManifestKey(date), 0, -1)); stored != m.StoredSHA256 {
+		if stored := sha256.Sum256(buckettest.Get(t, b, archive.ManifestKey(date), 0, -1)); stored != m.StoredSHA256 {
 			t.Error("the object has another digest")
 		}
-		if _, err := a.WriteManifest(t.Context(), date, nil, nil, each()); !errors.Is(err, archive.ErrExists) {
+		if _, err := a.WriteManifest(t.Context(), date, nil, nil, each()); !errors.Is(err, bucket.ErrExists) {
 			t.Errorf("a second time: %v", err)
 		}
-		if _, err := a.ReadManifest(t.Context(), date.AddDate(0, 0, 1), nil); !errors.Is(err, archive.ErrNotFound) {
+		if _, err := a.ReadManifest(t.Context(), date.AddDate(0, 0, 1), nil); !errors.Is(err, bucket.ErrNotFound) {
 			t.Errorf("one that is not there: %v", err)
 		}
 	})
@@ -479,7 +481,7 @@ func TestManifestKeys(t *testing.T) {
 // A copy is only read.
 func TestCopyOfABucketIsLeftAlone(t *testing.T) {
 	dir := t.TempDir()
-	b, err := archive.OpenCopy(dir)
+	b, err := bucket.OpenCopy(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -495,7 +497,7 @@ func TestCopyOfABucketIsLeftAlone(t *testing.T) {
 	if err := b.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if got := list(t, b, "v1/manifests/"); got != nil {
+	if got := listed(t, b, "v1/manifests/"); got != nil {
 		t.Errorf("listed are %v", got)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
@@ -505,7 +507,18 @@ func TestCopyOfABucketIsLeftAlone(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := archive.OpenCopy(file); err == nil || !strings.Contains(err.Error(), "no directory") {
+	if _, err := bucket.OpenCopy(file); err == nil || !strings.Contains(err.Error(), "no directory") {
 		t.Errorf("a file: %v", err)
 	}
+}
+
+func listed(t testing.TB, b bucket.Bucket, prefix string) (objects []bucket.Object) {
+	t.Helper()
+	for o, err := range b.List(t.Context(), prefix) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects = append(objects, o)
+	}
+	return objects
 }

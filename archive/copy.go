@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"sync"
+
+	"github.com/jobvault/jobvault/archive/bucket"
 )
 
 // chunkSize is how much is written at once.
@@ -31,12 +33,12 @@ func (a *Archive) CopyLog(ctx context.Context, w io.Writer, ref Ref) error {
 	err := a.copyFrames(ctx, w, ref, 0, len(ref.FrameOffsets), func(_ int, raw []byte) (int, int, error) {
 		left -= int64(len(raw))
 		if left < 0 {
-			return 0, 0, fmt.Errorf("%w: the log is longer than %d bytes", ErrUnreadable, ref.RawBytes)
+			return 0, 0, fmt.Errorf("%w: the log is longer than %d bytes", bucket.ErrUnreadable, ref.RawBytes)
 		}
 		return 0, len(raw), nil
 	})
 	if err == nil && left > 0 {
-		err = fmt.Errorf("%w: the log has %d bytes, the ledger says %d", ErrUnreadable, ref.RawBytes-left, ref.RawBytes)
+		err = fmt.Errorf("%w: the log has %d bytes, the ledger says %d", bucket.ErrUnreadable, ref.RawBytes-left, ref.RawBytes)
 	}
 	if err != nil {
 		return fmt.Errorf("archive: copy %s: %w", ref.Key, err)

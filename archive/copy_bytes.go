@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"sort"
+
+	"github.com/jobvault/jobvault/archive/bucket"
 )
 
 // CopyBytes writes length bytes of a log from offset from; a negative length is
@@ -43,7 +45,7 @@ func (a *Archive) copyBytes(ctx context.Context, w io.Writer, ref Ref, from, to 
 	return a.copyFrames(ctx, w, ref, first, end, func(i int, raw []byte) (int, int, error) {
 		start := offsets[i]
 		if int64(len(raw)) != offsets[i+1]-start {
-			return 0, 0, fmt.Errorf("%w: %w", ErrUnreadable, errSeekTable)
+			return 0, 0, fmt.Errorf("%w: %w", bucket.ErrUnreadable, errSeekTable)
 		}
 		return int(max(from-start, 0)), int(min(to-start, int64(len(raw)))), nil
 	})
@@ -65,7 +67,7 @@ func (a *Archive) rawOffsets(ctx context.Context, ref Ref) ([]int64, error) {
 	}
 	offsets, err := parseSeekTable(b, ref)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
+		return nil, fmt.Errorf("%w: %w", bucket.ErrUnreadable, err)
 	}
 	return offsets, nil
 }

@@ -12,6 +12,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 )
 
 func TestCopyBytes(t *testing.T) {
@@ -27,7 +29,7 @@ func TestCopyBytes(t *testing.T) {
 }
 
 func TestCopyAnyBytes(t *testing.T) {
-	b := &countingBucket{Bucket: open(t, "file://"+t.TempDir())}
+	b := &countingBucket{Bucket: buckettest.Open(t, "file://"+t.TempDir())}
 	a := newArchive(t, b, 1<<40)
 	raw := text(7<<20 + 12345)
 	log := putLog(t, a, key, raw)
@@ -55,7 +57,7 @@ func checkBytes(t *testing.T, a *archive.Archive, b *countingBucket, log archive
 
 // tableBucket gives a seek table of its own.
 type tableBucket struct {
-	archive.Bucket
+	bucket.Bucket
 	at    int64
 	table []byte
 }
@@ -70,11 +72,11 @@ func (b *tableBucket) Get(ctx context.Context, key string, offset, length int64)
 // forgedTable is an archive with a log of three frames whose seek table a test
 // makes up.
 func forgedTable(t testing.TB) (a *archive.Archive, b *tableBucket, log archive.Log, raw []byte) {
-	b = &tableBucket{Bucket: open(t, "file://"+t.TempDir()), at: -1}
+	b = &tableBucket{Bucket: buckettest.Open(t, "file://"+t.TempDir()), at: -1}
 	a = newArchive(t, b, 1<<40)
 	raw = text(2<<20 + 777)
 	log = putLog(t, a, key, raw)
-	b.table = get(t, b, log.Key, log.Ref().StoredSize(), -1)
+	b.table = buckettest.Get(t, b, log.Key, log.Ref().StoredSize(), -1)
 	b.at = log.Ref().StoredSize()
 	return a, b, log, raw
 }
@@ -85,7 +87,7 @@ func rightOrRefused(t testing.TB, a *archive.Archive, log archive.Log, raw []byt
 	const from, length = 1<<20 - 5, 10
 	var got bytes.Buffer
 	err := a.CopyBytes(t.Context(), &got, log.Ref(), from, length)
-	if err != nil && !errors.Is(err, archive.ErrUnreadable) {
+	if err != nil && !errors.Is(err, bucket.ErrUnreadable) {
 		t.Errorf("%v, want ErrUnreadable", err)
 	}
 	if err == nil && !bytes.Equal(got.Bytes(), raw[from:from+length]) {

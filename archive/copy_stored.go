@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -21,7 +22,7 @@ func (a *Archive) CopyStored(ctx context.Context, w io.Writer, want Log) (err er
 	}
 	defer func() { err = errors.Join(err, body.Close()) }()
 	stored, raw := sha256.New(), sha256.New()
-	source := &sourceReader{r: contextReader{ctx, body}}
+	source := &sourceReader{r: bucket.WithContext(ctx, body)}
 	out := &sinkWriter{w: w}
 	object := io.TeeReader(source, io.MultiWriter(out, stored))
 	dec, err := zstd.NewReader(object, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxFrame))
@@ -36,13 +37,13 @@ func (a *Archive) CopyStored(ctx context.Context, w io.Writer, want Log) (err er
 	case out.broke != nil:
 		err = out.broke
 	case err != nil:
-		err = fmt.Errorf("%w: %w", ErrUnreadable, err)
+		err = fmt.Errorf("%w: %w", bucket.ErrUnreadable, err)
 	case n != want.RawBytes || [32]byte(raw.Sum(nil)) != want.SHA256:
-		err = fmt.Errorf("%w: the log has %d bytes and SHA-256 %x, the ledger says %d and %x", ErrUnreadable, n, raw.Sum(nil), want.RawBytes, want.SHA256)
+		err = fmt.Errorf("%w: the log has %d bytes and SHA-256 %x, the ledger says %d and %x", bucket.ErrUnreadable, n, raw.Sum(nil), want.RawBytes, want.SHA256)
 	case source.n != want.StoredBytes:
-		err = fmt.Errorf("%w: the object has %d bytes, the ledger says %d", ErrUnreadable, source.n, want.StoredBytes)
+		err = fmt.Errorf("%w: the object has %d bytes, the ledger says %d", bucket.ErrUnreadable, source.n, want.StoredBytes)
 	case want.StoredSHA256 != [32]byte{} && [32]byte(stored.Sum(nil)) != want.StoredSHA256:
-		err = fmt.Errorf("%w: the object has SHA-256 %x, the ledger says %x", ErrUnreadable, stored.Sum(nil), want.StoredSHA256)
+		err = fmt.Errorf("%w: the object has SHA-256 %x, the ledger says %x", bucket.ErrUnreadable, stored.Sum(nil), want.StoredSHA256)
 	}
 	if err != nil {
 		return fmt.Errorf("archive: copy %s: %w", want.Key, err)

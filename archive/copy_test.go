@@ -13,11 +13,13 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 )
 
 // countingBucket counts the requests for data.
 type countingBucket struct {
-	archive.Bucket
+	bucket.Bucket
 	gets atomic.Int64
 }
 
@@ -38,8 +40,8 @@ func (b *countingBucket) asked(t testing.TB, what string, most int64) {
 func onEachLog(t *testing.T, f func(t *testing.T, a *archive.Archive, b *countingBucket, log archive.Log, raw []byte)) {
 	logs := strangeLogs()
 	logs["ordinary"] = text(20 << 20)
-	onEachBucket(t, func(t *testing.T, bucket archive.Bucket) {
-		b := &countingBucket{Bucket: bucket}
+	buckettest.OnEach(t, func(t *testing.T, plain bucket.Bucket) {
+		b := &countingBucket{Bucket: plain}
 		a := newArchive(t, b, 1<<40)
 		var job int64
 		for name, raw := range logs {
@@ -75,11 +77,11 @@ func TestReadersAskForOneRange(t *testing.T) {
 }
 
 func TestReadersOfALogThatIsNotThere(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1<<40)
 		ref := putLog(t, a, key, text(3<<20)).Ref()
 		ref.Key = archive.JobKey{JobID: 99}.Log()
-		wantError(t, a, ref, archive.ErrNotFound)
+		wantError(t, a, ref, bucket.ErrNotFound)
 	})
 }
 
@@ -100,7 +102,7 @@ func wantError(t *testing.T, a *archive.Archive, ref archive.Ref, want error) {
 
 func TestReadersFindDamage(t *testing.T) {
 	dir := t.TempDir()
-	a := newArchive(t, open(t, "file://"+dir), 1<<40)
+	a := newArchive(t, buckettest.Open(t, "file://"+dir), 1<<40)
 	raw := text(5 << 20)
 	log := putLog(t, a, key, raw)
 	path := filepath.Join(dir, log.Key)
@@ -119,7 +121,7 @@ func TestReadersFindDamage(t *testing.T) {
 		if err := errors.Join(os.Remove(path), os.WriteFile(path, object, 0o600)); err != nil {
 			t.Fatal(err)
 		}
-		wantError(t, a, log.Ref(), archive.ErrUnreadable)
+		wantError(t, a, log.Ref(), bucket.ErrUnreadable)
 		var got bytes.Buffer
 		_ = a.CopyLog(t.Context(), &got, log.Ref())
 		if !bytes.HasPrefix(raw, got.Bytes()) || len(object) > int(third) && name != "no log" && got.Len() < 2<<20 {
@@ -130,7 +132,7 @@ func TestReadersFindDamage(t *testing.T) {
 
 // The ledger may be of another log than the object.
 func TestReadersRefuseAnotherLog(t *testing.T) {
-	a := newArchive(t, open(t, "file://"+t.TempDir()), 1<<40)
+	a := newArchive(t, buckettest.Open(t, "file://"+t.TempDir()), 1<<40)
 	good := putLog(t, a, key, text(5<<20)).Ref()
 	for name, change := range map[string]func(r *archive.Ref){
 		"no frame lines":      func(r *archive.Ref) { r.FrameLines = nil },
@@ -156,7 +158,7 @@ func TestReadersRefuseAnotherLog(t *testing.T) {
 	for _, more := range []int64{1, -1} {
 		ref := good
 		ref.RawBytes += more
-		if err := a.CopyLog(t.Context(), io.Discard, ref); !errors.Is(err, archive.ErrUnreadable) {
+		if err := a.CopyLog(t.Context(), io.Discard, ref); !errors.Is(err, bucket.ErrUnreadable) {
 			t.Errorf("%+d bytes: %v, want ErrUnreadable", more, err)
 		}
 	}
@@ -164,8 +166,8 @@ func TestReadersRefuseAnotherLog(t *testing.T) {
 
 // A reader who goes away ends the reading at once, and leaves nothing running.
 func TestCopyEndsWithItsWriter(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, bucket archive.Bucket) {
-		b := &countingBucket{Bucket: bucket}
+	buckettest.OnEach(t, func(t *testing.T, plain bucket.Bucket) {
+		b := &countingBucket{Bucket: plain}
 		a := newArchive(t, b, 1<<40)
 		log := putLog(t, a, key, text(20<<20))
 		defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), goleak.IgnoreTopFunction("internal/poll.runtime_pollWait"))

@@ -11,6 +11,8 @@ import (
 	"io"
 	"slices"
 	"time"
+
+	"github.com/jobvault/jobvault/archive/bucket"
 )
 
 // PutDetails keeps a job as the REST API sent it. If the job's details are kept
@@ -21,7 +23,7 @@ func (a *Archive) PutDetails(ctx context.Context, key JobKey, raw []byte) ([]byt
 		return nil, fmt.Errorf("archive: put %s: a job of %d bytes, more than %d", key.Details(), len(raw), maxDetails)
 	}
 	_, err := a.bucket.Put(ctx, key.Details(), bytes.NewReader(raw))
-	if errors.Is(err, ErrExists) {
+	if errors.Is(err, bucket.ErrExists) {
 		return a.read(ctx, key.Details())
 	}
 	return raw, err
@@ -101,7 +103,7 @@ func (a *Archive) PutSettled(ctx context.Context, key JobKey, s Settled) ([]byte
 		return nil, err
 	}
 	_, err = a.bucket.Put(ctx, key.Settled(), bytes.NewReader(b))
-	if errors.Is(err, ErrExists) {
+	if errors.Is(err, bucket.ErrExists) {
 		return a.read(ctx, key.Settled())
 	}
 	return b, err
@@ -116,7 +118,7 @@ func (a *Archive) ReplaceSettled(ctx context.Context, key JobKey, s Settled) ([]
 	}
 	if kept, err := a.read(ctx, key.Settled()); err == nil && bytes.Equal(kept, b) {
 		return b, nil
-	} else if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrUnreadable) {
+	} else if err != nil && !errors.Is(err, bucket.ErrNotFound) && !errors.Is(err, bucket.ErrUnreadable) {
 		return nil, err
 	}
 	_, err = a.bucket.Replace(ctx, key.Settled(), bytes.NewReader(b))
@@ -162,7 +164,7 @@ func (a *Archive) SettledBytes(ctx context.Context, key JobKey) (b []byte, s Set
 		return nil, Settled{}, err
 	}
 	if err := json.Unmarshal(b, &s); err != nil {
-		return nil, Settled{}, fmt.Errorf("archive: %s: %w: %w", key.Settled(), ErrUnreadable, err)
+		return nil, Settled{}, fmt.Errorf("archive: %s: %w: %w", key.Settled(), bucket.ErrUnreadable, err)
 	}
 	return b, s, nil
 }
@@ -180,7 +182,7 @@ func (a *Archive) read(ctx context.Context, key string) ([]byte, error) {
 		return nil, fmt.Errorf("archive: read %s: %w", key, err)
 	}
 	if len(b) > maxDetails {
-		return nil, fmt.Errorf("archive: %s: %w: it has more than %d bytes", key, ErrUnreadable, maxDetails)
+		return nil, fmt.Errorf("archive: %s: %w: it has more than %d bytes", key, bucket.ErrUnreadable, maxDetails)
 	}
 	return b, nil
 }
@@ -188,7 +190,7 @@ func (a *Archive) read(ctx context.Context, key string) ([]byte, error) {
 // HasLog tells whether the job has a log in the bucket.
 func (a *Archive) HasLog(ctx context.Context, key JobKey) (bool, error) {
 	_, err := a.bucket.Size(ctx, key.Log())
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, bucket.ErrNotFound) {
 		return false, nil
 	}
 	return err == nil, err

@@ -10,12 +10,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 )
 
 func TestDetailsComeBack(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1)
-		if _, err := a.Details(t.Context(), key); !errors.Is(err, archive.ErrNotFound) {
+		if _, err := a.Details(t.Context(), key); !errors.Is(err, bucket.ErrNotFound) {
 			t.Errorf("no details: %v, want ErrNotFound", err)
 		}
 		want := []byte("{\"id\": 4}\n")
@@ -29,9 +31,9 @@ func TestDetailsComeBack(t *testing.T) {
 }
 
 func TestSettledComesBack(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1)
-		if _, err := a.Settled(t.Context(), key); !errors.Is(err, archive.ErrNotFound) {
+		if _, err := a.Settled(t.Context(), key); !errors.Is(err, bucket.ErrNotFound) {
 			t.Errorf("no record: %v, want ErrNotFound", err)
 		}
 		want := archive.Settled{State: "expired", Reason: "GitHub said 410", HTTPStatus: 410, At: time.Date(2024, 7, 8, 9, 10, 11, 12000, time.UTC)}
@@ -42,7 +44,7 @@ func TestSettledComesBack(t *testing.T) {
 			t.Errorf("the record is %+v, %v", got, err)
 		}
 		other := archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 3, JobID: 5}
-		put(t, b, other.Settled(), []byte("<html>"))
+		buckettest.Put(t, b, other.Settled(), []byte("<html>"))
 		if _, err := a.Settled(t.Context(), other); err == nil {
 			t.Error("a page passes for a record")
 		}
@@ -51,7 +53,7 @@ func TestSettledComesBack(t *testing.T) {
 
 // A removal replaces what the record said before, tells everything, and is written once.
 func TestSettledTellsOfARemoval(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1)
 		at := time.Date(2024, 7, 8, 9, 10, 11, 12000, time.UTC)
 		if _, err := a.PutSettled(t.Context(), key, archive.Settled{State: "expired", At: at}); err != nil {
@@ -84,11 +86,11 @@ func TestSettledTellsOfARemoval(t *testing.T) {
 // The largest details that are read, and one byte more.
 func TestDetailsAreNeverCut(t *testing.T) {
 	const most = 32 << 20
-	b := open(t, "file://"+t.TempDir())
+	b := buckettest.Open(t, "file://"+t.TempDir())
 	a := newArchive(t, b, 1)
 	for size, fits := range map[int]bool{most: true, most + 1: false} {
 		k := archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 3, JobID: int64(size)}
-		put(t, b, k.Details(), make([]byte, size))
+		buckettest.Put(t, b, k.Details(), make([]byte, size))
 		got, err := a.Details(t.Context(), k)
 		if fits != (err == nil) || fits != (len(got) == size) {
 			t.Errorf("of %d bytes, %d were read, %v", size, len(got), err)

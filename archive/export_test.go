@@ -1,8 +1,10 @@
 package archive
 
-import "github.com/jobvault/jobvault/archive/joblog"
+import (
+	"github.com/jobvault/jobvault/archive/ngram"
+)
 
 // CandidatesOf is Filters.candidates, for tests.
-func CandidatesOf(f Filters, frames int, p *joblog.Pattern) []Candidate {
+func CandidatesOf(f Filters, frames int, p *ngram.Pattern) []Candidate {
 	return f.candidates(frames, p)
 }

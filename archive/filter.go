@@ -12,7 +12,8 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/ngram"
 )
 
 // The filters of a log are one object beside it: filterMagic; the SHA-256 of the log;
@@ -37,7 +38,7 @@ func (a *Archive) PutFilters(ctx context.Context, key JobKey, log *Log) error {
 	b := formatFilters(*log)
 	log.FilterBytes = int64(len(b))
 	_, err := a.bucket.Put(ctx, key.Filter(), bytes.NewReader(b))
-	if !errors.Is(err, ErrExists) {
+	if !errors.Is(err, bucket.ErrExists) {
 		return err
 	}
 	if there, err := a.read(ctx, key.Filter()); err == nil && bytes.Equal(there, b) {
@@ -77,7 +78,7 @@ var filterPool = sync.Pool{New: func() any { return new([]byte) }}
 
 // Candidates reads the filters of a log as Filters does, and finds the frames in which
 // a line that matches may begin. There may be none.
-func (a *Archive) Candidates(ctx context.Context, key JobKey, size int64, sha256 []byte, frames int, p *joblog.Pattern) ([]Candidate, error) {
+func (a *Archive) Candidates(ctx context.Context, key JobKey, size int64, sha256 []byte, frames int, p *ngram.Pattern) ([]Candidate, error) {
 	buffer := filterPool.Get().(*[]byte)
 	defer filterPool.Put(buffer)
 	filters, err := a.readFilters(ctx, key, buffer, size, sha256, frames)
@@ -89,7 +90,7 @@ func (a *Archive) Candidates(ctx context.Context, key JobKey, size int64, sha256
 
 // readFilters reads filters into a buffer, which they are part of.
 func (a *Archive) readFilters(ctx context.Context, key JobKey, buffer *[]byte, size int64, sha256 []byte, frames int) (Filters, error) {
-	if most := int64(filterHead + joblog.MostFilters*(1+joblog.MaxFilter) + checksumSize); size < 0 || size > most {
+	if most := int64(filterHead + ngram.MostFilters*(1+ngram.MaxFilter) + checksumSize); size < 0 || size > most {
 		return nil, fmt.Errorf("archive: the ledger says that %s has %d bytes", key.Filter(), size)
 	}
 	body, err := a.bucket.Get(ctx, key.Filter(), 0, size)
@@ -107,7 +108,7 @@ func (a *Archive) readFilters(ctx context.Context, key JobKey, buffer *[]byte, s
 		err = errFilterSum
 	}
 	if err != nil {
-		return nil, fmt.Errorf("archive: %s: %w: %w", key.Filter(), ErrUnreadable, err)
+		return nil, fmt.Errorf("archive: %s: %w: %w", key.Filter(), bucket.ErrUnreadable, err)
 	}
 	return filters, nil
 }
@@ -128,7 +129,7 @@ func parseFilters(b, sha256 []byte, frames int) (Filters, error) {
 	if !bytes.HasPrefix(b, []byte(filterMagic)) || !bytes.Equal(b[len(filterMagic):filterHead], sha256) {
 		return nil, errFilterOther
 	}
-	frames = min(frames, joblog.MostFilters)
+	frames = min(frames, ngram.MostFilters)
 	if end < filterHead+frames {
 		return nil, errFilterSum
 	}
@@ -136,10 +137,10 @@ func parseFilters(b, sha256 []byte, frames int) (Filters, error) {
 	filters := make(Filters, frames)
 	for i, head := range heads {
 		size := 1 << (head &^ (filterWithin | filterOdd)) >> 1
-		if size > min(len(rest), joblog.MaxFilter) {
+		if size > min(len(rest), ngram.MaxFilter) {
 			return nil, errFilterSum
 		}
-		filters[i] = joblog.Filter{Within: head&filterWithin != 0, Odd: head&filterOdd != 0, Bits: rest[:size:size]}
+		filters[i] = ngram.Filter{Within: head&filterWithin != 0, Odd: head&filterOdd != 0, Bits: rest[:size:size]}
 		rest = rest[size:]
 	}
 	if len(rest) > 0 {
@@ -149,7 +150,7 @@ func parseFilters(b, sha256 []byte, frames int) (Filters, error) {
 }
 
 // Filters are those of a log's first frames; of none, where there are none.
-type Filters []joblog.Filter
+type Filters []ngram.Filter
 
 // Candidate is a frame in which a line that matches may begin.
 type Candidate struct {
@@ -162,7 +163,7 @@ func AllFrames(frames int) []Candidate { return Filters(nil).candidates(frames, 
 
 // candidates finds those of a log's frames, of so many, in which a line that matches
 // may begin: all that have no filter among them.
-func (f Filters) candidates(frames int, p *joblog.Pattern) []Candidate {
+func (f Filters) candidates(frames int, p *ngram.Pattern) []Candidate {
 	var candidates []Candidate
 	for i := range frames {
 		c := Candidate{Frame: i}

@@ -10,14 +10,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/jobvault/jobvault/archive"
-	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
+	"github.com/jobvault/jobvault/archive/ngram"
 )
 
 // filtered is an archived log of four frames with its filters, and a text that only the
 // third has.
 func filtered(t *testing.T) (*archive.Archive, archive.JobKey, archive.Log) {
 	t.Helper()
-	a := newArchive(t, open(t, "file://"+t.TempDir()), 1<<40)
+	a := newArchive(t, buckettest.Open(t, "file://"+t.TempDir()), 1<<40)
 	key := archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 1, JobID: 3}
 	line := "2024-07-08T16:48:09.3750041Z go: downloading example.com/module v1.2.3\n"
 	raw := []byte(strings.Repeat(line, 4<<20/len(line)))
@@ -39,13 +41,13 @@ func TestFiltersSelectFrames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(log.Filters, []joblog.Filter(filters)); diff != "" {
+	if diff := cmp.Diff(log.Filters, []ngram.Filter(filters)); diff != "" {
 		t.Errorf("filters (-put +read):\n%s", diff)
 	}
 	if share := float64(log.FilterBytes) / float64(log.RawBytes); share > 0.03 {
 		t.Errorf("filters have %.1f %% of the log", 100*share)
 	}
-	p, err := joblog.ParsePattern("a-needle-in-it", joblog.PatternOptions{Fixed: true})
+	p, err := ngram.ParsePattern("a-needle-in-it", ngram.PatternOptions{Fixed: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,10 +71,10 @@ func TestFiltersThatAreDamagedOrAnothersAreNotRead(t *testing.T) {
 		_, err := a.Filters(t.Context(), key, size, sha256, len(log.FrameOffsets))
 		return err
 	}
-	if err := read(log.FilterBytes, make([]byte, 32)); !errors.Is(err, archive.ErrUnreadable) {
+	if err := read(log.FilterBytes, make([]byte, 32)); !errors.Is(err, bucket.ErrUnreadable) {
 		t.Errorf("another log's: %v", err)
 	}
-	if err := read(log.FilterBytes-1, log.SHA256[:]); !errors.Is(err, archive.ErrUnreadable) {
+	if err := read(log.FilterBytes-1, log.SHA256[:]); !errors.Is(err, bucket.ErrUnreadable) {
 		t.Errorf("not all of them: %v", err)
 	}
 	if err := read(1<<40, log.SHA256[:]); err == nil {
@@ -93,7 +95,7 @@ func TestFiltersThatAreDamagedOrAnothersAreNotRead(t *testing.T) {
 		if _, err := a.Bucket().Replace(t.Context(), key.Filter(), bytes.NewReader(b)); err != nil {
 			t.Fatal(err)
 		}
-		if err := read(log.FilterBytes, log.SHA256[:]); !errors.Is(err, archive.ErrUnreadable) {
+		if err := read(log.FilterBytes, log.SHA256[:]); !errors.Is(err, bucket.ErrUnreadable) {
 			t.Fatalf("byte %d is changed: %v", at, err)
 		}
 	}
@@ -108,7 +110,7 @@ func TestFiltersThatAreDamagedOrAnothersAreNotRead(t *testing.T) {
 // Blocks are whole lines, wherever frames cut them.
 func TestReadBlocksGivesWholeLinesOnce(t *testing.T) {
 	t.Parallel()
-	a := newArchive(t, open(t, "file://"+t.TempDir()), 1<<40)
+	a := newArchive(t, buckettest.Open(t, "file://"+t.TempDir()), 1<<40)
 	key := archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 1, JobID: 3}
 	var b bytes.Buffer
 	for i := range 60_000 {

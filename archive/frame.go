@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -42,7 +43,7 @@ func (f *frame) readStored(r io.Reader, ref Ref, index int) error {
 		if source.broke != nil {
 			return source.broke
 		}
-		return fmt.Errorf("%w: frame at byte %d: %w", ErrUnreadable, f.offset, errCutShort)
+		return fmt.Errorf("%w: frame at byte %d: %w", bucket.ErrUnreadable, f.offset, errCutShort)
 	}
 	err := f.header.Decode(f.stored)
 	switch {
@@ -54,7 +55,7 @@ func (f *frame) readStored(r io.Reader, ref Ref, index int) error {
 	default:
 		return nil
 	}
-	return fmt.Errorf("%w: frame at byte %d: %w", ErrUnreadable, f.offset, err)
+	return fmt.Errorf("%w: frame at byte %d: %w", bucket.ErrUnreadable, f.offset, err)
 }
 
 // decode decompresses the frame, whose header has been read, and checks it.

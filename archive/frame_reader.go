@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -132,7 +133,7 @@ func (r *frameReader) explain(err error) error {
 	if r.source.broke != nil {
 		return r.source.broke
 	}
-	return fmt.Errorf("%w: %w", ErrUnreadable, err)
+	return fmt.Errorf("%w: %w", bucket.ErrUnreadable, err)
 }
 
 // sourceReader counts what an object gives, and keeps the error it broke with:

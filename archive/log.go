@@ -1,3 +1,9 @@
+// Package archive is the bucket: where logs and job details are kept, byte for
+// byte as GitHub sent them.
+//
+// A log is one object in the seekable Zstandard format: `zstd -dc` gives back
+// GitHub's bytes, and because it is made of independent frames of about 1 MiB,
+// a few lines of a huge log take one range read.
 package archive
 
 import (
@@ -12,7 +18,9 @@ import (
 	seekable "github.com/SaveTheRbtz/zstd-seekable-format-go/pkg"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/archive/ngram"
 )
 
 // frameSize is how much of a log one frame holds: small enough to fetch for a
@@ -31,13 +39,13 @@ type Log struct {
 	FrameOffsets []int64  // where each frame starts in the object
 	Truncated    bool     // the log went on beyond the limit
 	Index        *joblog.Index
-	Filters      []joblog.Filter // of its frames; none of a log that is too small for them
-	FilterBytes  int64           // of the object that keeps them, once it is there
+	Filters      []ngram.Filter // of its frames; none of a log that is too small for them
+	FilterBytes  int64          // of the object that keeps them, once it is there
 }
 
 // Archive writes and reads logs and job details in a bucket.
 type Archive struct {
-	bucket  Bucket
+	bucket  bucket.Bucket
 	encoder *zstd.Encoder
 	decoder *zstd.Decoder
 	shelf   *shelf
@@ -45,7 +53,7 @@ type Archive struct {
 }
 
 // New uses a bucket. A log is cut at limit bytes.
-func New(b Bucket, limit int64) (*Archive, error) {
+func New(b bucket.Bucket, limit int64) (*Archive, error) {
 	// One encoder for all logs: it runs at most one EncodeAll per CPU and keeps
 	// the tables of those, so memory does not grow with the number of logs.
 	enc, err := zstd.NewWriter(nil,
@@ -64,7 +72,7 @@ func New(b Bucket, limit int64) (*Archive, error) {
 }
 
 // Bucket is the bucket that New was given.
-func (a *Archive) Bucket() Bucket { return a.bucket }
+func (a *Archive) Bucket() bucket.Bucket { return a.bucket }
 
 // PutLog streams a log into the bucket, once through hash, line index and
 // compression. It fails with ErrExists if the job has a log already, and with
@@ -150,7 +158,7 @@ type frameSource struct {
 	raw        int64
 	sum        hash.Hash
 	index      *joblog.Indexer
-	filters    *joblog.FilterMaker // nil: the log is too small for them
+	filters    *ngram.FilterMaker // nil: the log is too small for them
 	frameLines []int64
 	truncated  bool
 	ended      bool
@@ -172,7 +180,7 @@ func (s *frameSource) next() ([]byte, error) {
 	if s.raw > 0 {
 		expected = size
 	}
-	frame, err := readFrame(s.r, size, expected)
+	frame, err := bucket.ReadUpTo(s.r, size, expected)
 	if err != nil {
 		return nil, err
 	}
@@ -192,8 +200,8 @@ func (s *frameSource) next() ([]byte, error) {
 
 // add takes the next frame into account.
 func (s *frameSource) add(frame []byte) {
-	if s.raw == 0 && len(frame) >= joblog.LeastFiltered {
-		s.filters = new(joblog.FilterMaker)
+	if s.raw == 0 && len(frame) >= ngram.LeastFiltered {
+		s.filters = new(ngram.FilterMaker)
 	}
 	if s.filters != nil {
 		s.filters.Add(frame)
@@ -206,27 +214,6 @@ func (s *frameSource) add(frame []byte) {
 
 // smallLog is the size of the buffer that a log begins with.
 const smallLog = 64 << 10
-
-// readFrame reads up to size bytes, into a buffer for as many as expected at
-// first; fewer than size mean the end. It reads by hand, because io.ReadFull
-// calls a clean end in the middle by the name of a body cut short.
-func readFrame(r io.Reader, size, expected int64) ([]byte, error) {
-	frame := make([]byte, min(size, expected))
-	for read := int64(0); read < size; {
-		if read == int64(len(frame)) {
-			frame = append(frame, make([]byte, min(size-read, read))...)
-		}
-		n, err := r.Read(frame[read:])
-		read += int64(n)
-		if err == io.EOF { // bare: a wrapped one is no clean end
-			return frame[:read], nil
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return frame, nil
-}
 
 func hasMore(r io.Reader) (bool, error) {
 	var b [1]byte

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
 
@@ -13,7 +14,7 @@ import (
 func BenchmarkPutLog(b *testing.B) {
 	for _, size := range []int64{20 << 10, 128 << 20} {
 		b.Run(fmt.Sprintf("%dKiB", size>>10), func(b *testing.B) {
-			a := newArchive(b, open(b, "file://"+b.TempDir()), 1<<40)
+			a := newArchive(b, buckettest.Open(b, "file://"+b.TempDir()), 1<<40)
 			log := githubsim.GeneratedLog(1, size, githubsim.LogStyle{ANSI: true})
 			b.SetBytes(size)
 			for i := range b.N {

@@ -18,13 +18,17 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 	"github.com/jobvault/jobvault/archive/joblog"
 	"github.com/jobvault/jobvault/internal/testenv"
 )
 
+func TestMain(m *testing.M) { testenv.Main(m) }
+
 var key = archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 3, JobID: 4}
 
-func newArchive(t testing.TB, b archive.Bucket, limit int64) *archive.Archive {
+func newArchive(t testing.TB, b bucket.Bucket, limit int64) *archive.Archive {
 	t.Helper()
 	a, err := archive.New(b, limit)
 	if err != nil {
@@ -81,7 +85,7 @@ func readLog(t testing.TB, a *archive.Archive, key string) []byte {
 }
 
 func TestLogComesBackExactly(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1<<40)
 		var job int64
 		for name, raw := range strangeLogs() {
@@ -113,7 +117,7 @@ func TestCorpusLogsComeBackExactly(t *testing.T) {
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no logs in the corpus: %v", err)
 	}
-	a := newArchive(t, open(t, "file://"+t.TempDir()), 1<<40)
+	a := newArchive(t, buckettest.Open(t, "file://"+t.TempDir()), 1<<40)
 	for i, path := range paths {
 		raw, err := os.ReadFile(path)
 		if err != nil {
@@ -128,12 +132,9 @@ func TestCorpusLogsComeBackExactly(t *testing.T) {
 
 // Anyone must be able to read a log without jobvault.
 func TestLogIsOrdinaryZstandard(t *testing.T) {
-	zstd, err := exec.LookPath("zstd")
-	if err != nil {
-		testenv.Missing(t, "needs the zstd command: install the package zstd")
-	}
+	zstd := testenv.Program(t, "zstd")
 	dir := t.TempDir()
-	a := newArchive(t, open(t, "file://"+dir), 1<<40)
+	a := newArchive(t, buckettest.Open(t, "file://"+dir), 1<<40)
 	var job int64
 	for name, raw := range strangeLogs() {
 		job++
@@ -146,12 +147,12 @@ func TestLogIsOrdinaryZstandard(t *testing.T) {
 }
 
 func TestLogIsCutAtTheLimit(t *testing.T) {
-	raw := noise(3 << 20)
+	raw := buckettest.Noise(3 << 20)
 	for _, c := range []struct {
 		limit     int64
 		truncated bool
 	}{{1, true}, {1 << 20, true}, {1<<20 + 5, true}, {3<<20 - 1, true}, {3 << 20, false}, {3<<20 + 1, false}} {
-		a := newArchive(t, open(t, "file://"+t.TempDir()), c.limit)
+		a := newArchive(t, buckettest.Open(t, "file://"+t.TempDir()), c.limit)
 		log := putLog(t, a, key, raw)
 		want := raw[:min(c.limit, int64(len(raw)))]
 		if log.Truncated != c.truncated || log.RawBytes != int64(len(want)) || log.SHA256 != sha256.Sum256(want) {
@@ -164,13 +165,13 @@ func TestLogIsCutAtTheLimit(t *testing.T) {
 }
 
 func TestFailedLogLeavesNothing(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		for _, broken := range []error{errors.New("connection reset"), io.ErrUnexpectedEOF} {
 			failLog(t, newArchive(t, b, 1<<40), broken)
 		}
 		a := newArchive(t, b, 1<<40)
 		full := putLog(t, a, key, []byte("whole\n"))
-		if _, err := a.PutLog(t.Context(), key, strings.NewReader("less")); !errors.Is(err, archive.ErrExists) {
+		if _, err := a.PutLog(t.Context(), key, strings.NewReader("less")); !errors.Is(err, bucket.ErrExists) {
 			t.Errorf("second log: %v, want ErrExists", err)
 		}
 		if got := readLog(t, a, full.Key); string(got) != "whole\n" {
@@ -183,7 +184,7 @@ func TestFailedLogLeavesNothing(t *testing.T) {
 func failLog(t *testing.T, a *archive.Archive, broken error) {
 	t.Helper()
 	for _, n := range []int{0, 100, 1 << 20, 40 << 20} {
-		r := io.MultiReader(bytes.NewReader(noise(n)), iotest.ErrReader(broken))
+		r := io.MultiReader(bytes.NewReader(buckettest.Noise(n)), iotest.ErrReader(broken))
 		if _, err := a.PutLog(t.Context(), key, r); !errors.Is(err, broken) {
 			t.Errorf("after %d bytes: %v, want %v", n, err, broken)
 		}
@@ -194,7 +195,7 @@ func failLog(t *testing.T, a *archive.Archive, broken error) {
 }
 
 func TestLines(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1<<40)
 		var job int64
 		for name, raw := range strangeLogs() {
@@ -210,13 +211,13 @@ func TestLines(t *testing.T) {
 
 func TestAnyLines(t *testing.T) {
 	dir := t.TempDir()
-	b := open(t, "file://"+dir)
+	b := buckettest.Open(t, "file://"+dir)
 	a := newArchive(t, b, 1<<40)
 	var job int64
 	rapid.Check(t, func(rt *rapid.T) {
 		var raw []byte
 		for _, n := range rapid.SliceOfN(rapid.IntRange(0, 400_000), 0, 12).Draw(rt, "line lengths") {
-			raw = append(append(raw, noise(n)...), '\n')
+			raw = append(append(raw, buckettest.Noise(n)...), '\n')
 		}
 		raw = append(raw, rapid.SliceOfN(rapid.Byte(), 0, 50).Draw(rt, "tail")...)
 		job++
@@ -259,7 +260,7 @@ func countLines(raw []byte) int64 {
 // An object that is not what was put must never pass for it.
 func TestDescribeFindsDamage(t *testing.T) {
 	dir := t.TempDir()
-	a := newArchive(t, open(t, "file://"+dir), 1<<40)
+	a := newArchive(t, buckettest.Open(t, "file://"+dir), 1<<40)
 	log := putLog(t, a, key, strangeLogs()["many lines"])
 	path := filepath.Join(dir, log.Key)
 	whole, err := os.ReadFile(path)
@@ -285,7 +286,7 @@ func TestDescribeFindsDamage(t *testing.T) {
 }
 
 func TestDetailsAreKeptOnce(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1)
 		for _, raw := range []string{`{"id":4}`, `{"id":4,"later":true}`} {
 			kept, err := a.PutDetails(t.Context(), key, []byte(raw))
@@ -298,7 +299,7 @@ func TestDetailsAreKeptOnce(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if got := get(t, b, key.Settled(), 0, -1); !strings.Contains(string(got), "missing") {
+		if got := buckettest.Get(t, b, key.Settled(), 0, -1); !strings.Contains(string(got), "missing") {
 			t.Errorf("settled.json is %s", got)
 		}
 	})

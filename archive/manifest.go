@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/jobvault/jobvault/archive/bucket"
 )
 
 // A daily manifest lists every settlement of a day, and has the digest of the
@@ -171,4 +173,4 @@ func (f ChainFault) Error() string {
 }
 
 // Is makes a fault an ErrUnreadable.
-func (f ChainFault) Is(target error) bool { return target == ErrUnreadable }
+func (f ChainFault) Is(target error) bool { return target == bucket.ErrUnreadable }

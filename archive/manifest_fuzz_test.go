@@ -12,11 +12,12 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 )
 
 // objectBucket gives the same object under every key.
 type objectBucket struct {
-	archive.Bucket
+	bucket.Bucket
 	object []byte
 }
 
@@ -49,7 +50,7 @@ func FuzzManifest(f *testing.F) {
 			return nil
 		})
 		if err != nil {
-			if !errors.Is(err, archive.ErrUnreadable) {
+			if !errors.Is(err, bucket.ErrUnreadable) {
 				t.Errorf("%q: %v", text, err)
 			}
 			return

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -46,7 +47,7 @@ func (a *Archive) scanManifest(ctx context.Context, date time.Time, visit func(*
 	}
 	defer func() { err = errors.Join(err, body.Close()) }()
 	stored := sha256.New()
-	source := &sourceReader{r: io.TeeReader(contextReader{ctx, body}, stored)}
+	source := &sourceReader{r: io.TeeReader(bucket.WithContext(ctx, body), stored)}
 	dec, err := zstd.NewReader(source, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxFrame))
 	if err != nil {
 		return m, fmt.Errorf("archive: decoder: %w", err)

@@ -12,7 +12,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/ngram"
 	"github.com/jobvault/jobvault/internal/growth"
 )
 
@@ -34,7 +35,7 @@ func someLog(t testing.TB, text string) (object []byte, log Log) {
 // memoryBucket keeps objects in memory, and gives all that there is whatever it is
 // asked for: what a bucket may do.
 type memoryBucket struct {
-	Bucket
+	bucket.Bucket
 	objects map[string][]byte
 }
 
@@ -47,7 +48,7 @@ func (b *memoryBucket) Put(_ context.Context, key string, r io.Reader) (int64, e
 func (b *memoryBucket) Get(_ context.Context, key string, offset, _ int64) (io.ReadCloser, error) {
 	object, ok := b.objects[key]
 	if !ok {
-		return nil, ErrNotFound
+		return nil, bucket.ErrNotFound
 	}
 	return io.NopCloser(bytes.NewReader(object[min(int(max(offset, 0)), len(object)):])), nil
 }
@@ -78,7 +79,7 @@ func FuzzFilters(f *testing.F) {
 		for _, filter := range filters {
 			size += len(filter.Bits)
 		}
-		if len(filters) != min(frames, joblog.MostFilters) || size > len(b) {
+		if len(filters) != min(frames, ngram.MostFilters) || size > len(b) {
 			t.Errorf("%d filters of %d bytes for %d frames, of %d bytes", len(filters), size, frames, len(b))
 		}
 	})
@@ -91,15 +92,15 @@ func FuzzSettled(f *testing.F) {
 	f.Add([]byte(`{"removal":{"sha256":"xyz"}}`))
 	f.Add([]byte(`{"redactions":[null],"settled_at":"0000-00-00"}`))
 	f.Add([]byte("null"))
-	key, bucket := JobKey{1, 2, 3, 4}, &memoryBucket{objects: make(map[string][]byte)}
-	a, err := New(bucket, 1<<40)
+	key, objects := JobKey{1, 2, 3, 4}, &memoryBucket{objects: make(map[string][]byte)}
+	a, err := New(objects, 1<<40)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		defer growth.Within(t, time.Now(), len(b))
-		bucket.objects[key.Settled()] = b
-		if _, err := a.Settled(t.Context(), key); err != nil && !errors.Is(err, ErrUnreadable) {
+		objects.objects[key.Settled()] = b
+		if _, err := a.Settled(t.Context(), key); err != nil && !errors.Is(err, bucket.ErrUnreadable) {
 			t.Error(err)
 		}
 	})
@@ -109,8 +110,8 @@ func FuzzSettled(f *testing.F) {
 // to read it.
 func FuzzLogObject(f *testing.F) {
 	object, log := someLog(f, strings.Repeat("a line of a log\n", 70_000)) // two frames
-	bucket := &memoryBucket{objects: make(map[string][]byte)}
-	a, err := New(bucket, 1<<40)
+	objects := &memoryBucket{objects: make(map[string][]byte)}
+	a, err := New(objects, 1<<40)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -121,14 +122,14 @@ func FuzzLogObject(f *testing.F) {
 	f.Add([]byte("<html>"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		defer growth.Within(t, time.Now(), len(b)+int(log.RawBytes))
-		bucket.objects[log.Key] = b
+		objects.objects[log.Key] = b
 		if damage, err := a.Verify(t.Context(), log, true); err != nil || damage == nil && !bytes.Equal(b, object) {
 			t.Errorf("damage %v, error %v", damage, err)
 		}
-		if err := a.CopyLog(t.Context(), io.Discard, log.Ref()); err != nil && !errors.Is(err, ErrUnreadable) {
+		if err := a.CopyLog(t.Context(), io.Discard, log.Ref()); err != nil && !errors.Is(err, bucket.ErrUnreadable) {
 			t.Errorf("copied: %v", err)
 		}
-		if err := a.CopyBytes(t.Context(), io.Discard, log.Ref(), 5, 1<<20); err != nil && !errors.Is(err, ErrUnreadable) {
+		if err := a.CopyBytes(t.Context(), io.Discard, log.Ref(), 5, 1<<20); err != nil && !errors.Is(err, bucket.ErrUnreadable) {
 			t.Errorf("a part: %v", err)
 		}
 	})
@@ -152,7 +153,7 @@ func TestDeepObjectsAreUnreadable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := a.Settled(t.Context(), key); fits != (err == nil) || !fits && !errors.Is(err, ErrUnreadable) {
+		if _, err := a.Settled(t.Context(), key); fits != (err == nil) || !fits && !errors.Is(err, bucket.ErrUnreadable) {
 			t.Errorf("a record of %d levels: %v", depth, err)
 		}
 		_, err = a.ReadManifest(t.Context(), date, func(PlacedLine) error { return nil })
@@ -165,20 +166,20 @@ func TestDeepObjectsAreUnreadable(t *testing.T) {
 
 // Details are as long as can be read again, or are not stored.
 func TestDetailsAreBounded(t *testing.T) {
-	b := &memoryBucket{objects: make(map[string][]byte)}
-	a, err := New(b, 1<<40)
+	objects := &memoryBucket{objects: make(map[string][]byte)}
+	a, err := New(objects, 1<<40)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for n, fits := range map[int]bool{maxDetails - 1: true, maxDetails: true, maxDetails + 1: false} {
 		key := JobKey{1, 2, 3, int64(n)}
 		_, err := a.PutDetails(t.Context(), key, make([]byte, n))
-		if _, stored := b.objects[key.Details()]; fits != (err == nil) || stored != fits {
+		if _, stored := objects.objects[key.Details()]; fits != (err == nil) || stored != fits {
 			t.Errorf("%d bytes: %v, stored %t", n, err, stored)
 		}
-		b.objects[key.Details()] = make([]byte, n) // by somebody else
+		objects.objects[key.Details()] = make([]byte, n) // by somebody else
 		got, err := a.Details(t.Context(), key)
-		if fits && (err != nil || len(got) != n) || !fits && !errors.Is(err, ErrUnreadable) {
+		if fits && (err != nil || len(got) != n) || !fits && !errors.Is(err, bucket.ErrUnreadable) {
 			t.Errorf("%d bytes are read as %d, %v", n, len(got), err)
 		}
 	}

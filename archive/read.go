@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -69,7 +70,7 @@ func (r *storedReader) Read(p []byte) (int, error) {
 	n, err := r.ReadCloser.Read(p)
 	r.left -= int64(n)
 	if r.left > 0 && errors.Is(err, io.EOF) {
-		err = fmt.Errorf("archive: read %s: %w: %w", r.key, ErrUnreadable, errCutShort)
+		err = fmt.Errorf("archive: read %s: %w: %w", r.key, bucket.ErrUnreadable, errCutShort)
 	}
 	return n, err
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
 
@@ -96,7 +97,7 @@ func BenchmarkScanLines(b *testing.B) {
 }
 
 func benchLog(b *testing.B, size int64) (*archive.Archive, archive.Log) {
-	a := newArchive(b, open(b, "file://"+b.TempDir()), 1<<40)
+	a := newArchive(b, buckettest.Open(b, "file://"+b.TempDir()), 1<<40)
 	log, err := a.PutLog(b.Context(), key, githubsim.GeneratedLog(1, size, githubsim.LogStyle{ANSI: true}).Reader())
 	if err != nil {
 		b.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/jobvault/jobvault/archive/bucket"
 )
 
 // framesAhead is how many frames wait, being decoded, while one is looked at.
@@ -25,7 +27,7 @@ func (a *Archive) readFrames(ctx context.Context, key string, visit func(offset 
 	}
 	defer func() { err = errors.Join(err, body.Close()) }()
 	sum := sha256.New()
-	r := newFrameReader(io.TeeReader(contextReader{ctx, body}, sum))
+	r := newFrameReader(io.TeeReader(bucket.WithContext(ctx, body), sum))
 	ahead := make(chan *frame, framesAhead)
 	var fetched error
 	go func() {
@@ -35,7 +37,7 @@ func (a *Archive) readFrames(ctx context.Context, key string, visit func(offset 
 	var table seekTable
 	for f := range ahead {
 		if broken := <-f.decoded; broken != nil && err == nil {
-			err = fmt.Errorf("%w: frame at byte %d: %w", ErrUnreadable, f.offset, broken)
+			err = fmt.Errorf("%w: frame at byte %d: %w", bucket.ErrUnreadable, f.offset, broken)
 			cancel()
 		}
 		if err == nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/jobvault/jobvault/archive/bucket"
 )
 
 // reading gives frames of a log one after the other. As long as the shelf has
@@ -14,7 +16,7 @@ import (
 // request of its own: a reader who waits for somebody slow keeps no connection.
 type reading struct {
 	shelf  *shelf
-	bucket Bucket
+	bucket bucket.Bucket
 	ref    Ref
 	next   int           // frame to be fetched
 	end    int           // frame after the last one
@@ -76,7 +78,7 @@ func (r *reading) raw(ctx context.Context) ([]byte, error) {
 		b := r.frames[0]
 		<-b.decoded
 		if b.err != nil {
-			return nil, fmt.Errorf("%w: frame at byte %d: %w", ErrUnreadable, r.ref.offset(b.index), b.err)
+			return nil, fmt.Errorf("%w: frame at byte %d: %w", bucket.ErrUnreadable, r.ref.offset(b.index), b.err)
 		}
 		if raw, ok := r.shelf.touch(b); ok {
 			return raw, nil
@@ -117,7 +119,7 @@ func (r *reading) continueBody(ctx context.Context, f *frame) (err error) {
 			return err
 		}
 	}
-	if err = f.readStored(contextReader{ctx, r.body}, r.ref, r.next); err != nil {
+	if err = f.readStored(bucket.WithContext(ctx, r.body), r.ref, r.next); err != nil {
 		err = errors.Join(err, r.closeBody())
 	}
 	return err
@@ -129,7 +131,7 @@ func (r *reading) fetchAgain(ctx context.Context, index int, f *frame) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.readStored(contextReader{ctx, body}, r.ref, index), body.Close())
+	return errors.Join(f.readStored(bucket.WithContext(ctx, body), r.ref, index), body.Close())
 }
 
 func (r *reading) open(ctx context.Context, first, end int) (io.ReadCloser, error) {

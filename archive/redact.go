@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/archive/joblog"
 )
 
@@ -76,7 +77,7 @@ func (a *Archive) PreviewRedaction(ctx context.Context, from string, want [32]by
 	if err != nil {
 		return RedactionPreview{}, err
 	}
-	r := newRedactor(contextReader{ctx, body}, patterns)
+	r := newRedactor(bucket.WithContext(ctx, body), patterns)
 	_, err = io.Copy(io.Discard, r)
 	switch {
 	case err != nil:

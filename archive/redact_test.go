@@ -13,6 +13,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 )
 
 const redactStamp = "2024-07-08T16:48:09.3750041Z "
@@ -63,7 +65,7 @@ func TestRedactLog(t *testing.T) {
 		"longest line, cut":        {long + "s3cret", long + "[redacted]", []string{"s3cret"}, 1, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := newArchive(t, open(t, "file://"+t.TempDir()), 1<<40)
+			a := newArchive(t, buckettest.Open(t, "file://"+t.TempDir()), 1<<40)
 			log := putLog(t, a, key, []byte(c.log))
 			copied, count, err := a.RedactLog(t.Context(), key.Log(), log.SHA256, key, 1, expressions(c.patterns...))
 			if c.matches == 0 {
@@ -100,7 +102,7 @@ func TestRedactLog(t *testing.T) {
 
 // What fails stores nothing, and says nothing of the pattern.
 func TestRedactLogFails(t *testing.T) {
-	b := open(t, "file://"+t.TempDir())
+	b := buckettest.Open(t, "file://"+t.TempDir())
 	a := newArchive(t, b, 1<<40)
 	log := putLog(t, a, key, []byte("one\ns3cret\n"+strings.Repeat("x", archive.MaxLine)+"\ntoo "+strings.Repeat("x", archive.MaxLine)+"\n"))
 	short := archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 3, JobID: 5}
@@ -117,7 +119,7 @@ func TestRedactLogFails(t *testing.T) {
 		"empty":         {short, small.SHA256, []string{"s3cret", `\b`}, archive.ErrEmptyMatch, "line 1: pattern 2 of 2"},
 		"another log":   {short, log.SHA256, []string{"s3cret"}, archive.ErrOtherLog, ""},
 		"across lines":  {short, small.SHA256, []string{`one\ns3cret`}, archive.ErrNoMatch, ""},
-		"there is none": {archive.JobKey{RepositoryID: 9, RunID: 9, RunAttempt: 9, JobID: 9}, log.SHA256, []string{"s3cret"}, archive.ErrNotFound, ""},
+		"there is none": {archive.JobKey{RepositoryID: 9, RunID: 9, RunAttempt: 9, JobID: 9}, log.SHA256, []string{"s3cret"}, bucket.ErrNotFound, ""},
 	} {
 		_, _, err := a.RedactLog(t.Context(), c.key.Log(), c.sum, c.key, 1, expressions(c.patterns...))
 		if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
@@ -128,14 +130,14 @@ func TestRedactLogFails(t *testing.T) {
 				t.Errorf("%s: the error repeats the pattern: %v", name, err)
 			}
 		}
-		if _, err := b.Size(t.Context(), c.key.Redacted(1)); !errors.Is(err, archive.ErrNotFound) {
+		if _, err := b.Size(t.Context(), c.key.Redacted(1)); !errors.Is(err, bucket.ErrNotFound) {
 			t.Errorf("%s: there is a copy (%v)", name, err)
 		}
 	}
 	if _, _, err := a.RedactLog(t.Context(), short.Log(), small.SHA256, short, 1, expressions("s3cret")); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := a.RedactLog(t.Context(), short.Log(), small.SHA256, short, 1, expressions("s3cret")); !errors.Is(err, archive.ErrExists) {
+	if _, _, err := a.RedactLog(t.Context(), short.Log(), small.SHA256, short, 1, expressions("s3cret")); !errors.Is(err, bucket.ErrExists) {
 		t.Errorf("a second copy with the number: %v, want ErrExists", err)
 	}
 }
@@ -143,11 +145,11 @@ func TestRedactLogFails(t *testing.T) {
 // An object that ends too early at the border of a frame passes for whole to whoever
 // only decompresses it.
 func TestRedactLogSeesThatTheEndIsMissing(t *testing.T) {
-	b := open(t, "file://"+t.TempDir())
+	b := buckettest.Open(t, "file://"+t.TempDir())
 	a := newArchive(t, b, 1<<40)
 	raw := bytes.Repeat([]byte(redactStamp+"s3cret\n"), 100_000)
 	log := putLog(t, a, key, raw)
-	object := get(t, b, key.Log(), 0, log.FrameOffsets[2])
+	object := buckettest.Get(t, b, key.Log(), 0, log.FrameOffsets[2])
 	if _, err := b.Replace(t.Context(), key.Log(), bytes.NewReader(object)); err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +167,7 @@ func TestRedactLogAcrossFrames(t *testing.T) {
 		fmt.Fprintf(&raw, "%s k%d\n", line, i%10)
 		fmt.Fprintf(&want, "%s [redacted]\n", line)
 	}
-	a := newArchive(t, open(t, "file://"+t.TempDir()), int64(raw.Len()))
+	a := newArchive(t, buckettest.Open(t, "file://"+t.TempDir()), int64(raw.Len()))
 	log := putLog(t, a, key, raw.Bytes())
 	copied, count, err := a.RedactLog(t.Context(), key.Log(), log.SHA256, key, 7, expressions(`k\d$`))
 	if err != nil {
@@ -191,7 +193,7 @@ func TestRedactLogAcrossFrames(t *testing.T) {
 
 // Whatever the log, its lines, line ends and stamps stay, and nothing of the secret.
 func TestRedactLogOfAnything(t *testing.T) {
-	a := newArchive(t, open(t, "file://"+t.TempDir()), 1<<40)
+	a := newArchive(t, buckettest.Open(t, "file://"+t.TempDir()), 1<<40)
 	job := int64(0)
 	rapid.Check(t, func(rt *rapid.T) {
 		parts := rapid.SliceOf(rapid.SampledFrom([]string{"s3cret", "\n", "\r\n", "\r", " ", redactStamp, "\ufeff", "\x1b[0m", "x", "\xff", "[redacted]"})).Draw(rt, "parts")

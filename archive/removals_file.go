@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/jobvault/jobvault/archive/bucket"
 )
 
 // removedState is the ledger's state of jobs whose log was removed.
@@ -59,7 +61,7 @@ func (a *Archive) ReadRemovals(ctx context.Context, number int64) (RemovalsRecor
 	}
 	r, err := parseRemovals(number, b)
 	if err != nil {
-		return r, fmt.Errorf("archive: %s: %w: %w", key, ErrUnreadable, err)
+		return r, fmt.Errorf("archive: %s: %w: %w", key, bucket.ErrUnreadable, err)
 	}
 	return r, nil
 }
@@ -153,7 +155,7 @@ func (l RemovalsLine) check() error {
 
 // Removals lists the numbers of the records that are in the bucket, rising. Of objects
 // among them that are none it calls stray.
-func (a *Archive) Removals(ctx context.Context, stray func(Object)) ([]int64, error) {
+func (a *Archive) Removals(ctx context.Context, stray func(bucket.Object)) ([]int64, error) {
 	var numbers []int64
 	for o, err := range a.bucket.List(ctx, RemovalsPrefix) {
 		if err != nil {

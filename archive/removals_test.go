@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 )
 
 // removalLine is of a job whose log was redacted so many times; each reason is long.
@@ -35,7 +37,7 @@ func removalLine(id int64, redactions, reason int) archive.RemovalsLine {
 // What is written is read, each record follows the one before it, no number is used
 // twice, and a record is bounded, whatever it is given.
 func TestRemovals(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a, err := archive.New(b, 1<<40)
 		if err != nil {
 			t.Fatal(err)
@@ -55,7 +57,7 @@ func TestRemovals(t *testing.T) {
 			if err != nil || wrote.Number != int64(i+1) || len(wrote.Lines) != s.want {
 				t.Fatalf("record %d: %d lines, %v", wrote.Number, len(wrote.Lines), err)
 			}
-			if _, err := a.WriteRemovals(t.Context(), previous, at, s.lines); !errors.Is(err, archive.ErrExists) {
+			if _, err := a.WriteRemovals(t.Context(), previous, at, s.lines); !errors.Is(err, bucket.ErrExists) {
 				t.Errorf("a second time: %v", err)
 			}
 			read, err := a.ReadRemovals(t.Context(), wrote.Number)
@@ -65,7 +67,7 @@ func TestRemovals(t *testing.T) {
 			if diff := cmp.Diff(wrote, read); diff != "" {
 				t.Errorf("(-wrote +read):\n%s", diff)
 			}
-			if sum := sha256.Sum256(get(t, b, archive.RemovalsKey(wrote.Number), 0, -1)); sum != read.SHA256 || previous != nil && read.PreviousSHA256 != previous.SHA256 {
+			if sum := sha256.Sum256(buckettest.Get(t, b, archive.RemovalsKey(wrote.Number), 0, -1)); sum != read.SHA256 || previous != nil && read.PreviousSHA256 != previous.SHA256 {
 				t.Errorf("record %d: the digests are not those of the objects", wrote.Number)
 			}
 			previous = &wrote
@@ -73,12 +75,12 @@ func TestRemovals(t *testing.T) {
 		if steps := removalLine(7, 2, 10).Settled.Steps(); steps != 4 { // removed, a copy made, removed, and another made
 			t.Errorf("%d steps", steps)
 		}
-		if _, err := a.ReadRemovals(t.Context(), 5); !errors.Is(err, archive.ErrNotFound) {
+		if _, err := a.ReadRemovals(t.Context(), 5); !errors.Is(err, bucket.ErrNotFound) {
 			t.Errorf("record 5: %v", err)
 		}
-		put(t, b, archive.RemovalsPrefix+"1.jsonl", []byte("x"))
+		buckettest.Put(t, b, archive.RemovalsPrefix+"1.jsonl", []byte("x"))
 		var strays []string
-		numbers, err := a.Removals(t.Context(), func(o archive.Object) { strays = append(strays, o.Key) })
+		numbers, err := a.Removals(t.Context(), func(o bucket.Object) { strays = append(strays, o.Key) })
 		if err != nil || fmt.Sprint(numbers, strays) != "[1 2 3 4] [v1/removals/1.jsonl]" {
 			t.Errorf("listed %v, %v, %v", numbers, strays, err)
 		}
@@ -87,7 +89,7 @@ func TestRemovals(t *testing.T) {
 
 // A record that says what cannot be so is unreadable: nothing is done of it.
 func TestRemovalsThatCannotBe(t *testing.T) {
-	b := open(t, "file://"+t.TempDir())
+	b := buckettest.Open(t, "file://"+t.TempDir())
 	a, err := archive.New(b, 1<<40)
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +97,7 @@ func TestRemovalsThatCannotBe(t *testing.T) {
 	if _, err := a.WriteRemovals(t.Context(), nil, time.Now(), []archive.RemovalsLine{removalLine(7, 2, 1)}); err != nil {
 		t.Fatal(err)
 	}
-	good := string(get(t, b, archive.RemovalsKey(1), 0, -1))
+	good := string(buckettest.Get(t, b, archive.RemovalsKey(1), 0, -1))
 	for name, edit := range map[string][2]string{
 		"another number":        {`"number":1`, `"number":2`},
 		"a newer format":        {`"removals":1`, `"removals":2`},
@@ -120,7 +122,7 @@ func TestRemovalsThatCannotBe(t *testing.T) {
 		if _, err := b.Replace(t.Context(), archive.RemovalsKey(1), strings.NewReader(bad)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := a.ReadRemovals(t.Context(), 1); !errors.Is(err, archive.ErrUnreadable) || !strings.Contains(err.Error(), archive.RemovalsKey(1)) {
+		if _, err := a.ReadRemovals(t.Context(), 1); !errors.Is(err, bucket.ErrUnreadable) || !strings.Contains(err.Error(), archive.RemovalsKey(1)) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -128,7 +130,7 @@ func TestRemovalsThatCannotBe(t *testing.T) {
 	if _, err := b.Replace(t.Context(), archive.RemovalsKey(1), bytes.NewReader(long)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.ReadRemovals(t.Context(), 1); !errors.Is(err, archive.ErrUnreadable) {
+	if _, err := a.ReadRemovals(t.Context(), 1); !errors.Is(err, bucket.ErrUnreadable) {
 		t.Errorf("too long: %v", err)
 	}
 }
@@ -136,7 +138,7 @@ func TestRemovalsThatCannotBe(t *testing.T) {
 // What no reader accepts is not written: it could never be taken away, and nobody would
 // be let in any more.
 func TestRemovalsThatNobodyCouldRead(t *testing.T) {
-	a, err := archive.New(open(t, "file://"+t.TempDir()), 1<<40)
+	a, err := archive.New(buckettest.Open(t, "file://"+t.TempDir()), 1<<40)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +160,7 @@ func TestRemovalsThatNobodyCouldRead(t *testing.T) {
 			t.Errorf("%s: a record with %d lines is written", name, len(r.Lines))
 		}
 	}
-	if numbers, err := a.Removals(t.Context(), func(archive.Object) {}); err != nil || len(numbers) > 0 {
+	if numbers, err := a.Removals(t.Context(), func(bucket.Object) {}); err != nil || len(numbers) > 0 {
 		t.Errorf("records %v, %v", numbers, err)
 	}
 	good := removalLine(7, 2, 1)
@@ -181,7 +183,7 @@ func TestRemovalsKeys(t *testing.T) {
 // Whatever a record holds, it is read in bounded time, and written again it is the same.
 func FuzzRemovals(f *testing.F) {
 	f.Add([]byte(`{"removals":1,"number":1,"previous_sha256":null,"written_at":"2026-11-25T10:00:00Z","lines":0}` + "\n"))
-	b := open(f, "file://"+f.TempDir())
+	b := buckettest.Open(f, "file://"+f.TempDir())
 	a, err := archive.New(b, 1<<40)
 	if err != nil {
 		f.Fatal(err)
@@ -189,7 +191,7 @@ func FuzzRemovals(f *testing.F) {
 	if _, err := a.WriteRemovals(f.Context(), nil, time.Now(), []archive.RemovalsLine{removalLine(7, 2, 1)}); err != nil {
 		f.Fatal(err)
 	}
-	f.Add(get(f, b, archive.RemovalsKey(1), 0, -1))
+	f.Add(buckettest.Get(f, b, archive.RemovalsKey(1), 0, -1))
 	f.Fuzz(func(t *testing.T, object []byte) {
 		if _, err := b.Replace(t.Context(), archive.RemovalsKey(1), bytes.NewReader(object)); err != nil {
 			t.Fatal(err)
@@ -200,7 +202,7 @@ func FuzzRemovals(f *testing.F) {
 			t.Errorf("%s for %d bytes", took, len(object))
 		}
 		if err != nil {
-			if !errors.Is(err, archive.ErrUnreadable) {
+			if !errors.Is(err, bucket.ErrUnreadable) {
 				t.Errorf("%v", err)
 			}
 			return

@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 	"github.com/jobvault/jobvault/archive/joblog"
 )
 
@@ -26,13 +28,13 @@ var inPlace = map[string]func(good []byte) []byte{
 	"a bit flipped":    func(good []byte) []byte { b := bytes.Clone(good); b[len(b)/3] ^= 1; return b },
 	"an error page":    func([]byte) []byte { return []byte("<html>503</html>") },
 	"the log, whole":   func(good []byte) []byte { return good },
-	"more than parted": func(good []byte) []byte { return append(bytes.Clone(good), noise(inParts)...) },
+	"more than parted": func(good []byte) []byte { return append(bytes.Clone(good), buckettest.Noise(inParts)...) },
 }
 
 // restoring is a job with something in the place of its log, which was once good.
 type restoring struct {
 	t    *testing.T
-	b    archive.Bucket
+	b    bucket.Bucket
 	a    *archive.Archive
 	good archive.Log
 	was  []byte // nil: nothing is there
@@ -40,10 +42,10 @@ type restoring struct {
 
 // onEachPlace restores the log raw on each bucket, in each place.
 func onEachPlace(t *testing.T, raw []byte, f func(r restoring)) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1<<40)
 		good := putLog(t, a, key, raw)
-		object := get(t, b, good.Key, 0, -1)
+		object := buckettest.Get(t, b, good.Key, 0, -1)
 		for name, damaged := range inPlace {
 			t.Run(name, func(t *testing.T) {
 				if err := b.Remove(t.Context(), good.Key); err != nil {
@@ -51,7 +53,7 @@ func onEachPlace(t *testing.T, raw []byte, f func(r restoring)) {
 				}
 				was := damaged(object)
 				if was != nil {
-					put(t, b, good.Key, was)
+					buckettest.Put(t, b, good.Key, was)
 				}
 				f(restoring{t, b, a, good, was})
 			})
@@ -82,7 +84,7 @@ func (r restoring) untouched(when string) {
 	if err != nil || has != (r.was != nil) {
 		r.t.Errorf("%s: an object is there: %v, %v", when, has, err)
 	}
-	if has && !bytes.Equal(get(r.t, r.b, r.good.Key, 0, -1), r.was) {
+	if has && !bytes.Equal(buckettest.Get(r.t, r.b, r.good.Key, 0, -1), r.was) {
 		r.t.Errorf("%s: what was there is no more", when)
 	}
 }
@@ -106,7 +108,7 @@ func TestRestoreTakesNoOtherLog(t *testing.T) {
 	want := sha256.Sum256(raw)
 	onEachPlace(t, raw, func(r restoring) {
 		for name, other := range map[string][]byte{
-			"empty": {}, "short": []byte("x\n"), "one byte less": raw[:len(raw)-1], "one byte more": append(bytes.Clone(raw), '\n'), "in parts": noise(inParts),
+			"empty": {}, "short": []byte("x\n"), "one byte less": raw[:len(raw)-1], "one byte more": append(bytes.Clone(raw), '\n'), "in parts": buckettest.Noise(inParts),
 		} {
 			got, err := r.a.RestoreLog(r.t.Context(), key, bytes.NewReader(other), &want)
 			if !errors.Is(err, archive.ErrOtherLog) {
@@ -129,7 +131,7 @@ func TestRestoreFromABrokenBody(t *testing.T) {
 	want := sha256.Sum256(raw)
 	onEachPlace(t, raw, func(r restoring) {
 		for broken, digest := range map[error]*[32]byte{errors.New("connection reset"): nil, io.ErrUnexpectedEOF: &want} {
-			for _, body := range [][]byte{nil, raw[:100], raw[:1<<20], noise(inParts)} {
+			for _, body := range [][]byte{nil, raw[:100], raw[:1<<20], buckettest.Noise(inParts)} {
 				from := io.MultiReader(bytes.NewReader(body), iotest.ErrReader(broken))
 				if _, err := r.a.RestoreLog(r.t.Context(), key, from, digest); !errors.Is(err, broken) || errors.Is(err, archive.ErrOtherLog) {
 					r.t.Errorf("broken after %d bytes: %v, want %v", len(body), err, broken)
@@ -158,13 +160,13 @@ func TestRestoreIsCancelled(t *testing.T) {
 
 // A log that was cut at the limit is wanted by the digest of what was kept.
 func TestRestoreLogCutAtTheLimit(t *testing.T) {
-	raw := noise(2<<20 + 7)
-	b := open(t, "file://"+t.TempDir())
+	raw := buckettest.Noise(2<<20 + 7)
+	b := buckettest.Open(t, "file://"+t.TempDir())
 	kept := putLog(t, newArchive(t, b, 2<<20), key, raw)
 	if _, err := newArchive(t, b, 1<<40).RestoreLog(t.Context(), key, bytes.NewReader(raw), &kept.SHA256); !errors.Is(err, archive.ErrOtherLog) {
 		t.Errorf("without the limit: %v, want ErrOtherLog", err)
 	}
-	r := restoring{t: t, b: b, a: newArchive(t, b, 2<<20), good: kept, was: get(t, b, kept.Key, 0, -1)}
+	r := restoring{t: t, b: b, a: newArchive(t, b, 2<<20), good: kept, was: buckettest.Get(t, b, kept.Key, 0, -1)}
 	r.untouched("without the limit")
 	got, err := r.a.RestoreLog(t.Context(), key, bytes.NewReader(raw), &kept.SHA256)
 	if err != nil || !got.Truncated || got.SHA256 != kept.SHA256 {
@@ -174,13 +176,13 @@ func TestRestoreLogCutAtTheLimit(t *testing.T) {
 
 // A restored log is as safe from PutLog as any other.
 func TestPutLogAfterARestore(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1<<40)
 		log, err := a.RestoreLog(t.Context(), key, strings.NewReader("whole\n"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := a.PutLog(t.Context(), key, strings.NewReader("less")); !errors.Is(err, archive.ErrExists) {
+		if _, err := a.PutLog(t.Context(), key, strings.NewReader("less")); !errors.Is(err, bucket.ErrExists) {
 			t.Errorf("put: %v, want ErrExists", err)
 		}
 		if got := readLog(t, a, log.Key); string(got) != "whole\n" {
@@ -188,3 +190,11 @@ func TestPutLogAfterARestore(t *testing.T) {
 		}
 	})
 }
+
+// readerFunc is a function that reads.
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// inParts is more than the S3 backend sends at once.
+const inParts = 9 << 20

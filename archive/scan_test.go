@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 )
 
 func TestScanLines(t *testing.T) {
@@ -23,7 +24,7 @@ func TestScanLines(t *testing.T) {
 }
 
 func TestScanAnyLines(t *testing.T) {
-	a := newArchive(t, open(t, "file://"+t.TempDir()), 1<<40)
+	a := newArchive(t, buckettest.Open(t, "file://"+t.TempDir()), 1<<40)
 	var job int64
 	rapid.Check(t, func(rt *rapid.T) {
 		var raw []byte
@@ -60,7 +61,7 @@ func checkScan(t *testing.T, a *archive.Archive, log archive.Log, raw []byte, fi
 }
 
 func TestScanEnds(t *testing.T) {
-	a := newArchive(t, open(t, "file://"+t.TempDir()), 1<<40)
+	a := newArchive(t, buckettest.Open(t, "file://"+t.TempDir()), 1<<40)
 	log := putLog(t, a, key, text(5<<20))
 	broken := errors.New("broken")
 	for returned, want := range map[error]error{archive.ErrStop: nil, fmt.Errorf("found: %w", archive.ErrStop): nil, broken: broken} {
@@ -79,7 +80,7 @@ func TestScanEnds(t *testing.T) {
 
 // A line may be longer than memory.
 func TestScanHugeLine(t *testing.T) {
-	a := newArchive(t, open(t, "file://"+t.TempDir()), 1<<40)
+	a := newArchive(t, buckettest.Open(t, "file://"+t.TempDir()), 1<<40)
 	const huge = 100 << 20
 	log, err := a.PutLog(t.Context(), key, io.MultiReader(strings.NewReader("before\n"), io.LimitReader(endless{}, huge), strings.NewReader("\nafter")))
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 )
 
 // slowReader takes a log up to park, waits for the gate, goes on to end and
@@ -46,7 +47,7 @@ func (r *slowReader) Write(p []byte) (int, error) {
 
 // openBodies counts what is open of a bucket.
 type openBodies struct {
-	archive.Bucket
+	bucket.Bucket
 	n atomic.Int64
 }
 
@@ -72,7 +73,7 @@ func (b openBody) Close() error {
 // Who reads slowly costs a piece, and neither frames nor a connection, however
 // many they are; and gets the log all the same.
 func TestSlowReadersHoldLittle(t *testing.T) {
-	b := &openBodies{Bucket: open(t, "file://"+t.TempDir())}
+	b := &openBodies{Bucket: buckettest.Open(t, "file://"+t.TempDir())}
 	a := newArchive(t, b, 1<<40)
 	raw := text(64 << 20)
 	ref := putLog(t, a, key, raw).Ref()
@@ -133,7 +134,7 @@ func heapNow() int64 {
 
 // breakingBucket gives bodies that break after so many bytes.
 type breakingBucket struct {
-	archive.Bucket
+	bucket.Bucket
 	after int64
 }
 
@@ -153,9 +154,9 @@ func (b *breakingBucket) Get(ctx context.Context, key string, offset, length int
 // A server ends a connection whose reader is slow: the reading goes on where it
 // was. If not even a frame comes, it is the bucket's error.
 func TestReadingGoesOnAfterABrokenConnection(t *testing.T) {
-	b := &breakingBucket{Bucket: open(t, "file://"+t.TempDir())}
+	b := &breakingBucket{Bucket: buckettest.Open(t, "file://"+t.TempDir())}
 	a := newArchive(t, b, 1<<40)
-	raw := noise(9 << 20)
+	raw := buckettest.Noise(9 << 20)
 	ref := putLog(t, a, key, raw).Ref()
 	b.after = 3 << 20
 	var got bytes.Buffer

@@ -9,6 +9,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 )
 
 func TestOpenStored(t *testing.T) {
@@ -33,33 +35,33 @@ func TestOpenStored(t *testing.T) {
 		if got, err := dec.DecodeAll(stored, nil); err != nil || !bytes.Equal(got, raw) {
 			t.Errorf("%d bytes came back as %d (%v)", len(raw), len(got), err)
 		}
-		if object := get(t, b, log.Key, 0, -1); !bytes.HasPrefix(object, stored) || !bytes.HasPrefix(object[len(stored):], []byte("\x5e\x2a\x4d\x18")) {
+		if object := buckettest.Get(t, b, log.Key, 0, -1); !bytes.HasPrefix(object, stored) || !bytes.HasPrefix(object[len(stored):], []byte("\x5e\x2a\x4d\x18")) {
 			t.Error("it is not what comes before the seek table")
 		}
 	})
 }
 
 func TestOpenStoredOfLess(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1<<40)
-		ref := putLog(t, a, key, noise(3<<20)).Ref()
-		whole := get(t, b, ref.Key, 0, -1)
+		ref := putLog(t, a, key, buckettest.Noise(3<<20)).Ref()
+		whole := buckettest.Get(t, b, ref.Key, 0, -1)
 		for _, n := range []int64{0, 100, ref.StoredSize() - 1} {
 			short := ref
 			short.Key = archive.JobKey{JobID: 100 + n}.Log()
-			put(t, b, short.Key, whole[:n])
+			buckettest.Put(t, b, short.Key, whole[:n])
 			r, err := a.OpenStored(t.Context(), short)
 			if err != nil {
 				t.Fatal(err)
 			}
 			got, err := io.ReadAll(r)
-			if !errors.Is(err, archive.ErrUnreadable) || int64(len(got)) != n {
+			if !errors.Is(err, bucket.ErrUnreadable) || int64(len(got)) != n {
 				t.Errorf("%d bytes: gives %d and %v, want ErrUnreadable", n, len(got), err)
 			}
 			r.Close()
 		}
 		ref.Key = archive.JobKey{JobID: 99}.Log()
-		if _, err := a.OpenStored(t.Context(), ref); !errors.Is(err, archive.ErrNotFound) {
+		if _, err := a.OpenStored(t.Context(), ref); !errors.Is(err, bucket.ErrNotFound) {
 			t.Errorf("no object: %v, want ErrNotFound", err)
 		}
 	})

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"hash"
 	"slices"
+
+	"github.com/jobvault/jobvault/archive/bucket"
 )
 
 // DamageKind says what is wrong with an archived log.
@@ -49,13 +51,13 @@ func (a *Archive) Verify(ctx context.Context, want Log, deep bool) (*Damage, err
 	}
 	damage, err := check(ctx, want)
 	switch {
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, bucket.ErrNotFound):
 		// In a bucket that is gone itself, nothing can be said of its objects.
 		if err := a.bucket.Check(ctx); err != nil {
 			return nil, err
 		}
 		return &Damage{DamageAbsent, want.Key, "there is no such object"}, nil
-	case errors.Is(err, ErrUnreadable):
+	case errors.Is(err, bucket.ErrUnreadable):
 		return &Damage{DamageUnreadable, want.Key, err.Error()}, nil
 	}
 	return damage, err

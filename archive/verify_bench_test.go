@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
 
@@ -13,7 +14,7 @@ import (
 // `zstd -t` of the same objects.
 func BenchmarkVerifyDeep(b *testing.B) {
 	for _, size := range []int64{20 << 10, 2 << 20, 256 << 20} {
-		a := newArchive(b, open(b, "file://"+b.TempDir()), 1<<40)
+		a := newArchive(b, buckettest.Open(b, "file://"+b.TempDir()), 1<<40)
 		log, err := a.PutLog(b.Context(), key, githubsim.GeneratedLog(1, size, githubsim.LogStyle{ANSI: true}).Reader())
 		if err != nil {
 			b.Fatal(err)

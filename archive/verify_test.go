@@ -17,6 +17,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/internal/testenv"
 )
@@ -47,12 +49,12 @@ func verify(t *testing.T, a *archive.Archive, name string, want archive.Log, sha
 }
 
 func TestVerifyGoodLogs(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1<<40)
 		logs := strangeLogs()
 		// Where the encoder begins to write other headers.
 		for _, n := range []int{1, 255, 256, 257, 1023, 1024, 1025, 65535 + 256, 65536 + 256, 128<<10 + 1, 1<<20 - 1, 1 << 20, 1<<20 + 1, 4<<20 + 1024} {
-			logs[fmt.Sprintf("%d bytes of noise", n)] = noise(n)
+			logs[fmt.Sprintf("%d bytes of noise", n)] = buckettest.Noise(n)
 			logs[fmt.Sprintf("%d bytes of text", n)] = text(n)
 		}
 		var job int64
@@ -75,7 +77,7 @@ func text(n int) []byte {
 }
 
 func TestVerifyAgainstTheLedger(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1<<40)
 		good := putLog(t, a, key, strangeLogs()["many lines"])
 		for name, c := range map[string]struct {
@@ -104,7 +106,7 @@ func TestVerifyAgainstTheLedger(t *testing.T) {
 }
 
 func TestVerifyTellsBothDigests(t *testing.T) {
-	a := newArchive(t, open(t, "file://"+t.TempDir()), 1<<40)
+	a := newArchive(t, buckettest.Open(t, "file://"+t.TempDir()), 1<<40)
 	good := putLog(t, a, key, []byte("what was archived\n"))
 	want := good
 	want.SHA256 = [32]byte{0xab}
@@ -121,18 +123,18 @@ func TestVerifyTellsBothDigests(t *testing.T) {
 
 // damage stores an object that is not what it was, and returns what the ledger
 // says of it.
-func damage(t *testing.T, b archive.Bucket, good archive.Log, job int64, object []byte) archive.Log {
+func damage(t *testing.T, b bucket.Bucket, good archive.Log, job int64, object []byte) archive.Log {
 	t.Helper()
 	good.Key = archive.JobKey{JobID: job}.Log()
-	put(t, b, good.Key, object)
+	buckettest.Put(t, b, good.Key, object)
 	return good
 }
 
 func TestVerifyObjectsCutShort(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1<<40)
 		good := putLog(t, a, key, strangeLogs()["many lines"])
-		whole := get(t, b, good.Key, 0, -1)
+		whole := buckettest.Get(t, b, good.Key, 0, -1)
 		table := good.StoredBytes - int64(8+12*len(good.FrameOffsets)+9)
 		second := good.FrameOffsets[1]
 		for i, n := range []int64{
@@ -148,12 +150,12 @@ func TestVerifyObjectsCutShort(t *testing.T) {
 }
 
 func TestVerifyObjectsThatAreSomethingElse(t *testing.T) {
-	onEachBucket(t, func(t *testing.T, b archive.Bucket) {
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1<<40)
-		good := putLog(t, a, key, noise(5000))
-		other := putLog(t, a, archive.JobKey{JobID: 5}, reversed(noise(5000)))
+		good := putLog(t, a, key, buckettest.Noise(5000))
+		other := putLog(t, a, archive.JobKey{JobID: 5}, reversed(buckettest.Noise(5000)))
 		empty := putLog(t, a, archive.JobKey{JobID: 6}, nil)
-		whole := get(t, b, good.Key, 0, -1)
+		whole := buckettest.Get(t, b, good.Key, 0, -1)
 		if other.StoredBytes != good.StoredBytes {
 			t.Fatalf("the logs are stored in %d and %d bytes", good.StoredBytes, other.StoredBytes)
 		}
@@ -167,13 +169,13 @@ func TestVerifyObjectsThatAreSomethingElse(t *testing.T) {
 			object        []byte
 			shallow, deep archive.DamageKind
 		}{
-			{"another job's log", get(t, b, other.Key, 0, -1), "", "digest"},
-			{"an empty log", get(t, b, empty.Key, 0, -1), "size", "digest"},
+			{"another job's log", buckettest.Get(t, b, other.Key, 0, -1), "", "digest"},
+			{"an empty log", buckettest.Get(t, b, empty.Key, 0, -1), "size", "digest"},
 			{"an error page", []byte("<html>503 Service Unavailable</html>"), "size", "unreadable"},
 			{"zeros", make([]byte, len(whole)), "", "unreadable"},
 			{"a byte more", append(bytes.Clone(whole), 0), "size", "unreadable"},
 			{"twice the log", append(bytes.Clone(whole), whole...), "size", "unreadable"},
-			{"no seek table", enc.EncodeAll(noise(5000), nil), "size", "unreadable"},
+			{"no seek table", enc.EncodeAll(buckettest.Noise(5000), nil), "size", "unreadable"},
 			{"a frame of zeros without end", huge, "size", "unreadable"},
 			{"a frame that claims 4 GB", claim(whole, 0xfffffff0), "size", "unreadable"},
 		} {
@@ -199,8 +201,8 @@ func claim(object []byte, n uint32) []byte {
 
 // oneObject is a bucket with one object.
 type oneObject struct {
-	archive.Bucket // none: the rest is not called
-	body           func() io.Reader
+	bucket.Bucket // none: the rest is not called
+	body          func() io.Reader
 }
 
 func (b oneObject) Get(context.Context, string, int64, int64) (io.ReadCloser, error) {
@@ -211,12 +213,12 @@ func (b oneObject) Get(context.Context, string, int64, int64) (io.ReadCloser, er
 // Zstandard can say some things in two ways.
 func TestVerifyFindsEveryFlippedBit(t *testing.T) {
 	for name, raw := range map[string][]byte{
-		"empty": nil, "line": []byte("hello\n"), "noise": noise(1500), "zeros": make([]byte, 3000), "text": text(700), "longer text": text(3000),
+		"empty": nil, "line": []byte("hello\n"), "noise": buckettest.Noise(1500), "zeros": make([]byte, 3000), "text": text(700), "longer text": text(3000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := open(t, "file://"+t.TempDir())
+			b := buckettest.Open(t, "file://"+t.TempDir())
 			good := putLog(t, newArchive(t, b, 1<<40), key, raw)
-			object := get(t, b, good.Key, 0, -1)
+			object := buckettest.Get(t, b, good.Key, 0, -1)
 			a := newArchive(t, oneObject{body: func() io.Reader { return bytes.NewReader(object) }}, 1<<40)
 			for i := range object {
 				for bit := range 8 {
@@ -241,9 +243,9 @@ func TestVerifyFindsEveryFlippedBit(t *testing.T) {
 // running.
 func TestVerifyFindsDamageInAnyFrame(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	b := open(t, "file://"+t.TempDir())
-	good := putLog(t, newArchive(t, b, 1<<40), key, noise(9<<20+5))
-	object := get(t, b, good.Key, 0, -1)
+	b := buckettest.Open(t, "file://"+t.TempDir())
+	good := putLog(t, newArchive(t, b, 1<<40), key, buckettest.Noise(9<<20+5))
+	object := buckettest.Get(t, b, good.Key, 0, -1)
 	a := newArchive(t, oneObject{body: func() io.Reader { return bytes.NewReader(object) }}, 1<<40)
 	for i, offset := range good.FrameOffsets {
 		object[offset+12] ^= 4
@@ -257,9 +259,9 @@ func TestVerifyFindsDamageInAnyFrame(t *testing.T) {
 
 // A bucket that breaks off is no damage, wherever it does.
 func TestVerifyTellsABrokenBucketFromDamage(t *testing.T) {
-	b := open(t, "file://"+t.TempDir())
+	b := buckettest.Open(t, "file://"+t.TempDir())
 	good := putLog(t, newArchive(t, b, 1<<40), key, text(2<<20))
-	object := get(t, b, good.Key, 0, -1)
+	object := buckettest.Get(t, b, good.Key, 0, -1)
 	for _, n := range []int64{0, 3, 100, good.FrameOffsets[1], good.FrameOffsets[1] + 9, good.StoredBytes - 5, good.StoredBytes} {
 		for _, broken := range []error{errors.New("connection reset"), io.ErrUnexpectedEOF, fmt.Errorf("wrapped: %w", io.EOF)} {
 			a := newArchive(t, oneObject{body: func() io.Reader {
@@ -281,12 +283,12 @@ func TestVerifyTellsABrokenBucketFromDamage(t *testing.T) {
 // Of a bucket that is gone, no log is absent.
 func TestVerifyWithoutTheBucket(t *testing.T) {
 	dir := t.TempDir()
-	file := open(t, "file://"+dir)
+	file := buckettest.Open(t, "file://"+dir)
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	s3 := open(t, strings.Replace(testenv.S3BucketURL(t), "s3://test-", "s3://absent-", 1))
-	for _, b := range []archive.Bucket{file, s3} {
+	s3 := buckettest.Open(t, strings.Replace(testenv.S3BucketURL(t), "s3://test-", "s3://absent-", 1))
+	for _, b := range []bucket.Bucket{file, s3} {
 		for _, deep := range []bool{false, true} {
 			if d, err := newArchive(t, b, 1).Verify(t.Context(), archive.Log{Key: key.Log()}, deep); d != nil || err == nil {
 				t.Errorf("%s, deep %v: %+v, %v", b, deep, d, err)

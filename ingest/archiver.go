@@ -12,6 +12,8 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
@@ -115,10 +117,10 @@ func (t *task) run(ctx context.Context) error {
 		return nil
 	}
 	t.logger = t.logger.With(KeyRepository, t.known.Repository.FullName())
-	t.key = keyOf(t.known.Job)
+	t.key = record.KeyOf(t.known.Job)
 	if !t.known.Repository.HasName {
 		// Whoever has the name now knows nothing of the job, and its 404 is no answer.
-		now, err := resolve(ctx, t.DB, t.GitHub, t.known.Repository)
+		now, err := ResolveRepository(ctx, t.DB, t.GitHub, t.known.Repository)
 		if err != nil {
 			return t.refused(ctx, askedRepository, err)
 		}
@@ -153,7 +155,7 @@ func (t *task) fetchDetails(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, t.refused(ctx, askedJob, err)
 	}
-	facts, err := factsOfJob(job.WorkflowJob, repo)
+	facts, err := record.FromJob(job.WorkflowJob, repo)
 	if err != nil {
 		return false, t.refused(ctx, askedJob, fmt.Errorf("job %d from the REST API: %w", t.id, err))
 	}
@@ -168,7 +170,7 @@ func (t *task) fetchDetails(ctx context.Context) (bool, error) {
 		return t.notCompleted(ctx, facts, job.Raw)
 	}
 	t.facts = facts
-	t.key = keyOf(facts.Job)
+	t.key = record.KeyOf(facts.Job)
 	if t.facts, err = keepDetails(ctx, t.Archive, t.key, job.Raw, facts); err != nil {
 		return false, t.refused(ctx, askedJob, err)
 	}
@@ -224,7 +226,7 @@ func (t *task) archiveLog(ctx context.Context) error {
 		return t.settle(ctx, store.Settlement{State: store.LogNone, Reason: "skipped: it never ran"})
 	}
 	// What somebody removed is not fetched again for a database that is older than that.
-	is, kept, err := restoreRemoved(ctx, t.DB, t.Archive, t.key, t.Now())
+	is, kept, err := AdoptRemoval(ctx, t.DB, t.Archive, t.key, t.Now())
 	if is || err != nil {
 		return err
 	}
@@ -238,32 +240,9 @@ func (t *task) archiveLog(ctx context.Context) error {
 	if err != nil {
 		return t.refused(ctx, askedLog, err)
 	}
-	s := archivedAs(t.id, log, t.facts.Steps, t.Now())
+	s := record.Archived(t.id, log, t.facts.Steps, t.Now())
 	s.Settled = kept
 	return t.settle(ctx, s)
-}
-
-// archivedAs is how a log that is in the bucket stands in the ledger.
-func archivedAs(jobID int64, log archive.Log, steps []store.Step, at time.Time) store.Settlement {
-	object := objectOf(log, at)
-	return store.Settlement{
-		JobID: jobID, State: store.LogArchived, Reason: truncatedReason(log), HTTPStatus: http.StatusOK, Asked: true,
-		Object: &object, Steps: stepLines(log.Index, steps), Usage: log.Index.Usage,
-	}
-}
-
-func objectOf(log archive.Log, at time.Time) store.Object {
-	return store.Object{
-		Key: log.Key, RawBytes: log.RawBytes, StoredBytes: log.StoredBytes, Lines: log.Lines, SHA256: log.SHA256, StoredSHA256: log.StoredSHA256,
-		FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets, Truncated: log.Truncated, ArchivedAt: at, FilterBytes: log.FilterBytes,
-	}
-}
-
-func truncatedReason(log archive.Log) string {
-	if !log.Truncated {
-		return ""
-	}
-	return fmt.Sprintf("cut at %d bytes, the limit that is set", log.RawBytes)
 }
 
 // putLog streams the log from GitHub into the bucket. A log that a killed
@@ -275,7 +254,7 @@ func (t *task) putLog(ctx context.Context) (archive.Log, error) {
 		return archive.Log{}, err
 	} else if has {
 		log, err := t.Archive.Describe(ctx, t.key)
-		if !errors.Is(err, archive.ErrUnreadable) {
+		if !errors.Is(err, bucket.ErrUnreadable) {
 			return log, err
 		}
 		put = func(ctx context.Context, key archive.JobKey, r io.Reader) (archive.Log, error) {
@@ -289,7 +268,7 @@ func (t *task) putLog(ctx context.Context) (archive.Log, error) {
 	}
 	log, err := put(ctx, t.key, body)
 	err = errors.Join(err, body.Close())
-	if errors.Is(err, archive.ErrExists) {
+	if errors.Is(err, bucket.ErrExists) {
 		return t.Archive.Describe(ctx, t.key)
 	}
 	return log, err

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
@@ -64,7 +65,7 @@ func (w *sweep) attempt(ctx context.Context, r ghapi.Run, attempt int64, listed 
 	jobs, agrees, err := collect(func() iter.Seq2[ghapi.JobPage, error] {
 		return w.client.AttemptJobs(ctx, w.repo.Owner, w.repo.Name, r.ID, attempt)
 	})
-	if isNotFound(err) {
+	if ghapi.IsNotFound(err) {
 		return w.noSuchAttempt(ctx, r, attempt)
 	}
 	if err != nil {
@@ -124,7 +125,7 @@ const recordBatch = 500
 func (w *sweep) noSuchAttempt(ctx context.Context, r ghapi.Run, attempt int64) (a store.RunAttempt, agrees bool, err error) {
 	a = w.noted(r, attempt, 0)
 	_, err = w.client.Run(ctx, w.repo.Owner, w.repo.Name, r.ID)
-	if isNotFound(err) {
+	if ghapi.IsNotFound(err) {
 		if err := w.stillOurs(ctx); err != nil {
 			return a, false, err
 		}
@@ -145,7 +146,7 @@ func (w *sweep) crossCheck(ctx context.Context, r ghapi.Run, listed map[int64]bo
 	jobs, _, err := collect(func() iter.Seq2[ghapi.JobPage, error] {
 		return w.client.RunJobs(ctx, w.repo.Owner, w.repo.Name, r.ID, ghapi.FilterAll)
 	})
-	if isNotFound(err) {
+	if ghapi.IsNotFound(err) {
 		return w.stillOurs(ctx)
 	}
 	if err != nil {
@@ -224,7 +225,7 @@ func (w *sweep) keep(ctx context.Context, r ghapi.Run, attempt int64, jobs []gha
 		switch {
 		case err == nil:
 			good = append(good, facts[i])
-		case len(bad) < mostFailures || isLimited(err):
+		case len(bad) < mostFailures || ghapi.IsRateLimited(err):
 			bad = append(bad, err)
 		}
 	}
@@ -235,14 +236,14 @@ func (w *sweep) keepOne(ctx context.Context, r ghapi.Run, attempt int64, j ghapi
 	if !known.Fetched && doubtful(j, attempt, known) {
 		// What a job says of itself counts.
 		itself, err := w.client.Job(ctx, w.repo.Owner, w.repo.Name, j.GetID())
-		if err != nil && !isNotFound(err) {
+		if err != nil && !ghapi.IsNotFound(err) {
 			return store.Facts{}, err
 		}
 		if err == nil {
 			j = itself
 		}
 	}
-	facts, err := factsOfJob(j.WorkflowJob, w.repo)
+	facts, err := record.FromJob(j.WorkflowJob, w.repo)
 	if err != nil {
 		return facts, fmt.Errorf("run %d: a listed job: %w", r.ID, err)
 	}
@@ -258,7 +259,7 @@ func (w *sweep) keepOne(ctx context.Context, r ghapi.Run, attempt int64, j ghapi
 	if known.Fetched || facts.Job.Status != store.StatusCompleted {
 		return facts, nil
 	}
-	return keepDetails(ctx, w.Archive, keyOf(facts.Job), j.Raw, facts)
+	return keepDetails(ctx, w.Archive, record.KeyOf(facts.Job), j.Raw, facts)
 }
 
 // doubtful tells a listed job whose attempt may not be the one that it is listed
@@ -271,11 +272,6 @@ func doubtful(j ghapi.Job, attempt int64, known store.KnownJob) bool {
 	if j.RunAttempt != nil && *j.RunAttempt != attempt {
 		return true
 	}
-	started, created := moment(j.StartedAt), moment(j.CreatedAt)
+	started, created := record.Moment(j.StartedAt), record.Moment(j.CreatedAt)
 	return attempt > 1 && started != nil && created != nil && started.Before(created.Add(-time.Second))
-}
-
-func isNotFound(err error) bool {
-	var e *ghapi.Error
-	return errors.As(err, &e) && e.Class == ghapi.NotFound
 }

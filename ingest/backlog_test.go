@@ -7,18 +7,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/store"
 )
 
 // Repositories that are gone or not selected any more are swept no more: their
 // age must not hide that of the others.
 func TestSweepMetricsTellOfWhatIsSwept(t *testing.T) {
-	r := newRig(t, rigOptions{})
+	r := newRig(t, ingesttest.Options{})
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(ingest.NewBacklog(r.db, time.Now, func(name string) bool { return name != "acme/deselected" }))
+	registry.MustRegister(ingest.NewBacklog(r.DB, time.Now, func(name string) bool { return name != "acme/deselected" }))
 	gauges := func() map[string]float64 {
 		families, err := registry.Gather()
-		r.check(err)
+		r.Check(err)
 		got := make(map[string]float64)
 		for _, f := range families {
 			got[f.GetName()] = f.GetMetric()[0].GetGauge().GetValue()
@@ -30,11 +31,11 @@ func TestSweepMetricsTellOfWhatIsSwept(t *testing.T) {
 	}
 	for i, name := range []string{"good", "older", "deselected", "gone"} {
 		id := int64(i + 1)
-		_, err := r.db.SeeRepositories(t.Context(), []store.Repository{{ID: id, Owner: "acme", Name: name}})
-		r.check(err)
-		r.check(r.db.SweepSucceeded(t.Context(), store.Sweep{RepositoryID: id}, time.Now().Add(-time.Duration(id)*time.Hour)))
+		_, err := r.DB.SeeRepositories(t.Context(), []store.Repository{{ID: id, Owner: "acme", Name: name}})
+		r.Check(err)
+		r.Check(r.DB.SweepSucceeded(t.Context(), store.Sweep{RepositoryID: id}, time.Now().Add(-time.Duration(id)*time.Hour)))
 	}
-	r.check(r.db.SweepFailed(t.Context(), 4, "gone", time.Now()))
+	r.Check(r.DB.SweepFailed(t.Context(), 4, "gone", time.Now()))
 	got := gauges()
 	if got["jobvault_sweeps_failing"] != 1 {
 		t.Errorf("%v sweeps fail, want 1", got["jobvault_sweeps_failing"])

@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/internal/testenv"
 )
@@ -47,7 +48,7 @@ func TestCorpusPayloads(t *testing.T) {
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no webhooks in the corpus: %v", err)
 	}
-	r := newRig(t, rigOptions{})
+	r := newRig(t, ingesttest.Options{})
 	for _, path := range paths {
 		body := readCorpus(t, filepath.Join("webhooks", filepath.Base(path)))
 		event, want := "workflow_job", http.StatusAccepted
@@ -61,25 +62,25 @@ func TestCorpusPayloads(t *testing.T) {
 			{GUID: uuid.NewString(), Event: event, Body: body, ContentType: "application/json"},
 			githubsim.Delivery{GUID: uuid.NewString(), Event: event, Body: body}.Form(),
 		} {
-			res := githubsim.Send(t.Context(), r.receiver.URL, []githubsim.Delivery{d}, githubsim.SendOptions{Secret: secret})[0]
+			res := githubsim.Send(t.Context(), r.Receiver.URL, []githubsim.Delivery{d}, githubsim.SendOptions{Secret: ingesttest.Secret})[0]
 			if res.Err != nil || res.Status != want {
 				t.Errorf("%s: answered %d, %v", path, res.Status, res.Err)
 			}
 		}
 	}
-	r.drain()
-	if bad := r.rows(`SELECT guid, error FROM deliveries WHERE state <> 'done'`); len(bad) > 0 {
+	r.Drain()
+	if bad := r.Rows(`SELECT guid, error FROM deliveries WHERE state <> 'done'`); len(bad) > 0 {
 		t.Errorf("not understood: %v", bad)
 	}
 	// Eight payloads of five jobs, each sent as JSON and as a form.
-	if n := scalar[int](r, `SELECT count(*) FROM deliveries`); n != 16 {
+	if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM deliveries`); n != 16 {
 		t.Errorf("%d deliveries stored, want 16", n)
 	}
 	want := []map[string]any{
 		{"id": int64(289782451), "status": "completed"}, {"id": int64(2832853555), "status": "in_progress"},
 		{"id": int64(12877621891), "status": "waiting"}, {"id": int64(14541957942), "status": "in_progress"},
 	}
-	if diff := cmp.Diff(want, r.rows(`SELECT id, status FROM jobs ORDER BY id`)); diff != "" {
+	if diff := cmp.Diff(want, r.Rows(`SELECT id, status FROM jobs ORDER BY id`)); diff != "" {
 		t.Errorf("jobs (-want +got):\n%s", diff)
 	}
 }
@@ -174,10 +175,10 @@ type stepJSON struct {
 // jobsAsJSON reads the rows back in the form of the API; an unset time is the
 // epoch there.
 func (r *rig) jobsAsJSON() map[int64]jobJSON {
-	r.t.Helper()
+	r.T.Helper()
 	const epoch = `'1970-01-01T00:00:00Z'::timestamptz`
 	got := make(map[int64]jobJSON)
-	for _, row := range r.rows(`
+	for _, row := range r.Rows(`
 		SELECT j.id, jsonb_build_object(
 			'id', j.id, 'run_id', j.run_id, 'run_attempt', j.run_attempt, 'name', j.name, 'status', j.status, 'conclusion', j.conclusion,
 			'head_sha', w.head_sha, 'head_branch', w.head_branch, 'runner_id', j.runner_id, 'runner_name', j.runner_name,
@@ -188,7 +189,7 @@ func (r *rig) jobsAsJSON() map[int64]jobJSON {
 				'started_at', coalesce(started_at, ` + epoch + `), 'completed_at', coalesce(completed_at, ` + epoch + `)) ORDER BY number)
 				FROM steps WHERE job_id = j.id))::text AS json
 		FROM jobs j JOIN workflow_runs w ON w.id = j.run_id`) {
-		got[row["id"].(int64)] = decodeJob(r.t, []byte(row["json"].(string)))
+		got[row["id"].(int64)] = decodeJob(r.T, []byte(row["json"].(string)))
 	}
 	return got
 }
@@ -216,14 +217,14 @@ func decodeJob(t testing.TB, raw []byte) jobJSON {
 // The deliveries that a real Gitea sent end in the rows that its API told of,
 // in the order recorded and in any other.
 func TestGiteaDeliveries(t *testing.T) {
-	r := newRig(t, rigOptions{})
+	r := newRig(t, ingesttest.Options{})
 	ds := giteaDeliveries(t)
 	api := giteaJobs(t)
 	for round := range 4 {
 		t.Run(fmt.Sprintf("order %d", round), func(t *testing.T) {
 			r.truncate()
-			r.send(ds, githubsim.SendOptions{Duplicates: .1, Seed: uint64(round)})
-			r.drain()
+			r.Send(ds, githubsim.SendOptions{Duplicates: .1, Seed: uint64(round)})
+			r.Drain()
 			compareGitea(t, r.jobsAsJSON(), ds, api)
 		})
 		rand.New(rand.NewPCG(uint64(round), 1)).Shuffle(len(ds), func(i, j int) { ds[i], ds[j] = ds[j], ds[i] })
@@ -302,16 +303,16 @@ func TestRecordedJob(t *testing.T) {
 		}
 	}))
 	defer api.Close()
-	r := newRig(t, rigOptions{client: pointAt(api)})
-	r.work()
+	r := newRig(t, ingesttest.Options{Client: ingesttest.PointAt(api)})
+	r.Work()
 	body := fmt.Appendf(nil, `{"action":"completed","workflow_job":%s,"repository":{"id":348674220,"full_name":"hub4j-test-org/GHWorkflowRunTest"}}`, raw)
-	r.send([]githubsim.Delivery{{GUID: uuid.NewString(), Event: "workflow_job", ContentType: "application/json", Body: body}}, githubsim.SendOptions{})
-	r.await(20*time.Second, settled)
+	r.Send([]githubsim.Delivery{{GUID: uuid.NewString(), Event: "workflow_job", ContentType: "application/json", Body: body}}, githubsim.SendOptions{})
+	r.Await(20*time.Second, ingesttest.Settled)
 	want := decodeJob(t, raw)
 	want.RunAttempt, want.CreatedAt = 0, time.Unix(0, 0).UTC() // the answer has neither
 	if diff := cmp.Diff(want, r.jobsAsJSON()[2270858630]); diff != "" {
 		t.Errorf("row (-sent +got):\n%s", diff)
 	}
-	r.compareObject(2270858630, "job.json", raw)
-	r.compareObject(2270858630, "log.zst", log)
+	r.CompareObject(2270858630, "job.json", raw)
+	r.CompareObject(2270858630, "log.zst", log)
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
 
@@ -16,31 +17,31 @@ const allJobs = githubsim.EndpointRunJobs
 // which only the list of all jobs has.
 func (r *rig) hideJob(attempts int64) {
 	for id := int64(1); id <= attempts; id++ {
-		j := completed(id, r.now().Add(-time.Hour), githubsim.Log{})
-		j.Conclusion, j.RunID, j.RunAttempt = ptr("skipped"), 500, id
-		r.github.AddJob(j)
+		j := ingesttest.Completed(id, r.Now().Add(-time.Hour), githubsim.Log{})
+		j.Conclusion, j.RunID, j.RunAttempt = ingesttest.Ptr("skipped"), 500, id
+		r.GitHub.AddJob(j)
 	}
-	hidden := completed(9, r.now().Add(-time.Hour), githubsim.Log{})
-	hidden.Conclusion, hidden.RunID, hidden.ListedAttempt = ptr("skipped"), 500, -1
-	r.github.AddJob(hidden)
+	hidden := ingesttest.Completed(9, r.Now().Add(-time.Hour), githubsim.Log{})
+	hidden.Conclusion, hidden.RunID, hidden.ListedAttempt = ingesttest.Ptr("skipped"), 500, -1
+	r.GitHub.AddJob(hidden)
 }
 
 // wantListed wants so many jobs known, and so many attempts complete.
 func (r *rig) wantListed(when string, jobs, complete int) {
-	r.t.Helper()
+	r.T.Helper()
 	if n := r.jobs(); n != jobs {
-		r.t.Errorf("%s: %d jobs are known, want %d", when, n, jobs)
+		r.T.Errorf("%s: %d jobs are known, want %d", when, n, jobs)
 	}
-	if n := scalar[int](r, `SELECT count(*) FROM run_attempts WHERE complete`); n != complete {
-		r.t.Errorf("%s: %d attempts are complete, want %d", when, n, complete)
+	if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM run_attempts WHERE complete`); n != complete {
+		r.T.Errorf("%s: %d attempts are complete, want %d", when, n, complete)
 	}
 }
 
 // wantNotSwept wants nothing noted as swept, nor a watermark.
 func (r *rig) wantNotSwept(when string) {
-	r.t.Helper()
-	for _, row := range r.rows(`SELECT swept::text, watermark FROM sweeps WHERE swept <> '{}' OR watermark IS NOT NULL`) {
-		r.t.Errorf("%s: noted as swept: %v", when, row)
+	r.T.Helper()
+	for _, row := range r.Rows(`SELECT swept::text, watermark FROM sweeps WHERE swept <> '{}' OR watermark IS NOT NULL`) {
+		r.T.Errorf("%s: noted as swept: %v", when, row)
 	}
 }
 
@@ -71,24 +72,24 @@ func TestNoAttemptIsCompleteBeforeTheCrossCheck(t *testing.T) {
 		for name, fault := range faults {
 			t.Run(run+", "+name, func(t *testing.T) {
 				t.Parallel()
-				now := newClock()
-				r := newRig(t, rigOptions{now: now.Now, github: githubsim.Options{Now: now.Now}})
+				now := ingesttest.NewClock()
+				r := newRig(t, ingesttest.Options{Now: now.Now, GitHub: githubsim.Options{Now: now.Now}})
 				repo := r.knowRepository()
 				r.hideJob(c.attempts)
-				c.spoil(r.github)
+				c.spoil(r.GitHub)
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				remove := func() { r.github.OnRequest(nil) }
+				remove := func() { r.GitHub.OnRequest(nil) }
 				if fault.Endpoint != "" {
-					remove = r.github.Inject(fault)
+					remove = r.GitHub.Inject(fault)
 				} else {
-					r.github.OnRequest(func(e githubsim.Endpoint, _ *http.Request) {
+					r.GitHub.OnRequest(func(e githubsim.Endpoint, _ *http.Request) {
 						if e == allJobs {
 							cancel()
 						}
 					})
 				}
-				if _, err := r.sweeper().Recent(ctx, repo, time.Time{}); err == nil {
+				if _, err := r.Sweeper().Recent(ctx, repo, time.Time{}); err == nil {
 					t.Error("the sweep succeeded")
 				}
 				known := int(c.attempts)
@@ -99,17 +100,17 @@ func TestNoAttemptIsCompleteBeforeTheCrossCheck(t *testing.T) {
 				r.wantNotSwept("after the failure")
 
 				remove()
-				now.advance(2 * time.Minute)
-				before := r.github.Requests()
+				now.Advance(2 * time.Minute)
+				before := r.GitHub.Requests()
 				r.sweepRecent(repo)
 				r.wantListed("after the next sweep", int(c.attempts)+1, int(c.attempts))
-				if after := r.github.Requests(); after[attempts]-before[attempts] < c.attempts || after[allJobs] == before[allJobs] {
+				if after := r.GitHub.Requests(); after[attempts]-before[attempts] < c.attempts || after[allJobs] == before[allJobs] {
 					t.Error("the next sweep does not list the attempts again")
 				}
-				before = r.github.Requests()
-				now.advance(time.Hour)
+				before = r.GitHub.Requests()
+				now.Advance(time.Hour)
 				r.sweepRecent(repo)
-				if after := r.github.Requests(); after[attempts] != before[attempts] || after[allJobs] != before[allJobs] {
+				if after := r.GitHub.Requests(); after[attempts] != before[attempts] || after[allJobs] != before[allJobs] {
 					t.Error("what is complete is listed again")
 				}
 			})
@@ -127,15 +128,15 @@ func TestCrossCheckOfAMovedRepository(t *testing.T) {
 		fails          bool
 		jobs, complete int
 	}{
-		{"renamed", func(gh *githubsim.Server) { gh.RenameRepository(repository.ID, "acme", "Rakete") }, false, 3, 2},
+		{"renamed", func(gh *githubsim.Server) { gh.RenameRepository(ingesttest.Repository.ID, "acme", "Rakete") }, false, 3, 2},
 		{"name taken by another", func(gh *githubsim.Server) {
-			gh.RenameRepository(repository.ID, "acme", "rocket-classic")
-			gh.AddRepository(githubsim.Repository{ID: 4, Owner: "acme", Name: "rocket", InstallationID: repository.InstallationID})
+			gh.RenameRepository(ingesttest.Repository.ID, "acme", "rocket-classic")
+			gh.AddRepository(githubsim.Repository{ID: 4, Owner: "acme", Name: "rocket", InstallationID: ingesttest.Repository.InstallationID})
 		}, false, 3, 2},
-		{"deleted", func(gh *githubsim.Server) { gh.RemoveRepository(repository.ID) }, true, 2, 0},
+		{"deleted", func(gh *githubsim.Server) { gh.RemoveRepository(ingesttest.Repository.ID) }, true, 2, 0},
 		{"deleted, and its name taken", func(gh *githubsim.Server) {
-			gh.RemoveRepository(repository.ID)
-			gh.AddRepository(githubsim.Repository{ID: 4, Owner: "acme", Name: "rocket", InstallationID: repository.InstallationID})
+			gh.RemoveRepository(ingesttest.Repository.ID)
+			gh.AddRepository(githubsim.Repository{ID: 4, Owner: "acme", Name: "rocket", InstallationID: ingesttest.Repository.InstallationID})
 		}, true, 2, 0},
 		{"only the run deleted", func(gh *githubsim.Server) {
 			for _, id := range []int64{1, 2, 9} {
@@ -149,12 +150,12 @@ func TestCrossCheckOfAMovedRepository(t *testing.T) {
 			repo := r.knowRepository()
 			r.hideJob(2)
 			var asked atomic.Int64
-			r.github.OnRequest(func(e githubsim.Endpoint, _ *http.Request) {
+			r.GitHub.OnRequest(func(e githubsim.Endpoint, _ *http.Request) {
 				if e == allJobs && asked.Add(1) == 1 {
-					c.move(r.github)
+					c.move(r.GitHub)
 				}
 			})
-			if _, err := r.sweeper().Recent(t.Context(), repo, time.Time{}); (err != nil) != c.fails {
+			if _, err := r.Sweeper().Recent(t.Context(), repo, time.Time{}); (err != nil) != c.fails {
 				t.Errorf("the sweep says %v", err)
 			}
 			r.wantListed("afterwards", c.jobs, c.complete)

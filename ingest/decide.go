@@ -1,11 +1,13 @@
 package ingest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
 
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
@@ -58,7 +60,7 @@ type outcome struct {
 func decide(err error, c circumstances) outcome {
 	var e *ghapi.Error
 	if !errors.As(err, &e) {
-		return outcome{reason: brief(err)}
+		return outcome{reason: record.Reason(err)}
 	}
 	o := outcome{status: e.Status, reason: e.Message}
 	switch e.Class {
@@ -92,7 +94,7 @@ func decide(err error, c circumstances) outcome {
 			o.pause = backoff(c.attempts)
 		}
 	default:
-		o.reason = brief(e)
+		o.reason = record.Reason(e)
 		if e.RetryAt.After(c.now) {
 			o.pause = min(e.RetryAt.Sub(c.now), longestPause) + jitter(firstPause)
 		}
@@ -109,3 +111,9 @@ func backoff(attempts int) time.Duration {
 }
 
 func jitter(d time.Duration) time.Duration { return rand.N(d) } //nolint:gosec // no secret
+
+// WaitForLimit returns when GitHub may be asked again, a moment after the limit's end, or
+// when the context ends.
+func WaitForLimit(ctx context.Context, until, now time.Time) {
+	wait(ctx, max(until.Sub(now), 0)+jitter(firstPause))
+}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -111,7 +112,7 @@ func (w *DeliveryWorker) drainSingly(ctx context.Context, n int) (int, error) {
 	for i := range n {
 		verdicts, err := w.db.DrainOneDelivery(ctx, w.understand)
 		if store.IsBadData(err) && len(verdicts) == 1 {
-			verdicts[0].Error = brief(err)
+			verdicts[0].Error = record.Reason(err)
 			err = w.db.QuarantineDelivery(ctx, verdicts[0])
 		}
 		if err != nil {
@@ -159,17 +160,17 @@ func (w *DeliveryWorker) understand(ds []store.Delivery) store.Interpretation {
 		u.Read += int64(len(body))
 		var facts store.Facts
 		if err == nil {
-			facts, err = factsOfDelivery(body, d, first[sums[i]])
+			facts, err = record.FromDelivery(body, d, first[sums[i]])
 		}
 		if err != nil {
-			verdict.Error = brief(err)
+			verdict.Error = record.Reason(err)
 		} else {
 			all = append(all, facts)
 		}
 		u.Verdicts = append(u.Verdicts, verdict)
 	}
 	if len(all) > 0 {
-		u.Facts = []store.Facts{fold(all)}
+		u.Facts = []store.Facts{record.Fold(all)}
 	}
 	return u
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/store"
 )
@@ -34,7 +35,7 @@ func usableAt(job int64, depth int) []byte {
 // set aside: nothing recurses through it. One that is just not too deep is a delivery.
 func TestDeepDeliveriesAreQuarantined(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{selected: func(name string) bool { return name != "acme/secret" }})
+	r := newRig(t, ingesttest.Options{Selected: func(name string) bool { return name != "acme/secret" }})
 	const reason = "nested deeper than 10000 levels"
 	form := func(b []byte) []byte { return []byte("payload=" + url.QueryEscape(string(b))) }
 	asForm := header("Content-Type", "application/x-www-form-urlencoded")
@@ -46,15 +47,15 @@ func TestDeepDeliveriesAreQuarantined(t *testing.T) {
 		state string // of what is stored, once it is drained; empty: nothing is
 		job   *int64
 	}{
-		{name: "just below", body: usableAt(1, maxDepth-1), want: 202, state: "done", job: ptr(int64(1))},
-		{name: "at the bound", body: usableAt(2, maxDepth), want: 202, state: "done", job: ptr(int64(2))},
-		{name: "just above", body: usableAt(3, maxDepth+1), want: 202, state: "quarantined", job: ptr(int64(3))},
-		{name: "a form at the bound", body: form(usableAt(4, maxDepth)), edit: asForm, want: 202, state: "done", job: ptr(int64(4))},
-		{name: "a form just above", body: form(usableAt(5, maxDepth+1)), edit: asForm, want: 202, state: "quarantined", job: ptr(int64(5))},
+		{name: "just below", body: usableAt(1, maxDepth-1), want: 202, state: "done", job: ingesttest.Ptr(int64(1))},
+		{name: "at the bound", body: usableAt(2, maxDepth), want: 202, state: "done", job: ingesttest.Ptr(int64(2))},
+		{name: "just above", body: usableAt(3, maxDepth+1), want: 202, state: "quarantined", job: ingesttest.Ptr(int64(3))},
+		{name: "a form at the bound", body: form(usableAt(4, maxDepth)), edit: asForm, want: 202, state: "done", job: ingesttest.Ptr(int64(4))},
+		{name: "a form just above", body: form(usableAt(5, maxDepth+1)), edit: asForm, want: 202, state: "quarantined", job: ingesttest.Ptr(int64(5))},
 		{name: "objects", body: []byte(strings.Repeat(`{"a":`, maxDepth+1) + "1" + strings.Repeat("}", maxDepth+1)), want: 202, state: "quarantined"},
 		{name: "nothing but brackets", body: bytes.Repeat([]byte("["), 4<<20), want: 202, state: "quarantined"},
-		{name: "brackets in a text", body: bytes.Replace(usable(6), []byte(`"x"`), []byte(`"`+strings.Repeat(`[{\"`, maxDepth)+`"`), 1), want: 202, state: "done", job: ptr(int64(6))},
-		{name: "beside each other", body: bytes.Replace(usable(7), []byte(`{"action"`), []byte(`{"x":[`+strings.Repeat("{},", 2*maxDepth)+`[]],"action"`), 1), want: 202, state: "done", job: ptr(int64(7))},
+		{name: "brackets in a text", body: bytes.Replace(usable(6), []byte(`"x"`), []byte(`"`+strings.Repeat(`[{\"`, maxDepth)+`"`), 1), want: 202, state: "done", job: ingesttest.Ptr(int64(6))},
+		{name: "beside each other", body: bytes.Replace(usable(7), []byte(`{"action"`), []byte(`{"x":[`+strings.Repeat("{},", 2*maxDepth)+`[]],"action"`), 1), want: 202, state: "done", job: ingesttest.Ptr(int64(7))},
 		{name: "a ping", body: nested(maxDepth + 1), edit: header("X-GitHub-Event", "ping"), want: 200},
 		{name: "another event", body: nested(maxDepth + 1), edit: header("X-GitHub-Event", "workflow_run"), want: 202},
 		{name: "a repository that is not archived", body: bytes.ReplaceAll(usableAt(8, maxDepth+1), []byte("acme/rocket"), []byte("acme/secret")), want: 202},
@@ -72,8 +73,8 @@ func TestDeepDeliveriesAreQuarantined(t *testing.T) {
 			if status != c.want {
 				t.Fatalf("answered %d, want %d: %s", status, c.want, answer)
 			}
-			r.drain()
-			found := r.rows(`SELECT state, coalesce(error, '') AS error, job_id, payload FROM deliveries WHERE guid = $1::text::uuid`, guid)
+			r.Drain()
+			found := r.Rows(`SELECT state, coalesce(error, '') AS error, job_id, payload FROM deliveries WHERE guid = $1::text::uuid`, guid)
 			if c.state == "" {
 				if len(found) > 0 {
 					t.Errorf("stored %v", found[0]["state"])
@@ -112,21 +113,21 @@ func unpack(t testing.TB, packed []byte) []byte {
 // nobody who reads it, and no other delivery of its job.
 func TestDeepDeliveryOfBeforeIsQuarantined(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{})
+	r := newRig(t, ingesttest.Options{})
 	enc, err := zstd.NewWriter(nil)
-	r.check(err)
-	_, err = r.pool.Exec(t.Context(), `INSERT INTO deliveries (guid, event, action, received_at, repository_id, job_id, payload, state)
+	r.Check(err)
+	_, err = r.Pool.Exec(t.Context(), `INSERT INTO deliveries (guid, event, action, received_at, repository_id, job_id, payload, state)
 		VALUES (gen_random_uuid(), 'workflow_job', 'queued', now(), 3, 1, $1, 'received')`, enc.EncodeAll(usableAt(1, 100*maxDepth), nil))
-	r.check(err)
+	r.Check(err)
 	if status, answer, _ := r.post(usable(1), nil); status != 202 {
 		t.Fatalf("answered %d: %s", status, answer)
 	}
-	r.drain()
-	states := scalar[string](r, `SELECT string_agg(state, ' ' ORDER BY state) FROM deliveries`)
-	if states != "done quarantined" || scalar[int](r, `SELECT count(*) FROM jobs`) != 1 {
-		t.Errorf("deliveries are %s\n%s", states, r.dump())
+	r.Drain()
+	states := ingesttest.Scalar[string](r.Rig, `SELECT string_agg(state, ' ' ORDER BY state) FROM deliveries`)
+	if states != "done quarantined" || ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM jobs`) != 1 {
+		t.Errorf("deliveries are %s\n%s", states, r.Dump())
 	}
-	if reason := scalar[string](r, `SELECT error FROM deliveries WHERE state = 'quarantined'`); !strings.Contains(reason, "depth") {
+	if reason := ingesttest.Scalar[string](r.Rig, `SELECT error FROM deliveries WHERE state = 'quarantined'`); !strings.Contains(reason, "depth") {
 		t.Errorf("the reason is %q", reason)
 	}
 }
@@ -135,7 +136,7 @@ func TestDeepDeliveryOfBeforeIsQuarantined(t *testing.T) {
 // and logged.
 func TestReasonsAreBrief(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{})
+	r := newRig(t, ingesttest.Options{})
 	long := strings.Repeat("9", 3<<20)
 	for name, body := range map[string]string{
 		"a number":   strings.Replace(string(usable(1)), `"run_id":2`, `"run_id":`+long, 1),
@@ -146,10 +147,10 @@ func TestReasonsAreBrief(t *testing.T) {
 		if status, answer, _ := r.post([]byte(body), nil); status != 202 {
 			t.Fatalf("%s: answered %d: %s", name, status, answer)
 		}
-		r.drain()
+		r.Drain()
 	}
-	if n := scalar[int](r, `SELECT count(*) FROM deliveries WHERE state = 'quarantined' AND length(error) BETWEEN 10 AND 1100 AND coalesce(length(action), 0) < 1100`); n != 4 {
-		t.Errorf("%d of 4 are set aside with a brief reason\n%v", n, r.rows(`SELECT state, length(error) AS error, length(action) AS action FROM deliveries`))
+	if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM deliveries WHERE state = 'quarantined' AND length(error) BETWEEN 10 AND 1100 AND coalesce(length(action), 0) < 1100`); n != 4 {
+		t.Errorf("%d of 4 are set aside with a brief reason\n%v", n, r.Rows(`SELECT state, length(error) AS error, length(action) AS action FROM deliveries`))
 	}
 }
 
@@ -157,23 +158,23 @@ func TestReasonsAreBrief(t *testing.T) {
 // next answer is taken.
 func TestDeepAnswersSettleNothing(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{})
-	job := completed(1, r.now(), githubsim.TextLog([]byte("a line\n")))
-	r.know(job)
+	r := newRig(t, ingesttest.Options{})
+	job := ingesttest.Completed(1, r.Now(), githubsim.TextLog([]byte("a line\n")))
+	r.Know(job)
 	body := string(append([]byte(`{"id":1,"deep":`), append(nested(maxDepth), '}')...))
 	for _, e := range []githubsim.Endpoint{githubsim.EndpointJob, githubsim.EndpointLog} {
-		remove := r.github.Inject(githubsim.Fault{Endpoint: e, Kind: githubsim.Status, Status: 200, Body: body, Header: http.Header{"Content-Type": {"application/json"}}})
-		if says, _ := r.try(1); says != "retry" {
+		remove := r.GitHub.Inject(githubsim.Fault{Endpoint: e, Kind: githubsim.Status, Status: 200, Body: body, Header: http.Header{"Content-Type": {"application/json"}}})
+		if says, _ := r.Try(1); says != "retry" {
 			t.Errorf("%s: the worker says %s", e, says)
 		}
-		row := r.rows(`SELECT state, reason FROM job_logs`)[0]
+		row := r.Rows(`SELECT state, reason FROM job_logs`)[0]
 		if row["state"] != store.LogPending || e == githubsim.EndpointJob && !strings.Contains(fmt.Sprint(row["reason"]), "exceeded max depth") {
 			t.Errorf("%s: the job is %v: %v", e, row["state"], row["reason"])
 		}
 		remove()
 	}
-	if says, _ := r.try(1); says != "done" || scalar[string](r, `SELECT state FROM job_logs`) != store.LogArchived {
-		t.Errorf("at last the worker says %s\n%s", says, r.dump())
+	if says, _ := r.Try(1); says != "done" || ingesttest.Scalar[string](r.Rig, `SELECT state FROM job_logs`) != store.LogArchived {
+		t.Errorf("at last the worker says %s\n%s", says, r.Dump())
 	}
 }
 
@@ -181,26 +182,26 @@ func TestDeepAnswersSettleNothing(t *testing.T) {
 // again hourly, and archived as soon as the redirect leads somewhere else.
 func TestRefusedRedirectLosesNothing(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{})
-	r.know(completed(1, r.now(), githubsim.TextLog([]byte("a line\n"))))
-	remove := r.github.Inject(githubsim.Fault{
+	r := newRig(t, ingesttest.Options{})
+	r.Know(ingesttest.Completed(1, r.Now(), githubsim.TextLog([]byte("a line\n"))))
+	remove := r.GitHub.Inject(githubsim.Fault{
 		Endpoint: githubsim.EndpointLog, Kind: githubsim.Status, Status: http.StatusFound,
 		Header: http.Header{"Location": {"http://169.254.169.254/latest/meta-data?sig=TheSignature"}},
 	})
 	for range 2 {
-		says, pause := r.try(1)
+		says, pause := r.Try(1)
 		if says != "snooze" || pause < 50*time.Minute {
 			t.Errorf("the worker says %s %s", says, pause)
 		}
-		row := r.rows(`SELECT state, reason, http_status FROM job_logs`)[0]
+		row := r.Rows(`SELECT state, reason, http_status FROM job_logs`)[0]
 		reason := fmt.Sprint(row["reason"])
 		if row["state"] != store.LogDenied || row["http_status"] != int32(302) || !strings.Contains(reason, `"169.254.169.254" is refused`) || strings.Contains(reason, "TheSignature") {
 			t.Errorf("the job is %v (%v): %s", row["state"], row["http_status"], reason)
 		}
 	}
 	remove()
-	if says, _ := r.try(1); says != "done" || scalar[string](r, `SELECT state FROM job_logs`) != store.LogArchived {
-		t.Errorf("at last the worker says %s\n%s", says, r.dump())
+	if says, _ := r.Try(1); says != "done" || ingesttest.Scalar[string](r.Rig, `SELECT state FROM job_logs`) != store.LogArchived {
+		t.Errorf("at last the worker says %s\n%s", says, r.Dump())
 	}
 }
 

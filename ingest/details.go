@@ -2,16 +2,14 @@ package ingest
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 
-	"github.com/google/go-github/v60/github"
 	"github.com/klauspost/compress/zstd"
 	"github.com/tidwall/gjson"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -24,11 +22,11 @@ func keepDetails(ctx context.Context, a *archive.Archive, key archive.JobKey, ra
 	if err != nil {
 		return facts, err
 	}
-	facts.Details = detailsOf(kept)
+	facts.Details = record.DetailsOf(kept)
 	if string(kept) == string(raw) {
 		return facts, nil
 	}
-	found, err := factsOfDetails(kept, key, facts.Repository)
+	found, err := record.FromDetails(kept, key, facts.Repository)
 	if err != nil || found.Job.Status != store.StatusCompleted && facts.Job.Status == store.StatusCompleted {
 		// What was kept of a job that GitHub had given up for lost says less.
 		return facts, err
@@ -37,44 +35,12 @@ func keepDetails(ctx context.Context, a *archive.Archive, key archive.JobKey, ra
 	return found, nil
 }
 
-// detailsOf is how a job.json is noted in the ledger.
-func detailsOf(raw []byte) *store.Details {
-	return &store.Details{SHA256: sha256.Sum256(raw), Bytes: int64(len(raw))}
-}
+// ErrNoWebhook says that no webhook ever told of a job.
+var ErrNoWebhook = errors.New("no webhook told of it")
 
-// factsOfDetails reads a job.json.
-func factsOfDetails(raw []byte, key archive.JobKey, repo store.Repository) (store.Facts, error) {
-	var job github.WorkflowJob
-	if err := json.Unmarshal(raw, &job); err != nil {
-		return store.Facts{}, fmt.Errorf("%s: %w", key.Details(), err)
-	}
-	facts, err := factsOfJob(&job, repo)
-	if err == nil && (facts.Job.ID != key.JobID || facts.Job.RunID != key.RunID) {
-		err = fmt.Errorf("it is of job %d of run %d", facts.Job.ID, facts.Job.RunID)
-	}
-	if err != nil {
-		return store.Facts{}, fmt.Errorf("%s: %w", key.Details(), err)
-	}
-	// A listing may have said another; the key is what counted.
-	facts.Job.RunAttempt = &key.RunAttempt
-	return facts, nil
-}
-
-// keyOf names a job in the bucket.
-func keyOf(j store.Job) archive.JobKey {
-	k := archive.JobKey{RepositoryID: j.RepositoryID, RunID: j.RunID, RunAttempt: 1, JobID: j.ID}
-	if j.RunAttempt != nil {
-		k.RunAttempt = *j.RunAttempt
-	}
-	return k
-}
-
-// errNoWord says that no webhook ever told of a job.
-var errNoWord = errors.New("no webhook told of it")
-
-// lastWord is the furthest thing that a webhook said of a job, as GitHub sent it,
+// LatestWebhookJob is the furthest thing that a webhook said of a job, as GitHub sent it,
 // and the status that the job had by it.
-func lastWord(ctx context.Context, db *store.DB, jobID int64) (word []byte, status string, err error) {
+func LatestWebhookJob(ctx context.Context, db *store.DB, jobID int64) (word []byte, status string, err error) {
 	deliveries, err := db.Deliveries(ctx, jobID)
 	if err != nil {
 		return nil, "", err
@@ -90,7 +56,7 @@ func lastWord(ctx context.Context, db *store.DB, jobID int64) (word []byte, stat
 		if err != nil {
 			return nil, "", fmt.Errorf("delivery %s: %w", d.GUID, err)
 		}
-		payload, err := storedPayloadJSON(body)
+		payload, err := record.StoredPayloadJSON(body)
 		if err != nil {
 			return nil, "", fmt.Errorf("delivery %s: %w", d.GUID, err)
 		}
@@ -101,7 +67,7 @@ func lastWord(ctx context.Context, db *store.DB, jobID int64) (word []byte, stat
 		}
 	}
 	if word == nil {
-		return nil, "", errNoWord
+		return nil, "", ErrNoWebhook
 	}
 	return word, status, nil
 }

@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/store"
 )
 
 // takeName gives the repository's name to another, in which nothing ever ran.
 func takeName(gh *githubsim.Server) {
-	gh.AddRepository(githubsim.Repository{ID: 4, Owner: repository.Owner, Name: repository.Name, InstallationID: repository.InstallationID})
+	gh.AddRepository(githubsim.Repository{ID: 4, Owner: ingesttest.Repository.Owner, Name: ingesttest.Repository.Name, InstallationID: ingesttest.Repository.InstallationID})
 }
 
 // An empty list does not say whose it is. It is noted as swept only if the name
@@ -20,10 +21,10 @@ func TestEmptyListingIsTheRepositorysOwn(t *testing.T) {
 	t.Parallel()
 	sweeps := map[string]func(r *rig, repo store.Repository) (ingest.Swept, error){
 		"recent": func(r *rig, repo store.Repository) (ingest.Swept, error) {
-			return r.sweeper().Recent(r.t.Context(), repo, time.Time{})
+			return r.Sweeper().Recent(r.T.Context(), repo, time.Time{})
 		},
 		"past": func(r *rig, repo store.Repository) (ingest.Swept, error) {
-			return r.sweeper().Past(r.t.Context(), repo, r.now().Add(-10*time.Hour), r.now())
+			return r.Sweeper().Past(r.T.Context(), repo, r.Now().Add(-10*time.Hour), r.Now())
 		},
 	}
 	for sweep, run := range sweeps {
@@ -36,11 +37,11 @@ func TestEmptyListingIsTheRepositorysOwn(t *testing.T) {
 			{"ours", func(*githubsim.Server) {}, false, 0},
 			{"renamed, and the name taken", func(gh *githubsim.Server) {
 				skippedRuns(gh, time.Now().Add(-time.Hour), 3)
-				gh.RenameRepository(repository.ID, "acme", "rocket-classic")
+				gh.RenameRepository(ingesttest.Repository.ID, "acme", "rocket-classic")
 				takeName(gh)
 			}, false, 3},
 			{"deleted, and the name taken", func(gh *githubsim.Server) {
-				gh.RemoveRepository(repository.ID)
+				gh.RemoveRepository(ingesttest.Repository.ID)
 				takeName(gh)
 			}, true, 0},
 			{"nobody can say", func(gh *githubsim.Server) {
@@ -51,7 +52,7 @@ func TestEmptyListingIsTheRepositorysOwn(t *testing.T) {
 				t.Parallel()
 				r := newAppRig(t)
 				repo := r.knowRepository()
-				c.world(r.github)
+				c.world(r.GitHub)
 				if _, err := run(r, repo); (err != nil) != c.fails {
 					t.Fatalf("the sweep says %v", err)
 				}
@@ -60,7 +61,7 @@ func TestEmptyListingIsTheRepositorysOwn(t *testing.T) {
 				}
 				if c.fails {
 					r.wantNotSwept("afterwards")
-				} else if n := scalar[int](r, `SELECT count(*) FROM sweeps WHERE swept <> '{}' AND repository_id = $1`, repository.ID); n != 1 {
+				} else if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM sweeps WHERE swept <> '{}' AND repository_id = $1`, ingesttest.Repository.ID); n != 1 {
 					t.Error("what was listed is not noted as swept")
 				}
 			})
@@ -79,26 +80,26 @@ func TestEmptyListingsAskOnce(t *testing.T) {
 	}{{"all are empty", 0, 1}, {"not all are", 3, 1}, {"none is", 0, 0}} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, rigOptions{})
+			r := newRig(t, ingesttest.Options{})
 			repo := r.knowRepository()
 			begin := time.Now().Add(-100 * 24 * time.Hour).UTC().Truncate(24 * time.Hour)
 			days := func(n int) time.Time { return begin.AddDate(0, 0, n) }
 			// What was swept lies between; three gaps are left.
 			for _, n := range []int{2, 6} {
-				r.check(r.db.NoteSwept(t.Context(), repo.ID, store.TimeRange{From: days(n), To: days(n + 1), Certain: true}))
+				r.Check(r.DB.NoteSwept(t.Context(), repo.ID, store.TimeRange{From: days(n), To: days(n + 1), Certain: true}))
 			}
-			skippedRuns(r.github, days(4), c.runs)
+			skippedRuns(r.GitHub, days(4), c.runs)
 			if c.want == 0 {
 				for _, n := range []int{1, 4, 8} {
-					skippedRunsFrom(r.github, int64(10*n), days(n), 1)
+					skippedRunsFrom(r.GitHub, int64(10*n), days(n), 1)
 				}
 			}
-			_, err := r.sweeper().Past(t.Context(), repo, days(0), days(10))
-			r.check(err)
-			if n := r.github.Requests()[githubsim.EndpointRepository]; n != c.want {
+			_, err := r.Sweeper().Past(t.Context(), repo, days(0), days(10))
+			r.Check(err)
+			if n := r.GitHub.Requests()[githubsim.EndpointRepository]; n != c.want {
 				t.Errorf("the repository was asked for %d times, want %d", n, c.want)
 			}
-			gaps, err := r.db.Unswept(t.Context(), repo.ID, days(0), days(10), days(20))
+			gaps, err := r.DB.Unswept(t.Context(), repo.ID, days(0), days(10), days(20))
 			if err != nil || len(gaps) > 0 {
 				t.Errorf("still to list: %+v (%v)", gaps, err)
 			}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/internal/growth"
 	"github.com/jobvault/jobvault/store"
 )
@@ -41,12 +42,12 @@ func listOf(n int, format string) string {
 // A job has no more steps and labels than its rows can be written for at once.
 func TestStepsAndLabelsAreBounded(t *testing.T) {
 	for _, list := range []string{"steps", "labels"} {
-		for n, fits := range map[int]bool{maxListed - 1: true, maxListed: true, maxListed + 1: false} {
+		for n, fits := range map[int]bool{record.MaxListed - 1: true, record.MaxListed: true, record.MaxListed + 1: false} {
 			each := `{"number":%d}`
 			if list == "labels" {
 				each = `"l%d"`
 			}
-			f, err := factsOfDelivery(jobPayload(`,"`+list+`":`+listOf(n, each)), deliveryOf(1), time.Now())
+			f, err := record.FromDelivery(jobPayload(`,"`+list+`":`+listOf(n, each)), deliveryOf(1), time.Now())
 			if (err == nil) != fits || fits && len(f.Steps)+len(f.Labels) != n {
 				t.Errorf("%d %s: %v", n, list, err)
 			}
@@ -56,7 +57,7 @@ func TestStepsAndLabelsAreBounded(t *testing.T) {
 
 // What stands for nothing among steps and labels is nothing.
 func TestNullsInListsAreNothing(t *testing.T) {
-	f, err := factsOfDelivery(jobPayload(`,"steps":[null,{"number":1,"name":"s"},null],"labels":[null,"l"]`), deliveryOf(1), time.Now())
+	f, err := record.FromDelivery(jobPayload(`,"steps":[null,{"number":1,"name":"s"},null],"labels":[null,"l"]`), deliveryOf(1), time.Now())
 	if err != nil || len(f.Steps) != 1 || f.Steps[0].Name != "s" {
 		t.Errorf("steps %v, %v", f.Steps, err)
 	}
@@ -90,16 +91,16 @@ func TestDeliveriesOfAJobAreBoundedAsTheyWereSent(t *testing.T) {
 
 // Folding takes time in proportion to what is folded.
 func TestFoldIsLinear(t *testing.T) {
-	growth.Linear(t, maxListed/8, func(n int) func() {
+	growth.Linear(t, record.MaxListed/8, func(n int) func() {
 		var snapshots []store.Facts
 		for i := range 4 {
-			f, err := factsOfDelivery(jobPayload(fmt.Sprintf(`,"labels":["%d"],"steps":%s`, i, listOf(n, `{"number":%d,"name":"a step"}`))), deliveryOf(1), time.Now())
+			f, err := record.FromDelivery(jobPayload(fmt.Sprintf(`,"labels":["%d"],"steps":%s`, i, listOf(n, `{"number":%d,"name":"a step"}`))), deliveryOf(1), time.Now())
 			if err != nil {
 				t.Fatal(err)
 			}
 			snapshots = append(snapshots, f)
 		}
-		return func() { fold(snapshots) }
+		return func() { record.Fold(snapshots) }
 	})
 }
 
@@ -119,7 +120,7 @@ func TestTooManyStepsAreNotDecoded(t *testing.T) {
 		"the kelvin K": fmt.Appendf(nil, `{"wor`+"\u212a"+`flow_job":{"id":1,"steps":%s}}`, list),
 	} {
 		var err error
-		allocated := testing.AllocsPerRun(1, func() { _, err = factsOfDelivery(body, deliveryOf(1), time.Now()) })
+		allocated := testing.AllocsPerRun(1, func() { _, err = record.FromDelivery(body, deliveryOf(1), time.Now()) })
 		if err == nil || allocated > 1000 {
 			t.Errorf("%s: %v, after %.0f allocations", name, err, allocated)
 		}

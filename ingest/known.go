@@ -85,8 +85,8 @@ func (s *Sweeper) named(ctx context.Context) (rs []store.Repository, errs []erro
 			if s.gone.knows(r, s.Now()) {
 				continue
 			}
-			switch _, err := resolve(ctx, s.DB, s.GitHub, r); {
-			case isNotFound(err):
+			switch _, err := ResolveRepository(ctx, s.DB, s.GitHub, r); {
+			case ghapi.IsNotFound(err):
 				s.gone.note(r, s.Now())
 			case err != nil:
 				errs = append(errs, fmt.Errorf("repository %d, formerly %s: %w", r.ID, r.FullName(), err))

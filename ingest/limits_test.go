@@ -13,6 +13,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/store"
@@ -59,18 +60,18 @@ func TestBackfillDelaysNoLiveJob(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now, github: githubsim.Options{Now: now.Now, RateLimit: jobs / 2}})
-	day := r.github.AddHistory(githubsim.History{Seed: 5, Jobs: jobs, Runs: jobs / 50, Repositories: 1, Begin: now.Now().Add(-50 * 24 * time.Hour), NoDeliveries: true})
-	hist, err := r.db.SeeRepositories(t.Context(), []store.Repository{{ID: day.Repositories[0].ID, Owner: day.Repositories[0].Owner, Name: day.Repositories[0].Name}})
-	r.check(err)
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now, GitHub: githubsim.Options{Now: now.Now, RateLimit: jobs / 2}})
+	day := r.GitHub.AddHistory(githubsim.History{Seed: 5, Jobs: jobs, Runs: jobs / 50, Repositories: 1, Begin: now.Now().Add(-50 * 24 * time.Hour), NoDeliveries: true})
+	hist, err := r.DB.SeeRepositories(t.Context(), []store.Repository{{ID: day.Repositories[0].ID, Owner: day.Repositories[0].Owner, Name: day.Repositories[0].Name}})
+	r.Check(err)
 	// The listing is a request for each run, and may have to wait itself.
 	for {
-		_, err := r.sweeper().Past(t.Context(), hist[0], now.Now().Add(-60*24*time.Hour), now.Now())
+		_, err := r.Sweeper().Past(t.Context(), hist[0], now.Now().Add(-60*24*time.Hour), now.Now())
 		if err == nil {
 			break
 		}
-		now.advance(5 * time.Minute)
+		now.Advance(5 * time.Minute)
 	}
 	plan := &agenda{}
 	for _, j := range day.Jobs {
@@ -80,39 +81,39 @@ func TestBackfillDelaysNoLiveJob(t *testing.T) {
 	if waits > 0 {
 		t.Errorf("%d live jobs had to wait for the limit", waits)
 	}
-	if n := r.github.LongestLimitRun(); n > 0 {
+	if n := r.GitHub.LongestLimitRun(); n > 0 {
 		t.Errorf("GitHub refused %d times in a row", n)
 	}
-	r.compareDay(withLive(day, done))
-	t.Logf("%d jobs of the past and %d live ones in %s, under a limit of %d an hour", len(day.Jobs), len(done), now.Now().Sub(newClock().Now()), jobs/2)
+	r.CompareDay(withLive(day, done))
+	t.Logf("%d jobs of the past and %d live ones in %s, under a limit of %d an hour", len(day.Jobs), len(done), now.Now().Sub(ingesttest.NewClock().Now()), jobs/2)
 }
 
 // playAgenda works through the plan, with as many live jobs an hour besides,
 // until the past is done. A request takes a tenth of a second. It returns how
 // many live jobs were put off, and all live jobs.
-func (r *rig) playAgenda(now *clock, plan *agenda, perHour int) (waits int, live []githubsim.Job) {
-	r.t.Helper()
-	r.github.OnRequest(func(githubsim.Endpoint, *http.Request) { now.advance(100 * time.Millisecond) })
-	archiver := r.archiver()
+func (r *rig) playAgenda(now *ingesttest.Clock, plan *agenda, perHour int) (waits int, live []githubsim.Job) {
+	r.T.Helper()
+	r.GitHub.OnRequest(func(githubsim.Endpoint, *http.Request) { now.Advance(100 * time.Millisecond) })
+	archiver := r.Archiver()
 	past := plan.Len()
 	heap.Push(plan, due{at: now.Now(), live: true})
 	for past > 0 {
 		next := heap.Pop(plan).(due)
 		if wait := next.at.Sub(now.Now()); wait > 0 {
-			now.advance(wait)
+			now.Advance(wait)
 		}
 		urgency := store.PriorityBackfill
 		if next.live {
 			urgency = store.PriorityLive
 			if next.id == 0 { // a job ends, and the next one will
 				next.id = int64(len(live) + 1)
-				j := completed(next.id, now.Now().Add(time.Minute), githubsim.TextLog([]byte("live\n")))
+				j := ingesttest.Completed(next.id, now.Now().Add(time.Minute), githubsim.TextLog([]byte("live\n")))
 				live = append(live, j)
-				r.know(j)
+				r.Know(j)
 				heap.Push(plan, due{at: now.Now().Add(time.Hour / time.Duration(perHour)), live: true})
 			}
 		}
-		err := archiver.Work(r.t.Context(), &river.Job[store.ArchiveArgs]{
+		err := archiver.Work(r.T.Context(), &river.Job[store.ArchiveArgs]{
 			JobRow: &rivertype.JobRow{Attempt: 1, Priority: int(urgency)}, Args: store.ArchiveArgs{JobID: next.id},
 		})
 		var snooze *river.JobSnoozeError
@@ -120,16 +121,16 @@ func (r *rig) playAgenda(now *clock, plan *agenda, perHour int) (waits int, live
 		case err == nil && !next.live:
 			past--
 		case err == nil:
-		case asSnooze(err, &snooze):
+		case ingesttest.AsSnooze(err, &snooze):
 			if next.live {
 				waits++
 			}
 			heap.Push(plan, due{at: now.Now().Add(snooze.Duration), id: next.id, live: next.live})
 		default:
-			r.t.Fatalf("job %d: %v", next.id, err)
+			r.T.Fatalf("job %d: %v", next.id, err)
 		}
 	}
-	r.github.OnRequest(nil)
+	r.GitHub.OnRequest(nil)
 	return waits, live
 }
 
@@ -138,33 +139,33 @@ func (r *rig) playAgenda(now *clock, plan *agenda, perHour int) (waits int, live
 // and it does not keep the process from ending.
 func TestPastWaitsForItsLimitInPlace(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{github: githubsim.Options{RateLimit: 40}})
-	r.github.AddRepository(repository)
+	r := newRig(t, ingesttest.Options{GitHub: githubsim.Options{RateLimit: 40}})
+	r.GitHub.AddRepository(ingesttest.Repository)
 	var past []store.Facts
 	var jobs []githubsim.Job
 	for id := range int64(30) {
-		j := completed(id+1, time.Now(), githubsim.TextLog([]byte("x\n")))
-		r.github.AddJob(j)
+		j := ingesttest.Completed(id+1, time.Now(), githubsim.TextLog([]byte("x\n")))
+		r.GitHub.AddJob(j)
 		jobs = append(jobs, j)
 		past = append(past, store.Facts{
-			Repository: store.Repository{ID: repository.ID, Owner: repository.Owner, Name: repository.Name},
-			Run:        store.WorkflowRun{ID: j.RunID, RepositoryID: repository.ID},
-			Job:        store.Job{ID: j.ID, RunID: j.RunID, RepositoryID: repository.ID, Status: store.StatusCompleted, CompletedAt: j.CompletedAt},
+			Repository: store.Repository{ID: ingesttest.Repository.ID, Owner: ingesttest.Repository.Owner, Name: ingesttest.Repository.Name},
+			Run:        store.WorkflowRun{ID: j.RunID, RepositoryID: ingesttest.Repository.ID},
+			Job:        store.Job{ID: j.ID, RunID: j.RunID, RepositoryID: ingesttest.Repository.ID, Status: store.StatusCompleted, CompletedAt: j.CompletedAt},
 		})
 	}
-	r.check(r.db.RecordListed(t.Context(), past, time.Now(), store.PriorityBackfill))
-	r.work()
+	r.Check(r.DB.RecordListed(t.Context(), past, time.Now(), store.PriorityBackfill))
+	r.Work()
 	// Half of the limit is history's. Then its workers wait, and the rest with them.
 	waiting := `(SELECT count(*) FROM queue.river_job WHERE kind = 'archive' AND state = 'running') = 8
 		AND NOT EXISTS (SELECT FROM queue.river_job WHERE kind = 'archive' AND state = 'scheduled')
 		AND (SELECT count(*) FROM job_logs WHERE state = 'archived') > 5`
-	r.await(20*time.Second, waiting)
-	stuck := scalar[int64](r, `SELECT min((args->>'job_id')::bigint) FROM queue.river_job WHERE kind = 'archive' AND state = 'running'`)
-	r.send(r.github.Deliveries(jobs[stuck-1]), githubsim.SendOptions{})
-	r.await(20*time.Second, `(SELECT state = 'archived' FROM job_logs WHERE job_id = $1)`, stuck)
-	r.await(20*time.Second, waiting)
-	r.stopWork()
-	if n := scalar[int](r, `SELECT count(*) FROM queue.river_job WHERE kind = 'archive' AND state = 'running'`); n > 0 {
+	r.Await(20*time.Second, waiting)
+	stuck := ingesttest.Scalar[int64](r.Rig, `SELECT min((args->>'job_id')::bigint) FROM queue.river_job WHERE kind = 'archive' AND state = 'running'`)
+	r.Send(r.GitHub.Deliveries(jobs[stuck-1]), githubsim.SendOptions{})
+	r.Await(20*time.Second, `(SELECT state = 'archived' FROM job_logs WHERE job_id = $1)`, stuck)
+	r.Await(20*time.Second, waiting)
+	r.StopWork()
+	if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM queue.river_job WHERE kind = 'archive' AND state = 'running'`); n > 0 {
 		t.Errorf("%d jobs were not given back", n)
 	}
 }
@@ -189,52 +190,52 @@ func TestReplicasHeedALimitTogether(t *testing.T) {
 	for _, kind := range []githubsim.FaultKind{githubsim.PrimaryLimit, githubsim.SecondaryLimit, githubsim.TooMany} {
 		t.Run(fmt.Sprint(kind), func(t *testing.T) {
 			t.Parallel()
-			now := newClock()
-			r := newRig(t, rigOptions{now: now.Now, github: githubsim.Options{Now: now.Now}})
+			now := ingesttest.NewClock()
+			r := newRig(t, ingesttest.Options{Now: now.Now, GitHub: githubsim.Options{Now: now.Now}})
 			var replicas []*ghapi.Client
 			for range 3 {
 				cs, err := ghapi.New(ghapi.Config{
-					BaseURL: r.github.URL(), Token: r.github.Token(), Concurrency: 10, UserAgent: "replica", Now: now.Now,
-					Limits: ingest.NewSharedLimits(r.db),
+					BaseURL: r.GitHub.URL(), Token: r.GitHub.Token(), Concurrency: 10, UserAgent: "replica", Now: now.Now,
+					Limits: ingest.NewSharedLimits(r.DB),
 				})
-				r.check(err)
+				r.Check(err)
 				t.Cleanup(cs.Close)
-				c, err := cs.For(t.Context(), nil, repository.Owner, repository.Name)
-				r.check(err)
+				c, err := cs.For(t.Context(), nil, ingesttest.Repository.Owner, ingesttest.Repository.Name)
+				r.Check(err)
 				replicas = append(replicas, c)
 			}
-			r.github.AddRepository(repository)
-			r.github.AddJob(completed(1, now.Now(), githubsim.Log{}))
+			r.GitHub.AddRepository(ingesttest.Repository)
+			r.GitHub.AddJob(ingesttest.Completed(1, now.Now(), githubsim.Log{}))
 			ask := func(i int) error {
-				_, err := replicas[i%3].Job(t.Context(), repository.Owner, repository.Name, 1)
+				_, err := replicas[i%3].Job(t.Context(), ingesttest.Repository.Owner, ingesttest.Repository.Name, 1)
 				return err
 			}
 			for i := range 3 {
-				r.check(ask(i))
+				r.Check(ask(i))
 			}
 			for round := range 4 {
-				r.github.Inject(githubsim.Fault{Endpoint: job, Kind: kind, Times: 1, RetryAfter: 10 * time.Minute})
+				r.GitHub.Inject(githubsim.Fault{Endpoint: job, Kind: kind, Times: 1, RetryAfter: 10 * time.Minute})
 				if err := ask(round); err == nil {
 					t.Fatal("the limit is not felt")
 				}
-				before := r.github.Requests()[job]
+				before := r.GitHub.Requests()[job]
 				for range 9 {
 					for i := range 3 {
 						if err := ask(i); err == nil {
 							t.Fatal("a replica does not know of the limit")
 						}
 					}
-					now.advance(time.Minute)
+					now.Advance(time.Minute)
 				}
-				if after := r.github.Requests()[job]; after != before {
+				if after := r.GitHub.Requests()[job]; after != before {
 					t.Fatalf("%d requests in spite of the limit", after-before)
 				}
-				now.advance(2 * time.Minute)
+				now.Advance(2 * time.Minute)
 				for i := range 3 {
-					r.check(ask(i))
+					r.Check(ask(i))
 				}
 			}
-			if n := r.github.LongestLimitRun(); n != 1 {
+			if n := r.GitHub.LongestLimitRun(); n != 1 {
 				t.Errorf("refused %d times in a row", n)
 			}
 		})
@@ -244,26 +245,26 @@ func TestReplicasHeedALimitTogether(t *testing.T) {
 // Three replicas share what remains to the last request, without one too many.
 func TestReplicasShareTheLastRequests(t *testing.T) {
 	t.Parallel()
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now, github: githubsim.Options{Now: now.Now, RateLimit: 200}})
-	r.github.AddRepository(repository)
-	r.github.AddJob(completed(1, now.Now(), githubsim.Log{}))
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now, GitHub: githubsim.Options{Now: now.Now, RateLimit: 200}})
+	r.GitHub.AddRepository(ingesttest.Repository)
+	r.GitHub.AddJob(ingesttest.Completed(1, now.Now(), githubsim.Log{}))
 	answered := make(chan int)
 	for range 3 {
 		cs, err := ghapi.New(ghapi.Config{
-			BaseURL: r.github.URL(), Token: r.github.Token(), Concurrency: 10, UserAgent: "replica", Now: now.Now, Limits: ingest.NewSharedLimits(r.db),
+			BaseURL: r.GitHub.URL(), Token: r.GitHub.Token(), Concurrency: 10, UserAgent: "replica", Now: now.Now, Limits: ingest.NewSharedLimits(r.DB),
 		})
-		r.check(err)
+		r.Check(err)
 		t.Cleanup(cs.Close)
-		c, err := cs.For(t.Context(), nil, repository.Owner, repository.Name)
-		r.check(err)
-		_, err = c.Job(t.Context(), repository.Owner, repository.Name, 1) // learns of the limit
-		r.check(err)
+		c, err := cs.For(t.Context(), nil, ingesttest.Repository.Owner, ingesttest.Repository.Name)
+		r.Check(err)
+		_, err = c.Job(t.Context(), ingesttest.Repository.Owner, ingesttest.Repository.Name, 1) // learns of the limit
+		r.Check(err)
 		for range 4 {
 			go func() {
 				n := 0
 				for range 30 {
-					if _, err := c.Job(t.Context(), repository.Owner, repository.Name, 1); err == nil {
+					if _, err := c.Job(t.Context(), ingesttest.Repository.Owner, ingesttest.Repository.Name, 1); err == nil {
 						n++
 					}
 				}
@@ -275,7 +276,7 @@ func TestReplicasShareTheLastRequests(t *testing.T) {
 	for range 12 {
 		total += <-answered
 	}
-	if total != 200 || r.github.LongestLimitRun() > 0 {
-		t.Errorf("%d of 200 requests were answered, and GitHub refused %d times in a row", total, r.github.LongestLimitRun())
+	if total != 200 || r.GitHub.LongestLimitRun() > 0 {
+		t.Errorf("%d of 200 requests were answered, and GitHub refused %d times in a row", total, r.GitHub.LongestLimitRun())
 	}
 }

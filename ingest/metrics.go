@@ -22,9 +22,6 @@ type Metrics struct {
 	takenOver    prometheus.Counter
 	sweptRuns    prometheus.Counter
 	redelivered  prometheus.Counter
-
-	manifests       prometheus.Counter
-	manifestsFailed prometheus.Counter
 }
 
 // NewMetrics registers the metrics.
@@ -69,14 +66,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	m.redelivered = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "jobvault_redeliveries_total", Help: "Failed deliveries that GitHub was asked to deliver again.",
 	})
-	m.manifests = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "jobvault_manifests_written_total", Help: "Daily manifests written.",
-	})
-	m.manifestsFailed = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "jobvault_manifests_failed_total", Help: "Rounds in which a manifest was due and could not be written: the log says why.",
-	})
 	r.MustRegister(m.answers, m.answerTime, m.groupSize, m.quarantined, m.drained, m.settled, m.archived, m.archivedSize,
-		m.githubErrors, m.takenOver, m.sweptRuns, m.redelivered, m.manifests, m.manifestsFailed)
+		m.githubErrors, m.takenOver, m.sweptRuns, m.redelivered)
 	return m
 }
 

@@ -1,7 +1,6 @@
 package ingest_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -9,73 +8,27 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/uuid"
 
-	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/store"
 )
-
-// told is a payload about a job of a repository, all of whose times are so long ago.
-func told(job, repo int64, fullName, status string, ago time.Duration, private bool) []byte {
-	at := time.Now().Add(-ago).UTC().Format(time.RFC3339)
-	started, completed := "null", "null"
-	if status == store.StatusCompleted {
-		started, completed = `"`+at+`"`, `"`+at+`"`
-	}
-	return fmt.Appendf(nil, `{"action":%q,"workflow_job":{"id":%d,"run_id":%d,"status":%q,"name":"x","created_at":%q,"started_at":%s,"completed_at":%s},
-		"repository":{"id":%d,"full_name":%q,"private":%t,"updated_at":"2022-03-01T09:00:00Z","pushed_at":1646125200}}`,
-		status, job, job+1000, status, at, started, completed, repo, fullName, private)
-}
-
-// hears posts payloads, each as a delivery of its own, and drains after each.
-func (r *rig) hears(payloads ...[]byte) {
-	r.t.Helper()
-	for _, p := range payloads {
-		if status, answer, _ := r.post(p, header("X-GitHub-Delivery", uuid.NewString())); status != 202 {
-			r.t.Fatalf("%d %s", status, answer)
-		}
-		r.drain()
-	}
-}
-
-// calls is how repositories are called, with a star for who has the name.
-func (r *rig) calls() map[int64]string {
-	r.t.Helper()
-	rs, err := r.db.Repositories(r.t.Context())
-	r.check(err)
-	names := make(map[int64]string)
-	for _, repo := range rs {
-		names[repo.ID] = repo.FullName()
-		if repo.HasName {
-			names[repo.ID] += " *"
-		}
-	}
-	return names
-}
-
-func (r *rig) wantNames(when string, want map[int64]string) {
-	r.t.Helper()
-	if diff := cmp.Diff(want, r.calls()); diff != "" {
-		r.t.Errorf("%s (-want +got):\n%s", when, diff)
-	}
-}
 
 // What counts of a delivery is the time that it tells of, not when it comes: one that is
 // late, or replayed, gives a repository no name back, and does not make it public.
 func TestLateAndReplayedDeliveries(t *testing.T) {
 	for name, after := range map[string]string{"renamed": "acme/starship", "transferred": "umbrella/rocket", "another case": "ACME/Rocket"} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, rigOptions{})
-			old := told(1, 7, "acme/rocket", "queued", 2*time.Hour, false)
-			r.hears(old, told(2, 7, after, "completed", time.Hour, true))
-			late := told(3, 7, "acme/rocket", "queued", 90*time.Minute, false)
-			r.hears(late, old, late)
-			r.wantNames("after late and replayed deliveries", map[int64]string{7: after + " *"})
-			if private := scalar[bool](r, `SELECT private FROM repositories`); !private {
+			r := newRig(t, ingesttest.Options{})
+			old := ingesttest.Told(1, 7, "acme/rocket", "queued", 2*time.Hour, false)
+			r.Hears(old, ingesttest.Told(2, 7, after, "completed", time.Hour, true))
+			late := ingesttest.Told(3, 7, "acme/rocket", "queued", 90*time.Minute, false)
+			r.Hears(late, old, late)
+			r.WantNames("after late and replayed deliveries", map[int64]string{7: after + " *"})
+			if private := ingesttest.Scalar[bool](r.Rig, `SELECT private FROM repositories`); !private {
 				t.Error("an old delivery made it public")
 			}
-			if n := scalar[int](r, `SELECT count(*) FROM jobs`); n != 3 {
+			if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM jobs`); n != 3 {
 				t.Errorf("%d jobs: what is late counts all the same", n)
 			}
 		})
@@ -85,69 +38,69 @@ func TestLateAndReplayedDeliveries(t *testing.T) {
 // Nothing tells of the future: what a payload says of a time that is not yet, it does
 // not say; and a payload that comes again speaks of no later time than when it first came.
 func TestPayloadsDoNotTellOfTheFuture(t *testing.T) {
-	r := newRig(t, rigOptions{})
-	ahead := told(1, 7, "acme/rocket", "completed", -3*time.Hour, false)
-	r.hears(ahead, told(2, 7, "acme/starship", "completed", time.Hour, false))
-	r.wantNames("a time ahead", map[int64]string{7: "acme/starship *"})
-	soon := told(3, 7, "acme/lander", "queued", -20*time.Second, false)
-	r.hears(soon)
-	r.wantNames("within the difference of clocks", map[int64]string{7: "acme/lander *"})
-	r.hears(told(4, 7, "acme/shuttle", "queued", 0, false))
-	if at := scalar[time.Time](r, `SELECT named_at FROM repositories`); at.After(time.Now()) {
+	r := newRig(t, ingesttest.Options{})
+	ahead := ingesttest.Told(1, 7, "acme/rocket", "completed", -3*time.Hour, false)
+	r.Hears(ahead, ingesttest.Told(2, 7, "acme/starship", "completed", time.Hour, false))
+	r.WantNames("a time ahead", map[int64]string{7: "acme/starship *"})
+	soon := ingesttest.Told(3, 7, "acme/lander", "queued", -20*time.Second, false)
+	r.Hears(soon)
+	r.WantNames("within the difference of clocks", map[int64]string{7: "acme/lander *"})
+	r.Hears(ingesttest.Told(4, 7, "acme/shuttle", "queued", 0, false))
+	if at := ingesttest.Scalar[time.Time](r.Rig, `SELECT named_at FROM repositories`); at.After(time.Now()) {
 		t.Errorf("named at %s", at)
 	}
 }
 
 // A name that is used again, or was swapped, is the newest repository's.
 func TestNamesUsedAgain(t *testing.T) {
-	r := newRig(t, rigOptions{})
-	first, second := told(1, 7, "acme/rocket", "queued", 3*time.Hour, true), told(2, 8, "acme/rocket", "queued", time.Hour, true)
-	r.hears(second, first)
-	r.wantNames("used again", map[int64]string{7: "acme/rocket", 8: "acme/rocket *"})
-	ids, err := r.db.RepositoriesWithin(t.Context(), []string{"acme/rocket"})
-	if r.check(err); !slices.Equal(ids, []int64{8}) {
+	r := newRig(t, ingesttest.Options{})
+	first, second := ingesttest.Told(1, 7, "acme/rocket", "queued", 3*time.Hour, true), ingesttest.Told(2, 8, "acme/rocket", "queued", time.Hour, true)
+	r.Hears(second, first)
+	r.WantNames("used again", map[int64]string{7: "acme/rocket", 8: "acme/rocket *"})
+	ids, err := r.DB.RepositoriesWithin(t.Context(), []string{"acme/rocket"})
+	if r.Check(err); !slices.Equal(ids, []int64{8}) {
 		t.Errorf("a token of the name reads %v", ids)
 	}
-	named, err := r.db.RepositoriesNamed(t.Context(), "acme", "rocket")
-	if r.check(err); len(named) != 2 || named[0].ID != 8 || named[1].HasName {
+	named, err := r.DB.RepositoriesNamed(t.Context(), "acme", "rocket")
+	if r.Check(err); len(named) != 2 || named[0].ID != 8 || named[1].HasName {
 		t.Errorf("found by the name: %+v", named)
 	}
-	r.hears(told(3, 8, "acme/lander", "queued", 30*time.Minute, true))
-	r.wantNames("the newer is renamed", map[int64]string{7: "acme/rocket", 8: "acme/lander *"})
-	r.hears(told(4, 7, "acme/rocket", "queued", 10*time.Minute, true))
-	r.wantNames("the older has it, GitHub says anew", map[int64]string{7: "acme/rocket *", 8: "acme/lander *"})
-	r.hears(told(5, 7, "acme/lander", "queued", 5*time.Minute, true), told(6, 8, "acme/rocket", "queued", 4*time.Minute, true))
-	r.wantNames("swapped", map[int64]string{7: "acme/lander *", 8: "acme/rocket *"})
+	r.Hears(ingesttest.Told(3, 8, "acme/lander", "queued", 30*time.Minute, true))
+	r.WantNames("the newer is renamed", map[int64]string{7: "acme/rocket", 8: "acme/lander *"})
+	r.Hears(ingesttest.Told(4, 7, "acme/rocket", "queued", 10*time.Minute, true))
+	r.WantNames("the older has it, GitHub says anew", map[int64]string{7: "acme/rocket *", 8: "acme/lander *"})
+	r.Hears(ingesttest.Told(5, 7, "acme/lander", "queued", 5*time.Minute, true), ingesttest.Told(6, 8, "acme/rocket", "queued", 4*time.Minute, true))
+	r.WantNames("swapped", map[int64]string{7: "acme/lander *", 8: "acme/rocket *"})
 }
 
 // The rows are the same in whatever order deliveries come, and however they are drained.
 func TestNamesInAnyOrder(t *testing.T) {
 	payloads := [][]byte{
-		told(1, 7, "acme/a", "queued", 9*time.Hour, true), told(1, 7, "acme/b", "completed", 7*time.Hour, false),
-		told(2, 8, "acme/a", "queued", 8*time.Hour, true), told(2, 8, "acme/c", "completed", 5*time.Hour, true),
-		told(3, 9, "acme/c", "queued", 6*time.Hour, false), told(4, 7, "acme/a", "queued", 4*time.Hour, true),
+		ingesttest.Told(1, 7, "acme/a", "queued", 9*time.Hour, true), ingesttest.Told(1, 7, "acme/b", "completed", 7*time.Hour, false),
+		ingesttest.Told(2, 8, "acme/a", "queued", 8*time.Hour, true), ingesttest.Told(2, 8, "acme/c", "completed", 5*time.Hour, true),
+		ingesttest.Told(3, 9, "acme/c", "queued", 6*time.Hour, false), ingesttest.Told(4, 7, "acme/a", "queued", 4*time.Hour, true),
 	}
-	r := newRig(t, rigOptions{})
+	r := newRig(t, ingesttest.Options{})
 	rows := func() []map[string]any {
-		return r.rows(`SELECT jsonb_agg(x ORDER BY x::text) AS all_of_it FROM (
+		return r.Rows(`SELECT jsonb_agg(x ORDER BY x::text) AS all_of_it FROM (
 			SELECT to_jsonb(r) - 'seen_at' || jsonb_build_object('has', has_name(r)) FROM repositories r
 			UNION ALL SELECT to_jsonb(n) - 'until' FROM repository_names n) AS x(x)`)
 	}
 	var want []map[string]any
 	for round := range 12 {
-		r.exec(`TRUNCATE repositories, deliveries CASCADE`)
+		r.Exec(`TRUNCATE repositories, deliveries CASCADE`)
 		order := slices.Clone(payloads)
 		for i := range order { // a different one each time
 			j := (i*7 + round*5) % len(order)
 			order[i], order[j] = order[j], order[i]
 		}
 		if round%2 == 0 {
-			r.hears(order...)
+			r.Hears(order...)
 		} else {
 			for _, p := range order {
 				r.post(p, nil)
 			}
-			r.drain()
+			r.Drain()
 		}
 		if got := rows(); round == 0 {
 			want = got
@@ -165,26 +118,26 @@ func TestSelectedByTheNameThatItHas(t *testing.T) {
 		before []byte // what is known
 		jobs   int
 	}{
-		"its name":             {told(2, 7, "acme/rocket", "queued", time.Hour, true), 2},
-		"another has the name": {told(2, 8, "acme/rocket", "queued", time.Hour, true), 1},
+		"its name":             {ingesttest.Told(2, 7, "acme/rocket", "queued", time.Hour, true), 2},
+		"another has the name": {ingesttest.Told(2, 8, "acme/rocket", "queued", time.Hour, true), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, rigOptions{selected: selected})
-			r.hears(c.before, told(1, 7, "acme/rocket", "queued", 2*time.Hour, true))
-			if n := scalar[int](r, `SELECT count(*) FROM jobs`); n != c.jobs {
+			r := newRig(t, ingesttest.Options{Selected: selected})
+			r.Hears(c.before, ingesttest.Told(1, 7, "acme/rocket", "queued", 2*time.Hour, true))
+			if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM jobs`); n != c.jobs {
 				t.Errorf("%d jobs, want %d", n, c.jobs)
 			}
-			if n := scalar[int](r, `SELECT count(*) FROM deliveries WHERE state <> 'done'`); n > 0 {
+			if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM deliveries WHERE state <> 'done'`); n > 0 {
 				t.Errorf("%d deliveries are not done", n)
 			}
 		})
 	}
 	t.Run("renamed", func(t *testing.T) {
-		r := newRig(t, rigOptions{selected: selected})
-		_, err := r.db.SeeRepositories(t.Context(), []store.Repository{{ID: 7, Owner: "acme", Name: "secret"}})
-		r.check(err)
-		r.hears(told(1, 7, "acme/rocket", "queued", 2*time.Hour, true))
-		if n := scalar[int](r, `SELECT count(*) FROM jobs`); n != 0 {
+		r := newRig(t, ingesttest.Options{Selected: selected})
+		_, err := r.DB.SeeRepositories(t.Context(), []store.Repository{{ID: 7, Owner: "acme", Name: "secret"}})
+		r.Check(err)
+		r.Hears(ingesttest.Told(1, 7, "acme/rocket", "queued", 2*time.Hour, true))
+		if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM jobs`); n != 0 {
 			t.Error("a job of a repository that is not selected any more")
 		}
 	})
@@ -193,13 +146,13 @@ func TestSelectedByTheNameThatItHas(t *testing.T) {
 // What is swept is what is selected by the name that it has now; a repository whose name
 // is another's is found by its id.
 func TestSweepsGoByTheNamesOfNow(t *testing.T) {
-	r := newRig(t, rigOptions{selected: func(name string) bool { return name == "acme/rocket" || name == "acme/starship" }})
-	r.github.AddRepository(githubsim.Repository{ID: 7, Owner: "acme", Name: "rocket"})
-	r.hears(told(1, 7, "acme/rocket", "queued", 2*time.Hour, true))
+	r := newRig(t, ingesttest.Options{Selected: func(name string) bool { return name == "acme/rocket" || name == "acme/starship" }})
+	r.GitHub.AddRepository(githubsim.Repository{ID: 7, Owner: "acme", Name: "rocket"})
+	r.Hears(ingesttest.Told(1, 7, "acme/rocket", "queued", 2*time.Hour, true))
 	swept := func(want ...string) {
 		t.Helper()
-		rs, err := r.sweeper().Repositories(t.Context())
-		r.check(err)
+		rs, err := r.Sweeper().Repositories(t.Context())
+		r.Check(err)
 		var got []string
 		for _, repo := range rs {
 			got = append(got, fmt.Sprint(repo.ID, " ", repo.FullName()))
@@ -210,19 +163,19 @@ func TestSweepsGoByTheNamesOfNow(t *testing.T) {
 		}
 	}
 	swept("7 acme/rocket")
-	r.github.RenameRepository(7, "acme", "starship")
-	r.github.AddRepository(githubsim.Repository{ID: 8, Owner: "acme", Name: "rocket"})
-	r.hears(told(2, 8, "acme/rocket", "queued", time.Hour, true))
+	r.GitHub.RenameRepository(7, "acme", "starship")
+	r.GitHub.AddRepository(githubsim.Repository{ID: 8, Owner: "acme", Name: "rocket"})
+	r.Hears(ingesttest.Told(2, 8, "acme/rocket", "queued", time.Hour, true))
 	swept("7 acme/starship", "8 acme/rocket")
-	r.github.RenameRepository(7, "acme", "secret") // not selected
-	r.github.AddRepository(githubsim.Repository{ID: 9, Owner: "acme", Name: "starship"})
-	r.hears(told(3, 9, "acme/starship", "queued", 0, true))
+	r.GitHub.RenameRepository(7, "acme", "secret") // not selected
+	r.GitHub.AddRepository(githubsim.Repository{ID: 9, Owner: "acme", Name: "starship"})
+	r.Hears(ingesttest.Told(3, 9, "acme/starship", "queued", 0, true))
 	swept("8 acme/rocket", "9 acme/starship")
-	r.wantNames("told by the API", map[int64]string{7: "acme/secret *", 8: "acme/rocket *", 9: "acme/starship *"})
-	r.github.RemoveRepository(8)
-	r.github.AddRepository(githubsim.Repository{ID: 10, Owner: "acme", Name: "rocket"})
-	_, err := r.db.SeeRepositories(t.Context(), []store.Repository{{ID: 10, Owner: "acme", Name: "rocket"}})
-	r.check(err)
+	r.WantNames("told by the API", map[int64]string{7: "acme/secret *", 8: "acme/rocket *", 9: "acme/starship *"})
+	r.GitHub.RemoveRepository(8)
+	r.GitHub.AddRepository(githubsim.Repository{ID: 10, Owner: "acme", Name: "rocket"})
+	_, err := r.DB.SeeRepositories(t.Context(), []store.Repository{{ID: 10, Owner: "acme", Name: "rocket"}})
+	r.Check(err)
 	swept("10 acme/rocket", "9 acme/starship")
 }
 
@@ -230,22 +183,22 @@ func TestSweepsGoByTheNamesOfNow(t *testing.T) {
 // once when there is a new word about it.
 func TestARepositoryThatIsGoneIsAskedAfterOnceADay(t *testing.T) {
 	var ahead time.Duration
-	r := newRig(t, rigOptions{now: func() time.Time { return time.Now().Add(ahead) }})
+	r := newRig(t, ingesttest.Options{Now: func() time.Time { return time.Now().Add(ahead) }})
 	const uses = 5
-	r.github.AddRepository(githubsim.Repository{ID: 100 + uses, Owner: "acme", Name: "temp"})
+	r.GitHub.AddRepository(githubsim.Repository{ID: 100 + uses, Owner: "acme", Name: "temp"})
 	for i := range uses + 1 {
-		r.hears(told(int64(i+1), int64(100+i), "acme/temp", "queued", time.Duration(uses+1-i)*time.Hour, true))
+		r.Hears(ingesttest.Told(int64(i+1), int64(100+i), "acme/temp", "queued", time.Duration(uses+1-i)*time.Hour, true))
 	}
-	s := r.sweeper()
+	s := r.Sweeper()
 	asks := func(when string, want int64) {
 		t.Helper()
-		before := r.github.Requests()[githubsim.EndpointRepository]
+		before := r.GitHub.Requests()[githubsim.EndpointRepository]
 		rs, err := s.Repositories(t.Context())
-		r.check(err)
+		r.Check(err)
 		if len(rs) != 1 || rs[0].ID != 100+uses {
 			t.Errorf("%s: swept are %+v", when, rs)
 		}
-		if n := r.github.Requests()[githubsim.EndpointRepository] - before; n != want {
+		if n := r.GitHub.Requests()[githubsim.EndpointRepository] - before; n != want {
 			t.Errorf("%s: %d requests, want %d", when, n, want)
 		}
 	}
@@ -254,14 +207,14 @@ func TestARepositoryThatIsGoneIsAskedAfterOnceADay(t *testing.T) {
 	asks("the second", 0)
 	ahead = 24*time.Hour - time.Minute
 	asks("within a day", 0)
-	r.hears(told(uses+2, 101, "acme/temp", "completed", 90*time.Minute, true)) // later than the word before, and still not the latest
+	r.Hears(ingesttest.Told(uses+2, 101, "acme/temp", "completed", 90*time.Minute, true)) // later than the word before, and still not the latest
 	asks("a new word", each)
 	asks("after that", 0)
 	ahead += time.Hour
 	asks("after a day", (uses-1)*each)
 	// That GitHub could not say is no answer.
 	ahead += 48 * time.Hour
-	r.github.Inject(githubsim.Fault{Kind: githubsim.ServerError, Endpoint: githubsim.EndpointRepository, Times: each})
+	r.GitHub.Inject(githubsim.Fault{Kind: githubsim.ServerError, Endpoint: githubsim.EndpointRepository, Times: each})
 	if _, err := s.Repositories(t.Context()); err == nil {
 		t.Error("no error")
 	}
@@ -271,107 +224,54 @@ func TestARepositoryThatIsGoneIsAskedAfterOnceADay(t *testing.T) {
 // A job of a repository whose name another has is not asked for under that name: what
 // that one says is no answer.
 func TestJobOfARepositoryThatLostItsName(t *testing.T) {
-	r := newRig(t, rigOptions{})
-	j := completed(1, time.Now(), githubsim.TextLog([]byte("x\n")))
-	r.know(j)
-	r.github.RenameRepository(repository.ID, "acme", "rocket-classic")
-	another := repository
+	r := newRig(t, ingesttest.Options{})
+	j := ingesttest.Completed(1, time.Now(), githubsim.TextLog([]byte("x\n")))
+	r.Know(j)
+	r.GitHub.RenameRepository(ingesttest.Repository.ID, "acme", "rocket-classic")
+	another := ingesttest.Repository
 	another.ID = 4
-	r.github.AddRepository(another)
-	_, err := r.db.SeeRepositories(t.Context(), []store.Repository{{ID: 4, Owner: another.Owner, Name: another.Name}})
-	r.check(err)
-	before := r.github.Requests()[githubsim.EndpointJob]
-	if says, _ := r.try(1); says != "done" {
+	r.GitHub.AddRepository(another)
+	_, err := r.DB.SeeRepositories(t.Context(), []store.Repository{{ID: 4, Owner: another.Owner, Name: another.Name}})
+	r.Check(err)
+	before := r.GitHub.Requests()[githubsim.EndpointJob]
+	if says, _ := r.Try(1); says != "done" {
 		t.Errorf("the worker says %s", says)
 	}
-	r.compareLog(j)
-	if n := r.github.Requests()[githubsim.EndpointJob] - before; n != 1 {
+	r.CompareLog(j)
+	if n := r.GitHub.Requests()[githubsim.EndpointJob] - before; n != 1 {
 		t.Errorf("%d requests for the job", n)
 	}
-	r.wantNames("resolved by its id", map[int64]string{repository.ID: "acme/rocket-classic *", 4: another.Owner + "/" + another.Name + " *"})
+	r.WantNames("resolved by its id", map[int64]string{ingesttest.Repository.ID: "acme/rocket-classic *", 4: another.Owner + "/" + another.Name + " *"})
 }
 
 // Of a deleted repository whose name is used again no job is settled by what its
 // successor says: it is out of sight, for a week.
 func TestJobOfADeletedRepositoryWhoseNameIsUsedAgain(t *testing.T) {
-	r := newRig(t, rigOptions{})
-	r.know(completed(1, time.Now().Add(-30*24*time.Hour), githubsim.TextLog([]byte("x\n"))))
-	r.github.RemoveRepository(repository.ID)
-	another := repository
+	r := newRig(t, ingesttest.Options{})
+	r.Know(ingesttest.Completed(1, time.Now().Add(-30*24*time.Hour), githubsim.TextLog([]byte("x\n"))))
+	r.GitHub.RemoveRepository(ingesttest.Repository.ID)
+	another := ingesttest.Repository
 	another.ID = 4
-	r.github.AddRepository(another)
+	r.GitHub.AddRepository(another)
 	for range 3 {
-		r.try(1)
+		r.Try(1)
 	}
-	l, err := r.db.JobLog(t.Context(), 1)
-	if r.check(err); l.State != store.LogDenied {
+	l, err := r.DB.JobLog(t.Context(), 1)
+	if r.Check(err); l.State != store.LogDenied {
 		t.Errorf("the ledger says %s: %s", l.State, *l.Reason)
 	}
-	r.wantNames("told by the API", map[int64]string{repository.ID: repository.Owner + "/" + repository.Name, 4: another.Owner + "/" + another.Name + " *"})
+	r.WantNames("told by the API", map[int64]string{ingesttest.Repository.ID: ingesttest.Repository.Owner + "/" + ingesttest.Repository.Name, 4: another.Owner + "/" + another.Name + " *"})
 }
 
 // A sweep that finds nothing new still has heard that the repository has its name.
 func TestSweepConfirmsTheName(t *testing.T) {
-	r := newRig(t, rigOptions{})
-	j := completed(1, time.Now(), githubsim.TextLog([]byte("x\n")))
-	r.know(j)
-	before := r.known(repository.ID)
-	_, err := r.sweeper().Recent(context.Background(), before, time.Time{})
-	r.check(err)
-	if after := r.known(repository.ID); !after.NamedAt.After(before.NamedAt) || !after.NamedByAPI {
+	r := newRig(t, ingesttest.Options{})
+	j := ingesttest.Completed(1, time.Now(), githubsim.TextLog([]byte("x\n")))
+	r.Know(j)
+	before := r.Known(ingesttest.Repository.ID)
+	_, err := r.Sweeper().Recent(context.Background(), before, time.Time{})
+	r.Check(err)
+	if after := r.Known(ingesttest.Repository.ID); !after.NamedAt.After(before.NamedAt) || !after.NamedByAPI {
 		t.Errorf("named at %s by the API: %t; before at %s", after.NamedAt, after.NamedByAPI, before.NamedAt)
-	}
-}
-
-// Names out of the bucket are as old as the jobs that tell them: they do not beat what
-// GitHub has told since, and of two repositories of one name the newest job's has it.
-func TestRebuildTellsOldNames(t *testing.T) {
-	r := newRig(t, rigOptions{})
-	r.know(completed(1, time.Now().Add(-2*time.Hour), githubsim.TextLog([]byte("x\n"))))
-	if says, _ := r.try(1); says != "done" {
-		t.Fatalf("the worker says %s", says)
-	}
-	was := r.known(repository.ID).FullName()
-	_, err := r.db.SeeRepositories(t.Context(), []store.Repository{{ID: repository.ID, Owner: "acme", Name: "starship"}})
-	r.check(err)
-	r.exec(`TRUNCATE jobs CASCADE`)
-	r.rebuild(0)
-	r.wantNames("rebuilt beside what is known", map[int64]string{repository.ID: "acme/starship *"})
-	r.exec(`TRUNCATE repositories, deliveries CASCADE`)
-	r.rebuild(0)
-	r.wantNames("rebuilt from nothing", map[int64]string{repository.ID: was + " *"})
-	if at := r.known(repository.ID).NamedAt; time.Since(at) < time.Hour {
-		t.Errorf("named at %s, as if it were news", at)
-	}
-}
-
-// What is repaired is fetched from the job's own repository, wherever that is now.
-func TestRepairOfARepositoryThatLostItsName(t *testing.T) {
-	for name, known := range map[string]bool{"which is known": true, "which nobody told": false} {
-		t.Run(name, func(t *testing.T) {
-			r := newRig(t, rigOptions{})
-			j := completed(1, time.Now().Add(-time.Minute), githubsim.TextLog([]byte("x\n")))
-			r.know(j)
-			if says, _ := r.try(1); says != "done" {
-				t.Fatalf("the worker says %s", says)
-			}
-			r.github.RenameRepository(repository.ID, "acme", "rocket-classic")
-			another := repository
-			another.ID = 4
-			r.github.AddRepository(another)
-			if known {
-				_, err := r.db.SeeRepositories(t.Context(), []store.Repository{{ID: 4, Owner: another.Owner, Name: another.Name}})
-				r.check(err)
-			}
-			r.check(r.archive.Bucket().Purge(t.Context(), r.object(1, "job.json")))
-			r.check(r.archive.Bucket().Purge(t.Context(), r.object(1, "log.zst")))
-			if faults, sum := r.verify(ingest.VerifyOptions{Deep: true, Repair: true}); sum.Repaired != sum.Faults || sum.Faults == 0 {
-				t.Errorf("%+v, %q", sum, faults)
-			}
-			r.compareLog(j)
-			if got := r.get(r.object(1, "job.json")); !bytes.Contains(got, []byte("acme/rocket-classic")) {
-				t.Errorf("made of a webhook: %s", got)
-			}
-		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/internal/localpg"
@@ -38,38 +39,38 @@ func TestPostgresStopsAndStarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	pool.Close()
-	r := newRig(t, rigOptions{databaseURL: server.URL()})
-	day := r.github.PlayableDay(11, 120, 5<<20)
-	r.work()
+	r := newRig(t, ingesttest.Options{DatabaseURL: server.URL()})
+	day := r.GitHub.PlayableDay(11, 120, 5<<20)
+	r.Work()
 	half := len(day.Deliveries) / 2
-	r.send(day.Deliveries[:half], githubsim.SendOptions{Concurrency: 8})
-	r.check(server.Stop(t.Context()))
-	for _, res := range githubsim.Send(t.Context(), r.receiver.URL, day.Deliveries[half:half+5], githubsim.SendOptions{Secret: secret, Concurrency: 5}) {
+	r.Send(day.Deliveries[:half], githubsim.SendOptions{Concurrency: 8})
+	r.Check(server.Stop(t.Context()))
+	for _, res := range githubsim.Send(t.Context(), r.Receiver.URL, day.Deliveries[half:half+5], githubsim.SendOptions{Secret: ingesttest.Secret, Concurrency: 5}) {
 		if res.Err != nil || res.Status != http.StatusServiceUnavailable {
 			t.Errorf("without Postgres a delivery was answered %d, %v", res.Status, res.Err)
 		}
 	}
-	r.check(server.Restart(t.Context()))
+	r.Check(server.Restart(t.Context()))
 	// The pool may hold broken connections for a moment: 503 is an answer too.
 	r.resend(day.Deliveries[half:])
-	r.await(recovery, settled)
-	r.compareDay(day)
+	r.Await(recovery, ingesttest.Settled)
+	r.CompareDay(day)
 }
 
 // resend delivers until each delivery is answered 202, as redeliveries would.
 func (r *rig) resend(ds []githubsim.Delivery) {
-	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), recovery)
+	r.T.Helper()
+	ctx, cancel := context.WithTimeout(r.T.Context(), recovery)
 	defer cancel()
 	for len(ds) > 0 {
 		var left []githubsim.Delivery
-		for _, res := range githubsim.Send(ctx, r.receiver.URL, ds, githubsim.SendOptions{Secret: secret, Concurrency: 8}) {
+		for _, res := range githubsim.Send(ctx, r.Receiver.URL, ds, githubsim.SendOptions{Secret: ingesttest.Secret, Concurrency: 8}) {
 			if res.Status != http.StatusAccepted {
 				left = append(left, res.Delivery)
 			}
 		}
 		if ctx.Err() != nil {
-			r.t.Fatalf("%d deliveries are still not accepted", len(left))
+			r.T.Fatalf("%d deliveries are still not accepted", len(left))
 		}
 		ds = left
 	}
@@ -78,25 +79,25 @@ func (r *rig) resend(ds []githubsim.Delivery) {
 func TestS3StopsAndStarts(t *testing.T) {
 	t.Parallel()
 	s3 := testenv.NewS3(t)
-	r := newRig(t, rigOptions{bucketURL: s3.BucketURL(t)})
-	day := r.github.PlayableDay(12, 100, 40<<20)
-	r.work()
+	r := newRig(t, ingesttest.Options{BucketURL: s3.BucketURL(t)})
+	day := r.GitHub.PlayableDay(12, 100, 40<<20)
+	r.Work()
 	half := len(day.Deliveries) / 2
-	r.send(day.Deliveries[:half], githubsim.SendOptions{Concurrency: 8})
-	r.await(recovery, `SELECT count(*) > 5 FROM job_logs WHERE state = 'archived'`)
+	r.Send(day.Deliveries[:half], githubsim.SendOptions{Concurrency: 8})
+	r.Await(recovery, `SELECT count(*) > 5 FROM job_logs WHERE state = 'archived'`)
 	s3.Stop()
-	r.send(day.Deliveries[half:], githubsim.SendOptions{Concurrency: 8})
-	r.await(recovery, `EXISTS (SELECT FROM job_logs WHERE state = 'pending' AND reason LIKE 'archive:%')`)
-	r.check(s3.Start())
-	r.await(recovery, settled)
-	r.compareDay(day)
+	r.Send(day.Deliveries[half:], githubsim.SendOptions{Concurrency: 8})
+	r.Await(recovery, `EXISTS (SELECT FROM job_logs WHERE state = 'pending' AND reason LIKE 'archive:%')`)
+	r.Check(s3.Start())
+	r.Await(recovery, ingesttest.Settled)
+	r.CompareDay(day)
 }
 
 // GitHub misbehaves in every way at once, for a while.
 func TestGitHubMisbehaves(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{client: func(c *ghapi.Config) { c.Stall = 500 * time.Millisecond }})
-	day := r.github.PlayableDay(13, 100, 3<<20)
+	r := newRig(t, ingesttest.Options{Client: func(c *ghapi.Config) { c.Stall = 500 * time.Millisecond }})
+	day := r.GitHub.PlayableDay(13, 100, 3<<20)
 	for _, f := range []githubsim.Fault{
 		{Endpoint: job, Kind: githubsim.ServerError, Times: 10},
 		{Endpoint: job, Kind: githubsim.Hang, Times: 3},
@@ -110,10 +111,10 @@ func TestGitHubMisbehaves(t *testing.T) {
 		{Endpoint: blb, Kind: githubsim.HTML200, Times: 5},
 		{Endpoint: blb, Kind: githubsim.WrongMD5, Times: 5},
 	} {
-		r.github.Inject(f)
+		r.GitHub.Inject(f)
 	}
-	r.work()
-	r.send(day.Deliveries, githubsim.SendOptions{Concurrency: 8, Shuffle: true, Duplicates: .1})
-	r.await(recovery, settled)
-	r.compareDay(day)
+	r.Work()
+	r.Send(day.Deliveries, githubsim.SendOptions{Concurrency: 8, Shuffle: true, Duplicates: .1})
+	r.Await(recovery, ingesttest.Settled)
+	r.CompareDay(day)
 }

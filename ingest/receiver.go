@@ -17,6 +17,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/tidwall/gjson"
 
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -89,7 +90,7 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) int {
 		return refuse(w, http.StatusMethodNotAllowed, "send deliveries with POST")
 	}
 	contentType, _, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
-	if err != nil || (contentType != contentJSON && contentType != contentForm) {
+	if err != nil || (contentType != record.ContentJSON && contentType != record.ContentForm) {
 		return refuse(w, http.StatusUnsupportedMediaType, "content type must be application/json or application/x-www-form-urlencoded")
 	}
 	// Whoever does not even try to sign has nothing read.
@@ -122,9 +123,9 @@ func (r *Receiver) verified(w http.ResponseWriter, req *http.Request, contentTyp
 	if err != nil {
 		return refuse(w, http.StatusBadRequest, "X-GitHub-Delivery is missing or not a GUID")
 	}
-	payload, err := payloadJSON(contentType, body)
+	payload, err := record.PayloadJSON(contentType, body)
 	// What is too deep is not even looked at for whether it is JSON: that recurses.
-	deep := err == nil && deeperThan(payload, maxDepth)
+	deep := err == nil && record.DeeperThan(payload, record.MaxDepth)
 	if err != nil || !deep && !gjson.ValidBytes(payload) {
 		return refuse(w, http.StatusBadRequest, "the payload is not JSON")
 	}
@@ -135,11 +136,11 @@ func (r *Receiver) verified(w http.ResponseWriter, req *http.Request, contentTyp
 	default:
 		return answer(w, http.StatusAccepted, "not of interest")
 	}
-	head := readHead(payload)
+	head := record.ReadHead(payload)
 	if deep {
-		head.unusable = reasonDeep
+		head.Unusable = record.ReasonTooDeep
 	}
-	if head.fullName != "" && !r.selected(head.fullName) {
+	if head.FullName != "" && !r.selected(head.FullName) {
 		tells, err := r.tellsOfName(req.Context(), head)
 		if err != nil {
 			r.logger.ErrorContext(req.Context(), "delivery not accepted", KeyDelivery, guid, KeyError, err)
@@ -150,19 +151,19 @@ func (r *Receiver) verified(w http.ResponseWriter, req *http.Request, contentTyp
 		}
 	}
 	d := store.Delivery{
-		GUID: guid, Event: event, Action: head.action, RepositoryID: head.repositoryID, JobID: head.jobID,
+		GUID: guid, Event: event, Action: head.Action, RepositoryID: head.RepositoryID, JobID: head.JobID,
 		Payload: r.zstd.EncodeAll(body, nil), State: store.DeliveryReceived,
 	}
-	if head.unusable != "" {
-		d.State, d.Error = store.DeliveryQuarantined, &head.unusable
+	if head.Unusable != "" {
+		d.State, d.Error = store.DeliveryQuarantined, &head.Unusable
 	}
 	if err := r.commits.commit(req.Context(), d); err != nil {
 		r.logger.ErrorContext(req.Context(), "delivery not committed", KeyDelivery, guid, KeyError, err)
 		return unavailable(w)
 	}
-	if head.unusable != "" {
+	if head.Unusable != "" {
 		r.metrics.quarantined.Inc()
-		r.logger.WarnContext(req.Context(), "delivery quarantined", KeyDelivery, guid, KeyReason, head.unusable)
+		r.logger.WarnContext(req.Context(), "delivery quarantined", KeyDelivery, guid, KeyReason, head.Unusable)
 		return answer(w, http.StatusAccepted, "kept, but of no use")
 	}
 	r.accepted()
@@ -173,13 +174,13 @@ func (r *Receiver) verified(w http.ResponseWriter, req *http.Request, contentTyp
 // that is known under another one: it may have been renamed, or moved, out of what is
 // selected, or the delivery is late and it was renamed into that since. What becomes of
 // the job is for the delivery worker to say, which knows the present name.
-func (r *Receiver) tellsOfName(ctx context.Context, head head) (bool, error) {
-	if head.repositoryID == nil || head.unusable != "" {
+func (r *Receiver) tellsOfName(ctx context.Context, head record.Head) (bool, error) {
+	if head.RepositoryID == nil || head.Unusable != "" {
 		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, commitTime)
 	defer cancel()
-	return r.db.CalledOtherwise(ctx, *head.repositoryID, head.fullName)
+	return r.db.CalledOtherwise(ctx, *head.RepositoryID, head.FullName)
 }
 
 // retryAfter is what a client is told while Postgres is away, in seconds.

@@ -9,16 +9,17 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
 
 // BenchmarkReceiver is the receiver's work on one delivery among many at once,
 // into a Postgres without fsync: what it costs, not how durable it is.
 func BenchmarkReceiver(b *testing.B) {
-	r := newRig(b, rigOptions{})
-	body := r.github.PlayableDay(1, 50, 1<<20).Deliveries[0].Body
-	signature := githubsim.Sign(secret, body)
-	handler := r.receiver.Config.Handler
+	r := newRig(b, ingesttest.Options{})
+	body := r.GitHub.PlayableDay(1, 50, 1<<20).Deliveries[0].Body
+	signature := githubsim.Sign(ingesttest.Secret, body)
+	handler := r.Receiver.Config.Handler
 	b.SetBytes(int64(len(body)))
 	b.SetParallelism(32)
 	b.ResetTimer()

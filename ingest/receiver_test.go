@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
 
@@ -30,21 +31,21 @@ func usable(job int64) []byte {
 
 // post sends a request as GitHub would, changed by edit.
 func (r *rig) post(body []byte, edit func(*http.Request)) (status int, answer string, header http.Header) {
-	r.t.Helper()
-	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodPost, r.receiver.URL+"/webhook", bytes.NewReader(body))
-	r.check(err)
+	r.T.Helper()
+	req, err := http.NewRequestWithContext(r.T.Context(), http.MethodPost, r.Receiver.URL+"/webhook", bytes.NewReader(body))
+	r.Check(err)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-GitHub-Event", "workflow_job")
 	req.Header.Set("X-GitHub-Delivery", uuid.NewString())
-	req.Header.Set("X-Hub-Signature-256", githubsim.Sign(secret, body))
+	req.Header.Set("X-Hub-Signature-256", githubsim.Sign(ingesttest.Secret, body))
 	if edit != nil {
 		edit(req)
 	}
 	resp, err := http.DefaultClient.Do(req)
-	r.check(err)
+	r.Check(err)
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	r.check(err)
+	r.Check(err)
 	return resp.StatusCode, string(b), resp.Header
 }
 
@@ -59,12 +60,12 @@ func header(key, value string) func(*http.Request) {
 }
 
 func TestAnswers(t *testing.T) {
-	r := newRig(t, rigOptions{
-		secrets:  []string{"old secret", secret},
-		selected: func(name string) bool { return !strings.EqualFold(name, "acme/secret") },
+	r := newRig(t, ingesttest.Options{
+		Secrets:  []string{"old secret", ingesttest.Secret},
+		Selected: func(name string) bool { return !strings.EqualFold(name, "acme/secret") },
 	})
 	sha1Signature := func(body []byte) string {
-		mac := hmac.New(sha1.New, []byte(secret))
+		mac := hmac.New(sha1.New, []byte(ingesttest.Secret))
 		mac.Write(body)
 		return "sha1=" + hex.EncodeToString(mac.Sum(nil))
 	}
@@ -99,8 +100,8 @@ func TestAnswers(t *testing.T) {
 		{"GUID that is none", usable(1), header("X-GitHub-Delivery", "1; DROP TABLE jobs"), 400, 0},
 		{"no signature", usable(1), header("X-Hub-Signature-256", ""), 401, 0},
 		{"wrong signature", usable(1), header("X-Hub-Signature-256", githubsim.Sign("guess", usable(1))), 401, 0},
-		{"signature cut", usable(1), header("X-Hub-Signature-256", githubsim.Sign(secret, usable(1))[:40]), 401, 0},
-		{"signature of another body", usable(1), header("X-Hub-Signature-256", githubsim.Sign(secret, usable(2))), 401, 0},
+		{"signature cut", usable(1), header("X-Hub-Signature-256", githubsim.Sign(ingesttest.Secret, usable(1))[:40]), 401, 0},
+		{"signature of another body", usable(1), header("X-Hub-Signature-256", githubsim.Sign(ingesttest.Secret, usable(2))), 401, 0},
 		{"SHA-1", usable(1), header("X-Hub-Signature-256", sha1Signature(usable(1))), 401, 0},
 		{"SHA-1 in its own header", usable(1), func(req *http.Request) {
 			req.Header.Del("X-Hub-Signature-256")
@@ -114,7 +115,7 @@ func TestAnswers(t *testing.T) {
 		{"GET", nil, func(req *http.Request) { req.Method = http.MethodGet }, 405, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			before := scalar[int](r, `SELECT count(*) FROM deliveries`)
+			before := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM deliveries`)
 			status, answer, _ := r.post(c.body, c.edit)
 			if status != c.want {
 				t.Errorf("answered %d, want %d: %s", status, c.want, answer)
@@ -123,7 +124,7 @@ func TestAnswers(t *testing.T) {
 			if err := json.Unmarshal([]byte(answer), &object); err != nil || len(object) != 1 {
 				t.Errorf("the answer is not one small JSON object: %s", answer)
 			}
-			if got := scalar[int](r, `SELECT count(*) FROM deliveries`) - before; got != c.stored {
+			if got := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM deliveries`) - before; got != c.stored {
 				t.Errorf("%d deliveries stored, want %d", got, c.stored)
 			}
 		})
@@ -131,7 +132,7 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestUnusablePayloadsAreKeptWithTheReason(t *testing.T) {
-	r := newRig(t, rigOptions{})
+	r := newRig(t, ingesttest.Options{})
 	bodies := map[string]string{
 		`{"action":"queued","workflow_job":null,"repository":{"id":1}}`:                                                                                             "workflow_job is null or missing",
 		`{"workflow_job":{"id":1,"run_id":2,"status":"queued"},"repository":{"id":3}}`:                                                                              "repository has neither owner and name nor full_name",
@@ -151,14 +152,14 @@ func TestUnusablePayloadsAreKeptWithTheReason(t *testing.T) {
 			t.Errorf("answered %d: %s", status, answer)
 		}
 	}
-	r.drain()
+	r.Drain()
 	dec, err := zstd.NewReader(nil)
-	r.check(err)
+	r.Check(err)
 	defer dec.Close()
 	quarantined := 0
-	for _, row := range r.rows(`SELECT payload, error FROM deliveries WHERE state = 'quarantined'`) {
+	for _, row := range r.Rows(`SELECT payload, error FROM deliveries WHERE state = 'quarantined'`) {
 		body, err := dec.DecodeAll(row["payload"].([]byte), nil)
-		r.check(err)
+		r.Check(err)
 		if want := bodies[string(body)]; want == "" || !strings.Contains(row["error"].(string), want) {
 			t.Errorf("%.80s is kept with %q, want %q", body, row["error"], want)
 		}
@@ -167,26 +168,26 @@ func TestUnusablePayloadsAreKeptWithTheReason(t *testing.T) {
 	if quarantined != len(bodies) {
 		t.Errorf("%d quarantined, want %d", quarantined, len(bodies))
 	}
-	if diff := cmp.Diff([]map[string]any{{"id": int64(77)}}, r.rows(`SELECT id FROM jobs`)); diff != "" {
+	if diff := cmp.Diff([]map[string]any{{"id": int64(77)}}, r.Rows(`SELECT id FROM jobs`)); diff != "" {
 		t.Errorf("jobs (-want +got):\n%s", diff)
 	}
 }
 
 // What Postgres refuses is set aside, and harms nothing else in its batch.
 func TestPoisonHarmsNoOther(t *testing.T) {
-	r := newRig(t, rigOptions{})
-	_, err := r.pool.Exec(t.Context(), `ALTER TABLE jobs ADD CONSTRAINT poison CHECK (id % 10 <> 3)`)
-	r.check(err)
+	r := newRig(t, ingesttest.Options{})
+	_, err := r.Pool.Exec(t.Context(), `ALTER TABLE jobs ADD CONSTRAINT poison CHECK (id % 10 <> 3)`)
+	r.Check(err)
 	for id := range int64(50) {
 		if status, answer, _ := r.post(usable(id+1), nil); status != 202 {
 			t.Fatalf("answered %d: %s", status, answer)
 		}
 	}
-	r.drain()
-	if n := scalar[int](r, `SELECT count(*) FROM jobs`); n != 45 {
+	r.Drain()
+	if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM jobs`); n != 45 {
 		t.Errorf("%d jobs, want 45", n)
 	}
-	if n := scalar[int](r, `SELECT count(*) FROM deliveries WHERE state = 'quarantined' AND job_id % 10 = 3 AND error LIKE '%poison%'`); n != 5 {
+	if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM deliveries WHERE state = 'quarantined' AND job_id % 10 = 3 AND error LIKE '%poison%'`); n != 5 {
 		t.Errorf("%d deliveries set aside, want 5", n)
 	}
 }
@@ -194,54 +195,54 @@ func TestPoisonHarmsNoOther(t *testing.T) {
 // A bad delivery does not take the good ones of its own job with it, whichever
 // comes first.
 func TestPoisonHarmsNotItsOwnJob(t *testing.T) {
-	r := newRig(t, rigOptions{})
-	_, err := r.pool.Exec(t.Context(), `ALTER TABLE jobs ADD CONSTRAINT poison CHECK (name <> 'poison')`)
-	r.check(err)
+	r := newRig(t, ingesttest.Options{})
+	_, err := r.Pool.Exec(t.Context(), `ALTER TABLE jobs ADD CONSTRAINT poison CHECK (name <> 'poison')`)
+	r.Check(err)
 	bad := bytes.ReplaceAll(bytes.ReplaceAll(usable(1), []byte(`"x"`), []byte(`"poison"`)), []byte("queued"), []byte("in_progress"))
 	for _, body := range [][]byte{usable(1), bad, usable(1)} {
 		if status, answer, _ := r.post(body, nil); status != 202 {
 			t.Fatalf("answered %d: %s", status, answer)
 		}
 	}
-	r.drain()
-	if got := scalar[string](r, `SELECT string_agg(state, ' ' ORDER BY received_at) FROM deliveries`); got != "done quarantined done" {
+	r.Drain()
+	if got := ingesttest.Scalar[string](r.Rig, `SELECT string_agg(state, ' ' ORDER BY received_at) FROM deliveries`); got != "done quarantined done" {
 		t.Errorf("the deliveries are %s", got)
 	}
 }
 
 // Times at the end of the calendar are no times, and stop nothing.
 func TestTimesBeyondTheCalendar(t *testing.T) {
-	r := newRig(t, rigOptions{})
+	r := newRig(t, ingesttest.Options{})
 	body := bytes.ReplaceAll(usable(1), []byte(`"name"`), []byte(`"started_at":"9999-12-31T23:59:59-01:00","completed_at":"0000-01-01T00:00:00+01:00","name"`))
 	if status, answer, _ := r.post(body, nil); status != 202 {
 		t.Fatalf("answered %d: %s", status, answer)
 	}
-	r.drain()
-	if n := scalar[int](r, `SELECT count(*) FROM jobs WHERE started_at IS NULL AND completed_at IS NULL`); n != 1 {
-		t.Errorf("%d such jobs, want 1; %v", n, r.rows(`SELECT state, error FROM deliveries`))
+	r.Drain()
+	if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM jobs WHERE started_at IS NULL AND completed_at IS NULL`); n != 1 {
+		t.Errorf("%d such jobs, want 1; %v", n, r.Rows(`SELECT state, error FROM deliveries`))
 	}
 }
 
 // Names may hold anything that JSON can.
 func TestStrangeNames(t *testing.T) {
-	r := newRig(t, rigOptions{})
+	r := newRig(t, ingesttest.Options{})
 	body := []byte(`{"action":"com\u0000pleted","workflow_job":{"id":1,"run_id":2,"status":"queued","name":"a\u0000b \ud800 \u202e <script> ../../etc",
 		"labels":["\u0000",""],"head_branch":"` + "\xff" + `","steps":[{"number":1,"name":"x"},{"number":1,"name":"\u0000"}]},
 		"repository":{"id":3,"full_name":"../..\u0000/x"}}`)
 	if status, answer, _ := r.post(body, nil); status != 202 {
 		t.Fatalf("answered %d: %s", status, answer)
 	}
-	r.drain()
-	if bad := r.rows(`SELECT error FROM deliveries WHERE state <> 'done'`); len(bad) > 0 {
+	r.Drain()
+	if bad := r.Rows(`SELECT error FROM deliveries WHERE state <> 'done'`); len(bad) > 0 {
 		t.Fatal(bad)
 	}
-	if got, want := scalar[string](r, `SELECT name FROM jobs`), "a\ufffdb \ufffd \u202e <script> ../../etc"; got != want {
+	if got, want := ingesttest.Scalar[string](r.Rig, `SELECT name FROM jobs`), "a\ufffdb \ufffd \u202e <script> ../../etc"; got != want {
 		t.Errorf("name is %q, want %q", got, want)
 	}
 }
 
 func TestSignedBytesAreKept(t *testing.T) {
-	r := newRig(t, rigOptions{})
+	r := newRig(t, ingesttest.Options{})
 	guid := uuid.NewString()
 	body := githubsim.Delivery{Body: []byte("  " + string(usable(5)) + "\n")}.Form().Body
 	for range 3 {
@@ -254,15 +255,15 @@ func TestSignedBytesAreKept(t *testing.T) {
 		}
 	}
 	dec, err := zstd.NewReader(nil)
-	r.check(err)
+	r.Check(err)
 	defer dec.Close()
-	kept, err := dec.DecodeAll(scalar[[]byte](r, `SELECT payload FROM deliveries`), nil)
-	r.check(err)
+	kept, err := dec.DecodeAll(ingesttest.Scalar[[]byte](r.Rig, `SELECT payload FROM deliveries`), nil)
+	r.Check(err)
 	if !bytes.Equal(kept, body) {
 		t.Errorf("kept %q, signed was %q", kept, body)
 	}
-	r.drain()
-	if n := scalar[int64](r, `SELECT id FROM jobs`); n != 5 {
+	r.Drain()
+	if n := ingesttest.Scalar[int64](r.Rig, `SELECT id FROM jobs`); n != 5 {
 		t.Errorf("job %d, want 5", n)
 	}
 }
@@ -270,11 +271,11 @@ func TestSignedBytesAreKept(t *testing.T) {
 // Deliveries that come together are committed together, and each is answered
 // only when it is committed.
 func TestGroupCommit(t *testing.T) {
-	r := newRig(t, rigOptions{})
-	lock, err := r.pool.Begin(t.Context())
-	r.check(err)
+	r := newRig(t, ingesttest.Options{})
+	lock, err := r.Pool.Begin(t.Context())
+	r.Check(err)
 	_, err = lock.Exec(t.Context(), `LOCK TABLE deliveries IN SHARE MODE`)
-	r.check(err)
+	r.Check(err)
 	const n = 40
 	answered := make(chan int, n)
 	var wg sync.WaitGroup
@@ -284,39 +285,39 @@ func TestGroupCommit(t *testing.T) {
 			answered <- status
 		})
 	}
-	r.await(10*time.Second, `EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`)
+	r.Await(10*time.Second, `EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`)
 	select {
 	case status := <-answered:
 		t.Fatalf("answered %d before the commit", status)
 	default:
 	}
-	r.check(lock.Commit(t.Context()))
+	r.Check(lock.Commit(t.Context()))
 	wg.Wait()
 	for range n {
 		if status := <-answered; status != 202 {
 			t.Errorf("answered %d", status)
 		}
 	}
-	if got := scalar[int](r, `SELECT count(*) FROM deliveries`); got != n {
+	if got := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM deliveries`); got != n {
 		t.Errorf("%d deliveries stored, want %d", got, n)
 	}
 	// Rows of one transaction have one xmin: one for the first, one or a few for
 	// all that had to wait.
-	if groups := scalar[int](r, `SELECT count(DISTINCT xmin::text) FROM deliveries`); groups > 10 {
+	if groups := ingesttest.Scalar[int](r.Rig, `SELECT count(DISTINCT xmin::text) FROM deliveries`); groups > 10 {
 		t.Errorf("%d transactions for %d deliveries that came together", groups, n)
 	}
 }
 
 func TestPostgresAway(t *testing.T) {
-	r := newRig(t, rigOptions{})
-	_, err := r.pool.Exec(t.Context(), `ALTER TABLE deliveries RENAME TO elsewhere`)
-	r.check(err)
+	r := newRig(t, ingesttest.Options{})
+	_, err := r.Pool.Exec(t.Context(), `ALTER TABLE deliveries RENAME TO elsewhere`)
+	r.Check(err)
 	status, answer, h := r.post(usable(1), nil)
 	if status != 503 || h.Get("Retry-After") == "" || strings.Contains(answer, "deliveries") {
 		t.Errorf("answered %d, Retry-After %q: %s", status, h.Get("Retry-After"), answer)
 	}
-	_, err = r.pool.Exec(t.Context(), `ALTER TABLE elsewhere RENAME TO deliveries`)
-	r.check(err)
+	_, err = r.Pool.Exec(t.Context(), `ALTER TABLE elsewhere RENAME TO deliveries`)
+	r.Check(err)
 	if status, answer, _ := r.post(usable(1), nil); status != 202 {
 		t.Errorf("answered %d after Postgres came back: %s", status, answer)
 	}
@@ -324,37 +325,37 @@ func TestPostgresAway(t *testing.T) {
 
 // A client that is gone does not take its delivery with it, once it waits.
 func TestClientGone(t *testing.T) {
-	r := newRig(t, rigOptions{})
-	lock, err := r.pool.Begin(t.Context())
-	r.check(err)
+	r := newRig(t, ingesttest.Options{})
+	lock, err := r.Pool.Begin(t.Context())
+	r.Check(err)
 	_, err = lock.Exec(t.Context(), `LOCK TABLE deliveries IN SHARE MODE`)
-	r.check(err)
+	r.Check(err)
 	ctx, cancel := context.WithCancel(t.Context())
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
 		d := githubsim.Delivery{GUID: uuid.NewString(), Event: "workflow_job", ContentType: "application/json", Body: usable(1)}
-		githubsim.Send(ctx, r.receiver.URL, []githubsim.Delivery{d}, githubsim.SendOptions{Secret: secret})
+		githubsim.Send(ctx, r.Receiver.URL, []githubsim.Delivery{d}, githubsim.SendOptions{Secret: ingesttest.Secret})
 	}()
-	r.await(10*time.Second, `EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`)
+	r.Await(10*time.Second, `EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`)
 	cancel()
 	<-gone
-	r.check(lock.Commit(t.Context()))
-	r.await(10*time.Second, `SELECT count(*) = 1 FROM deliveries`)
+	r.Check(lock.Commit(t.Context()))
+	r.Await(10*time.Second, `SELECT count(*) = 1 FROM deliveries`)
 }
 
 // That a repository has left what is selected, or is in it by now, is heard of a delivery
 // whose own name is not selected.
 func TestARepositoryLeavesWhatIsSelected(t *testing.T) {
 	inAcme := func(name string) bool { return strings.HasPrefix(name, "acme/") }
-	r := newRig(t, rigOptions{selected: inAcme})
+	r := newRig(t, ingesttest.Options{Selected: inAcme})
 	told := func(owner, at string, job int64) []byte {
 		return fmt.Appendf(nil, `{"action":"queued","workflow_job":{"id":%d,"run_id":2,"status":"queued","name":"x","created_at":"%s"},
 			"repository":{"id":3,"name":"rocket","full_name":"%s/rocket","owner":{"login":"%s"}}}`, job, at, owner, owner)
 	}
 	present := func() string {
-		rs, err := r.db.Repositories(t.Context())
-		r.check(err)
+		rs, err := r.DB.Repositories(t.Context())
+		r.Check(err)
 		if len(rs) == 0 {
 			return ""
 		}
@@ -372,17 +373,17 @@ func TestARepositoryLeavesWhatIsSelected(t *testing.T) {
 		{told("acme", "2026-03-01T12:00:00Z", 4), true, "acme/rocket"},          // and back
 		{told("umbrella", "2026-03-01T10:00:00Z", 5), true, "acme/rocket"},      // late
 	} {
-		before := len(r.rows(`SELECT guid FROM deliveries`))
+		before := len(r.Rows(`SELECT guid FROM deliveries`))
 		if status, _, _ := r.post(c.body, nil); status != http.StatusAccepted {
 			t.Fatalf("%s: %d", c.body, status)
 		}
-		r.drain()
-		if kept := len(r.rows(`SELECT guid FROM deliveries`)) > before; kept != c.kept || present() != c.name {
+		r.Drain()
+		if kept := len(r.Rows(`SELECT guid FROM deliveries`)) > before; kept != c.kept || present() != c.name {
 			t.Errorf("%s: kept %t, called %q", c.body, kept, present())
 		}
 	}
 	want := []map[string]any{{"id": int64(1)}, {"id": int64(4)}, {"id": int64(5)}} // 2 was not selected any more
-	if diff := cmp.Diff(want, r.rows(`SELECT id FROM jobs ORDER BY id`)); diff != "" {
+	if diff := cmp.Diff(want, r.Rows(`SELECT id FROM jobs ORDER BY id`)); diff != "" {
 		t.Errorf("jobs (-want +got):\n%s", diff)
 	}
 }

@@ -90,7 +90,7 @@ func (s *Sweeper) Reconcile(ctx context.Context, hooks []ghapi.Hook) (Reconciled
 	var errs, limits []error
 	note := func(err error) {
 		switch {
-		case isLimited(err):
+		case ghapi.IsRateLimited(err):
 			limits = append(limits, err)
 		case err != nil:
 			errs = append(errs, err)
@@ -118,7 +118,7 @@ func (s *Sweeper) Reconcile(ctx context.Context, hooks []ghapi.Hook) (Reconciled
 		swept, err := s.Recent(ctx, r, time.Time{})
 		total.Repositories++
 		total.add(swept)
-		limited[installation] = isLimited(err)
+		limited[installation] = ghapi.IsRateLimited(err)
 		note(err)
 	}
 	total.Stale, err = s.DB.EnqueueStale(ctx, s.Now())

@@ -9,86 +9,63 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
 
 // unreliable is how GitHub's webhooks come: some find nobody at home, some are
 // never sent, some come twice, and none in order.
-var unreliable = githubsim.SendOptions{Secret: secret, Refused: .05, Lost: .03, Duplicates: .1, Shuffle: true, Seed: 3, Concurrency: 16}
+var unreliable = githubsim.SendOptions{Secret: ingesttest.Secret, Refused: .05, Lost: .03, Duplicates: .1, Shuffle: true, Seed: 3, Concurrency: 16}
 
 // deliverBadly sends a history's webhooks as GitHub does, and records them.
 func (r *rig) deliverBadly(day githubsim.Day) {
-	r.t.Helper()
-	r.github.SetHook(r.receiver.URL+"/webhook", secret)
-	results := githubsim.Send(r.t.Context(), r.receiver.URL+"/webhook", day.Deliveries, unreliable)
-	r.github.RecordAt(time.Now().Add(-25*time.Minute), results...)
+	r.T.Helper()
+	r.GitHub.SetHook(r.Receiver.URL+"/webhook", ingesttest.Secret)
+	results := githubsim.Send(r.T.Context(), r.Receiver.URL+"/webhook", day.Deliveries, unreliable)
+	r.GitHub.RecordAt(time.Now().Add(-25*time.Minute), results...)
 	refused := 0
 	for _, res := range results {
 		switch {
 		case res.Status == http.StatusBadGateway:
 			refused++
 		case res.Err != nil || res.Status != http.StatusAccepted:
-			r.t.Fatalf("delivery %s: %d, %v", res.Delivery.GUID, res.Status, res.Err)
+			r.T.Fatalf("delivery %s: %d, %v", res.Delivery.GUID, res.Status, res.Err)
 		}
 	}
 	if lost := len(day.Deliveries) - len(results) + int(unreliable.Duplicates*float64(len(day.Deliveries))); refused == 0 || lost == 0 {
-		r.t.Fatalf("%d refused, about %d lost: this shows nothing", refused, lost)
+		r.T.Fatalf("%d refused, about %d lost: this shows nothing", refused, lost)
 	}
-}
-
-// hook is where the simulator's deliveries can be listed.
-func hookOf(t testing.TB, day githubsim.Day) ghapi.Hook {
-	t.Helper()
-	h, err := ghapi.ParseHook(day.Repositories[0].Owner + "/421337")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return h
-}
-
-// reconcile does one round and wants no error.
-func (r *rig) reconcile(hooks ...ghapi.Hook) ingest.Reconciled {
-	r.t.Helper()
-	done, err := r.sweeper().Reconcile(r.t.Context(), hooks)
-	r.check(err)
-	return done
-}
-
-// recent is a history of the last days.
-func recent(jobs, runs int) githubsim.History {
-	now := time.Now()
-	return githubsim.History{Seed: 4, Jobs: jobs, Runs: runs, Begin: now.Add(-60 * time.Hour), End: now.Add(-30 * time.Minute)}
 }
 
 // After one reconcile every job is accounted for, however bad the webhooks were,
 // and the next one costs next to nothing.
 func TestReconcileFindsEveryJob(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{github: githubsim.Options{RateLimit: 1_000_000}})
-	day := r.github.AddHistory(recent(600, 90))
-	r.work()
+	r := newRig(t, ingesttest.Options{GitHub: githubsim.Options{RateLimit: 1_000_000}})
+	day := r.GitHub.AddHistory(ingesttest.Recent(600, 90))
+	r.Work()
 	r.deliverBadly(day)
-	r.await(time.Minute, `NOT EXISTS (SELECT FROM deliveries WHERE state = 'received')`)
-	before := scalar[int](r, `SELECT count(*) FROM jobs WHERE fetched_at IS NOT NULL`)
-	done := r.reconcile(hookOf(t, day))
-	r.github.AwaitRedeliveries()
-	r.await(time.Minute, settled)
+	r.Await(time.Minute, `NOT EXISTS (SELECT FROM deliveries WHERE state = 'received')`)
+	before := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM jobs WHERE fetched_at IS NOT NULL`)
+	done := r.Reconcile(ingesttest.HookOf(t, day))
+	r.GitHub.AwaitRedeliveries()
+	r.Await(time.Minute, ingesttest.Settled)
 	if done.Asked == 0 || done.Asked != done.Failed || done.Repositories != len(day.Repositories) || before == len(day.Jobs) {
 		t.Errorf("%+v, %d of %d jobs known before", done, before, len(day.Jobs))
 	}
-	r.compareDay(day)
+	r.CompareDay(day)
 	wantComplete(t, r)
 
 	// The second round sees that all have arrived, and the third what that saves.
-	if again := r.reconcile(hookOf(t, day)); again.Asked != 0 || again.Attempts != 0 {
+	if again := r.Reconcile(ingesttest.HookOf(t, day)); again.Asked != 0 || again.Attempts != 0 {
 		t.Errorf("a second round did %+v", again)
 	}
-	used, asked := r.limitUsed(), r.github.Requests()
-	if again := r.reconcile(hookOf(t, day)); again.Asked != 0 || again.Attempts != 0 {
+	used, asked := r.limitUsed(), r.GitHub.Requests()
+	if again := r.Reconcile(ingesttest.HookOf(t, day)); again.Asked != 0 || again.Attempts != 0 {
 		t.Errorf("a third round did %+v", again)
 	}
-	for e, n := range r.github.Requests() {
+	for e, n := range r.GitHub.Requests() {
 		cost := n - asked[e]
 		if allowed := map[githubsim.Endpoint]int64{
 			githubsim.EndpointRuns: int64(len(day.Repositories)), githubsim.EndpointDeliveries: 2,
@@ -105,17 +82,17 @@ func TestReconcileFindsEveryJob(t *testing.T) {
 
 // limitUsed is what GitHub counts of the present hour's limit.
 func (r *rig) limitUsed() int64 {
-	r.t.Helper()
-	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, r.github.URL()+"rate_limit", nil)
-	r.check(err)
-	req.Header.Set("Authorization", "Bearer "+r.github.Token())
+	r.T.Helper()
+	req, err := http.NewRequestWithContext(r.T.Context(), http.MethodGet, r.GitHub.URL()+"rate_limit", nil)
+	r.Check(err)
+	req.Header.Set("Authorization", "Bearer "+r.GitHub.Token())
 	resp, err := http.DefaultClient.Do(req)
-	r.check(err)
+	r.Check(err)
 	defer resp.Body.Close()
 	var said struct{ Rate struct{ Limit, Used int64 } }
-	r.check(json.NewDecoder(resp.Body).Decode(&said))
+	r.Check(json.NewDecoder(resp.Body).Decode(&said))
 	if said.Rate.Limit != 1_000_000 {
-		r.t.Fatalf("the limit is %d", said.Rate.Limit)
+		r.T.Fatalf("the limit is %d", said.Rate.Limit)
 	}
 	return said.Rate.Used
 }
@@ -124,7 +101,7 @@ func (r *rig) limitUsed() int64 {
 // jobs in the coverage as there are.
 func wantComplete(t testing.TB, r *rig) {
 	t.Helper()
-	for _, row := range r.rows(`
+	for _, row := range r.Rows(`
 		SELECT repository, day::text, jobs, complete FROM coverage
 		WHERE NOT complete OR jobs <> archived + none + expired + missing + denied + removed + pending`) {
 		// The first day began before the first sweep.
@@ -132,7 +109,7 @@ func wantComplete(t testing.TB, r *rig) {
 			t.Errorf("coverage: %v", row)
 		}
 	}
-	if got, want := scalar[int](r, `SELECT sum(jobs)::int FROM coverage`), scalar[int](r, `SELECT count(*) FROM jobs`); got != want {
+	if got, want := ingesttest.Scalar[int](r.Rig, `SELECT sum(jobs)::int FROM coverage`), ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM jobs`); got != want {
 		t.Errorf("%d jobs in the coverage, %d known", got, want)
 	}
 }
@@ -142,25 +119,25 @@ func wantComplete(t testing.TB, r *rig) {
 // for resolved.
 func TestRedeliveryIsNoArrival(t *testing.T) {
 	t.Parallel()
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now})
-	r.github.AddRepository(repository)
-	j := completed(1, now.Now(), githubsim.TextLog([]byte("x")))
-	r.github.AddJob(j)
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now})
+	r.GitHub.AddRepository(ingesttest.Repository)
+	j := ingesttest.Completed(1, now.Now(), githubsim.TextLog([]byte("x")))
+	r.GitHub.AddJob(j)
 	down := "http://127.0.0.1:1/webhook"
-	r.github.SetHook(down, secret)
-	ds := r.github.Deliveries(j)
+	r.GitHub.SetHook(down, ingesttest.Secret)
+	ds := r.GitHub.Deliveries(j)
 	for _, d := range ds {
-		r.github.RecordAt(now.Now(), githubsim.SendResult{Delivery: d, Err: errors.New("connection refused")})
+		r.GitHub.RecordAt(now.Now(), githubsim.SendResult{Delivery: d, Err: errors.New("connection refused")})
 	}
 	h, err := ghapi.ParseHook("acme/rocket/421337")
-	r.check(err)
+	r.Check(err)
 	asked := 0
 	for range 200 {
-		now.advance(10 * time.Minute)
-		done, err := r.sweeper().Redeliver(t.Context(), h)
-		r.check(err)
-		r.github.AwaitRedeliveries()
+		now.Advance(10 * time.Minute)
+		done, err := r.Sweeper().Redeliver(t.Context(), h)
+		r.Check(err)
+		r.GitHub.AwaitRedeliveries()
 		if done.Failed != len(ds) {
 			t.Fatalf("%d failed, want %d", done.Failed, len(ds))
 		}
@@ -170,15 +147,15 @@ func TestRedeliveryIsNoArrival(t *testing.T) {
 		t.Errorf("each was asked for %d times in 33 hours", per)
 	}
 	// Somebody is at home again: all arrive, and nothing is left.
-	r.github.SetHook(r.receiver.URL+"/webhook", secret)
-	now.advance(7 * time.Hour)
-	done, err := r.sweeper().Redeliver(t.Context(), h)
-	r.check(err)
-	r.github.AwaitRedeliveries()
-	if done.Asked != len(ds) || scalar[int](r, `SELECT count(*) FROM deliveries`) != len(ds) {
+	r.GitHub.SetHook(r.Receiver.URL+"/webhook", ingesttest.Secret)
+	now.Advance(7 * time.Hour)
+	done, err := r.Sweeper().Redeliver(t.Context(), h)
+	r.Check(err)
+	r.GitHub.AwaitRedeliveries()
+	if done.Asked != len(ds) || ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM deliveries`) != len(ds) {
 		t.Errorf("asked for %d of %d", done.Asked, len(ds))
 	}
-	if done, err = r.sweeper().Redeliver(t.Context(), h); err != nil || done != (ingest.Redelivered{}) {
+	if done, err = r.Sweeper().Redeliver(t.Context(), h); err != nil || done != (ingest.Redelivered{}) {
 		t.Errorf("at the end %+v, %v", done, err)
 	}
 }
@@ -186,32 +163,32 @@ func TestRedeliveryIsNoArrival(t *testing.T) {
 // A round that fails in the middle, at every request in turn, skips no delivery.
 func TestRedeliveryIsCheckpointed(t *testing.T) {
 	t.Parallel()
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now})
-	r.github.AddRepository(repository)
-	r.github.SetHook(r.receiver.URL+"/webhook", secret)
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now})
+	r.GitHub.AddRepository(ingesttest.Repository)
+	r.GitHub.SetHook(r.Receiver.URL+"/webhook", ingesttest.Secret)
 	var all []githubsim.Delivery
 	for id := range int64(70) {
-		j := completed(id+1, now.Now(), githubsim.TextLog([]byte("x")))
-		r.github.AddJob(j)
-		for _, d := range r.github.Deliveries(j) {
-			r.github.RecordAt(now.Now(), githubsim.SendResult{Delivery: d, Status: 500})
+		j := ingesttest.Completed(id+1, now.Now(), githubsim.TextLog([]byte("x")))
+		r.GitHub.AddJob(j)
+		for _, d := range r.GitHub.Deliveries(j) {
+			r.GitHub.RecordAt(now.Now(), githubsim.SendResult{Delivery: d, Status: 500})
 			all = append(all, d)
 		}
 	}
 	h, err := ghapi.ParseHook("acme/421337")
-	r.check(err)
+	r.Check(err)
 	for n := 0; ; n++ {
-		now.advance(2 * time.Minute)
-		remove := r.github.Inject(githubsim.Fault{Endpoint: githubsim.EndpointRedeliver, Kind: githubsim.ServerError})
+		now.Advance(2 * time.Minute)
+		remove := r.GitHub.Inject(githubsim.Fault{Endpoint: githubsim.EndpointRedeliver, Kind: githubsim.ServerError})
 		if n > 0 {
 			remove()
-			remove = failAfter(r.github, githubsim.EndpointRedeliver, n*9)
+			remove = failAfter(r.GitHub, githubsim.EndpointRedeliver, n*9)
 		}
-		_, err := r.sweeper().Redeliver(t.Context(), h)
+		_, err := r.Sweeper().Redeliver(t.Context(), h)
 		remove()
-		r.github.AwaitRedeliveries()
-		got := scalar[int](r, `SELECT count(*) FROM deliveries`)
+		r.GitHub.AwaitRedeliveries()
+		got := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM deliveries`)
 		if err == nil && got == len(all) {
 			break
 		}
@@ -225,35 +202,35 @@ func TestRedeliveryIsCheckpointed(t *testing.T) {
 // asked for, nor those that come after it from being looked at.
 func TestRefusedRedeliveryStopsNoOther(t *testing.T) {
 	t.Parallel()
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now})
-	r.github.AddRepository(repository)
-	r.github.SetHook(r.receiver.URL+"/webhook", secret)
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now})
+	r.GitHub.AddRepository(ingesttest.Repository)
+	r.GitHub.SetHook(r.Receiver.URL+"/webhook", ingesttest.Secret)
 	for id := range int64(5) {
-		j := completed(id+1, now.Now(), githubsim.TextLog([]byte("x")))
-		r.github.AddJob(j)
-		for _, d := range r.github.Deliveries(j)[:1] {
-			r.github.RecordAt(now.Now(), githubsim.SendResult{Delivery: d, Status: 500})
+		j := ingesttest.Completed(id+1, now.Now(), githubsim.TextLog([]byte("x")))
+		r.GitHub.AddJob(j)
+		for _, d := range r.GitHub.Deliveries(j)[:1] {
+			r.GitHub.RecordAt(now.Now(), githubsim.SendResult{Delivery: d, Status: 500})
 		}
-		now.advance(20 * time.Minute)
+		now.Advance(20 * time.Minute)
 	}
 	h, err := ghapi.ParseHook("acme/421337")
-	r.check(err)
-	r.github.Inject(githubsim.Fault{Endpoint: githubsim.EndpointRedeliver, Kind: githubsim.ServerError, Times: 1})
-	done, err := r.sweeper().Redeliver(t.Context(), h)
-	r.github.AwaitRedeliveries()
+	r.Check(err)
+	r.GitHub.Inject(githubsim.Fault{Endpoint: githubsim.EndpointRedeliver, Kind: githubsim.ServerError, Times: 1})
+	done, err := r.Sweeper().Redeliver(t.Context(), h)
+	r.GitHub.AwaitRedeliveries()
 	if err == nil || done != (ingest.Redelivered{Failed: 5, Asked: 4}) {
 		t.Errorf("%+v, %v", done, err)
 	}
 	// The one that is still lost is known without listing all since then again.
-	if to := scalar[time.Time](r, `SELECT resolved_to FROM hooks`); to.Before(now.Now().Add(-31 * time.Minute)) {
+	if to := ingesttest.Scalar[time.Time](r.Rig, `SELECT resolved_to FROM hooks`); to.Before(now.Now().Add(-31 * time.Minute)) {
 		t.Errorf("resolved to %s only, at %s", to, now.Now())
 	}
-	now.advance(2 * time.Minute)
-	done, err = r.sweeper().Redeliver(t.Context(), h)
-	r.check(err)
-	r.github.AwaitRedeliveries()
-	if done.Asked != 1 || scalar[int](r, `SELECT count(*) FROM deliveries`) != 5 {
+	now.Advance(2 * time.Minute)
+	done, err = r.Sweeper().Redeliver(t.Context(), h)
+	r.Check(err)
+	r.GitHub.AwaitRedeliveries()
+	if done.Asked != 1 || ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM deliveries`) != 5 {
 		t.Errorf("asked for %d", done.Asked)
 	}
 }

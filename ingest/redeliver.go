@@ -48,14 +48,14 @@ func (s *Sweeper) Redeliver(ctx context.Context, h ghapi.Hook) (Redelivered, err
 			continue
 		}
 		err := s.GitHub.Redeliver(ctx, h, d.DeliveryID)
-		if ctx.Err() != nil || isLimited(err) {
+		if ctx.Err() != nil || ghapi.IsRateLimited(err) {
 			return done, err
 		}
 		switch {
 		case err == nil:
 			done.Asked++
 			s.Metrics.redelivered.Inc()
-		case !isNotFound(err): // else it was forgotten since it was listed
+		case !ghapi.IsNotFound(err): // else it was forgotten since it was listed
 			failed = append(failed, err)
 		}
 		if err := s.DB.AskedAgain(ctx, h.String(), d.GUID, s.Now()); err != nil {

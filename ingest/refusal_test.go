@@ -7,79 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
-
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/store"
 )
-
-func ptr[T any](v T) *T { return &v }
-
-var repository = githubsim.Repository{ID: 3, Owner: "acme", Name: "rocket", Private: true, InstallationID: 5}
-
-// completed is an ordinary job that completed a minute before now.
-func completed(id int64, now time.Time, log githubsim.Log) githubsim.Job {
-	at := now.Add(-time.Minute).UTC().Truncate(time.Second)
-	started := at.Add(-time.Minute)
-	return githubsim.Job{
-		ID: id, RunID: 100 + id, RunAttempt: 1, RepositoryID: repository.ID, Name: fmt.Sprintf("build %d", id), WorkflowName: "ci",
-		HeadBranch: "main", HeadSHA: strings.Repeat("a", 40), Status: "completed", Conclusion: ptr("success"),
-		CreatedAt: started, StartedAt: started, CompletedAt: &at, Labels: []string{"linux"},
-		RunnerID: ptr(int64(1)), RunnerName: ptr("r1"), RunnerGroupID: ptr(int64(1)), RunnerGroupName: ptr("Default"),
-		Steps: []githubsim.Step{{Number: 1, Name: "Set up job", Status: "completed", Conclusion: ptr("success"), StartedAt: &started, CompletedAt: &at}},
-		Log:   log,
-	}
-}
-
-// know makes jobs known from webhooks, without workers.
-func (r *rig) know(jobs ...githubsim.Job) {
-	r.t.Helper()
-	r.github.AddRepository(repository)
-	for _, j := range jobs {
-		r.github.AddJob(j)
-		r.send(r.github.Deliveries(j), githubsim.SendOptions{})
-	}
-	r.drain()
-}
-
-// try has the archive worker try once, as River would, and returns what it says
-// to River: "done", "snooze" with how long, or "retry".
-func (r *rig) try(id int64) (string, time.Duration) {
-	r.t.Helper()
-	err := r.archiver().Work(r.t.Context(), &river.Job[store.ArchiveArgs]{JobRow: &rivertype.JobRow{Attempt: 1}, Args: store.ArchiveArgs{JobID: id}})
-	var snooze *river.JobSnoozeError
-	switch {
-	case err == nil:
-		return "done", 0
-	case asSnooze(err, &snooze):
-		return "snooze", snooze.Duration
-	default:
-		return "retry", 0
-	}
-}
-
-func asSnooze(err error, target **river.JobSnoozeError) bool {
-	s, ok := err.(*river.JobSnoozeError) //nolint:errorlint // River wants it bare
-	*target = s
-	return ok
-}
-
-// clock is a time that the test moves.
-type clock struct{ now atomic.Int64 }
-
-func newClock() *clock {
-	c := &clock{}
-	c.now.Store(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixNano())
-	return c
-}
-
-func (c *clock) Now() time.Time          { return time.Unix(0, c.now.Load()).UTC() }
-func (c *clock) advance(d time.Duration) { c.now.Add(int64(d)) }
 
 const (
 	job = githubsim.EndpointJob
@@ -128,34 +62,34 @@ func TestRefusals(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			now := newClock()
-			r := newRig(t, rigOptions{now: now.Now})
-			j := completed(1, now.Now(), githubsim.GeneratedLog(1, 200_000, githubsim.LogStyle{}))
-			r.know(j)
-			remove := r.github.Inject(c.fault)
-			says, pause := r.try(1)
+			now := ingesttest.NewClock()
+			r := newRig(t, ingesttest.Options{Now: now.Now})
+			j := ingesttest.Completed(1, now.Now(), githubsim.GeneratedLog(1, 200_000, githubsim.LogStyle{}))
+			r.Know(j)
+			remove := r.GitHub.Inject(c.fault)
+			says, pause := r.Try(1)
 			if says != c.says || pause < c.atLeast || pause > c.atMost {
 				t.Errorf("the worker says %s %s, want %s of %s to %s", says, pause, c.says, c.atLeast, c.atMost)
 			}
-			entry, err := r.db.JobLog(t.Context(), 1)
-			r.check(err)
+			entry, err := r.DB.JobLog(t.Context(), 1)
+			r.Check(err)
 			if entry.State != c.state || c.status != 0 && (entry.HTTPStatus == nil || *entry.HTTPStatus != c.status) {
 				t.Errorf("ledger: %s, status %v, reason %v; want %s, %d", entry.State, deref(entry.HTTPStatus), deref(entry.Reason), c.state, c.status)
 			}
-			if entry.Reason != nil && (strings.Contains(*entry.Reason, "sig=") || strings.Contains(*entry.Reason, r.github.Token())) {
+			if entry.Reason != nil && (strings.Contains(*entry.Reason, "sig=") || strings.Contains(*entry.Reason, r.GitHub.Token())) {
 				t.Errorf("a secret in the reason: %s", *entry.Reason)
 			}
 			remove()
-			now.advance(2 * time.Hour)
-			if says, _ := r.try(1); says != "done" {
+			now.Advance(2 * time.Hour)
+			if says, _ := r.Try(1); says != "done" {
 				t.Errorf("after GitHub came to its senses the worker says %s", says)
 			}
 			want := c.ends
 			if want == "" {
 				want = "archived"
-				r.compareLog(j)
+				r.CompareLog(j)
 			}
-			if got := scalar[string](r, `SELECT state FROM job_logs`); got != want {
+			if got := ingesttest.Scalar[string](r.Rig, `SELECT state FROM job_logs`); got != want {
 				t.Errorf("in the end it is %s, want %s", got, want)
 			}
 		})
@@ -171,26 +105,26 @@ func deref[T any](p *T) any {
 
 // A limit stops the whole installation: nobody asks again before it ends.
 func TestLimitStopsTheInstallation(t *testing.T) {
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now})
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now})
 	for id := range int64(5) {
-		r.know(completed(id+1, now.Now(), githubsim.GeneratedLog(1, 1000, githubsim.LogStyle{})))
+		r.Know(ingesttest.Completed(id+1, now.Now(), githubsim.GeneratedLog(1, 1000, githubsim.LogStyle{})))
 	}
-	remove := r.github.Inject(githubsim.Fault{Endpoint: job, Kind: githubsim.TooMany, RetryAfter: 10 * time.Minute})
+	remove := r.GitHub.Inject(githubsim.Fault{Endpoint: job, Kind: githubsim.TooMany, RetryAfter: 10 * time.Minute})
 	for id := range int64(5) {
-		if says, pause := r.try(id + 1); says != "snooze" || pause < 10*time.Minute {
+		if says, pause := r.Try(id + 1); says != "snooze" || pause < 10*time.Minute {
 			t.Errorf("job %d: %s %s", id+1, says, pause)
 		}
 	}
-	if n := r.github.Requests()[job]; n != 1 {
+	if n := r.GitHub.Requests()[job]; n != 1 {
 		t.Errorf("%d requests in spite of the limit, want 1", n)
 	}
-	if n := scalar[int](r, `SELECT sum(attempts) FROM job_logs`); n != 0 {
+	if n := ingesttest.Scalar[int](r.Rig, `SELECT sum(attempts) FROM job_logs`); n != 0 {
 		t.Errorf("%d attempts were charged", n)
 	}
 	remove()
-	now.advance(11 * time.Minute)
-	if says, _ := r.try(1); says != "done" {
+	now.Advance(11 * time.Minute)
+	if says, _ := r.Try(1); says != "done" {
 		t.Errorf("after the limit: %s", says)
 	}
 }
@@ -198,12 +132,12 @@ func TestLimitStopsTheInstallation(t *testing.T) {
 // A log that is not there is asked for at growing intervals until the deadline,
 // and at least twice however late the first try comes.
 func TestLogNeverComes(t *testing.T) {
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now, deadline: time.Hour})
-	r.know(completed(1, now.Now(), githubsim.Log{}), completed(2, now.Now(), githubsim.Log{}))
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now, Deadline: time.Hour})
+	r.Know(ingesttest.Completed(1, now.Now(), githubsim.Log{}), ingesttest.Completed(2, now.Now(), githubsim.Log{}))
 	var pauses []time.Duration
 	for {
-		says, pause := r.try(1)
+		says, pause := r.Try(1)
 		if says == "done" {
 			break
 		}
@@ -211,7 +145,7 @@ func TestLogNeverComes(t *testing.T) {
 		if len(pauses) > 50 {
 			t.Fatal("it is asked for without end")
 		}
-		now.advance(pause)
+		now.Advance(pause)
 	}
 	want := []int{2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600, 600}
 	for i, p := range pauses {
@@ -219,19 +153,19 @@ func TestLogNeverComes(t *testing.T) {
 			t.Errorf("pause %d is %s, want %d s", i, p, want[i])
 		}
 	}
-	entry, err := r.db.JobLog(t.Context(), 1)
-	r.check(err)
+	entry, err := r.DB.JobLog(t.Context(), 1)
+	r.Check(err)
 	if entry.State != "missing" || *entry.HTTPStatus != 404 || !strings.Contains(*entry.Reason, "BlobNotFound") || entry.Attempts != len(pauses)+1 {
 		t.Errorf("ledger %s %v %v, %d attempts after %d pauses", entry.State, deref(entry.HTTPStatus), deref(entry.Reason), entry.Attempts, len(pauses))
 	}
 	// Job 2 is long past its deadline when it is first tried.
-	if says, _ := r.try(2); says != "snooze" {
+	if says, _ := r.Try(2); says != "snooze" {
 		t.Errorf("the first 404 was believed: %s", says)
 	}
-	if says, _ := r.try(2); says != "done" || scalar[string](r, `SELECT state FROM job_logs WHERE job_id = 2`) != "missing" {
+	if says, _ := r.Try(2); says != "done" || ingesttest.Scalar[string](r.Rig, `SELECT state FROM job_logs WHERE job_id = 2`) != "missing" {
 		t.Errorf("the second was not: %s", says)
 	}
-	if n := r.github.RequestsFor(1)[job]; n != 1 {
+	if n := r.GitHub.RequestsFor(1)[job]; n != 1 {
 		t.Errorf("the job itself was fetched %d times", n)
 	}
 }
@@ -239,21 +173,21 @@ func TestLogNeverComes(t *testing.T) {
 // A job that GitHub does not know is asked for twice, and then believed missing;
 // one that never had steps or a runner never had a log.
 func TestJobThatGitHubDoesNotKnow(t *testing.T) {
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now})
-	known := completed(1, now.Now(), githubsim.Log{})
-	check := completed(2, now.Now(), githubsim.Log{})
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now})
+	known := ingesttest.Completed(1, now.Now(), githubsim.Log{})
+	check := ingesttest.Completed(2, now.Now(), githubsim.Log{})
 	check.Steps, check.Labels, check.RunnerID, check.RunnerName, check.RunnerGroupID, check.RunnerGroupName = nil, nil, nil, nil, nil, nil
-	r.know(known, check)
+	r.Know(known, check)
 	for id, want := range map[int64]string{1: "missing", 2: "none"} {
-		r.github.RemoveJob(id)
-		if says, pause := r.try(id); says != "snooze" || pause > 10*time.Second {
+		r.GitHub.RemoveJob(id)
+		if says, pause := r.Try(id); says != "snooze" || pause > 10*time.Second {
 			t.Errorf("job %d: the first 404 makes the worker say %s %s", id, says, pause)
 		}
-		if says, _ := r.try(id); says != "done" {
+		if says, _ := r.Try(id); says != "done" {
 			t.Errorf("job %d: the second makes it say %s", id, says)
 		}
-		if got := scalar[string](r, `SELECT state FROM job_logs WHERE job_id = $1`, id); got != want {
+		if got := ingesttest.Scalar[string](r.Rig, `SELECT state FROM job_logs WHERE job_id = $1`, id); got != want {
 			t.Errorf("job %d is %s, want %s", id, got, want)
 		}
 	}
@@ -262,200 +196,200 @@ func TestJobThatGitHubDoesNotKnow(t *testing.T) {
 // What is not an answer about the log is no attempt at it: after hours of other
 // troubles a 404 is still asked for again.
 func TestOtherTroublesAreNoAttempts(t *testing.T) {
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now, deadline: time.Hour})
-	r.know(completed(1, now.Now(), githubsim.Log{}))
-	remove := r.github.Inject(githubsim.Fault{Endpoint: job, Kind: githubsim.ServerError})
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now, Deadline: time.Hour})
+	r.Know(ingesttest.Completed(1, now.Now(), githubsim.Log{}))
+	remove := r.GitHub.Inject(githubsim.Fault{Endpoint: job, Kind: githubsim.ServerError})
 	for range 5 {
-		if says, _ := r.try(1); says != "retry" {
+		if says, _ := r.Try(1); says != "retry" {
 			t.Errorf("the worker says %s", says)
 		}
-		now.advance(time.Hour)
+		now.Advance(time.Hour)
 	}
 	remove()
-	if says, _ := r.try(1); says != "snooze" {
+	if says, _ := r.Try(1); says != "snooze" {
 		t.Errorf("the first 404 of the log was believed: %s", says)
 	}
-	if says, _ := r.try(1); says != "done" {
+	if says, _ := r.Try(1); says != "done" {
 		t.Errorf("the second was not: %s", says)
 	}
-	if n := scalar[int](r, `SELECT attempts FROM job_logs`); n != 2 {
+	if n := ingesttest.Scalar[int](r.Rig, `SELECT attempts FROM job_logs`); n != 2 {
 		t.Errorf("%d attempts, want 2", n)
 	}
 }
 
 func TestLogComesLate(t *testing.T) {
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now})
-	j := completed(1, now.Now(), githubsim.GeneratedLog(1, 5000, githubsim.LogStyle{}))
-	r.know(j)
-	r.github.LogAvailableAt(1, 3)
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now})
+	j := ingesttest.Completed(1, now.Now(), githubsim.GeneratedLog(1, 5000, githubsim.LogStyle{}))
+	r.Know(j)
+	r.GitHub.LogAvailableAt(1, 3)
 	for i, want := range []string{"snooze", "snooze", "done"} {
-		if says, _ := r.try(1); says != want {
+		if says, _ := r.Try(1); says != want {
 			t.Errorf("try %d: %s, want %s", i+1, says, want)
 		}
 	}
-	r.compareLog(j)
+	r.CompareLog(j)
 }
 
 // What can have no log is not waited for.
 func TestJobsThatNeverHadALog(t *testing.T) {
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now})
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now})
 	bare := func(id int64, conclusion string) githubsim.Job {
-		j := completed(id, now.Now(), githubsim.Log{})
+		j := ingesttest.Completed(id, now.Now(), githubsim.Log{})
 		j.Conclusion, j.Steps, j.Labels, j.RunnerID, j.RunnerName, j.RunnerGroupID, j.RunnerGroupName = &conclusion, nil, nil, nil, nil, nil, nil
 		return j
 	}
 	surprise := bare(4, "cancelled")
 	surprise.Log = githubsim.TextLog([]byte("it has one after all\n"))
-	r.know(bare(1, "skipped"), bare(2, "cancelled"), bare(3, "success"), surprise)
+	r.Know(bare(1, "skipped"), bare(2, "cancelled"), bare(3, "success"), surprise)
 	for id := range int64(4) {
-		if says, _ := r.try(id + 1); says != "done" {
+		if says, _ := r.Try(id + 1); says != "done" {
 			t.Errorf("job %d: %s", id+1, says)
 		}
 	}
 	for id, want := range map[int64]string{1: "none", 2: "none", 3: "none", 4: "archived"} {
-		if got := scalar[string](r, `SELECT state FROM job_logs WHERE job_id = $1`, id); got != want {
+		if got := ingesttest.Scalar[string](r.Rig, `SELECT state FROM job_logs WHERE job_id = $1`, id); got != want {
 			t.Errorf("job %d is %s, want %s", id, got, want)
 		}
 	}
-	if n := r.github.RequestsFor(1)[log]; n != 0 {
+	if n := r.GitHub.RequestsFor(1)[log]; n != 0 {
 		t.Errorf("the log of a skipped job was asked for %d times", n)
 	}
-	if n := r.github.RequestsFor(2)[log]; n != 1 {
+	if n := r.GitHub.RequestsFor(2)[log]; n != 1 {
 		t.Errorf("the log of a job without a runner was asked for %d times", n)
 	}
 }
 
 // A server that answers with the log itself, as Gitea does.
 func TestLogWithoutRedirect(t *testing.T) {
-	r := newRig(t, rigOptions{github: githubsim.Options{DirectLogs: true}})
-	j := completed(1, time.Now(), githubsim.GeneratedLog(1, 3<<20, githubsim.LogStyle{CRLF: true}))
-	r.know(j)
-	if says, _ := r.try(1); says != "done" {
+	r := newRig(t, ingesttest.Options{GitHub: githubsim.Options{DirectLogs: true}})
+	j := ingesttest.Completed(1, time.Now(), githubsim.GeneratedLog(1, 3<<20, githubsim.LogStyle{CRLF: true}))
+	r.Know(j)
+	if says, _ := r.Try(1); says != "done" {
 		t.Errorf("the worker says %s", says)
 	}
-	r.compareLog(j)
+	r.CompareLog(j)
 }
 
 // What is strange about logs comes back as it was.
 func TestStrangeLogs(t *testing.T) {
-	r := newRig(t, rigOptions{})
+	r := newRig(t, ingesttest.Options{})
 	logs := []githubsim.Log{
 		githubsim.TextLog([]byte{}), githubsim.TextLog([]byte("no newline")), githubsim.TextLog([]byte("a\x00b\n\xff\xfe\n")),
 		githubsim.GeneratedLog(1, 1<<20, githubsim.LogStyle{HugeLine: true}), githubsim.GeneratedLog(2, 5<<20, githubsim.LogStyle{CRLF: true, ANSI: true}),
 		githubsim.GeneratedLog(3, 100_000, githubsim.LogStyle{NULBytes: true, InvalidUTF8: true, NoFinalNewline: true}),
 	}
 	for i, l := range logs {
-		j := completed(int64(i+1), time.Now(), l)
-		r.know(j)
-		if says, _ := r.try(j.ID); says != "done" {
+		j := ingesttest.Completed(int64(i+1), time.Now(), l)
+		r.Know(j)
+		if says, _ := r.Try(j.ID); says != "done" {
 			t.Errorf("log %d: %s", i, says)
 		}
-		r.compareLog(j)
-		r.compareObject(j.ID, "log.zst", l.Bytes())
+		r.CompareLog(j)
+		r.CompareObject(j.ID, "log.zst", l.Bytes())
 	}
 }
 
 // The webhook said completed, the API is behind.
 func TestAPIBehindItsWebhook(t *testing.T) {
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now})
-	j := completed(1, now.Now(), githubsim.GeneratedLog(1, 5000, githubsim.LogStyle{}))
-	r.know(j)
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now})
+	j := ingesttest.Completed(1, now.Now(), githubsim.GeneratedLog(1, 5000, githubsim.LogStyle{}))
+	r.Know(j)
 	behind := j
 	behind.Status, behind.Conclusion, behind.CompletedAt = "in_progress", nil, nil
-	r.github.AddJob(behind)
-	if says, _ := r.try(1); says != "snooze" {
+	r.GitHub.AddJob(behind)
+	if says, _ := r.Try(1); says != "snooze" {
 		t.Errorf("the worker says %s", says)
 	}
-	if got := scalar[string](r, `SELECT status || ' ' || conclusion FROM jobs`); got != "completed success" {
+	if got := ingesttest.Scalar[string](r.Rig, `SELECT status || ' ' || conclusion FROM jobs`); got != "completed success" {
 		t.Errorf("the job went back to %s", got)
 	}
-	r.github.AddJob(j)
-	if says, _ := r.try(1); says != "done" {
+	r.GitHub.AddJob(j)
+	if says, _ := r.Try(1); says != "done" {
 		t.Errorf("the worker says %s", says)
 	}
-	r.compareLog(j)
+	r.CompareLog(j)
 }
 
 // A repository that was renamed is found under its old name, by the redirect.
 func TestRenamedRepository(t *testing.T) {
-	r := newRig(t, rigOptions{})
-	j := completed(1, time.Now(), githubsim.GeneratedLog(1, 5000, githubsim.LogStyle{}))
-	r.know(j)
-	r.github.RenameRepository(repository.ID, "acme", "starship")
-	if says, _ := r.try(1); says != "done" {
+	r := newRig(t, ingesttest.Options{})
+	j := ingesttest.Completed(1, time.Now(), githubsim.GeneratedLog(1, 5000, githubsim.LogStyle{}))
+	r.Know(j)
+	r.GitHub.RenameRepository(ingesttest.Repository.ID, "acme", "starship")
+	if says, _ := r.Try(1); says != "done" {
 		t.Errorf("the worker says %s", says)
 	}
-	r.compareLog(j)
+	r.CompareLog(j)
 }
 
 // What was archived stays, whatever a second worker or GitHub says later.
 func TestArchivedStaysArchived(t *testing.T) {
-	r := newRig(t, rigOptions{})
-	j := completed(1, time.Now(), githubsim.GeneratedLog(1, 50_000, githubsim.LogStyle{}))
-	r.know(j)
-	if says, _ := r.try(1); says != "done" {
+	r := newRig(t, ingesttest.Options{})
+	j := ingesttest.Completed(1, time.Now(), githubsim.GeneratedLog(1, 50_000, githubsim.LogStyle{}))
+	r.Know(j)
+	if says, _ := r.Try(1); says != "done" {
 		t.Fatal(says)
 	}
 	less := j
 	less.Log = githubsim.TextLog([]byte("less\n"))
-	r.github.AddJob(less)
+	r.GitHub.AddJob(less)
 	for _, state := range []string{"pending", "none", "expired", "missing", "denied", "archived"} {
 		s := store.Settlement{JobID: 1, State: state}
 		if state == "archived" {
 			s.Object = &store.Object{Key: "v1/elsewhere", FrameLines: []int64{}, FrameOffsets: []int64{}}
 		}
-		changed, err := r.db.Settle(context.Background(), s, time.Now())
+		changed, err := r.DB.Settle(context.Background(), s, time.Now())
 		if changed || err != nil {
 			t.Errorf("archived became %s (%v)", state, err)
 		}
 	}
-	if says, _ := r.try(1); says != "done" {
+	if says, _ := r.Try(1); says != "done" {
 		t.Error(says)
 	}
-	r.compareLog(j)
+	r.CompareLog(j)
 }
 
 // A worker was killed between two steps; the next one goes on from there.
 func TestGoesOnAfterAKill(t *testing.T) {
 	dir := t.TempDir()
-	r := newRig(t, rigOptions{bucketURL: "file://" + dir})
-	j := completed(1, time.Now(), githubsim.GeneratedLog(1, 3<<20, githubsim.LogStyle{}))
-	r.know(j)
-	if says, _ := r.try(1); says != "done" {
+	r := newRig(t, ingesttest.Options{BucketURL: "file://" + dir})
+	j := ingesttest.Completed(1, time.Now(), githubsim.GeneratedLog(1, 3<<20, githubsim.LogStyle{}))
+	r.Know(j)
+	if says, _ := r.Try(1); says != "done" {
 		t.Fatal(says)
 	}
-	before := r.rows(`SELECT job_id, state, object_key, raw_bytes, stored_bytes, lines, sha256, frame_lines, frame_offsets FROM job_logs`)
-	requests := r.github.RequestsFor(1)
+	before := r.Rows(`SELECT job_id, state, object_key, raw_bytes, stored_bytes, lines, sha256, frame_lines, frame_offsets FROM job_logs`)
+	requests := r.GitHub.RequestsFor(1)
 	// Killed after the log was complete, before the ledger.
-	_, err := r.pool.Exec(t.Context(), `UPDATE job_logs SET state = 'pending', settled_at = NULL, object_key = NULL, raw_bytes = NULL,
+	_, err := r.Pool.Exec(t.Context(), `UPDATE job_logs SET state = 'pending', settled_at = NULL, object_key = NULL, raw_bytes = NULL,
 		stored_bytes = NULL, lines = NULL, sha256 = NULL, frame_lines = NULL, frame_offsets = NULL, archived_at = NULL`)
-	r.check(err)
-	if says, _ := r.try(1); says != "done" {
+	r.Check(err)
+	if says, _ := r.Try(1); says != "done" {
 		t.Fatal(says)
 	}
-	after := r.rows(`SELECT job_id, state, object_key, raw_bytes, stored_bytes, lines, sha256, frame_lines, frame_offsets FROM job_logs`)
+	after := r.Rows(`SELECT job_id, state, object_key, raw_bytes, stored_bytes, lines, sha256, frame_lines, frame_offsets FROM job_logs`)
 	if fmt.Sprint(before) != fmt.Sprint(after) {
 		t.Errorf("settled as\n%v, want\n%v", after, before)
 	}
-	if again := r.github.RequestsFor(1); again[log] != requests[log] || again[job] != requests[job] {
+	if again := r.GitHub.RequestsFor(1); again[log] != requests[log] || again[job] != requests[job] {
 		t.Errorf("GitHub was asked again: %v, before %v", again, requests)
 	}
 	// Killed after job.json was kept, before the rows: what was kept counts.
-	_, err = r.pool.Exec(t.Context(), `UPDATE jobs SET fetched_at = NULL`)
-	r.check(err)
-	_, err = r.pool.Exec(t.Context(), `UPDATE job_logs SET state = 'pending', settled_at = NULL`)
-	r.check(err)
+	_, err = r.Pool.Exec(t.Context(), `UPDATE jobs SET fetched_at = NULL`)
+	r.Check(err)
+	_, err = r.Pool.Exec(t.Context(), `UPDATE job_logs SET state = 'pending', settled_at = NULL`)
+	r.Check(err)
 	changed := j
 	changed.Name = "renamed meanwhile"
-	r.github.AddJob(changed)
-	if says, _ := r.try(1); says != "done" {
+	r.GitHub.AddJob(changed)
+	if says, _ := r.Try(1); says != "done" {
 		t.Fatal(says)
 	}
-	if got := scalar[string](r, `SELECT name FROM jobs`); got != j.Name {
+	if got := ingesttest.Scalar[string](r.Rig, `SELECT name FROM jobs`); got != j.Name {
 		t.Errorf("the row says %q, job.json says %q", got, j.Name)
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, ".tmp", "*")); len(left) > 0 {
@@ -466,16 +400,16 @@ func TestGoesOnAfterAKill(t *testing.T) {
 // A settled job without a log leaves a record of why in the bucket.
 func TestSettledIsKeptInTheBucket(t *testing.T) {
 	dir := t.TempDir()
-	r := newRig(t, rigOptions{bucketURL: "file://" + dir})
-	r.know(completed(1, time.Now(), githubsim.GeneratedLog(1, 500, githubsim.LogStyle{})))
-	r.github.Inject(githubsim.Fault{Endpoint: log, Kind: githubsim.Gone})
-	if says, _ := r.try(1); says != "done" {
+	r := newRig(t, ingesttest.Options{BucketURL: "file://" + dir})
+	r.Know(ingesttest.Completed(1, time.Now(), githubsim.GeneratedLog(1, 500, githubsim.LogStyle{})))
+	r.GitHub.Inject(githubsim.Fault{Endpoint: log, Kind: githubsim.Gone})
+	if says, _ := r.Try(1); says != "done" {
 		t.Fatal(says)
 	}
-	record, err := os.ReadFile(filepath.Join(dir, "v1/3/101/1/1/settled.json"))
-	r.check(err)
-	if !strings.Contains(string(record), `"state":"expired"`) || !strings.Contains(string(record), `"http_status":410`) {
-		t.Errorf("settled.json is %s", record)
+	row, err := os.ReadFile(filepath.Join(dir, "v1/3/101/1/1/settled.json"))
+	r.Check(err)
+	if !strings.Contains(string(row), `"state":"expired"`) || !strings.Contains(string(row), `"http_status":410`) {
+		t.Errorf("settled.json is %s", row)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "v1/3/101/1/1/job.json")); err != nil {
 		t.Error(err)

@@ -24,14 +24,14 @@ func (t *task) refused(ctx context.Context, what asked, err error) error {
 		return errors.Join(err, cerr)
 	}
 	o := decide(err, c)
-	if o.state != "" && what != askedRepository && notThere(err) {
+	if o.state != "" && what != askedRepository && ghapi.IsAPINotFound(err) {
 		// The name may be another's by now, or the repository hidden from us.
-		now, rerr := resolve(ctx, t.DB, t.GitHub, t.known.Repository)
+		now, rerr := ResolveRepository(ctx, t.DB, t.GitHub, t.known.Repository)
 		switch {
 		case rerr != nil:
 			err, c.asked = rerr, askedRepository
 			o = decide(err, c)
-		case moved(t.known.Repository, now):
+		case Moved(t.known.Repository, now):
 			o = outcome{pause: firstPause, status: o.status, reason: "the repository is now " + now.FullName()}
 		}
 	}
@@ -42,7 +42,7 @@ func (t *task) refused(ctx context.Context, what asked, err error) error {
 		}
 		return serr
 	}
-	if isLimited(err) {
+	if ghapi.IsRateLimited(err) {
 		t.limited = o.pause
 	} else {
 		if nerr := t.DB.NoteAttempt(ctx, t.id, what == askedLog && answered, o.status, o.reason); nerr != nil {
@@ -55,13 +55,6 @@ func (t *task) refused(ctx context.Context, what asked, err error) error {
 	}
 	t.logger.WarnContext(ctx, "job not archived yet", KeyError, err)
 	return err
-}
-
-// notThere tells a 404 of the API, which may be one of the repository, from one of
-// the storage.
-func notThere(err error) bool {
-	var e *ghapi.Error
-	return errors.As(err, &e) && e.Class == ghapi.NotFound && !e.Storage
 }
 
 // circumstances are those of the job as far as it is known: from the REST API, or

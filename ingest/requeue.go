@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 
 	"github.com/jobvault/jobvault/store"
 )
@@ -17,18 +16,10 @@ type requeueArgs struct{}
 
 func (requeueArgs) Kind() string { return "requeue" }
 
-// InsertOpts lets there be one at a time. One a minute is another thing: what minute it
-// is would be part of its key, and one that was done in a minute to come, by a clock
-// that was wrong then, would keep it from being done in that minute.
+// InsertOpts lets there be one at a time.
 func (requeueArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{MaxAttempts: 1, UniqueOpts: oneAtATime}
 }
-
-// oneAtATime are periodic jobs of which the queue has one, until it is done.
-var oneAtATime = river.UniqueOpts{ByState: []rivertype.JobState{
-	rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable,
-	rivertype.JobStateRunning, rivertype.JobStateScheduled,
-}}
 
 // requeuer enqueues completed jobs that the ledger holds as pending or denied and no
 // queue row works for: nothing is forgotten because a queue gave up.

@@ -7,14 +7,15 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
 
-// resolve finds a repository that is not where it was: it was renamed, moved to
+// ResolveRepository finds a repository that is not where it was: it was renamed, moved to
 // another owner, or its name is another's now, which is written too. GitHub's answer is
 // the error if it is nowhere.
-func resolve(ctx context.Context, db *store.DB, github *ghapi.Clients, repo store.Repository) (store.Repository, error) {
+func ResolveRepository(ctx context.Context, db *store.DB, github *ghapi.Clients, repo store.Repository) (store.Repository, error) {
 	asked, err := db.AskedAt(ctx)
 	if err != nil {
 		return repo, err
@@ -44,7 +45,7 @@ func wordsOf(asked time.Time, found ...ghapi.Repository) []store.Repository {
 	var words []store.Repository
 	for _, r := range found {
 		owner, name := r.Names()
-		if owner, name = clean(owner), clean(name); r.ID > 0 && owner != "" && name != "" {
+		if owner, name = record.Clean(owner), record.Clean(name); r.ID > 0 && owner != "" && name != "" {
 			words = append(words, store.Repository{
 				ID: r.ID, Owner: owner, Name: name, Private: r.Private, InstallationID: r.InstallationID, NamedAt: asked,
 			})
@@ -53,8 +54,8 @@ func wordsOf(asked time.Time, found ...ghapi.Repository) []store.Repository {
 	return words
 }
 
-// moved tells whether a repository has to be asked for in another way than before.
-func moved(before, after store.Repository) bool {
+// Moved tells whether a repository has to be asked for in another way than before.
+func Moved(before, after store.Repository) bool {
 	return before.FullName() != after.FullName() || !sameID(before.InstallationID, after.InstallationID)
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/store"
 )
@@ -15,29 +16,29 @@ func TestJobOfAMovedRepository(t *testing.T) {
 	t.Parallel()
 	for name, move := range map[string]func(*githubsim.Server){
 		"name taken by another": func(gh *githubsim.Server) {
-			gh.RenameRepository(repository.ID, "acme", "rocket-classic")
-			gh.AddRepository(githubsim.Repository{ID: 4, Owner: "acme", Name: "rocket", Private: true, InstallationID: repository.InstallationID})
+			gh.RenameRepository(ingesttest.Repository.ID, "acme", "rocket-classic")
+			gh.AddRepository(githubsim.Repository{ID: 4, Owner: "acme", Name: "rocket", Private: true, InstallationID: ingesttest.Repository.InstallationID})
 		},
 		"another owner": func(gh *githubsim.Server) {
-			there := repository
+			there := ingesttest.Repository
 			there.Owner, there.InstallationID = "umbrella", 77
-			gh.RenameRepository(repository.ID, there.Owner, there.Name)
+			gh.RenameRepository(ingesttest.Repository.ID, there.Owner, there.Name)
 			gh.AddRepository(there)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newAppRig(t)
-			r.github.AddRepository(githubsim.Repository{ID: 70, Owner: "umbrella", Name: "other", InstallationID: 77})
-			j := completed(1, time.Now(), githubsim.TextLog([]byte("x\n")))
-			r.know(j)
-			move(r.github)
+			r.GitHub.AddRepository(githubsim.Repository{ID: 70, Owner: "umbrella", Name: "other", InstallationID: 77})
+			j := ingesttest.Completed(1, time.Now(), githubsim.TextLog([]byte("x\n")))
+			r.Know(j)
+			move(r.GitHub)
 			for range 5 {
-				if says, _ := r.try(1); says == "done" {
+				if says, _ := r.Try(1); says == "done" {
 					break
 				}
 			}
-			r.compareLog(j)
+			r.CompareLog(j)
 		})
 	}
 }
@@ -56,29 +57,29 @@ func TestJobOfAHiddenRepository(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			now := newClock()
-			now.now.Store(time.Now().UnixNano()) // when it was last seen is told by the database
-			r := newRig(t, rigOptions{now: now.Now})
-			j := completed(1, now.Now(), githubsim.TextLog([]byte("x\n")))
-			r.know(j)
-			r.github.RemoveRepository(repository.ID)
+			now := ingesttest.NewClock()
+			now.Set(time.Now()) // when it was last seen is told by the database
+			r := newRig(t, ingesttest.Options{Now: now.Now})
+			j := ingesttest.Completed(1, now.Now(), githubsim.TextLog([]byte("x\n")))
+			r.Know(j)
+			r.GitHub.RemoveRepository(ingesttest.Repository.ID)
 			for range 3 {
-				r.try(1)
+				r.Try(1)
 			}
-			l, err := r.db.JobLog(t.Context(), 1)
-			r.check(err)
+			l, err := r.DB.JobLog(t.Context(), 1)
+			r.Check(err)
 			if l.State != store.LogDenied || l.Reason == nil || !strings.Contains(*l.Reason, "gone, or not shown to us") {
 				t.Fatalf("the ledger says %s: %v", l.State, l.Reason)
 			}
-			now.advance(c.after)
+			now.Advance(c.after)
 			if c.state == store.LogArchived {
-				r.github.AddRepository(repository)
-				r.github.AddJob(j)
+				r.GitHub.AddRepository(ingesttest.Repository)
+				r.GitHub.AddJob(j)
 			}
-			if says, _ := r.try(1); says != "done" {
+			if says, _ := r.Try(1); says != "done" {
 				t.Errorf("the worker says %s", says)
 			}
-			if l, err = r.db.JobLog(t.Context(), 1); err != nil || l.State != c.state {
+			if l, err = r.DB.JobLog(t.Context(), 1); err != nil || l.State != c.state {
 				t.Errorf("the ledger says %s (%v), want %s", l.State, err, c.state)
 			}
 		})

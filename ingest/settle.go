@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
-	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -30,7 +30,7 @@ func (t *task) settle(ctx context.Context, s store.Settlement) error {
 	s.Details = t.facts.Details
 	changed, err := t.DB.Settle(ctx, s, now)
 	if err == nil && !changed && s.Object != nil {
-		err = takeBackRemoved(ctx, t.DB, t.Archive, t.key)
+		err = TakeBackLog(ctx, t.DB, t.Archive, t.key)
 	}
 	if err != nil || !changed {
 		return err
@@ -65,7 +65,7 @@ func (t *task) keepSettled(ctx context.Context, s *store.Settlement, now time.Ti
 	if err != nil {
 		return now, err
 	}
-	s.Settled = detailsOf(raw)
+	s.Settled = record.DetailsOf(raw)
 	var kept archive.Settled
 	if err := json.Unmarshal(raw, &kept); err == nil && kept.State == s.State {
 		s.Reason, s.HTTPStatus, now = kept.Reason, kept.HTTPStatus, kept.At
@@ -79,8 +79,8 @@ func (t *task) keepLastWord(ctx context.Context) error {
 	if t.kept {
 		return nil
 	}
-	raw, _, err := lastWord(ctx, t.DB, t.id)
-	if errors.Is(err, errNoWord) {
+	raw, _, err := LatestWebhookJob(ctx, t.DB, t.id)
+	if errors.Is(err, ErrNoWebhook) {
 		return nil
 	}
 	if err != nil {
@@ -90,22 +90,6 @@ func (t *task) keepLastWord(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.kept, t.facts.Details = true, detailsOf(kept)
+	t.kept, t.facts.Details = true, record.DetailsOf(kept)
 	return nil
-}
-
-// stepLines estimates which lines belong to the steps that ran.
-func stepLines(x *joblog.Index, steps []store.Step) []store.StepLines {
-	var ran []joblog.Step
-	for _, s := range steps {
-		if s.StartedAt == nil || (s.Conclusion != nil && *s.Conclusion == "skipped") {
-			continue
-		}
-		ran = append(ran, joblog.Step{Number: s.Number, StartedAt: *s.StartedAt})
-	}
-	var lines []store.StepLines
-	for _, r := range joblog.EstimateSteps(x, ran) {
-		lines = append(lines, store.StepLines{Number: r.Number, First: r.First, Last: r.Last})
-	}
-	return lines
 }

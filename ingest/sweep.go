@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
@@ -112,16 +113,16 @@ func (s *Sweeper) Past(ctx context.Context, repo store.Repository, since, until 
 // was, and notes a failure.
 func (s *Sweeper) sweepRepository(ctx context.Context, repo store.Repository, u store.Priority, work func(context.Context, *sweep, *listing) error) (Swept, error) {
 	swept, err := s.attemptSweep(ctx, repo, u, work)
-	if isNotFound(err) || isDenied(err) || errors.Is(err, errOtherRepository) {
-		if now, rerr := resolve(ctx, s.DB, s.GitHub, repo); rerr == nil && moved(repo, now) {
+	if ghapi.IsNotFound(err) || ghapi.IsDenied(err) || errors.Is(err, errOtherRepository) {
+		if now, rerr := ResolveRepository(ctx, s.DB, s.GitHub, repo); rerr == nil && Moved(repo, now) {
 			swept, err = s.attemptSweep(ctx, now, u, work)
 		}
 	}
-	if err == nil || ctx.Err() != nil || isLimited(err) {
+	if err == nil || ctx.Err() != nil || ghapi.IsRateLimited(err) {
 		return swept, err
 	}
 	err = fmt.Errorf("sweep of %s: %w", repo.FullName(), err)
-	return swept, errors.Join(err, s.DB.SweepFailed(ctx, repo.ID, clean(err.Error()), s.Now()))
+	return swept, errors.Join(err, s.DB.SweepFailed(ctx, repo.ID, record.Clean(err.Error()), s.Now()))
 }
 
 func (s *Sweeper) attemptSweep(ctx context.Context, repo store.Repository, u store.Priority, work func(context.Context, *sweep, *listing) error) (Swept, error) {
@@ -233,7 +234,7 @@ func (w *sweep) visit(ctx context.Context, runs []ghapi.Run) error {
 				return gctx.Err()
 			}
 			err := w.run(gctx, r)
-			if err == nil || gctx.Err() != nil || isLimited(err) || errors.Is(err, errOtherRepository) {
+			if err == nil || gctx.Err() != nil || ghapi.IsRateLimited(err) || errors.Is(err, errOtherRepository) {
 				return err
 			}
 			w.fail(fmt.Errorf("run %d: %w", r.ID, err))
@@ -284,7 +285,7 @@ func (w *sweep) again(ctx context.Context) error {
 		}
 		looked[a.RunID] = true
 		r, err := w.client.Run(ctx, w.repo.Owner, w.repo.Name, a.RunID)
-		if isNotFound(err) {
+		if ghapi.IsNotFound(err) {
 			if err := w.stillOurs(ctx); err != nil {
 				return err
 			}
@@ -301,7 +302,7 @@ func (w *sweep) again(ctx context.Context) error {
 			}
 			err = w.run(ctx, r)
 		}
-		if err != nil && (ctx.Err() != nil || isLimited(err) || errors.Is(err, errOtherRepository)) {
+		if err != nil && (ctx.Err() != nil || ghapi.IsRateLimited(err) || errors.Is(err, errOtherRepository)) {
 			return err
 		}
 		if err != nil {
@@ -322,14 +323,4 @@ func (w *sweep) stillOurs(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", w.repo.FullName(), errOtherRepository)
 	}
 	return nil
-}
-
-func isDenied(err error) bool {
-	var e *ghapi.Error
-	return errors.As(err, &e) && e.Class == ghapi.Denied
-}
-
-func isLimited(err error) bool {
-	var e *ghapi.Error
-	return errors.As(err, &e) && e.Class == ghapi.RateLimited
 }

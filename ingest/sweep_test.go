@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/store"
@@ -31,8 +32,8 @@ func skippedRunsFrom(gh *githubsim.Server, first int64, begin time.Time, n int) 
 	for i := first; i < first+int64(n); i++ {
 		at := begin.Add(time.Duration(i-first) * time.Second).UTC().Truncate(time.Second)
 		j := githubsim.Job{
-			ID: 10_000 + i, RunID: 50_000 + i, RunAttempt: 1, RepositoryID: repository.ID, Name: "never", Status: "completed",
-			Conclusion: ptr("skipped"), CreatedAt: at, StartedAt: at, CompletedAt: &at, HeadSHA: strings.Repeat("a", 40),
+			ID: 10_000 + i, RunID: 50_000 + i, RunAttempt: 1, RepositoryID: ingesttest.Repository.ID, Name: "never", Status: "completed",
+			Conclusion: ingesttest.Ptr("skipped"), CreatedAt: at, StartedAt: at, CompletedAt: &at, HeadSHA: strings.Repeat("a", 40),
 		}
 		gh.AddJob(j)
 	}
@@ -40,16 +41,16 @@ func skippedRunsFrom(gh *githubsim.Server, first int64, begin time.Time, n int) 
 
 // know makes the repository known, as a listing would.
 func (r *rig) knowRepository() store.Repository {
-	r.t.Helper()
-	r.github.AddRepository(repository)
-	rs, err := r.db.SeeRepositories(r.t.Context(), []store.Repository{{ID: repository.ID, Owner: repository.Owner, Name: repository.Name}})
-	r.check(err)
+	r.T.Helper()
+	r.GitHub.AddRepository(ingesttest.Repository)
+	rs, err := r.DB.SeeRepositories(r.T.Context(), []store.Repository{{ID: ingesttest.Repository.ID, Owner: ingesttest.Repository.Owner, Name: ingesttest.Repository.Name}})
+	r.Check(err)
 	return rs[0]
 }
 
 func (r *rig) jobs() int {
-	r.t.Helper()
-	return scalar[int](r, `SELECT count(*) FROM jobs`)
+	r.T.Helper()
+	return ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM jobs`)
 }
 
 // More runs than one listing has, and counts that are wrong: all are found, and
@@ -76,20 +77,20 @@ func TestSweepListsEveryRun(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, rigOptions{})
+			r := newRig(t, ingesttest.Options{})
 			repo := r.knowRepository()
-			skippedRuns(r.github, time.Now().Add(-time.Hour), c.runs)
-			r.github.LieAboutTotal(runsList, c.lie)
-			r.github.LieAboutTotal(attempts, c.lieOf)
-			swept, err := r.sweeper().Recent(t.Context(), repo, time.Time{})
-			r.check(err)
+			skippedRuns(r.GitHub, time.Now().Add(-time.Hour), c.runs)
+			r.GitHub.LieAboutTotal(runsList, c.lie)
+			r.GitHub.LieAboutTotal(attempts, c.lieOf)
+			swept, err := r.Sweeper().Recent(t.Context(), repo, time.Time{})
+			r.Check(err)
 			if got := r.jobs(); got != c.runs {
 				t.Errorf("%d of %d jobs found", got, c.runs)
 			}
 			if swept.Pages > c.pages {
 				t.Errorf("%d pages, want at most %d", swept.Pages, c.pages)
 			}
-			if scalar[int](r, `SELECT count(*) FROM sweeps WHERE succeeded_at IS NOT NULL`) != 1 {
+			if ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM sweeps WHERE succeeded_at IS NOT NULL`) != 1 {
 				t.Error("the sweep is not noted")
 			}
 		})
@@ -100,12 +101,12 @@ func TestSweepListsEveryRun(t *testing.T) {
 // pages that were read already, and new ones come.
 func TestListingThatChangesBetweenPages(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{})
+	r := newRig(t, ingesttest.Options{})
 	repo := r.knowRepository()
 	begin := time.Now().Add(-2 * time.Hour)
-	skippedRuns(r.github, begin, 350)
+	skippedRuns(r.GitHub, begin, 350)
 	var pages atomic.Int64
-	r.github.OnRequest(func(e githubsim.Endpoint, _ *http.Request) {
+	r.GitHub.OnRequest(func(e githubsim.Endpoint, _ *http.Request) {
 		if e != runsList {
 			return
 		}
@@ -113,16 +114,16 @@ func TestListingThatChangesBetweenPages(t *testing.T) {
 		// thirty that were listed go, so thirty that were not are passed over.
 		if n := pages.Add(1); n == 2 || n == 3 {
 			for i := range int64(30) {
-				r.github.RemoveJob(10_000 + 349 - (n-2)*30 - i)
+				r.GitHub.RemoveJob(10_000 + 349 - (n-2)*30 - i)
 			}
 		}
 	})
-	_, err := r.sweeper().Recent(t.Context(), repo, time.Time{})
-	r.check(err)
+	_, err := r.Sweeper().Recent(t.Context(), repo, time.Time{})
+	r.Check(err)
 	// What is still there is known; what went may be.
 	var missing []int64
 	for id := int64(10_000); id < 10_290; id++ {
-		if scalar[int](r, `SELECT count(*) FROM jobs WHERE id = $1`, id) == 0 {
+		if ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM jobs WHERE id = $1`, id) == 0 {
 			missing = append(missing, id)
 		}
 	}
@@ -135,24 +136,24 @@ func TestListingThatChangesBetweenPages(t *testing.T) {
 // the watermark past a run whose jobs are not written, and at last is done.
 func TestWatermarkNeverPassesWhatIsNotWritten(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{})
+	r := newRig(t, ingesttest.Options{})
 	repo := r.knowRepository()
 	begin := time.Now().Add(-3 * time.Hour)
 	const runs = 400
-	skippedRuns(r.github, begin, runs)
+	skippedRuns(r.GitHub, begin, runs)
 	for round := 0; ; round++ {
-		remove := failAfter(r.github, attempts, 60)
+		remove := failAfter(r.GitHub, attempts, 60)
 		if round%3 == 2 {
 			remove()
-			remove = failAfter(r.github, runsList, round/3)
+			remove = failAfter(r.GitHub, runsList, round/3)
 		}
-		_, err := r.sweeper().Recent(t.Context(), repo, time.Time{})
+		_, err := r.Sweeper().Recent(t.Context(), repo, time.Time{})
 		remove()
-		s, serr := r.db.Sweep(t.Context(), repo.ID)
-		r.check(serr)
+		s, serr := r.DB.Sweep(t.Context(), repo.ID)
+		r.Check(serr)
 		if s.Watermark != nil {
 			before := int(s.Watermark.Sub(begin.UTC().Truncate(time.Second)) / time.Second)
-			if got := scalar[int](r, `SELECT count(*) FROM jobs WHERE created_at < $1`, *s.Watermark); got < min(before, runs) {
+			if got := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM jobs WHERE created_at < $1`, *s.Watermark); got < min(before, runs) {
 				t.Fatalf("round %d: the watermark is past %d runs, and %d are written", round, before, got)
 			}
 		}
@@ -169,7 +170,7 @@ func TestWatermarkNeverPassesWhatIsNotWritten(t *testing.T) {
 	if got := r.jobs(); got != runs {
 		t.Errorf("%d of %d jobs", got, runs)
 	}
-	if s, _ := r.db.Sweep(t.Context(), repo.ID); s.FailedAt != nil || s.Error != nil {
+	if s, _ := r.DB.Sweep(t.Context(), repo.ID); s.FailedAt != nil || s.Error != nil {
 		t.Errorf("it succeeded, and still says %v", *s.Error)
 	}
 }
@@ -180,28 +181,28 @@ func TestSweepWithAWrongClock(t *testing.T) {
 	for name, off := range map[string]time.Duration{"fast": time.Hour, "slow": -time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			theirs := newClock()
-			r := newRig(t, rigOptions{
-				github: githubsim.Options{Now: theirs.Now, RateLimit: 1000}, now: func() time.Time { return theirs.Now().Add(off) },
+			theirs := ingesttest.NewClock()
+			r := newRig(t, ingesttest.Options{
+				GitHub: githubsim.Options{Now: theirs.Now, RateLimit: 1000}, Now: func() time.Time { return theirs.Now().Add(off) },
 			})
 			repo := r.knowRepository()
 			id := int64(0)
 			// Every twelve minutes a run, and every hour a sweep.
 			for range 8 {
 				for range 5 {
-					theirs.advance(12 * time.Minute)
+					theirs.Advance(12 * time.Minute)
 					id++
-					j := completed(id, theirs.Now(), githubsim.Log{})
-					j.Conclusion, j.CreatedAt, j.StartedAt = ptr("skipped"), theirs.Now(), theirs.Now()
-					j.CompletedAt = ptr(theirs.Now())
-					r.github.AddJob(j)
+					j := ingesttest.Completed(id, theirs.Now(), githubsim.Log{})
+					j.Conclusion, j.CreatedAt, j.StartedAt = ingesttest.Ptr("skipped"), theirs.Now(), theirs.Now()
+					j.CompletedAt = ingesttest.Ptr(theirs.Now())
+					r.GitHub.AddJob(j)
 				}
-				_, err := r.sweeper().Recent(t.Context(), repo, time.Time{})
-				r.check(err)
+				_, err := r.Sweeper().Recent(t.Context(), repo, time.Time{})
+				r.Check(err)
 				if got := r.jobs(); got != int(id) {
 					t.Fatalf("%d of %d jobs", got, id)
 				}
-				if s, err := r.db.Sweep(t.Context(), repo.ID); err != nil || s.Watermark.Sub(theirs.Now()).Abs() > time.Second {
+				if s, err := r.DB.Sweep(t.Context(), repo.ID); err != nil || s.Watermark.Sub(theirs.Now()).Abs() > time.Second {
 					t.Fatalf("the watermark is %s, GitHub's time %s (%v)", s.Watermark, theirs.Now(), err)
 				}
 			}
@@ -212,42 +213,42 @@ func TestSweepWithAWrongClock(t *testing.T) {
 // An unchanged listing is asked for with its ETag, and costs nothing.
 func TestUnchangedListingIsFree(t *testing.T) {
 	t.Parallel()
-	now := newClock()
-	r := newRig(t, rigOptions{now: now.Now, github: githubsim.Options{Now: now.Now, RateLimit: 5000}})
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now, GitHub: githubsim.Options{Now: now.Now, RateLimit: 5000}})
 	repo := r.knowRepository()
-	skippedRuns(r.github, now.Now().Add(-time.Hour), 30)
+	skippedRuns(r.GitHub, now.Now().Add(-time.Hour), 30)
 	sweep := func() {
 		t.Helper()
-		_, err := r.sweeper().Recent(t.Context(), repo, time.Time{})
-		r.check(err)
+		_, err := r.Sweeper().Recent(t.Context(), repo, time.Time{})
+		r.Check(err)
 	}
 	sweep()
 	sweep()
 	used := func() string {
 		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.github.URL()+"rate_limit", nil)
-		r.check(err)
-		req.Header.Set("Authorization", "Bearer "+r.github.Token())
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.GitHub.URL()+"rate_limit", nil)
+		r.Check(err)
+		req.Header.Set("Authorization", "Bearer "+r.GitHub.Token())
 		resp, err := http.DefaultClient.Do(req)
-		r.check(err)
+		r.Check(err)
 		defer resp.Body.Close()
 		return resp.Header.Get("X-RateLimit-Used")
 	}
 	before := used()
 	for range 10 {
-		now.advance(time.Minute)
+		now.Advance(time.Minute)
 		sweep()
 	}
 	if after := used(); after != before {
 		t.Errorf("ten sweeps of what had not changed took the limit from %s to %s", before, after)
 	}
-	if s, err := r.db.Sweep(t.Context(), repo.ID); err != nil || now.Now().Sub(*s.Watermark) > time.Second {
+	if s, err := r.DB.Sweep(t.Context(), repo.ID); err != nil || now.Now().Sub(*s.Watermark) > time.Second {
 		t.Errorf("the watermark stays at %v", s.Watermark)
 	}
-	skippedRunsFrom(r.github, 1000, now.Now().Add(-20*time.Second), 10)
-	now.advance(time.Minute)
+	skippedRunsFrom(r.GitHub, 1000, now.Now().Add(-20*time.Second), 10)
+	now.Advance(time.Minute)
 	sweep()
-	if got := scalar[int](r, `SELECT count(*) FROM run_attempts WHERE run_created_at > $1`, now.Now().Add(-90*time.Second)); got != 10 {
+	if got := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM run_attempts WHERE run_created_at > $1`, now.Now().Add(-90*time.Second)); got != 10 {
 		t.Errorf("%d of 10 new runs were seen", got)
 	}
 }
@@ -264,25 +265,25 @@ func TestRepositoryChangesInTheMiddle(t *testing.T) {
 		named  string // afterwards
 		fails  string
 	}{
-		{"renamed", func(gh *githubsim.Server) { gh.RenameRepository(repository.ID, "acme", "Rakete") }, 130, "acme/Rakete", ""},
+		{"renamed", func(gh *githubsim.Server) { gh.RenameRepository(ingesttest.Repository.ID, "acme", "Rakete") }, 130, "acme/Rakete", ""},
 		{"moved", func(gh *githubsim.Server) {
-			gh.RenameRepository(repository.ID, "umbrella", "rocket")
-			moved := repository
+			gh.RenameRepository(ingesttest.Repository.ID, "umbrella", "rocket")
+			moved := ingesttest.Repository
 			moved.Owner, moved.InstallationID = "umbrella", 77
 			gh.AddRepository(moved)
 		}, 130, "umbrella/rocket", ""},
-		{"deleted", func(gh *githubsim.Server) { gh.RemoveRepository(repository.ID) }, 100, "acme/rocket", "not found"},
+		{"deleted", func(gh *githubsim.Server) { gh.RemoveRepository(ingesttest.Repository.ID) }, 100, "acme/rocket", "not found"},
 		{"out of sight", func(gh *githubsim.Server) {
-			away := repository
+			away := ingesttest.Repository
 			away.InstallationID = 0
 			gh.AddRepository(away)
 		}, 100, "acme/rocket", "not found"},
 		{"name taken by another", func(gh *githubsim.Server) {
-			gh.RenameRepository(repository.ID, "acme", "rocket-classic")
-			gh.AddRepository(githubsim.Repository{ID: 4, Owner: "acme", Name: "rocket", Private: true, InstallationID: repository.InstallationID})
+			gh.RenameRepository(ingesttest.Repository.ID, "acme", "rocket-classic")
+			gh.AddRepository(githubsim.Repository{ID: 4, Owner: "acme", Name: "rocket", Private: true, InstallationID: ingesttest.Repository.InstallationID})
 			at := time.Now().Add(-time.Minute).UTC().Truncate(time.Second)
 			gh.AddJob(githubsim.Job{
-				ID: 999, RunID: 9999, RunAttempt: 1, RepositoryID: 4, Name: "theirs", Status: "completed", Conclusion: ptr("skipped"),
+				ID: 999, RunID: 9999, RunAttempt: 1, RepositoryID: 4, Name: "theirs", Status: "completed", Conclusion: ingesttest.Ptr("skipped"),
 				CreatedAt: at, StartedAt: at, CompletedAt: &at, HeadSHA: strings.Repeat("b", 40),
 			})
 		}, 130, "acme/rocket-classic", ""},
@@ -292,44 +293,31 @@ func TestRepositoryChangesInTheMiddle(t *testing.T) {
 			r := newAppRig(t)
 			repo := r.knowRepository()
 			// So that the new owner has an installation.
-			r.github.AddRepository(githubsim.Repository{ID: 70, Owner: "umbrella", Name: "other", InstallationID: 77})
-			skippedRuns(r.github, time.Now().Add(-time.Hour), 130)
+			r.GitHub.AddRepository(githubsim.Repository{ID: 70, Owner: "umbrella", Name: "other", InstallationID: 77})
+			skippedRuns(r.GitHub, time.Now().Add(-time.Hour), 130)
 			var pages atomic.Int64
-			r.github.OnRequest(func(e githubsim.Endpoint, _ *http.Request) {
+			r.GitHub.OnRequest(func(e githubsim.Endpoint, _ *http.Request) {
 				if e == runsList && pages.Add(1) == 2 {
-					c.change(r.github)
+					c.change(r.GitHub)
 				}
 			})
-			_, err := r.sweeper().Recent(t.Context(), repo, time.Time{})
+			_, err := r.Sweeper().Recent(t.Context(), repo, time.Time{})
 			if (c.fails == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.fails) {
 				t.Errorf("the sweep says %v", err)
 			}
 			// The next one is told of the change by GitHub, if by nobody before.
-			_, _ = r.sweeper().Recent(t.Context(), r.known(repository.ID), time.Time{})
-			if got := scalar[int](r, `SELECT count(*) FROM jobs WHERE repository_id = $1`, repository.ID); got < c.jobs {
+			_, _ = r.Sweeper().Recent(t.Context(), r.Known(ingesttest.Repository.ID), time.Time{})
+			if got := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM jobs WHERE repository_id = $1`, ingesttest.Repository.ID); got < c.jobs {
 				t.Errorf("%d jobs, want %d", got, c.jobs)
 			}
-			if got := r.known(repository.ID).FullName(); got != c.named {
+			if got := r.Known(ingesttest.Repository.ID).FullName(); got != c.named {
 				t.Errorf("it is known as %s, want %s", got, c.named)
 			}
-			if n := scalar[int](r, `SELECT count(*) FROM jobs WHERE name = 'theirs' AND repository_id = $1`, repository.ID); n > 0 {
+			if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM jobs WHERE name = 'theirs' AND repository_id = $1`, ingesttest.Repository.ID); n > 0 {
 				t.Error("it has another repository's job")
 			}
 		})
 	}
-}
-
-func (r *rig) known(id int64) store.Repository {
-	r.t.Helper()
-	rs, err := r.db.Repositories(r.t.Context())
-	r.check(err)
-	for _, repo := range rs {
-		if repo.ID == id {
-			return repo
-		}
-	}
-	r.t.Fatalf("no repository %d", id)
-	return store.Repository{}
 }
 
 // What an App's installations see is swept without a webhook ever having come;
@@ -337,12 +325,12 @@ func (r *rig) known(id int64) store.Repository {
 func TestEveryVisibleRepositoryIsSwept(t *testing.T) {
 	t.Parallel()
 	r := newAppRig(t)
-	r.selected = func(name string) bool { return !strings.HasSuffix(name, "-2") }
-	day := r.github.AddHistory(githubsim.History{Seed: 9, Jobs: 60, Runs: 12, Begin: time.Now().Add(-40 * time.Hour), NoDeliveries: true})
-	done := r.reconcile()
+	r.Selected = func(name string) bool { return !strings.HasSuffix(name, "-2") }
+	day := r.GitHub.AddHistory(githubsim.History{Seed: 9, Jobs: 60, Runs: 12, Begin: time.Now().Add(-40 * time.Hour), NoDeliveries: true})
+	done := r.Reconcile()
 	want := 0
 	for _, repo := range day.Repositories {
-		if r.selected(repo.Owner + "/" + repo.Name) {
+		if r.Selected(repo.Owner + "/" + repo.Name) {
 			want++
 		}
 	}
@@ -350,14 +338,14 @@ func TestEveryVisibleRepositoryIsSwept(t *testing.T) {
 		t.Errorf("%d repositories swept, want %d of %d", done.Repositories, want, len(day.Repositories))
 	}
 	for _, j := range day.Jobs {
-		known := scalar[int](r, `SELECT count(*) FROM jobs WHERE id = $1`, j.ID) == 1
+		known := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM jobs WHERE id = $1`, j.ID) == 1
 		named := ""
 		for _, repo := range day.Repositories {
 			if repo.ID == j.RepositoryID {
 				named = repo.Owner + "/" + repo.Name
 			}
 		}
-		if known != r.selected(named) {
+		if known != r.Selected(named) {
 			t.Fatalf("job %d of %s: known %v", j.ID, named, known)
 		}
 	}
@@ -367,20 +355,20 @@ func TestEveryVisibleRepositoryIsSwept(t *testing.T) {
 // and a limit of one installation is that installation's alone.
 func TestOneRepositoryHarmsNoOther(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{})
-	day := r.github.AddHistory(githubsim.History{Seed: 9, Jobs: 60, Runs: 12, Begin: time.Now().Add(-40 * time.Hour), NoDeliveries: true})
+	r := newRig(t, ingesttest.Options{})
+	day := r.GitHub.AddHistory(githubsim.History{Seed: 9, Jobs: 60, Runs: 12, Begin: time.Now().Add(-40 * time.Hour), NoDeliveries: true})
 	for _, repo := range day.Repositories {
-		_, err := r.db.SeeRepositories(t.Context(), []store.Repository{{ID: repo.ID, Owner: repo.Owner, Name: repo.Name}})
-		r.check(err)
+		_, err := r.DB.SeeRepositories(t.Context(), []store.Repository{{ID: repo.ID, Owner: repo.Owner, Name: repo.Name}})
+		r.Check(err)
 	}
 	gone := day.Repositories[1].ID
-	r.github.RemoveRepository(gone)
-	_, err := r.sweeper().Reconcile(t.Context(), nil)
+	r.GitHub.RemoveRepository(gone)
+	_, err := r.Sweeper().Reconcile(t.Context(), nil)
 	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("sweep of %s/%s", day.Repositories[1].Owner, day.Repositories[1].Name)) {
 		t.Errorf("the round says %v", err)
 	}
 	for _, j := range day.Jobs {
-		if known := scalar[int](r, `SELECT count(*) FROM jobs WHERE id = $1`, j.ID) == 1; known != (j.RepositoryID != gone) {
+		if known := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM jobs WHERE id = $1`, j.ID) == 1; known != (j.RepositoryID != gone) {
 			t.Fatalf("job %d of repository %d: known %v", j.ID, j.RepositoryID, known)
 		}
 	}
@@ -390,9 +378,9 @@ func TestOneRepositoryHarmsNoOther(t *testing.T) {
 func newAppRig(t testing.TB) *rig {
 	t.Helper()
 	key, asPEM := appKey()
-	return newRig(t, rigOptions{
-		github: githubsim.Options{AppID: 7, AppKey: &key.PublicKey},
-		client: func(c *ghapi.Config) { c.Token, c.AppID, c.AppKey = "", 7, asPEM },
+	return newRig(t, ingesttest.Options{
+		GitHub: githubsim.Options{AppID: 7, AppKey: &key.PublicKey},
+		Client: func(c *ghapi.Config) { c.Token, c.AppID, c.AppKey = "", 7, asPEM },
 	})
 }
 

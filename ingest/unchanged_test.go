@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
 
@@ -12,8 +13,8 @@ import (
 func TestUnchangedEmptyListingOfAnother(t *testing.T) {
 	t.Parallel()
 	for name, leave := range map[string]func(*githubsim.Server){
-		"renamed": func(gh *githubsim.Server) { gh.RenameRepository(repository.ID, "acme", "rocket-classic") },
-		"deleted": func(gh *githubsim.Server) { gh.RemoveRepository(repository.ID) },
+		"renamed": func(gh *githubsim.Server) { gh.RenameRepository(ingesttest.Repository.ID, "acme", "rocket-classic") },
+		"deleted": func(gh *githubsim.Server) { gh.RemoveRepository(ingesttest.Repository.ID) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -21,14 +22,14 @@ func TestUnchangedEmptyListingOfAnother(t *testing.T) {
 			repo := r.knowRepository()
 			r.sweepRecent(repo)
 			r.sweepRecent(repo) // with a listing of the last two hours, and its ETag
-			before, err := r.db.Sweep(t.Context(), repo.ID)
-			r.check(err)
-			leave(r.github)
-			takeName(r.github)
-			skippedRuns(r.github, time.Now().Add(-time.Hour), 3) // ours
-			_, err = r.sweeper().Recent(t.Context(), repo, time.Time{})
-			after, serr := r.db.Sweep(t.Context(), repo.ID)
-			r.check(serr)
+			before, err := r.DB.Sweep(t.Context(), repo.ID)
+			r.Check(err)
+			leave(r.GitHub)
+			takeName(r.GitHub)
+			skippedRuns(r.GitHub, time.Now().Add(-time.Hour), 3) // ours
+			_, err = r.Sweeper().Recent(t.Context(), repo, time.Time{})
+			after, serr := r.DB.Sweep(t.Context(), repo.ID)
+			r.Check(serr)
 			switch {
 			case name == "renamed" && (err != nil || r.jobs() != 3):
 				t.Errorf("%d of 3 jobs, %v", r.jobs(), err)

@@ -33,11 +33,10 @@ type WorkersConfig struct {
 	// many.
 	History    int
 	Reconciler *Reconciler // nil: this process knows nothing of rounds
-	// Helper is a process that helps for a while: it leaves the rounds to those
+	// Temporary is a process that helps for a while: it leaves the rounds to those
 	// that stay, but sees to it, as any may that leads the queue, that they are due.
-	Helper    bool
-	Manifests *Manifests // nil: this process knows nothing of manifests
-	Remover   *Remover   // nil: this process knows nothing of removals
+	Temporary bool
+	Periodic  []Periodic // other work that comes again and again
 	// Selected says by its name whether a repository is archived; nil: all are.
 	Selected func(fullName string) bool
 	// Clock is what snoozes and periods are counted from; nil: this process's own, for
@@ -98,7 +97,7 @@ func NewWorkers(c WorkersConfig) (*Workers, error) {
 	if err := river.AddWorkerSafely(workers, r); err != nil {
 		return nil, fmt.Errorf("ingest: %w", err)
 	}
-	if c.Reconciler != nil && !c.Helper {
+	if c.Reconciler != nil && !c.Temporary {
 		queues[reconcileQueue] = river.QueueConfig{MaxWorkers: 1}
 	}
 	if r.Every > 0 {
@@ -106,27 +105,14 @@ func NewWorkers(c WorkersConfig) (*Workers, error) {
 			func() (river.JobArgs, *river.InsertOpts) { return reconcileArgs{}, nil },
 			&river.PeriodicJobOpts{RunOnStart: true}))
 	}
-	if c.Manifests != nil {
-		if err := river.AddWorkerSafely(workers, &manifestWorker{manifests: c.Manifests, running: &c.Archiver.running}); err != nil {
-			return nil, fmt.Errorf("ingest: %w", err)
+	for _, p := range c.Periodic {
+		if err := p.add(workers, &c.Archiver.running); err != nil {
+			return nil, err
 		}
-		if !c.Helper {
-			queues[manifestQueue] = river.QueueConfig{MaxWorkers: 1}
+		if !c.Temporary {
+			queues[p.Queue] = river.QueueConfig{MaxWorkers: 1}
 		}
-		periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(manifestEvery),
-			func() (river.JobArgs, *river.InsertOpts) { return manifestArgs{}, nil },
-			&river.PeriodicJobOpts{RunOnStart: true}))
-	}
-	if c.Remover != nil {
-		if err := river.AddWorkerSafely(workers, &removalWorker{remover: c.Remover, logger: c.Logger, running: &c.Archiver.running}); err != nil {
-			return nil, fmt.Errorf("ingest: %w", err)
-		}
-		if !c.Helper {
-			queues[removalQueue] = river.QueueConfig{MaxWorkers: 1}
-		}
-		periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(removalEvery),
-			func() (river.JobArgs, *river.InsertOpts) { return removalArgs{}, nil },
-			&river.PeriodicJobOpts{RunOnStart: true}))
+		periodic = append(periodic, p.schedule())
 	}
 	config := &river.Config{
 		ID:         w.id,

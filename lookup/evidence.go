@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -127,7 +128,7 @@ func (e Evidence) manifestLines(ctx context.Context, jobs []store.JobDetails) (m
 func followsWritten(m archive.Manifest, before store.Manifest) error {
 	key := archive.ManifestKey(m.Date)
 	if m.Previous == nil {
-		return fmt.Errorf("%w: %s says that it is the first; one was written before it", archive.ErrUnreadable, key)
+		return fmt.Errorf("%w: %s says that it is the first; one was written before it", bucket.ErrUnreadable, key)
 	}
 	return differ(fmt.Sprintf("%s: the manifest before it", key), hex.EncodeToString(m.PreviousSHA256[:]), "the database", hex.EncodeToString(before.SHA256))
 }
@@ -143,11 +144,11 @@ func (e Evidence) readManifest(ctx context.Context, m store.Manifest, wanted map
 		}
 		return nil
 	})
-	if errors.Is(err, archive.ErrNotFound) {
-		err = fmt.Errorf("%w: %s is not there", archive.ErrUnreadable, archive.ManifestKey(m.Date))
+	if errors.Is(err, bucket.ErrNotFound) {
+		err = fmt.Errorf("%w: %s is not there", bucket.ErrUnreadable, archive.ManifestKey(m.Date))
 	}
 	if err == nil && string(found.SHA256[:]) != string(m.SHA256) {
-		err = fmt.Errorf("%w: %s has SHA-256 %x; written was %x", archive.ErrUnreadable, archive.ManifestKey(m.Date), found.SHA256, m.SHA256)
+		err = fmt.Errorf("%w: %s has SHA-256 %x; written was %x", bucket.ErrUnreadable, archive.ManifestKey(m.Date), found.SHA256, m.SHA256)
 	}
 	if err != nil {
 		return found, err
@@ -201,7 +202,7 @@ func (e Evidence) text(ctx context.Context, p *evidencePack, folder string, key 
 		return nil
 	}
 	if *l.ObjectKey != own {
-		return fmt.Errorf("%w: the ledger names %s; the job's own is %s", archive.ErrUnreadable, *l.ObjectKey, own)
+		return fmt.Errorf("%w: the ledger names %s; the job's own is %s", bucket.ErrUnreadable, *l.ObjectKey, own)
 	}
 	if err := e.DB.NoteRead(ctx, e.Subject, l.JobID, "export"); err != nil {
 		return err
@@ -214,8 +215,8 @@ func (e Evidence) text(ctx context.Context, p *evidencePack, folder string, key 
 		return err
 	}
 	err = e.Archive.CopyStored(ctx, f, want)
-	if errors.Is(err, archive.ErrNotFound) {
-		err = fmt.Errorf("%w: %w", archive.ErrUnreadable, err)
+	if errors.Is(err, bucket.ErrNotFound) {
+		err = fmt.Errorf("%w: %w", bucket.ErrUnreadable, err)
 	}
 	if _, cerr := f.close(); err != nil || cerr != nil {
 		return errors.Join(err, cerr)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -18,7 +19,7 @@ func differ(what, says, who, other string) error {
 	if says == other {
 		return nil
 	}
-	return fmt.Errorf("%w: %s has SHA-256 %s, %s says %s", archive.ErrUnreadable, what, orNone(says), who, orNone(other))
+	return fmt.Errorf("%w: %s has SHA-256 %s, %s says %s", bucket.ErrUnreadable, what, orNone(says), who, orNone(other))
 }
 
 func orNone(digest string) string {
@@ -42,9 +43,9 @@ func (t *told) confirm(key archive.JobKey, l store.JobLog) error {
 	manifest := "the manifest of " + date
 	switch {
 	case !t.date.Equal(*l.ManifestDate):
-		return fmt.Errorf("%w: %s does not list it", archive.ErrUnreadable, manifest)
+		return fmt.Errorf("%w: %s does not list it", bucket.ErrUnreadable, manifest)
 	case t.last.State != l.State:
-		return fmt.Errorf("%w: %s says %s, the ledger says %s", archive.ErrUnreadable, manifest, t.last.State, l.State)
+		return fmt.Errorf("%w: %s says %s, the ledger says %s", bucket.ErrUnreadable, manifest, t.last.State, l.State)
 	}
 	err := differ("in the ledger, "+key.Log(), sum, manifest, t.last.SHA256)
 	if t.last.StoredSHA256 != "" {
@@ -86,7 +87,7 @@ func (t *told) confirmCopy(manifest string, l store.JobLog) error {
 	for _, c := range t.last.Redactions {
 		switch {
 		case l.Redaction == nil || l.Redaction.Number != c.Number:
-			err = errors.Join(err, fmt.Errorf("%w: %s lists %s with SHA-256 %s, the ledger does not", archive.ErrUnreadable, manifest, c.ObjectKey, c.SHA256))
+			err = errors.Join(err, fmt.Errorf("%w: %s lists %s with SHA-256 %s, the ledger does not", bucket.ErrUnreadable, manifest, c.ObjectKey, c.SHA256))
 		default:
 			err = errors.Join(err, differ("in the ledger, "+c.ObjectKey, hex.EncodeToString(l.Redaction.SHA256), manifest, c.SHA256),
 				differ("in the ledger, "+c.ObjectKey+" as it is stored", hex.EncodeToString(l.Redaction.StoredSHA256), manifest, c.StoredSHA256))
@@ -98,11 +99,11 @@ func (t *told) confirmCopy(manifest string, l store.JobLog) error {
 // details puts job.json in, if there is one.
 func (e Evidence) details(ctx context.Context, p *evidencePack, folder string, key archive.JobKey, l store.JobLog) error {
 	raw, err := e.Archive.Details(ctx, key)
-	if errors.Is(err, archive.ErrNotFound) && l.DetailsSHA256 == nil {
+	if errors.Is(err, bucket.ErrNotFound) && l.DetailsSHA256 == nil {
 		return nil
 	}
-	if errors.Is(err, archive.ErrNotFound) {
-		return fmt.Errorf("%w: %s is not there", archive.ErrUnreadable, key.Details())
+	if errors.Is(err, bucket.ErrNotFound) {
+		return fmt.Errorf("%w: %s is not there", bucket.ErrUnreadable, key.Details())
 	}
 	if err != nil {
 		return err
@@ -116,14 +117,14 @@ func (e Evidence) settled(ctx context.Context, p *evidencePack, folder string, k
 	raw, s, err := e.Archive.SettledBytes(ctx, key)
 	without := l.SettledAt != nil && l.State != store.LogArchived
 	switch {
-	case errors.Is(err, archive.ErrNotFound) && (without || l.SettledSHA256 != nil):
-		return fmt.Errorf("%w: %s is not there", archive.ErrUnreadable, key.Settled())
-	case errors.Is(err, archive.ErrNotFound):
+	case errors.Is(err, bucket.ErrNotFound) && (without || l.SettledSHA256 != nil):
+		return fmt.Errorf("%w: %s is not there", bucket.ErrUnreadable, key.Settled())
+	case errors.Is(err, bucket.ErrNotFound):
 		return nil
 	case err == nil && without && s.State != l.State, err == nil && l.State == store.LogArchived && s.State == store.LogRemoved:
-		return fmt.Errorf("%w: %s says %s, the ledger %s", archive.ErrUnreadable, key.Settled(), s.State, l.State)
+		return fmt.Errorf("%w: %s says %s, the ledger %s", bucket.ErrUnreadable, key.Settled(), s.State, l.State)
 	case err == nil && l.SettledBytes != nil && *l.SettledBytes == 0 && l.State == store.LogArchived:
-		return fmt.Errorf("%w: %s is there, and the ledger says that there was none", archive.ErrUnreadable, key.Settled())
+		return fmt.Errorf("%w: %s is there, and the ledger says that there was none", bucket.ErrUnreadable, key.Settled())
 	case err != nil:
 		return err
 	}

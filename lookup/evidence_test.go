@@ -16,10 +16,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/jobvault/jobvault/archive"
-	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/store"
@@ -79,8 +79,8 @@ func (f *fixture) without(id int64, state string) {
 // manifests writes what is due so long after the fixture's day.
 func (f *fixture) manifests(later time.Duration) {
 	f.t.Helper()
-	m := &ingest.Manifests{
-		DB: f.db, Archive: f.Archive, Logger: testenv.Logger(f.t), Metrics: ingest.NewMetrics(prometheus.NewRegistry()),
+	m := &upkeep.Manifests{
+		DB: f.db, Archive: f.Archive, Logger: testenv.Logger(f.t),
 		Now: func() time.Time { return f.At.Add(later) },
 	}
 	f.check(m.WriteDue(f.t.Context(), func(archive.Manifest) {}))
@@ -121,11 +121,8 @@ func filesIn(t testing.TB, dir string) map[string]string {
 // of it ended well.
 func checks(t testing.TB, dir string) (out string, ok bool) {
 	t.Helper()
-	for _, name := range []string{"zstd", "sha256sum"} {
-		if _, err := exec.LookPath(name); err != nil {
-			testenv.Missing(t, "needs %s: install the packages zstd and coreutils", name)
-		}
-	}
+	testenv.Program(t, "zstd")
+	testenv.Program(t, "sha256sum")
 	readme, err := os.ReadFile(filepath.Join(dir, "README.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -232,9 +229,7 @@ func TestEvidenceCanBeHeldAgainstManifests(t *testing.T) {
 			f.check(err)
 			return string(out)
 		}
-		if _, err := exec.LookPath("zstd"); err != nil {
-			testenv.Missing(t, "needs the zstd command: install the package zstd")
-		}
+		testenv.Program(t, "zstd")
 		if got := run(`zstd -dc "$1" | sha256sum`); !strings.HasPrefix(got, of.SHA256) {
 			t.Errorf("%s has %s: %s", of.Key, got, lines[i])
 		}
@@ -332,7 +327,7 @@ func TestEvidenceOfDamageIsNone(t *testing.T) {
 			damage(f)
 			parent := t.TempDir()
 			err := f.evidence(filepath.Join(parent, "package"), withLog, without, cameLate)
-			if !errors.Is(err, archive.ErrUnreadable) {
+			if !errors.Is(err, bucket.ErrUnreadable) {
 				t.Errorf("%v", err)
 			}
 			if entries, _ := os.ReadDir(parent); len(entries) > 0 {

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/store"
 )
@@ -203,12 +204,12 @@ func TestALogThatIsGoneFromTheBucketIsAnError(t *testing.T) {
 	f := newFixture(t)
 	f.job(3, "set up")
 	f.archive(3, []byte("a\n"), store.StepLines{Number: 1, First: 1, Last: 1})
-	empty, err := archive.Open("file://" + t.TempDir())
+	empty, err := bucket.Open("file://" + t.TempDir())
 	f.check(err)
 	f.logs.Archive, err = archive.New(empty, 1<<40)
 	f.check(err)
 	f.each(3, func(how, got string, err error) {
-		if !errors.Is(err, archive.ErrNotFound) || errors.Is(err, store.ErrNotFound) || errors.Is(err, lookup.ErrNoLog) || got != "" {
+		if !errors.Is(err, bucket.ErrNotFound) || errors.Is(err, store.ErrNotFound) || errors.Is(err, lookup.ErrNoLog) || got != "" {
 			t.Errorf("%s: %q, %v", how, got, err)
 		}
 	})

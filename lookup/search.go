@@ -9,13 +9,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jobvault/jobvault/archive"
-	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/ngram"
 	"github.com/jobvault/jobvault/store"
 )
 
 // Search says what is looked for, and in which logs.
 type Search struct {
-	Pattern       *joblog.Pattern
+	Pattern       *ngram.Pattern
 	Jobs          store.JobFilter // whose logs; its limit does not count
 	Step          string          // only in steps with this number, or this in their name; empty: in all
 	Before, After int64           // how many lines around each one are wanted too
@@ -350,7 +351,7 @@ func (s *search) candidates(ctx context.Context, log store.JobLog) ([]archive.Ca
 		return nil, nil
 	}
 	found, err := s.logs.Archive.Candidates(ctx, key, *log.FilterBytes, log.SHA256, len(log.FrameOffsets), s.Pattern)
-	if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrUnreadable) {
+	if errors.Is(err, bucket.ErrNotFound) || errors.Is(err, bucket.ErrUnreadable) {
 		return nil, nil
 	}
 	return append([]archive.Candidate{}, found...), err

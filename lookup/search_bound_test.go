@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/archive/ngram"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/lookup"
 )
@@ -16,7 +16,7 @@ import (
 func answers(t *testing.T, v *testenv.Vault, s *lookup.Searcher, q lookup.Search, expr string) (told []string, sums []lookup.Searched) {
 	t.Helper()
 	var err error
-	q.Pattern, err = joblog.ParsePattern(expr, joblog.PatternOptions{})
+	q.Pattern, err = ngram.ParsePattern(expr, ngram.PatternOptions{})
 	v.Check(err)
 	for range 100 {
 		var h heard

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/archive/joblog"
 	"github.com/jobvault/jobvault/store"
 )
@@ -32,7 +33,7 @@ func (s *search) searchLog(ctx context.Context, listed siftedLog, names func() (
 	err := r.run(ctx, listed.candidates)
 	e.read = &Searched{Logs: 1, RawBytes: r.ref.RawBytes, ReadBytes: r.looked, Cut: r.cut}
 	switch {
-	case errors.Is(err, archive.ErrUnreadable), errors.Is(err, archive.ErrNotFound):
+	case errors.Is(err, bucket.ErrUnreadable), errors.Is(err, bucket.ErrNotFound):
 		e.read.Faults, e.fault = 1, &SearchFault{log.JobID, err}
 	case err != nil:
 		return err

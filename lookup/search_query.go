@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/archive/ngram"
 )
 
 // mostContext bounds how many lines are shown around one that was found.
@@ -20,7 +20,7 @@ func ParseSearch(q url.Values, now time.Time) (s Search, err error) {
 	if s.Jobs, err = ParseFilter(q, now); err != nil {
 		return s, err
 	}
-	var o joblog.PatternOptions
+	var o ngram.PatternOptions
 	for name, to := range map[string]*bool{"fixed": &o.Fixed, "ignore_case": &o.IgnoreCase, "inverse": &o.Inverse, "count": &s.CountOnly} {
 		switch v := q.Get(name); v {
 		case "1":
@@ -49,7 +49,7 @@ func ParseSearch(q url.Values, now time.Time) (s Search, err error) {
 		}
 	}
 	s.Step = q.Get("step")
-	if s.Pattern, err = joblog.ParsePattern(q.Get("pattern"), o); err != nil {
+	if s.Pattern, err = ngram.ParsePattern(q.Get("pattern"), o); err != nil {
 		return s, fmt.Errorf("pattern: %w", err)
 	}
 	return s, nil

@@ -18,6 +18,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/archive/ngram"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/store"
@@ -43,9 +44,9 @@ func (h *heard) Found(found []lookup.Found, _ bool) error {
 func (h *heard) Fault(f lookup.SearchFault) { h.faults = append(h.faults, f) }
 func (h *heard) Progress(lookup.Searched)   {}
 
-func searchVault(t *testing.T, v *testenv.Vault, q lookup.Search, expr string, o joblog.PatternOptions) (heard, lookup.Searched) {
+func searchVault(t *testing.T, v *testenv.Vault, q lookup.Search, expr string, o ngram.PatternOptions) (heard, lookup.Searched) {
 	t.Helper()
-	p, err := joblog.ParsePattern(expr, o)
+	p, err := ngram.ParsePattern(expr, o)
 	v.Check(err)
 	q.Pattern = p
 	if q.Parallel == 0 {
@@ -98,7 +99,7 @@ func ripeLog() []byte {
 // and without.
 func TestSearchFindsWhatGrepFinds(t *testing.T) {
 	t.Parallel()
-	grep := gnuGrep(t)
+	grep := testenv.Program(t, "GNU grep")
 	v := testenv.NewVault(t)
 	v.Record(v.Facts(1))
 	raw := ripeLog()
@@ -132,7 +133,7 @@ func TestSearchFindsWhatGrepFinds(t *testing.T) {
 			} else {
 				args = append(args, "-E")
 			}
-			q, o := lookup.Search{}, joblog.PatternOptions{Fixed: p.fixed}
+			q, o := lookup.Search{}, ngram.PatternOptions{Fixed: p.fixed}
 			for _, f := range fs {
 				n, _ := strconv.ParseInt(f[2:], 10, 64)
 				switch f[:2] {
@@ -162,22 +163,6 @@ func TestSearchFindsWhatGrepFinds(t *testing.T) {
 			}
 		}
 	}
-}
-
-// gnuGrep is GNU's.
-func gnuGrep(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"ggrep", "grep"} {
-		path, err := exec.LookPath(name)
-		if err != nil {
-			continue
-		}
-		if out, err := exec.CommandContext(t.Context(), path, "--version").Output(); err == nil && bytes.Contains(out, []byte("GNU")) {
-			return path
-		}
-	}
-	testenv.Missing(t, "no GNU grep: apt-get install grep, or brew install grep")
-	return ""
 }
 
 var grepped = regexp.MustCompile(`^(\d+)([:-])((?s).*)$`)
@@ -242,7 +227,7 @@ func TestSearchSelectsJobsAndStepsAndSkipsFrames(t *testing.T) {
 	}
 	v.Record(v.Facts(21)) // pending
 
-	h, sum := searchVault(t, v, lookup.Search{}, "password=hunter2", joblog.PatternOptions{})
+	h, sum := searchVault(t, v, lookup.Search{}, "password=hunter2", ngram.PatternOptions{})
 	if len(h.found) != 2 || h.found[0].JobID != 8 || h.found[1].JobID != 7 || !sum.Complete || sum.Logs != 20 || sum.Matched != 2 {
 		t.Errorf("found %+v, %+v", h.found, sum)
 	}
@@ -252,16 +237,16 @@ func TestSearchSelectsJobsAndStepsAndSkipsFrames(t *testing.T) {
 	if share := float64(sum.ReadBytes) / float64(sum.RawBytes); share > 0.05 {
 		t.Errorf("%.0f %% was read", 100*share)
 	}
-	h, _ = searchVault(t, v, lookup.Search{Jobs: store.JobFilter{Label: "self-hosted"}}, "password=hunter2", joblog.PatternOptions{})
+	h, _ = searchVault(t, v, lookup.Search{Jobs: store.JobFilter{Label: "self-hosted"}}, "password=hunter2", ngram.PatternOptions{})
 	if len(h.found) != 1 || h.found[0].JobID != 8 {
 		t.Errorf("by label: %+v", h.found)
 	}
 	for step, want := range map[string]int{"make": 0, "post": 2, "3": 2, "2": 0, "9": 0} {
-		if h, _ := searchVault(t, v, lookup.Search{Step: step}, "password=hunter2", joblog.PatternOptions{}); len(h.found) != want {
+		if h, _ := searchVault(t, v, lookup.Search{Step: step}, "password=hunter2", ngram.PatternOptions{}); len(h.found) != want {
 			t.Errorf("in step %s: %+v", step, h.found)
 		}
 	}
-	_, sum = searchVault(t, v, lookup.Search{Step: "1", CountOnly: true}, "downloading", joblog.PatternOptions{})
+	_, sum = searchVault(t, v, lookup.Search{Step: "1", CountOnly: true}, "downloading", ngram.PatternOptions{})
 	if sum.Lines != 20*1000 || sum.ReadBytes > 20<<21 {
 		t.Errorf("in step 1: %+v", sum)
 	}
@@ -274,7 +259,7 @@ func TestSearchThatIsStoppedSaysWhereItGoesOn(t *testing.T) {
 		v.Record(v.Facts(id))
 		v.Log(id, []byte("2024-07-08T16:48:09.3750041Z found here\n"))
 	}
-	p, err := joblog.ParsePattern("found", joblog.PatternOptions{})
+	p, err := ngram.ParsePattern("found", ngram.PatternOptions{})
 	v.Check(err)
 	logs := lookup.Logs{DB: v.DB, Archive: v.Archive}
 	var ids []int64
@@ -329,7 +314,7 @@ func TestSearchTellsOfLogsThatCannotBeRead(t *testing.T) {
 	v.Check(bucket.Remove(t.Context(), key(2).Filter())) // no filters: read whole
 	_, err := bucket.Replace(t.Context(), key(3).Filter(), strings.NewReader("jobvault filters 1\nand nonsense"))
 	v.Check(err)
-	h, sum := searchVault(t, v, lookup.Search{}, "needle", joblog.PatternOptions{})
+	h, sum := searchVault(t, v, lookup.Search{}, "needle", ngram.PatternOptions{})
 	if len(h.found) != 3 || len(h.faults) != 1 || h.faults[0].JobID != 1 || sum.Faults != 1 || sum.Logs != 4 {
 		t.Errorf("found %d, faults %v, %+v", len(h.found), h.faults, sum)
 	}
@@ -341,7 +326,7 @@ func TestPatternsThatRE2DoesNotHaveAreExplained(t *testing.T) {
 		`(a)\1`: `\1: RE2 has no references to groups`, `(?=a)`: `(?=: RE2 has no such group; it looks neither ahead nor behind`, `a(`: "missing closing )",
 		`a{1001}`: "invalid repeat count", strings.Repeat("a", 5000): "a pattern of 5000 bytes: at most 4096",
 	} {
-		if _, err := joblog.ParsePattern(expr, joblog.PatternOptions{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ngram.ParsePattern(expr, ngram.PatternOptions{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.20s: %v, want %s", expr, err, want)
 		}
 	}
@@ -354,7 +339,7 @@ func TestPatternsThatExplodeElsewhereEnd(t *testing.T) {
 	v.Record(v.Facts(1))
 	v.Log(1, []byte("2024-07-08T16:48:09.3750041Z "+strings.Repeat("a", 50_000)+"\n"))
 	for _, expr := range []string{`(a+)+$b`, `(a|a)*b`, `(a*)*b`, `(.*){5}b`, `(a?){50}a{50}b`} {
-		if h, _ := searchVault(t, v, lookup.Search{}, expr, joblog.PatternOptions{}); len(h.found) != 0 {
+		if h, _ := searchVault(t, v, lookup.Search{}, expr, ngram.PatternOptions{}); len(h.found) != 0 {
 			t.Errorf("%s: found %d", expr, len(h.found))
 		}
 	}

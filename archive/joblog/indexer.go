@@ -39,7 +39,7 @@ var startPrefixes = [][]byte{
 }
 
 // headLen is how much of a line's beginning is looked at.
-const headLen = 3 + stampLen + len("##[warning]") + 4*maxMessage
+const headLen = 3 + StampLen + len("##[warning]") + 4*maxMessage
 
 // Indexer reads a log piece by piece, in order.
 type Indexer struct {
@@ -107,14 +107,14 @@ func (x *Indexer) Finish() *Index {
 // look takes note of the line that has just ended, by its beginning.
 func (x *Indexer) look(head []byte) {
 	head = bytes.TrimPrefix(head, byteOrderMark)
-	if len(head) < stampLen-1 || head[stampLen-2] != 'Z' {
+	if len(head) < StampLen-1 || head[StampLen-2] != 'Z' {
 		x.usage.goesOn()
 		return
 	}
 	if !bytes.Equal(head[:len(x.second)], x.second[:]) {
 		x.newSecond(head)
 	}
-	text := head[stampLen-1:]
+	text := head[StampLen-1:]
 	if len(text) < 2 || x.unix == 0 {
 		return
 	}

@@ -12,12 +12,16 @@ import (
 	"time"
 )
 
-// stampLen is the length of a timestamp with the space after it.
-const stampLen = len("2006-01-02T15:04:05.0000000Z ")
+// StampLen is the length of a timestamp with the space after it.
+const StampLen = len("2006-01-02T15:04:05.0000000Z ")
 
 const stampLayout = "2006-01-02T15:04:05.0000000Z "
 
 var byteOrderMark = []byte("\ufeff")
+
+// MaxPrefix is how many bytes a line has before its text at most: a byte order mark and
+// a timestamp.
+const MaxPrefix = StampLen + len("\ufeff")
 
 // Line is one line of a log, taken apart.
 type Line struct {
@@ -31,10 +35,10 @@ func ParseLine(b []byte) Line {
 	b = bytes.TrimSuffix(b, []byte("\n"))
 	b = bytes.TrimSuffix(b, []byte("\r"))
 	b = bytes.TrimPrefix(b, byteOrderMark)
-	if len(b) >= stampLen-1 && hasStampShape(b) {
-		stamp := b[:stampLen-1]
-		if t, err := time.Parse(stampLayout[:stampLen-1], string(stamp)); err == nil && !t.IsZero() {
-			return Line{Time: t, Text: bytes.TrimPrefix(b[stampLen-1:], []byte(" "))}
+	if len(b) >= StampLen-1 && hasStampShape(b) {
+		stamp := b[:StampLen-1]
+		if t, err := time.Parse(stampLayout[:StampLen-1], string(stamp)); err == nil && !t.IsZero() {
+			return Line{Time: t, Text: bytes.TrimPrefix(b[StampLen-1:], []byte(" "))}
 		}
 	}
 	return Line{Text: b}
@@ -46,18 +50,18 @@ func SplitLine(b []byte) (stamp, text []byte) {
 	b = bytes.TrimSuffix(b, []byte("\n"))
 	b = bytes.TrimSuffix(b, []byte("\r"))
 	b = bytes.TrimPrefix(b, byteOrderMark)
-	if len(b) < stampLen-1 || b[stampLen-2] != 'Z' {
+	if len(b) < StampLen-1 || b[StampLen-2] != 'Z' {
 		return nil, b
 	}
-	if !plainStamp(b[:stampLen-1]) && ParseLine(b).Time.IsZero() {
+	if !PlainStamp(b[:StampLen-1]) && ParseLine(b).Time.IsZero() {
 		return nil, b
 	}
-	return b[:stampLen-1], bytes.TrimPrefix(b[stampLen-1:], []byte(" "))
+	return b[:StampLen-1], bytes.TrimPrefix(b[StampLen-1:], []byte(" "))
 }
 
-// plainStamp tells whether b begins with a timestamp that is one on any day of a month
+// PlainStamp tells whether b, of at least StampLen-1 bytes, begins with a timestamp that is one on any day of a month
 // that all have, of a year that has four digits.
-func plainStamp(b []byte) bool {
+func PlainStamp(b []byte) bool {
 	return hasStampShape(b) && b[0] != '0' &&
 		twoDigits(b[5:])-1 < 12 && twoDigits(b[8:])-1 < 28 && twoDigits(b[11:]) < 24 && twoDigits(b[14:]) < 60 && twoDigits(b[17:]) < 60
 }
@@ -65,8 +69,8 @@ func plainStamp(b []byte) bool {
 // hasStampShape tells whether b begins with digits and signs as timestamps do; time.Parse
 // takes others too. It looks at eight bytes at a time.
 func hasStampShape(b []byte) bool {
-	_ = b[stampLen-2]
-	const last = stampLen - 1 - 8
+	_ = b[StampLen-2]
+	const last = StampLen - 1 - 8
 	return stampParts[0].fits(b) && stampParts[1].fits(b[8:]) && stampParts[2].fits(b[16:]) && stampParts[3].fits(b[last:])
 }
 

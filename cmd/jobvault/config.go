@@ -16,7 +16,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
@@ -87,7 +87,7 @@ func (s Settings) load() (config, error) {
 	}
 	check(checkDatabaseURL(string(s.DatabaseURL)))
 	if s.BucketURL != "" {
-		if err := archive.CheckURL(s.BucketURL); err != nil {
+		if err := bucket.CheckURL(s.BucketURL); err != nil {
 			check(badSecret("JOBVAULT_BUCKET_URL", err.Error()))
 		}
 	}

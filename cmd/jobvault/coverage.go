@@ -8,7 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -64,7 +64,7 @@ func (c coverageCmd) Run(ctx context.Context, e *environment) error {
 
 // nameUnfinished tells of removed logs of which the bucket has something still.
 func nameUnfinished(ctx context.Context, w io.Writer, db *store.DB) error {
-	left, err := ingest.NamedUnfinished(ctx, db)
+	left, err := upkeep.NamedUnfinished(ctx, db)
 	if err != nil {
 		return err
 	}

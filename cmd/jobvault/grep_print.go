@@ -12,14 +12,14 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/archive/ngram"
 	"github.com/jobvault/jobvault/lookup"
 )
 
 // foundPrinter prints what is found, as it comes.
 type foundPrinter struct {
 	grepCmd
-	pattern  *joblog.Pattern
+	pattern  *ngram.Pattern
 	out      *bufio.Writer // which keeps its first error
 	json     *json.Encoder // to out
 	stderr   io.Writer
@@ -32,7 +32,7 @@ type foundPrinter struct {
 	prefix string // its repository's name
 }
 
-func newFoundPrinter(c grepCmd, e *environment, p *joblog.Pattern) *foundPrinter {
+func newFoundPrinter(c grepCmd, e *environment, p *ngram.Pattern) *foundPrinter {
 	f := &foundPrinter{grepCmd: c, pattern: p, out: bufio.NewWriterSize(e.stdout, 64<<10), stderr: e.stderr, terminal: isTerminal(e.stdout)}
 	f.json = jsonEncoderTo(f.out, f.terminal)
 	if isTerminal(e.stderr) {

@@ -77,10 +77,7 @@ func (w *world) export(day githubsim.Day) {
 		if folders, err := filepath.Glob(filepath.Join(dir, "*", "manifest.jsonl")); err != nil || len(folders) != want {
 			w.t.Errorf("%s has %d jobs, want %d (%v)", dir, len(folders), want, err)
 		}
-		if _, err := exec.LookPath("sha256sum"); err != nil {
-			testenv.Missing(w.t, "needs the sha256sum command: install the package coreutils")
-		}
-		cmd := exec.CommandContext(w.t.Context(), "sha256sum", "--check", "--quiet", "SHA256SUMS")
+		cmd := exec.CommandContext(w.t.Context(), testenv.Program(w.t, "sha256sum"), "--check", "--quiet", "SHA256SUMS")
 		cmd.Dir = dir
 		if out, err := cmd.CombinedOutput(); err != nil {
 			w.t.Errorf("%s: %v\n%s", dir, err, out)

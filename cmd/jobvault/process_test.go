@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/store"
@@ -153,9 +154,9 @@ func newWorld(t testing.TB) *world {
 	w.pool = testenv.PoolAt(t, url)
 	w.db, err = store.New(w.pool)
 	w.check(err)
-	bucket, err := archive.Open(bucketURL)
+	b, err := bucket.Open(bucketURL)
 	w.check(err)
-	w.archive, err = archive.New(bucket, 1<<40)
+	w.archive, err = archive.New(b, 1<<40)
 	w.check(err)
 	w.settings = []string{
 		"JOBVAULT_DATABASE_URL=" + url, "JOBVAULT_BUCKET_URL=" + bucketURL, "JOBVAULT_GITHUB_API_URL=" + w.github.URL(),

@@ -9,7 +9,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/upkeep"
 )
 
 type rebuildCmd struct{}
@@ -18,10 +18,10 @@ type rebuildCmd struct{}
 // settled already stays as it is.
 func (rebuildCmd) Run(ctx context.Context, e *environment) error {
 	return withWorkbench(ctx, e, false, func(b *workbench) error {
-		r := &ingest.Rebuilder{DB: b.db, Archive: b.archive}
+		r := &upkeep.Rebuilder{DB: b.db, Archive: b.archive}
 		m := newMeter(e.stderr, "rebuild")
 		sum, err := r.Rebuild(ctx, 2*runtime.GOMAXPROCS(0),
-			func(f ingest.Fault) { m.above("job %d: %s: %s: %s", f.JobID, f.Kind, plain(f.Key), plain(f.Detail)) },
+			func(f upkeep.Fault) { m.above("job %d: %s: %s: %s", f.JobID, f.Kind, plain(f.Key), plain(f.Detail)) },
 			func(jobs int) { m.set(jobs, jobs, "", 0) })
 		m.end()
 		fmt.Fprintf(e.stdout, "%d jobs in the bucket, %d of them settled before; %s of logs read\n",

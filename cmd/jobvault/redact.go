@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/jobvault/jobvault/archive"
-	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -34,7 +34,7 @@ func (c redactCmd) Run(ctx context.Context, e *environment) error {
 	if err != nil {
 		return usageError{err}
 	}
-	o := ingest.RedactOptions{JobID: c.JobID, Actor: actor, Reason: c.Reason}
+	o := upkeep.RedactOptions{JobID: c.JobID, Actor: actor, Reason: c.Reason}
 	if o.Patterns, err = parseExpressions(c.Pattern); err != nil {
 		return usageError{err}
 	}
@@ -49,7 +49,7 @@ func (c redactCmd) Run(ctx context.Context, e *environment) error {
 	})
 }
 
-func (c redactCmd) redact(ctx context.Context, e *environment, m *ingest.Remover, o ingest.RedactOptions) error {
+func (c redactCmd) redact(ctx context.Context, e *environment, m *upkeep.Remover, o upkeep.RedactOptions) error {
 	if !c.Yes {
 		p, err := m.PreviewRedact(ctx, o)
 		if err != nil {
@@ -64,7 +64,7 @@ func (c redactCmd) redact(ctx context.Context, e *environment, m *ingest.Remover
 			return errors.New("nothing is redacted")
 		}
 	}
-	finished, err := m.FinishDue(ctx, 0, func(u ingest.Unfinished) { fmt.Fprintln(e.stderr, "jobvault:", unfinishedText(u)) })
+	finished, err := m.FinishDue(ctx, 0, func(u upkeep.Unfinished) { fmt.Fprintln(e.stderr, "jobvault:", unfinishedText(u)) })
 	if finished > 0 {
 		fmt.Fprintf(e.stderr, "jobvault: %d removals of before finished\n", finished)
 	}
@@ -102,13 +102,13 @@ func previewText(jobID int64, p archive.RedactionPreview, patterns bool) string 
 		p.Matches, p.Lines, jobID, bytesText(p.Bytes), text, jobID, p.FirstLines[0])
 }
 
-func (c redactCmd) print(out io.Writer, copied *store.Redaction, left *ingest.Unfinished) error {
+func (c redactCmd) print(out io.Writer, copied *store.Redaction, left *upkeep.Unfinished) error {
 	done := struct {
 		JobID      int64              `json:"job_id"`
 		Object     string             `json:"object"` // the copy; empty: all of the log is removed
 		Matches    int64              `json:"matches"`
 		Lines      int64              `json:"lines"` // in which they were
-		Unfinished *ingest.Unfinished `json:"unfinished"`
+		Unfinished *upkeep.Unfinished `json:"unfinished"`
 	}{JobID: c.JobID, Unfinished: left}
 	text := fmt.Sprintf("the log of job %d is removed", c.JobID)
 	if copied != nil {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/upkeep"
 )
 
 type reindexCmd struct {
@@ -20,11 +20,11 @@ func (c reindexCmd) Run(ctx context.Context, e *environment) error {
 		if err := b.hearRemovals(ctx); err != nil {
 			return err
 		}
-		x := &ingest.Reindexer{DB: b.db, Archive: b.archive}
+		x := &upkeep.Reindexer{DB: b.db, Archive: b.archive}
 		m := newMeter(e.stderr, "reindex")
 		sum, err := x.Reindex(ctx, c.All, runtime.GOMAXPROCS(0),
-			func(f ingest.Fault) { m.above("job %d: %s: %s: %s", f.JobID, f.Kind, plain(f.Key), plain(f.Detail)) },
-			func(sum ingest.Reindexed) { m.set(sum.Jobs, sum.Jobs, humanize.IBytes(uint64(sum.Bytes)), 0) })
+			func(f upkeep.Fault) { m.above("job %d: %s: %s: %s", f.JobID, f.Kind, plain(f.Key), plain(f.Detail)) },
+			func(sum upkeep.Reindexed) { m.set(sum.Jobs, sum.Jobs, humanize.IBytes(uint64(sum.Bytes)), 0) })
 		m.end()
 		fmt.Fprintf(e.stdout, "%d logs read, %s\n", sum.Jobs, humanize.IBytes(uint64(sum.Bytes)))
 		if err == nil && sum.Faults > 0 {

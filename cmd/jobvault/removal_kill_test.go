@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/store"
 )
@@ -102,9 +103,9 @@ func removalWorld(t *testing.T, bucketURL, direct string) (*world, *testenv.Vaul
 	t.Helper()
 	w := newWorld(t)
 	w.settings[1] = "JOBVAULT_BUCKET_URL=" + bucketURL
-	bucket, err := archive.Open(direct)
+	b, err := bucket.Open(direct)
 	w.check(err)
-	w.archive, err = archive.New(bucket, 1<<40)
+	w.archive, err = archive.New(b, 1<<40)
 	w.check(err)
 	return w, &testenv.Vault{T: t, DB: w.db, Archive: w.archive, At: time.Date(2024, 7, 8, 16, 48, 9, 0, time.UTC)}
 }

@@ -14,13 +14,14 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/store"
 )
 
 // hearRemovals has a command's database hear of all removals that the bucket tells of:
 // it may come from a dump that is older than they are. It fails if that cannot be known.
 func hearRemovals(ctx context.Context, db *store.DB, a *archive.Archive, logger *slog.Logger) error {
-	jobs, err := (&ingest.RemovalLog{DB: db, Archive: a}).CatchUp(ctx)
+	jobs, err := (&upkeep.RemovalLog{DB: db, Archive: a}).CatchUp(ctx)
 	if jobs > 0 {
 		logger.WarnContext(ctx, "the database is older than removals that the bucket tells of; they are done in it now", ingest.KeyCount, jobs)
 	}
@@ -45,7 +46,7 @@ var errUnheard = errors.New("the log of removals in the bucket was not looked at
 // has heard of all that the bucket tells of, and whenever it is found to have been
 // restored under a running process. Receiving does not wait for it.
 type removalGuard struct {
-	log    *ingest.RemovalLog
+	log    *upkeep.RemovalLog
 	logger *slog.Logger
 	stop   context.CancelFunc
 	done   chan struct{}
@@ -56,7 +57,7 @@ type removalGuard struct {
 }
 
 // startGuard starts to look, and waits a little for the first look to end.
-func startGuard(ctx context.Context, log *ingest.RemovalLog, logger *slog.Logger) *removalGuard {
+func startGuard(ctx context.Context, log *upkeep.RemovalLog, logger *slog.Logger) *removalGuard {
 	g := &removalGuard{log: log, logger: logger, done: make(chan struct{}), err: errUnheard}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	g.stop = stop
@@ -149,7 +150,7 @@ func (g *removalGuard) settle(known int64, err error) {
 	switch {
 	case err == nil:
 		g.err, g.seen = nil, known
-	case g.err != nil || errors.Is(err, ingest.ErrRemovalsBroken) || store.Answered(err):
+	case g.err != nil || errors.Is(err, upkeep.ErrRemovalsBroken) || store.Answered(err):
 		g.err = err
 	}
 }
@@ -166,7 +167,7 @@ func (g *removalGuard) ready() string {
 	switch err := g.state(); {
 	case err == nil:
 		return "ok"
-	case errors.Is(err, ingest.ErrRemovalsBroken):
+	case errors.Is(err, upkeep.ErrRemovalsBroken):
 		return "broken"
 	}
 	return "away"

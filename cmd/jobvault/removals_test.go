@@ -9,14 +9,15 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
-	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/store"
 )
 
 // leaving is a bucket that can go away.
 type leaving struct {
-	archive.Bucket
+	bucket.Bucket
 	err error
 }
 
@@ -43,11 +44,11 @@ func TestGuardOfReaders(t *testing.T) {
 		return db
 	}
 	v.DB = database(url)
-	m := &ingest.Remover{DB: v.DB, Archive: v.Archive, Now: time.Now}
-	bucket := &leaving{Bucket: v.Archive.Bucket()}
-	a, err := archive.New(bucket, 1<<40)
+	m := &upkeep.Remover{DB: v.DB, Archive: v.Archive, Now: time.Now}
+	b := &leaving{Bucket: v.Archive.Bucket()}
+	a, err := archive.New(b, 1<<40)
 	v.Check(err)
-	g := &removalGuard{log: &ingest.RemovalLog{DB: v.DB, Archive: a}, logger: testenv.Logger(t), err: errUnheard}
+	g := &removalGuard{log: &upkeep.RemovalLog{DB: v.DB, Archive: a}, logger: testenv.Logger(t), err: errUnheard}
 	answer := func() int {
 		w := httptest.NewRecorder()
 		g.guarded(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })).
@@ -61,20 +62,20 @@ func TestGuardOfReaders(t *testing.T) {
 		}
 	}
 	want("before the first look", http.StatusServiceUnavailable, "away")
-	bucket.err = errors.New("connection refused")
+	b.err = errors.New("connection refused")
 	if err := g.look(t.Context()); err == nil {
 		t.Error("a look at a bucket that is away is none")
 	}
 	want("the bucket is away", http.StatusServiceUnavailable, "away")
-	bucket.err = nil
+	b.err = nil
 	v.Check(g.look(t.Context()))
 	want("after a look", http.StatusOK, "ok")
 
-	if _, left, err := m.Redact(t.Context(), ingest.RedactOptions{JobID: 31, Actor: "eve", Reason: "a token"}); err != nil || left != nil {
+	if _, left, err := m.Redact(t.Context(), upkeep.RedactOptions{JobID: 31, Actor: "eve", Reason: "a token"}); err != nil || left != nil {
 		t.Fatal(left, err)
 	}
 	v.Check(g.look(t.Context()))
-	bucket.err = errors.New("connection refused")
+	b.err = errors.New("connection refused")
 	if err := g.look(t.Context()); err == nil {
 		t.Error("a look at a bucket that is away is none")
 	}
@@ -85,14 +86,14 @@ func TestGuardOfReaders(t *testing.T) {
 		t.Error("a look at a bucket that is away is none")
 	}
 	want("restored, and the bucket is away", http.StatusServiceUnavailable, "away")
-	bucket.err = nil
+	b.err = nil
 	v.Check(g.look(t.Context()))
 	want("restored, and it has heard", http.StatusOK, "ok")
 	if l, err := g.log.DB.JobLog(t.Context(), 31); err != nil || l.State != store.LogRemoved {
 		t.Errorf("the ledger says %s, %v", l.State, err)
 	}
 	v.Check(v.Archive.Bucket().Remove(t.Context(), archive.RemovalsKey(1)))
-	if err := g.look(t.Context()); !errors.Is(err, ingest.ErrRemovalsBroken) {
+	if err := g.look(t.Context()); !errors.Is(err, upkeep.ErrRemovalsBroken) {
 		t.Errorf("a record less: %v", err)
 	}
 	want("a record less", http.StatusServiceUnavailable, "broken")
@@ -105,11 +106,11 @@ func TestGuardWhenPostgresAnswersWithAnError(t *testing.T) {
 	t.Parallel()
 	v := testenv.NewVault(t)
 	oldJob(v, 31, secretLog)
-	m := &ingest.Remover{DB: v.DB, Archive: v.Archive, Now: time.Now}
-	if _, left, err := m.Redact(t.Context(), ingest.RedactOptions{JobID: 31, Actor: "eve", Reason: "a token"}); err != nil || left != nil {
+	m := &upkeep.Remover{DB: v.DB, Archive: v.Archive, Now: time.Now}
+	if _, left, err := m.Redact(t.Context(), upkeep.RedactOptions{JobID: 31, Actor: "eve", Reason: "a token"}); err != nil || left != nil {
 		t.Fatal(left, err)
 	}
-	g := &removalGuard{log: &ingest.RemovalLog{DB: v.DB, Archive: v.Archive}, logger: testenv.Logger(t), err: errUnheard}
+	g := &removalGuard{log: &upkeep.RemovalLog{DB: v.DB, Archive: v.Archive}, logger: testenv.Logger(t), err: errUnheard}
 	v.Check(g.look(t.Context()))
 	exec := func(sql string) {
 		_, err := v.DB.Pool().Exec(t.Context(), sql)

@@ -14,7 +14,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -134,7 +134,7 @@ func (c retentionPlanCmd) Run(ctx context.Context, e *environment) error {
 		if err := db.NotePlan(ctx); err != nil {
 			return err
 		}
-		m := &ingest.Remover{DB: db}
+		m := &upkeep.Remover{DB: db}
 		out := jsonEncoder(e.stdout)
 		groups := make(planGroups)
 		plan, err := m.Plan(ctx, c.Limit, func(g store.ExpiringLog) error {
@@ -187,7 +187,7 @@ func (gs planGroups) add(e store.ExpiringLog) {
 	}
 }
 
-func (gs planGroups) print(out io.Writer, p ingest.Planned) error {
+func (gs planGroups) print(out io.Writer, p upkeep.Planned) error {
 	sorted := make([]*planGroup, 0, len(gs))
 	for _, g := range gs {
 		sorted = append(sorted, g)
@@ -212,7 +212,7 @@ func (gs planGroups) print(out io.Writer, p ingest.Planned) error {
 }
 
 // unfinishedText says of a removal that the bucket has something of it still.
-func unfinishedText(u ingest.Unfinished) string {
+func unfinishedText(u upkeep.Unfinished) string {
 	text := fmt.Sprintf("job %d: its removal is not finished", u.JobID)
 	if u.Undecided {
 		text = fmt.Sprintf("job %d: its log is not removed", u.JobID)
@@ -253,7 +253,7 @@ func (c retentionApplyCmd) Run(ctx context.Context, e *environment) error {
 		var left unfinishedList
 		var printed error
 		sum, err := m.Apply(ctx, actor, c.Limit, left.add,
-			func(g ingest.Gone, sum ingest.Applied) {
+			func(g upkeep.Gone, sum upkeep.Applied) {
 				if c.JSON {
 					printed = errors.Join(printed, out.Encode(g))
 				}
@@ -279,12 +279,12 @@ const mostTold = 1000
 
 // unfinishedList is what a command tells at its end.
 type unfinishedList struct {
-	first []ingest.Unfinished
+	first []upkeep.Unfinished
 	all   int
 	bad   int // those that no legal hold of ours keeps
 }
 
-func (l *unfinishedList) add(u ingest.Unfinished) {
+func (l *unfinishedList) add(u upkeep.Unfinished) {
 	if l.all++; len(l.first) < mostTold {
 		l.first = append(l.first, u)
 	}

@@ -13,29 +13,32 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
 
 // service is a running jobvault: what `serve` starts and `demo` plays with.
 type service struct {
-	config   config
-	logger   *slog.Logger
-	database *database
-	db       *store.DB
-	archive  *archive.Archive
-	clock    *store.Clock // Postgres' time
-	github   *ghapi.Clients
-	watch    *ingest.Watch // of the clock, and with it the workers
-	receiver *ingest.Receiver
-	lookup   http.Handler // nil: this process answers no readers
-	guard    *removalGuard
-	metrics  *ingest.Metrics
-	registry *prometheus.Registry
-	http     *http.Server
-	listener net.Listener
-	failed   chan error // the HTTP server's end, if it ends by itself
+	config    config
+	logger    *slog.Logger
+	database  *database
+	db        *store.DB
+	archive   *archive.Archive
+	clock     *store.Clock // Postgres' time
+	github    *ghapi.Clients
+	watch     *ingest.Watch // of the clock, and with it the workers
+	receiver  *ingest.Receiver
+	lookup    http.Handler // nil: this process answers no readers
+	guard     *removalGuard
+	metrics   *ingest.Metrics
+	manifests *upkeep.ManifestMetrics
+	registry  *prometheus.Registry
+	http      *http.Server
+	listener  net.Listener
+	failed    chan error // the HTTP server's end, if it ends by itself
 }
 
 // startService starts everything that the settings ask for. On an error nothing
@@ -68,8 +71,9 @@ func (s *service) start(ctx context.Context) error {
 		return err
 	}
 	s.metrics = ingest.NewMetrics(s.registry)
+	s.manifests = upkeep.NewManifestMetrics(s.registry)
 	s.registry.MustRegister(ingest.NewBacklog(s.db, s.clock.Now, s.config.repositories.MatchRepository), ingest.NewSkewMetric(s.clock))
-	s.guard = startGuard(ctx, &ingest.RemovalLog{DB: s.db, Archive: s.archive}, s.logger)
+	s.guard = startGuard(ctx, &upkeep.RemovalLog{DB: s.db, Archive: s.archive}, s.logger)
 	s.registry.MustRegister(s.guard.metric())
 	if err := s.startWatch(ctx); err != nil {
 		return err
@@ -116,32 +120,32 @@ func (s *service) openStores(ctx context.Context) error {
 		return err
 	}
 	// A bucket that does not exist, or cannot lock, is a mistake; one that is away comes back.
-	bucket := s.archive.Bucket()
+	b := s.archive.Bucket()
 	checking, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
-	switch err := bucket.Check(checking); {
-	case errors.Is(err, archive.ErrNotFound), errors.Is(err, archive.ErrNoLock):
+	switch err := b.Check(checking); {
+	case errors.Is(err, bucket.ErrNotFound), errors.Is(err, bucket.ErrNoLock):
 		return fmt.Errorf("JOBVAULT_BUCKET_URL: %w", err)
 	case err != nil:
 		s.logger.WarnContext(ctx, "the bucket does not answer yet", ingest.KeyError, err)
 	}
-	s.logger.InfoContext(ctx, "stores open", "bucket", bucket.String(), "embedded_postgres", s.database.embedded != nil)
+	s.logger.InfoContext(ctx, "stores open", "bucket", b.String(), "embedded_postgres", s.database.embedded != nil)
 	return nil
 }
 
 // openArchive opens the bucket of the settings.
 func openArchive(c config) (*archive.Archive, error) {
-	var bucket archive.Bucket
+	var b bucket.Bucket
 	var err error
 	if c.BucketURL == "" {
-		bucket, err = archive.OpenDir(c.bucketDir())
+		b, err = bucket.OpenDir(c.bucketDir())
 	} else {
-		bucket, err = archive.Open(c.BucketURL)
+		b, err = bucket.Open(c.BucketURL)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("JOBVAULT_BUCKET_URL: %w", err)
 	}
-	return archive.New(bucket, c.logLimit)
+	return archive.New(b, c.logLimit)
 }
 
 // startWatch starts the workers, where this process has any and its clock is right.
@@ -157,8 +161,10 @@ func (s *service) startWatch(ctx context.Context) error {
 			Selected:   s.config.repositories.MatchRepository,
 			Archiver:   s.config.archiver(s.db, s.archive, s.github, s.clock, s.logger, s.metrics),
 			Reconciler: s.config.reconciler(s.config.sweeper(s.db, s.archive, s.github, s.clock, s.logger, s.metrics)),
-			Manifests:  &ingest.Manifests{DB: s.db, Archive: s.archive, Logger: s.logger, Metrics: s.metrics},
-			Remover:    &ingest.Remover{DB: s.db, Archive: s.archive},
+			Periodic: []ingest.Periodic{
+				(&upkeep.Manifests{DB: s.db, Archive: s.archive, Logger: s.logger, Metrics: s.manifests}).Periodic(),
+				(&upkeep.Remover{DB: s.db, Archive: s.archive}).Periodic(s.logger),
+			},
 		}
 	}
 	s.watch, err = ingest.StartWatch(ctx, c)

@@ -69,10 +69,7 @@ func readShift() {
 // that library.
 func buildShifted(t testing.TB) *shiftedBinary {
 	t.Helper()
-	tool, err := exec.LookPath("go")
-	if err != nil {
-		testenv.Missing(t, "needs the go command to build a jobvault whose clock is wrong: %v", err)
-	}
+	tool := testenv.Program(t, "go")
 	root, err := exec.CommandContext(t.Context(), tool, "env", "GOROOT").Output()
 	if err != nil {
 		t.Fatal(err)

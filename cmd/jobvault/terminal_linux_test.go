@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/archive/joblog"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/store"
@@ -66,11 +67,11 @@ func hostileVault(t *testing.T) (settings []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bucket, err := archive.Open(dir)
+	b, err := bucket.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := archive.New(bucket, 1<<40)
+	a, err := archive.New(b, 1<<40)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -41,7 +41,7 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 	if c.From != "" || c.Head != "" {
 		return usageError{errors.New("--from and --head go with --manifests")}
 	}
-	o := ingest.VerifyOptions{Deep: c.Deep, Repair: c.Repair}
+	o := upkeep.VerifyOptions{Deep: c.Deep, Repair: c.Repair}
 	var err error
 	if err := checkTime("--since", c.Since); err != nil {
 		return err
@@ -65,7 +65,7 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 		if o.RepositoryID, err = repositoryID(ctx, b.db, c.Repo); err != nil {
 			return err
 		}
-		v := &ingest.Verifier{DB: b.db, Archive: b.archive, GitHub: b.github, Now: b.clock.Now}
+		v := &upkeep.Verifier{DB: b.db, Archive: b.archive, GitHub: b.github, Now: b.clock.Now}
 		m := newMeter(e.stderr, "verify")
 		if c.Database {
 			return c.rows(ctx, e, v, o, m)
@@ -76,7 +76,7 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 				return err
 			}
 		}
-		sum, err := v.Verify(ctx, o, func(f ingest.Fault) { c.tell(e.stdout, m, f) },
+		sum, err := v.Verify(ctx, o, func(f upkeep.Fault) { c.tell(e.stdout, m, f) },
 			func(done, total int) { m.set(done, total, "", 0) })
 		m.end()
 		if serr := c.sum(e.stdout, sum); err == nil {
@@ -89,7 +89,7 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 	})
 }
 
-func (c verifyCmd) tell(out io.Writer, m *meter, f ingest.Fault) {
+func (c verifyCmd) tell(out io.Writer, m *meter, f upkeep.Fault) {
 	if c.JSON {
 		_ = jsonEncoder(out).Encode(f) // the summary fails likewise, and says so
 		return
@@ -107,7 +107,7 @@ func (c verifyCmd) tell(out io.Writer, m *meter, f ingest.Fault) {
 	fmt.Fprintf(out, "job %d: %s: %s: %s%s\n", f.JobID, f.Kind, plain(f.Key), plain(f.Detail), plain(repair))
 }
 
-func (c verifyCmd) sum(out io.Writer, sum ingest.Verified) error {
+func (c verifyCmd) sum(out io.Writer, sum upkeep.Verified) error {
 	if c.JSON {
 		return jsonEncoder(out).Encode(sum)
 	}

@@ -7,12 +7,12 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/upkeep"
 )
 
 // rows compares the database with the bucket. It fails if a row says something else.
-func (c verifyCmd) rows(ctx context.Context, e *environment, v *ingest.Verifier, o ingest.VerifyOptions, m *meter) error {
-	sum, err := v.VerifyDatabase(ctx, o, func(f ingest.Fault) { c.tell(e.stdout, m, f) },
+func (c verifyCmd) rows(ctx context.Context, e *environment, v *upkeep.Verifier, o upkeep.VerifyOptions, m *meter) error {
+	sum, err := v.VerifyDatabase(ctx, o, func(f upkeep.Fault) { c.tell(e.stdout, m, f) },
 		func(done, total int) { m.set(done, total, "", 0) })
 	m.end()
 	if serr := c.sumRows(e.stdout, sum); err == nil {
@@ -24,7 +24,7 @@ func (c verifyCmd) rows(ctx context.Context, e *environment, v *ingest.Verifier,
 	return err
 }
 
-func (c verifyCmd) sumRows(out io.Writer, sum ingest.VerifiedRows) error {
+func (c verifyCmd) sumRows(out io.Writer, sum upkeep.VerifiedRows) error {
 	if c.JSON {
 		return jsonEncoder(out).Encode(sum)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 )
 
 // manifests holds the manifests against each other and against the bucket, or a copy
@@ -53,7 +54,7 @@ func (c verifyCmd) manifests(ctx context.Context, e *environment) error {
 // no setting counts.
 func (c verifyCmd) openManifests(ctx context.Context, e *environment) (*archive.Archive, error) {
 	if c.From != "" {
-		b, err := archive.OpenCopy(c.From)
+		b, err := bucket.OpenCopy(c.From)
 		if err != nil {
 			return nil, fmt.Errorf("--from: %w", err)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
@@ -127,12 +128,17 @@ func (b *workbench) sweeper() *ingest.Sweeper {
 	return b.config.sweeper(b.db, b.archive, b.github, b.clock, b.logger, b.metrics)
 }
 
-func (b *workbench) manifests() *ingest.Manifests {
-	return &ingest.Manifests{DB: b.db, Archive: b.archive, Logger: b.logger, Metrics: b.metrics}
+func (b *workbench) manifests() *upkeep.Manifests {
+	return &upkeep.Manifests{DB: b.db, Archive: b.archive, Logger: b.logger}
 }
 
-func (b *workbench) remover() *ingest.Remover {
-	return &ingest.Remover{DB: b.db, Archive: b.archive}
+func (b *workbench) remover() *upkeep.Remover {
+	return &upkeep.Remover{DB: b.db, Archive: b.archive}
+}
+
+// periodic is what the queue does again and again besides reconciling.
+func (b *workbench) periodic() []ingest.Periodic {
+	return []ingest.Periodic{b.manifests().Periodic(), b.remover().Periodic(b.logger)}
 }
 
 // hearRemovals has the database hear of all removals that the bucket tells of: before
@@ -165,7 +171,7 @@ func (b *workbench) working(ctx context.Context, f func(context.Context) error) 
 		DB: b.db, Parallel: b.config.workers, History: b.config.workers, Logger: b.logger, Metrics: b.metrics, Clock: b.clock,
 		Selected:   b.config.repositories.MatchRepository,
 		Archiver:   b.config.archiver(b.db, b.archive, b.github, b.clock, b.logger, b.metrics),
-		Reconciler: b.config.reconciler(b.sweeper()), Manifests: b.manifests(), Remover: b.remover(), Helper: true,
+		Reconciler: b.config.reconciler(b.sweeper()), Periodic: b.periodic(), Temporary: true,
 	})
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/lookup/access"
 	"github.com/jobvault/jobvault/lookup/rest"
@@ -162,11 +163,11 @@ func (r *reading) countReads(ctx context.Context, path string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	bucket, err := archive.OpenDir(r.bucket)
+	b, err := bucket.OpenDir(r.bucket)
 	if err != nil {
 		return 0, err
 	}
-	counting := &countingBucket{Bucket: bucket}
+	counting := &countingBucket{Bucket: b}
 	a, err := archive.New(counting, 1<<40)
 	if err != nil {
 		return 0, err
@@ -186,7 +187,7 @@ func (r *reading) countReads(ctx context.Context, path string) (int64, error) {
 }
 
 type countingBucket struct {
-	archive.Bucket
+	bucket.Bucket
 	reads atomic.Int64
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
@@ -101,11 +102,11 @@ func archiveLog(ctx context.Context, api, token, bucketURL string, jobID int64) 
 		return archive.Log{}, err
 	}
 	defer clients.Close()
-	bucket, err := archive.Open(bucketURL)
+	b, err := bucket.Open(bucketURL)
 	if err != nil {
 		return archive.Log{}, err
 	}
-	a, err := archive.New(bucket, 1<<40)
+	a, err := archive.New(b, 1<<40)
 	if err != nil {
 		return archive.Log{}, err
 	}

@@ -63,6 +63,27 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// IsNotFound tells whether an error is a 404, of the API or of the storage.
+func IsNotFound(err error) bool { return isClass(err, NotFound) }
+
+// IsAPINotFound tells whether an error is a 404 of the API, which may mean the repository;
+// the storage's cannot.
+func IsAPINotFound(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Class == NotFound && !e.Storage
+}
+
+// IsDenied tells whether an error is a refusal.
+func IsDenied(err error) bool { return isClass(err, Denied) }
+
+// IsRateLimited tells whether an error is a limit, of GitHub or of our own share of it.
+func IsRateLimited(err error) bool { return isClass(err, RateLimited) }
+
+func isClass(err error, c Class) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Class == c
+}
+
 // fallbackWait is how long to wait for a limit whose end GitHub does not tell.
 const fallbackWait = time.Minute
 

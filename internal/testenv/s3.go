@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,8 +24,6 @@ const (
 	accessKey = "testenv"
 	secretKey = "testenv-secret"
 )
-
-var errNoMinIO = errors.New("no minio binary")
 
 // S3Server is a MinIO server of the test's own.
 type S3Server struct {
@@ -87,8 +84,8 @@ func NewS3(t testing.TB) *S3Server {
 
 func checkS3(t testing.TB, err error) {
 	t.Helper()
-	if errors.Is(err, errNoMinIO) {
-		Missing(t, "tests against S3 need a MinIO binary: run `make tools`, or set JOBVAULT_TEST_MINIO to one")
+	if errors.Is(err, errMissing) {
+		Missing(t, "tests against S3 run a server of their own: %v", err)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +149,7 @@ func startS3() (*S3Server, error) {
 // Start starts a server that was stopped, with what it held, on the same port.
 // It returns when the server answers.
 func (s *S3Server) Start() error {
-	binary, err := findMinIO()
+	binary, err := find("minio")
 	if err != nil {
 		return err
 	}
@@ -198,25 +195,4 @@ func (s *S3Server) waitReady(ctx context.Context) error {
 func (s *S3Server) Stop() {
 	_ = s.cmd.Process.Kill()
 	_ = s.cmd.Wait()
-}
-
-// findMinIO looks where `make tools` puts the binary.
-func findMinIO() (string, error) {
-	if path := os.Getenv("JOBVAULT_TEST_MINIO"); path != "" {
-		return path, nil
-	}
-	for dir := must(os.Getwd()); ; dir = filepath.Dir(dir) {
-		path := filepath.Join(dir, ".cache", "bin", "minio")
-		if _, err := os.Stat(path); err == nil {
-			return path, nil
-		}
-		if dir == filepath.Dir(dir) {
-			break
-		}
-	}
-	path, err := exec.LookPath("minio")
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", errNoMinIO, strings.TrimPrefix(err.Error(), "exec: "))
-	}
-	return path, nil
 }

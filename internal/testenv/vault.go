@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -21,11 +22,11 @@ type Vault struct {
 // NewVault makes empty ones.
 func NewVault(t testing.TB) *Vault {
 	t.Helper()
-	bucket, err := archive.Open("file://" + t.TempDir())
+	b, err := bucket.Open("file://" + t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := archive.New(bucket, 1<<40)
+	a, err := archive.New(b, 1<<40)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/store"
 )
@@ -68,7 +68,7 @@ func (c *call) job() error {
 		}
 		p.Window, err = c.window(d)
 		leave()
-		if errors.Is(err, archive.ErrUnreadable) || errors.Is(err, archive.ErrNotFound) {
+		if errors.Is(err, bucket.ErrUnreadable) || errors.Is(err, bucket.ErrNotFound) {
 			c.Logger.WarnContext(c.ctx(), "a log could not be shown", "job", d.Job.ID, "error", err)
 			p.Unreadable = true
 		} else if err != nil {

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/upkeep"
 )
 
 // A page says of a redacted log who redacted it, when and why, and shows the copy; of
@@ -18,9 +18,9 @@ func TestPagesSayThatALogIsRedacted(t *testing.T) {
 		f.Record(f.Facts(id, "Set up job"))
 		f.Log(id, stamped("s3cret", "two"))
 	}
-	m := &ingest.Remover{DB: f.DB, Archive: f.Archive, Now: func() time.Time { return f.At }}
+	m := &upkeep.Remover{DB: f.DB, Archive: f.Archive, Now: func() time.Time { return f.At }}
 	for id, patterns := range map[int64][]*regexp.Regexp{31: {regexp.MustCompile("s3cret")}, 32: nil} {
-		if _, _, err := m.Redact(t.Context(), ingest.RedactOptions{JobID: id, Actor: "bob <b>", Reason: "a <token>", Patterns: patterns}); err != nil {
+		if _, _, err := m.Redact(t.Context(), upkeep.RedactOptions{JobID: id, Actor: "bob <b>", Reason: "a <token>", Patterns: patterns}); err != nil {
 			t.Fatal(err)
 		}
 	}

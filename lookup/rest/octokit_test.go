@@ -16,9 +16,7 @@ import (
 // octokit installs the client into the cache folder, once, and returns the script.
 func octokit(t *testing.T) string {
 	t.Helper()
-	if _, err := exec.LookPath("npm"); err != nil {
-		testenv.Missing(t, "no npm: install Node.js 20 or later (Debian: apt-get install nodejs npm)")
-	}
+	testenv.Program(t, "npm")
 	dir := filepath.Join(testenv.Root(t), ".cache", "octokit")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)

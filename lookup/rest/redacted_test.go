@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/upkeep"
 )
 
 // Readers of a redacted log get the copy, whole and in parts, are told so, and its
@@ -26,9 +26,9 @@ func TestARedactedLogIsReadAsItsCopy(t *testing.T) {
 	if note := before.Header.Get("X-Jobvault-Redacted"); note != "" {
 		t.Errorf("the log itself is noted as %q", note)
 	}
-	m := &ingest.Remover{DB: f.DB, Archive: f.Archive, Now: f.now.Load().UTC}
+	m := &upkeep.Remover{DB: f.DB, Archive: f.Archive, Now: f.now.Load().UTC}
 	for id, patterns := range map[int64][]*regexp.Regexp{31: {regexp.MustCompile("s3cret")}, 32: nil} {
-		if _, _, err := m.Redact(t.Context(), ingest.RedactOptions{JobID: id, Actor: "bob", Reason: "a token in it", Patterns: patterns}); err != nil {
+		if _, _, err := m.Redact(t.Context(), upkeep.RedactOptions{JobID: id, Actor: "bob", Reason: "a token in it", Patterns: patterns}); err != nil {
 			t.Fatal(err)
 		}
 	}

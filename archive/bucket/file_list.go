@@ -1,0 +1,98 @@
+package bucket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// listBatch is how many entries of a folder are held in memory at a time: a
+// repository's folder has one for each of its runs.
+const listBatch = 256
+
+// List does not follow symbolic links below the bucket's own directory.
+func (b *fileBucket) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
+		if err := checkPrefix(prefix); err != nil {
+			yield(Object{}, err)
+			return
+		}
+		l := fileLister{ctx: ctx, bucket: b, yield: yield}
+		err := l.folder(b.path(strings.TrimSuffix(prefix, "/")))
+		if isAbsent(err) {
+			// No such folder is no object; no such bucket is not none.
+			err = b.Check(ctx)
+		}
+		if err != nil && !errors.Is(err, errListEnded) {
+			yield(Object{}, fmt.Errorf("archive: list %q: %w", prefix, err))
+		}
+	}
+}
+
+// errListEnded says that the caller wants no more.
+var errListEnded = errors.New("listing ended")
+
+// fileLister walks through folders, depth first.
+type fileLister struct {
+	ctx    context.Context
+	bucket *fileBucket
+	yield  func(Object, error) bool
+}
+
+// folder lists a folder and those in it, in the order of the directory: sorting
+// would need all of it in memory.
+func (l *fileLister) folder(path string) error {
+	if path == l.bucket.temp() || strings.HasPrefix(path, l.bucket.temp()+string(filepath.Separator)) {
+		return nil
+	}
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	for {
+		if err := l.ctx.Err(); err != nil {
+			return err
+		}
+		entries, err := dir.ReadDir(listBatch)
+		for _, e := range entries {
+			// What vanished since it was read is left out.
+			if err := l.entry(filepath.Join(path, e.Name()), e); err != nil && !isAbsent(err) {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (l *fileLister) entry(path string, e fs.DirEntry) error {
+	if e.IsDir() {
+		return l.folder(path)
+	}
+	if !e.Type().IsRegular() {
+		return nil
+	}
+	info, err := e.Info()
+	if err != nil {
+		return err
+	}
+	key, err := filepath.Rel(l.bucket.dir, path)
+	if err != nil {
+		return err
+	}
+	if !l.yield(Object{Key: filepath.ToSlash(key), Size: info.Size(), ModTime: info.ModTime()}, nil) {
+		return errListEnded
+	}
+	return nil
+}

@@ -1,0 +1,43 @@
+package bucket
+
+import (
+	"context"
+	"io"
+)
+
+// ReadUpTo reads up to size bytes, into a buffer of expected bytes that grows with what
+// comes; fewer than size mean the end. It reads by hand, because io.ReadFull calls a
+// clean end in the middle by the name of a body cut short.
+func ReadUpTo(r io.Reader, size, expected int64) ([]byte, error) {
+	b := make([]byte, min(size, expected))
+	for read := int64(0); read < size; {
+		if read == int64(len(b)) {
+			b = append(b, make([]byte, min(size-read, read))...)
+		}
+		n, err := r.Read(b[read:])
+		read += int64(n)
+		if err == io.EOF { // bare: a wrapped one is no clean end
+			return b[:read], nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// WithContext gives what r gives, until ctx is done; then it fails with ctx's error.
+func WithContext(ctx context.Context, r io.Reader) io.Reader { return contextReader{ctx, r} }
+
+// contextReader ends with the context's error once that is done.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r contextReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}

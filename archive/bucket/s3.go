@@ -1,0 +1,310 @@
+package bucket
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+)
+
+// s3Bucket keeps objects in S3-compatible storage.
+type s3Bucket struct {
+	client *minio.Client
+	bucket string
+	prefix string // empty, or ends with '/'
+	url    string
+	lock   *objectLock // nil: objects are not locked
+}
+
+// partSize is how much of an object of unknown size is held in memory and sent
+// at a time. S3 takes 10,000 parts: 80 GB compressed.
+const partSize = 8 << 20
+
+// firstBuffer is the size of the buffer that an upload begins with: most objects are small.
+const firstBuffer = 64 << 10
+
+func parseS3URL(u *url.URL) (func() (Bucket, error), error) {
+	bad := func(why string) (func() (Bucket, error), error) {
+		return nil, fmt.Errorf("archive: bucket URL %q: %s", u.Redacted(), why)
+	}
+	q := u.Query()
+	for k := range q {
+		if k != "endpoint" && k != "region" && k != "tls" && k != "lock" && k != "lock_days" {
+			return bad("unknown parameter " + strconv.Quote(k))
+		}
+	}
+	tls := true
+	if v := q.Get("tls"); v != "" {
+		var err error
+		if tls, err = strconv.ParseBool(v); err != nil {
+			return bad("tls must be true or false")
+		}
+	}
+	lock, err := parseLock(q)
+	if err != nil {
+		return bad(err.Error())
+	}
+	if u.Host == "" {
+		return bad("no bucket name; want s3://bucket/prefix?endpoint=host:port")
+	}
+	if u.User != nil {
+		return bad("credentials belong into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+	}
+	endpoint := q.Get("endpoint")
+	if endpoint == "" {
+		endpoint = "s3.amazonaws.com"
+	}
+	client, err := minio.New(endpoint, &minio.Options{
+		// Environment first, then the machine's role.
+		Creds:           credentials.NewChainCredentials([]credentials.Provider{&credentials.EnvAWS{}, &credentials.IAM{}}),
+		Secure:          tls,
+		Region:          q.Get("region"),
+		Transport:       newTransport(),
+		TrailingHeaders: true,
+	})
+	if err != nil {
+		return bad(err.Error())
+	}
+	prefix := strings.Trim(u.Path, "/")
+	if prefix != "" {
+		if err := checkKey(prefix); err != nil {
+			return bad(err.Error())
+		}
+		prefix += "/"
+	}
+	b := &s3Bucket{client: client, bucket: u.Host, prefix: prefix, url: u.Redacted(), lock: lock}
+	return func() (Bucket, error) { return b, nil }, nil
+}
+
+func (b *s3Bucket) String() string { return b.url }
+
+func (b *s3Bucket) Put(ctx context.Context, key string, r io.Reader) (int64, error) {
+	if err := checkKey(key); err != nil {
+		return 0, err
+	}
+	// Some servers ignore If-None-Match when a multipart upload completes.
+	if _, err := b.Size(ctx, key); err == nil {
+		return 0, fmt.Errorf("archive: put %s: %w", key, ErrExists)
+	} else if !errors.Is(err, ErrNotFound) {
+		return 0, err
+	}
+	return b.put(ctx, key, r, true)
+}
+
+func (b *s3Bucket) Replace(ctx context.Context, key string, r io.Reader) (int64, error) {
+	if err := checkKey(key); err != nil {
+		return 0, err
+	}
+	return b.put(ctx, key, r, false)
+}
+
+// put stores what r gives, and makes sure that it is stored.
+func (b *s3Bucket) put(ctx context.Context, key string, r io.Reader, free bool) (int64, error) {
+	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	sent := &countingReader{r: io.TeeReader(r, sum)}
+	info, err := b.send(ctx, key, sent, free)
+	if err != nil {
+		return 0, b.error("put", key, err)
+	}
+	if err := b.checkStored(ctx, key, info, sent.n, sum); err != nil {
+		if errors.Is(err, ErrStoredWrong) {
+			err = errors.Join(err, b.takeBack(ctx, key, info.VersionID))
+		}
+		return 0, fmt.Errorf("archive: put %s: %w", key, err)
+	}
+	return sent.n, nil
+}
+
+// takeBack removes what this Put has just stored, wrong; nothing names it yet. What
+// is locked stays, hidden.
+func (b *s3Bucket) takeBack(ctx context.Context, key, version string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stall)
+	defer cancel()
+	if b.lock != nil {
+		version = ""
+	}
+	return b.removeVersion(ctx, key, version)
+}
+
+func (b *s3Bucket) Remove(ctx context.Context, key string) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	return b.removeVersion(ctx, key, "")
+}
+
+// removeVersion removes one version, or, unnamed, the object.
+func (b *s3Bucket) removeVersion(ctx context.Context, key, version string) error {
+	err := b.client.RemoveObject(ctx, b.bucket, b.prefix+key, minio.RemoveObjectOptions{VersionID: version})
+	if err == nil {
+		return nil
+	}
+	// S3 calls that a success; some servers do not.
+	if err = b.error("remove", key, err); errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// send uploads in one request what fits into one, and the rest in parts.
+func (b *s3Bucket) send(ctx context.Context, key string, r io.Reader, free bool) (minio.UploadInfo, error) {
+	opts := minio.PutObjectOptions{
+		ContentType: "application/octet-stream",
+		PartSize:    partSize,
+		Checksum:    minio.ChecksumFullObjectCRC32C,
+	}
+	if free {
+		opts.SetMatchETagExcept("*")
+	}
+	b.lock.set(&opts)
+	head, err := ReadUpTo(r, partSize, firstBuffer)
+	if err != nil {
+		return minio.UploadInfo{}, err
+	}
+	if len(head) < partSize {
+		return b.client.PutObject(ctx, b.bucket, b.prefix+key, bytes.NewReader(head), int64(len(head)), opts)
+	}
+	return b.client.PutObject(ctx, b.bucket, b.prefix+key, io.MultiReader(bytes.NewReader(head), r), -1, opts)
+}
+
+// checkStored compares what the server says it holds with what was sent: the
+// size always, the checksum by its own account if it gives one, else by reading
+// the object back.
+func (b *s3Bucket) checkStored(ctx context.Context, key string, info minio.UploadInfo, size int64, sum hash.Hash32) error {
+	want := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, sum.Sum32()))
+	stat, err := b.client.StatObject(ctx, b.bucket, b.prefix+key, minio.StatObjectOptions{Checksum: true})
+	if err != nil {
+		return b.error("check", key, err)
+	}
+	if stat.ETag != info.ETag {
+		return fmt.Errorf("another object was put there meanwhile: %w", ErrExists)
+	}
+	if stat.Size != size {
+		return fmt.Errorf("%w: %d bytes stored, %d sent", ErrStoredWrong, stat.Size, size)
+	}
+	got := stat.ChecksumCRC32C
+	if got == "" {
+		got = info.ChecksumCRC32C
+	}
+	// A composite checksum ("…-3") is one of the parts' checksums.
+	if got == "" || strings.Contains(got, "-") {
+		if got, err = b.readBack(ctx, key, info.ETag); err != nil {
+			return err
+		}
+	}
+	if got != want {
+		return fmt.Errorf("%w: CRC-32C %s stored, %s sent", ErrStoredWrong, got, want)
+	}
+	return nil
+}
+
+// readBack is the checksum of what is stored, as long as it is with this ETag.
+func (b *s3Bucket) readBack(ctx context.Context, key, etag string) (string, error) {
+	var opts minio.GetObjectOptions
+	if err := opts.SetMatchETag(etag); err != nil {
+		return "", b.error("read back", key, err)
+	}
+	body, _, _, err := minio.Core{Client: b.client}.GetObject(ctx, b.bucket, b.prefix+key, opts)
+	if err != nil {
+		return "", b.error("read back", key, err)
+	}
+	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	_, err = io.Copy(sum, body)
+	if err := errors.Join(err, body.Close()); err != nil {
+		return "", b.error("read back", key, err)
+	}
+	return base64.StdEncoding.EncodeToString(sum.Sum(nil)), nil
+}
+
+func (b *s3Bucket) Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	if length == 0 {
+		return io.NopCloser(strings.NewReader("")), nil
+	}
+	var opts minio.GetObjectOptions
+	var err error
+	switch {
+	case length > 0:
+		err = opts.SetRange(offset, offset+length-1)
+	case offset > 0:
+		err = opts.SetRange(offset, 0)
+	}
+	if err != nil {
+		return nil, b.error("get", key, err)
+	}
+	// Core: one request, made now; Client.GetObject would make it at the first
+	// read, and a second one to learn the size.
+	body, _, _, err := minio.Core{Client: b.client}.GetObject(ctx, b.bucket, b.prefix+key, opts)
+	if minio.ToErrorResponse(err).StatusCode == http.StatusRequestedRangeNotSatisfiable {
+		return io.NopCloser(strings.NewReader("")), nil
+	}
+	if err != nil {
+		return nil, b.error("get", key, err)
+	}
+	return body, nil
+}
+
+func (b *s3Bucket) Size(ctx context.Context, key string) (int64, error) {
+	if err := checkKey(key); err != nil {
+		return 0, err
+	}
+	info, err := b.client.StatObject(ctx, b.bucket, b.prefix+key, minio.StatObjectOptions{})
+	if err != nil {
+		return 0, b.error("size of", key, err)
+	}
+	return info.Size, nil
+}
+
+func (b *s3Bucket) Check(ctx context.Context) error {
+	ok, err := b.client.BucketExists(ctx, b.bucket)
+	if err != nil {
+		return fmt.Errorf("archive: bucket %s: %w", b.bucket, err)
+	}
+	if !ok {
+		return fmt.Errorf("archive: bucket %s: %w", b.bucket, ErrNotFound)
+	}
+	if b.lock == nil {
+		return nil
+	}
+	return b.checkLock(ctx)
+}
+
+// error names the operation and turns S3's codes into this package's errors.
+func (b *s3Bucket) error(op, key string, err error) error {
+	var resp minio.ErrorResponse
+	if errors.As(err, &resp) {
+		switch resp.Code {
+		case minio.NoSuchKey:
+			err = ErrNotFound
+		case minio.PreconditionFailed, "ConditionalRequestConflict":
+			err = ErrExists
+		}
+	}
+	return fmt.Errorf("archive: %s %s: %w", op, key, err)
+}
+
+// countingReader counts what is read through it.
+type countingReader struct {
+	r io.Reader
+	n int64
+}
+
+func (r *countingReader) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	r.n += int64(n)
+	return n, err
+}

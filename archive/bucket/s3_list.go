@@ -1,0 +1,38 @@
+package bucket
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/minio/minio-go/v7"
+)
+
+func (b *s3Bucket) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
+		if err := checkPrefix(prefix); err != nil {
+			yield(Object{}, err)
+			return
+		}
+		fail := func(err error) { yield(Object{}, fmt.Errorf("archive: list %q: %w", prefix, err)) }
+		// An iterator, not ListObjects: that one's goroutine waits for a reader.
+		for o := range b.client.ListObjectsIter(ctx, b.bucket, minio.ListObjectsOptions{Prefix: b.prefix + prefix, Recursive: true}) {
+			if o.Err != nil {
+				fail(o.Err)
+				return
+			}
+			key := strings.TrimPrefix(o.Key, b.prefix)
+			if key == "" {
+				continue // the mark that some tools make of a folder, here the bucket's own
+			}
+			if !yield(Object{Key: key, Size: o.Size, ModTime: o.LastModified}, nil) {
+				return
+			}
+		}
+		// Between two pages minio-go ends a cancelled listing without a word.
+		if err := ctx.Err(); err != nil {
+			fail(err)
+		}
+	}
+}

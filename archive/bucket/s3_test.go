@@ -1,0 +1,78 @@
+package bucket_test
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
+	"github.com/jobvault/jobvault/internal/testenv"
+)
+
+// A server that says it holds something else than was sent: the put fails, what
+// it stored is taken back, and the next put has the key for itself.
+func TestS3ObjectStoredWrongIsTakenBack(t *testing.T) {
+	var lies atomic.Bool
+	b := buckettest.OpenProxied(t, func(resp *http.Response) error {
+		if lies.Load() && resp.Request.Method == http.MethodHead && resp.StatusCode == http.StatusOK {
+			resp.Header.Set("X-Amz-Checksum-Crc32c", "AAAAAA==")
+		}
+		return nil
+	})
+	lies.Store(true)
+	if _, err := b.Put(t.Context(), "v1/lied", strings.NewReader("what was sent")); !errors.Is(err, bucket.ErrStoredWrong) {
+		t.Errorf("put: %v, want ErrStoredWrong", err)
+	}
+	lies.Store(false)
+	if _, err := b.Size(t.Context(), "v1/lied"); !errors.Is(err, bucket.ErrNotFound) {
+		t.Errorf("size: %v, want ErrNotFound", err)
+	}
+	if _, err := b.Put(t.Context(), "v1/lied", strings.NewReader("what was sent")); err != nil {
+		t.Errorf("the next put: %v", err)
+	}
+}
+
+func enableVersioning(t *testing.T, b bucket.Bucket) {
+	t.Helper()
+	u, err := url.Parse(b.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := minio.New(u.Query().Get("endpoint"), &minio.Options{Creds: credentials.NewEnvAWS()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.EnableVersioning(t.Context(), u.Host); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// With versioning, what was removed is gone for all but those who ask for the
+// version.
+func TestS3RemoveInAVersionedBucket(t *testing.T) {
+	b := buckettest.Open(t, testenv.S3BucketURL(t))
+	enableVersioning(t, b)
+	buckettest.Put(t, b, "v1/x", []byte("first"))
+	for range 2 {
+		if err := b.Remove(t.Context(), "v1/x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := b.Get(t.Context(), "v1/x", 0, -1); !errors.Is(err, bucket.ErrNotFound) {
+		t.Errorf("get: %v, want ErrNotFound", err)
+	}
+	if got := list(t, b, ""); len(got) != 0 {
+		t.Errorf("listed are %v", got)
+	}
+	buckettest.Put(t, b, "v1/x", []byte("second"))
+	if got := buckettest.Get(t, b, "v1/x", 0, -1); string(got) != "second" {
+		t.Errorf("a new object under the key reads %q", got)
+	}
+}

@@ -1,0 +1,131 @@
+package ngram
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/jobvault/jobvault/archive/joblog"
+	"pgregory.net/rapid"
+)
+
+// makeFilters cuts a log into frames of a size.
+func makeFilters(log []byte, frame int) []Filter {
+	var m FilterMaker
+	for len(log) > 0 {
+		n := min(frame, len(log))
+		m.Add(log[:n])
+		log = log[n:]
+	}
+	return m.Finish()
+}
+
+// Whatever is in a line is found with the filter of the frame that the line begins in.
+func TestFiltersMissNothing(t *testing.T) {
+	t.Parallel()
+	word := rapid.StringMatching(`[a-cKkſsS\x{212a}É\n 0-1]{0,12}`)
+	patterns := []string{
+		`abc`, `ABC`, `a(b|c)+`, `(?i)kiss`, `(ab|bc)c*a`, `[ab]{3}`, `^a`, `a$`, `abc|cba|É`, `.`, `\d+ a`, `(?i)é`, ``, `a.b`, `(?i)\x{212a}a`, `[^a]bc`,
+		`abcabc`, `abcab`, `abca`, `abca(bc|cb)ab`, `ABca|aabb(c|b)`, `(?i)kissa`, `(?i)aSKi`, `a(bc|cb)a?b`, `[ab]c(a)b+`, `aabb.*ccaa`, `(abcd|abce)?aabc`,
+		`\x{FFFD}`, `a\x{FFFD}`, `ab\x{FFFD}caa`, `(a|b)?cab`, `\bcab\b`, `09.3750`, `Z abcabc`, `abcabc`,
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		text := strings.Join(rapid.SliceOf(word).Draw(t, "words"), "")
+		stamp := rapid.SampledFrom([]string{"", "2024-07-08T16:48:09.3750041Z ", "2024-07-31T16:48:09.3750041Z ", "2024-07-08T16:48:09.3750041Z", "2024-99-08T16:48:09.3750041Z abcabc"}).Draw(t, "stamp")
+		log := []byte(stamp + strings.ReplaceAll(text, "\n", "\n"+stamp))
+		if rapid.Bool().Draw(t, "invalid") {
+			log = append(log, 'a', 0xff, 0xc5)
+		}
+		frame := rapid.IntRange(1, 100).Draw(t, "frame")
+		expr := rapid.SampledFrom(patterns).Draw(t, "pattern")
+		o := PatternOptions{IgnoreCase: rapid.Bool().Draw(t, "ignore case"), Inverse: rapid.Bool().Draw(t, "inverse")}
+		p, err := ParsePattern(expr, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.IgnoreCase {
+			expr = "(?i)" + expr
+		}
+		re := regexp.MustCompile(expr)
+		filters := makeFilters(log, frame)
+		if want := min((len(log)+frame-1)/frame, MostFilters); len(filters) != want {
+			t.Fatalf("%d filters of %d frames", len(filters), want)
+		}
+		var want []string
+		at := 0
+		for line := range bytes.Lines(log) {
+			f := Filter{Bits: []byte{0xff}} // which a frame without is like
+			if at/frame < len(filters)-1 || len(filters) < MostFilters {
+				f = filters[at/frame]
+			}
+			if re.Match(joblog.ParseLine(line).Text) != o.Inverse {
+				want = append(want, string(bytes.TrimSuffix(line, []byte("\n"))))
+				if !p.MayBeIn(f) {
+					t.Fatalf("%q is not found in frame %d", line, at/frame)
+				}
+			}
+			at += len(line)
+		}
+		var got []string
+		_ = p.Each(log, func(start, end int) error {
+			got = append(got, string(log[start:end]))
+			return nil
+		})
+		if strings.Join(got, "|") != strings.Join(want, "|") || len(got) != len(want) {
+			t.Fatalf("lines %q, want %q", got, want)
+		}
+		for i, f := range filters {
+			if within := i > 0 && log[i*frame-1] != '\n'; f.Within != within {
+				t.Fatalf("frame %d within a line: %v", i, f.Within)
+			}
+		}
+	})
+}
+
+func TestFiltersSayNoToMostThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	log := bytes.Repeat([]byte("2024-07-08T16:48:09.3750041Z go: downloading example.com/module v1.2.3\n"), 10_000)
+	f := makeFilters(log, len(log))[0]
+	for word, want := range map[string]bool{"downloading": true, "DOWNLOADING": true, "compromised": false, "memdump.py": false, "e5": true, "load": true} {
+		p, err := ParsePattern(word, PatternOptions{Fixed: true, IgnoreCase: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.MayBeIn(f) != want {
+			t.Errorf("%s may be there: %v", word, !want)
+		}
+	}
+	if share := float64(len(f.Bits)) / float64(len(log)); share > 1./filterShare {
+		t.Errorf("the filter has %.1f %% of the log", 100*share)
+	}
+}
+
+func TestLowerIsThatOfASCII(t *testing.T) {
+	t.Parallel()
+	all := make([]byte, 256+3)
+	for i := range all {
+		all[i] = byte(i)
+	}
+	want := bytes.Map(func(r rune) rune { return r }, nil)
+	for _, c := range all {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		want = append(want, c)
+	}
+	if got := appendLower(nil, all); !bytes.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
+// Where the time goes while a log is archived.
+func BenchmarkFilterMaker(b *testing.B) {
+	frame := bytes.Repeat([]byte("2024-07-08T16:48:09.3750041Z go: downloading example.com/module v1.2.3\n"), 1<<20/71)
+	b.SetBytes(int64(len(frame)))
+	var m FilterMaker
+	for b.Loop() {
+		m.filters = m.filters[:0]
+		m.Add(frame)
+	}
+}

@@ -1,0 +1,206 @@
+// Package ngram says which frames of a log a pattern cannot match in, and finds the lines
+// that match in the others. Each frame has a small Bloom filter of its n-grams; a pattern
+// becomes a query over n-grams that every match needs, and literals that every matching
+// line holds. See docs/design.md#search.
+package ngram
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/jobvault/jobvault/archive/joblog"
+)
+
+// Pattern is what the lines of logs are searched for. A line is looked at without its
+// timestamp, byte order mark and line end: its text, as ParseLine gives it.
+type Pattern struct {
+	re      *regexp.Regexp
+	only    []byte   // the text that is looked for, if the pattern is nothing else
+	texts   *texts   // nil: no text has to be in the lines that match
+	grams   gramNeed // that have to be in the frames of those
+	odd     gramNeed // likewise in frames with odd letters
+	inverse bool
+}
+
+// PatternOptions say how a pattern is meant.
+type PatternOptions struct {
+	Fixed      bool // it is a text, not an expression
+	IgnoreCase bool
+	Inverse    bool // lines that do not match are wanted
+}
+
+// maxPattern bounds a pattern, in bytes.
+const maxPattern = 4096
+
+// maxProgram bounds what an expression becomes when it is matched, in instructions:
+// (a?b?){500} has 2,000. Each may have to be looked at for each byte of a text, so that
+// without a bound ten characters could keep a processor busy for minutes with one line.
+const maxProgram = 5000
+
+// ParsePattern reads an expression in the syntax of RE2, which takes time in
+// proportion to the text and to the expression's own size with its repetitions, which
+// is bounded. Of one with several lines, each is an alternative.
+func ParsePattern(s string, o PatternOptions) (*Pattern, error) {
+	if len(s) > maxPattern {
+		return nil, fmt.Errorf("a pattern of %d bytes: at most %d", len(s), maxPattern)
+	}
+	alternatives := strings.Split(s, "\n")
+	for i, a := range alternatives {
+		if o.Fixed {
+			a = regexp.QuoteMeta(a)
+		} else if _, err := syntax.Parse(a, syntax.Perl); err != nil {
+			return nil, explain(err)
+		}
+		alternatives[i] = "(?:" + a + ")"
+	}
+	s = strings.Join(alternatives, "|")
+	if o.IgnoreCase {
+		s = "(?i)" + s
+	}
+	tree, err := syntax.Parse(s, syntax.Perl)
+	if err != nil {
+		return nil, explain(err)
+	}
+	if programSize(tree) > maxProgram {
+		return nil, fmt.Errorf("with its repetitions the pattern has more than %d parts", maxProgram)
+	}
+	p := &Pattern{inverse: o.Inverse}
+	if p.re, err = regexp.Compile(s); err != nil {
+		return nil, explain(err)
+	}
+	tree = tree.Simplify()
+	if !o.Inverse {
+		p.texts = textsOf(tree)
+		p.grams, p.odd = gramReader{}.of(tree), gramReader{odd: true}.of(tree)
+	}
+	if tree.Op == syntax.OpLiteral && tree.Flags&syntax.FoldCase == 0 && !slices.Contains(tree.Rune, utf8.RuneError) {
+		p.only = []byte(string(tree.Rune))
+	}
+	return p, nil
+}
+
+// programSize is about how many instructions an expression is compiled to; from
+// maxProgram on, just more. It is told before that is done: to do it takes long.
+func programSize(re *syntax.Regexp) int {
+	size := 1
+	switch re.Op {
+	case syntax.OpLiteral:
+		size = len(re.Rune)
+	case syntax.OpConcat, syntax.OpAlternate:
+		size = 0
+	}
+	for _, sub := range re.Sub {
+		if size += programSize(sub); size > maxProgram {
+			return size
+		}
+	}
+	if re.Op == syntax.OpRepeat {
+		size = (size - 1) * max(re.Min, re.Max, 1) // which are 1000 at most
+	}
+	return size
+}
+
+// explain says what is wrong with an expression, and what RE2 does not have.
+func explain(err error) error {
+	var e *syntax.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch {
+	case e.Code == syntax.ErrInvalidEscape && len(e.Expr) == 2 && e.Expr[1] >= '1' && e.Expr[1] <= '9':
+		return fmt.Errorf("%s: RE2 has no references to groups", e.Expr)
+	case e.Code == syntax.ErrInvalidPerlOp && strings.HasPrefix(e.Expr, "(?"):
+		return fmt.Errorf("%s: RE2 has no such group; it looks neither ahead nor behind", e.Expr)
+	}
+	return fmt.Errorf("%s: %s", e.Code, e.Expr)
+}
+
+// Match tells whether a line is wanted, by its text.
+func (p *Pattern) Match(text []byte) bool {
+	if p.only != nil {
+		return bytes.Contains(text, p.only) != p.inverse
+	}
+	return p.re.Match(text) != p.inverse
+}
+
+// Find gives where in a text the pattern matches, as many times as at most; nothing,
+// if lines are wanted that do not match.
+func (p *Pattern) Find(text []byte, most int) [][]int {
+	if p.inverse {
+		return nil
+	}
+	return p.re.FindAllIndex(text, most)
+}
+
+// Selective tells whether there are frames that MayBeIn rules out.
+func (p *Pattern) Selective() bool { return p.grams.says() }
+
+// MayBeIn tells whether the pattern may match a line that begins in the frame.
+func (p *Pattern) MayBeIn(f Filter) bool {
+	if f.Odd {
+		return len(f.Bits) > 0 && p.odd.mayBeIn(f)
+	}
+	return len(f.Bits) > 0 && p.grams.mayBeIn(f)
+}
+
+// Each gives visit where the wanted lines of a block are, in order: without their
+// newlines. The block is of whole lines. An error of visit ends it.
+func (p *Pattern) Each(block []byte, visit func(start, end int) error) error {
+	if p.texts == nil {
+		return p.eachLine(block, visit)
+	}
+	found := p.texts.in(block)
+	defer found.end()
+	for at := 0; at < len(block); {
+		hit := found.next(at)
+		if hit < 0 {
+			return nil
+		}
+		start := bytes.LastIndexByte(block[at:hit], '\n') + 1 + at
+		end := endOf(block, hit)
+		if p.matchAt(block, start, hit, end) {
+			if err := visit(start, end); err != nil {
+				return err
+			}
+		}
+		at = end + 1
+	}
+	return nil
+}
+
+// matchAt tells whether a line is wanted in which one of the texts begins at hit.
+func (p *Pattern) matchAt(block []byte, start, hit, end int) bool {
+	// Behind what a timestamp may be, before what a line end may be: in the text for sure.
+	if p.only != nil && hit-start >= joblog.MaxPrefix && hit+len(p.only) < end {
+		return true
+	}
+	_, text := joblog.SplitLine(block[start:end])
+	return p.Match(text)
+}
+
+func (p *Pattern) eachLine(block []byte, visit func(start, end int) error) error {
+	for at := 0; at < len(block); {
+		end := endOf(block, at)
+		if _, text := joblog.SplitLine(block[at:end]); p.Match(text) {
+			if err := visit(at, end); err != nil {
+				return err
+			}
+		}
+		at = end + 1
+	}
+	return nil
+}
+
+// endOf is where the line ends that goes on at a place.
+func endOf(block []byte, at int) int {
+	if n := bytes.IndexByte(block[at:], '\n'); n >= 0 {
+		return at + n
+	}
+	return len(block)
+}

@@ -1,0 +1,159 @@
+package ngram
+
+import (
+	"bytes"
+	"encoding/binary"
+	"regexp/syntax"
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+// texts are some of which one is in every line that a pattern matches. To look for
+// them is much faster than to match every line.
+type texts struct {
+	some [][]byte
+	fold bool // they are in lower case, and upper case counts as that
+}
+
+// mostTexts is up to how many texts it is faster to look for all of them.
+const mostTexts = 4
+
+// textsOf finds them in an expression; nil, if there are none.
+func textsOf(tree *syntax.Regexp) *texts {
+	some, fold := needed(tree)
+	if len(some) == 0 || len(some) > mostTexts {
+		return nil
+	}
+	t := &texts{fold: fold}
+	for _, s := range some {
+		if fold {
+			s = strings.Map(lowerASCII, s)
+		}
+		t.some = append(t.some, []byte(s))
+	}
+	return t
+}
+
+// needed are texts of which each match of the expression has one; none, if nothing is
+// known. fold says that some may be there in another case.
+func needed(re *syntax.Regexp) (some []string, fold bool) {
+	switch re.Op {
+	case syntax.OpLiteral:
+		if s := literal(re); s != "" {
+			return []string{s}, re.Flags&syntax.FoldCase != 0
+		}
+	case syntax.OpCapture, syntax.OpPlus:
+		return needed(re.Sub[0])
+	case syntax.OpConcat:
+		for _, sub := range re.Sub {
+			if more, f := needed(sub); shortest(more) > shortest(some) {
+				some, fold = more, f
+			}
+		}
+	case syntax.OpAlternate:
+		for _, sub := range re.Sub {
+			more, f := needed(sub)
+			if len(more) == 0 {
+				return nil, false
+			}
+			some, fold = append(some, more...), fold || f
+		}
+	}
+	return some, fold
+}
+
+// literal is the longest part of a literal that is found by comparing bytes, with
+// ASCII letters of either case if case does not count: K and S are also other letters
+// then, and so may be any that is not ASCII.
+func literal(re *syntax.Regexp) string {
+	whole := string(re.Rune)
+	apart := func(r rune) bool { return r == utf8.RuneError }
+	if re.Flags&syntax.FoldCase != 0 {
+		apart = func(r rune) bool { return r >= utf8.RuneSelf || strings.ContainsRune("kKsS", r) }
+	}
+	longest := ""
+	for part := range strings.FieldsFuncSeq(whole, apart) {
+		if len(part) > len(longest) {
+			longest = part
+		}
+	}
+	return longest
+}
+
+func shortest(ss []string) int {
+	n := 0
+	for i, s := range ss {
+		if i == 0 || len(s) < n {
+			n = len(s)
+		}
+	}
+	return n
+}
+
+func lowerASCII(r rune) rune {
+	if 'A' <= r && r <= 'Z' {
+		return r + 'a' - 'A'
+	}
+	return r
+}
+
+// search is looking for texts in a block.
+type search struct {
+	*texts
+	block []byte
+	lower *[]byte // of the pool
+	hits  [mostTexts]int
+}
+
+// lowered keeps the memory for blocks in lower case.
+var lowered = sync.Pool{New: func() any { return new([]byte) }}
+
+func (t *texts) in(block []byte) *search {
+	s := &search{texts: t, block: block}
+	if t.fold {
+		s.lower = lowered.Get().(*[]byte)
+		*s.lower = appendLower((*s.lower)[:0], block)
+		s.block = *s.lower
+	}
+	for i := range t.some {
+		s.hits[i] = -1
+	}
+	return s
+}
+
+// next is where the first of the texts begins, at a place or after it; -1: nowhere.
+// Places must not go back.
+func (s *search) next(at int) int {
+	first := -1
+	for i, text := range s.some {
+		if s.hits[i] < at {
+			s.hits[i] = len(s.block)
+			if n := bytes.Index(s.block[at:], text); n >= 0 {
+				s.hits[i] = at + n
+			}
+		}
+		if s.hits[i] < len(s.block) && (first < 0 || s.hits[i] < first) {
+			first = s.hits[i]
+		}
+	}
+	return first
+}
+
+func (s *search) end() {
+	if s.lower != nil {
+		lowered.Put(s.lower)
+	}
+}
+
+// appendLower appends p with its ASCII letters in lower case.
+func appendLower(to, p []byte) []byte {
+	i := 0
+	for ; i+8 <= len(p); i += 8 {
+		to = binary.LittleEndian.AppendUint64(to, lower(binary.LittleEndian.Uint64(p[i:])))
+	}
+	for _, c := range p[i:] {
+		to = append(to, byte(lower(uint64(c))))
+	}
+	return to
+}

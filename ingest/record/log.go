@@ -1,0 +1,62 @@
+package record
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/store"
+)
+
+// Archived is how a log that is in the bucket stands in the ledger.
+func Archived(jobID int64, log archive.Log, steps []store.Step, at time.Time) store.Settlement {
+	object := ObjectOf(log, at)
+	return store.Settlement{
+		JobID: jobID, State: store.LogArchived, Reason: truncatedReason(log), HTTPStatus: http.StatusOK, Asked: true,
+		Object: &object, Steps: StepLines(log.Index, steps), Usage: log.Index.Usage,
+	}
+}
+
+// ObjectOf is an object of a log as the ledger notes it.
+func ObjectOf(log archive.Log, at time.Time) store.Object {
+	return store.Object{
+		Key: log.Key, RawBytes: log.RawBytes, StoredBytes: log.StoredBytes, Lines: log.Lines, SHA256: log.SHA256, StoredSHA256: log.StoredSHA256,
+		FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets, Truncated: log.Truncated, ArchivedAt: at, FilterBytes: log.FilterBytes,
+	}
+}
+
+func truncatedReason(log archive.Log) string {
+	if !log.Truncated {
+		return ""
+	}
+	return fmt.Sprintf("cut at %d bytes, the limit that is set", log.RawBytes)
+}
+
+// StepLines estimates which lines belong to the steps that ran.
+func StepLines(x *joblog.Index, steps []store.Step) []store.StepLines {
+	var ran []joblog.Step
+	for _, s := range steps {
+		if s.StartedAt == nil || (s.Conclusion != nil && *s.Conclusion == "skipped") {
+			continue
+		}
+		ran = append(ran, joblog.Step{Number: s.Number, StartedAt: *s.StartedAt})
+	}
+	var lines []store.StepLines
+	for _, r := range joblog.EstimateSteps(x, ran) {
+		lines = append(lines, store.StepLines{Number: r.Number, First: r.First, Last: r.Last})
+	}
+	return lines
+}
+
+// LogOf is what the ledger says of an archived log.
+func LogOf(l store.LedgerLine) archive.Log {
+	log := archive.Log{
+		Key: *l.ObjectKey, RawBytes: *l.RawBytes, StoredBytes: *l.StoredBytes, Lines: *l.Lines,
+		FrameLines: l.FrameLines, FrameOffsets: l.FrameOffsets, Truncated: l.Truncated,
+	}
+	copy(log.SHA256[:], l.SHA256)
+	copy(log.StoredSHA256[:], l.StoredSHA256)
+	return log
+}

@@ -1,0 +1,137 @@
+package upkeep_test
+
+import (
+	"context"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/ingesttest"
+	"github.com/jobvault/jobvault/ingest/upkeep"
+	"github.com/jobvault/jobvault/internal/testenv"
+)
+
+// Logs that were archived before jobvault knew how to read them for it tell the same
+// as those that are read while they are archived; stopped in the middle, the
+// reading goes on; what cannot be read is named and costs no other.
+func TestReindexReadsWhatArchivingWould(t *testing.T) {
+	t.Parallel()
+	r, _ := settledDay(t, ingesttest.Options{}, 35, 100)
+	usage := func() map[string][]string {
+		all := make(map[string][]string)
+		for table, query := range rebuilt {
+			if table == "job_logs" || strings.HasPrefix(table, "job_") {
+				all[table] = tables(r, query)
+			}
+		}
+		return all
+	}
+	before := usage()
+	if len(before["job_actions"]) == 0 || len(before["job_annotations"]) == 0 || len(before["job_permissions"]) == 0 {
+		t.Fatal("the day's logs tell nothing")
+	}
+	if got := tables(r, `SELECT count(*) > 0 AS called FROM job_actions WHERE path LIKE '.github/workflows/%' AND in_setup`); got[0] != tables(r, `SELECT true AS called`)[0] {
+		t.Errorf("no reusable workflow is named: %v", got)
+	}
+	for table, rows := range before {
+		if all := strings.Join(rows, "\n"); strings.Contains(strings.ToLower(all), "forged") {
+			t.Errorf("%s has what an input of a reusable workflow says: %s", table, all)
+		}
+	}
+	for _, table := range []string{"job_actions", "job_environment", "job_permissions", "job_annotations"} {
+		r.Exec(`DELETE FROM ` + table)
+	}
+	r.Exec(`UPDATE job_logs SET usage_version = NULL`)
+	x := &upkeep.Reindexer{DB: r.DB, Archive: r.Archive}
+	reindex := func(stopAfter int) (upkeep.Reindexed, []string, error) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var faults []string
+		sum, err := x.Reindex(ctx, false, 3, func(f upkeep.Fault) { faults = append(faults, f.Kind) }, func(sum upkeep.Reindexed) {
+			if sum.Jobs == stopAfter {
+				cancel()
+			}
+		})
+		return sum, faults, err
+	}
+	if _, _, err := reindex(5); err == nil {
+		t.Error("it was stopped and does not say so")
+	}
+	if _, faults, err := reindex(0); err != nil || faults != nil {
+		t.Errorf("%v, %v", faults, err)
+	}
+	if diff := cmp.Diff(before, usage()); diff != "" {
+		t.Errorf("(-archived +read again):\n%s", diff)
+	}
+	if sum, _, err := reindex(0); err != nil || sum.Jobs != 0 {
+		t.Errorf("with nothing to read: %+v, %v", sum, err)
+	}
+	ids := archivedJobs(r, 10_000)
+	log := r.Get(r.Object(ids[0], "log.zst"))
+	r.Overwrite(r.Object(ids[0], "log.zst"), log[:len(log)-20])
+	r.Exec(`UPDATE job_logs SET usage_version = 0`)
+	sum, faults, err := reindex(0)
+	if err != nil || sum.Faults != 1 || len(faults) != 1 || faults[0] != upkeep.FaultUnread {
+		t.Errorf("%+v, %v, %v", sum, faults, err)
+	}
+}
+
+// before calls a function before an object is put, once.
+type before struct {
+	bucket.Bucket
+	object string
+	f      func()
+}
+
+func (b *before) Put(ctx context.Context, key string, r io.Reader) (int64, error) {
+	if f := b.f; f != nil && strings.HasSuffix(key, b.object) {
+		b.f = nil
+		f()
+	}
+	return b.Bucket.Put(ctx, key, r)
+}
+
+// Filters that are made of a log while it is removed go with it, whoever made them.
+func TestFiltersOfALogThatIsRemovedMeanwhile(t *testing.T) {
+	t.Parallel()
+	reindex := func(c *cellar) {
+		x := &upkeep.Reindexer{DB: c.DB, Archive: c.Archive}
+		_, err := x.Reindex(c.T.Context(), false, 1, func(f upkeep.Fault) { c.T.Errorf("reindex: %s", f.Error()) }, func(upkeep.Reindexed) {})
+		c.Check(err)
+	}
+	for name, s := range map[string]struct{ first, work func(c *cellar) }{
+		"reindex": {func(*cellar) {}, reindex},
+		"verify --repair": {func(c *cellar) {
+			reindex(c)
+			c.wantStates("read", map[int64]string{1: "archived log.filter log.zst"})
+			c.Check(c.Archive.Bucket().Remove(t.Context(), "v1/1/1001/1/1/log.filter"))
+		}, func(c *cellar) { c.repair() }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCellar(t)
+			c.job(1, days, strings.Repeat(secretLine, 2000))
+			s.first(c)
+			other := *c
+			removed := false
+			a, err := archive.New(&before{Bucket: c.Archive.Bucket(), object: "log.filter", f: func() {
+				removed = true
+				_, err := other.redact(1)
+				other.Check(err)
+			}}, 1<<40)
+			c.Check(err)
+			other.Vault = &testenv.Vault{T: t, DB: c.DB, Archive: c.Archive, At: c.At}
+			c.Archive = a
+			s.work(c)
+			if !removed || len(other.left) > 0 {
+				t.Errorf("removed: %v, left is %+v: this shows nothing", removed, other.left)
+			}
+			c.wantStates("in the end", map[int64]string{1: "removed settled.json"})
+			c.verified("in the end")
+		})
+	}
+}

@@ -1,0 +1,210 @@
+package upkeep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/record"
+	"github.com/jobvault/jobvault/internal/ghapi"
+	"github.com/jobvault/jobvault/store"
+)
+
+// repairLog makes an archived log whole again: the ledger from the object if
+// that is good, else the object from GitHub. What it puts in place has the digest
+// of the ledger, or it leaves everything as it was.
+func (r *verification) repairLog(ctx context.Context, l store.LedgerLine) (bool, string, error) {
+	// Not fetched again what somebody removed.
+	if is, said, err := r.repairRestored(ctx, l); is || err != nil {
+		return is, said, err
+	}
+	want := record.LogOf(l)
+	// What was found may have been looked at by its size alone.
+	damage, err := r.Archive.Verify(ctx, want, true)
+	if err != nil {
+		return false, "", err
+	}
+	if damage == nil {
+		return true, "the log is whole", nil
+	}
+	switch damage.Kind {
+	case archive.DamageBytes, archive.DamageLines, archive.DamageFrames, archive.DamageSize, archive.DamageObject:
+		return r.correctLedger(ctx, l)
+	}
+	return r.fetchLog(ctx, l, want)
+}
+
+// correctLedger writes into the ledger how a good log is stored.
+func (r *verification) correctLedger(ctx context.Context, l store.LedgerLine) (bool, string, error) {
+	log, err := r.Archive.Describe(ctx, record.KeyOfLedger(l))
+	if err != nil {
+		return false, "", err
+	}
+	done, err := r.DB.RepairObject(ctx, l.JobID, record.ObjectOf(log, r.Now()))
+	if !done {
+		return false, "the ledger has changed meanwhile", err
+	}
+	return true, "the log is whole; the ledger is corrected", err
+}
+
+// fetchLog puts GitHub's log in the place of what is lost or damaged, if it is the
+// one that the ledger tells of.
+func (r *verification) fetchLog(ctx context.Context, l store.LedgerLine, want archive.Log) (bool, string, error) {
+	var body io.ReadCloser
+	err := r.atGitHub(ctx, l.Repository, func(c *ghapi.Client, repo store.Repository) (err error) {
+		body, err = c.OpenLog(ctx, repo.Owner, repo.Name, l.JobID)
+		return err
+	})
+	if err != nil {
+		return refusedRepair(err)
+	}
+	log, err := r.Archive.RestoreLog(ctx, record.KeyOfLedger(l), body, &want.SHA256)
+	if cerr := body.Close(); errors.Is(err, archive.ErrOtherLog) {
+		return false, fmt.Sprintf("GitHub has another log now: %d bytes, SHA-256 %x", log.RawBytes, log.SHA256), nil
+	} else if err := errors.Join(err, cerr); err != nil {
+		return refusedRepair(err)
+	}
+	done, err := r.DB.RepairObject(ctx, l.JobID, record.ObjectOf(log, r.Now()))
+	if err == nil && !done {
+		err = ingest.TakeBackLog(ctx, r.DB, r.Archive, record.KeyOfLedger(l))
+	}
+	if !done {
+		return false, "the ledger has changed meanwhile", err
+	}
+	return true, "fetched again from GitHub", err
+}
+
+// atGitHub asks for something of a repository where it is. One that lost its name is
+// found by its id first, and so is one that does not have what is asked for: its name
+// may be another's, which knows nothing of its jobs.
+func (r *verification) atGitHub(ctx context.Context, repo store.Repository, ask func(*ghapi.Client, store.Repository) error) error {
+	resolved := false
+	if !repo.HasName {
+		var err error
+		if repo, err = ingest.ResolveRepository(ctx, r.DB, r.GitHub, repo); err != nil {
+			return err
+		}
+		resolved = true
+	}
+	for {
+		client, err := r.GitHub.For(ctx, repo.InstallationID, repo.Owner, repo.Name)
+		if err == nil {
+			err = ask(client, repo)
+		}
+		if resolved || !ghapi.IsAPINotFound(err) {
+			return err
+		}
+		now, rerr := ingest.ResolveRepository(ctx, r.DB, r.GitHub, repo)
+		if rerr != nil {
+			return rerr
+		}
+		if !ingest.Moved(repo, now) {
+			return err
+		}
+		repo, resolved = now, true
+	}
+}
+
+// refusedRepair takes GitHub's no for an outcome, and all else for an error; a
+// limit too, which is waited for.
+func refusedRepair(err error) (bool, string, error) {
+	var e *ghapi.Error
+	if errors.As(err, &e) && e.Class != ghapi.RateLimited {
+		return false, "not to be had: " + e.Error(), nil
+	}
+	return false, "", err
+}
+
+// repairFilters makes the filters of a log again. What is removed meanwhile, they go with.
+func (r *verification) repairFilters(ctx context.Context, l store.LedgerLine) (bool, string, error) {
+	log, err := r.Archive.Describe(ctx, record.KeyOfLedger(l))
+	if err == nil {
+		err = r.Archive.PutFilters(ctx, record.KeyOfLedger(l), &log)
+	}
+	if err != nil {
+		return false, "", err
+	}
+	recorded, err := r.DB.RecordIndex(ctx, l.JobID, log.SHA256[:], log.Index.Usage, log.FilterBytes)
+	if err == nil && !recorded {
+		return false, "the ledger has changed meanwhile, or the log is another one", ingest.TakeBackLog(ctx, r.DB, r.Archive, record.KeyOfLedger(l))
+	}
+	return err == nil, "made again of the log", err
+}
+
+// repairDetails puts job.json into its place: as GitHub has it, or, if it does not
+// know the job any more, as the webhook told that said it had completed.
+func (r *verification) repairDetails(ctx context.Context, l store.LedgerLine) (bool, string, error) {
+	var job ghapi.Job
+	err := r.atGitHub(ctx, l.Repository, func(c *ghapi.Client, repo store.Repository) (err error) {
+		job, err = c.Job(ctx, repo.Owner, repo.Name, l.JobID)
+		return err
+	})
+	if err == nil {
+		err = r.putDetails(ctx, l, job.Raw)
+		return err == nil, "fetched again from GitHub", err
+	}
+	if !ghapi.IsNotFound(err) {
+		return refusedRepair(err)
+	}
+	raw, status, werr := ingest.LatestWebhookJob(ctx, r.DB, l.JobID)
+	if errors.Is(werr, ingest.ErrNoWebhook) || werr == nil && status != store.StatusCompleted {
+		return refusedRepair(err)
+	}
+	if werr != nil {
+		return false, "", werr
+	}
+	err = r.putDetails(ctx, l, raw)
+	return err == nil, "made again from a webhook", err
+}
+
+func (r *verification) putDetails(ctx context.Context, l store.LedgerLine, raw []byte) error {
+	kept, err := r.Archive.PutDetails(ctx, record.KeyOfLedger(l), raw)
+	if err != nil {
+		return err
+	}
+	return r.DB.RecordDetails(ctx, l.JobID, *record.DetailsOf(kept))
+}
+
+// repairSettled writes the record again, from the ledger.
+func (r *verification) repairSettled(ctx context.Context, l store.LedgerLine) (bool, string, error) {
+	return r.writeSettled(ctx, l, record.SettledOf(l.JobLog), r.Archive.PutSettled)
+}
+
+// writeSettled puts a record, as it follows from the database, into its place. If that
+// is not the one that was noted, the next manifest lists the job with the new one.
+func (r *verification) writeSettled(
+	ctx context.Context, l store.LedgerLine, s archive.Settled, put func(context.Context, archive.JobKey, archive.Settled) ([]byte, error),
+) (bool, string, error) {
+	raw, err := put(ctx, record.KeyOfLedger(l), s)
+	if errors.Is(err, ingest.ErrOlderDatabase) {
+		return false, err.Error(), nil
+	}
+	if err != nil {
+		return false, "", err
+	}
+	d, said := record.DetailsOf(raw), "written again from the ledger"
+	if l.SettledSHA256 != nil && string(d.SHA256[:]) != string(l.SettledSHA256) {
+		said += fmt.Sprintf(", now with SHA-256 %x; the next manifest lists it", d.SHA256)
+	}
+	return true, said, r.DB.RecordSettled(ctx, l.JobID, *d)
+}
+
+// rewriteSettled puts a record in the place of one that was changed, if it is the one
+// that was noted.
+func (r *verification) rewriteSettled(ctx context.Context, l store.LedgerLine, s archive.Settled) (bool, string, error) {
+	raw, err := s.Bytes()
+	if err != nil {
+		return false, "", err
+	}
+	if d := record.DetailsOf(raw); l.SettledSHA256 != nil && string(d.SHA256[:]) != string(l.SettledSHA256) {
+		return false, "the database's rows do not give the record that was noted either", nil
+	}
+	return r.writeSettled(ctx, l, s, r.replaceSettled)
+}
+
+func (r *verification) replaceSettled(ctx context.Context, key archive.JobKey, s archive.Settled) ([]byte, error) {
+	return ingest.ReplaceSettled(ctx, r.Archive, key, s)
+}

@@ -1,0 +1,22 @@
+package upkeep_test
+
+import (
+	"testing"
+
+	"github.com/jobvault/jobvault/ingest/ingesttest"
+	"github.com/jobvault/jobvault/internal/githubsim"
+	"github.com/jobvault/jobvault/internal/testenv"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+// rig is a jobvault with everything around it, for one test.
+type rig struct{ *ingesttest.Rig }
+
+func newRig(t testing.TB, o ingesttest.Options) *rig { return &rig{ingesttest.New(t, o)} }
+
+// settledDay is a rig with an archived day.
+func settledDay(t testing.TB, o ingesttest.Options, seed uint64, jobs int) (*rig, githubsim.Day) {
+	r, day := ingesttest.SettledDay(t, o, seed, jobs)
+	return &rig{r}, day
+}

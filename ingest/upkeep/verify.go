@@ -1,0 +1,271 @@
+// Package upkeep looks after the archive: it verifies and repairs what is there, makes
+// the database again from the bucket, writes manifests, and removes what rules or people
+// say has to go. The write path knows nothing of it. See docs/design.md#rooms.
+package upkeep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/record"
+	"github.com/jobvault/jobvault/internal/ghapi"
+	"github.com/jobvault/jobvault/store"
+)
+
+// Verifier holds the ledger against the bucket.
+type Verifier struct {
+	DB      *store.DB
+	Archive *archive.Archive
+	GitHub  *ghapi.Clients // for repairs
+	Now     func() time.Time
+}
+
+// VerifyOptions say what is verified. Zero fields mean everything, by sizes.
+type VerifyOptions struct {
+	RepositoryID int64
+	Since        time.Time // jobs created at or after
+	Sample       float64   // share of the jobs, from 0 to 1; 0: all
+	Deep         bool      // read every log and job.json, and compare their digests
+	Repair       bool      // fetch again what is damaged, as far as GitHub still has it
+	Parallel     int       // objects at a time; 0: 8
+}
+
+// The kinds of fault beside archive's kinds of damage.
+const (
+	FaultKey     = "key"     // the ledger names another object than the job's own
+	FaultDetails = "details" // job.json is not there, or of no use
+	FaultSettled = "settled" // settled.json is not there, or says something else
+	FaultFilter  = "filter"  // the filters of a log are not there, or of no use; it is searched whole
+	FaultOrphan  = "orphan"  // an object that the ledger does not know
+)
+
+// Fault is something that is wrong, and what became of it.
+type Fault struct {
+	Kind     string `json:"kind"`
+	JobID    int64  `json:"job_id,omitempty"` // 0: of no known job
+	Key      string `json:"key"`
+	Detail   string `json:"detail"`
+	Repaired bool   `json:"repaired"`
+	Repair   string `json:"repair,omitempty"` // what was tried, and came of it
+
+	// Of a row: where it is, and what it and the bucket say.
+	Table  string `json:"table,omitempty"`
+	Row    string `json:"row,omitempty"`
+	Column string `json:"column,omitempty"` // empty: the row as a whole
+	Says   string `json:"database,omitempty"`
+	Tells  string `json:"bucket,omitempty"`
+}
+
+// Verified sums up a verification.
+type Verified struct {
+	Jobs     int   `json:"jobs"`
+	Logs     int   `json:"logs"`
+	RawBytes int64 `json:"raw_bytes"` // of logs that were read
+	Objects  int   `json:"objects"`   // looked at for orphans
+	Faults   int   `json:"faults"`
+	Repaired int   `json:"repaired"`
+}
+
+// verification is one run of Verify.
+type verification struct {
+	*Verifier
+	o        VerifyOptions
+	started  time.Time
+	report   func(Fault)
+	progress func(done, total int)
+
+	mu   sync.Mutex
+	sum  Verified
+	done int
+}
+
+const (
+	verifyParallel = 8
+	verifyBatch    = 500
+)
+
+// Verify looks at every settled job's objects, and then at the bucket for objects
+// that belong to none, the log of removals and the manifests that were written; these only where
+// all jobs are looked at. It calls
+// report for each fault, and progress as it goes on, one call at a time. It fails
+// only if Postgres or the bucket does not answer; faults are no error.
+func (v *Verifier) Verify(ctx context.Context, o VerifyOptions, report func(Fault), progress func(done, total int)) (Verified, error) {
+	if o.Parallel == 0 {
+		o.Parallel = verifyParallel
+	}
+	ctx = ghapi.WithPriority(ctx, ghapi.Backfill)
+	r := &verification{Verifier: v, o: o, started: v.Now(), report: report, progress: progress}
+	if err := r.ledger(ctx); err != nil {
+		return r.sum, err
+	}
+	if o.Since.IsZero() && o.Sample == 0 {
+		if err := r.orphans(ctx); err != nil {
+			return r.sum, err
+		}
+	}
+	if o.Since.IsZero() && o.Sample == 0 && o.RepositoryID == 0 {
+		if err := r.removals(ctx); err != nil {
+			return r.sum, err
+		}
+		return r.sum, r.manifests(ctx)
+	}
+	return r.sum, nil
+}
+
+// ledger goes through the ledger, in batches. What is settled meanwhile is left
+// to the next time.
+func (r *verification) ledger(ctx context.Context) error {
+	filter := store.LedgerFilter{RepositoryID: r.o.RepositoryID, Since: r.o.Since, SettledBy: r.started}
+	total, err := r.DB.CountLedger(ctx, filter)
+	if err != nil {
+		return err
+	}
+	for after := int64(0); ; {
+		lines, err := r.DB.Ledger(ctx, filter, after, verifyBatch)
+		if err != nil || len(lines) == 0 {
+			return err
+		}
+		after = lines[len(lines)-1].JobID
+		g, gctx := errgroup.WithContext(ctx)
+		g.SetLimit(r.o.Parallel)
+		for _, line := range lines {
+			g.Go(func() error {
+				var err error
+				if r.o.Sample == 0 || rand.Float64() < r.o.Sample { //nolint:gosec // a sample, no secret
+					err = r.line(gctx, line)
+				}
+				r.step(total)
+				return err
+			})
+		}
+		if err := g.Wait(); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *verification) step(total int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done++
+	r.progress(r.done, total)
+}
+
+// line verifies what one job has in the bucket.
+func (r *verification) line(ctx context.Context, l store.LedgerLine) error {
+	key := record.KeyOfLedger(l)
+	r.count(func(sum *Verified) { sum.Jobs++ })
+	if err := r.details(ctx, l, key); err != nil {
+		return err
+	}
+	switch l.State {
+	case store.LogArchived:
+		if err := r.earlier(ctx, l, key); err != nil {
+			return err
+		}
+		return r.log(ctx, l, key)
+	case store.LogNone, store.LogExpired, store.LogMissing:
+		return r.settled(ctx, l, key)
+	case store.LogRemoved:
+		return r.removed(ctx, l, key)
+	}
+	return nil
+}
+
+func (r *verification) log(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
+	r.count(func(sum *Verified) { sum.Logs++ })
+	if *l.ObjectKey != key.Log() {
+		return r.fault(ctx, l, Fault{
+			Kind: FaultKey, JobID: l.JobID, Key: *l.ObjectKey, Detail: "the ledger names this object; the job's own is " + key.Log(),
+		}, nil)
+	}
+	damage, err := r.Archive.Verify(ctx, record.LogOf(l), r.o.Deep)
+	if err != nil {
+		return fmt.Errorf("verify job %d: %w", l.JobID, err)
+	}
+	if r.o.Deep {
+		r.count(func(sum *Verified) { sum.RawBytes += *l.RawBytes })
+	}
+	if damage == nil {
+		return r.filters(ctx, l, key)
+	}
+	return r.fault(ctx, l, Fault{Kind: string(damage.Kind), JobID: l.JobID, Key: damage.Key, Detail: damage.Detail}, r.repairLog)
+}
+
+// filters looks for the filters of a log, and into them if deep.
+func (r *verification) filters(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
+	if l.FilterBytes == nil {
+		return nil
+	}
+	f := Fault{Kind: FaultFilter, JobID: l.JobID, Key: key.Filter(), Detail: "there is no such object"}
+	err := r.lookAtFilters(ctx, l, key)
+	if errors.Is(err, bucket.ErrUnreadable) {
+		f.Detail = err.Error()
+		return r.fault(ctx, l, f, r.repairFilters)
+	}
+	if absent, err := r.absent(ctx, err); err != nil || !absent {
+		return err
+	}
+	return r.fault(ctx, l, f, r.repairFilters)
+}
+
+func (r *verification) lookAtFilters(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
+	size, err := r.Archive.Bucket().Size(ctx, key.Filter())
+	if err == nil && size != *l.FilterBytes {
+		err = fmt.Errorf("%w: it has %d bytes, the ledger says %d", bucket.ErrUnreadable, size, *l.FilterBytes)
+	}
+	if err == nil && r.o.Deep {
+		_, err = r.Archive.Filters(ctx, key, size, l.SHA256, len(l.FrameOffsets))
+	}
+	return err
+}
+
+// absent tells an object that is not there from a bucket that is not: of its
+// objects nothing can be said.
+func (r *verification) absent(ctx context.Context, err error) (bool, error) {
+	if !errors.Is(err, bucket.ErrNotFound) {
+		return false, err
+	}
+	return true, r.Archive.Bucket().Check(ctx)
+}
+
+// fault reports, after trying to repair if that is wanted and there is a way.
+func (r *verification) fault(ctx context.Context, l store.LedgerLine, f Fault, repair func(context.Context, store.LedgerLine) (bool, string, error)) error {
+	if r.o.Repair && repair != nil {
+		var err error
+		var limited *ghapi.Error
+		for {
+			f.Repaired, f.Repair, err = repair(ctx, l)
+			if !errors.As(err, &limited) || ctx.Err() != nil {
+				break
+			}
+			ingest.WaitForLimit(ctx, limited.RetryAt, r.Now())
+		}
+		if err != nil {
+			return fmt.Errorf("repair job %d: %w", l.JobID, err)
+		}
+	}
+	r.count(func(sum *Verified) {
+		sum.Faults++
+		if f.Repaired {
+			sum.Repaired++
+		}
+		r.report(f)
+	})
+	return nil
+}
+
+func (r *verification) count(f func(*Verified)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f(&r.sum)
+}

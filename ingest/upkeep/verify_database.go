@@ -1,0 +1,219 @@
+package upkeep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
+	"github.com/jobvault/jobvault/store"
+)
+
+// FaultRow is a row that says something else than the bucket tells.
+const FaultRow = "row"
+
+// VerifiedRows sums up a verification of the database.
+type VerifiedRows struct {
+	Jobs     int   `json:"jobs"`
+	Untold   int   `json:"untold"`    // of these, jobs that have no job.json: only webhooks told of them
+	Logs     int   `json:"logs"`      // logs and redacted copies that were read
+	Unread   int   `json:"unread"`    // of these, logs whose rows an older jobvault made: only the ledger was compared
+	RawBytes int64 `json:"raw_bytes"` // of them
+	Listed   int64 `json:"listed"`    // lines of manifests that were compared with the ledger
+	Faults   int   `json:"faults"`
+}
+
+// rowBatch bounds what is in memory: a job may have 2,000 rows of 1 KB.
+const rowBatch = 50
+
+// databaseVerification is one run of VerifyDatabase.
+type databaseVerification struct {
+	verification
+	rows VerifiedRows
+}
+
+// VerifyDatabase compares the rows of every job, settled or not, with what the bucket
+// tells: jobs, workflow_runs, steps and labels with job.json, by the translation that
+// rebuild uses; removals and redactions with settled.json; the ledger's line and what
+// jobs used with the log or its redacted copy, which it reads; and, where all jobs are
+// looked at, the ledger and the table of manifests with the manifests. It changes
+// nothing. Of the options, Deep and Repair do not count.
+//
+// It calls report for each fault, and progress as it goes on, one call at a time. It
+// fails only if Postgres or the bucket does not answer; faults are no error.
+func (v *Verifier) VerifyDatabase(ctx context.Context, o VerifyOptions, report func(Fault), progress func(done, total int)) (VerifiedRows, error) {
+	if o.Parallel == 0 {
+		o.Parallel = verifyParallel
+	}
+	o.Repair = false
+	d := &databaseVerification{verification: verification{Verifier: v, o: o, started: v.Now(), report: report, progress: progress}}
+	err := d.all(ctx)
+	if err == nil && o.Since.IsZero() && o.Sample == 0 {
+		err = d.listed(ctx)
+	}
+	d.rows.Faults = d.sum.Faults
+	return d.rows, err
+}
+
+// all goes through the jobs, in batches.
+func (d *databaseVerification) all(ctx context.Context) error {
+	filter := store.LedgerFilter{RepositoryID: d.o.RepositoryID, Since: d.o.Since}
+	total, err := d.DB.CountJobRows(ctx, filter)
+	if err != nil {
+		return err
+	}
+	for after := int64(0); ; {
+		jobs, err := d.DB.JobRows(ctx, filter, after, rowBatch)
+		if err != nil || len(jobs) == 0 {
+			return err
+		}
+		after = jobs[len(jobs)-1].Job.ID
+		g, gctx := errgroup.WithContext(ctx)
+		g.SetLimit(d.o.Parallel)
+		for _, j := range jobs {
+			g.Go(func() error {
+				var err error
+				if d.o.Sample == 0 || rand.Float64() < d.o.Sample { //nolint:gosec // a sample, no secret
+					err = d.job(gctx, j)
+				}
+				d.advance(total)
+				return err
+			})
+		}
+		if err := g.Wait(); err != nil {
+			return err
+		}
+	}
+}
+
+// advance is step where jobs may come meanwhile.
+func (d *databaseVerification) advance(total int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.done++
+	d.progress(d.done, max(total, d.done))
+}
+
+// job compares one job's rows. A job that changes meanwhile is looked at again: rows
+// and objects are read one after the other.
+func (d *databaseVerification) job(ctx context.Context, j store.JobRows) error {
+	for {
+		l := &look{databaseVerification: d, rows: j, key: record.KeyOf(j.Job)}
+		if err := l.all(ctx); err != nil {
+			return fmt.Errorf("verify the rows of job %d: %w", j.Job.ID, err)
+		}
+		if len(l.faults) > 0 {
+			again, err := d.DB.RowsOfJob(ctx, j.Job.ID)
+			if err != nil {
+				return err
+			}
+			if !reflect.DeepEqual(again, j) {
+				j = again
+				continue
+			}
+		}
+		d.count(func(*Verified) { d.rows.add(l.seen) })
+		for _, f := range l.faults {
+			if err := d.fault(ctx, store.LedgerLine{}, f, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func (v *VerifiedRows) add(o VerifiedRows) {
+	v.Jobs += o.Jobs
+	v.Untold += o.Untold
+	v.Logs += o.Logs
+	v.Unread += o.Unread
+	v.RawBytes += o.RawBytes
+}
+
+// rowFault is a difference, with the object that tells.
+func rowFault(jobID int64, object string, d difference) Fault {
+	where := fmt.Sprintf("%s (%s)", d.table, d.key)
+	if d.column != "" {
+		where += " " + d.column
+	}
+	return Fault{
+		Kind: FaultRow, JobID: jobID, Key: object, Detail: fmt.Sprintf("%s: the database says %s, the bucket %s", where, d.says, d.tells),
+		Table: d.table, Row: d.key, Column: d.column, Says: d.says, Tells: d.tells,
+	}
+}
+
+// look is a look at one job's rows.
+type look struct {
+	*databaseVerification
+	rows   store.JobRows
+	key    archive.JobKey
+	facts  *store.Facts // of job.json; nil: it tells nothing
+	faults []Fault
+	seen   VerifiedRows
+}
+
+func (l *look) differ(object string, diffs ...difference) {
+	for _, d := range diffs {
+		l.faults = append(l.faults, rowFault(l.rows.Job.ID, object, d))
+	}
+}
+
+func (l *look) broken(kind, object, format string, args ...any) {
+	l.faults = append(l.faults, Fault{Kind: kind, JobID: l.rows.Job.ID, Key: object, Detail: fmt.Sprintf(format, args...)})
+}
+
+func (l *look) all(ctx context.Context) error {
+	l.seen.Jobs = 1
+	if l.rows.Log.State == "" {
+		l.differ(l.key.Prefix(), difference{"job_logs", jobKey(l.rows.Job.ID), "", noRow, "a row for each job"})
+	}
+	if err := l.details(ctx); err != nil {
+		return err
+	}
+	switch l.rows.Log.State {
+	case store.LogArchived:
+		return l.log(ctx)
+	case store.LogNone, store.LogExpired, store.LogMissing, store.LogRemoved:
+		return l.settled(ctx)
+	}
+	return nil
+}
+
+// details compares what job.json tells.
+func (l *look) details(ctx context.Context) error {
+	raw, err := l.Archive.Details(ctx, l.key)
+	object, noted := l.key.Details(), l.rows.Log.DetailsSHA256
+	switch {
+	case errors.Is(err, bucket.ErrUnreadable):
+		l.broken(FaultDetails, object, "%v", err)
+		return nil
+	case errors.Is(err, bucket.ErrNotFound) && noted == nil:
+		l.seen.Untold = 1
+		return nil
+	}
+	if absent, err := l.absent(ctx, err); err != nil {
+		return err
+	} else if absent {
+		l.broken(FaultDetails, object, "there is no such object")
+		return nil
+	}
+	if noted != nil {
+		if err := sameDigest(raw, noted); err != nil {
+			l.broken(FaultDetails, object, "%v; the rows were not compared with it", err)
+			return nil
+		}
+	}
+	facts, err := record.FromDetails(raw, l.key, l.rows.Repository)
+	if err != nil {
+		l.broken(FaultDetails, object, "%v", err)
+		return nil
+	}
+	l.facts = &facts
+	return l.compareFacts(ctx)
+}

@@ -1,0 +1,175 @@
+package upkeep
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/ingest/record"
+	"github.com/jobvault/jobvault/store"
+)
+
+func jobKey(id int64) string { return fmt.Sprintf("job_id %d", id) }
+
+// compareFacts compares the rows that job.json tells of. Where it leaves something
+// open, webhooks may have filled it in.
+func (l *look) compareFacts(ctx context.Context) error {
+	object, j, f := l.key.Details(), l.rows.Job, *l.facts
+	f.Job.RunAttempt = l.attempt()
+	tells := cellsOf(f.Job, "fetched_at", "status")
+	ahead := store.Stage(j.Status) > store.Stage(f.Job.Status)
+	if ahead {
+		// What was kept of a job that GitHub gave up, or did not tell to its end. The row's
+		// other values may be of later.
+		tells = cells("id", f.Job.ID, "run_id", f.Job.RunID, "run_attempt", f.Job.RunAttempt, "repository_id", f.Job.RepositoryID)
+	} else {
+		tells = append(tells, cells("status", f.Job.Status)...)
+	}
+	l.differ(object, compareCells("jobs", fmt.Sprintf("id %d", j.ID), cellsOf(j), tells, true)...)
+	if err := l.compareRun(ctx); err != nil || ahead {
+		return err
+	}
+	if len(f.Steps) > 0 {
+		l.compareSteps(object, f.Steps)
+	}
+	if len(f.Labels) > 0 {
+		l.differ(object, compareRows("job_labels", labelRows(j.ID, l.rows.Labels), labelRows(j.ID, f.Labels), false)...)
+	}
+	return nil
+}
+
+// attempt is the attempt that the bucket tells: nil where GitHub did not say, and the
+// key has 1.
+func (l *look) attempt() *int64 {
+	if l.rows.Job.RunAttempt == nil {
+		return nil
+	}
+	return &l.key.RunAttempt
+}
+
+// compareRun compares the run. Of jobs that contradict each other, the row has the
+// greatest word.
+func (l *look) compareRun(ctx context.Context) error {
+	columns := func(r store.WorkflowRun) []cell { return cellsOf(r, "id", "repository_id") }
+	key := fmt.Sprintf("id %d", l.rows.Run.ID)
+	diffs := compareCells("workflow_runs", key, columns(l.rows.Run), columns(l.facts.Run), true)
+	if len(diffs) > 0 {
+		siblings, _, err := l.DB.RunJobs(ctx, store.JobsOfRun{RunID: l.rows.Run.ID})
+		if err != nil {
+			return err
+		}
+		for _, s := range siblings {
+			raw, err := l.Archive.Details(ctx, record.KeyOf(s.Job))
+			if err != nil {
+				continue // it is named where it is looked at itself
+			}
+			told, err := record.FromDetails(raw, record.KeyOf(s.Job), s.Repository)
+			if err != nil {
+				continue
+			}
+			diffs = without(diffs, compareCells("workflow_runs", key, columns(l.rows.Run), columns(told.Run), false))
+		}
+	}
+	repository := compareCells("workflow_runs", key, cells("repository_id", l.rows.Run.RepositoryID), cells("repository_id", l.facts.Repository.ID), false)
+	l.differ(l.key.Details(), append(diffs, repository...)...)
+	return nil
+}
+
+// without are the differences that there are by another word too.
+func without(diffs, others []difference) []difference {
+	columns := make(map[string]bool)
+	for _, o := range others {
+		columns[o.column] = true
+	}
+	var left []difference
+	for _, d := range diffs {
+		if columns[d.column] {
+			left = append(left, d)
+		}
+	}
+	return left
+}
+
+// compareSteps passes over where the lines of a step are: an estimate, by the jobvault
+// that archived the log. A step that had completed by a webhook stays so.
+func (l *look) compareSteps(object string, steps []store.Step) {
+	completed := make(map[string]bool)
+	rows := func(steps []store.Step) []tableRow {
+		var rows []tableRow
+		for _, s := range steps {
+			key := fmt.Sprintf("job_id %d, number %d", l.rows.Job.ID, s.Number)
+			rows = append(rows, tableRow{key, cellsOf(s, "job_id", "number", "log_first_line", "log_last_line")})
+			completed[key] = s.Status == store.StatusCompleted
+		}
+		return rows
+	}
+	tells, says := rows(steps), rows(l.rows.Steps)
+	for _, d := range compareRows("steps", says, tells, true) {
+		if d.column != "status" || !completed[d.key] {
+			l.differ(object, d)
+		}
+	}
+}
+
+func labelRows(jobID int64, names []string) []tableRow {
+	var rows []tableRow
+	for i, name := range names {
+		rows = append(rows, tableRow{fmt.Sprintf("job_id %d, position %d", jobID, i), cells("label", name)})
+	}
+	return rows
+}
+
+// compareUsage compares what a log tells of its job.
+func (l *look) compareUsage(object string, u *joblog.Usage) {
+	id, says := l.rows.Job.ID, l.rows.Usage
+	var environment []tableRow
+	if l.rows.Described {
+		environment = []tableRow{environmentRow(id, says)}
+	}
+	l.differ(object, compareRows("job_environment", environment, []tableRow{environmentRow(id, *u)}, false)...)
+	l.differ(object, compareRows("job_permissions", permissionRows(id, says.Permissions), permissionRows(id, u.Permissions), false)...)
+	l.differ(object, compareRows("job_actions", actionRows(id, says.Actions, l.rows.Seqs), actionRows(id, u.Actions, nil), false)...)
+	l.differ(object, compareRows("job_annotations", annotationRows(id, says.Annotations), annotationRows(id, u.Annotations), false)...)
+}
+
+func environmentRow(id int64, u joblog.Usage) tableRow {
+	e := u.Environment
+	return tableRow{jobKey(id), cells(
+		"runner_version", e.RunnerVersion, "image", e.Image, "image_version", e.ImageVersion, "os", e.OS, "secret_source", e.SecretSource,
+		"job_defined_at", e.JobDefinedAt, "workflow_ref", e.WorkflowRef, "actions_cut", u.ActionsCut, "annotations_cut", u.AnnotationsCut)}
+}
+
+// permissionRows have each scope once, as the table: the first word on it counts.
+func permissionRows(id int64, permissions []joblog.Permission) []tableRow {
+	var rows []tableRow
+	seen := make(map[string]bool)
+	for _, p := range permissions {
+		if !seen[p.Scope] {
+			seen[p.Scope] = true
+			rows = append(rows, tableRow{fmt.Sprintf("job_id %d, scope %q", id, p.Scope), cells("level", p.Level)})
+		}
+	}
+	return rows
+}
+
+// actionRows have the numbers that are given, or that the order gives them.
+func actionRows(id int64, actions []joblog.Action, seqs []int) []tableRow {
+	var rows []tableRow
+	for i, a := range actions {
+		seq := i
+		if seqs != nil {
+			seq = seqs[i]
+		}
+		rows = append(rows, tableRow{fmt.Sprintf("job_id %d, seq %d", id, seq), cells(
+			"action", a.Name, "path", a.Path, "ref", a.Ref, "resolved_sha", a.SHA, "version", a.Version, "digest", a.Digest, "log_line", a.Line, "in_setup", a.InSetup)})
+	}
+	return rows
+}
+
+func annotationRows(id int64, annotations []joblog.Annotation) []tableRow {
+	var rows []tableRow
+	for _, a := range annotations {
+		rows = append(rows, tableRow{fmt.Sprintf("job_id %d, log_line %d", id, a.Line), cells("level", string(a.Level), "message", a.Message)})
+	}
+	return rows
+}
