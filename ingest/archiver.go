@@ -48,15 +48,15 @@ func (a *Archiver) NextRetry(job *river.Job[store.ArchiveArgs]) time.Time {
 // settled, a snooze (which costs no attempt) or a failure.
 func (a *Archiver) Work(ctx context.Context, job *river.Job[store.ArchiveArgs]) error {
 	defer a.running.add(job.ID)()
-	urgency := store.Urgency(job.Priority)
+	urgency := store.Priority(job.Priority)
 	for {
 		t := &task{Archiver: a, id: job.Args.JobID, urgency: urgency, logger: a.Logger.With(KeyJob, job.Args.JobID)}
-		err := t.run(ghapi.WithPriority(ctx, priorityOf(urgency)))
+		err := t.run(ghapi.WithPriority(ctx, ghapi.Priority(urgency)))
 		if err != nil && ctx.Err() != nil {
 			// Shutting down: given back as it was.
 			return river.JobSnooze(0)
 		}
-		if t.limited == 0 || urgency != store.Past || a.stopping == nil {
+		if t.limited == 0 || urgency != store.PriorityBackfill || a.stopping == nil {
 			return err
 		}
 		var stopped bool
@@ -73,7 +73,7 @@ const awaitPoll = 2 * time.Second
 // await keeps a job of the past until a limit ends, or it has become more urgent.
 // If all that a long backfill has left were put off instead, each would be read
 // and written again every hour.
-func (a *Archiver) await(ctx context.Context, id int64, pause time.Duration) (u store.Urgency, stopped bool) {
+func (a *Archiver) await(ctx context.Context, id int64, pause time.Duration) (u store.Priority, stopped bool) {
 	end := time.After(pause)
 	poll := time.NewTicker(awaitPoll)
 	defer poll.Stop()
@@ -84,32 +84,21 @@ func (a *Archiver) await(ctx context.Context, id int64, pause time.Duration) (u 
 		case <-ctx.Done():
 			return 0, true
 		case <-end:
-			return store.Past, false
+			return store.PriorityBackfill, false
 		case <-poll.C:
 			// Without an answer it waits on.
-			if u, err := a.DB.UrgencyOf(ctx, id); err == nil && u != store.Past {
+			if u, err := a.DB.PriorityOf(ctx, id); err == nil && u != store.PriorityBackfill {
 				return u, false
 			}
 		}
 	}
 }
 
-// priorityOf is whose turn at GitHub's limit a job's urgency means.
-func priorityOf(u store.Urgency) ghapi.Priority {
-	switch u {
-	case store.Swept:
-		return ghapi.Sweep
-	case store.Past:
-		return ghapi.Backfill
-	}
-	return ghapi.Live
-}
-
 // task is the work on one job.
 type task struct {
 	*Archiver
 	id      int64
-	urgency store.Urgency
+	urgency store.Priority
 	logger  *slog.Logger
 	known   store.JobToArchive
 	client  *ghapi.Client

@@ -15,7 +15,7 @@ func TestSweepOfAWrongClock(t *testing.T) {
 	repo := r.knowRepository()
 	skippedRuns(r.GitHub, time.Now().Add(-time.Hour), 3)
 	late := time.Now().AddDate(0, 0, 3)
-	r.Check(r.DB.NoteSwept(t.Context(), repo.ID, store.Stretch{From: late.Add(-time.Hour), To: late, Onward: true, Certain: true}))
+	r.Check(r.DB.NoteSwept(t.Context(), repo.ID, store.TimeRange{From: late.Add(-time.Hour), To: late, Onward: true, Certain: true}))
 	r.Check(r.DB.NoteDeep(t.Context(), repo.ID, late))
 	swept, err := r.Sweeper().Recent(t.Context(), repo, time.Time{})
 	r.Check(err)

@@ -140,8 +140,8 @@ const maxRead = 64 << 20
 
 // understand folds the deliveries of a job, of which the oldest come first, into one
 // account of it.
-func (w *DeliveryWorker) understand(ds []store.Delivery) store.Understood {
-	u := store.Understood{Selected: func(r store.Repository) bool { return selects(w.Selected, r) }}
+func (w *DeliveryWorker) understand(ds []store.Delivery) store.Interpretation {
+	u := store.Interpretation{Selected: func(r store.Repository) bool { return selects(w.Selected, r) }}
 	// A payload that comes again is of when it came first.
 	sums, first := make([][sha256.Size]byte, len(ds)), make(map[[sha256.Size]byte]time.Time)
 	for i, d := range ds {

@@ -86,7 +86,7 @@ func TestEmptyListingsAskOnce(t *testing.T) {
 			days := func(n int) time.Time { return begin.AddDate(0, 0, n) }
 			// What was swept lies between; three gaps are left.
 			for _, n := range []int{2, 6} {
-				r.Check(r.DB.NoteSwept(t.Context(), repo.ID, store.Stretch{From: days(n), To: days(n + 1), Certain: true}))
+				r.Check(r.DB.NoteSwept(t.Context(), repo.ID, store.TimeRange{From: days(n), To: days(n + 1), Certain: true}))
 			}
 			skippedRuns(r.GitHub, days(4), c.runs)
 			if c.want == 0 {

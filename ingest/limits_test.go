@@ -102,9 +102,9 @@ func (r *rig) playAgenda(now *ingesttest.Clock, plan *agenda, perHour int) (wait
 		if wait := next.at.Sub(now.Now()); wait > 0 {
 			now.Advance(wait)
 		}
-		urgency := store.Past
+		urgency := store.PriorityBackfill
 		if next.live {
-			urgency = store.Live
+			urgency = store.PriorityLive
 			if next.id == 0 { // a job ends, and the next one will
 				next.id = int64(len(live) + 1)
 				j := ingesttest.Completed(next.id, now.Now().Add(time.Minute), githubsim.TextLog([]byte("live\n")))
@@ -153,7 +153,7 @@ func TestPastWaitsForItsLimitInPlace(t *testing.T) {
 			Job:        store.Job{ID: j.ID, RunID: j.RunID, RepositoryID: ingesttest.Repository.ID, Status: store.StatusCompleted, CompletedAt: j.CompletedAt},
 		})
 	}
-	r.Check(r.DB.RecordListed(t.Context(), past, time.Now(), store.Past))
+	r.Check(r.DB.RecordListed(t.Context(), past, time.Now(), store.PriorityBackfill))
 	r.Work()
 	// Half of the limit is history's. Then its workers wait, and the rest with them.
 	waiting := `(SELECT count(*) FROM queue.river_job WHERE kind = 'archive' AND state = 'running') = 8

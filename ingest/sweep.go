@@ -57,7 +57,7 @@ type sweep struct {
 	*Sweeper
 	repo    store.Repository
 	client  *ghapi.Client
-	urgency store.Urgency
+	urgency store.Priority
 	stats   stats
 
 	mu     sync.Mutex
@@ -83,7 +83,7 @@ func (s *Sweeper) Recent(ctx context.Context, repo store.Repository, since time.
 	if err != nil {
 		return Swept{}, err
 	}
-	return s.sweepRepository(ctx, repo, store.Swept, func(ctx context.Context, w *sweep, l *listing) error {
+	return s.sweepRepository(ctx, repo, store.PrioritySweep, func(ctx context.Context, w *sweep, l *listing) error {
 		return w.recent(ctx, l, before, since)
 	})
 }
@@ -93,7 +93,7 @@ func (s *Sweeper) Recent(ctx context.Context, repo store.Repository, since time.
 func (s *Sweeper) Past(ctx context.Context, repo store.Repository, since, until time.Time) (Swept, error) {
 	ctx = ghapi.WithPriority(ctx, ghapi.Backfill)
 	since, until = since.Truncate(time.Second), until.Truncate(time.Second)
-	return s.sweepRepository(ctx, repo, store.Past, func(ctx context.Context, _ *sweep, l *listing) error {
+	return s.sweepRepository(ctx, repo, store.PriorityBackfill, func(ctx context.Context, _ *sweep, l *listing) error {
 		// What was listed to its end is not listed again, so that a backfill comes on
 		// however small its share of the limit; but runs that may have been run again.
 		gaps, err := s.DB.Unswept(ctx, repo.ID, since, until, s.Now().Add(-deepSweep))
@@ -111,7 +111,7 @@ func (s *Sweeper) Past(ctx context.Context, repo store.Repository, since, until 
 
 // sweepRepository does the work, once more if the repository is not where it
 // was, and notes a failure.
-func (s *Sweeper) sweepRepository(ctx context.Context, repo store.Repository, u store.Urgency, work func(context.Context, *sweep, *listing) error) (Swept, error) {
+func (s *Sweeper) sweepRepository(ctx context.Context, repo store.Repository, u store.Priority, work func(context.Context, *sweep, *listing) error) (Swept, error) {
 	swept, err := s.attemptSweep(ctx, repo, u, work)
 	if ghapi.IsNotFound(err) || ghapi.IsDenied(err) || errors.Is(err, errOtherRepository) {
 		if now, rerr := ResolveRepository(ctx, s.DB, s.GitHub, repo); rerr == nil && Moved(repo, now) {
@@ -125,7 +125,7 @@ func (s *Sweeper) sweepRepository(ctx context.Context, repo store.Repository, u 
 	return swept, errors.Join(err, s.DB.SweepFailed(ctx, repo.ID, record.Clean(err.Error()), s.Now()))
 }
 
-func (s *Sweeper) attemptSweep(ctx context.Context, repo store.Repository, u store.Urgency, work func(context.Context, *sweep, *listing) error) (Swept, error) {
+func (s *Sweeper) attemptSweep(ctx context.Context, repo store.Repository, u store.Priority, work func(context.Context, *sweep, *listing) error) (Swept, error) {
 	asked, err := s.DB.AskedAt(ctx)
 	if err != nil {
 		return Swept{}, err
@@ -144,7 +144,7 @@ func (s *Sweeper) attemptSweep(ctx context.Context, repo store.Repository, u sto
 			if !certain {
 				s.Logger.WarnContext(ctx, "GitHub's list of runs does not have as many as it says", KeyRepository, repo.FullName(), "from", from, "to", to)
 			}
-			return s.DB.NoteSwept(ctx, repo.ID, store.Stretch{From: from, To: to, Certain: certain, Onward: u == store.Swept})
+			return s.DB.NoteSwept(ctx, repo.ID, store.TimeRange{From: from, To: to, Certain: certain, Onward: u == store.PrioritySweep})
 		},
 		confirm: w.stillOurs,
 	}

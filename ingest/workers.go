@@ -76,14 +76,20 @@ func NewWorkers(c WorkersConfig) (*Workers, error) {
 	if err := river.AddWorkerSafely(workers, &requeuer{db: c.DB, logger: c.Logger}); err != nil {
 		return nil, fmt.Errorf("ingest: %w", err)
 	}
+	if err := river.AddWorkerSafely(workers, &rollUpWorker{db: c.DB, logger: c.Logger, running: &c.Archiver.running, stopping: stopping}); err != nil {
+		return nil, fmt.Errorf("ingest: %w", err)
+	}
 	queues := map[string]river.QueueConfig{
-		store.ArchiveQueue: {MaxWorkers: c.Parallel},
-		store.HistoryQueue: {MaxWorkers: cmp.Or(c.History, max(c.Parallel/2, 1))},
-		river.QueueDefault: {MaxWorkers: 2},
+		store.ArchiveQueue:  {MaxWorkers: c.Parallel},
+		store.BackfillQueue: {MaxWorkers: cmp.Or(c.History, max(c.Parallel/2, 1))},
+		river.QueueDefault:  {MaxWorkers: 2},
 	}
 	periodic := []*river.PeriodicJob{
 		river.NewPeriodicJob(river.PeriodicInterval(requeueEvery),
 			func() (river.JobArgs, *river.InsertOpts) { return requeueArgs{}, nil },
+			&river.PeriodicJobOpts{RunOnStart: true}),
+		river.NewPeriodicJob(river.PeriodicInterval(rollUpEvery),
+			func() (river.JobArgs, *river.InsertOpts) { return rollUpArgs{}, nil },
 			&river.PeriodicJobOpts{RunOnStart: true}),
 	}
 	r := cmp.Or(c.Reconciler, &Reconciler{})

@@ -48,7 +48,7 @@ func ParseFilter(q url.Values, now time.Time) (store.JobFilter, error) {
 
 // EncodePlace writes a place for the parameter after: MICROSECONDS.ID, or .ID where
 // the time is not known.
-func EncodePlace(p store.Place) string {
+func EncodePlace(p store.Cursor) string {
 	at := ""
 	if !p.CreatedAt.IsZero() {
 		at = strconv.FormatInt(p.CreatedAt.UnixMicro(), 10)
@@ -56,9 +56,9 @@ func EncodePlace(p store.Place) string {
 	return at + "." + strconv.FormatInt(p.ID, 10)
 }
 
-func decodePlace(s string) (store.Place, error) {
+func decodePlace(s string) (store.Cursor, error) {
 	at, id, ok := strings.Cut(s, ".")
-	var p store.Place
+	var p store.Cursor
 	var micro int64
 	var err error
 	if at != "" {

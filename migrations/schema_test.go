@@ -78,9 +78,9 @@ var contract = map[string][]string{
 		"action bigint", "days smallint", "at timestamptz", "caller_id bigint", "repository_id bigint", "jobs bigint", "first_job bigint", "last_job bigint",
 		"first_used_at timestamptz", "last_used_at timestamptz", "in_setup boolean",
 	},
-	"action_unsummed": {"n bigint", "job_id bigint"},
-	"action_stale":    {"repository_id bigint", "at timestamptz", "noted_at timestamptz"},
-	"action_rest": {
+	"action_pending":     {"seq bigint", "job_id bigint"},
+	"action_invalidated": {"repository_id bigint", "at timestamptz", "noted_at timestamptz"},
+	"action_unrolled": {
 		"job_id bigint", "action text", "path text", "ref text", "resolved_sha text", "version text", "repository_id bigint", "workflow_name text",
 		"created_at timestamptz", "in_setup boolean",
 	},
@@ -171,8 +171,8 @@ func TestPrimaryKeysAreThoseOfTheContract(t *testing.T) {
 		ORDER BY 1`)
 	want := []string{
 		"action_callers: PRIMARY KEY (id)",
+		"action_pending: PRIMARY KEY (seq)",
 		"action_sums: PRIMARY KEY (action, days, at, caller_id)",
-		"action_unsummed: PRIMARY KEY (n)",
 		"deliveries: PRIMARY KEY (guid)",
 		"holds: PRIMARY KEY (id)",
 		"hooks: PRIMARY KEY (name)",

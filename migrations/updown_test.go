@@ -1,11 +1,13 @@
 package migrations_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 
 	"github.com/jobvault/jobvault/internal/testenv"
@@ -13,12 +15,12 @@ import (
 )
 
 // all is every migration there is, oldest first.
-var all = []string{"00001_queue.go", "00002_tables.sql", "00003_reconcile.sql", "00004_lookup.sql", "00005_job_facets.sql", "00006_usage.sql", "00007_facts.sql", "00008_delivery_hourly.sql", "00009_action_sums.sql", "00010_retention.sql", "00011_manifests.sql", "00012_filters.sql", "00013_names.sql", "00014_usage_version.sql", "00015_removal_log.sql", "00016_evidence.sql"}
+var all = []string{"00001_queue.go", "00002_tables.sql", "00003_reconcile.sql", "00004_lookup.sql", "00005_job_facets.sql", "00006_usage.sql", "00007_facts.sql", "00008_delivery_hourly.sql", "00009_action_sums.sql", "00010_retention.sql", "00011_manifests.sql", "00012_filters.sql", "00013_names.sql", "00014_usage_version.sql", "00015_removal_log.sql", "00016_evidence.sql", "00017_action_rollup.sql"}
 
 // latest is the number of the last one, and previous of the one before it.
 const (
-	latest   = 16
-	previous = 15
+	latest   = 17
+	previous = 16
 )
 
 // catalog is everything that somebody made in a database, but for goose's own
@@ -38,6 +40,47 @@ func catalog(t testing.TB, pool *pgxpool.Pool) []string {
 		) AS everything(thing)
 		WHERE thing !~ 'goose_db_version|pg_toast|pg_temp'
 		ORDER BY thing`)
+}
+
+// definitions are the texts of functions, views, triggers and indexes.
+func definitions(t testing.TB, pool *pgxpool.Pool) []string {
+	t.Helper()
+	return column[string](t, pool, `
+		SELECT definition FROM (
+			SELECT pg_get_functiondef(p.oid) FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.prokind = 'f'
+				AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+			UNION ALL SELECT format('%s: %s', oid::regclass, pg_get_viewdef(oid)) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'v'
+			UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+			UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+			UNION ALL SELECT format('%s.%s %s', attrelid::regclass, attname, format_type(atttypid, atttypmod)) FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+				WHERE relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT attisdropped
+		) AS everything(definition)
+		WHERE definition !~ 'goose_db_version'
+		ORDER BY definition`)
+}
+
+// One step down from the newest schema is the one before it, as it would be had there
+// never been a newer one.
+func TestDownRestoresTheSchemaBefore(t *testing.T) {
+	t.Parallel()
+	pool := testenv.PoolAt(t, testenv.EmptyDatabaseURL(t))
+	m := newMigrator(t, pool)
+	up(t, m)
+	down(t, m)
+	got := definitions(t, pool)
+	downTo(t, m, 2) // one step is done
+	db := stdlib.OpenDBFromPool(pool)
+	defer db.Close()
+	files, err := goose.NewProvider(goose.DialectPostgres, db, os.DirFS("."), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := files.UpTo(t.Context(), previous); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(definitions(t, pool), got); diff != "" {
+		t.Errorf("(-as it was +after a step up and down):\n%s", diff)
+	}
 }
 
 func TestUpBringsAnEmptyDatabaseToTheLatestAndAgainDoesNothing(t *testing.T) {

@@ -18,7 +18,7 @@ type ActionFilter struct {
 	Since        time.Time // jobs created at or after
 }
 
-// ActionUse is how a workflow used an action, at one commit.
+// ActionUse is the use of an action by a workflow, at one commit.
 type ActionUse struct {
 	Action      string     `json:"action"`
 	Path        *string    `json:"path"`
@@ -32,14 +32,15 @@ type ActionUse struct {
 	LastJob     int64      `json:"last_job"`
 	FirstUsedAt *time.Time `json:"first_used_at"`
 	LastUsedAt  *time.Time `json:"last_used_at"`
-	InSetup     bool       `json:"in_setup"` // whether a runner said so in a set-up, where no step and no caller can have forged it
+	InSetup     bool       `json:"in_setup"` // whether the runner of one of the jobs said so while it set up, where no step and no caller can forge it
 }
 
-// leastCommit is how much of a commit is taken for one.
-const leastCommit = 7
+// minCommitPrefix is the length from which a ref is also looked for as the prefix of a
+// commit.
+const minCommitPrefix = 7
 
-// ActionUses lists who used an action: by repository and workflow, under which ref,
-// and at which commit; those used last come first.
+// ActionUses lists the uses of an action, by repository, workflow, ref and commit, the
+// latest first.
 func (db *DB) ActionUses(ctx context.Context, f ActionFilter) ([]ActionUse, error) {
 	parts := strings.SplitN(f.Action, "/", 3)
 	if len(parts) < 2 {
@@ -56,14 +57,14 @@ func (db *DB) ActionUses(ctx context.Context, f ActionFilter) ([]ActionUse, erro
 			return err
 		}
 		commit := ""
-		if len(f.Ref) >= leastCommit {
+		if len(f.Ref) >= minCommitPrefix {
 			commit = likePrefix(strings.ToLower(f.Ref))
 		}
-		// Planned for these values each time: of an action that every job uses there are
-		// a million times as many as of most.
+		// Planned for these values each time: an action that every job uses has a million
+		// times as many rows as most others.
 		rows, err := tx.Query(ctx, usesOfAction, pgx.QueryExecModeCacheDescribe,
 			parts[0]+"/"+parts[1], path, f.Ref, commit, jobs.Repositories, timeOrNull(f.Since),
-			timeOrNull(beginOf(f.Since, 1)), timeOrNull(beginOf(f.Since, 7)), timeOrNull(beginOf(f.Since, 56)))
+			timeOrNull(beginOf(f.Since, sumDay)), timeOrNull(beginOf(f.Since, sumWeek)), timeOrNull(beginOf(f.Since, sumPeriod)))
 		if err != nil {
 			return err
 		}
@@ -73,8 +74,8 @@ func (db *DB) ActionUses(ctx context.Context, f ActionFilter) ([]ActionUse, erro
 	return uses, err
 }
 
-// beginOf is the first time, not before t, at which so many days of action_sums begin.
-// They are counted from the zero Time on, by Postgres' days_of too.
+// beginOf is the first start of a span of action_sums that is not before t. Spans are
+// counted from the zero Time on, as by Postgres' day_bucket.
 func beginOf(t time.Time, days int) time.Time {
 	span := time.Duration(days) * 24 * time.Hour
 	if begin := t.Truncate(span); !begin.Equal(t) {
@@ -83,8 +84,8 @@ func beginOf(t time.Time, days int) time.Time {
 	return t
 }
 
-// usesOfAction adds up action_sums, from the largest of its spans of days to the
-// smallest, what they do not tell of, and the day that begins before $6.
+// usesOfAction adds up action_sums, from the longest spans to the shortest; what these do
+// not count; and the part of a day that begins at $6.
 const usesOfAction = `
 	SELECT u.action, u.path, u.ref, u.resolved_sha, u.version, r.owner || '/' || r.name AS repository, u.workflow_name AS workflow,
 	       u.jobs, u.first_job, u.last_job, u.first_used_at, u.last_used_at, u.in_setup
@@ -99,12 +100,12 @@ const usesOfAction = `
 	                    AND (s.days = 56 AND s.at >= coalesce($9, '-infinity'::timestamptz)
 	                      OR s.days = 7 AND s.at >= $8::timestamptz AND s.at < $9::timestamptz
 	                      OR s.days = 1 AND s.at >= $7::timestamptz AND s.at < $8::timestamptz)
-	                    AND NOT EXISTS (SELECT FROM action_stale x WHERE x.repository_id = s.repository_id AND x.at = days_of(s.at, 56))
+	                    AND NOT EXISTS (SELECT FROM action_invalidated i WHERE i.repository_id = s.repository_id AND i.at = action_period(s.at))
 	                  GROUP BY caller_id) s
 	            JOIN action_callers c ON c.id = s.caller_id
 	            UNION ALL
 	            SELECT action, path, ref, resolved_sha, version, repository_id, workflow_name, 1, job_id, job_id, created_at, created_at, in_setup
-	            FROM action_rest WHERE $7::timestamptz IS NULL OR created_at >= $7
+	            FROM action_unrolled WHERE $7::timestamptz IS NULL OR created_at >= $7
 	            UNION ALL
 	            SELECT a.action, a.path, a.ref, a.resolved_sha, a.version, a.repository_id, a.workflow_name, 1, a.job_id, a.job_id, a.created_at, a.created_at, a.in_setup
 	            FROM jobs j, LATERAL (
@@ -116,7 +117,7 @@ const usesOfAction = `
 	      WHERE lower(action) = lower($1) AND ($2 = '' OR lower(path) = lower($2))
 	        AND ($3 = '' OR ref = $3 OR ($4 <> '' AND resolved_sha LIKE $4))
 	        AND ($5 IS NULL OR repository_id = ANY($5))
-	      -- In an order in which most are told apart soon.
+	      -- The columns that differ most come first: comparing ends there.
 	      GROUP BY repository_id, workflow_name, resolved_sha, ref, path, version, action) u
 	JOIN repositories r ON r.id = u.repository_id
 	ORDER BY u.last_used_at DESC NULLS LAST, repository, workflow, u.ref, u.resolved_sha, u.action, u.path, u.version`

@@ -3,6 +3,8 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -76,11 +78,12 @@ var sumSteps = map[string]func(f *fixture, t *rapid.T, job int64){
 		f.exec(`DELETE FROM jobs WHERE id = $1`, job)
 	},
 	"sum up": func(f *fixture, t *rapid.T, _ int64) {
-		f.exec(`SELECT sum_actions($1)`, rapid.Int64Range(1, 5).Draw(t, "jobs"))
+		_, err := f.db.RollUpSome(f.t.Context(), rapid.Int64Range(1, 5).Draw(t, "jobs"))
+		f.check(err)
 	},
-	"sum up all": func(f *fixture, _ *rapid.T, _ int64) { f.exec(`SELECT sum_actions(1000)`) },
+	"sum up all": func(f *fixture, _ *rapid.T, _ int64) { f.rollUp() },
 	"a while": func(f *fixture, _ *rapid.T, _ int64) {
-		f.exec(`UPDATE action_stale SET noted_at = noted_at - interval '1 hour'`)
+		f.exec(`UPDATE action_invalidated SET noted_at = noted_at - interval '1 hour'`)
 	},
 }
 
@@ -121,7 +124,7 @@ func anyFilter(t *rapid.T) store.ActionFilter {
 func TestUsesAreThoseOfTheRows(t *testing.T) {
 	f := newFixture(t)
 	rapid.Check(t, func(t *rapid.T) {
-		for _, table := range []string{"job_logs", "jobs", "workflow_runs", "repository_names", "repositories", "job_facets", "action_callers", "action_sums", "action_unsummed", "action_stale"} {
+		for _, table := range []string{"job_logs", "jobs", "workflow_runs", "repository_names", "repositories", "job_facets", "action_callers", "action_sums", "action_pending", "action_invalidated"} {
 			f.exec(`DELETE FROM ` + table)
 		}
 		for range rapid.IntRange(1, 20).Draw(t, "steps") {
@@ -170,25 +173,84 @@ func (f *fixture) rawUses(args ...any) []store.ActionUse {
 	return uses
 }
 
-// Whoever archives notes, and now and then one of them sums up.
-func TestActionsAreSummedUpByThoseWhoWriteThem(t *testing.T) {
+// Whoever archives only notes, and waits for nobody; one at a time rolls up.
+func TestActionsAreNotedByThoseWhoWriteThem(t *testing.T) {
 	f := newFixture(t)
 	f.usedBy(1, 1, day, usage(goodSHA, true))
-	f.exec(`INSERT INTO jobs (id, run_id, repository_id, name, status, created_at) SELECT i, 100, 1, 'j', 'completed', now() FROM generate_series(2, 1500) i`)
-	const use = `INSERT INTO job_actions (job_id, seq, action, ref, log_line, in_setup) SELECT i, 0, 'a/b', 'v1', 1, true FROM generate_series($1::bigint, $2::bigint) i`
-	f.exec(use, 2, 500)
-	if n := scalar[int64](f, `SELECT count(*) FROM action_unsummed`); n != 500 {
-		t.Errorf("%d jobs are noted", n)
-	}
-	// Who is summing up does not keep others from writing.
+	f.exec(manyJobs, 1500)
+	f.exec(useIn, 2, 500)
 	busy, err := f.pool.Begin(t.Context())
 	f.check(err)
 	defer func() { f.check(busy.Rollback(context.WithoutCancel(t.Context()))) }()
-	_, err = busy.Exec(t.Context(), `SELECT sum_actions(100)`)
+	_, err = busy.Exec(t.Context(), `SELECT pg_advisory_xact_lock(hashtextextended('jobvault action_sums', 0))`)
 	f.check(err)
-	f.exec(use, 501, 1100)
-	if n := scalar[int64](f, `SELECT count(*) FROM action_unsummed`); n != 1100 {
-		t.Errorf("%d jobs are noted", n)
+	f.exec(useIn, 501, 1500)
+	more, err := f.db.RollUpActions(t.Context())
+	f.check(err)
+	if n := scalar[int64](f, `SELECT count(*) FROM action_pending`); n != 1500 || more {
+		t.Errorf("%d jobs are noted, and there is more to do: %t", n, more)
+	}
+}
+
+const (
+	manyJobs = `INSERT INTO jobs (id, run_id, repository_id, name, status, created_at) SELECT i, 100, 1, 'j', 'completed', now() FROM generate_series(2, $1::bigint) i`
+	useIn    = `INSERT INTO job_actions (job_id, seq, action, ref, log_line, in_setup) SELECT i, 0, 'a/b', 'v1', 1, true FROM generate_series($1::bigint, $2::bigint) i`
+)
+
+// However much is pending, it is rolled up in transactions of a bounded number of jobs,
+// until nothing is; what changed in a period is added up anew once it was left alone.
+func TestALongBacklogIsRolledUpInBatches(t *testing.T) {
+	f := newFixture(t)
+	f.usedBy(1, 1, day, usage(goodSHA, true))
+	f.exec(manyJobs, 1000)
+	f.exec(useIn, 2, 1000)
+	rounds := func() (n int) {
+		for more := true; more; n++ {
+			before := scalar[int64](f, `SELECT count(*) FROM action_pending`)
+			var err error
+			more, err = f.db.RollUpSome(t.Context(), 300)
+			f.check(err)
+			if after := scalar[int64](f, `SELECT count(*) FROM action_pending`); before-after > 300 {
+				t.Errorf("%d jobs in one transaction", before-after)
+			}
+			f.usesOfAB(999)
+		}
+		return n
+	}
+	if n := rounds(); n != 4 {
+		t.Errorf("%d rounds for 1,000 jobs", n)
+	}
+	// Not a minute old: what is invalidated stays so.
+	f.exec(`UPDATE jobs SET created_at = created_at - interval '2 hours' WHERE id = 5`)
+	if n := rounds(); n != 1 {
+		t.Errorf("%d rounds while the period changes", n)
+	}
+	f.exec(`UPDATE action_invalidated SET noted_at = noted_at - interval '1 hour'`)
+	if n := rounds(); n < 5 {
+		t.Errorf("%d rounds for the jobs of a period", n)
+	}
+	if got := scalar[string](f, `SELECT concat_ws(' ', (SELECT count(*) FROM action_pending), (SELECT count(*) FROM action_invalidated), sum(jobs)) FROM action_sums WHERE days = 56 AND action = facet('action', 'a/b')`); got != "0 0 999" {
+		t.Errorf("pending, invalidated and summed up: %s", got)
+	}
+}
+
+// usesOfAB checks how many jobs are said to use a/b.
+func (f *fixture) usesOfAB(want int64) {
+	f.t.Helper()
+	uses, err := f.db.ActionUses(f.t.Context(), store.ActionFilter{Action: "a/b"})
+	f.check(err)
+	if len(uses) != 1 || uses[0].Jobs != want {
+		f.t.Errorf("%+v, want %d jobs", uses, want)
+	}
+}
+
+// rollUp rolls up until there is no more.
+func (f *fixture) rollUp() {
+	f.t.Helper()
+	for more := true; more; {
+		var err error
+		more, err = f.db.RollUpActions(f.t.Context())
+		f.check(err)
 	}
 }
 
@@ -207,7 +269,62 @@ func TestTheMigrationSumsUpWhatIsThere(t *testing.T) {
 	}
 	_, err = m.Up(t.Context())
 	f.check(err)
-	if got := scalar[string](f, `SELECT concat_ws(' ', (SELECT count(*) FROM action_unsummed), sum(jobs), min(first_job), max(last_job)) FROM action_sums WHERE days = 7`); got != "0 4 1 2" {
+	if got := scalar[string](f, `SELECT concat_ws(' ', (SELECT count(*) FROM action_pending), sum(jobs), min(first_job), max(last_job)) FROM action_sums WHERE days = 7`); got != "0 4 1 2" {
 		t.Error(got)
+	}
+}
+
+// Nobody waits for the roll-up, and it counts nothing twice and forgets nothing, whatever
+// is written while it runs.
+func TestUsesAreThoseOfTheRowsWhileManyWrite(t *testing.T) {
+	f := newFixture(t)
+	f.usedBy(1, 1, day, usage(goodSHA, true))
+	f.usedBy(2, 2, day, usage(goodSHA, true))
+	const jobs, writers = 60, 4
+	f.exec(`INSERT INTO jobs (id, run_id, repository_id, name, status, created_at)
+		SELECT i, 100 * (1 + i % 2), 1 + i % 2, 'j', 'completed', timestamptz '2024-06-01Z' + i * interval '2 days' FROM generate_series(3, $1::bigint) i`, jobs)
+	steps := []string{
+		`INSERT INTO job_actions (job_id, seq, action, ref, log_line, in_setup) VALUES ($1, $2, 'a/b', 'v1', 1, true) ON CONFLICT DO NOTHING`,
+		`INSERT INTO job_actions (job_id, seq, action, ref, log_line, in_setup) SELECT id, $2, 'a/b', 'v2', 1, false FROM jobs WHERE id > 2 AND id % 4 = $1 % 4 AND id BETWEEN $1 AND $1 + 20 ON CONFLICT DO NOTHING`,
+		`UPDATE job_actions SET ref = 'v' || $2::integer WHERE job_id = $1`,
+		`DELETE FROM job_actions WHERE job_id = $1 AND seq = $2`,
+		`UPDATE jobs SET created_at = created_at + $2 * interval '20 days' WHERE id = $1`,
+		`UPDATE action_invalidated SET noted_at = noted_at - interval '1 hour' WHERE $1::integer > $2::integer`, // nobody waits a minute
+	}
+	var writing sync.WaitGroup
+	for writer := range writers { // each with jobs of its own, as if it had their locks
+		writing.Go(func() {
+			for range 150 {
+				if _, err := f.pool.Exec(t.Context(), steps[rand.IntN(len(steps))], 4+writer+writers*rand.IntN(jobs/writers-1), rand.IntN(3)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { writing.Wait(); close(done) }()
+	for busy := true; busy; {
+		select {
+		case <-done:
+			busy = false
+		default:
+		}
+		if _, err := f.db.RollUpSome(t.Context(), 3); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, rolledUp := range []bool{false, true} {
+		if rolledUp {
+			f.exec(`UPDATE action_invalidated SET noted_at = noted_at - interval '1 hour'`)
+			f.rollUp()
+		}
+		got, err := f.db.ActionUses(t.Context(), store.ActionFilter{Action: "a/b"})
+		f.check(err)
+		if diff := cmp.Diff(f.rawUses("a/b", "", "", []int64(nil), (*time.Time)(nil)), got); diff != "" {
+			t.Errorf("all rolled up: %t (-rows +said):\n%s", rolledUp, diff)
+		}
+	}
+	if n := scalar[int64](f, `SELECT (SELECT count(*) FROM action_pending) + (SELECT count(*) FROM action_invalidated)`); n != 0 {
+		t.Errorf("%d notes are left", n)
 	}
 }

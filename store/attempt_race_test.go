@@ -43,10 +43,10 @@ func TestListingsDoNotDeadlock(t *testing.T) {
 		WHEN (OLD.status = 'completed' AND NEW.status <> 'completed' OR OLD.fetched_at IS NOT NULL AND NEW.fetched_at IS NULL) EXECUTE FUNCTION forbid()`)
 	acts := []func(context.Context, *rand.Rand) error{
 		func(ctx context.Context, r *rand.Rand) error {
-			return f.db.RecordListed(ctx, all(r, statuses[r.IntN(3)]), hour(r.IntN(9)), store.Past)
+			return f.db.RecordListed(ctx, all(r, statuses[r.IntN(3)]), hour(r.IntN(9)), store.PriorityBackfill)
 		},
 		func(ctx context.Context, r *rand.Rand) error {
-			return f.db.RecordAttempt(ctx, attempt(r), all(r, "completed"), store.Swept)
+			return f.db.RecordAttempt(ctx, attempt(r), all(r, "completed"), store.PrioritySweep)
 		},
 		func(ctx context.Context, r *rand.Rand) error {
 			var ds []store.Delivery
@@ -83,7 +83,7 @@ func TestListingsDoNotDeadlock(t *testing.T) {
 			return err
 		},
 		func(ctx context.Context, r *rand.Rand) error {
-			return f.db.NoteSwept(ctx, 1, store.Stretch{From: hour(r.IntN(9)), To: hour(9 + r.IntN(9)), Certain: true, Onward: true})
+			return f.db.NoteSwept(ctx, 1, store.TimeRange{From: hour(r.IntN(9)), To: hour(9 + r.IntN(9)), Certain: true, Onward: true})
 		},
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -19,7 +19,7 @@ func attemptOf(run int64, created, age int, complete bool) store.RunAttempt {
 	}
 }
 
-func (f *fixture) attempt(a store.RunAttempt, u store.Urgency, facts ...store.Facts) {
+func (f *fixture) attempt(a store.RunAttempt, u store.Priority, facts ...store.Facts) {
 	f.t.Helper()
 	f.check(f.db.RecordAttempt(f.t.Context(), a, facts, u))
 }
@@ -43,7 +43,7 @@ func (f *fixture) archiveRows() []string {
 // One listing writes the jobs, enqueues what is to be archived, and notes the
 // attempt.
 func TestAttemptIsRecordedWhole(t *testing.T) {
-	for _, u := range []store.Urgency{store.Swept, store.Past} {
+	for _, u := range []store.Priority{store.PrioritySweep, store.PriorityBackfill} {
 		t.Run(fmt.Sprint(u), func(t *testing.T) {
 			f := newFixture(t)
 			settled := factsOf(3, "completed")
@@ -59,7 +59,7 @@ func TestAttemptIsRecordedWhole(t *testing.T) {
 			if diff := cmp.Diff([]string{"2/1 of 1: 5 jobs, complete f, swept 1"}, f.attempts()); diff != "" {
 				t.Errorf("attempts (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff([]string{fmt.Sprintf("4 in %s at %d, available", map[store.Urgency]string{store.Swept: "archive", store.Past: "history"}[u], u)}, f.archiveRows()); diff != "" {
+			if diff := cmp.Diff([]string{fmt.Sprintf("4 in %s at %d, available", map[store.Priority]string{store.PrioritySweep: "archive", store.PriorityBackfill: "history"}[u], u)}, f.archiveRows()); diff != "" {
 				t.Errorf("queue (-want +got):\n%s", diff)
 			}
 			got := column[string](f, `SELECT format('%s %s %s %s', j.id, j.status, l.state, extract(epoch FROM j.fetched_at - $1)::bigint / 3600)
@@ -79,7 +79,7 @@ func TestAttemptIsRecordedWhole(t *testing.T) {
 // The listing's word on completed jobs is final: a late webhook only fills.
 func TestListedJobIsFinal(t *testing.T) {
 	f := newFixture(t)
-	f.attempt(attemptOf(2, 0, 1, true), store.Swept, full(4, "completed", 1), full(5, "in_progress", 1))
+	f.attempt(attemptOf(2, 0, 1, true), store.PrioritySweep, full(4, "completed", 1), full(5, "in_progress", 1))
 	f.tell(full(4, "completed", 2), full(5, "in_progress", 2))
 	if got := f.job(4).Name; got != "build 1" {
 		t.Errorf("the completed job is %q", got)
@@ -94,7 +94,7 @@ func TestRecordAttemptLeavesFactsAlone(t *testing.T) {
 	f := newFixture(t)
 	at := hour(9)
 	facts := []store.Facts{factsOf(4, "completed"), factsOf(5, "queued", func(f *store.Facts) { f.Job.FetchedAt = &at })}
-	f.check(f.db.RecordAttempt(t.Context(), attemptOf(2, 0, 1, true), facts, store.Swept))
+	f.check(f.db.RecordAttempt(t.Context(), attemptOf(2, 0, 1, true), facts, store.PrioritySweep))
 	if facts[0].Job.FetchedAt != nil || facts[1].Job.FetchedAt != &at {
 		t.Errorf("changed to %+v", facts)
 	}
@@ -111,7 +111,7 @@ func TestAttemptListedAgain(t *testing.T) {
 		t.Helper()
 		a := attemptOf(2, 0, age, complete)
 		a.Jobs = jobs
-		f.attempt(a, store.Past, factsOf(4, "completed"))
+		f.attempt(a, store.PriorityBackfill, factsOf(4, "completed"))
 	}
 	for i, c := range []struct {
 		jobs     int
@@ -142,8 +142,8 @@ func TestAttemptsOfOneRun(t *testing.T) {
 	f.repository(1, "acme", "rocket")
 	first, second := attemptOf(2, 0, 1, true), attemptOf(2, 0, 3, false)
 	first.Jobs, second.RunAttempt = 0, 2
-	f.attempt(first, store.Swept)
-	f.attempt(second, store.Swept, factsOf(4, "queued"))
+	f.attempt(first, store.PrioritySweep)
+	f.attempt(second, store.PrioritySweep, factsOf(4, "queued"))
 	want := []string{"2/1 of 1: 0 jobs, complete t, swept 1", "2/2 of 1: 1 jobs, complete f, swept 3"}
 	if diff := cmp.Diff(want, f.attempts()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -167,7 +167,7 @@ func TestRecordAttemptIsAllOrNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
-			err := f.db.RecordAttempt(t.Context(), c.attempt, c.facts, store.Swept)
+			err := f.db.RecordAttempt(t.Context(), c.attempt, c.facts, store.PrioritySweep)
 			if err == nil || store.IsBadData(err) != c.badData {
 				t.Errorf("error %v", err)
 			}
@@ -183,8 +183,8 @@ func TestRecordAttemptIsAllOrNothing(t *testing.T) {
 // Jobs that belong to no attempt's list are written and enqueued all the same.
 func TestRecordListed(t *testing.T) {
 	f := newFixture(t)
-	f.check(f.db.RecordListed(t.Context(), []store.Facts{factsOf(4, "completed"), factsOf(3, "queued")}, hour(1), store.Swept))
-	f.check(f.db.RecordListed(t.Context(), nil, hour(1), store.Swept))
+	f.check(f.db.RecordListed(t.Context(), []store.Facts{factsOf(4, "completed"), factsOf(3, "queued")}, hour(1), store.PrioritySweep))
+	f.check(f.db.RecordListed(t.Context(), nil, hour(1), store.PrioritySweep))
 	if diff := cmp.Diff([]string{"4 in archive at 2, available"}, f.archiveRows()); diff != "" {
 		t.Errorf("queue (-want +got):\n%s", diff)
 	}
@@ -206,7 +206,7 @@ func TestCompleteAttempts(t *testing.T) {
 	}{{2, 1, true}, {2, 2, false}, {3, 1, true}, {3, 2, true}, {4, 1, false}, {5, 1, true}} {
 		one := attemptOf(a.run, 0, 1, a.complete)
 		one.RunAttempt = a.attempt
-		f.attempt(one, store.Swept)
+		f.attempt(one, store.PrioritySweep)
 	}
 	complete := func(ids ...int64) map[int64]map[int64]bool {
 		t.Helper()
@@ -239,7 +239,7 @@ func TestOpenAttemptsArePaced(t *testing.T) {
 		{RunID: 9, RunAttempt: 1, RepositoryID: 7, RunCreatedAt: day, SweptAt: day},
 		attemptOf(10, 90, 0, false), // by a clock that is ahead
 	} {
-		f.attempt(a, store.Swept)
+		f.attempt(a, store.PrioritySweep)
 	}
 	open := func(repository int64, now time.Time, limit int) (ids []int64) {
 		t.Helper()

@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Backlog counts what waits.
+// Backlog counts the work that waits.
 type Backlog struct {
 	Deliveries int64 // committed, not yet turned into rows
 	Pending    int64 // completed jobs whose log is pending
@@ -17,12 +17,12 @@ type Backlog struct {
 	Queued        int64      // archive jobs in the queue, in whatever state of waiting
 }
 
-// Backlog reads the counts. Partial indexes make it cost what waits, not what
-// is done.
+// Backlog reads the counts. Partial indexes make its cost proportional to what waits, not
+// to what is archived.
 func (db *DB) Backlog(ctx context.Context) (Backlog, error) {
 	var b Backlog
 	err := db.inTx(ctx, "count backlog", func(ctx context.Context, tx pgx.Tx) (err error) {
-		b, err = one[Backlog](ctx, tx, `
+		b, err = queryRow[Backlog](ctx, tx, `
 			SELECT (SELECT count(*) FROM deliveries WHERE state = 'received') AS deliveries, pending, denied, oldest_pending,
 			       (SELECT count(*) FROM queue.river_job
 			        WHERE kind = 'archive' AND state IN ('available', 'pending', 'retryable', 'running', 'scheduled')) AS queued

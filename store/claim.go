@@ -8,18 +8,17 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Claimant is a live worker process in the eyes of the others: it holds a lock
-// in Postgres for as long as its connection lives. River marks a job as running
-// and knows nothing more of its worker, and a job without a time-out it never
-// rescues; when the lock is gone, so is the worker, and its jobs are given back.
-//
-// The lock belongs to a session: a pooler between transactions breaks it.
+// Claimant announces a live worker process to the others: it holds an advisory lock in
+// Postgres for as long as its connection lives. River marks a job as running without
+// knowing whether its worker lives, and never rescues a job that has no time-out; once
+// the lock is free, the worker is dead and its jobs are given back. The lock belongs to a
+// session: a transaction pooler breaks it.
 type Claimant struct {
 	conn *pgxpool.Conn
 	id   string
 }
 
-// claimLock is the lock of the worker whose River client has the id $1.
+// claimLock is the key of the lock for the worker with River client id $1.
 const claimLock = `hashtextextended('jobvault worker ' || $1, 0)`
 
 // NewClaimant announces the worker whose River client has the id. Call it before
@@ -41,10 +40,10 @@ func (db *DB) NewClaimant(ctx context.Context, id string) (*Claimant, error) {
 	return &Claimant{conn: conn, id: id}, nil
 }
 
-// ReleaseDead gives back the running archive jobs of workers that are dead, and
-// returns how many. An error means that this worker's own lock may be gone; then
-// make a new Claimant. A worker that only lost its connection may go on with a
-// job that another has taken over: archiving twice is harmless.
+// ReleaseDead gives back the running jobs of workers that are dead, and returns how many.
+// After an error this worker's own lock may be lost; then make a new Claimant. A worker
+// that only lost its connection may go on with a job that another has taken over:
+// archiving twice is harmless.
 func (c *Claimant) ReleaseDead(ctx context.Context) (int64, error) {
 	rows, err := c.conn.Query(ctx, `
 		SELECT DISTINCT attempted_by[array_upper(attempted_by, 1)] FROM queue.river_job
@@ -92,9 +91,9 @@ func (c *Claimant) releaseIfDead(ctx context.Context, id string) (int64, error) 
 	return tag.RowsAffected(), err
 }
 
-// ReleaseLost gives back the jobs that this worker claimed a minute ago or longer
-// and does not run: Postgres was gone before the answer to the claim arrived.
-// running are the ids in River's table of those that it does run.
+// ReleaseLost gives back the jobs of LongWork that this worker claimed at least a minute
+// ago and does not run, because the connection broke before the answer to the claim
+// arrived. running are the River ids of the jobs that it does run.
 func (c *Claimant) ReleaseLost(ctx context.Context, running []int64) (int64, error) {
 	tag, err := c.conn.Exec(ctx, `
 		UPDATE queue.river_job

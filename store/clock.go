@@ -10,13 +10,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// MaxSkew is how far the clocks of this process and of Postgres may be apart. Time has
-// one owner, Postgres; a process that is further away from it does not work and
-// removes nothing, as either of the two clocks is wrong.
+// MaxSkew is how far the clocks of this process and of Postgres may be apart. Postgres'
+// clock counts; a process whose own is further away does no work and removes nothing,
+// because one of the two clocks is wrong.
 const MaxSkew = time.Minute
 
-// SkewError says that the two clocks are too far apart: what each of them showed at
-// the same moment.
+// SkewError says that the two clocks are too far apart. It has what each of them showed
+// at the same moment.
 type SkewError struct {
 	Process  time.Time
 	Postgres time.Time
@@ -66,9 +66,8 @@ func readClocks(ctx context.Context, q rowQuerier, wall func() time.Time) (r rea
 	return r, begun, err
 }
 
-// decide is the time by which a transaction decides what goes or what is written as
-// evidence: its own now(), Postgres', unless a test says otherwise by at. It fails with
-// SkewError if this process's clock disagrees.
+// decide returns the time by which a transaction removes something or writes evidence:
+// Postgres' now(), or at, which tests set. It fails with SkewError.
 func (db *DB) decide(ctx context.Context, tx pgx.Tx, at time.Time) (time.Time, error) {
 	if !at.IsZero() {
 		return at, nil
@@ -80,8 +79,8 @@ func (db *DB) decide(ctx context.Context, tx pgx.Tx, at time.Time) (time.Time, e
 	return begun, err
 }
 
-// DecidingTime is Postgres' time, for a decision that is not a transaction of this
-// package's. It fails with SkewError.
+// DecidingTime returns Postgres' time for a decision that is made outside of this
+// package's transactions. It fails with SkewError.
 func (db *DB) DecidingTime(ctx context.Context) (time.Time, error) {
 	r, err := db.readClocks(ctx, db.wall)
 	if err == nil {
@@ -93,8 +92,8 @@ func (db *DB) DecidingTime(ctx context.Context) (time.Time, error) {
 	return r.postgres, nil
 }
 
-// Time is Postgres' time, whatever this process's clock says: for what people want to
-// know, and for what is written down.
+// Time returns Postgres' time, for display and for records. It never fails with
+// SkewError.
 func (db *DB) Time(ctx context.Context) (time.Time, error) {
 	r, err := db.readClocks(ctx, db.wall)
 	if err != nil {
@@ -103,8 +102,8 @@ func (db *DB) Time(ctx context.Context) (time.Time, error) {
 	return r.postgres, nil
 }
 
-// A question that took longer than slowReading is asked again, up to readingTries
-// times: what it tells is worth half of what it took.
+// A query that took longer than slowReading is repeated, up to readingTries times: its
+// error is half of what it took.
 const (
 	slowReading  = time.Second
 	readingTries = 3
@@ -134,9 +133,9 @@ func (db *DB) readClocks(ctx context.Context, wall func() time.Time) (reading, e
 	return best, nil
 }
 
-// Clock tells Postgres' time without asking each time: it was measured, and goes on
-// with this process's monotonic clock, so setting this machine's clock does not change
-// it. Watch keeps it near. It may be used by any number of goroutines.
+// Clock tells Postgres' time without a query each time: it is measured, and goes on with
+// this process's monotonic clock, so setting the machine's clock does not change it.
+// Watch keeps it accurate. It may be used by any number of goroutines.
 type Clock struct {
 	db   *DB
 	wall func() time.Time
@@ -145,8 +144,8 @@ type Clock struct {
 	last reading
 }
 
-// NewClock measures for the first time. wall is this process's clock, for tests; nil:
-// time.Now. That the clocks are too far apart is no error here: Check tells.
+// NewClock makes the first measurement. wall is this process's clock, for tests; nil:
+// time.Now. It does not fail if the clocks are too far apart: Check does.
 func (db *DB) NewClock(ctx context.Context, wall func() time.Time) (*Clock, error) {
 	if wall == nil {
 		wall = db.wall
@@ -158,18 +157,18 @@ func (db *DB) NewClock(ctx context.Context, wall func() time.Time) (*Clock, erro
 	return c, nil
 }
 
-// Now is Postgres' time: right within half of what the last question took, and what
-// the clocks have drifted since.
+// Now is Postgres' time, with an error of at most half the duration of the last
+// measurement, and the drift since.
 func (c *Clock) Now() time.Time {
 	r := c.reading()
 	return r.postgres.Add(c.wall().Sub(r.process))
 }
 
-// Skew is how far this process's clock was ahead when it was compared last; negative:
+// Skew is how far this process's clock was ahead at the last measurement; negative:
 // behind.
 func (c *Clock) Skew() time.Duration { return c.reading().skew() }
 
-// Err is a SkewError if the clocks were too far apart when they were compared last.
+// Err is a SkewError if the clocks were too far apart at the last measurement.
 func (c *Clock) Err() error { return c.reading().check() }
 
 // Check compares the clocks now. It fails with SkewError, and if Postgres does not answer.

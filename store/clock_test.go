@@ -81,7 +81,7 @@ func TestDecisionsAreByPostgresTime(t *testing.T) {
 	}
 	ids := func() (ids []int64) {
 		t.Helper()
-		endings, _, err := f.db.Endings(t.Context(), time.Time{}, 0, 10)
+		endings, _, err := f.db.ExpiringLogs(t.Context(), time.Time{}, 0, 10)
 		f.check(err)
 		for _, e := range endings {
 			ids = append(ids, e.JobID)
@@ -126,7 +126,7 @@ func TestQueueIsDueByPostgresTime(t *testing.T) {
 		if _, err := tx.Exec(t.Context(), `SELECT pg_sleep(0.2)`); err != nil {
 			return err
 		}
-		return f.db.EnqueueArchive(t.Context(), tx, []int64{1}, store.Live)
+		return f.db.EnqueueArchive(t.Context(), tx, []int64{1}, store.PriorityLive)
 	}))
 	if n := column[bool](f, `SELECT scheduled_at = created_at AND scheduled_at < now() - interval '0.19 seconds' FROM queue.river_job`); len(n) != 1 || !n[0] {
 		t.Errorf("due at the begin of the transaction, by Postgres: %v", n)
@@ -157,6 +157,7 @@ func TestPullBack(t *testing.T) {
 		{"removal", "removal", "available", 0, "2 minutes", true},
 		{"requeue", "default", "available", 0, "50 seconds", false},
 		{"requeue", "default", "available", 0, "100 years", true},
+		{"rollup", "default", "available", 0, "2 minutes", true},
 		{"archive", "archive", "running", 1, "2 hours", false},
 	} {
 		f.exec(`DELETE FROM queue.river_job`)

@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Coverage is a row of the view coverage: what became of one repository's jobs
-// of one day.
+// Coverage is a row of the view coverage: the number of a repository's jobs of one day,
+// by state.
 type Coverage struct {
 	Repository string     `json:"repository"`
 	Day        *time.Time `json:"day"` // nil: GitHub did not say when they were created
@@ -26,8 +26,8 @@ type Coverage struct {
 	RepositoryID int64 `json:"repository_id"` // several may have had the name
 }
 
-// Coverage lists the days of a repository (OWNER/NAME; empty: of all) from a day
-// on (zero: all), the oldest first.
+// Coverage lists the days of a repository (OWNER/NAME; empty: all) since a day (zero:
+// all), the oldest first.
 func (db *DB) Coverage(ctx context.Context, repository string, since time.Time) ([]Coverage, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT repository, day::timestamp AT TIME ZONE 'UTC' AS day, jobs, archived, none, expired, missing, denied, removed, pending, complete, repository_id
@@ -44,17 +44,17 @@ func (db *DB) Coverage(ctx context.Context, repository string, since time.Time) 
 	return days, nil
 }
 
-// Gap is a repository of which it is not known that every run was listed.
+// Gap is a repository for which it is not known that every run was listed.
 type Gap struct {
 	Repository string
-	From       *time.Time // where the first stretch begins that was passed over; nil: none was
+	From       *time.Time // where the first range begins that was passed over; nil: none was
 	FailedAt   *time.Time // when the last sweep failed; nil: it did not
 	Error      *string
 }
 
-// Gaps lists the repositories (OWNER/NAME; empty: of all) that have, between where
-// their sweeps begin, or since if that is later, and the begin of the present day
-// (UTC), a time that was not swept; and those whose last sweep failed.
+// Gaps lists the repositories (OWNER/NAME; empty: all) whose last sweep failed, or that
+// have a time that was not swept, between the start of their sweeps (or since, if that is
+// later) and the start of the present day, UTC.
 func (db *DB) Gaps(ctx context.Context, repository string, since time.Time) ([]Gap, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT r.owner || '/' || r.name AS repository, lower(tstzmultirange(tstzrange(least(f.at, today.at), today.at)) - s.swept) AS "from", s.failed_at, s.error

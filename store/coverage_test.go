@@ -105,7 +105,7 @@ func TestCoverageDaysDoNotDependOnTheSession(t *testing.T) {
 	f.fetch(made(2, 1, "rocket", midnight(1).Add(-time.Second)))
 	f.settle(settledAs(1, store.LogNone))
 	f.settle(settledAs(2, store.LogNone))
-	f.check(f.db.NoteSwept(t.Context(), 1, store.Stretch{From: midnight(0), To: midnight(1), Certain: true, Onward: true}))
+	f.check(f.db.NoteSwept(t.Context(), 1, store.TimeRange{From: midnight(0), To: midnight(1), Certain: true, Onward: true}))
 	for _, zone := range []string{"UTC", "Pacific/Kiritimati", "Pacific/Honolulu"} {
 		conn, err := f.pool.Acquire(t.Context())
 		f.check(err)
@@ -168,11 +168,11 @@ func TestCoverageIsComplete(t *testing.T) {
 				f.settle(settledAs(3, c.state))
 			}
 			for _, s := range c.swept {
-				f.check(f.db.NoteSwept(t.Context(), 1, store.Stretch{From: s.from, To: s.to, Certain: true}))
+				f.check(f.db.NoteSwept(t.Context(), 1, store.TimeRange{From: s.from, To: s.to, Certain: true}))
 			}
 			if a := c.attempt; a != nil {
 				a.RunID, a.RunAttempt, a.SweptAt = 10, 1, day
-				f.attempt(*a, store.Swept)
+				f.attempt(*a, store.PrioritySweep)
 			}
 			got := map[string]bool{}
 			for _, d := range f.coverage("", time.Time{}) {
@@ -194,7 +194,7 @@ func TestCoverageOfTwoRepositories(t *testing.T) {
 	f.fetch(made(2, 7, "lander", midnight(0)))
 	f.settle(settledAs(1, store.LogArchived))
 	f.settle(settledAs(2, store.LogNone))
-	f.check(f.db.NoteSwept(t.Context(), 1, store.Stretch{From: midnight(0), To: midnight(1), Certain: true, Onward: true}))
+	f.check(f.db.NoteSwept(t.Context(), 1, store.TimeRange{From: midnight(0), To: midnight(1), Certain: true, Onward: true}))
 	want := []store.Coverage{
 		{Repository: "acme/lander", Day: new(midnight(0)), Jobs: 1, None: 1},
 		{Repository: "acme/rocket", Day: new(midnight(0)), Jobs: 1, Archived: 1, Complete: true},
@@ -211,7 +211,7 @@ func TestGapsOfSweeps(t *testing.T) {
 	daysAgo := func(n int) time.Time { return today.AddDate(0, 0, -n) }
 	sweep := func(id, from, to int) {
 		t.Helper()
-		f.check(f.db.NoteSwept(t.Context(), int64(id), store.Stretch{From: daysAgo(from), To: daysAgo(to), Certain: true, Onward: true}))
+		f.check(f.db.NoteSwept(t.Context(), int64(id), store.TimeRange{From: daysAgo(from), To: daysAgo(to), Certain: true, Onward: true}))
 	}
 	for id, name := range map[int64]string{1: "whole", 2: "hole", 3: "failing", 4: "new"} {
 		_, err := f.db.SeeRepositories(t.Context(), []store.Repository{{ID: id, Owner: "acme", Name: name}})

@@ -1,8 +1,13 @@
-// Package store is jobvault's Postgres: one file for each noun, the SQL beside
-// the function that runs it, and the types that everybody shares.
+// Package store is jobvault's Postgres: the ledger, in which every job jobvault has ever
+// heard of has exactly one row in exactly one state, and around it what is known of the
+// jobs. See docs/design.md#the-ledger for the states, docs/design.md#rules for what holds
+// at every instant, and docs/design.md#money-time-and-rights for limits, clocks and rights.
 //
-// Each exported method is one transaction. Methods may be called by any number
-// of goroutines and processes at once, and repeating any of them is harmless.
+// There is one file for each noun, with the SQL beside the function that runs it, and the
+// types that all packages share. Each exported method is one transaction, and fails with
+// an error that names the operation and the ids. Methods may be called by any number of
+// goroutines and processes at once, and repeating any of them is harmless. A zero time
+// that stands for now is Postgres' now(), never this process's clock.
 package store
 
 import (

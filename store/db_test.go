@@ -171,7 +171,7 @@ func TestAnswered(t *testing.T) {
 func TestFactsThatCannotBeWrittenAreBadData(t *testing.T) {
 	f := newFixture(t)
 	f.insert(deliveryOf(factsOf(3, "queued")))
-	_, err := f.db.DrainDeliveries(t.Context(), 1, func(ds []store.Delivery) store.Understood {
+	_, err := f.db.DrainDeliveries(t.Context(), 1, func(ds []store.Delivery) store.Interpretation {
 		u := believeLast(ds)
 		u.Facts[0].Job.CompletedAt = new(day.AddDate(9000, 0, 0))
 		return u
@@ -223,9 +223,9 @@ func TestWithoutPostgresEverythingFailsAndNothingHangs(t *testing.T) {
 		"AddSession":         func() error { return db.AddSession(ctx, [32]byte{}, nil, day, time.Hour) },
 		"Session":            func() error { _, err := db.Session(ctx, [32]byte{}, day); return err },
 		"EndSession":         func() error { return db.EndSession(ctx, [32]byte{}) },
-		"Key":                func() error { _, err := db.Key(ctx, "x"); return err },
+		"Key":                func() error { _, err := db.SharedKey(ctx, "x"); return err },
 		"NoteRead":           func() error { return db.NoteRead(ctx, "x", 1, "whole") },
-		"Days":               func() error { _, err := db.Days(ctx, store.Overview{}); return err },
+		"Days":               func() error { _, err := db.DailyFigures(ctx, store.Overview{}); return err },
 		"HeavyJobs":          func() error { _, _, err := db.HeavyJobs(ctx, store.Overview{}); return err },
 		"HeavySteps":         func() error { _, _, err := db.HeavySteps(ctx, store.Overview{}); return err },
 	} {

@@ -45,7 +45,7 @@ func (db *DB) InsertDeliveries(ctx context.Context, ds []Delivery) error {
 	}
 	// One statement is one transaction, without the round trips of BEGIN and
 	// COMMIT. The order within a group is kept in received_at; the rows are taken in
-	// that of their keys, so that two groups cannot wait for each other in a ring.
+	// that of their keys, so that two groups cannot deadlock.
 	_, err := db.pool.Exec(ctx, `
 		INSERT INTO deliveries (guid, event, action, received_at, repository_id, job_id, payload, state, error)
 		SELECT guid, event, action, statement_timestamp() + place * interval '1 microsecond', repository_id, job_id, payload, state, error
@@ -66,47 +66,48 @@ type Verdict struct {
 	Error string // empty: done
 }
 
-// Understood is what a batch of deliveries means: rows to write, and a verdict
+// Interpretation is what a batch of deliveries means: rows to write, and a verdict
 // for each delivery that was in state received.
-type Understood struct {
+type Interpretation struct {
 	Facts    []Facts
 	Verdicts []Verdict
 	Read     int64 // bytes of the payloads, as they were sent
-	// Selected says whether the jobs of a repository, as it is known now, are of
-	// interest; nil: all are. A delivery that comes late may tell of one that is not any
-	// more: its words on the repository are kept, and a job that nobody has heard of yet
-	// gets no row. It must not use the database.
+	// Selected says whether the jobs of a repository, as it is known now, are to be
+	// archived; nil: all are. A late delivery may be of a repository that is not selected
+	// any more: what it says of the repository is kept, and a job that has no row yet gets
+	// none. It must not use the database.
 	Selected func(Repository) bool
 }
 
-// Bounds of what is read of deliveries at a time, which are anything that somebody has
-// signed. No real job has a tenth of what is read of one; with more, the newest count.
+// Bounds of what is read of deliveries at a time, which may be anything that was signed.
+// No real job has a tenth of these; of more deliveries the newest are read.
 const (
 	deliveriesPerJob = 200
 	payloadsPerJob   = 64 << 20 // bytes, as they are kept
 	readPerDrain     = 8 << 20  // bytes, as they were sent, after which a drain takes no further job
 )
 
-// DrainDeliveries works on up to limit deliveries that wait, oldest first, in
-// one transaction: job by job it hands understand all deliveries of one that they
-// name (the old ones too, oldest first), writes the rows that it returns, enqueues an archive job for each completed job that the ledger holds as
-// pending, and marks the deliveries. Deliveries that another process works on
-// are passed over, and so are those of jobs beyond readPerDrain. It returns the verdicts on those that it took; with an error
-// they wait as before, and the verdicts are empty but for the GUIDs.
+// DrainDeliveries works on up to limit deliveries that wait, oldest first, in one
+// transaction: job by job it hands interpret all deliveries of the job (old ones too,
+// oldest first), writes the rows that it returns, enqueues an archive job for each
+// completed job that is pending in the ledger, and marks the deliveries. Deliveries that
+// another process works on are passed over, and so are those of jobs beyond readPerDrain.
+// It returns the verdicts on those that it took; with an error they wait as before, and
+// the verdicts are empty but for the GUIDs.
 //
-// understand gets everything that GitHub sent of a job, so that the rows do
-// not depend on the order in which deliveries come; it must be a pure function.
-func (db *DB) DrainDeliveries(ctx context.Context, limit int, understand func([]Delivery) Understood) ([]Verdict, error) {
-	return db.drain(ctx, limit, false, understand)
+// interpret gets everything that GitHub sent of a job, so that the rows do not depend on
+// the order in which deliveries come; it must be a pure function.
+func (db *DB) DrainDeliveries(ctx context.Context, limit int, interpret func([]Delivery) Interpretation) ([]Verdict, error) {
+	return db.drain(ctx, limit, false, interpret)
 }
 
 // DrainOneDelivery is DrainDeliveries for the oldest delivery alone: others of its
 // job that wait are left out, so that bad data is surely its own.
-func (db *DB) DrainOneDelivery(ctx context.Context, understand func([]Delivery) Understood) ([]Verdict, error) {
-	return db.drain(ctx, 1, true, understand)
+func (db *DB) DrainOneDelivery(ctx context.Context, interpret func([]Delivery) Interpretation) ([]Verdict, error) {
+	return db.drain(ctx, 1, true, interpret)
 }
 
-func (db *DB) drain(ctx context.Context, limit int, alone bool, understand func([]Delivery) Understood) ([]Verdict, error) {
+func (db *DB) drain(ctx context.Context, limit int, alone bool, interpret func([]Delivery) Interpretation) ([]Verdict, error) {
 	var taken []Verdict
 	err := db.inTx(ctx, "drain deliveries", func(ctx context.Context, tx pgx.Tx) error {
 		claimed, jobs, err := claimDeliveries(ctx, tx, limit)
@@ -118,20 +119,20 @@ func (db *DB) drain(ctx context.Context, limit int, alone bool, understand func(
 		if err := lockJobs(ctx, tx, jobIDs); err != nil {
 			return err
 		}
-		u, left, err := understandJobs(ctx, tx, jobIDs, func(ds []Delivery) Understood {
+		u, left, err := interpretJobs(ctx, tx, jobIDs, func(ds []Delivery) Interpretation {
 			if alone {
 				ds = slices.DeleteFunc(ds, func(d Delivery) bool { return d.State == DeliveryReceived && d.GUID != claimed[0].GUID })
 			}
-			return understand(ds)
+			return interpret(ds)
 		})
 		if err != nil {
 			return err
 		}
 		claimed = slices.DeleteFunc(claimed, func(v Verdict) bool { return left[jobs[v.GUID]] })
-		if err := writeUnderstood(ctx, tx, u); err != nil {
+		if err := writeInterpreted(ctx, tx, u); err != nil {
 			return err
 		}
-		if err := db.enqueueCompleted(ctx, tx, jobIDs, Live); err != nil {
+		if err := db.enqueueCompleted(ctx, tx, jobIDs, PriorityLive); err != nil {
 			return err
 		}
 		// Only what is claimed here: a delivery of the same job may be locked by
@@ -146,10 +147,10 @@ func (db *DB) drain(ctx context.Context, limit int, alone bool, understand func(
 	return taken, err
 }
 
-// understandJobs has all deliveries of one job after the other understood, and says
+// interpretJobs has all deliveries of one job after the other understood, and says
 // which jobs are left because they come after readPerDrain. It holds the deliveries of
 // one job.
-func understandJobs(ctx context.Context, tx pgx.Tx, jobIDs []int64, understand func([]Delivery) Understood) (all Understood, left map[int64]bool, err error) {
+func interpretJobs(ctx context.Context, tx pgx.Tx, jobIDs []int64, interpret func([]Delivery) Interpretation) (all Interpretation, left map[int64]bool, err error) {
 	rows, err := tx.Query(ctx, deliveriesOfJobs, jobIDs, deliveriesPerJob, payloadsPerJob)
 	if err != nil {
 		return all, nil, err
@@ -158,7 +159,7 @@ func understandJobs(ctx context.Context, tx pgx.Tx, jobIDs []int64, understand f
 	var ds []Delivery // of one job
 	end := func() {
 		if len(ds) > 0 {
-			u := understand(ds)
+			u := interpret(ds)
 			all.Facts, all.Verdicts = append(all.Facts, u.Facts...), append(all.Verdicts, u.Verdicts...)
 			all.Read, all.Selected = all.Read+u.Read, u.Selected
 			ds = nil
@@ -245,7 +246,7 @@ const deliveriesOfJobs = `
 func (db *DB) Deliveries(ctx context.Context, jobID int64) ([]Delivery, error) {
 	var ds []Delivery
 	err := db.inTx(ctx, fmt.Sprintf("deliveries of job %d", jobID), func(ctx context.Context, tx pgx.Tx) (err error) {
-		ds, err = pgx.CollectRows(ask(ctx, tx, deliveriesOfJobs, []int64{jobID}, deliveriesPerJob, payloadsPerJob), pgx.RowToStructByName[Delivery])
+		ds, err = pgx.CollectRows(query(ctx, tx, deliveriesOfJobs, []int64{jobID}, deliveriesPerJob, payloadsPerJob), pgx.RowToStructByName[Delivery])
 		return err
 	})
 	return ds, err
@@ -262,7 +263,7 @@ func lockJobs(ctx context.Context, tx pgx.Tx, jobIDs []int64) error {
 
 // enqueueCompleted enqueues those of the jobs that have completed and whose log
 // is not settled.
-func (db *DB) enqueueCompleted(ctx context.Context, tx pgx.Tx, jobIDs []int64, u Urgency) error {
+func (db *DB) enqueueCompleted(ctx context.Context, tx pgx.Tx, jobIDs []int64, p Priority) error {
 	rows, err := tx.Query(ctx, `
 		SELECT j.id FROM jobs j JOIN job_logs l ON l.job_id = j.id
 		WHERE j.id = ANY($1) AND j.status = 'completed' AND l.state = 'pending'
@@ -274,7 +275,7 @@ func (db *DB) enqueueCompleted(ctx context.Context, tx pgx.Tx, jobIDs []int64, u
 	if err != nil {
 		return err
 	}
-	return db.enqueueArchive(ctx, tx, ids, u)
+	return db.enqueueArchive(ctx, tx, ids, p)
 }
 
 // markDeliveries gives deliveries that wait their verdict.

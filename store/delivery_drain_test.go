@@ -12,7 +12,7 @@ import (
 )
 
 // drainOnce works on one batch and wants no error.
-func (f *fixture) drainOnce(limit int, understand func([]store.Delivery) store.Understood) []store.Verdict {
+func (f *fixture) drainOnce(limit int, understand func([]store.Delivery) store.Interpretation) []store.Verdict {
 	f.t.Helper()
 	verdicts, err := f.db.DrainDeliveries(f.t.Context(), limit, understand)
 	f.check(err)
@@ -45,7 +45,7 @@ func TestDrainTakesTheOldestUpToItsLimit(t *testing.T) {
 	}{
 		{0, nil, all}, {2, all[:2], all[2:]}, {10, all[2:], nil}, {10, nil, nil},
 	} {
-		got := f.drainOnce(c.limit, func(ds []store.Delivery) store.Understood {
+		got := f.drainOnce(c.limit, func(ds []store.Delivery) store.Interpretation {
 			if len(ds) == 0 {
 				t.Error("asked to understand nothing")
 			}
@@ -71,7 +71,7 @@ func TestDrainHandsOverAllOfItsJobsAndOfNoOther(t *testing.T) {
 	nameless := store.Delivery{GUID: uuid.New(), Event: "workflow_job", State: store.DeliveryQuarantined, Payload: []byte("{}")}
 	f.insert(otherDone, done, nameless, pruned, quarantined, waiting, other, later)
 	var handed []store.Delivery
-	verdicts := f.drainOnce(1, func(ds []store.Delivery) store.Understood {
+	verdicts := f.drainOnce(1, func(ds []store.Delivery) store.Interpretation {
 		handed = append(handed, ds...)
 		return believeLast(ds)
 	})
@@ -101,7 +101,7 @@ func TestDrainReadsTheNewest200OfAJob(t *testing.T) {
 	beside := deliveryOf(factsOf(2, "queued"))
 	f.insert(beside)
 	var handed []store.Delivery
-	f.drainOnce(10, func(ds []store.Delivery) store.Understood {
+	f.drainOnce(10, func(ds []store.Delivery) store.Interpretation {
 		handed = append(handed, ds...)
 		return believeLast(ds)
 	})
@@ -120,7 +120,7 @@ func TestDrainIsBoundedInBytes(t *testing.T) {
 	}
 	f.insert(ds...)
 	for left := 4; left >= 0; left -= 2 {
-		verdicts := f.drainOnce(10, func(ds []store.Delivery) store.Understood {
+		verdicts := f.drainOnce(10, func(ds []store.Delivery) store.Interpretation {
 			if len(ds) != 2 || *ds[0].JobID != *ds[1].JobID {
 				t.Errorf("handed over %d deliveries, not of one job", len(ds))
 			}
@@ -149,9 +149,9 @@ func TestDrainReadsSoManyBytesOfAJob(t *testing.T) {
 	f.insert(ds[0], ds[1])
 	f.insert(ds[2])
 	var handed []uuid.UUID
-	verdicts := f.drainOnce(10, func(ds []store.Delivery) store.Understood {
+	verdicts := f.drainOnce(10, func(ds []store.Delivery) store.Interpretation {
 		handed = append(handed, guids(ds)...)
-		return store.Understood{}
+		return store.Interpretation{}
 	})
 	if len(handed) != 2 || handed[1] != ds[2].GUID || len(verdicts) != 3 || len(f.waiting()) != 0 {
 		t.Errorf("handed over %v, verdicts %v, left %v", handed, verdicts, f.waiting())
@@ -183,8 +183,8 @@ func TestVerdictsMarkTheDeliveries(t *testing.T) {
 	f := newFixture(t)
 	good, bad, foreign := deliveryOf(factsOf(1, "queued")), deliveryOf(factsOf(1, "queued")), deliveryOf(factsOf(2, "queued"))
 	f.insert(good, bad, foreign)
-	verdicts := f.drainOnce(2, func([]store.Delivery) store.Understood {
-		return store.Understood{Verdicts: []store.Verdict{
+	verdicts := f.drainOnce(2, func([]store.Delivery) store.Interpretation {
+		return store.Interpretation{Verdicts: []store.Verdict{
 			{GUID: bad.GUID, Error: "it's no job"}, {GUID: foreign.GUID, Error: "not taken"}, {GUID: good.GUID}, {GUID: uuid.New()},
 		}}
 	})
@@ -195,7 +195,7 @@ func TestVerdictsMarkTheDeliveries(t *testing.T) {
 	if diff := cmp.Diff([]string{"done ", "quarantined it's no job", "received "}, got); diff != "" {
 		t.Errorf("states (-want +got):\n%s", diff)
 	}
-	f.drainOnce(2, func(ds []store.Delivery) store.Understood {
+	f.drainOnce(2, func(ds []store.Delivery) store.Interpretation {
 		for _, d := range ds {
 			if d.GUID == bad.GUID {
 				t.Error("what is quarantined was handed over again")
@@ -244,7 +244,7 @@ func TestAFailedBatchLeavesEverythingAsItWas(t *testing.T) {
 		"a NUL in a label":   func(f *store.Facts) { f.Labels = []string{"linux", "\x00"} },
 		"a time beyond 9999": func(f *store.Facts) { f.Job.CreatedAt = new(day.AddDate(9000, 0, 0)) },
 	} {
-		verdicts, err := f.db.DrainDeliveries(t.Context(), 10, func(ds []store.Delivery) store.Understood {
+		verdicts, err := f.db.DrainDeliveries(t.Context(), 10, func(ds []store.Delivery) store.Interpretation {
 			u := believeLast(ds)
 			for i := range u.Facts {
 				if u.Facts[i].Job.ID == 3 {

@@ -43,7 +43,7 @@ func (f *fixture) holdDrain(limit int) held {
 	f.t.Cleanup(h.release)
 	go func() {
 		defer close(h.done)
-		verdicts, err := f.db.DrainDeliveries(f.t.Context(), limit, func(ds []store.Delivery) store.Understood {
+		verdicts, err := f.db.DrainDeliveries(f.t.Context(), limit, func(ds []store.Delivery) store.Interpretation {
 			close(reached)
 			<-released
 			return believeLast(ds)
@@ -84,7 +84,7 @@ func TestDrainsOfOneJobWaitForEachOther(t *testing.T) {
 	handed := make(chan []store.Delivery, 1)
 	var running sync.WaitGroup
 	running.Go(func() {
-		if _, err := f.db.DrainDeliveries(t.Context(), 10, func(ds []store.Delivery) store.Understood {
+		if _, err := f.db.DrainDeliveries(t.Context(), 10, func(ds []store.Delivery) store.Interpretation {
 			handed <- ds
 			return believeLast(ds)
 		}); err != nil {
@@ -112,8 +112,8 @@ func TestDrainsOfOneJobWaitForEachOther(t *testing.T) {
 
 // unite understands deliveries made by deliveryOf as all steps and labels that
 // any delivery of the job told of.
-func unite(ds []store.Delivery) store.Understood {
-	var u store.Understood
+func unite(ds []store.Delivery) store.Interpretation {
+	var u store.Interpretation
 	place := make(map[int64]int)
 	for _, d := range ds {
 		one := believeLast([]store.Delivery{d})

@@ -14,20 +14,20 @@ import (
 // the REST API.
 type Facts struct {
 	Repository Repository
-	OtherNames []Repository // the latest word on each other name of it that these facts are of
+	OtherNames []Repository // the latest report of each other name of it
 	Run        WorkflowRun
 	Job        Job
 	Steps      []Step
 	Labels     []string
-	Details    *Details // its job.json in the bucket; nil: not known here
+	Details    *Details // of its job.json in the bucket; nil: not known
 }
 
 // writeFacts writes the rows of jobs that this transaction has locked. Facts whose
 // job has a FetchedAt come from the REST API, whose word on a completed job is
 // final: from then on webhooks only fill what it left null.
 //
-// Every statement takes its rows in the order of their keys, and the tables
-// come in one order, so that transactions cannot wait for each other in a ring.
+// Every statement locks its rows in the order of their keys, and the tables come in one
+// order, so that transactions cannot deadlock.
 func writeFacts(ctx context.Context, tx pgx.Tx, facts []Facts) error {
 	if err := writeRepositories(ctx, tx, facts); err != nil {
 		return err
@@ -35,8 +35,9 @@ func writeFacts(ctx context.Context, tx pgx.Tx, facts []Facts) error {
 	return writeJobs(ctx, tx, facts)
 }
 
-// writeUnderstood is writeFacts of what is selected, and of jobs that have rows.
-func writeUnderstood(ctx context.Context, tx pgx.Tx, u Understood) error {
+// writeInterpreted writes the facts of repositories that are selected, and of jobs that
+// have rows already.
+func writeInterpreted(ctx context.Context, tx pgx.Tx, u Interpretation) error {
 	if u.Selected == nil || len(u.Facts) == 0 {
 		return writeFacts(ctx, tx, u.Facts)
 	}
@@ -60,7 +61,7 @@ func writeUnderstood(ctx context.Context, tx pgx.Tx, u Understood) error {
 	if len(unwanted) == 0 {
 		return writeJobs(ctx, tx, u.Facts)
 	}
-	known, err := pgx.CollectRows(ask(ctx, tx, `SELECT id FROM jobs WHERE id = ANY($1)`, jobs), pgx.RowTo[int64])
+	known, err := pgx.CollectRows(query(ctx, tx, `SELECT id FROM jobs WHERE id = ANY($1)`, jobs), pgx.RowTo[int64])
 	if err != nil {
 		return fmt.Errorf("known jobs: %w", err)
 	}
@@ -83,7 +84,7 @@ func writeRepositories(ctx context.Context, tx pgx.Tx, facts []Facts) error {
 	return nil
 }
 
-// writeJobs is writeFacts when the repositories have their rows.
+// writeJobs is the part of writeFacts after the repositories.
 func writeJobs(ctx context.Context, tx pgx.Tx, facts []Facts) error {
 	if len(facts) == 0 {
 		return nil
@@ -110,8 +111,8 @@ func writeJobs(ctx context.Context, tx pgx.Tx, facts []Facts) error {
 	return openLedger(ctx, tx, facts)
 }
 
-// splitByAge tells facts that may replace what the job's row says from facts
-// that may only fill what it leaves null.
+// splitByAge separates facts that may replace the values of the job's row from facts that
+// may only fill its nulls.
 func splitByAge(ctx context.Context, tx pgx.Tx, facts []Facts) (newer, older []Facts, err error) {
 	ids := make([]int64, len(facts))
 	for i, f := range facts {
@@ -145,8 +146,8 @@ func splitByAge(ctx context.Context, tx pgx.Tx, facts []Facts) (newer, older []F
 	return newer, older, nil
 }
 
-// RecordFetched writes what the REST API says of one job. Only what it says of
-// a completed job is taken as final.
+// RecordFetched writes the REST API's description of one job. Only the description of a
+// completed job is final.
 func (db *DB) RecordFetched(ctx context.Context, f Facts, at time.Time) error {
 	f.Job.FetchedAt = nil
 	if f.Job.Status == StatusCompleted {
@@ -160,8 +161,7 @@ func (db *DB) RecordFetched(ctx context.Context, f Facts, at time.Time) error {
 	})
 }
 
-// records makes the one parameter of a statement that reads its rows with
-// jsonb_to_recordset.
+// records makes the parameter of a statement that reads its rows with jsonb_to_recordset.
 func records[T any](rows []T) (string, error) {
 	b, err := json.Marshal(append([]T{}, rows...)) // of none: an empty list
 	return string(b), err

@@ -25,7 +25,7 @@ func (f *fixture) looks(ls ...look) {
 		if l.gone {
 			a.Jobs = 0
 		}
-		f.attempt(a, store.Swept)
+		f.attempt(a, store.PrioritySweep)
 	}
 }
 
@@ -77,11 +77,11 @@ func TestGoneIsBelievedAfterAnHour(t *testing.T) {
 // What was known of a run that is gone stays: its jobs, and how many they are.
 func TestGoneForgetsNothing(t *testing.T) {
 	f := newFixture(t)
-	f.attempt(attemptOf(2, 0, 1, false), store.Swept, full(4, "completed", 1))
+	f.attempt(attemptOf(2, 0, 1, false), store.PrioritySweep, full(4, "completed", 1))
 	for _, age := range []int{2, 4} {
 		gone := attemptOf(2, 0, age, false)
 		gone.Jobs, gone.Gone = 0, true
-		f.attempt(gone, store.Swept)
+		f.attempt(gone, store.PrioritySweep)
 	}
 	if diff := cmp.Diff([]string{"2/1 of 1: 1 jobs, complete t, swept 4"}, f.attempts()); diff != "" {
 		t.Errorf("attempts (-want +got):\n%s", diff)
@@ -100,7 +100,7 @@ func TestGoneAttemptIsOpenUntilBelieved(t *testing.T) {
 		t.Helper()
 		a := attemptOf(2, 0, age, false)
 		a.RunAttempt, a.Gone = attempt, gone
-		f.attempt(a, store.Swept)
+		f.attempt(a, store.PrioritySweep)
 	}
 	wantOpen := func(when string, want ...int64) {
 		t.Helper()
@@ -140,7 +140,7 @@ func TestCoverageWithAGoneRun(t *testing.T) {
 	f := newFixture(t)
 	f.fetch(made(1, 1, "rocket", midnight(0)))
 	f.settle(settledAs(1, store.LogNone))
-	f.check(f.db.NoteSwept(t.Context(), 1, store.Stretch{From: midnight(0), To: midnight(1), Certain: true}))
+	f.check(f.db.NoteSwept(t.Context(), 1, store.TimeRange{From: midnight(0), To: midnight(1), Certain: true}))
 	f.looks(look{0, false, false})
 	for _, c := range []struct {
 		look look

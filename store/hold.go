@@ -36,13 +36,13 @@ func (e *HeldError) Error() string {
 	return fmt.Sprintf("job %d is under legal hold %d: %s", e.JobID, e.Hold.ID, e.Hold.Reason)
 }
 
-// Covered is what a hold covers that is, or begins to be, no more.
-type Covered struct {
-	Removed    int64 `json:"removed"`    // jobs whose log as GitHub sent it is removed
-	Unfinished int64 `json:"unfinished"` // of these, those of which the bucket has something still: the hold keeps it
+// AlreadyRemoved counts the jobs of a hold that it came too late for.
+type AlreadyRemoved struct {
+	Removed    int64 `json:"removed"`    // jobs whose log, as GitHub sent it, is removed
+	Unfinished int64 `json:"unfinished"` // those of them of which the bucket still has something: the hold keeps it
 }
 
-const coveredBy = `
+const alreadyRemoved = `
 	SELECT count(*) AS removed, count(*) FILTER (WHERE m.finished_at IS NULL) AS unfinished
 	FROM log_removals m JOIN jobs j ON j.id = m.job_id
 	WHERE j.repository_id = $1 OR j.run_id = $2 OR j.id = $3`
@@ -55,8 +55,8 @@ const holdsLock = `hashtextextended('jobvault holds', 0)`
 // that the hold covers is removed any more. It is set at Postgres' now() where CreatedAt
 // is zero, whatever this process's clock says. ErrNotFound: nothing is known of what it
 // is on.
-func (db *DB) SetHold(ctx context.Context, h Hold) (Hold, Covered, error) {
-	var c Covered
+func (db *DB) SetHold(ctx context.Context, h Hold) (Hold, AlreadyRemoved, error) {
+	var c AlreadyRemoved
 	err := db.inTx(ctx, "set hold", func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(`+holdsLock+`)`); err != nil {
 			return fmt.Errorf("wait for removals that are going on: %w", err)
@@ -72,7 +72,7 @@ func (db *DB) SetHold(ctx context.Context, h Hold) (Hold, Covered, error) {
 		if err != nil {
 			return err
 		}
-		c, err = one[Covered](ctx, tx, coveredBy, h.RepositoryID, h.RunID, h.JobID)
+		c, err = queryRow[AlreadyRemoved](ctx, tx, alreadyRemoved, h.RepositoryID, h.RunID, h.JobID)
 		return err
 	})
 	return h, c, err
@@ -95,7 +95,7 @@ func (db *DB) ReleaseHold(ctx context.Context, id int64, actor string, at time.T
 type ListedHold struct {
 	Hold
 	Repository string `json:"repository"` // OWNER/NAME; of a run or a job too
-	Covered
+	AlreadyRemoved
 }
 
 // Holds lists holds by their ids: those that stand, or also those that were released.
@@ -148,7 +148,7 @@ func lockHolds(ctx context.Context, tx pgx.Tx) error {
 // checkHold must be a statement of its own after lockHolds: it sees what was committed
 // before it began.
 func checkHold(ctx context.Context, tx pgx.Tx, jobID int64) error {
-	h, err := one[Hold](ctx, tx, `
+	h, err := queryRow[Hold](ctx, tx, `
 		SELECT `+holdColumns+` FROM holds h
 		WHERE released_at IS NULL AND EXISTS (
 			SELECT FROM jobs j WHERE j.id = $1 AND (h.repository_id = j.repository_id OR h.run_id = j.run_id OR h.job_id = j.id))

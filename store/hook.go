@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// HookResolvedTo is the time before which every delivery of a hook is accounted
-// for; the zero time for a hook that was never looked at.
+// HookResolvedTo returns the time before which every delivery of a hook is accounted for;
+// zero for a hook whose deliveries were never listed.
 func (db *DB) HookResolvedTo(ctx context.Context, name string) (time.Time, error) {
 	rows, err := db.pool.Query(ctx, `SELECT resolved_to FROM hooks WHERE name = $1`, name)
 	if err != nil {
@@ -35,7 +35,7 @@ type LostDelivery struct {
 	AskedAt     *time.Time `json:"asked_at"`
 }
 
-// HookLook is what one look at a hook's deliveries came to.
+// HookLook is the result of listing a hook's deliveries once.
 type HookLook struct {
 	Lost       []LostDelivery // to be added to those that are known
 	Arrived    []uuid.UUID    // by GitHub's account
@@ -44,8 +44,8 @@ type HookLook struct {
 	At         time.Time
 }
 
-// NoteLook writes how far a hook is accounted for, which never goes back,
-// together with what is lost. What was received meanwhile is not lost.
+// NoteLook writes how far a hook's deliveries are accounted for, which never goes back,
+// and adds the lost ones. A delivery that was received meanwhile is not lost.
 func (db *DB) NoteLook(ctx context.Context, name string, l HookLook) error {
 	return db.inTx(ctx, "hook "+name, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
@@ -76,7 +76,7 @@ func (db *DB) NoteLook(ctx context.Context, name string, l HookLook) error {
 	})
 }
 
-// LostDeliveries lists those of a hook, the oldest first.
+// LostDeliveries lists the lost deliveries of a hook, the oldest first.
 func (db *DB) LostDeliveries(ctx context.Context, name string) ([]LostDelivery, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT guid, delivery_id, delivered_at, asked, asked_at FROM lost_deliveries

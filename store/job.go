@@ -10,11 +10,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// StatusCompleted is the status of a job that will not change any more.
+// StatusCompleted is the status of a job that does not change any more.
 const StatusCompleted = "completed"
 
-// Stage ranks a status by how far the job has come; one that nobody has seen yet
-// lies between waiting for a runner and running.
+// Stage ranks a status by how far the job has come. An unknown status ranks between
+// waiting for a runner and running.
 func Stage(status string) int {
 	switch status {
 	case "requested":
@@ -34,7 +34,7 @@ func Stage(status string) int {
 	}
 }
 
-// ErrNotFound says that the database has no such row.
+// ErrNotFound says that the row that was asked for does not exist.
 var ErrNotFound = errors.New("not found")
 
 // Job is a job of a run attempt. Nil: GitHub did not say.
@@ -112,34 +112,34 @@ func upsertJobs(ctx context.Context, tx pgx.Tx, facts []Facts, sql string) error
 	return err
 }
 
-// JobToArchive is what an archive job starts from.
+// JobToArchive is what an archive job has to know of a job.
 type JobToArchive struct {
 	Job        Job
 	Repository Repository
 	Log        JobLog
 }
 
-// JobToArchive reads a job with its repository and its line in the ledger, or
-// ErrNotFound.
+// JobToArchive reads a job with its repository and its row in the ledger. It fails with
+// ErrNotFound for an unknown job.
 func (db *DB) JobToArchive(ctx context.Context, id int64) (JobToArchive, error) {
 	var j JobToArchive
 	err := db.inTx(ctx, fmt.Sprintf("read job %d", id), func(ctx context.Context, tx pgx.Tx) error {
 		var err error
-		if j.Job, err = one[Job](ctx, tx, `SELECT `+jobColumns+` FROM jobs WHERE id = $1`, id); err != nil {
+		if j.Job, err = queryRow[Job](ctx, tx, `SELECT `+jobColumns+` FROM jobs WHERE id = $1`, id); err != nil {
 			return err
 		}
-		if j.Repository, err = one[Repository](ctx, tx, `
+		if j.Repository, err = queryRow[Repository](ctx, tx, `
 			SELECT `+repositoryColumns+` FROM repositories r WHERE id = $1`, j.Job.RepositoryID); err != nil {
 			return err
 		}
-		j.Log, err = one[JobLog](ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = $1`, id)
+		j.Log, err = queryRow[JobLog](ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = $1`, id)
 		return err
 	})
 	return j, err
 }
 
-// one reads the single row of a query, or ErrNotFound.
-func one[T any](ctx context.Context, tx pgx.Tx, sql string, args ...any) (T, error) {
+// queryRow reads the single row of a query. It fails with ErrNotFound if there is none.
+func queryRow[T any](ctx context.Context, tx pgx.Tx, sql string, args ...any) (T, error) {
 	rows, err := tx.Query(ctx, sql, args...)
 	if err != nil {
 		var zero T

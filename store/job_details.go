@@ -17,7 +17,7 @@ type JobDetails struct {
 	Log        JobLog
 }
 
-// JobDetails reads a job, or ErrNotFound.
+// JobDetails reads a job. It fails with ErrNotFound for an unknown one.
 func (db *DB) JobDetails(ctx context.Context, id int64) (JobDetails, error) {
 	var found []JobDetails
 	err := db.inTx(ctx, fmt.Sprintf("details of job %d", id), func(ctx context.Context, tx pgx.Tx) (err error) {
@@ -32,20 +32,20 @@ func (db *DB) JobDetails(ctx context.Context, id int64) (JobDetails, error) {
 	return found[0], nil
 }
 
-// JobsOfRun says which jobs of a run are wanted.
+// JobsOfRun selects jobs of a run.
 type JobsOfRun struct {
 	RunID        int64
 	Repositories []int64 // only if the run is of one of these; nil: of any
 	Attempt      int64   // of this attempt only; 0: of all
 	Latest       bool    // of the latest attempt only
-	LatestFirst  bool    // where the limit cuts, it cuts the first attempts; the jobs come by their ids all the same
+	LatestFirst  bool    // the limit cuts off the first attempts, not the last; the order is that of ids in any case
 	Limit        int     // 0: all
 	Offset       int
 }
 
-// RunJobs lists jobs of a run by their ids, and how many there are. Of an unknown
-// run or attempt there are none. A job that does not say its attempt counts as one
-// of the first.
+// RunJobs lists jobs of a run in the order of ids, and how many there are altogether:
+// none for an unknown run or attempt. A job without a RunAttempt counts as one of the
+// first attempt.
 func (db *DB) RunJobs(ctx context.Context, q JobsOfRun) (jobs []JobDetails, total int, err error) {
 	err = db.inTx(ctx, fmt.Sprintf("jobs of run %d", q.RunID), func(ctx context.Context, tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
@@ -72,25 +72,25 @@ func (db *DB) RunJobs(ctx context.Context, q JobsOfRun) (jobs []JobDetails, tota
 	return jobs, total, err
 }
 
-// jobDetails reads jobs by their ids, in the order of those.
+// jobDetails reads jobs in the order of ids. Unknown ids are left out.
 func jobDetails(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobDetails, error) {
-	jobs, err := pgx.CollectRows(ask(ctx, tx, `SELECT `+jobColumns+` FROM jobs WHERE id = ANY($1) ORDER BY id`, ids), pgx.RowToStructByName[Job])
+	jobs, err := pgx.CollectRows(query(ctx, tx, `SELECT `+jobColumns+` FROM jobs WHERE id = ANY($1) ORDER BY id`, ids), pgx.RowToStructByName[Job])
 	if err != nil {
 		return nil, err
 	}
-	runs, err := byID(ask(ctx, tx, `
+	runs, err := byID(query(ctx, tx, `
 		SELECT id, repository_id, workflow_name, head_branch, head_sha FROM workflow_runs
 		WHERE id IN (SELECT run_id FROM jobs WHERE id = ANY($1))`, ids), func(r WorkflowRun) int64 { return r.ID })
 	if err != nil {
 		return nil, err
 	}
-	repositories, err := byID(ask(ctx, tx, `
+	repositories, err := byID(query(ctx, tx, `
 		SELECT `+repositoryColumns+` FROM repositories r
 		WHERE id IN (SELECT repository_id FROM jobs WHERE id = ANY($1))`, ids), func(r Repository) int64 { return r.ID })
 	if err != nil {
 		return nil, err
 	}
-	logs, err := byID(ask(ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = ANY($1)`, ids), func(l JobLog) int64 { return l.JobID })
+	logs, err := byID(query(ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = ANY($1)`, ids), func(l JobLog) int64 { return l.JobID })
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func jobDetails(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobDetails, erro
 		place[j.ID] = i
 		details[i] = JobDetails{Job: j, Run: runs[j.RunID], Repository: repositories[j.RepositoryID], Log: logs[j.ID], Steps: []Step{}, Labels: []string{}}
 	}
-	steps, err := pgx.CollectRows(ask(ctx, tx, `SELECT `+stepColumns+` FROM steps WHERE job_id = ANY($1) ORDER BY job_id, number`, ids), pgx.RowToStructByName[Step])
+	steps, err := pgx.CollectRows(query(ctx, tx, `SELECT `+stepColumns+` FROM steps WHERE job_id = ANY($1) ORDER BY job_id, number`, ids), pgx.RowToStructByName[Step])
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func jobDetails(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobDetails, erro
 		d := &details[place[s.JobID]]
 		d.Steps = append(d.Steps, s)
 	}
-	labels, err := pgx.CollectRows(ask(ctx, tx, `
+	labels, err := pgx.CollectRows(query(ctx, tx, `
 		SELECT jl.job_id, l.name, jl.position FROM job_labels jl JOIN labels l ON l.id = jl.label_id
 		WHERE jl.job_id = ANY($1) ORDER BY jl.job_id, jl.position`, ids), pgx.RowToStructByName[jobLabel])
 	for _, l := range labels {
@@ -120,13 +120,13 @@ func jobDetails(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobDetails, erro
 	return details, err
 }
 
-// ask is a query whose error is that of its rows.
-func ask(ctx context.Context, tx pgx.Tx, sql string, args ...any) pgx.Rows {
+// query runs a query. Its error, if any, is that of the rows.
+func query(ctx context.Context, tx pgx.Tx, sql string, args ...any) pgx.Rows {
 	rows, _ := tx.Query(ctx, sql, args...) // the rows have the error
 	return rows
 }
 
-// byID collects rows by a number of theirs.
+// byID collects rows by an id of theirs.
 func byID[T any](rows pgx.Rows, id func(T) int64) (map[int64]T, error) {
 	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[T])
 	found := make(map[int64]T, len(list))

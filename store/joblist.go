@@ -15,31 +15,31 @@ import (
 type JobFilter struct {
 	Repository   string  // OWNER/NAME, NAME, or OWNER/
 	Repositories []int64 // only jobs of these; nil: of any
-	Workflow     string
-	Branch       string
-	SHA          string // the whole commit or its beginning
-	Status       string
-	Conclusion   string
-	Label        string
-	Runner       string
-	LogState     string
+	Workflow     string  // name of the workflow
+	Branch       string  // branch or tag that the run was started for
+	SHA          string  // that commit, or a prefix of it, in any case
+	Status       string  // as GitHub words it
+	Conclusion   string  // as GitHub words it
+	Label        string  // a label that the job asked for
+	Runner       string  // name of the runner
+	LogState     string  // one of LogStateNames
 	RunID        int64
 	Since        time.Time // created at or after
 	Until        time.Time // created before
-	After        *Place    // where the list goes on
+	After        *Cursor   // where the list goes on; nil: from the newest job
 	Limit        int       // 0: 100
 }
 
-// Place is a place in a list of jobs, the newest first.
-type Place struct {
-	CreatedAt time.Time // zero: not known; such jobs come last
-	ID        int64     // of the job before the place
+// Cursor is where a list of jobs, the newest first, goes on.
+type Cursor struct {
+	CreatedAt time.Time // of the job before; zero: not known, such jobs come last
+	ID        int64     // of the job before
 }
 
 // JobPage is a part of a list.
 type JobPage struct {
 	Jobs []JobSummary
-	Next *Place // where the list goes on; nil: it has come to its end
+	Next *Cursor // where the list goes on; nil: this was its end
 }
 
 // JobSummary is a job as a list shows it.
@@ -65,21 +65,17 @@ type JobSummary struct {
 	Lines        *int64     `json:"log_lines"`
 }
 
-// Place is the place after the job.
-func (j JobSummary) Place() Place {
-	p := Place{ID: j.ID}
+// Cursor is where a list goes on after the job.
+func (j JobSummary) Cursor() Cursor {
+	p := Cursor{ID: j.ID}
 	if j.CreatedAt != nil {
 		p.CreatedAt = *j.CreatedAt
 	}
 	return p
 }
 
-const (
-	// defaultLimit is how many jobs a list shows unless told.
-	defaultLimit = 100
-	// mostCandidates bounds how many jobs are looked at for one page.
-	mostCandidates = 5000
-)
+// defaultLimit is how many jobs a list has where its filter has no Limit.
+const defaultLimit = 100
 
 // Jobs lists jobs, the newest first.
 func (db *DB) Jobs(ctx context.Context, f JobFilter) ([]JobSummary, error) {
@@ -102,12 +98,11 @@ func (db *DB) Jobs(ctx context.Context, f JobFilter) ([]JobSummary, error) {
 	}
 }
 
-// JobPage lists jobs, the newest first, as far as one look at the database goes:
-// it takes no longer over millions of jobs than over few. A page may hold fewer
-// jobs than the limit, or none, and still have a Next: it has looked at so many
-// others. Filters that jobs cannot be found by are those for completed jobs, a state
-// of the log, the beginning of too many commits, and several that only together
-// select few.
+// JobPage lists jobs, the newest first, as far as a bounded number of candidates goes
+// (see plan): it takes no longer over millions of jobs than over few. A page may
+// therefore have fewer jobs than the limit, or none, and still a Next. Filters that no
+// index serves are those for completed jobs, for a state of the log, for a prefix of
+// too many commits, and several that only together select few jobs.
 func (db *DB) JobPage(ctx context.Context, f JobFilter) (JobPage, error) {
 	if f.Limit <= 0 {
 		f.Limit = defaultLimit
@@ -120,11 +115,11 @@ func (db *DB) JobPage(ctx context.Context, f JobFilter) (JobPage, error) {
 		if f.Repositories != nil && len(f.Repositories) == 0 {
 			return nil
 		}
-		way, err := f.way(ctx, tx)
+		plan, err := f.plan(ctx, tx)
 		if err != nil {
 			return err
 		}
-		page.Jobs, page.Next, err = pageOf(ctx, tx, f, way, summaryColumns, JobSummary.Place)
+		page.Jobs, page.Next, err = pageOf(ctx, tx, f, plan, summaryColumns, JobSummary.Cursor)
 		return err
 	})
 	return page, err
@@ -158,16 +153,16 @@ func (db *DB) Summaries(ctx context.Context, jobIDs []int64) (map[int64]JobSumma
 	return byID, nil
 }
 
-// CountJobs counts the jobs that a filter selects, wherever its list would begin. It
-// looks at all jobs.
+// CountJobs counts the jobs that a filter selects, whatever its After and Limit. It
+// reads all jobs.
 func (db *DB) CountJobs(ctx context.Context, f JobFilter) (n int64, err error) {
 	err = db.inTx(ctx, "count jobs", func(ctx context.Context, tx pgx.Tx) error {
 		if err := f.resolve(ctx, tx); err != nil {
 			return err
 		}
 		a := arguments{}
-		query := `SELECT count(*) FROM jobs j JOIN workflow_runs w ON w.id = j.run_id JOIN job_logs g ON g.job_id = j.id ` + f.conditions(&a)
-		return tx.QueryRow(ctx, query, a...).Scan(&n)
+		sql := `SELECT count(*) FROM jobs j JOIN workflow_runs w ON w.id = j.run_id JOIN job_logs g ON g.job_id = j.id ` + f.conditions(&a)
+		return tx.QueryRow(ctx, sql, a...).Scan(&n)
 	})
 	return n, err
 }
@@ -196,85 +191,4 @@ func (f *JobFilter) resolve(ctx context.Context, tx pgx.Tx) error {
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	f.Repositories = append([]int64{}, ids...)
 	return err
-}
-
-// pageOf reads columns of the jobs that a way leads to and the filter selects, and says
-// where the list goes on.
-func pageOf[T any](ctx context.Context, tx pgx.Tx, f JobFilter, w way, columns string, place func(T) Place) ([]T, *Place, error) {
-	a := arguments{}
-	candidates := f.candidates(&a, w)
-	query := `
-		SELECT ` + columns + `
-		FROM (` + candidates + `) c
-		JOIN jobs j ON j.id = c.job_id AND coalesce(j.created_at, '-infinity') = c.at
-		JOIN workflow_runs w ON w.id = j.run_id
-		JOIN repositories r ON r.id = j.repository_id
-		JOIN job_logs g ON g.job_id = j.id
-		` + f.conditions(&a) + `
-		ORDER BY c.at DESC, c.job_id DESC
-		LIMIT ` + a.add(f.Limit+1)
-	rows, err := tx.Query(ctx, query, a...)
-	if err != nil {
-		return nil, nil, err
-	}
-	jobs, err := pgx.AppendRows([]T{}, rows, pgx.RowToStructByName[T])
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(jobs) > f.Limit {
-		jobs = jobs[:f.Limit]
-		return jobs, new(place(jobs[f.Limit-1])), nil
-	}
-	a = arguments{}
-	rows, err = tx.Query(ctx, `SELECT coalesce(nullif(at, '-infinity'), '0001-01-01Z') AS created_at, job_id AS id FROM (`+f.end(&a, w)+`) c`, a...)
-	if err != nil {
-		return nil, nil, err
-	}
-	last, err := pgx.CollectRows(rows, pgx.RowToStructByName[Place])
-	if err != nil || len(last) == 0 {
-		return jobs, nil, err
-	}
-	return jobs, &last[0], nil
-}
-
-// conditions is the WHERE of a list, over jobs j, workflow_runs w and job_logs g.
-func (f *JobFilter) conditions(a *arguments) string {
-	var conditions []string
-	add := func(use bool, condition string, arg any) {
-		if use {
-			conditions = append(conditions, strings.ReplaceAll(condition, "?", a.add(arg)))
-		}
-	}
-	add(f.Repositories != nil, "j.repository_id = ANY(?::bigint[])", f.Repositories)
-	add(f.Workflow != "", "lower(w.workflow_name) = lower(?)", f.Workflow)
-	add(f.Branch != "", "w.head_branch = ?", f.Branch)
-	add(f.SHA != "", "w.head_sha LIKE ?", likePrefix(strings.ToLower(f.SHA)))
-	add(f.Status != "", "j.status = ?", f.Status)
-	add(f.Conclusion != "", "j.conclusion = ?", f.Conclusion)
-	// OFFSET 0 has it looked up for each candidate; without, Postgres may first
-	// collect all jobs that have the label.
-	add(f.Label != "", "EXISTS (SELECT FROM job_labels jl JOIN labels l ON l.id = jl.label_id WHERE jl.job_id = j.id AND l.name = ? OFFSET 0)", f.Label)
-	add(f.Runner != "", "j.runner_name = ?", f.Runner)
-	add(f.LogState != "", "g.state = ?", f.LogState)
-	add(f.RunID != 0, "j.run_id = ?", f.RunID)
-	add(!f.Since.IsZero(), "j.created_at >= ?", f.Since)
-	add(!f.Until.IsZero(), "j.created_at < ?", f.Until)
-	if len(conditions) == 0 {
-		return ""
-	}
-	return "WHERE " + strings.Join(conditions, " AND ")
-}
-
-// likePrefix is a LIKE pattern for texts that begin with s.
-func likePrefix(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s) + "%"
-}
-
-// arguments are those of a query that is put together.
-type arguments []any
-
-// add returns the place holder of one more.
-func (a *arguments) add(v any) string {
-	*a = append(*a, v)
-	return fmt.Sprintf("$%d", len(*a))
 }

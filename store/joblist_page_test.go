@@ -7,8 +7,8 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// A page looks at so many jobs and no more; where it stopped the next one goes on,
-// and on the way none is lost.
+// A page looks at a bounded number of jobs; the next one goes on where it stopped, and
+// no job is lost on the way.
 func TestPagesGoOnWhereTheyStopped(t *testing.T) {
 	f := newFixture(t)
 	f.tell(factsOf(1, "queued"))

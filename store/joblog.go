@@ -10,8 +10,8 @@ import (
 	"github.com/jobvault/jobvault/archive/joblog"
 )
 
-// States of a job's log in the ledger; DESIGN.md has the table of what may
-// become what.
+// States of a job's log in the ledger. docs/design.md#the-ledger says what each means and
+// what it may become.
 const (
 	LogPending  = "pending"
 	LogArchived = "archived"
@@ -22,10 +22,10 @@ const (
 	LogRemoved  = "removed"
 )
 
-// LogStateNames are all of them.
+// LogStateNames are all states of a log.
 var LogStateNames = []string{LogPending, LogArchived, LogNone, LogExpired, LogMissing, LogDenied, LogRemoved}
 
-// JobLog is a job's line in the ledger.
+// JobLog is a job's row in the ledger.
 type JobLog struct {
 	JobID        int64
 	State        string
@@ -59,7 +59,7 @@ const jobLogColumns = `job_id, state, reason, http_status, attempts, object_key,
 	frame_lines, frame_offsets, truncated, archived_at, settled_at, stored_sha256, manifest_date, details_sha256, details_bytes, filter_bytes,
 	settled_sha256, settled_bytes`
 
-// openLedger gives each job that has none its line in the ledger.
+// openLedger adds a row in the ledger for each job that has none.
 func openLedger(ctx context.Context, tx pgx.Tx, facts []Facts) error {
 	ids := make([]int64, len(facts))
 	var kept, sizes []int64
@@ -89,13 +89,15 @@ func openLedger(ctx context.Context, tx pgx.Tx, facts []Facts) error {
 	return nil
 }
 
-// Details is a job's job.json, or its settled.json, as it is in the bucket.
+// Details is the digest and size of an object beside the log in the bucket: job.json or
+// settled.json.
 type Details struct {
 	SHA256 [32]byte
 	Bytes  int64
 }
 
-// RecordDetails notes how a job's job.json is in the bucket.
+// RecordDetails notes the digest and size of a job's job.json. Call it when the object is
+// in the bucket.
 func (db *DB) RecordDetails(ctx context.Context, jobID int64, d Details) error {
 	if _, err := db.pool.Exec(ctx, `
 		UPDATE job_logs SET details_sha256 = $2, details_bytes = $3 WHERE job_id = $1`, jobID, d.SHA256[:], d.Bytes); err != nil {
@@ -104,8 +106,9 @@ func (db *DB) RecordDetails(ctx context.Context, jobID int64, d Details) error {
 	return nil
 }
 
-// RecordSettled notes how a job's settled.json is in the bucket: call it when that was
-// put. A job that is listed with another one is listed again.
+// RecordSettled notes the digest and size of a job's settled.json. Call it when the
+// object is in the bucket. A job that a manifest lists with another settled.json is
+// listed again by the next one.
 func (db *DB) RecordSettled(ctx context.Context, jobID int64, d Details) error {
 	return db.inTx(ctx, fmt.Sprintf("record settled.json of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
 		return noteSettled(ctx, tx, jobID, d)
@@ -152,9 +155,10 @@ type StepLines struct {
 	First, Last int64
 }
 
-// Settle writes the outcome into the ledger, if its state may become that, and
-// says whether it did: what is archived stays archived whatever a second worker
-// believes. It is called last, when the object is complete in the bucket.
+// Settle writes the outcome into the ledger if the row's state may become the new one,
+// and says whether it did: an archived log stays archived, whatever a second worker
+// finds. Call it last, when the object is complete in the bucket: if it came first and
+// the upload failed, the log would never be fetched again.
 func (db *DB) Settle(ctx context.Context, s Settlement, at time.Time) (bool, error) {
 	var changed bool
 	err := db.inTx(ctx, fmt.Sprintf("settle job %d as %s", s.JobID, s.State), func(ctx context.Context, tx pgx.Tx) error {
@@ -232,9 +236,9 @@ func writeStepLines(ctx context.Context, tx pgx.Tx, jobID int64, lines []StepLin
 	return err
 }
 
-// NoteAttempt records that a job is pending still, with GitHub's status (0: no
-// answer) and why. asked says whether the log itself was asked for: only that
-// counts as an attempt.
+// NoteAttempt notes that a job is still pending, with GitHub's last status (0: no answer)
+// and the reason. asked says whether the log itself was requested; only that counts as an
+// attempt.
 func (db *DB) NoteAttempt(ctx context.Context, jobID int64, asked bool, status int, reason string) error {
 	return db.inTx(ctx, fmt.Sprintf("note attempt of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
@@ -244,11 +248,11 @@ func (db *DB) NoteAttempt(ctx context.Context, jobID int64, asked bool, status i
 	})
 }
 
-// JobLog reads a job's line in the ledger, or ErrNotFound.
+// JobLog reads a job's row in the ledger. It fails with ErrNotFound for an unknown job.
 func (db *DB) JobLog(ctx context.Context, jobID int64) (JobLog, error) {
 	var l JobLog
 	err := db.inTx(ctx, fmt.Sprintf("ledger of job %d", jobID), func(ctx context.Context, tx pgx.Tx) (err error) {
-		if l, err = one[JobLog](ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = $1`, jobID); err != nil {
+		if l, err = queryRow[JobLog](ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = $1`, jobID); err != nil {
 			return err
 		}
 		logs := map[int64]JobLog{jobID: l}

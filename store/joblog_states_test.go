@@ -11,7 +11,7 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// mayBecome is DESIGN.md's table of what may become what, but for the way from
+// mayBecome is the table in docs/design.md#the-ledger, except for the way from
 // archived to removed: that must keep the digest, and is not Settle's.
 var mayBecome = map[string][]string{
 	store.LogPending:  allStates,

@@ -8,9 +8,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Key is the 32 random bytes that all replicas share for a purpose. The first who
+// SharedKey is the 32 random bytes that all replicas share for a purpose. The first who
 // asks makes them.
-func (db *DB) Key(ctx context.Context, purpose string) ([]byte, error) {
+func (db *DB) SharedKey(ctx context.Context, purpose string) ([]byte, error) {
 	made := make([]byte, 32)
 	rand.Read(made)
 	var key []byte

@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// LedgerLine is a job's line in the ledger with what is needed to find the job,
-// in the bucket and at GitHub.
+// LedgerLine is a job's row in the ledger, with what is needed to find the job in the
+// bucket and at GitHub.
 type LedgerLine struct {
 	JobLog
 	Repository Repository
@@ -18,15 +18,15 @@ type LedgerLine struct {
 	CreatedAt  *time.Time
 }
 
-// LedgerFilter selects lines of the ledger. Zero fields select all.
+// LedgerFilter selects rows of the ledger. Zero fields select all.
 type LedgerFilter struct {
 	RepositoryID int64
 	Since        time.Time // of jobs created at or after
 	SettledBy    time.Time // settled at or before
 }
 
-// Ledger lists up to limit lines of settled jobs, those with an id above after,
-// by their ids.
+// Ledger lists up to limit rows of settled jobs in the order of ids, starting after the
+// given one.
 func (db *DB) Ledger(ctx context.Context, f LedgerFilter, after int64, limit int) ([]LedgerLine, error) {
 	return db.ledger(ctx, `
 		l.job_id > $1 AND l.settled_at IS NOT NULL AND ($2::bigint = 0 OR j.repository_id = $2)
@@ -34,7 +34,7 @@ func (db *DB) Ledger(ctx context.Context, f LedgerFilter, after int64, limit int
 		ORDER BY l.job_id LIMIT $5`, after, f.RepositoryID, timeOrNull(f.Since), timeOrNull(f.SettledBy), limit)
 }
 
-// CountLedger counts what Ledger lists altogether.
+// CountLedger counts the rows that Ledger lists altogether.
 func (db *DB) CountLedger(ctx context.Context, f LedgerFilter) (int, error) {
 	var n int
 	err := db.pool.QueryRow(ctx, `
@@ -48,8 +48,8 @@ func (db *DB) CountLedger(ctx context.Context, f LedgerFilter) (int, error) {
 	return n, nil
 }
 
-// LedgerOf reads the lines of these jobs, whatever their state; of removed logs, with
-// who removed them and what is left.
+// LedgerOf reads the rows of these jobs in any state; of removed logs, with who removed
+// them and the copy that is present. Unknown jobs are left out.
 func (db *DB) LedgerOf(ctx context.Context, jobIDs []int64) (map[int64]LedgerLine, error) {
 	lines, err := db.ledger(ctx, `l.job_id = ANY($1)`, jobIDs)
 	if err != nil {
@@ -65,7 +65,8 @@ func (db *DB) LedgerOf(ctx context.Context, jobIDs []int64) (map[int64]LedgerLin
 	return byID, nil
 }
 
-// addRemovals adds to lines of removed logs who removed them, and what is left.
+// addRemovals adds to rows of removed logs who removed them, and the copy that is
+// present.
 func (db *DB) addRemovals(ctx context.Context, lines []LedgerLine) error {
 	removed := make(map[int64]JobLog)
 	for _, l := range lines {
@@ -103,9 +104,8 @@ func (db *DB) ledger(ctx context.Context, where string, args ...any) ([]LedgerLi
 	return lines, nil
 }
 
-// RepairObject corrects what the ledger says of how an archived log is stored.
-// The log itself must be the same: it does so only for the digest in the ledger,
-// and says whether it did.
+// RepairObject corrects how an archived log is stored according to the ledger, and says
+// whether it did: only if the digest of the log itself is the one in the ledger.
 func (db *DB) RepairObject(ctx context.Context, jobID int64, o Object) (bool, error) {
 	tag, err := db.pool.Exec(ctx, `
 		UPDATE job_logs SET object_key = $3, raw_bytes = $4, stored_bytes = $5, lines = $6, frame_lines = $7, frame_offsets = $8, stored_sha256 = $9
@@ -117,20 +117,20 @@ func (db *DB) RepairObject(ctx context.Context, jobID int64, o Object) (bool, er
 	return tag.RowsAffected() == 1, nil
 }
 
-// Running is a Tally's state of pending jobs that have not completed, as far as is
-// known: nothing is amiss with them.
+// Running is a Tally's state for pending jobs that have not completed, as far as is
+// known. Nothing is wrong with them.
 const Running = "running"
 
-// Tally is how many jobs are in one state of the ledger, and how large their logs
-// are as GitHub sent them.
+// Tally is the number of jobs in one state of the ledger, and the size of their logs as
+// GitHub sent them.
 type Tally struct {
 	State    string `json:"state"`
 	Jobs     int64  `json:"jobs"`
 	RawBytes int64  `json:"raw_bytes"`
 }
 
-// TallyRuns counts, by state, the jobs of the repositories' runs that were
-// created at or after one time and before another (zero: open) and were listed.
+// TallyRuns counts, by state, the jobs of listed runs of these repositories that were
+// created at or after since and before until (zero: open).
 func (db *DB) TallyRuns(ctx context.Context, repositoryIDs []int64, since, until time.Time) ([]Tally, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT CASE WHEN l.state = 'pending' AND j.status <> 'completed' THEN 'running' ELSE l.state END AS state,
@@ -151,13 +151,12 @@ func (db *DB) TallyRuns(ctx context.Context, repositoryIDs []int64, since, until
 	return tallies, nil
 }
 
-// settlingSoon is how far away the next try of a job may be for it to be worth
-// waiting for.
+// settlingSoon is how soon a job must be tried again to be worth waiting for.
 const settlingSoon = 15 * time.Second
 
-// Waiting counts, of the jobs that TallyRuns counts, those that are still to be
-// settled by what is in the queue: completed and pending, and not put off because
-// GitHub does not have their log, or calls them unfinished.
+// Waiting counts, of the jobs that TallyRuns counts, those that the queue will settle:
+// completed and pending, and not put off because GitHub does not have their log, or says
+// that they have not completed.
 func (db *DB) Waiting(ctx context.Context, repositoryIDs []int64, since, until time.Time) (int, error) {
 	var n int
 	err := db.pool.QueryRow(ctx, `

@@ -22,7 +22,7 @@ func (f *fixture) listedRun(run, repository int64, created int, status string, j
 	}
 	a := attemptOf(run, created, 1, true)
 	a.RepositoryID = repository
-	f.attempt(a, store.Past, facts...)
+	f.attempt(a, store.PriorityBackfill, facts...)
 }
 
 // Jobs are counted by the runs that were listed: of the repositories, and of the
@@ -34,8 +34,8 @@ func TestTallyCountsListedRuns(t *testing.T) {
 	f.listedRun(700, 7, 5, "completed", 5)
 	again := attemptOf(101, 5, 2, true)
 	again.RunAttempt = 2
-	f.attempt(again, store.Past)    // a second attempt counts nothing twice
-	f.tell(factsOf(6, "completed")) // of a run that nobody listed
+	f.attempt(again, store.PriorityBackfill) // a second attempt counts nothing twice
+	f.tell(factsOf(6, "completed"))          // of a run that nobody listed
 	for _, id := range []int64{1, 3, 4} {
 		f.settle(archivedAs(id))
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// RateLimit is what all replicas together know of one installation's limit at
-// GitHub. internal/ghapi gives the fields their meaning.
+// RateLimit is the rate limit of one installation at GitHub as all replicas together know
+// it. internal/ghapi gives the fields their meaning.
 type RateLimit struct {
 	InstallationID int64 // 0: the token's, or the App's own
 	RequestLimit   int
@@ -26,7 +26,7 @@ type RateLimit struct {
 
 const rateLimitColumns = `installation_id, request_limit, remaining, reset_at, guessed, closed_until, spent, answered, minute_at, minute_points, version`
 
-// RateLimits reads all limits that are known.
+// RateLimits reads all known limits.
 func (db *DB) RateLimits(ctx context.Context) ([]RateLimit, error) {
 	rows, err := db.pool.Query(ctx, `SELECT `+rateLimitColumns+` FROM rate_limits ORDER BY installation_id`)
 	if err != nil {
@@ -39,7 +39,7 @@ func (db *DB) RateLimits(ctx context.Context) ([]RateLimit, error) {
 	return limits, nil
 }
 
-// RateLimit reads one installation's limit; its Version is 0 if nothing is known.
+// RateLimit reads one installation's limit. Its Version is 0 if nothing is known.
 func (db *DB) RateLimit(ctx context.Context, installation int64) (RateLimit, error) {
 	rows, err := db.pool.Query(ctx, `SELECT `+rateLimitColumns+` FROM rate_limits WHERE installation_id = $1`, installation)
 	if err != nil {
@@ -55,10 +55,9 @@ func (db *DB) RateLimit(ctx context.Context, installation int64) (RateLimit, err
 	return limits[0], nil
 }
 
-// SaveRateLimit writes a limit that was read with this Version and changed since,
-// and says whether it did: it does not if somebody else has written it in
-// between. One statement is one transaction; the table is not logged, so none
-// waits for the disk.
+// SaveRateLimit writes a limit that was read with this Version and changed since, and
+// says whether it did: not if another process has written it in between. It is one
+// statement, and the table is unlogged, so that nobody waits for the disk.
 func (db *DB) SaveRateLimit(ctx context.Context, r RateLimit) (bool, error) {
 	sql := `
 		UPDATE rate_limits SET request_limit = $2, remaining = $3, reset_at = $4, guessed = $5, closed_until = $6,

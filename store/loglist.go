@@ -14,11 +14,11 @@ type ListedLog struct {
 	CreatedAt *time.Time // of the job
 }
 
-// Place is the place after the log's job.
-func (l ListedLog) Place() Place { return JobSummary{ID: l.JobID, CreatedAt: l.CreatedAt}.Place() }
+// Cursor is where a list goes on after the log's job.
+func (l ListedLog) Cursor() Cursor { return JobSummary{ID: l.JobID, CreatedAt: l.CreatedAt}.Cursor() }
 
 // LogPage lists the logs of the jobs that JobPage lists.
-func (db *DB) LogPage(ctx context.Context, f JobFilter) (logs []ListedLog, next *Place, err error) {
+func (db *DB) LogPage(ctx context.Context, f JobFilter) (logs []ListedLog, next *Cursor, err error) {
 	err = db.inTx(ctx, "list logs", func(ctx context.Context, tx pgx.Tx) error {
 		if err := f.resolve(ctx, tx); err != nil {
 			return err
@@ -26,11 +26,11 @@ func (db *DB) LogPage(ctx context.Context, f JobFilter) (logs []ListedLog, next 
 		if f.Repositories != nil && len(f.Repositories) == 0 {
 			return nil
 		}
-		way, err := f.way(ctx, tx)
+		plan, err := f.plan(ctx, tx)
 		if err != nil {
 			return err
 		}
-		logs, next, err = pageOf(ctx, tx, f, way, "g."+jobLogColumns+`, j.created_at`, ListedLog.Place)
+		logs, next, err = pageOf(ctx, tx, f, plan, "g."+jobLogColumns+`, j.created_at`, ListedLog.Cursor)
 		return err
 	})
 	return logs, next, err

@@ -108,8 +108,8 @@ func (f *fixture) insert(ds ...store.Delivery) {
 
 // believeLast understands deliveries made by deliveryOf: the newest of each job
 // counts.
-func believeLast(ds []store.Delivery) store.Understood {
-	var u store.Understood
+func believeLast(ds []store.Delivery) store.Interpretation {
+	var u store.Interpretation
 	last := make(map[int64]store.Facts)
 	for _, d := range ds {
 		var facts store.Facts

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Manifest is a daily manifest that was written, and whose jobs are marked. Days
-// are midnights, UTC.
+// Manifest is a daily manifest that is in the bucket and whose jobs are marked. Dates are
+// midnights, UTC.
 type Manifest struct {
 	Date         time.Time
 	Previous     *time.Time // nil: it is the first
@@ -23,7 +23,7 @@ type Manifest struct {
 
 const manifestColumns = `date, previous, sha256, stored_sha256, jobs, stored_bytes, written_at`
 
-// Manifests lists all that were written, the first one first.
+// Manifests lists all manifests that were written, the oldest first.
 func (db *DB) Manifests(ctx context.Context) ([]Manifest, error) {
 	rows, err := db.pool.Query(ctx, `SELECT `+manifestColumns+` FROM manifests ORDER BY date`)
 	if err != nil {
@@ -36,11 +36,11 @@ func (db *DB) Manifests(ctx context.Context) ([]Manifest, error) {
 	return list, nil
 }
 
-// LastManifest is the last one that was written, or ErrNotFound.
+// LastManifest reads the newest manifest. It fails with ErrNotFound if there is none.
 func (db *DB) LastManifest(ctx context.Context) (Manifest, error) {
 	var m Manifest
 	err := db.inTx(ctx, "last manifest", func(ctx context.Context, tx pgx.Tx) (err error) {
-		m, err = one[Manifest](ctx, tx, `SELECT `+manifestColumns+` FROM manifests ORDER BY date DESC LIMIT 1`)
+		m, err = queryRow[Manifest](ctx, tx, `SELECT `+manifestColumns+` FROM manifests ORDER BY date DESC LIMIT 1`)
 		return err
 	})
 	return m, err
@@ -49,9 +49,9 @@ func (db *DB) LastManifest(ctx context.Context) (Manifest, error) {
 // ErrOtherManifest says that another manifest of the day is noted.
 var ErrOtherManifest = errors.New("another manifest of this day is noted")
 
-// RecordManifest notes that a manifest is in the bucket: call it when its jobs are
-// marked. One that is noted already stays; if it is another, ErrOtherManifest. It was
-// written at Postgres' now() where WrittenAt is zero.
+// RecordManifest notes that a manifest is in the bucket. Call it last, when its jobs are
+// marked. Repeating it is harmless; if another manifest of this day is noted, it fails
+// with ErrOtherManifest. A zero WrittenAt is Postgres' now().
 func (db *DB) RecordManifest(ctx context.Context, m Manifest) error {
 	return db.inTx(ctx, "record manifest of "+m.Date.Format(time.DateOnly), func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `
@@ -68,9 +68,9 @@ func (db *DB) RecordManifest(ctx context.Context, m Manifest) error {
 	})
 }
 
-// Unlisted lists up to limit lines of jobs that are settled before a time and in no
-// manifest, those with an id above after, by their ids; of removed logs, with what is
-// left of them.
+// Unlisted lists up to limit rows of the ledger that were settled before a time and are
+// in no manifest, in the order of job ids, starting after the given one; of removed logs,
+// with the copy that is present.
 func (db *DB) Unlisted(ctx context.Context, before time.Time, after int64, limit int) ([]LedgerLine, error) {
 	lines, err := db.ledger(ctx, `
 		l.job_id > $1 AND l.settled_at IS NOT NULL AND l.settled_at < $2 AND l.manifest_date IS NULL
@@ -81,8 +81,8 @@ func (db *DB) Unlisted(ctx context.Context, before time.Time, after int64, limit
 	return lines, db.addRemovals(ctx, lines)
 }
 
-// Listed is what a manifest's line says of a job, as far as it tells one
-// settlement from another. Nil: it does not say.
+// Listed is the part of a manifest's line that tells one settlement of a job from
+// another. Nil: the line does not say.
 type Listed struct {
 	JobID         int64
 	State         string
@@ -101,12 +101,12 @@ type Listed struct {
 	Whole         bool   // the manifest lists settled.json and redacted copies, where there are any
 }
 
-// MarkListed notes that a manifest lists these settlements, and says of how many
-// jobs it is true. A job whose row says something else by now is left for the next
-// manifest, as is one that has a settled.json or a redacted copy of which an older
-// manifest does not tell. The row takes time, reason, status, whether the log was cut,
-// and the digests of job.json and settled.json from the line: of one that was made again
-// from the bucket, what was listed counts.
+// MarkListed notes that a manifest lists these settlements, and returns for how many jobs
+// the row still agrees. A job whose row says something else by now is left for the next
+// manifest, as is one with a settled.json or a redacted copy that an older manifest does
+// not have. Time, reason, status, truncation and the digests of job.json and settled.json
+// in the row become those of the line: for a row that was rebuilt from the bucket, what
+// was listed counts.
 func (db *DB) MarkListed(ctx context.Context, date time.Time, lines []Listed) (int64, error) {
 	var ids []int64
 	var sizes, detailsSizes, settledSizes []*int64
@@ -157,12 +157,12 @@ const markListed = `
 	  AND (l.state <> 'removed' OR l.settled_at = m.settled_at AND m.copies = coalesce((
 		SELECT string_agg(c.sha256, '' ORDER BY c.number) FROM log_redactions c WHERE c.job_id = l.job_id AND c.removed_at IS NULL), ''))`
 
-// manifestLock is the lock of whoever writes manifests.
+// manifestLock is held by whoever writes manifests.
 const manifestLock = `hashtextextended('jobvault manifests', 0)`
 
-// LockManifests makes the caller the only one who writes manifests, until it calls
-// unlock. It does not wait: held says whether it is. The lock is a session's: it
-// keeps work from being done twice, and nothing rests on it.
+// LockManifests tries to make the caller the only one who writes manifests, until it
+// calls unlock; held says whether it is. It does not wait. The lock belongs to a session
+// and only avoids work done twice.
 func (db *DB) LockManifests(ctx context.Context) (unlock func(), held bool, err error) {
 	conn, err := db.pool.Acquire(ctx)
 	if err != nil {

@@ -8,16 +8,16 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Overview says which jobs figures are of: those created since.
+// Overview selects the jobs of figures: those created at or after Since.
 type Overview struct {
 	Repositories []int64 // nil: all
 	Since        time.Time
 }
 
-// Day is figures of the jobs created on a day, UTC. Times are in seconds, and nil
-// where no job says; what is cancelled or skipped counts neither as a success nor as
-// a failure.
-type Day struct {
+// DayFigures are figures of the jobs that were created on a day, UTC. Durations are in
+// seconds, and nil if no job has one. Cancelled and skipped jobs count neither as
+// succeeded nor as failed.
+type DayFigures struct {
 	Day       time.Time
 	Jobs      int64
 	Succeeded int64
@@ -28,9 +28,9 @@ type Day struct {
 	RunP95    *float64 `db:"run_p95"`
 }
 
-// Days lists figures by day, the oldest first; days without jobs are left out.
-func (db *DB) Days(ctx context.Context, o Overview) ([]Day, error) {
-	return overview[Day](ctx, db, `
+// DailyFigures lists the figures of each day that has jobs, the oldest first.
+func (db *DB) DailyFigures(ctx context.Context, o Overview) ([]DayFigures, error) {
+	return overview[DayFigures](ctx, db, `
 		SELECT date_trunc('day', created_at, 'UTC') AS day, count(*) AS jobs, count(*) FILTER (WHERE conclusion = 'success') AS succeeded,
 		       count(*) FILTER (WHERE conclusion IN ('failure', 'timed_out')) AS failed,
 		       percentile_cont(0.5) WITHIN GROUP (ORDER BY queued) AS queue_p50, percentile_cont(0.95) WITHIN GROUP (ORDER BY queued) AS queue_p95,
@@ -55,8 +55,8 @@ type Heavy struct {
 	Slow       bool    // whether it is among the slowest, or else among those that fail most
 }
 
-// mostHeavy is how many each list has.
-const mostHeavy = 10
+// maxHeavy is the length of each list of heavy jobs or steps.
+const maxHeavy = 10
 
 // HeavyJobs lists the jobs that take longest, by the 95th percentile, and those that
 // fail most.
@@ -84,7 +84,7 @@ func (db *DB) HeavySteps(ctx context.Context, o Overview) (slowest, failing []He
 		GROUP BY 1, 2, 3, 4`)
 }
 
-// heavy takes both lists out of one look at all of them.
+// heavy makes both lists in one query.
 func (db *DB) heavy(ctx context.Context, o Overview, all string) (slowest, failing []Heavy, err error) {
 	found, err := overview[Heavy](ctx, db, `
 		WITH everything AS (`+all+`),
@@ -93,7 +93,7 @@ func (db *DB) heavy(ctx context.Context, o Overview, all string) (slowest, faili
 		          (SELECT *, false FROM everything WHERE failed > 0 ORDER BY failed DESC, times, job, step LIMIT $3))
 		SELECT r.owner, r.name AS repository, h.workflow, h.job, h.step, h.times, h.failed, h.p95, h.slow
 		FROM heavy h JOIN repositories r ON r.id = h.repository_id
-		ORDER BY CASE WHEN slow THEN p95 ELSE failed END DESC, CASE WHEN slow THEN -times ELSE times END, job, step`, o, mostHeavy)
+		ORDER BY CASE WHEN slow THEN p95 ELSE failed END DESC, CASE WHEN slow THEN -times ELSE times END, job, step`, o, maxHeavy)
 	for _, h := range found {
 		if h.Slow {
 			slowest = append(slowest, h)

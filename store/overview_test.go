@@ -31,12 +31,12 @@ func TestOverviewCountsAndRanks(t *testing.T) {
 		f.fetch(facts)
 	}
 	first := day.AddDate(0, 0, -3).Truncate(24 * time.Hour)
-	days, err := f.db.Days(t.Context(), store.Overview{Since: first})
+	days, err := f.db.DailyFigures(t.Context(), store.Overview{Since: first})
 	f.check(err)
 	queued, ran := new(30.0), new(90.0)
-	var want []store.Day
+	var want []store.DayFigures
 	for i := range 4 {
-		d := store.Day{Day: first.AddDate(0, 0, i), Jobs: 5, Succeeded: 5, QueueP50: queued, QueueP95: queued, RunP50: ran, RunP95: ran}
+		d := store.DayFigures{Day: first.AddDate(0, 0, i), Jobs: 5, Succeeded: 5, QueueP50: queued, QueueP95: queued, RunP50: ran, RunP95: ran}
 		switch 3 - i {
 		case 0:
 			d.Succeeded, d.Failed = 4, 1

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Patterns select names. The last one that fits decides; one that begins with '!'
-// excludes.
+// Patterns select names. The last pattern that matches a name decides; one that begins
+// with '!' excludes.
 type Patterns []pattern
 
 type pattern struct {
@@ -21,12 +21,12 @@ const everything = "*"
 // ErrPatterns says that patterns cannot be read.
 var ErrPatterns = errors.New("want patterns such as release/*,!release/old")
 
-// ErrRepositoryPatterns says so of those of repositories.
+// ErrRepositoryPatterns says that patterns of repositories cannot be read.
 var ErrRepositoryPatterns = errors.New("want patterns such as acme/*,!acme/secret")
 
-// ParsePatterns reads patterns such as "release/*,!release/old". "*" alone is every
-// name; within a pattern it stops at a '/'. A list of exclusions only begins with
-// every name.
+// ParsePatterns reads patterns such as "release/*,!release/old". "*" alone matches every
+// name; within a pattern it does not match '/'. A list that only excludes selects all
+// other names.
 func ParsePatterns(s string) (Patterns, error) {
 	var ps Patterns
 	for text := range strings.SplitSeq(s, ",") {
@@ -42,8 +42,8 @@ func ParsePatterns(s string) (Patterns, error) {
 	return ps, nil
 }
 
-// ParseRepositories reads patterns of OWNER/NAME, such as "acme/*,!acme/secret", and
-// makes them lower case: names are matched so. "*" alone is every repository.
+// ParseRepositories reads patterns of OWNER/NAME, such as "acme/*,!acme/secret", in lower
+// case, for MatchRepository. "*" alone matches every repository.
 func ParseRepositories(s string) (Patterns, error) {
 	ps, err := ParsePatterns(strings.ToLower(s))
 	if err != nil {
@@ -57,7 +57,7 @@ func ParseRepositories(s string) (Patterns, error) {
 	return ps, nil
 }
 
-// Match tells whether the patterns select a name as it is.
+// Match says whether the patterns select a name, whose case counts.
 func (ps Patterns) Match(name string) bool {
 	selected := false
 	for _, p := range ps {
@@ -72,11 +72,12 @@ func (ps Patterns) Match(name string) bool {
 	return selected
 }
 
-// MatchRepository tells whether patterns of ParseRepositories select OWNER/NAME.
+// MatchRepository says whether patterns of ParseRepositories select OWNER/NAME, whose
+// case does not count.
 func (ps Patterns) MatchRepository(fullName string) bool { return ps.Match(strings.ToLower(fullName)) }
 
-// Named are the owners of whom the patterns name everything, and the repositories
-// that they name outright. What an exclusion names is left out when it is matched.
+// Named returns the owners of whom the patterns select everything, and the repositories
+// that they select by their whole name. Exclusions are not applied: match the results.
 func (ps Patterns) Named() (owners, repositories []string) {
 	for _, p := range ps {
 		owner, name, _ := strings.Cut(p.glob, "/")

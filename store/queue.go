@@ -13,35 +13,38 @@ import (
 // QueueSchema is the Postgres schema of River's tables.
 const QueueSchema = "queue"
 
-// The River queues of archive jobs. History has a queue, and so workers, of its
-// own: it is in nobody's way.
+// The River queues of archive jobs. A backfill has a queue, and so workers, of its
+// own: it delays nobody else. Its queue's name in the database is of before it was
+// called so; rows and running processes have it.
 const (
-	ArchiveQueue = "archive"
-	HistoryQueue = "history"
+	ArchiveQueue  = "archive"
+	BackfillQueue = "history"
 )
 
-// Queues are all queues that there are, and LongWork the kinds of work in them that may
-// take long, and that River rescues late or never. What a wrong clock or a lost claim has
-// left is looked for in them.
+// Queues are all queues that there are, and LongWork the kinds of job in them that may
+// run for long, and that River rescues late or never. PullBack looks through the queues,
+// and a Claimant gives back rows of these kinds.
 var (
-	Queues   = []string{ArchiveQueue, HistoryQueue, river.QueueDefault, "reconcile", "manifest", "removal"}
-	LongWork = []string{"archive", "reconcile", "manifest", "removal"}
+	Queues   = []string{ArchiveQueue, BackfillQueue, river.QueueDefault, "reconcile", "manifest", "removal"}
+	LongWork = []string{"archive", "reconcile", "manifest", "removal", "rollup"}
 )
 
-// Urgency says which jobs are archived first. It is River's priority.
-type Urgency int
+// Priority says which jobs are archived first: those of the lowest number. It is the
+// priority of a job's row in River's table. internal/ghapi, which cannot import this,
+// has the same words and numbers for whose request is made first.
+type Priority int
 
-// Live jobs are told of by webhooks, Swept ones were found by looking for what
-// webhooks missed, Past ones are history that somebody asked for.
+// PriorityLive is for jobs of a webhook, PrioritySweep for those that a sweep found
+// without one, and PriorityBackfill for old jobs that somebody asked for.
 const (
-	Live  Urgency = 1
-	Swept Urgency = 2
-	Past  Urgency = 3
+	PriorityLive     Priority = 1
+	PrioritySweep    Priority = 2
+	PriorityBackfill Priority = 3
 )
 
-func (u Urgency) queue() string {
-	if u == Past {
-		return HistoryQueue
+func (p Priority) queue() string {
+	if p == PriorityBackfill {
+		return BackfillQueue
 	}
 	return ArchiveQueue
 }
@@ -74,15 +77,15 @@ func (ArchiveArgs) InsertOpts() river.InsertOpts {
 	}
 }
 
-// enqueueArchive adds an archive job for each id that has none waiting. One that
-// waits among the less urgent comes forward.
-func (db *DB) enqueueArchive(ctx context.Context, tx pgx.Tx, jobIDs []int64, u Urgency) error {
+// enqueueArchive adds an archive job for each id that has none waiting. One that waits
+// with a lower priority is given this one.
+func (db *DB) enqueueArchive(ctx context.Context, tx pgx.Tx, jobIDs []int64, p Priority) error {
 	if len(jobIDs) == 0 {
 		return nil
 	}
 	params := make([]river.InsertManyParams, len(jobIDs))
 	for i, id := range jobIDs {
-		params[i] = river.InsertManyParams{Args: ArchiveArgs{JobID: id}, InsertOpts: &river.InsertOpts{Queue: u.queue(), Priority: int(u)}}
+		params[i] = river.InsertManyParams{Args: ArchiveArgs{JobID: id}, InsertOpts: &river.InsertOpts{Queue: p.queue(), Priority: int(p)}}
 	}
 	results, err := db.queue.InsertManyTx(ctx, tx, params)
 	if err != nil {
@@ -90,55 +93,54 @@ func (db *DB) enqueueArchive(ctx context.Context, tx pgx.Tx, jobIDs []int64, u U
 	}
 	var behind []int64
 	for _, r := range results {
-		if r.UniqueSkippedAsDuplicate && r.Job.Priority > int(u) {
+		if r.UniqueSkippedAsDuplicate && r.Job.Priority > int(p) {
 			behind = append(behind, r.Job.ID)
 		}
 	}
 	if len(behind) == 0 {
 		return nil
 	}
-	// What waits for a limit of its own urgency need not wait now. What runs does so
-	// with its new urgency the next time, or when it finds out.
+	// What waits for the limit of its old priority need not wait now. What runs has the
+	// new priority at its next attempt, or when it looks, see PriorityOf.
 	_, err = tx.Exec(ctx, `
 		UPDATE queue.river_job SET queue = $2, priority = $3,
 			scheduled_at = CASE state WHEN 'running' THEN scheduled_at ELSE now() END,
 			state = CASE state WHEN 'running' THEN state ELSE 'available' END
-		WHERE id = ANY($1) AND state IN ('available', 'scheduled', 'retryable', 'running')`, behind, u.queue(), int(u))
+		WHERE id = ANY($1) AND state IN ('available', 'scheduled', 'retryable', 'running')`, behind, p.queue(), int(p))
 	return err
 }
 
-// UrgencyOf is how urgent a job in the queue is by now, by River's id of it.
-func (db *DB) UrgencyOf(ctx context.Context, id int64) (Urgency, error) {
-	var u Urgency
-	if err := db.pool.QueryRow(ctx, `SELECT priority FROM queue.river_job WHERE id = $1`, id).Scan(&u); err != nil {
+// PriorityOf reads the present priority of a row of the queue, by River's id of it.
+func (db *DB) PriorityOf(ctx context.Context, id int64) (Priority, error) {
+	var p Priority
+	if err := db.pool.QueryRow(ctx, `SELECT priority FROM queue.river_job WHERE id = $1`, id).Scan(&p); err != nil {
 		return 0, fmt.Errorf("store: queue row %d: %w", id, err)
 	}
-	return u, nil
+	return p, nil
 }
 
-// RequeuePending enqueues every completed job that the ledger holds as pending
-// or denied and that no live queue row works for: what River gave up, or what a
-// restored database lost. It returns how many it enqueued.
+// RequeuePending enqueues every completed job that is pending or denied in the ledger
+// and that no live queue row works for: what River gave up, or what a restored database
+// lost. It returns how many it enqueued.
 func (db *DB) RequeuePending(ctx context.Context) (int, error) {
 	return db.enqueueIdle(ctx, "requeue pending", `j.status = 'completed'`)
 }
 
-// How long a job may be silent before it is asked after. GitHub ends a job that
-// has waited for a runner for a day, and one on its own runners that has run for
-// six hours.
+// How long a job may wait or run without news of it before GitHub is asked. GitHub ends
+// a job that has waited for a runner for a day, and one on its own runners that has run
+// for six hours.
 const (
-	longestQueued  = 24 * time.Hour
-	longestRunning = 6 * time.Hour
+	maxQueued  = 24 * time.Hour
+	maxRunning = 6 * time.Hour
 )
 
-// EnqueueStale enqueues jobs that have not completed, as far as is known, for
-// longer than most can live, and that no live queue row works for. It returns
-// how many.
+// EnqueueStale enqueues the jobs that are known as waiting or running for longer than
+// most can, and that no live queue row works for. It returns how many.
 func (db *DB) EnqueueStale(ctx context.Context, now time.Time) (int, error) {
 	return db.enqueueIdle(ctx, "enqueue stale jobs", `
 		j.status <> 'completed'
 		AND CASE WHEN j.status = 'in_progress' THEN coalesce(j.started_at, j.created_at, '-infinity') < $2
-		    ELSE coalesce(j.created_at, '-infinity') < $3 END`, now.Add(-longestRunning), now.Add(-longestQueued))
+		    ELSE coalesce(j.created_at, '-infinity') < $3 END`, now.Add(-maxRunning), now.Add(-maxQueued))
 }
 
 // idleBatch bounds one transaction of enqueueIdle.
@@ -167,7 +169,7 @@ func (db *DB) enqueueIdle(ctx context.Context, op, condition string, args ...any
 			if ids, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err != nil {
 				return err
 			}
-			return db.enqueueArchive(ctx, tx, ids, Swept)
+			return db.enqueueArchive(ctx, tx, ids, PrioritySweep)
 		})
 		if err != nil {
 			return total, err

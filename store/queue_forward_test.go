@@ -10,7 +10,7 @@ import (
 )
 
 // listed writes completed jobs as found by a listing.
-func (f *fixture) listed(u store.Urgency, ids ...int64) {
+func (f *fixture) listed(u store.Priority, ids ...int64) {
 	f.t.Helper()
 	var facts []store.Facts
 	for _, id := range ids {
@@ -37,7 +37,7 @@ func TestLiveJobComesForward(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFixture(t)
-			f.listed(store.Past, 4)
+			f.listed(store.PriorityBackfill, 4)
 			f.queueState(4, c.state)
 			f.exec(`UPDATE queue.river_job SET scheduled_at = now() + $1::text::interval`, c.scheduled)
 			f.tell(factsOf(4, "completed"))
@@ -60,8 +60,8 @@ func TestLiveJobIsLeftWhereItIs(t *testing.T) {
 	f.queueState(5, "scheduled")
 	f.exec(`UPDATE queue.river_job SET scheduled_at = now() + interval '1 hour' WHERE args->>'job_id' = '5'`)
 	before := column[string](f, `SELECT q::text FROM queue.river_job q ORDER BY id`)
-	f.listed(store.Past, 4, 5)
-	f.listed(store.Swept, 4, 5)
+	f.listed(store.PriorityBackfill, 4, 5)
+	f.listed(store.PrioritySweep, 4, 5)
 	f.tell(factsOf(4, "completed"), factsOf(5, "completed"))
 	if diff := cmp.Diff(before, column[string](f, `SELECT q::text FROM queue.river_job q ORDER BY id`)); diff != "" {
 		t.Errorf("(-before +after):\n%s", diff)
@@ -70,13 +70,13 @@ func TestLiveJobIsLeftWhereItIs(t *testing.T) {
 
 // Each urgency has its queue and priority, and takes over from the lesser ones
 // only.
-func TestUrgencyDecidesQueueAndPriority(t *testing.T) {
-	rows := map[store.Urgency]string{
-		store.Live: "4 in archive at 1, available", store.Swept: "4 in archive at 2, available", store.Past: "4 in history at 3, available",
+func TestPriorityDecidesTheQueue(t *testing.T) {
+	rows := map[store.Priority]string{
+		store.PriorityLive: "4 in archive at 1, available", store.PrioritySweep: "4 in archive at 2, available", store.PriorityBackfill: "4 in history at 3, available",
 	}
-	urgencies := []store.Urgency{store.Live, store.Swept, store.Past}
-	for _, first := range urgencies {
-		for _, second := range urgencies {
+	priorities := []store.Priority{store.PriorityLive, store.PrioritySweep, store.PriorityBackfill}
+	for _, first := range priorities {
+		for _, second := range priorities {
 			f := newFixture(t)
 			f.listed(first, 4)
 			f.listed(second, 4)
@@ -90,7 +90,7 @@ func TestUrgencyDecidesQueueAndPriority(t *testing.T) {
 // Of many jobs, those come forward that wait behind, and no other.
 func TestOnlyThoseBehindComeForward(t *testing.T) {
 	f := newFixture(t)
-	f.listed(store.Past, 1, 2, 3, 4)
+	f.listed(store.PriorityBackfill, 1, 2, 3, 4)
 	f.tell(factsOf(3, "completed"))
 	f.queueState(2, "running")
 	f.insert(deliveryOf(factsOf(1, "completed")), deliveryOf(factsOf(2, "completed")), deliveryOf(factsOf(5, "completed")))

@@ -28,7 +28,7 @@ const lateRows = `
 	  AND q.queue = ANY($6)
 	  AND q.scheduled_at > now() + least($1::interval, $2::interval, $3::interval, $4::interval)
 	  AND q.scheduled_at > now() + CASE
-		WHEN q.kind IN ('requeue', 'manifest', 'removal') THEN $4::interval
+		WHEN q.kind IN ('requeue', 'rollup', 'manifest', 'removal') THEN $4::interval
 		WHEN q.kind <> 'archive' THEN $3::interval
 		WHEN EXISTS (SELECT FROM jobs j WHERE j.id = (q.args->>'job_id')::bigint AND j.status <> 'completed') THEN $2::interval
 		ELSE $1::interval END
@@ -52,7 +52,7 @@ func (db *DB) PullBack(ctx context.Context, latest LatestDue) (int64, error) {
 			}
 			n = tag.RowsAffected()
 			// A leader that lives is elected again within seconds.
-			_, err = tx.Exec(ctx, `DELETE FROM queue.river_leader WHERE expires_at > now() + $1::interval`, longestTerm)
+			_, err = tx.Exec(ctx, `DELETE FROM queue.river_leader WHERE expires_at > now() + $1::interval`, maxLeaderTerm)
 			return err
 		})
 		if err != nil {
@@ -65,5 +65,5 @@ func (db *DB) PullBack(ctx context.Context, latest LatestDue) (int64, error) {
 	}
 }
 
-// longestTerm is more than a leader is elected for, which is a quarter of a minute.
-const longestTerm = 2 * time.Minute
+// maxLeaderTerm is more than a leader is elected for, which is a quarter of a minute.
+const maxLeaderTerm = 2 * time.Minute

@@ -8,9 +8,9 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// DueNow is a hook of every River client here: what is put into the queue to be done
-// at once is due at Postgres' now(). River itself takes this process's clock, and if
-// that is ahead, nobody may do the work for so long, nor put it into the queue again.
+// DueNow is a hook of every River client here: a job that is inserted to be done at once
+// is due at Postgres' now(). River itself would use this process's clock: if that were
+// ahead, the job would wait that long, and being unique could not be inserted again.
 type DueNow struct{ river.HookDefaults }
 
 // InsertBegin implements rivertype.HookInsertBegin. River's SQL puts now() in the
@@ -23,8 +23,8 @@ func (*DueNow) InsertBegin(_ context.Context, p *rivertype.JobInsertParams) erro
 	return nil
 }
 
-// QueueTime is a Clock as River takes one: snoozes, retries and periods are counted
-// from Postgres' time.
+// QueueTime adapts a Clock to River: snoozes, retries and periods are counted from
+// Postgres' time.
 type QueueTime struct{ Clock *Clock }
 
 // Now implements rivertype.TimeGenerator.

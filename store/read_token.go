@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ReadToken is a token that may read. The token itself is not kept.
+// ReadToken is a token that may read the archive. The token itself is not stored.
 type ReadToken struct {
 	Name         string     `json:"name"`
 	Repositories []string   `json:"repositories"` // OWNER/NAME or OWNER/*
@@ -18,13 +18,13 @@ type ReadToken struct {
 	RevokedAt    *time.Time `json:"revoked_at"` // nil: it is good
 }
 
-// ErrExists says that there is such a row already.
+// ErrExists says that a row with this key exists already.
 var ErrExists = errors.New("exists already")
 
 const readTokenColumns = `name, repositories, created_at, expires_at, revoked_at`
 
-// AddReadToken keeps a token by the SHA-256 of it. ErrExists: there is, or was, one
-// of this name, which stands in reads. Where CreatedAt is zero, it is Postgres' now().
+// AddReadToken stores a token by its SHA-256. It fails with ErrExists if a token has, or
+// had, this name, because reads keep the name. A zero CreatedAt is Postgres' now().
 func (db *DB) AddReadToken(ctx context.Context, t ReadToken, digest [32]byte) error {
 	tag, err := db.pool.Exec(ctx, `
 		INSERT INTO read_tokens (name, digest, repositories, created_at, expires_at) VALUES ($1, $2, $3, coalesce($4, now()), $5)
@@ -38,7 +38,7 @@ func (db *DB) AddReadToken(ctx context.Context, t ReadToken, digest [32]byte) er
 	return nil
 }
 
-// ReadTokens lists all tokens there ever were, by name.
+// ReadTokens lists all tokens by name, also those that have expired or are revoked.
 func (db *DB) ReadTokens(ctx context.Context) ([]ReadToken, error) {
 	rows, err := db.pool.Query(ctx, `SELECT `+readTokenColumns+` FROM read_tokens ORDER BY name`)
 	if err != nil {
@@ -51,12 +51,12 @@ func (db *DB) ReadTokens(ctx context.Context) ([]ReadToken, error) {
 	return tokens, nil
 }
 
-// ReadTokenOf finds the token with a digest that is good at a time (zero: Postgres'
-// now()), or ErrNotFound.
+// ReadTokenOf finds the token with this digest that is valid at a time (zero: Postgres'
+// now()). It fails with ErrNotFound if there is none.
 func (db *DB) ReadTokenOf(ctx context.Context, digest [32]byte, now time.Time) (ReadToken, error) {
 	var t ReadToken
 	err := db.inTx(ctx, "find token", func(ctx context.Context, tx pgx.Tx) (err error) {
-		t, err = one[ReadToken](ctx, tx, `
+		t, err = queryRow[ReadToken](ctx, tx, `
 			SELECT `+readTokenColumns+` FROM read_tokens
 			WHERE digest = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > coalesce($2, now()))`, digest[:], timeOrNull(now))
 		return err
@@ -64,8 +64,8 @@ func (db *DB) ReadTokenOf(ctx context.Context, digest [32]byte, now time.Time) (
 	return t, err
 }
 
-// RevokeReadToken makes a token worth nothing. ErrNotFound: there is no good one of
-// this name. A zero time is Postgres' now().
+// RevokeReadToken makes a token invalid from a time on (zero: Postgres' now()). It fails
+// with ErrNotFound if no valid token has this name.
 func (db *DB) RevokeReadToken(ctx context.Context, name string, at time.Time) error {
 	tag, err := db.pool.Exec(ctx, `UPDATE read_tokens SET revoked_at = coalesce($2, now()) WHERE name = $1 AND revoked_at IS NULL`, name, timeOrNull(at))
 	if err == nil && tag.RowsAffected() == 0 {

@@ -12,8 +12,8 @@ import (
 	"github.com/jobvault/jobvault/archive/joblog"
 )
 
-// Redaction is a copy of a removed log without some of its text. It says nowhere what
-// that was.
+// Redaction is a copy of a removed log from which some text was taken out. What that was
+// is recorded nowhere.
 type Redaction struct {
 	JobID         int64
 	Number        int
@@ -38,16 +38,16 @@ type Redaction struct {
 const redactionColumns = `job_id, number, object_key, raw_bytes, stored_bytes, lines, sha256, stored_sha256, frame_lines, frame_offsets,
 	redacted_lines, matches, actor, reason, at, removed_at, removed_by, removed_reason`
 
-// ErrOtherText says that a job's text is not the one any more that a copy was made of.
+// ErrOtherText says that a copy was made of a text that is not the job's text any more.
 var ErrOtherText = errors.New("its text has changed meanwhile")
 
-// Redact removes a job's log, or the copy that was left of it, in favour of a copy that
-// is in the bucket already, as RemoveByHand does. of is the SHA-256 of the text that
-// the copy was made of; if that is not what there is, it fails with ErrOtherText. What
-// the copy's text tells of the job replaces what the log told. there fails, and Redact
-// with it, if the copy is not in the bucket any more: FinishRemoval takes what is in no
-// row, and may have taken it until now. It must not use the database, and may be repeated.
-// c.At is zero but in tests.
+// Redact replaces a job's log, or its present redacted copy, by another copy that is
+// already in the bucket, and fails as RemoveByHand does. of is the SHA-256 of the text
+// that the copy was made of; if the job has another text by now, Redact fails with
+// ErrOtherText. u, what the copy's text says the job used, replaces what was read from
+// the log. there is called within the transaction and must fail if the copy is not in the
+// bucket any more, because FinishRemoval deletes copies that no row has; it must not use
+// the database, and may be repeated. c.At is zero except in tests.
 func (db *DB) Redact(ctx context.Context, c Redaction, of []byte, u *joblog.Usage, there func(context.Context) error) error {
 	return db.inTx(ctx, fmt.Sprintf("redact log of job %d", c.JobID), func(ctx context.Context, tx pgx.Tx) error {
 		at, err := db.decide(ctx, tx, c.At)
@@ -84,9 +84,9 @@ func (db *DB) Redact(ctx context.Context, c Redaction, of []byte, u *joblog.Usag
 	})
 }
 
-// DropCopy has remove remove a redacted copy, unless a row calls it present: then it is
-// somebody else's, with the same number. remove runs while no other change of the job
-// can be made, must not use the database, and may be repeated.
+// DropCopy calls remove to delete a redacted copy from the bucket, unless a row has it as
+// present: then another process made a copy of the same number. remove runs while no
+// other change of the job can be made; it must not use the database, and may be repeated.
 func (db *DB) DropCopy(ctx context.Context, jobID int64, number int, remove func(context.Context) error) error {
 	return db.inTx(ctx, fmt.Sprintf("drop copy %d of the log of job %d", number, jobID), func(ctx context.Context, tx pgx.Tx) error {
 		if err := lockJobs(ctx, tx, []int64{jobID}); err != nil {

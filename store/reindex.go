@@ -10,9 +10,9 @@ import (
 	"github.com/jobvault/jobvault/archive/ngram"
 )
 
-// RecordIndex writes what an archived log tells, read again, and the size of the object
-// with its filters (0: it has none). A log that is not, or not any more, archived as
-// this one is left alone: then it says that it wrote nothing.
+// RecordIndex writes what was read from an archived log again, and the size of the object
+// with its filters (0: it has none). It writes nothing, and says so, if the job has no
+// archived log with this digest any more.
 func (db *DB) RecordIndex(ctx context.Context, jobID int64, sha256 []byte, u *joblog.Usage, filterBytes int64) (recorded bool, err error) {
 	err = db.inTx(ctx, fmt.Sprintf("record index of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
 		if err := lockJobs(ctx, tx, []int64{jobID}); err != nil {
@@ -28,9 +28,9 @@ func (db *DB) RecordIndex(ctx context.Context, jobID int64, sha256 []byte, u *jo
 	return recorded && err == nil, err
 }
 
-// LogsToReindex lists archived logs that were not read for what their jobs used, or by
-// an older way, or have no filters; with again, all of them. They come by their jobs'
-// ids after one.
+// LogsToReindex lists up to limit archived logs that were never read for what their jobs
+// used, or by an older version, or that have no filters; with again, all of them. They
+// are in the order of job ids, starting after the given one.
 func (db *DB) LogsToReindex(ctx context.Context, after int64, again bool, limit int) ([]JobLog, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT `+jobLogColumns+` FROM job_logs

@@ -40,9 +40,9 @@ type Removal struct {
 const removalColumns = `job_id, kind, rule, reason, actor, decided_at, sha256, raw_bytes, stored_bytes, lines, truncated, object_key, archived_at, finished_at,
 	logged_in, attempts, retry_at, error`
 
-// removeText has the ledger say that a job's log is removed, or that the redacted copy
-// is that was left of it, and keeps what it was. What the log's lines are quoted in
-// goes with it. ErrNotFound: there is neither.
+// removeText marks a job's log as removed in the ledger, or else its present redacted
+// copy, and keeps the record of what it was. The rows that quote lines of the log are
+// deleted. It fails with ErrNotFound if there is neither a log nor a copy.
 func removeText(ctx context.Context, tx pgx.Tx, m Removal) error {
 	tag, err := tx.Exec(ctx, `
 		INSERT INTO log_removals (job_id, kind, rule, reason, actor, decided_at, sha256, raw_bytes, stored_bytes, lines, truncated, object_key, archived_at)
@@ -73,8 +73,8 @@ func removeText(ctx context.Context, tx pgx.Tx, m Removal) error {
 	return err
 }
 
-// ledgerRemoved leaves in the ledger what the log was, and nothing of where it is. Its
-// settled.json is about to be another one.
+// ledgerRemoved keeps in the ledger what the log was, and clears where it was stored. The
+// digest of settled.json is cleared too: another one is about to be written.
 func ledgerRemoved(ctx context.Context, tx pgx.Tx, m Removal) error {
 	_, err := tx.Exec(ctx, `
 		UPDATE job_logs SET state = 'removed', reason = $2, settled_at = $3,
@@ -84,9 +84,9 @@ func ledgerRemoved(ctx context.Context, tx pgx.Tx, m Removal) error {
 	return err
 }
 
-// RemoveByHand is RemoveByRule without a rule: somebody wants a log gone, or the
-// redacted copy of it. It fails with HeldError, with SkewError, and with ErrNotFound if
-// there is neither.
+// RemoveByHand is RemoveByRule without a rule: it removes a log, or the redacted copy of
+// it, because somebody asks for it. It fails with HeldError, with SkewError, and with
+// ErrNotFound if there is neither a log nor a copy.
 func (db *DB) RemoveByHand(ctx context.Context, jobID int64, actor, reason string, at time.Time) error {
 	return db.inTx(ctx, fmt.Sprintf("remove log of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
 		at, err := db.decide(ctx, tx, at)
@@ -100,7 +100,8 @@ func (db *DB) RemoveByHand(ctx context.Context, jobID int64, actor, reason strin
 	})
 }
 
-// RemovalRecord is all that is known of a removal.
+// RemovalRecord is a removal with the job, its row in the ledger and all of its redacted
+// copies.
 type RemovalRecord struct {
 	Job        Job
 	Log        JobLog
@@ -108,7 +109,7 @@ type RemovalRecord struct {
 	Redactions []Redaction // all there ever were, by their numbers
 }
 
-// Removal reads a removal, or ErrNotFound.
+// Removal reads a removal. It fails with ErrNotFound for a job whose log is not removed.
 func (db *DB) Removal(ctx context.Context, jobID int64) (RemovalRecord, error) {
 	var r RemovalRecord
 	err := db.inTx(ctx, fmt.Sprintf("removal of job %d", jobID), func(ctx context.Context, tx pgx.Tx) (err error) {
@@ -119,20 +120,20 @@ func (db *DB) Removal(ctx context.Context, jobID int64) (RemovalRecord, error) {
 }
 
 func removalRecord(ctx context.Context, tx pgx.Tx, jobID int64) (r RemovalRecord, err error) {
-	if r.Removal, err = one[Removal](ctx, tx, `SELECT `+removalColumns+` FROM log_removals WHERE job_id = $1`, jobID); err != nil {
+	if r.Removal, err = queryRow[Removal](ctx, tx, `SELECT `+removalColumns+` FROM log_removals WHERE job_id = $1`, jobID); err != nil {
 		return r, err
 	}
-	if r.Job, err = one[Job](ctx, tx, `SELECT `+jobColumns+` FROM jobs WHERE id = $1`, jobID); err != nil {
+	if r.Job, err = queryRow[Job](ctx, tx, `SELECT `+jobColumns+` FROM jobs WHERE id = $1`, jobID); err != nil {
 		return r, err
 	}
-	if r.Log, err = one[JobLog](ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = $1`, jobID); err != nil {
+	if r.Log, err = queryRow[JobLog](ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = $1`, jobID); err != nil {
 		return r, err
 	}
-	r.Redactions, err = pgx.CollectRows(ask(ctx, tx, `SELECT `+redactionColumns+` FROM log_redactions WHERE job_id = $1 ORDER BY number`, jobID), pgx.RowToStructByName[Redaction])
+	r.Redactions, err = pgx.CollectRows(query(ctx, tx, `SELECT `+redactionColumns+` FROM log_redactions WHERE job_id = $1 ORDER BY number`, jobID), pgx.RowToStructByName[Redaction])
 	return r, err
 }
 
-// Present is the redacted copy that is there; nil: none is.
+// Present returns the redacted copy that is present; nil: there is none.
 func (r RemovalRecord) Present() *Redaction {
 	for i := range r.Redactions {
 		if r.Redactions[i].RemovedAt == nil {
@@ -146,16 +147,17 @@ func (r RemovalRecord) Present() *Redaction {
 // set waits for it.
 const bucketTime = 25 * time.Second
 
-// ErrUnlogged says that the log of removals does not tell of a removal yet.
+// ErrUnlogged says that the log of removals in the bucket does not have a removal yet.
 var ErrUnlogged = errors.New("the log of removals in the bucket does not tell of it yet")
 
-// FinishRemoval has done in the bucket what the ledger says is done, once the log of
-// removals tells of it, else it fails with ErrUnlogged: keep writes there that the log is
-// removed, and tells how that is there; and remove removes it, unless a hold covers the
-// job by now: then it fails with HeldError, and what is there stays. It notes last that
-// all is done. Both run within the transaction that keeps holds and other changes of the
-// job away, must not use the database, and may be repeated. now is for tests; nil:
-// Postgres' time, and it fails with SkewError before anything is done.
+// FinishRemoval makes the bucket agree with the ledger about a removal. It fails with
+// ErrUnlogged until the log of removals has the removal. keep writes to the bucket that
+// the log is removed, and returns how that object is stored; remove then deletes the log,
+// unless a hold covers the job by now: then FinishRemoval fails with HeldError and
+// nothing is deleted. The row is marked as finished last, so that a removal that was
+// interrupted is tried again. keep and remove run within the transaction that locks out
+// holds and other changes of the job; they must not use the database, and may be
+// repeated. now is for tests; nil: Postgres' time, and SkewError before anything is done.
 func (db *DB) FinishRemoval(ctx context.Context, jobID int64, now func() time.Time,
 	keep func(context.Context, RemovalRecord) (Details, error), remove func(context.Context, RemovalRecord) error) error {
 	return db.inTx(ctx, fmt.Sprintf("finish removal of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
@@ -201,7 +203,8 @@ func (db *DB) FinishRemoval(ctx context.Context, jobID int64, now func() time.Ti
 	})
 }
 
-// readRemovals adds to lines of removed logs who removed them, and what is left.
+// readRemovals adds to rows of removed logs who removed them, and the copy that is
+// present.
 func readRemovals(ctx context.Context, tx pgx.Tx, logs map[int64]JobLog) error {
 	var ids []int64
 	for id, l := range logs {
@@ -212,8 +215,8 @@ func readRemovals(ctx context.Context, tx pgx.Tx, logs map[int64]JobLog) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	removals, err := byID(ask(ctx, tx, `SELECT `+removalColumns+` FROM log_removals WHERE job_id = ANY($1)`, ids), func(m Removal) int64 { return m.JobID })
-	copies, cerr := byID(ask(ctx, tx, `SELECT `+redactionColumns+` FROM log_redactions WHERE job_id = ANY($1) AND removed_at IS NULL`, ids),
+	removals, err := byID(query(ctx, tx, `SELECT `+removalColumns+` FROM log_removals WHERE job_id = ANY($1)`, ids), func(m Removal) int64 { return m.JobID })
+	copies, cerr := byID(query(ctx, tx, `SELECT `+redactionColumns+` FROM log_redactions WHERE job_id = ANY($1) AND removed_at IS NULL`, ids),
 		func(c Redaction) int64 { return c.JobID })
 	for _, id := range ids {
 		l := logs[id]

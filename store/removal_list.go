@@ -7,8 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// RemovalsAfter lists up to limit removals of jobs with an id above after, by their
-// ids.
+// RemovalsAfter lists up to limit removals in the order of job ids, starting after the
+// given one.
 func (db *DB) RemovalsAfter(ctx context.Context, after int64, limit int) ([]Removal, error) {
 	rows, err := db.pool.Query(ctx, `SELECT `+removalColumns+` FROM log_removals WHERE job_id > $1 ORDER BY job_id LIMIT $2`, after, limit)
 	if err != nil {
@@ -21,23 +21,23 @@ func (db *DB) RemovalsAfter(ctx context.Context, after int64, limit int) ([]Remo
 	return list, nil
 }
 
-// RemovalRecords reads what is known of the removals of these jobs, of those that have
-// one; the jobs themselves are left out.
+// RemovalRecords reads the removals of these jobs, by job id, with the Job field left
+// empty. Jobs whose log is not removed are left out.
 func (db *DB) RemovalRecords(ctx context.Context, jobIDs []int64) (map[int64]RemovalRecord, error) {
 	records := make(map[int64]RemovalRecord, len(jobIDs))
 	err := db.inTx(ctx, "records of removals", func(ctx context.Context, tx pgx.Tx) error {
-		removals, err := byID(ask(ctx, tx, `SELECT `+removalColumns+` FROM log_removals WHERE job_id = ANY($1)`, jobIDs), func(m Removal) int64 { return m.JobID })
+		removals, err := byID(query(ctx, tx, `SELECT `+removalColumns+` FROM log_removals WHERE job_id = ANY($1)`, jobIDs), func(m Removal) int64 { return m.JobID })
 		if err != nil {
 			return err
 		}
-		logs, err := byID(ask(ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = ANY($1)`, jobIDs), func(l JobLog) int64 { return l.JobID })
+		logs, err := byID(query(ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = ANY($1)`, jobIDs), func(l JobLog) int64 { return l.JobID })
 		if err != nil {
 			return err
 		}
 		for id, m := range removals {
 			records[id] = RemovalRecord{Log: logs[id], Removal: m}
 		}
-		copies, err := pgx.CollectRows(ask(ctx, tx, `SELECT `+redactionColumns+` FROM log_redactions WHERE job_id = ANY($1) ORDER BY job_id, number`, jobIDs), pgx.RowToStructByName[Redaction])
+		copies, err := pgx.CollectRows(query(ctx, tx, `SELECT `+redactionColumns+` FROM log_redactions WHERE job_id = ANY($1) ORDER BY job_id, number`, jobIDs), pgx.RowToStructByName[Redaction])
 		for _, c := range copies {
 			if r, ok := records[c.JobID]; ok {
 				r.Redactions = append(r.Redactions, c)

@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// RemovalsRecord is a record of the log of removals in the bucket that this database
-// knows, and of which it has done everything.
+// RemovalsRecord is a record of the log of removals in the bucket that this database has
+// applied.
 type RemovalsRecord struct {
 	Number    int64
 	SHA256    []byte `db:"sha256"` // of the object
@@ -22,17 +22,18 @@ type RemovalsRecord struct {
 
 const removalsRecordColumns = `number, sha256, lines, written_at`
 
-// LastRemovalsRecord is the last record that this database knows, or ErrNotFound.
+// LastRemovalsRecord reads the record with the largest number that this database has
+// applied. It fails with ErrNotFound if there is none.
 func (db *DB) LastRemovalsRecord(ctx context.Context) (RemovalsRecord, error) {
 	var r RemovalsRecord
 	err := db.inTx(ctx, "last record of removals", func(ctx context.Context, tx pgx.Tx) (err error) {
-		r, err = one[RemovalsRecord](ctx, tx, `SELECT `+removalsRecordColumns+` FROM removal_log ORDER BY number DESC LIMIT 1`)
+		r, err = queryRow[RemovalsRecord](ctx, tx, `SELECT `+removalsRecordColumns+` FROM removal_log ORDER BY number DESC LIMIT 1`)
 		return err
 	})
 	return r, err
 }
 
-// RemovalsRecords lists all records that this database knows, by their numbers.
+// RemovalsRecords lists all records that this database has applied, by number.
 func (db *DB) RemovalsRecords(ctx context.Context) ([]RemovalsRecord, error) {
 	rows, err := db.pool.Query(ctx, `SELECT `+removalsRecordColumns+` FROM removal_log ORDER BY number`)
 	if err != nil {
@@ -45,8 +46,8 @@ func (db *DB) RemovalsRecords(ctx context.Context) ([]RemovalsRecord, error) {
 	return list, nil
 }
 
-// UnloggedRemovals lists up to limit jobs of whose removal the log of removals does not
-// tell all yet, those with an id above after, by their ids.
+// UnloggedRemovals lists up to limit jobs whose removal is not, or not wholly, in the log
+// of removals, in the order of ids, starting after the given one.
 func (db *DB) UnloggedRemovals(ctx context.Context, after int64, limit int) ([]int64, error) {
 	rows, err := db.pool.Query(ctx, `SELECT job_id FROM log_removals WHERE logged_in IS NULL AND job_id > $1 ORDER BY job_id LIMIT $2`, after, limit)
 	if err != nil {
@@ -62,16 +63,17 @@ func (db *DB) UnloggedRemovals(ctx context.Context, after int64, limit int) ([]i
 // ErrOtherRecord says that another record with this number is noted.
 var ErrOtherRecord = errors.New("another record with this number is noted")
 
-// LoggedRemoval is what a record tells of a job: as many steps as of RemovalSteps.
+// LoggedRemoval says how many steps of a job's removal, as RemovalSteps counts them, a
+// record has.
 type LoggedRemoval struct {
 	JobID int64
 	Steps int
 }
 
-// NoteRemovalsRecord notes that a record is in the bucket, and of which removals it
-// tells all; a job to which more was done meanwhile is left for the next record. Call
-// it when the ledger knows everything that the record tells. One that is noted already
-// stays; if it is another, ErrOtherRecord.
+// NoteRemovalsRecord notes that a record is in the bucket, and marks the removals that it
+// has wholly; a job to which more was done meanwhile is left for the next record. Call it
+// when everything in the record is in the ledger. Repeating it is harmless; if another
+// record with this number is noted, it fails with ErrOtherRecord.
 func (db *DB) NoteRemovalsRecord(ctx context.Context, r RemovalsRecord, logged []LoggedRemoval) error {
 	ids, steps := make([]int64, len(logged)), make([]int, len(logged))
 	for i, l := range logged {
@@ -103,23 +105,23 @@ func (db *DB) NoteRemovalsRecord(ctx context.Context, r RemovalsRecord, logged [
 	})
 }
 
-// removalsLock is the lock of whoever writes or hears the log of removals.
+// removalsLock is held by whoever writes or applies the log of removals.
 const removalsLock = `hashtextextended('jobvault removal log', 0)`
 
 // removalsWait bounds LockRemovals also where Postgres does not answer at all.
 const removalsWait = time.Minute
 
-// ErrRemovalsBusy says that another process writes or hears the log of removals, and has
-// for as long as LockRemovals waits.
+// ErrRemovalsBusy says that another process has been writing or applying the log of
+// removals for as long as LockRemovals waits.
 var ErrRemovalsBusy = errors.New("another jobvault writes or hears the log of removals")
 
 // lockNotAvailable is SQLSTATE 55P03: a lock_timeout is over.
 const lockNotAvailable = "55P03"
 
-// LockRemovals makes the caller the only one who writes or hears the log of removals,
-// until it calls unlock; it waits half a minute for another, and fails with ErrRemovalsBusy then. at is Postgres' time. The
-// lock is a session's: it keeps work from being done twice. That no number is used
-// twice rests on the bucket.
+// LockRemovals makes the caller the only one who writes or applies the log of removals,
+// until it calls unlock. It waits half a minute, and then fails with ErrRemovalsBusy. at
+// is Postgres' time. The lock belongs to a session and only avoids work done twice; that
+// no number is used twice rests on the bucket, where objects are put with If-None-Match.
 func (db *DB) LockRemovals(ctx context.Context) (unlock func(), at time.Time, err error) {
 	fail := func(err error) error { return fmt.Errorf("store: lock the log of removals: %w", err) }
 	waiting, cancel := context.WithTimeout(ctx, removalsWait)

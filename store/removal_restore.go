@@ -10,7 +10,7 @@ import (
 	"github.com/jobvault/jobvault/archive/joblog"
 )
 
-// RestoredRemoval is a removal as the bucket tells of it.
+// RestoredRemoval is a removal as it was read from the bucket.
 type RestoredRemoval struct {
 	Removal    Removal
 	HTTPStatus int
@@ -29,9 +29,9 @@ const removalSteps = `
 	CASE WHEN l.state = 'removed' AND EXISTS (SELECT FROM log_removals m WHERE m.job_id = l.job_id)
 	THEN 1 + (SELECT count(*) + count(c.removed_at) FROM log_redactions c WHERE c.job_id = l.job_id) ELSE 0 END`
 
-// RemovalSteps says of each of these jobs that is known how much was done to its log:
-// 0, it is not removed; 1, it is; and one for each redacted copy that was made, and
-// each that was removed. Of two accounts of a job, that with more is the later one.
+// RemovalSteps counts what was done to the log of each of these jobs that is known: 0 if
+// it is not removed; else 1, and one more for each redacted copy that was made and each
+// that was removed. Of two records of a job, the one with more steps is the later one.
 func (db *DB) RemovalSteps(ctx context.Context, jobIDs []int64) (map[int64]int, error) {
 	rows, err := db.pool.Query(ctx, `SELECT l.job_id, `+removalSteps+` FROM job_logs l WHERE l.job_id = ANY($1)`, jobIDs)
 	if err != nil {
@@ -49,14 +49,14 @@ func (db *DB) RemovalSteps(ctx context.Context, jobIDs []int64) (map[int64]int, 
 	return steps, nil
 }
 
-// restoredPause is how long a serving jobvault lets be what the bucket has still of
-// removals, where the database is older than the log of removals: a legal hold that it
-// does not know may have kept it, and can be set again.
+// restoredPause is how long workers leave the removals alone that are restored from the
+// bucket: a legal hold that an older database does not know may have kept a log, and can
+// be set again in this time.
 const restoredPause = `interval '1 day'`
 
-// PauseRemovals has DueRemovals wait for a day with every removal that is not finished.
-// Call it before the ledger is told of the first removal that it did not know: killed
-// after it, it is called again. retention apply does not wait.
+// PauseRemovals makes DueRemovals wait for a day with every unfinished removal. Call it
+// before the first removal that was unknown is restored, and again after an interruption.
+// retention apply does not wait.
 func (db *DB) PauseRemovals(ctx context.Context) error {
 	// In the order of ids, as everybody: transactions must not wait in a ring.
 	_, err := db.pool.Exec(ctx, `
@@ -68,10 +68,10 @@ func (db *DB) PauseRemovals(ctx context.Context) error {
 	return nil
 }
 
-// RestoreRemoval writes into the ledger that a log is removed, whatever it says, and
-// which copies there were; what quotes the log goes. It says whether it did: where the
-// ledger tells of as many steps already, nothing is written. What is not finished, a
-// serving jobvault finishes after a day; retention apply at once.
+// RestoreRemoval writes a removal with its redacted copies into the ledger, whatever the
+// state of the row, and deletes the rows that quote the log. It says whether it did:
+// nothing is written if the ledger has as many steps already. A removal that is not
+// finished is finished by a worker after a day, or by retention apply at once.
 func (db *DB) RestoreRemoval(ctx context.Context, r RestoredRemoval) (bool, error) {
 	m, changed := r.Removal, false
 	err := db.inTx(ctx, fmt.Sprintf("restore removal of job %d", m.JobID), func(ctx context.Context, tx pgx.Tx) error {

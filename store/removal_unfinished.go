@@ -7,7 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ReopenRemoval has a removal be finished again: something of it was found.
+// ReopenRemoval marks a removal as unfinished, because something of it was found in the
+// bucket.
 func (db *DB) ReopenRemoval(ctx context.Context, jobID int64) error {
 	if _, err := db.pool.Exec(ctx, `UPDATE log_removals SET finished_at = NULL, attempts = 0, retry_at = NULL, error = NULL WHERE job_id = $1`, jobID); err != nil {
 		return fmt.Errorf("store: reopen removal of job %d: %w", jobID, err)
@@ -15,9 +16,9 @@ func (db *DB) ReopenRemoval(ctx context.Context, jobID int64) error {
 	return nil
 }
 
-// DelayRemoval notes why a removal could not be finished, and has DueRemovals wait
-// with it: a minute, and twice as long each time, up to a day. One that is finished
-// meanwhile stays so.
+// DelayRemoval notes why a removal could not be finished, and makes DueRemovals wait with
+// it: a minute, doubling with each failure, up to a day. A removal that was finished
+// meanwhile stays finished.
 func (db *DB) DelayRemoval(ctx context.Context, jobID int64, why string) error {
 	_, err := db.pool.Exec(ctx, `
 		UPDATE log_removals SET attempts = attempts + 1, error = $2, retry_at = now() + least(interval '1 minute' * 2 ^ least(attempts, 16), interval '1 day')
@@ -28,20 +29,20 @@ func (db *DB) DelayRemoval(ctx context.Context, jobID int64, why string) error {
 	return nil
 }
 
-// UnfinishedRemoval is one of which the bucket may have something still.
+// UnfinishedRemoval is a removal of which the bucket may still have something.
 type UnfinishedRemoval struct {
 	Removal
 	Hold *int64 // a hold that covers it, and keeps what is there; nil: none
 }
 
-// UnfinishedRemovals lists up to limit of them, of jobs with an id above after, by
-// their ids.
+// UnfinishedRemovals lists up to limit unfinished removals in the order of job ids,
+// starting after the given one.
 func (db *DB) UnfinishedRemovals(ctx context.Context, after int64, limit int) ([]UnfinishedRemoval, error) {
 	return db.unfinished(ctx, `SELECT * FROM unfinished ORDER BY job_id LIMIT $2`, after, limit)
 }
 
-// DueRemovals are those UnfinishedRemovals that it is time to try again, and that no
-// hold keeps.
+// DueRemovals lists, as UnfinishedRemovals does, those that are to be tried again by now
+// and that no hold covers.
 func (db *DB) DueRemovals(ctx context.Context, after int64, limit int) ([]UnfinishedRemoval, error) {
 	return db.unfinished(ctx, `SELECT * FROM unfinished WHERE hold IS NULL AND (retry_at IS NULL OR retry_at <= now()) ORDER BY job_id LIMIT $2`, after, limit)
 }
@@ -63,8 +64,8 @@ func (db *DB) unfinished(ctx context.Context, query string, after int64, limit i
 	return removals, nil
 }
 
-// CountUnfinishedRemovals counts removals of which the bucket may have something still,
-// those that a hold keeps included.
+// CountUnfinishedRemovals counts the unfinished removals, including those that a hold
+// covers.
 func (db *DB) CountUnfinishedRemovals(ctx context.Context) (n int64, err error) {
 	if err := db.pool.QueryRow(ctx, `SELECT count(*) FROM log_removals WHERE finished_at IS NULL`).Scan(&n); err != nil {
 		return 0, fmt.Errorf("store: count unfinished removals: %w", err)

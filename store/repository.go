@@ -9,28 +9,28 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Repository is a repository under its present name, or what one word of GitHub's
-// tells of it: a delivery, or an answer of the REST API.
+// Repository is a repository under its present name, or one report of it by GitHub: a
+// delivery, or an answer of the REST API.
 type Repository struct {
 	ID             int64     `json:"id"`
 	Owner          string    `json:"owner"`
 	Name           string    `json:"name"`
-	Private        *bool     `json:"private"`         // nil: not told
-	InstallationID *int64    `json:"installation_id"` // nil: not told
+	Private        *bool     `json:"private"`         // nil: GitHub did not say
+	InstallationID *int64    `json:"installation_id"` // nil: GitHub did not say
 	SeenAt         time.Time `json:"seen_at"`         // when jobvault last heard of it
 
-	// NamedAt is of when the word is that tells Owner and Name: the name told of the
-	// latest time is the present one, in whatever order words come. The zero time is
-	// before all others.
+	// NamedAt is the time of the report of Owner and Name. The report of the latest time
+	// has the present name, in whatever order they arrive. The zero time is before all
+	// others.
 	NamedAt    time.Time `json:"named_at"`
 	NamedByAPI bool      `json:"named_by_api" db:"named_by_api"` // counts for more than a webhook of the same time
-	// PrivateAt and InstallationAt are likewise of Private and InstallationID; nil: NamedAt.
+	// PrivateAt and InstallationAt are the times of Private and InstallationID; nil: NamedAt.
 	PrivateAt      *time.Time `json:"private_at"`
 	InstallationAt *time.Time `json:"installation_at"`
 
-	// HasName says of a repository that was read whether it has its name: GitHub has not
-	// told since of another one under it. No right and no rule goes by a name that a
-	// repository does not have; it is good for finding only.
+	// HasName says of a repository that was read whether it holds its name: GitHub has not
+	// since reported another one under it. Rights and rules never use a name that the
+	// repository does not hold; it serves for finding only.
 	HasName bool `json:"-"`
 }
 
@@ -57,8 +57,8 @@ func (db *DB) Repositories(ctx context.Context) ([]Repository, error) {
 	return rs, nil
 }
 
-// RepositoriesOf reads the repositories with these ids, as far as they are known, by
-// their ids.
+// RepositoriesOf reads the repositories with these ids, in the order of ids. Unknown ids
+// are left out.
 func (db *DB) RepositoriesOf(ctx context.Context, ids []int64) ([]Repository, error) {
 	var rs []Repository
 	err := db.inTx(ctx, "repositories", func(ctx context.Context, tx pgx.Tx) (err error) {
@@ -69,12 +69,12 @@ func (db *DB) RepositoriesOf(ctx context.Context, ids []int64) ([]Repository, er
 }
 
 func repositoriesOf(ctx context.Context, tx pgx.Tx, ids []int64) ([]Repository, error) {
-	return pgx.CollectRows(ask(ctx, tx, `SELECT `+repositoryColumns+` FROM repositories r WHERE id = ANY($1) ORDER BY id`, ids), pgx.RowToStructByName[Repository])
+	return pgx.CollectRows(query(ctx, tx, `SELECT `+repositoryColumns+` FROM repositories r WHERE id = ANY($1) ORDER BY id`, ids), pgx.RowToStructByName[Repository])
 }
 
-// AskedAt is the NamedAt of what the REST API will answer from now on: the database's
-// clock. It is taken before the question, so that an answer that is written late does
-// not count for more than one to a later question.
+// AskedAt returns the NamedAt for an answer of the REST API to a request that is made
+// after this call: the database's time. It is taken before the request, so that an answer
+// that is written late does not count for more than one to a later request.
 func (db *DB) AskedAt(ctx context.Context) (at time.Time, err error) {
 	if err := db.pool.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&at); err != nil {
 		return at, fmt.Errorf("store: the time: %w", err)
@@ -82,9 +82,9 @@ func (db *DB) AskedAt(ctx context.Context) (at time.Time, err error) {
 	return at, nil
 }
 
-// SeeRepositories writes repositories as the REST API has named them, and returns
-// their rows as they are then. NamedAt is AskedAt; zero: now. SeenAt is the database's
-// clock, as it is for deliveries.
+// SeeRepositories writes repositories as the REST API has named them, and returns their
+// rows afterwards. NamedAt comes from AskedAt; zero: now. SeenAt is set to the database's
+// time, as for deliveries.
 func (db *DB) SeeRepositories(ctx context.Context, rs []Repository) ([]Repository, error) {
 	if len(rs) == 0 {
 		return nil, nil

@@ -9,10 +9,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Fold makes one account of two words about one repository. Each thing is what the
-// word of the latest time tells of it; of two words of one time it is the REST API's
-// name, then an order of the texts, and private rather than public: the result is the
-// same in whatever order words are folded, and however often. The tables do the same.
+// Fold merges two reports of one repository. Each field is taken from the report of the
+// latest time; on a tie, a name from the REST API wins, then the order of the texts
+// decides, and private wins over public. The result does not depend on the order of the
+// reports, nor on how often one is merged. The tables merge in the same way.
 func (r Repository) Fold(o Repository) Repository {
 	r, o = r.timed(), o.timed()
 	if r.compareNames(o) < 0 {
@@ -33,7 +33,7 @@ func (r Repository) Fold(o Repository) Repository {
 // epoch stands for no time, as timestamptz has it.
 var epoch = time.Unix(0, 0).UTC()
 
-// timed has the times told that are left open.
+// timed fills in the times that are left open.
 func (r Repository) timed() Repository {
 	if r.NamedAt = r.NamedAt.Truncate(time.Microsecond); r.NamedAt.Before(epoch) { // which is as fine as timestamptz
 		r.NamedAt = epoch
@@ -56,8 +56,8 @@ func (r Repository) compareNames(o Repository) int {
 	return cmp.Or(r.NamedAt.Compare(o.NamedAt), cmp.Compare(rank[r.NamedByAPI], rank[o.NamedByAPI]), cmp.Compare(r.Owner, o.Owner), cmp.Compare(r.Name, o.Name))
 }
 
-// later says whether b is to replace a: it is told, and of a later time, or of the same
-// and wins the tie.
+// later says whether b replaces a: it must be set, and be of a later time, or of the same
+// time and win the tie.
 func later(a, b *time.Time, tie func() bool) bool {
 	if a == nil || b == nil {
 		return b != nil
@@ -65,8 +65,8 @@ func later(a, b *time.Time, tie func() bool) bool {
 	return b.After(*a) || b.Equal(*a) && tie()
 }
 
-// foldRepositories makes one account of each repository, and lists the latest word on
-// each name of theirs.
+// foldRepositories merges the reports of each repository, and lists the latest report of
+// each name.
 func foldRepositories(words []Repository) (accounts, names []Repository) {
 	type named struct {
 		id          int64
@@ -93,8 +93,8 @@ func foldRepositories(words []Repository) (accounts, names []Repository) {
 	return accounts, names
 }
 
-// FoldRepository folds words about one repository, of which there is at least one, and
-// gives the latest word on each name that is not the present one by them.
+// FoldRepository merges the reports of one repository, of which there must be at least
+// one, and returns the latest report of each name other than the present one.
 func FoldRepository(words []Repository) (account Repository, otherNames []Repository) {
 	accounts, names := foldRepositories(words)
 	account = accounts[0]
@@ -111,7 +111,7 @@ func FoldRepository(words []Repository) (account Repository, otherNames []Reposi
 // write once a minute only.
 //
 // The rows of repositories are locked in the order of their ids, and those of
-// repository_names belong to them: transactions cannot wait for each other in a ring.
+// repository_names belong to them: transactions cannot deadlock.
 func upsertRepositories(ctx context.Context, tx pgx.Tx, words []Repository) error {
 	accounts, names := foldRepositories(words)
 	param, err := records(accounts)

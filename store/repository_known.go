@@ -7,8 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// CalledOtherwise says whether a repository is known, and its present name is another
-// than OWNER/NAME, without regard to case.
+// CalledOtherwise says whether a repository is known under a present name other than
+// OWNER/NAME, compared without regard to case.
 func (db *DB) CalledOtherwise(ctx context.Context, id int64, fullName string) (bool, error) {
 	var otherwise bool
 	err := db.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM repositories WHERE id = $1 AND lower(owner || '/' || name) <> lower($2))`, id, fullName).Scan(&otherwise)
@@ -18,7 +18,7 @@ func (db *DB) CalledOtherwise(ctx context.Context, id int64, fullName string) (b
 	return otherwise, nil
 }
 
-// KnownRepositories are those of some ids that are a repository's here, in order.
+// KnownRepositories returns those of the ids that belong to known repositories, in order.
 func (db *DB) KnownRepositories(ctx context.Context, ids []int64) ([]int64, error) {
 	rows, err := db.pool.Query(ctx, `SELECT id FROM repositories WHERE id = ANY($1) ORDER BY id`, ids)
 	if err != nil {

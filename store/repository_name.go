@@ -7,10 +7,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// RepositoriesNamed finds the repositories that have a name or had it, without
-// regard to case: first the one that has it; then those that have another name now, and
-// last those that have none, which may be deleted; of each the latest first. There may
-// be any number: a name is free when a repository was renamed or deleted.
+// RepositoriesNamed finds the repositories that have or had a name, compared without
+// regard to case: first the one that holds it; then those that have another name now; and
+// last those that hold no name, which may be deleted. Within each group the latest comes
+// first. There may be any number, because a name is free again when its repository is
+// renamed or deleted.
 func (db *DB) RepositoriesNamed(ctx context.Context, owner, name string) ([]Repository, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT `+repositoryColumns+`
@@ -52,12 +53,12 @@ func (db *DB) RepositoriesWithin(ctx context.Context, scopes []string) ([]int64,
 	return ids, nil
 }
 
-// RepositoryNames lists present names, OWNER/NAME, of repositories with these ids
-// (nil: of all), at most so many, in order.
-func (db *DB) RepositoryNames(ctx context.Context, ids []int64, most int) ([]string, error) {
+// RepositoryNames lists the present names, OWNER/NAME, of the repositories with these ids
+// (nil: of all) in order, at most limit of them.
+func (db *DB) RepositoryNames(ctx context.Context, ids []int64, limit int) ([]string, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT DISTINCT owner || '/' || name AS name FROM repositories
-		WHERE $1::bigint[] IS NULL OR id = ANY($1) ORDER BY name LIMIT $2`, ids, most)
+		WHERE $1::bigint[] IS NULL OR id = ANY($1) ORDER BY name LIMIT $2`, ids, limit)
 	if err != nil {
 		return nil, fmt.Errorf("store: names of repositories: %w", err)
 	}
@@ -68,7 +69,8 @@ func (db *DB) RepositoryNames(ctx context.Context, ids []int64, most int) ([]str
 	return names, nil
 }
 
-// RepositoryIDs finds repositories by a name as in JobFilter, within these (nil: all).
+// RepositoryIDs finds repositories by a name as in JobFilter, among the ids in within
+// (nil: among all).
 func (db *DB) RepositoryIDs(ctx context.Context, name string, within []int64) ([]int64, error) {
 	f := JobFilter{Repository: name, Repositories: within}
 	err := db.inTx(ctx, "find repositories", f.resolve)

@@ -25,8 +25,8 @@ type RetentionJob struct {
 	Hold         *int64    `json:"hold"`     // a hold that covers it; nil: none
 }
 
-// Ending is a job whose log goes by a rule, or would if no hold covered it.
-type Ending struct {
+// ExpiringLog is a job whose log a rule removes, or would remove if no hold covered it.
+type ExpiringLog struct {
 	RetentionJob
 	Rule RetentionRule `json:"rule"`
 }
@@ -45,13 +45,13 @@ const retentionJobs = `
 	LEFT JOIN log_redactions c ON c.job_id = l.job_id AND c.removed_at IS NULL
 	WHERE (l.state = 'archived' OR l.state = 'removed' AND c.job_id IS NOT NULL)`
 
-// Endings looks at up to limit jobs with a log that may be old enough, those with an
-// id above after, and gives those whose log goes by a rule at a time (zero: Postgres'
-// now()), by their ids.
-// last is the id of the last job that was looked at; 0: there are no more. Without
-// rules, and of jobs that no rule fits, nothing goes. It decides nothing: that is RemoveByRule's.
-func (db *DB) Endings(ctx context.Context, now time.Time, after int64, limit int) (endings []Ending, last int64, err error) {
-	err = db.inTx(ctx, "logs that go", func(ctx context.Context, tx pgx.Tx) error {
+// ExpiringLogs looks at up to limit jobs with a log that may be old enough, those with an
+// id above after, and returns those whose log a rule removes at a time (zero: Postgres'
+// now()), by their ids. last is the id of the last job that was looked at; 0: there are
+// no more. Without rules, and where no rule fits, a log stays. It decides nothing: that
+// is RemoveByRule's.
+func (db *DB) ExpiringLogs(ctx context.Context, now time.Time, after int64, limit int) (expiring []ExpiringLog, last int64, err error) {
+	err = db.inTx(ctx, "expiring logs", func(ctx context.Context, tx pgx.Tx) error {
 		if now.IsZero() {
 			if err := tx.QueryRow(ctx, `SELECT now()`).Scan(&now); err != nil {
 				return err
@@ -61,25 +61,25 @@ func (db *DB) Endings(ctx context.Context, now time.Time, after int64, limit int
 		if err != nil {
 			return err
 		}
-		least := rules.shortest()
-		if least == nil {
+		minDays := rules.shortest()
+		if minDays == nil {
 			return nil
 		}
-		jobs, err := pgx.CollectRows(ask(ctx, tx, retentionJobs+`
+		jobs, err := pgx.CollectRows(query(ctx, tx, retentionJobs+`
 			AND l.job_id > $1 AND coalesce(j.completed_at, j.created_at, l.archived_at) <= $2 ORDER BY l.job_id LIMIT $3`,
-			after, now.Add(-time.Duration(*least)*24*time.Hour), limit), pgx.RowToStructByName[RetentionJob])
+			after, now.Add(-time.Duration(*minDays)*24*time.Hour), limit), pgx.RowToStructByName[RetentionJob])
 		if err != nil {
 			return err
 		}
 		for _, j := range jobs {
 			last = j.JobID
 			if rule := rules.ends(j, now); rule != nil {
-				endings = append(endings, Ending{j, *rule})
+				expiring = append(expiring, ExpiringLog{j, *rule})
 			}
 		}
 		return nil
 	})
-	return endings, last, err
+	return expiring, last, err
 }
 
 func rulesNow(ctx context.Context, tx pgx.Tx) (retention, error) {
@@ -94,7 +94,7 @@ func rulesNow(ctx context.Context, tx pgx.Tx) (retention, error) {
 // a time (zero: Postgres' now(), of this transaction) and no hold covers it: in the
 // ledger, in one transaction. FinishRemoval does so in the bucket. It says whether it
 // did, and fails with HeldError, with SkewError, and with RenamedError if the repository
-// is not called what it was when the job was listed, by Endings, or planned.
+// is not called what it was when the job was listed, by ExpiringLogs, or planned.
 func (db *DB) RemoveByRule(ctx context.Context, listed RetentionJob, actor string, at time.Time) (*RetentionRule, error) {
 	var rule *RetentionRule
 	jobID := listed.JobID
@@ -114,7 +114,7 @@ func (db *DB) RemoveByRule(ctx context.Context, listed RetentionJob, actor strin
 		if err != nil {
 			return err
 		}
-		jobs, err := pgx.CollectRows(ask(ctx, tx, retentionJobs+` AND l.job_id = $1`, jobID), pgx.RowToStructByName[RetentionJob])
+		jobs, err := pgx.CollectRows(query(ctx, tx, retentionJobs+` AND l.job_id = $1`, jobID), pgx.RowToStructByName[RetentionJob])
 		if err != nil || len(jobs) == 0 {
 			return err
 		}

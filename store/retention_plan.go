@@ -9,9 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// NotePlan notes under which names all repositories are known now, as the last plan's.
-// Call it before what is planned is looked up: what is called otherwise after that
-// counts as renamed since.
+// NotePlan records the present names of all repositories as those of the last plan. Call
+// it before the plan is made: a repository that has another name afterwards counts as
+// renamed since.
 func (db *DB) NotePlan(ctx context.Context) error {
 	_, err := db.pool.Exec(ctx, `
 		INSERT INTO retention_plans (repository_id, owner, name, has_name, planned_at)
@@ -23,14 +23,14 @@ func (db *DB) NotePlan(ctx context.Context) error {
 	return nil
 }
 
-// PlannedName is what a repository is, or was, called when rules were looked at.
+// PlannedName is the name of a repository when retention rules were applied to it.
 type PlannedName struct {
 	Owner   string `json:"owner"`
 	Name    string `json:"name"`
 	HasName bool   `json:"has_name"` // as of a Repository
 }
 
-// String is OWNER/NAME, and says so if another repository has that name.
+// String is OWNER/NAME, with a remark if another repository holds that name.
 func (n PlannedName) String() string {
 	if !n.HasName {
 		return n.Owner + "/" + n.Name + " (which it does not have)"
@@ -38,27 +38,27 @@ func (n PlannedName) String() string {
 	return n.Owner + "/" + n.Name
 }
 
-// same tells whether rules see no difference; they do not tell case.
+// same says whether the names are equal for rules, which ignore case.
 func (n PlannedName) same(o PlannedName) bool {
 	return n.HasName == o.HasName && strings.EqualFold(n.Owner, o.Owner) && strings.EqualFold(n.Name, o.Name)
 }
 
-// RenamedError says that a repository is not called any more what it was when the
-// removal of a log of its was planned.
+// RenamedError says that a repository has another name than when the removal of one of
+// its logs was planned.
 type RenamedError struct {
 	JobID        int64
 	RepositoryID int64
 	Was, Is      PlannedName
 }
 
-// Error says both names.
+// Error names the job and both names of the repository.
 func (e *RenamedError) Error() string {
 	return fmt.Sprintf("job %d: its repository was %s when this was planned, and is %s now", e.JobID, e.Was, e.Is)
 }
 
-// checkRenamed fails with RenamedError if the repository of a job is not called what it
-// was when the job was listed, nor what the last plan that knew it called it. Until the
-// transaction ends, nobody gives it another name.
+// checkRenamed fails with RenamedError if the repository of a job has another name than
+// when the job was listed, or than in the last plan that has it. It locks the name until
+// the transaction ends.
 func checkRenamed(ctx context.Context, tx pgx.Tx, listed RetentionJob) error {
 	var now PlannedName
 	if err := tx.QueryRow(ctx, `SELECT owner, name FROM repositories WHERE id = $1 FOR SHARE`, listed.RepositoryID).Scan(&now.Owner, &now.Name); err != nil {
@@ -77,7 +77,7 @@ func checkRenamed(ctx context.Context, tx pgx.Tx, listed RetentionJob) error {
 		return renamed(was)
 	}
 	// What the last plan did not know yet counts as planned under its first name since.
-	planned, err := one[PlannedName](ctx, tx, `
+	planned, err := queryRow[PlannedName](ctx, tx, `
 		(SELECT owner, name, has_name FROM retention_plans WHERE repository_id = $1)
 		UNION ALL
 		(SELECT owner, name, true FROM repository_names

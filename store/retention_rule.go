@@ -10,9 +10,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// RetentionRule says how long the logs of some jobs are kept. What it names are
-// Patterns; nil fits any job. A run without a branch or a workflow's name, and a job
-// without a conclusion, has the empty one.
+// RetentionRule says how long the logs of some jobs are kept. Its texts are Patterns; nil
+// matches any job. A run without a branch or a workflow's name, and a job without a
+// conclusion, is matched as if that were empty.
 type RetentionRule struct {
 	ID            int64     `json:"id"`
 	Position      int       `json:"position"` // from 1; the first rule that fits decides
@@ -28,7 +28,7 @@ type RetentionRule struct {
 
 const retentionRuleColumns = `id, position, repository, workflow, branch, conclusion, older_than_days, keep_days, created_by, created_at`
 
-// String is the rule as its flags say it.
+// String is the rule in the words of the flags that make it.
 func (r RetentionRule) String() string {
 	var parts []string
 	for _, c := range []struct {
@@ -52,15 +52,14 @@ func (r RetentionRule) String() string {
 	return strings.Join(parts, ", ") + ": keep " + keep
 }
 
-// Check refuses patterns that cannot be read, and names them.
+// Check fails if a pattern cannot be read, and names it.
 func (r RetentionRule) Check() error {
 	_, err := r.compile()
 	return err
 }
 
-// AddRetentionRule puts a rule at its place, before the one that is there; at the end,
-// if it has none. It is of Postgres' now() where CreatedAt is zero. It returns the rule
-// as it is now.
+// AddRetentionRule inserts a rule at its Position, before the one that is there; 0: at
+// the end. A zero CreatedAt is Postgres' now(). It returns the rule as it is stored.
 func (db *DB) AddRetentionRule(ctx context.Context, r RetentionRule) (RetentionRule, error) {
 	if err := r.Check(); err != nil {
 		return r, fmt.Errorf("store: add retention rule: %w", err)
@@ -88,7 +87,7 @@ func (db *DB) AddRetentionRule(ctx context.Context, r RetentionRule) (RetentionR
 	return r, err
 }
 
-// DeleteRetentionRule forgets a rule, or fails with ErrNotFound.
+// DeleteRetentionRule deletes a rule. It fails with ErrNotFound for an unknown one.
 func (db *DB) DeleteRetentionRule(ctx context.Context, id int64) error {
 	return db.inTx(ctx, fmt.Sprintf("delete retention rule %d", id), func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := lockRules(ctx, tx); err != nil {
@@ -125,10 +124,10 @@ func lockRules(ctx context.Context, tx pgx.Tx) ([]RetentionRule, error) {
 }
 
 func retentionRules(ctx context.Context, tx pgx.Tx) ([]RetentionRule, error) {
-	return pgx.CollectRows(ask(ctx, tx, `SELECT `+retentionRuleColumns+` FROM retention_rules ORDER BY position`), pgx.RowToStructByName[RetentionRule])
+	return pgx.CollectRows(query(ctx, tx, `SELECT `+retentionRuleColumns+` FROM retention_rules ORDER BY position`), pgx.RowToStructByName[RetentionRule])
 }
 
-// compiledRule is a rule whose patterns are read.
+// compiledRule is a rule with its patterns parsed.
 type compiledRule struct {
 	RetentionRule
 	repository, workflow, branch, conclusion Patterns // nil: any
@@ -166,7 +165,7 @@ func lowered(s *string) *string {
 	return &low
 }
 
-// fits tells whether the rule is about a job.
+// fits says whether the rule matches a job.
 func (r compiledRule) fits(j RetentionJob, now time.Time) bool {
 	return (r.repository == nil || r.repository.MatchRepository(j.Repository)) &&
 		(r.workflow == nil || r.workflow.Match(strings.ToLower(textOf(j.Workflow)))) &&
@@ -182,7 +181,7 @@ func textOf(s *string) string {
 	return *s
 }
 
-// isOld tells whether so many days have passed since a time.
+// isOld says whether a time is at least a number of days ago.
 func isOld(since time.Time, days int, now time.Time) bool {
 	return !since.Add(time.Duration(days) * 24 * time.Hour).After(now)
 }
@@ -201,10 +200,11 @@ func compileRules(rules []RetentionRule) (retention, error) {
 	return all, nil
 }
 
-// ends is the rule by which a job's log goes now; nil: it is kept. The name of a
-// repository that does not have it may be another's, and rules of that name meant for
-// that one: the log goes only if it would under that name and under none. So no rule
-// about a name removes it, and one that keeps what has the name still does.
+// ends returns the rule by which a job's log is removed now; nil: it is kept. If the
+// repository does not hold its name, the name may be another's, and rules about the name
+// meant for that one: then the log is removed only if it would be under the name and
+// without one. So no rule about the name removes it, while one that keeps logs of the
+// name still does.
 func (all retention) ends(j RetentionJob, now time.Time) *RetentionRule {
 	if rule := all.endsNamed(j, now); rule == nil || j.HasName {
 		return rule
@@ -226,13 +226,14 @@ func (all retention) endsNamed(j RetentionJob, now time.Time) *RetentionRule {
 	return nil
 }
 
-// shortest is how many days a log is kept at least; nil: all are kept for ever.
+// shortest is the smallest number of days that any log is kept; nil: all are kept for
+// ever.
 func (all retention) shortest() *int {
-	var least *int
+	var minDays *int
 	for _, r := range all {
-		if r.KeepDays != nil && (least == nil || *r.KeepDays < *least) {
-			least = r.KeepDays
+		if r.KeepDays != nil && (minDays == nil || *r.KeepDays < *minDays) {
+			minDays = r.KeepDays
 		}
 	}
-	return least
+	return minDays
 }

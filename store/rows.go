@@ -9,7 +9,7 @@ import (
 	"github.com/jobvault/jobvault/archive/joblog"
 )
 
-// JobRows are all rows of a job of which the bucket tells too.
+// JobRows are all rows of a job that can be rebuilt from the bucket.
 type JobRows struct {
 	JobDetails
 	Redactions []Redaction  // all there ever were, by their numbers
@@ -19,12 +19,12 @@ type JobRows struct {
 	Described  bool         // there is a row of job_environment
 }
 
-// JobRows lists up to limit jobs, those with an id above after, by their ids, whether
-// they are settled or not; of a filter, SettledBy does not count.
+// JobRows lists up to limit jobs in the order of ids, starting after the given one,
+// whether they are settled or not. The filter's SettledBy is ignored.
 func (db *DB) JobRows(ctx context.Context, f LedgerFilter, after int64, limit int) ([]JobRows, error) {
 	var rows []JobRows
 	err := db.inTx(ctx, "rows of jobs", func(ctx context.Context, tx pgx.Tx) error {
-		ids, err := pgx.CollectRows(ask(ctx, tx, `
+		ids, err := pgx.CollectRows(query(ctx, tx, `
 			SELECT id FROM jobs WHERE id > $1 AND `+jobsOfFilter+` ORDER BY id LIMIT $4`, after, f.RepositoryID, timeOrNull(f.Since), limit), pgx.RowTo[int64])
 		if err == nil {
 			rows, err = jobRows(ctx, tx, ids)
@@ -36,7 +36,7 @@ func (db *DB) JobRows(ctx context.Context, f LedgerFilter, after int64, limit in
 
 const jobsOfFilter = `($2::bigint = 0 OR repository_id = $2) AND ($3::timestamptz IS NULL OR created_at >= $3)`
 
-// RowsOfJob is JobRows for one job, or ErrNotFound.
+// RowsOfJob is JobRows for one job. It fails with ErrNotFound for an unknown one.
 func (db *DB) RowsOfJob(ctx context.Context, jobID int64) (JobRows, error) {
 	var rows []JobRows
 	err := db.inTx(ctx, fmt.Sprintf("rows of job %d", jobID), func(ctx context.Context, tx pgx.Tx) (err error) {
@@ -51,7 +51,7 @@ func (db *DB) RowsOfJob(ctx context.Context, jobID int64) (JobRows, error) {
 	return rows[0], nil
 }
 
-// CountJobRows counts what JobRows lists altogether.
+// CountJobRows counts the jobs that JobRows lists altogether.
 func (db *DB) CountJobRows(ctx context.Context, f LedgerFilter) (int, error) {
 	var n int
 	err := db.pool.QueryRow(ctx, `SELECT count(*) FROM jobs WHERE id > $1 AND `+jobsOfFilter, 0, f.RepositoryID, timeOrNull(f.Since)).Scan(&n)
@@ -71,7 +71,7 @@ func jobRows(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobRows, error) {
 		rows[i].JobDetails = d
 		place[d.Job.ID] = &rows[i]
 	}
-	copies, err := pgx.CollectRows(ask(ctx, tx, `
+	copies, err := pgx.CollectRows(query(ctx, tx, `
 		SELECT `+redactionColumns+` FROM log_redactions WHERE job_id = ANY($1) ORDER BY job_id, number`, ids), pgx.RowToStructByName[Redaction])
 	if err != nil {
 		return nil, err
@@ -82,11 +82,11 @@ func jobRows(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobRows, error) {
 	return rows, readUsage(ctx, tx, ids, place)
 }
 
-// readUsage is the other way round from writeUsage.
+// readUsage reads what writeUsage wrote.
 func readUsage(ctx context.Context, tx pgx.Tx, ids []int64, rows map[int64]*JobRows) error {
 	var id int64
 	var version *int
-	if _, err := pgx.ForEachRow(ask(ctx, tx, `SELECT job_id, usage_version FROM job_logs WHERE job_id = ANY($1)`, ids), []any{&id, &version}, func() error {
+	if _, err := pgx.ForEachRow(query(ctx, tx, `SELECT job_id, usage_version FROM job_logs WHERE job_id = ANY($1)`, ids), []any{&id, &version}, func() error {
 		rows[id].UsageRead = version != nil && *version == usageVersion
 		return nil
 	}); err != nil {
@@ -94,7 +94,7 @@ func readUsage(ctx context.Context, tx pgx.Tx, ids []int64, rows map[int64]*JobR
 	}
 	var e joblog.Environment
 	var actionsCut, annotationsCut int64
-	if _, err := pgx.ForEachRow(ask(ctx, tx, `
+	if _, err := pgx.ForEachRow(query(ctx, tx, `
 		SELECT job_id, coalesce(runner_version, ''), coalesce(image, ''), coalesce(image_version, ''), coalesce(os, ''), coalesce(secret_source, ''),
 			coalesce(job_defined_at, ''), coalesce(workflow_ref, ''), actions_cut, annotations_cut
 		FROM job_environment WHERE job_id = ANY($1)`, ids),
@@ -106,7 +106,7 @@ func readUsage(ctx context.Context, tx pgx.Tx, ids []int64, rows map[int64]*JobR
 		return err
 	}
 	var p joblog.Permission
-	if _, err := pgx.ForEachRow(ask(ctx, tx, `SELECT job_id, scope, level FROM job_permissions WHERE job_id = ANY($1) ORDER BY job_id, scope`, ids),
+	if _, err := pgx.ForEachRow(query(ctx, tx, `SELECT job_id, scope, level FROM job_permissions WHERE job_id = ANY($1) ORDER BY job_id, scope`, ids),
 		[]any{&id, &p.Scope, &p.Level}, func() error {
 			rows[id].Usage.Permissions = append(rows[id].Usage.Permissions, p)
 			return nil
@@ -116,12 +116,12 @@ func readUsage(ctx context.Context, tx pgx.Tx, ids []int64, rows map[int64]*JobR
 	return readFound(ctx, tx, ids, rows)
 }
 
-// readFound reads the rows of which a job may have many.
+// readFound reads the actions and annotations of jobs.
 func readFound(ctx context.Context, tx pgx.Tx, ids []int64, rows map[int64]*JobRows) error {
 	var id int64
 	var a joblog.Action
 	var seq int
-	if _, err := pgx.ForEachRow(ask(ctx, tx, `
+	if _, err := pgx.ForEachRow(query(ctx, tx, `
 		SELECT job_id, seq, log_line, action, coalesce(path, ''), ref, coalesce(resolved_sha, ''), coalesce(version, ''), coalesce(digest, ''), in_setup
 		FROM job_actions WHERE job_id = ANY($1) ORDER BY job_id, seq`, ids),
 		[]any{&id, &seq, &a.Line, &a.Name, &a.Path, &a.Ref, &a.SHA, &a.Version, &a.Digest, &a.InSetup}, func() error {
@@ -132,7 +132,7 @@ func readFound(ctx context.Context, tx pgx.Tx, ids []int64, rows map[int64]*JobR
 	}
 	var n joblog.Annotation
 	var level string
-	_, err := pgx.ForEachRow(ask(ctx, tx, `
+	_, err := pgx.ForEachRow(query(ctx, tx, `
 		SELECT job_id, log_line, level, message FROM job_annotations WHERE job_id = ANY($1) ORDER BY job_id, log_line, level, message`, ids),
 		[]any{&id, &n.Line, &level, &n.Message}, func() error {
 			n.Level = joblog.Kind(level)

@@ -116,7 +116,8 @@ func (db *DB) Steps(ctx context.Context, jobID int64) ([]Step, error) {
 	return steps, nil
 }
 
-// StepsWithLines reads the steps of jobs that have lines in the log, by their lines.
+// StepsWithLines reads the steps of these jobs that have lines in the log, in the order
+// of lines.
 func (db *DB) StepsWithLines(ctx context.Context, jobIDs []int64) (map[int64][]Step, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT `+stepColumns+` FROM steps

@@ -9,22 +9,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Sweep says how far a repository's runs were listed, and their jobs written.
-// All times of listings are by GitHub's clock.
+// Sweep says how far a repository's runs are listed and their jobs written. All times of
+// listings are by GitHub's clock.
 type Sweep struct {
 	RepositoryID int64
-	Begin        *time.Time // begin of the first stretch that was swept
-	Watermark    *time.Time // where the next sweep goes on; nil: there was none
-	DeepAt       *time.Time // when all runs that may be re-run were last listed
-	ListedFrom   *time.Time // where the listing that ETag is of begins
+	Begin        *time.Time // start of the first range that was swept; nil: none was
+	Watermark    *time.Time // where the next sweep starts; nil: there was none
+	DeepAt       *time.Time // when all runs that can be re-run were last listed; nil: never
+	ListedFrom   *time.Time // start of the listing that ETag belongs to; nil: it had several pages
 	ETag         *string    `db:"etag"`
-	ListedRuns   *int       // how many runs that listing had
+	ListedRuns   *int       // number of runs in that listing
 	SucceededAt  *time.Time
 	FailedAt     *time.Time
 	Error        *string
 }
 
-// Sweep reads a repository's sweep; the zero one if there was none.
+// Sweep reads a repository's sweep; one with no times if there was none.
 func (db *DB) Sweep(ctx context.Context, repositoryID int64) (Sweep, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT repository_id, lower(swept) AS begin, watermark, deep_at, listed_from, etag, listed_runs, succeeded_at, failed_at, error
@@ -46,11 +46,11 @@ func (db *DB) Sweep(ctx context.Context, repositoryID int64) (Sweep, error) {
 type SweepEnd struct {
 	Owner, Name string
 	HasName     bool       // as of a Repository
-	SucceededAt *time.Time // the last one that did; nil: none
-	Failing     bool       // the last one did not
+	SucceededAt *time.Time // when one last succeeded; nil: never
+	Failing     bool       // the last one failed
 }
 
-// SweepEnds lists them for every repository that was swept.
+// SweepEnds lists how the last sweep ended, for every repository that was swept.
 func (db *DB) SweepEnds(ctx context.Context) ([]SweepEnd, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT r.owner, r.name, `+hasName+` AS has_name, s.succeeded_at, s.failed_at IS NOT NULL AS failing
@@ -65,23 +65,23 @@ func (db *DB) SweepEnds(ctx context.Context) ([]SweepEnd, error) {
 	return ends, nil
 }
 
-// Stretch is a time in which the runs created were listed.
-type Stretch struct {
-	From, To time.Time
-	Certain  bool // that all were: else it does not count as swept
-	Onward   bool // the watermark moves to its end: there must be no gap between them
+// TimeRange is from when to when the runs were created that a sweep listed.
+type TimeRange struct {
+	From, To time.Time // To is not in it
+	Certain  bool      // all runs were listed; false: the range does not count as swept
+	Onward   bool      // move the watermark to To: there must be no gap between the two
 }
 
-// NoteSwept records that the runs created in a stretch were listed and written:
-// call it after that. Stretches may come in any order and overlap. The watermark
-// never goes back.
-func (db *DB) NoteSwept(ctx context.Context, repositoryID int64, s Stretch) error {
-	if !s.From.Before(s.To) {
+// NoteSwept records that the runs created in a range were listed and their jobs
+// written: call it after that. Ranges may come in any order and overlap; repeating one
+// changes nothing. The watermark never goes back.
+func (db *DB) NoteSwept(ctx context.Context, repositoryID int64, r TimeRange) error {
+	if !r.From.Before(r.To) {
 		return nil
 	}
 	var watermark *time.Time
-	if s.Onward {
-		watermark = &s.To
+	if r.Onward {
+		watermark = &r.To
 	}
 	_, err := db.pool.Exec(ctx, `
 		INSERT INTO sweeps AS s (repository_id, swept, watermark)
@@ -89,16 +89,16 @@ func (db *DB) NoteSwept(ctx context.Context, repositoryID int64, s Stretch) erro
 		ON CONFLICT (repository_id) DO UPDATE SET
 			swept = s.swept + excluded.swept, watermark = CASE
 				WHEN s.watermark > now() + $6::interval THEN coalesce(excluded.watermark, s.watermark) -- a clock was wrong
-				ELSE greatest(s.watermark, excluded.watermark) END`, repositoryID, s.From, s.To, watermark, s.Certain, MaxSkew)
+				ELSE greatest(s.watermark, excluded.watermark) END`, repositoryID, r.From, r.To, watermark, r.Certain, MaxSkew)
 	if err != nil {
 		return fmt.Errorf("store: note sweep of repository %d: %w", repositoryID, err)
 	}
 	return nil
 }
 
-// Unswept lists the stretches between two times that do not count as swept, the
-// oldest first; what is later than again counts for nothing.
-func (db *DB) Unswept(ctx context.Context, repositoryID int64, from, to, again time.Time) ([]Stretch, error) {
+// Unswept lists the ranges between from and to that do not count as swept, the oldest
+// first. Nothing after again counts as swept.
+func (db *DB) Unswept(ctx context.Context, repositoryID int64, from, to, again time.Time) ([]TimeRange, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT lower(gap) AS "from", upper(gap) AS "to", false AS certain, false AS onward
 		FROM unnest(tstzmultirange(tstzrange($2, $3))
@@ -107,14 +107,14 @@ func (db *DB) Unswept(ctx context.Context, repositoryID int64, from, to, again t
 	if err != nil {
 		return nil, fmt.Errorf("store: unswept of repository %d: %w", repositoryID, err)
 	}
-	gaps, err := pgx.CollectRows(rows, pgx.RowToStructByName[Stretch])
+	gaps, err := pgx.CollectRows(rows, pgx.RowToStructByName[TimeRange])
 	if err != nil {
 		return nil, fmt.Errorf("store: unswept of repository %d: %w", repositoryID, err)
 	}
 	return gaps, nil
 }
 
-// NoteDeep notes that all runs that may be run again were listed.
+// NoteDeep records when all runs that can still be re-run were last listed.
 func (db *DB) NoteDeep(ctx context.Context, repositoryID int64, at time.Time) error {
 	_, err := db.pool.Exec(ctx, `
 		INSERT INTO sweeps AS s (repository_id, deep_at) VALUES ($1, $2)
@@ -127,8 +127,8 @@ func (db *DB) NoteDeep(ctx context.Context, repositoryID int64, at time.Time) er
 	return nil
 }
 
-// SweepSucceeded notes that a sweep has come to its end, and what makes the next
-// one cheap. Without an ETag the one before is forgotten.
+// SweepSucceeded records that a sweep has succeeded, and what makes the next one cheap.
+// If it has no ETag, the previous one is deleted.
 func (db *DB) SweepSucceeded(ctx context.Context, s Sweep, at time.Time) error {
 	_, err := db.pool.Exec(ctx, `
 		INSERT INTO sweeps AS s (repository_id, listed_from, etag, listed_runs, succeeded_at) VALUES ($1, $2, $3, $4, $5)
@@ -142,7 +142,7 @@ func (db *DB) SweepSucceeded(ctx context.Context, s Sweep, at time.Time) error {
 	return nil
 }
 
-// SweepFailed notes that a sweep failed, and why. How far it came stays noted.
+// SweepFailed records that a sweep failed, and why. What it has listed stays recorded.
 func (db *DB) SweepFailed(ctx context.Context, repositoryID int64, why string, at time.Time) error {
 	_, err := db.pool.Exec(ctx, `
 		INSERT INTO sweeps AS s (repository_id, failed_at, error) VALUES ($1, $2, $3)
@@ -165,7 +165,7 @@ type RunAttempt struct {
 	Gone         bool `db:"-"` // GitHub knows no such run; believed when it says so an hour later
 }
 
-// CompleteAttempts tells which attempts of the runs need not be listed again.
+// CompleteAttempts returns, by run and attempt, which attempts need not be listed again.
 func (db *DB) CompleteAttempts(ctx context.Context, runIDs []int64) (map[int64]map[int64]bool, error) {
 	rows, err := db.pool.Query(ctx, `SELECT run_id, run_attempt FROM run_attempts WHERE run_id = ANY($1) AND complete`, runIDs)
 	if err != nil {
@@ -186,9 +186,9 @@ func (db *DB) CompleteAttempts(ctx context.Context, runIDs []int64) (map[int64]m
 	return complete, nil
 }
 
-// OpenAttempts lists a repository's attempts that had not ended when they were
-// last listed, those first that were not looked at for longest, with the older
-// runs among them looked at less often: after an eighth of their age.
+// OpenAttempts lists up to limit attempts of a repository that had not ended when they
+// were last listed, those first that were listed longest ago. The older a run, the less
+// often: after an eighth of its age.
 func (db *DB) OpenAttempts(ctx context.Context, repositoryID int64, now time.Time, limit int) ([]RunAttempt, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT run_id, run_attempt, repository_id, run_created_at, jobs, complete, swept_at
@@ -206,13 +206,14 @@ func (db *DB) OpenAttempts(ctx context.Context, repositoryID int64, now time.Tim
 	return attempts, nil
 }
 
-// RecordAttempt writes what a listing says of an attempt's jobs, enqueues those
-// that have completed and are not settled, and last notes that the attempt was
-// listed: all of it or nothing. What it says of completed jobs is final.
-func (db *DB) RecordAttempt(ctx context.Context, a RunAttempt, facts []Facts, u Urgency) error {
+// RecordAttempt writes the listed jobs of an attempt, enqueues those that have completed
+// and are not settled, and last records that the attempt was listed: all of it or
+// nothing, so that a listing that failed is repeated. The description of a completed job
+// is final.
+func (db *DB) RecordAttempt(ctx context.Context, a RunAttempt, facts []Facts, p Priority) error {
 	op := fmt.Sprintf("record run %d attempt %d", a.RunID, a.RunAttempt)
 	return db.inTx(ctx, op, func(ctx context.Context, tx pgx.Tx) error {
-		if err := db.recordListed(ctx, tx, facts, a.SweptAt, u); err != nil {
+		if err := db.recordListed(ctx, tx, facts, a.SweptAt, p); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `
@@ -227,14 +228,14 @@ func (db *DB) RecordAttempt(ctx context.Context, a RunAttempt, facts []Facts, u 
 	})
 }
 
-// RecordListed is RecordAttempt for jobs that belong to no attempt's list.
-func (db *DB) RecordListed(ctx context.Context, facts []Facts, at time.Time, u Urgency) error {
+// RecordListed is RecordAttempt for jobs that are not from the list of an attempt.
+func (db *DB) RecordListed(ctx context.Context, facts []Facts, at time.Time, p Priority) error {
 	return db.inTx(ctx, "record listed jobs", func(ctx context.Context, tx pgx.Tx) error {
-		return db.recordListed(ctx, tx, facts, at, u)
+		return db.recordListed(ctx, tx, facts, at, p)
 	})
 }
 
-func (db *DB) recordListed(ctx context.Context, tx pgx.Tx, facts []Facts, at time.Time, u Urgency) error {
+func (db *DB) recordListed(ctx context.Context, tx pgx.Tx, facts []Facts, at time.Time, p Priority) error {
 	listed, ids := slices.Clone(facts), make([]int64, len(facts))
 	for i := range listed {
 		ids[i], listed[i].Job.FetchedAt = listed[i].Job.ID, nil
@@ -248,17 +249,17 @@ func (db *DB) recordListed(ctx context.Context, tx pgx.Tx, facts []Facts, at tim
 	if err := writeFacts(ctx, tx, listed); err != nil {
 		return err
 	}
-	return db.enqueueCompleted(ctx, tx, ids, u)
+	return db.enqueueCompleted(ctx, tx, ids, p)
 }
 
-// KnownJob is what a listing need not tell of a job.
+// KnownJob is a job that a listing may pass over.
 type KnownJob struct {
 	ID         int64
 	RunAttempt *int64
 	Fetched    bool // the REST API has described the completed job
 }
 
-// KnownJobs looks up which of the jobs are known.
+// KnownJobs returns those of the jobs that are known, by id.
 func (db *DB) KnownJobs(ctx context.Context, ids []int64) (map[int64]KnownJob, error) {
 	rows, err := db.pool.Query(ctx, `SELECT id, run_attempt, fetched_at IS NOT NULL AS fetched FROM jobs WHERE id = ANY($1)`, ids)
 	if err != nil {

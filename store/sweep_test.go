@@ -38,7 +38,7 @@ type stretch struct {
 func (f *fixture) note(repository int64, ss ...stretch) {
 	f.t.Helper()
 	for _, s := range ss {
-		f.check(f.db.NoteSwept(f.t.Context(), repository, store.Stretch{From: hour(s.from), To: hour(s.to), Certain: true, Onward: s.onward}))
+		f.check(f.db.NoteSwept(f.t.Context(), repository, store.TimeRange{From: hour(s.from), To: hour(s.to), Certain: true, Onward: s.onward}))
 	}
 }
 
@@ -117,7 +117,7 @@ func TestSweptDoesNotDependOnOrder(t *testing.T) {
 // A stretch of a repository that nobody knows is an error, not a row.
 func TestSweepNeedsItsRepository(t *testing.T) {
 	f := newFixture(t)
-	if err := f.db.NoteSwept(t.Context(), 7, store.Stretch{From: hour(0), To: hour(1), Certain: true, Onward: true}); err == nil {
+	if err := f.db.NoteSwept(t.Context(), 7, store.TimeRange{From: hour(0), To: hour(1), Certain: true, Onward: true}); err == nil {
 		t.Error("noted")
 	}
 }

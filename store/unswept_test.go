@@ -93,7 +93,7 @@ func TestUnsweptCountsOnlyWhatIsCertain(t *testing.T) {
 	want("failed", "0-10")
 	uncertain := func(from, to int) {
 		t.Helper()
-		f.check(f.db.NoteSwept(t.Context(), 1, store.Stretch{From: hour(from), To: hour(to), Onward: true}))
+		f.check(f.db.NoteSwept(t.Context(), 1, store.TimeRange{From: hour(from), To: hour(to), Onward: true}))
 	}
 	uncertain(0, 10)
 	want("uncertain, and nothing before", "0-10")

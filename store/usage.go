@@ -9,11 +9,12 @@ import (
 	"github.com/jobvault/jobvault/archive/joblog"
 )
 
-// usageVersion is the present way of reading logs for what jobs used. The index
-// job_logs_unread is of logs that were not read so: another one needs a migration.
+// usageVersion is the version of the reader of logs that finds what jobs used. The index
+// job_logs_unread has it: increasing it needs a migration.
 const usageVersion = 2
 
-// writeUsage makes what a job's log tells the rows of the job.
+// writeUsage replaces the rows of what a job used by what its log says; nil: it was not
+// read.
 func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage) error {
 	if u == nil {
 		return nil
@@ -46,7 +47,7 @@ func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage) er
 		versions, digests = append(versions, a.Version), append(digests, a.Digest)
 		lines, inSetup = append(lines, a.Line), append(inSetup, a.InSetup)
 	}
-	// Rows that are as they were are not touched: a change costs the sums of actions.
+	// Rows that do not change are not written: a change invalidates the sums of actions.
 	b.Queue(`
 		INSERT INTO job_actions AS j (job_id, seq, action, path, ref, resolved_sha, version, digest, log_line, in_setup)
 		SELECT $1, seq - 1, action, nullif(path, ''), ref, nullif(sha, ''), nullif(version, ''), nullif(digest, ''), line, in_setup
@@ -70,10 +71,9 @@ func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage) er
 	return nil
 }
 
-// AllLogsRead tells whether all archived logs were read for what their jobs used, by the
-// present way.
+// AllLogsRead says whether all archived logs were read by the present usageVersion.
 func (db *DB) AllLogsRead(ctx context.Context) (all bool, err error) {
-	// The number itself: an index is chosen for any value of a parameter.
+	// The number is part of the SQL: with a parameter, Postgres cannot use the partial index.
 	err = db.pool.QueryRow(ctx, fmt.Sprintf(`
 		SELECT NOT EXISTS (SELECT FROM job_logs WHERE state = 'archived' AND usage_version IS DISTINCT FROM %d)`, usageVersion)).Scan(&all)
 	if err != nil {

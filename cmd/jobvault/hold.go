@@ -66,7 +66,7 @@ func (c holdSetCmd) Run(ctx context.Context, e *environment) error {
 		if c.JSON {
 			return jsonEncoder(e.stdout).Encode(struct {
 				store.Hold
-				store.Covered
+				store.AlreadyRemoved
 			}{set, covered})
 		}
 		fmt.Fprintf(e.stdout, "legal hold %d on %s\n", set.ID, plain(what))

@@ -137,7 +137,7 @@ func (c retentionPlanCmd) Run(ctx context.Context, e *environment) error {
 		m := &upkeep.Remover{DB: db}
 		out := jsonEncoder(e.stdout)
 		groups := make(planGroups)
-		plan, err := m.Plan(ctx, c.Limit, func(g store.Ending) error {
+		plan, err := m.Plan(ctx, c.Limit, func(g store.ExpiringLog) error {
 			if c.JSON {
 				return out.Encode(g)
 			}
@@ -165,7 +165,7 @@ type planGroup struct {
 
 type planGroups map[string]*planGroup
 
-func (gs planGroups) add(e store.Ending) {
+func (gs planGroups) add(e store.ExpiringLog) {
 	key := fmt.Sprintf("%d %d", e.Rule.ID, e.RepositoryID)
 	g := gs[key]
 	if g == nil {
@@ -244,7 +244,7 @@ func (c retentionApplyCmd) Run(ctx context.Context, e *environment) error {
 		var renamed renamedRepositories
 		m := b.remover()
 		m.Renamed = renamed.add
-		plan, err := m.Plan(ctx, c.Limit, func(store.Ending) error { return nil })
+		plan, err := m.Plan(ctx, c.Limit, func(store.ExpiringLog) error { return nil })
 		if err != nil {
 			return err
 		}

@@ -359,7 +359,7 @@ func TestOneRemovalStopsNoOther(t *testing.T) {
 				c.wantStates("applied", want)
 			}
 			if s.left != "archived log.zst" {
-				plan, err := c.remover().Plan(t.Context(), 0, func(store.Ending) error { return nil })
+				plan, err := c.remover().Plan(t.Context(), 0, func(store.ExpiringLog) error { return nil })
 				if err != nil || len(plan.Unfinished) != 1 || !strings.Contains(plan.Unfinished[0].Error, "no such thing today") {
 					t.Errorf("planned %+v, %v", plan, err)
 				}

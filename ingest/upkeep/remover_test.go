@@ -97,7 +97,7 @@ func (c *cellar) apply(limit int) upkeep.Applied {
 func (c *cellar) planned() []int64 {
 	c.T.Helper()
 	ids := []int64{}
-	_, err := c.remover().Plan(c.T.Context(), 0, func(e store.Ending) error {
+	_, err := c.remover().Plan(c.T.Context(), 0, func(e store.ExpiringLog) error {
 		if e.Hold != nil {
 			e.JobID = -e.JobID
 		}
@@ -482,7 +482,7 @@ func TestAHoldOnARemovalThatIsNotFinished(t *testing.T) {
 			c.Archive = whole
 			h, covered, err := c.DB.SetHold(t.Context(), store.Hold{JobID: new(int64(1)), Reason: "case 7", CreatedBy: "eve", CreatedAt: c.now})
 			c.Check(err)
-			if covered != (store.Covered{Removed: 1, Unfinished: 1}) {
+			if covered != (store.AlreadyRemoved{Removed: 1, Unfinished: 1}) {
 				t.Errorf("it covers %+v", covered)
 			}
 			if sum := c.apply(0); sum.Finished != 0 || sum.Unfinished != 1 || len(c.left) != 1 || *c.left[0].Hold != h.ID {
@@ -490,7 +490,7 @@ func TestAHoldOnARemovalThatIsNotFinished(t *testing.T) {
 			}
 			c.wantStates("held", map[int64]string{1: "removed log.zst settled.json"})
 			c.verified("held")
-			plan, err := c.remover().Plan(t.Context(), 0, func(store.Ending) error { return nil })
+			plan, err := c.remover().Plan(t.Context(), 0, func(store.ExpiringLog) error { return nil })
 			if err != nil || len(plan.Unfinished) != 1 || *plan.Unfinished[0].Hold != h.ID {
 				t.Errorf("planned %+v, %v", plan, err)
 			}

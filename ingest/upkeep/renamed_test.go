@@ -182,7 +182,7 @@ func TestRenamedSinceItWasListed(t *testing.T) {
 	v := newCellar(t)
 	v.job(1, 9*oneDay, "one\n")
 	v.rule(store.RetentionRule{Repository: new("acme/rocket"), KeepDays: new(1)})
-	listed, _, err := v.DB.Endings(t.Context(), v.now, 0, 10)
+	listed, _, err := v.DB.ExpiringLogs(t.Context(), v.now, 0, 10)
 	v.Check(err)
 	v.call(store.Repository{ID: 1, Owner: "acme", Name: "starship"})
 	v.rule(store.RetentionRule{KeepDays: new(1)}) // it would go all the same

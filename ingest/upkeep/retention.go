@@ -29,13 +29,13 @@ const mostUnfinished = 20
 
 // Plan calls visit for each job whose log would go now, up to limit of them (0: all),
 // also for those that a hold keeps. It changes nothing.
-func (m *Remover) Plan(ctx context.Context, limit int, visit func(store.Ending) error) (Planned, error) {
+func (m *Remover) Plan(ctx context.Context, limit int, visit func(store.ExpiringLog) error) (Planned, error) {
 	p := Planned{}
 	var err error
 	if p.Unfinished, err = NamedUnfinished(ctx, m.DB); err != nil {
 		return p, err
 	}
-	err = m.endings(ctx, func(batch []store.Ending) (bool, error) {
+	err = m.endings(ctx, func(batch []store.ExpiringLog) (bool, error) {
 		for _, e := range batch {
 			if limit > 0 && p.Jobs == int64(limit) {
 				return true, nil
@@ -81,10 +81,10 @@ func NamedUnfinished(ctx context.Context, db *store.DB) ([]Unfinished, error) {
 
 // endings goes through all jobs whose log goes, in batches, until visit says that it
 // is enough.
-func (m *Remover) endings(ctx context.Context, visit func([]store.Ending) (enough bool, err error)) error {
+func (m *Remover) endings(ctx context.Context, visit func([]store.ExpiringLog) (enough bool, err error)) error {
 	at := m.at()
 	for after := int64(0); ; {
-		batch, last, err := m.DB.Endings(ctx, at, after, retentionBatch)
+		batch, last, err := m.DB.ExpiringLogs(ctx, at, after, retentionBatch)
 		if err != nil || last == 0 {
 			return err
 		}
@@ -147,7 +147,7 @@ func (m *Remover) Apply(ctx context.Context, actor string, limit int, report fun
 		return a.sum, err
 	}
 	size := firstBatch
-	err = m.endings(ctx, func(batch []store.Ending) (bool, error) {
+	err = m.endings(ctx, func(batch []store.ExpiringLog) (bool, error) {
 		for len(batch) > 0 && !a.enough() {
 			// No more at once than may go.
 			n := min(len(batch), size)
@@ -181,7 +181,7 @@ func (a *application) count(u Unfinished) {
 
 // remove decides of logs that they go, has the log of removals tell of them together,
 // and has them go.
-func (a *application) remove(ctx context.Context, batch []store.Ending) error {
+func (a *application) remove(ctx context.Context, batch []store.ExpiringLog) error {
 	decided := make([]*Gone, len(batch))
 	if err := a.each(ctx, len(batch), func(ctx context.Context, i int) (err error) {
 		decided[i], err = a.decide(ctx, batch[i])
@@ -211,7 +211,7 @@ func (a *application) each(ctx context.Context, n int, f func(context.Context, i
 }
 
 // decide has the ledger call a log removed; nil: it does not go.
-func (a *application) decide(ctx context.Context, e store.Ending) (*Gone, error) {
+func (a *application) decide(ctx context.Context, e store.ExpiringLog) (*Gone, error) {
 	rule, err := a.DB.RemoveByRule(ctx, e.RetentionJob, a.actor, a.at())
 	var renamed *store.RenamedError
 	var held *store.HeldError

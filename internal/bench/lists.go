@@ -176,7 +176,29 @@ func fillLists(ctx context.Context, databaseURL string, from, to, most int) erro
 	if err != nil {
 		return err
 	}
-	err = errors.Join(fillWith(ctx, conn, from, to, most), conn.Close(ctx))
+	if err = errors.Join(fillWith(ctx, conn, from, to, most), conn.Close(ctx)); err != nil {
+		return err
+	}
+	return rollUp(ctx, databaseURL)
+}
+
+// rollUp sums up what is pending, as the workers do.
+func rollUp(ctx context.Context, databaseURL string) error {
+	pool, err := store.OpenPool(ctx, databaseURL, 1)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	db, err := store.New(pool)
+	if err != nil {
+		return err
+	}
+	for more := true; more; {
+		if more, err = db.RollUpActions(ctx); err != nil {
+			return err
+		}
+	}
+	_, err = pool.Exec(ctx, `VACUUM ANALYZE`)
 	return err
 }
 
@@ -194,8 +216,7 @@ func fillWith(ctx context.Context, conn *pgx.Conn, from, to, most int) error {
 			}
 		}
 	}
-	_, err := conn.Exec(ctx, `VACUUM ANALYZE`)
-	return err
+	return nil
 }
 
 // listSetup makes what all jobs share, and u, which is as good as random, between 0
@@ -255,9 +276,8 @@ var listStatements = []string{
 			ELSE format('The runner lost communication with the server after %s minutes; see run %s', j.id % 300, j.run_id) END
 	FROM jobs j, generate_series(1, 1 + j.id % 5) n
 	WHERE j.id BETWEEN @most::bigint - @last + 1 AND @most::bigint - @first + 1 AND pg_temp.u(j.id, 14) < 0.2`,
-	// As the migration does that has the sums made of what is there.
-	`INSERT INTO action_unsummed (job_id) SELECT i FROM generate_series(@most::bigint - @last + 1, @most::bigint - @first + 1) i`,
-	`SELECT sum_actions(1000000)`,
+	// For the roll-up, as the triggers would.
+	`INSERT INTO action_pending (job_id) SELECT i FROM generate_series(@most::bigint - @last + 1, @most::bigint - @first + 1) i`,
 	`SET session_replication_role = DEFAULT`,
 }
 

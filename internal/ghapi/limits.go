@@ -47,8 +47,10 @@ func WithPriority(ctx context.Context, p Priority) context.Context {
 }
 
 func priorityOf(ctx context.Context) Priority {
-	p, _ := ctx.Value(priorityKey{}).(Priority)
-	return p
+	if p, ok := ctx.Value(priorityKey{}).(Priority); ok {
+		return p
+	}
+	return Live
 }
 
 // budget is one installation's share in the limits, for one client.

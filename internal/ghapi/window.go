@@ -10,11 +10,11 @@ import (
 type Priority int
 
 // Live requests are made as long as GitHub answers any; the others leave a
-// reserve to those before them.
+// reserve to those before them. The numbers are those of store.Priority.
 const (
-	Live     Priority = iota // archiving what has just completed
-	Sweep                    // looking for what was missed
-	Backfill                 // history
+	Live     Priority = 1 + iota // archiving what has just completed
+	Sweep                        // looking for what was missed
+	Backfill                     // history
 )
 
 // sweepReserve is the share of a limit that sweeps leave to live archiving.

@@ -22,7 +22,7 @@ var (
 
 // charts draws what the days' figures say; with less than two days there is nothing
 // to draw.
-func charts(days []store.Day) ([]chartImage, error) {
+func charts(days []store.DayFigures) ([]chartImage, error) {
 	if len(days) < 2 {
 		return nil, nil
 	}
@@ -34,10 +34,10 @@ func charts(days []store.Day) ([]chartImage, error) {
 		series []series
 	}{
 		{"Time in the queue", seconds, 0, []series{
-			{"median", first, func(d store.Day) *float64 { return d.QueueP50 }}, {"95 %", second, func(d store.Day) *float64 { return d.QueueP95 }},
+			{"median", first, func(d store.DayFigures) *float64 { return d.QueueP50 }}, {"95 %", second, func(d store.DayFigures) *float64 { return d.QueueP95 }},
 		}},
 		{"Duration", seconds, 0, []series{
-			{"median", first, func(d store.Day) *float64 { return d.RunP50 }}, {"95 %", second, func(d store.Day) *float64 { return d.RunP95 }},
+			{"median", first, func(d store.DayFigures) *float64 { return d.RunP50 }}, {"95 %", second, func(d store.DayFigures) *float64 { return d.RunP95 }},
 		}},
 		{"Success rate", percent, 1, []series{{"of jobs that succeeded or failed", first, successRate}}},
 	} {
@@ -60,10 +60,10 @@ func charts(days []store.Day) ([]chartImage, error) {
 type series struct {
 	name   string
 	colour drawing.Color
-	value  func(store.Day) *float64
+	value  func(store.DayFigures) *float64
 }
 
-func successRate(d store.Day) *float64 {
+func successRate(d store.DayFigures) *float64 {
 	if d.Succeeded+d.Failed == 0 {
 		return nil
 	}
@@ -81,7 +81,7 @@ func percent(v any) string {
 }
 
 // ticks are at most eight of the days.
-func ticks(days []store.Day) []chart.Tick {
+func ticks(days []store.DayFigures) []chart.Tick {
 	const most = 8
 	every := (len(days) + most - 1) / most
 	var ts []chart.Tick
@@ -93,7 +93,7 @@ func ticks(days []store.Day) []chart.Tick {
 
 // draw makes an SVG as a data URL; empty, if no series has two values. top is the
 // value that the axis ends with; 0: what there is, and a bit.
-func draw(days []store.Day, unit chart.ValueFormatter, top float64, all []series) (template.URL, error) {
+func draw(days []store.DayFigures, unit chart.ValueFormatter, top float64, all []series) (template.URL, error) {
 	c := chart.Chart{
 		Width: 560, Height: 220,
 		Background: chart.Style{FillColor: drawing.ColorTransparent, Padding: chart.Box{Top: 10, Left: 10, Right: 10, Bottom: 5}},

@@ -24,7 +24,7 @@ type overviewPage struct {
 	Repository    string
 	FromElsewhere string // where to open it, if a link on another site led here: nothing is asked then
 	Repositories  []string
-	Figures       []store.Day
+	Figures       []store.DayFigures
 	Charts        []chartImage
 	Coverage      []coverageRow
 	CoverageDays  []time.Time
@@ -89,7 +89,7 @@ func (c *call) overview() error {
 	defer cancel()
 	midnight := c.Now().UTC().Truncate(24 * time.Hour)
 	o := store.Overview{Repositories: ids, Since: midnight.AddDate(0, 0, 1-p.Days)}
-	if p.Figures, err = c.DB.Days(ctx, o); err != nil {
+	if p.Figures, err = c.DB.DailyFigures(ctx, o); err != nil {
 		return err
 	}
 	if p.SlowJobs, p.FailingJobs, err = c.DB.HeavyJobs(ctx, o); err != nil {

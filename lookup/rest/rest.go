@@ -47,7 +47,7 @@ type api struct {
 // New makes the handler of everything under /api/v3. All replicas sign links with
 // one key, which is in the database.
 func New(ctx context.Context, c Config) (http.Handler, error) {
-	key, err := c.DB.Key(ctx, "links to logs")
+	key, err := c.DB.SharedKey(ctx, "links to logs")
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ type event struct {
 	matches []Match
 	done    *Stats // what the log adds to the stats; nil: more of the log follows
 	fault   *Fault
-	place   *store.Place // that the search has come to, or will have with the log
+	place   *store.Cursor // that the search has come to, or will have with the log
 }
 
 // maxWaitingEvents bounds how many events wait to be dispatched.

@@ -19,7 +19,7 @@ import (
 
 // searchLog searches one log, and sends what it finds after all that came before.
 func (r *run) searchLog(ctx context.Context, candidate candidateLog, readNames func() (names, error), previous <-chan struct{}) error {
-	log, e := candidate.JobLog, event{place: new(candidate.Place())}
+	log, e := candidate.JobLog, event{place: new(candidate.Cursor())}
 	if log.State == store.LogRemoved {
 		var err error
 		if log, err = r.logs.DB.JobLog(ctx, log.JobID); err != nil {
@@ -52,7 +52,7 @@ func (r *run) searchLog(ctx context.Context, candidate candidateLog, readNames f
 type logRun struct {
 	*run
 	id        int64
-	place     *store.Place
+	place     *store.Cursor
 	ref       archive.Ref
 	readNames func() (names, error) // of this job and others
 	previous  <-chan struct{}

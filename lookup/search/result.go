@@ -45,17 +45,17 @@ type MatchLine struct {
 
 // Stats sums a search up.
 type Stats struct {
-	Logs      int          `json:"logs"`              // that were searched
-	RawBytes  int64        `json:"raw_bytes"`         // of these
-	ReadBytes int64        `json:"read_bytes"`        // of these, unpacked, that had to be read
-	Matched   int          `json:"matched"`           // logs that have a match
-	Lines     int64        `json:"lines"`             // that match
-	Cut       int64        `json:"cut"`               // lines that are too long to be searched to their end
-	Faults    int          `json:"faults"`            // logs that cannot be read
-	Complete  bool         `json:"complete"`          // all logs were searched that the query selects
-	Bound     string       `json:"bound,omitempty"`   // which bound of a LimitedSearcher ended it before that: one of Bound*
-	CutLog    *CutLog      `json:"cut_log,omitempty"` // the log within which it ended; nil: it ended with a log
-	Next      *store.Place `json:"-"`                 // where the search goes on; nil: at its beginning
+	Logs      int           `json:"logs"`              // that were searched
+	RawBytes  int64         `json:"raw_bytes"`         // of these
+	ReadBytes int64         `json:"read_bytes"`        // of these, unpacked, that had to be read
+	Matched   int           `json:"matched"`           // logs that have a match
+	Lines     int64         `json:"lines"`             // that match
+	Cut       int64         `json:"cut"`               // lines that are too long to be searched to their end
+	Faults    int           `json:"faults"`            // logs that cannot be read
+	Complete  bool          `json:"complete"`          // all logs were searched that the query selects
+	Bound     string        `json:"bound,omitempty"`   // which bound of a LimitedSearcher ended it before that: one of Bound*
+	CutLog    *CutLog       `json:"cut_log,omitempty"` // the log within which it ended; nil: it ended with a log
+	Next      *store.Cursor `json:"-"`                 // where the search goes on; nil: at its beginning
 }
 
 func (s *Stats) add(more Stats) {

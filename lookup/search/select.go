@@ -19,7 +19,7 @@ const (
 // ledgerPage is a page of ledger rows.
 type ledgerPage struct {
 	logs []store.ListedLog
-	next *store.Place // nil: it is the last one
+	next *store.Cursor // nil: it is the last one
 	err  error
 }
 
@@ -78,7 +78,7 @@ func (r *run) searchBatch(ctx context.Context, logs []store.ListedLog) error {
 	for _, c := range candidates {
 		r.inOrder(ctx, func(previous <-chan struct{}) error { return r.searchLog(ctx, c, readNames, previous) })
 	}
-	e := event{done: &skipped, place: new(logs[len(logs)-1].Place())}
+	e := event{done: &skipped, place: new(logs[len(logs)-1].Cursor())}
 	r.inOrder(ctx, func(previous <-chan struct{}) error { return r.send(ctx, previous, e) })
 	return nil
 }

@@ -1,0 +1,38 @@
+package ingest_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/jobvault/jobvault/ingest/ingesttest"
+	"github.com/jobvault/jobvault/store"
+)
+
+// What jobs used is summed up by the workers, however much has been left for them, and
+// what is said of it stays the same.
+func TestWorkersRollUpWhatIsPending(t *testing.T) {
+	r := newRig(t, ingesttest.Options{})
+	for _, sql := range []string{
+		`INSERT INTO repositories (id, owner, name, seen_at) VALUES (1, 'acme', 'rocket', now())`,
+		`INSERT INTO workflow_runs (id, repository_id, workflow_name) VALUES (2, 1, 'CI')`,
+		`INSERT INTO jobs (id, run_id, repository_id, name, status, created_at) SELECT i, 2, 1, 'build', 'completed', now() FROM generate_series(1, 12000) i`,
+		`INSERT INTO job_actions (job_id, seq, action, ref, log_line, in_setup) SELECT i, 0, 'actions/checkout', 'v4', 1, true FROM generate_series(1, 12000) i`,
+	} {
+		_, err := r.Pool.Exec(t.Context(), sql)
+		r.Check(err)
+	}
+	used := func() {
+		t.Helper()
+		uses, err := r.DB.ActionUses(t.Context(), store.ActionFilter{Action: "actions/checkout"})
+		r.Check(err)
+		if len(uses) != 1 || uses[0].Jobs != 12000 {
+			t.Errorf("%+v, want 12,000 jobs", uses)
+		}
+	}
+	used()
+	r.Work()
+	r.Await(time.Minute, `NOT EXISTS (SELECT FROM action_pending)
+		AND (SELECT sum(jobs) FROM action_sums WHERE days = 56) = 12000`)
+	used()
+	r.Await(time.Minute, `EXISTS (SELECT FROM queue.river_job WHERE kind = 'rollup' AND state = 'completed')`)
+}

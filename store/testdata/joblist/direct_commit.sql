@@ -1,0 +1,31 @@
+SELECT count(*) FROM (SELECT FROM workflow_runs WHERE head_sha LIKE $1 LIMIT $2) found
+-- $1 = d6fd%
+-- $2 = 501
+
+SELECT
+j.id, r.owner, r.name AS repository, j.run_id, j.run_attempt, w.workflow_name, w.head_branch, w.head_sha,
+j.name, j.status, j.conclusion, j.created_at, j.started_at, j.completed_at, j.runner_name,
+array(SELECT l.name FROM job_labels jl JOIN labels l ON l.id = jl.label_id
+WHERE jl.job_id = j.id ORDER BY jl.position) AS labels,
+g.state AS log_state, g.raw_bytes, g.lines
+FROM (SELECT at, job_id FROM (SELECT coalesce(j.created_at, '-infinity') AS at, j.id AS job_id FROM workflow_runs w JOIN jobs j ON j.run_id = w.id WHERE w.head_sha LIKE $1) direct WHERE true AND at > '-infinity' AND at < $2 ORDER BY at DESC, job_id DESC LIMIT $3) c
+JOIN jobs j ON j.id = c.job_id AND coalesce(j.created_at, '-infinity') = c.at
+JOIN workflow_runs w ON w.id = j.run_id
+JOIN repositories r ON r.id = j.repository_id
+JOIN job_logs g ON g.job_id = j.id
+WHERE w.head_sha LIKE $4 AND j.created_at < $5
+ORDER BY c.at DESC, c.job_id DESC
+LIMIT $6
+-- $1 = d6fd%
+-- $2 = 2024-07-08 16:48:09 +0000 UTC
+-- $3 = 5000
+-- $4 = d6fd%
+-- $5 = 2024-07-08 16:48:09 +0000 UTC
+-- $6 = 101
+
+SELECT coalesce(nullif(at, '-infinity'), '0001-01-01Z') AS created_at, job_id AS id FROM (SELECT at, job_id FROM (SELECT coalesce(j.created_at, '-infinity') AS at, j.id AS job_id FROM workflow_runs w JOIN jobs j ON j.run_id = w.id WHERE w.head_sha LIKE $1) direct WHERE true AND at > '-infinity' AND at < $2 ORDER BY at DESC, job_id DESC LIMIT $3 OFFSET $4) c
+-- $1 = d6fd%
+-- $2 = 2024-07-08 16:48:09 +0000 UTC
+-- $3 = 5000
+-- $4 = 4999
+

@@ -1,0 +1,26 @@
+SELECT
+j.id, r.owner, r.name AS repository, j.run_id, j.run_attempt, w.workflow_name, w.head_branch, w.head_sha,
+j.name, j.status, j.conclusion, j.created_at, j.started_at, j.completed_at, j.runner_name,
+array(SELECT l.name FROM job_labels jl JOIN labels l ON l.id = jl.label_id
+WHERE jl.job_id = j.id ORDER BY jl.position) AS labels,
+g.state AS log_state, g.raw_bytes, g.lines
+FROM (SELECT at, job_id FROM job_facets f WHERE facet = facet('all', '')
+AND EXISTS (SELECT FROM jobs j WHERE j.id = f.job_id AND j.repository_id = ANY($1::bigint[]) OFFSET 0) ORDER BY at DESC, job_id DESC LIMIT $2) c
+JOIN jobs j ON j.id = c.job_id AND coalesce(j.created_at, '-infinity') = c.at
+JOIN workflow_runs w ON w.id = j.run_id
+JOIN repositories r ON r.id = j.repository_id
+JOIN job_logs g ON g.job_id = j.id
+WHERE j.repository_id = ANY($3::bigint[])
+ORDER BY c.at DESC, c.job_id DESC
+LIMIT $4
+-- $1 = 1001 ids
+-- $2 = 5000
+-- $3 = 1001 ids
+-- $4 = 101
+
+SELECT coalesce(nullif(at, '-infinity'), '0001-01-01Z') AS created_at, job_id AS id FROM (SELECT at, job_id FROM job_facets f WHERE facet = facet('all', '')
+AND EXISTS (SELECT FROM jobs j WHERE j.id = f.job_id AND j.repository_id = ANY($1::bigint[]) OFFSET 0) ORDER BY at DESC, job_id DESC LIMIT $2 OFFSET $3) c
+-- $1 = 1001 ids
+-- $2 = 5000
+-- $3 = 4999
+
