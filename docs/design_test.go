@@ -118,15 +118,22 @@ func TestLinksBetweenPages(t *testing.T) {
 	}, ".md")
 }
 
+// declarations remembers, by file, what is declared in it.
+var declarations = make(map[string]map[string]bool)
+
 // declared are the names of a Go file: of functions, types, variables and constants, and as
 // Type.Name of methods and fields.
 func declared(t *testing.T, name string) map[string]bool {
 	t.Helper()
+	if names, ok := declarations[name]; ok {
+		return names
+	}
 	file, err := parser.ParseFile(token.NewFileSet(), name, read(t, name), parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
 	}
 	names := make(map[string]bool)
+	declarations[name] = names
 	for _, decl := range file.Decls {
 		switch d := decl.(type) {
 		case *ast.FuncDecl:
@@ -182,43 +189,44 @@ func receiver(d *ast.FuncDecl) string {
 
 // What the design names is there: folder/file.go, folder/file.go:Name, and `package.Name`.
 func TestDesignNamesWhatIsThere(t *testing.T) {
-	page, known := read(t, "docs/design.md"), make(map[string]map[string]bool)
+	page := read(t, "docs/design.md")
 	place := regexp.MustCompile(`\b([\w-]+(?:/[\w-]+)+\.(?:go|sql|yml|yaml))(?::([A-Za-z]\w*(?:\.\w+)?))?`)
 	places := place.FindAllStringSubmatch(page, -1)
 	if len(places) < 100 {
 		t.Errorf("only %d places are named: have they another form?", len(places))
 	}
 	for _, m := range places {
-		file, name := m[1], m[2]
-		if !exists(file) {
-			t.Errorf("there is no %s", file)
-			continue
-		}
-		if name == "" {
-			continue
-		}
-		if known[file] == nil {
-			known[file] = declared(t, file)
-		}
-		if !known[file][name] {
-			t.Errorf("%s has no %s", file, name)
+		switch file, name := m[1], m[2]; {
+		case !exists(file):
+			t.Errorf("%s: there is no such file; %s", m[0], elsewhere(t, name))
+		case name != "" && !declared(t, file)[name]:
+			t.Errorf("%s: there is no such name; %s", m[0], elsewhere(t, name))
 		}
 	}
 	for _, m := range regexp.MustCompile("`(store|archive|ingest|lookup|record|upkeep|bucket|ngram|joblog|access|ghapi)\\.([A-Z]\\w*(?:\\.\\w+)?)`").FindAllStringSubmatch(page, -1) {
-		if !declaredIn(t, m[1], m[2]) {
-			t.Errorf("package %s has no %s", m[1], m[2])
+		inPackage := func(file string) bool { return path.Base(path.Dir(file)) == m[1] }
+		if !slices.ContainsFunc(declaring(t, m[2]), inPackage) {
+			t.Errorf("package %s has no %s; %s", m[1], m[2], elsewhere(t, m[2]))
 		}
 	}
 }
 
-// declaredIn tells whether a package declares a name.
-func declaredIn(t *testing.T, pkg, name string) (found bool) {
+// declaring are the files that declare a name.
+func declaring(t *testing.T, name string) (found []string) {
 	files(t, func(file string) {
-		if path.Base(path.Dir(file)) == pkg {
-			found = found || declared(t, file)[name]
+		if declared(t, file)[name] {
+			found = append(found, file)
 		}
 	}, ".go")
 	return found
+}
+
+// elsewhere says where a name may have gone.
+func elsewhere(t *testing.T, name string) string {
+	if found := declaring(t, name); len(found) > 0 {
+		return "one is in " + strings.Join(found, ", ")
+	}
+	return "nor is there one elsewhere"
 }
 
 // rooms are the rows of the table of rooms: by folder, what it may import, or nil where no
@@ -290,7 +298,7 @@ func TestRoomsAreThoseOfTheLinter(t *testing.T) {
 			return set
 		})
 		if (named == nil) != (allowed == nil) {
-			t.Errorf("%s: the design names %v, the linter allows %v", room, named, allowed)
+			t.Errorf("%s: the linter has a rule: %t, the design tells of one: %t", room, allowed != nil, named != nil)
 		} else if diff := cmp.Diff(allowed, named, sorted); diff != "" {
 			t.Errorf("%s (-linter +design):\n%s", room, diff)
 		}
