@@ -18,7 +18,7 @@ func (f actorFlag) actor() (string, error) {
 	if f.Actor == "" {
 		return osUser(), nil
 	}
-	return f.Actor, checkTokenName("--actor", f.Actor)
+	return f.Actor, checkName("--actor", f.Actor)
 }
 
 // osUser is the name of who runs this, or the number.
@@ -30,13 +30,13 @@ func osUser() string {
 	return u.Username
 }
 
-// longestReason bounds a reason, in characters.
-const longestReason = 1000
+// maxReasonRunes bounds a reason, in characters.
+const maxReasonRunes = 1000
 
 // checkReason refuses what could not be read in a list.
 func checkReason(s string) error {
-	if n := utf8.RuneCountInString(s); n < 1 || n > longestReason || plain(s) != s || strings.TrimSpace(s) != s {
-		return usageError{fmt.Errorf("--reason=%q: want 1 to %d printable characters, and no space at either end", s, longestReason)}
+	if n := utf8.RuneCountInString(s); n < 1 || n > maxReasonRunes || plain(s) != s || strings.TrimSpace(s) != s {
+		return usageError{fmt.Errorf("--reason=%q: want 1 to %d printable characters, and no space at either end", s, maxReasonRunes)}
 	}
 	return nil
 }

@@ -90,19 +90,19 @@ func (r *remote) get(ctx context.Context, path string, q url.Values) (*http.Resp
 	return nil, fmt.Errorf("%s answers %d: %s", r.base, resp.StatusCode, plain(failure.Message))
 }
 
-// maxRemote bounds a JSON document that another jobvault sends: a page of a list, or a
+// maxRemoteBytes bounds a JSON document that another jobvault sends: a page of a list, or a
 // line that a search has found, of which 4 MiB are shown.
-const maxRemote = 64 << 20
+const maxRemoteBytes = 64 << 20
 
-// allowance reads on for so many bytes at most.
-type allowance struct {
+// boundedReader reads on for so many bytes at most.
+type boundedReader struct {
 	r    io.Reader
 	left int
 }
 
-func (a *allowance) Read(p []byte) (int, error) {
+func (a *boundedReader) Read(p []byte) (int, error) {
 	if a.left <= 0 {
-		return 0, fmt.Errorf("an answer of more than %d bytes", maxRemote)
+		return 0, fmt.Errorf("an answer of more than %d bytes", maxRemoteBytes)
 	}
 	n, err := a.r.Read(p[:min(len(p), a.left)])
 	a.left -= n
@@ -115,7 +115,7 @@ func (r *remote) getJSON(ctx context.Context, path string, q url.Values, v any) 
 	if err != nil {
 		return err
 	}
-	err = json.NewDecoder(&allowance{r: resp.Body, left: maxRemote}).Decode(v)
+	err = json.NewDecoder(&boundedReader{r: resp.Body, left: maxRemoteBytes}).Decode(v)
 	if err := errors.Join(err, resp.Body.Close()); err != nil {
 		return fmt.Errorf("%s: %w", r.base, err)
 	}

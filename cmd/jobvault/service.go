@@ -121,7 +121,7 @@ func (s *service) openStores(ctx context.Context) error {
 	}
 	// A bucket that does not exist, or cannot lock, is a mistake; one that is away comes back.
 	b := s.archive.Bucket()
-	checking, cancel := context.WithTimeout(ctx, readyTime)
+	checking, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	switch err := b.Check(checking); {
 	case errors.Is(err, bucket.ErrNotFound), errors.Is(err, bucket.ErrNoLock):

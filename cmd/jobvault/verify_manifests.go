@@ -14,9 +14,9 @@ import (
 	"github.com/jobvault/jobvault/archive/bucket"
 )
 
-// manifests holds the manifests against each other and against the bucket, or a copy
+// verifyManifests holds the verifyManifests against each other and against the bucket, or a copy
 // of it. It needs neither Postgres nor GitHub.
-func (c verifyCmd) manifests(ctx context.Context, e *environment) error {
+func (c verifyCmd) verifyManifests(ctx context.Context, e *environment) error {
 	if c.Repo != "" || c.Since != "" || c.Sample != "" || c.Repair {
 		return usageError{errors.New("--manifests looks at everything and repairs nothing: leave --repo, --since, --sample and --repair out")}
 	}
@@ -28,8 +28,8 @@ func (c verifyCmd) manifests(ctx context.Context, e *environment) error {
 	if err != nil {
 		return err
 	}
-	m := newMeter(e.stderr, "verify")
-	sum, err := a.VerifyChain(ctx, o, func(f archive.ChainFault) { c.tellChain(e, m, f) },
+	m := newMovingProgress(e.stderr, "verify")
+	sum, err := a.VerifyChain(ctx, o, func(f archive.ChainFault) { c.printChainFault(e, m, f) },
 		func(done, total int64) { m.set(int(done), int(total), "", 0) })
 	m.end()
 	if err != nil {
@@ -68,7 +68,7 @@ func (c verifyCmd) openManifests(ctx context.Context, e *environment) (*archive.
 	if err != nil {
 		return nil, err
 	}
-	checking, cancel := context.WithTimeout(ctx, readyTime)
+	checking, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	if err := a.Bucket().Check(checking); err != nil {
 		return nil, fmt.Errorf("JOBVAULT_BUCKET_URL: %w", err)
@@ -98,7 +98,7 @@ func (c verifyCmd) parseHead(o *archive.ChainOptions) error {
 	return nil
 }
 
-func (c verifyCmd) tellChain(e *environment, m *meter, f archive.ChainFault) {
+func (c verifyCmd) printChainFault(e *environment, m *movingProgress, f archive.ChainFault) {
 	if c.JSON {
 		_ = jsonEncoder(e.stdout).Encode(f) // the summary fails likewise, and says so
 		return

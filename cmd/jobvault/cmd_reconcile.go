@@ -38,7 +38,7 @@ func (c reconcileCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil && len(rs) == 0 {
 			return errors.Join(rerr, err)
 		}
-		h := &hunt{
+		h := &sweepRun{
 			b: b, what: "reconcile", repositories: rs, since: since, share: 1, json: c.JSON, out: e.stdout, err: e.stderr,
 			sweep: func(ctx context.Context, r store.Repository) (ingest.Swept, error) { return s.Recent(ctx, r, since) },
 		}

@@ -51,19 +51,19 @@ func (c coverageCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil {
 			return err
 		}
-		if err := nameUnfinished(ctx, e.stderr, db); err != nil {
+		if err := printUnfinished(ctx, e.stderr, db); err != nil {
 			return err
 		}
 		gaps, err := db.Gaps(ctx, c.Repo, since)
 		if err != nil {
 			return err
 		}
-		return errors.Join(judge(days, now), judgeGaps(gaps))
+		return errors.Join(checkDays(days, now), checkGaps(gaps))
 	})
 }
 
-// nameUnfinished tells of removed logs of which the bucket has something still.
-func nameUnfinished(ctx context.Context, w io.Writer, db *store.DB) error {
+// printUnfinished tells of removed logs of which the bucket has something still.
+func printUnfinished(ctx context.Context, w io.Writer, db *store.DB) error {
 	left, err := upkeep.NamedUnfinished(ctx, db)
 	if err != nil {
 		return err
@@ -78,8 +78,8 @@ func nameUnfinished(ctx context.Context, w io.Writer, db *store.DB) error {
 	return err
 }
 
-// judge counts the days that are over and not accounted for.
-func judge(days []store.Coverage, now time.Time) error {
+// checkDays counts the days that are over and not accounted for.
+func checkDays(days []store.Coverage, now time.Time) error {
 	today := now.UTC().Truncate(24 * time.Hour)
 	bad := 0
 	for _, d := range days {
@@ -93,8 +93,8 @@ func judge(days []store.Coverage, now time.Time) error {
 	return nil
 }
 
-// judgeGaps tells what is wrong with the sweeps, the first few of them.
-func judgeGaps(gaps []store.Gap) error {
+// checkGaps tells what is wrong with the sweeps, the first few of them.
+func checkGaps(gaps []store.Gap) error {
 	const most = 10
 	var errs []error
 	for _, g := range gaps[:min(len(gaps), most)] {

@@ -15,7 +15,7 @@ import (
 
 // awaitSettled shows how many jobs are settled until all are.
 func awaitSettled(ctx context.Context, show *progress, db *store.DB, jobs int) error {
-	ctx, cancel := context.WithTimeout(ctx, demoPatience)
+	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -43,9 +43,9 @@ func awaitSettled(ctx context.Context, show *progress, db *store.DB, jobs int) e
 	}
 }
 
-// proveDay compares the ledger and every archived object with what the
+// checkDay compares the ledger and every archived object with what the
 // simulator served, and returns how many logs it compared.
-func proveDay(ctx context.Context, s *service, day githubsim.Day) (int, error) {
+func checkDay(ctx context.Context, s *service, day githubsim.Day) (int, error) {
 	checked := 0
 	for _, j := range day.Jobs {
 		entry, err := s.db.JobLog(ctx, j.ID)
@@ -58,7 +58,7 @@ func proveDay(ctx context.Context, s *service, day githubsim.Day) (int, error) {
 		if entry.State != store.LogArchived {
 			continue
 		}
-		if err := proveLog(ctx, s, entry, j.Log); err != nil {
+		if err := checkLog(ctx, s, entry, j.Log); err != nil {
 			return checked, err
 		}
 		checked++
@@ -66,7 +66,7 @@ func proveDay(ctx context.Context, s *service, day githubsim.Day) (int, error) {
 	return checked, nil
 }
 
-func proveLog(ctx context.Context, s *service, entry store.JobLog, served githubsim.Log) (err error) {
+func checkLog(ctx context.Context, s *service, entry store.JobLog, served githubsim.Log) (err error) {
 	want := served.SHA256()
 	body, err := s.archive.OpenLog(ctx, *entry.ObjectKey)
 	if err != nil {

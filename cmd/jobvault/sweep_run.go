@@ -15,9 +15,9 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// hunt looks for jobs in some repositories, archives them, and shows how far it
+// sweepRun looks for jobs in some repositories, archives them, and shows how far it
 // is: what backfill and reconcile have in common.
-type hunt struct {
+type sweepRun struct {
 	b            *workbench
 	what         string
 	repositories []store.Repository
@@ -27,21 +27,21 @@ type hunt struct {
 	json         bool
 	out, err     io.Writer
 
-	meter *meter
+	meter *movingProgress
 	found ingest.Swept
 }
 
 // huntTick is how often the database is asked how far it is, unless that takes
 // long itself.
 const (
-	huntTick     = time.Second
-	huntTickCost = 20 // a pause is so many times what the last look took
+	lookInterval   = time.Second
+	lookCostFactor = 20 // a pause is so many times what the last look took
 )
 
 // run lists, waits until what was found is settled or waits for something that
 // may be hours away, and sums up. It sums up too when it is stopped.
-func (h *hunt) run(ctx context.Context) error {
-	h.meter = newMeter(h.err, h.what)
+func (h *sweepRun) run(ctx context.Context) error {
+	h.meter = newMovingProgress(h.err, h.what)
 	err := h.b.working(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithCancel(ctx)
 		listing := make(chan error, 1)
@@ -56,7 +56,7 @@ func (h *hunt) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		err = fmt.Errorf("stopped; the same command goes on from here: %w", ctx.Err())
 	}
-	summing, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTime)
+	summing, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
 	defer cancel()
 	tallies, terr := h.tally(summing)
 	if terr != nil {
@@ -73,7 +73,7 @@ func (h *hunt) run(ctx context.Context) error {
 
 // list sweeps one repository after the other. A limit is waited for; what else
 // fails does not keep the next repository from being looked at.
-func (h *hunt) list(ctx context.Context) error {
+func (h *sweepRun) list(ctx context.Context) error {
 	var errs []error
 	for _, r := range h.repositories {
 		for {
@@ -97,11 +97,11 @@ func (h *hunt) list(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// leastPause is how long a limit is waited for at least.
-const leastPause = time.Second
+// minPause is how long a limit is waited for at least.
+const minPause = time.Second
 
-func (h *hunt) pause(ctx context.Context, until time.Time) {
-	t := time.NewTimer(max(until.Sub(h.b.clock.Now()), leastPause))
+func (h *sweepRun) pause(ctx context.Context, until time.Time) {
+	t := time.NewTimer(max(until.Sub(h.b.clock.Now()), minPause))
 	defer t.Stop()
 	select {
 	case <-t.C:
@@ -110,8 +110,8 @@ func (h *hunt) pause(ctx context.Context, until time.Time) {
 }
 
 // follow shows how far it is until the listing has ended and nothing waits.
-func (h *hunt) follow(ctx context.Context, listing <-chan error) error {
-	tick := time.NewTimer(huntTick)
+func (h *sweepRun) follow(ctx context.Context, listing <-chan error) error {
+	tick := time.NewTimer(lookInterval)
 	defer tick.Stop()
 	listed, troubles := false, 0
 	var failed error
@@ -133,22 +133,22 @@ func (h *hunt) follow(ctx context.Context, listing <-chan error) error {
 		}
 		if err == nil {
 			troubles = 0
-			tick.Reset(max(huntTick, huntTickCost*time.Since(began)))
+			tick.Reset(max(lookInterval, lookCostFactor*time.Since(began)))
 			continue
 		}
 		// Postgres may be away for a moment; the work goes on by itself.
-		if troubles++; troubles > mostTroubles {
+		if troubles++; troubles > maxFailedLooks {
 			return errors.Join(failed, err)
 		}
-		tick.Reset(huntTick)
+		tick.Reset(lookInterval)
 	}
 }
 
-// mostTroubles is how many looks may fail one after the other.
-const mostTroubles = 60
+// maxFailedLooks is how many looks may fail one after the other.
+const maxFailedLooks = 60
 
 // look shows how far it is, and tells whether nothing waits any more.
-func (h *hunt) look(ctx context.Context, listed bool) (done bool, err error) {
+func (h *sweepRun) look(ctx context.Context, listed bool) (done bool, err error) {
 	tallies, err := h.tally(ctx)
 	if err != nil {
 		return false, err
@@ -161,7 +161,7 @@ func (h *hunt) look(ctx context.Context, listed bool) (done bool, err error) {
 	return err == nil && waiting == 0, err
 }
 
-func (h *hunt) ids() []int64 {
+func (h *sweepRun) ids() []int64 {
 	ids := make([]int64, len(h.repositories))
 	for i, r := range h.repositories {
 		ids[i] = r.ID
@@ -169,11 +169,11 @@ func (h *hunt) ids() []int64 {
 	return ids
 }
 
-func (h *hunt) tally(ctx context.Context) ([]store.Tally, error) {
+func (h *sweepRun) tally(ctx context.Context) ([]store.Tally, error) {
 	return h.b.db.TallyRuns(ctx, h.ids(), h.since, h.until)
 }
 
-func (h *hunt) show(ctx context.Context, tallies []store.Tally, listed bool) {
+func (h *sweepRun) show(ctx context.Context, tallies []store.Tally, listed bool) {
 	var settled, all, size int64
 	for _, t := range tallies {
 		size += t.RawBytes
@@ -194,7 +194,7 @@ func (h *hunt) show(ctx context.Context, tallies []store.Tally, listed bool) {
 
 // limitLeft tells of GitHub's limit, as far as there is one, and how long so many
 // requests take at least.
-func (h *hunt) limitLeft(ctx context.Context, requests int) (text string, wait time.Duration) {
+func (h *sweepRun) limitLeft(ctx context.Context, requests int) (text string, wait time.Duration) {
 	limits, err := h.b.db.RateLimits(ctx)
 	if err != nil {
 		return "", 0
@@ -221,7 +221,7 @@ func (h *hunt) limitLeft(ctx context.Context, requests int) (text string, wait t
 }
 
 // print sums up by state.
-func (h *hunt) print(tallies []store.Tally) error {
+func (h *sweepRun) print(tallies []store.Tally) error {
 	if h.json {
 		return jsonEncoder(h.out).Encode(map[string]any{
 			"repositories": len(h.repositories), "runs": h.found.Runs, "attempts": h.found.Attempts, "states": tallies,

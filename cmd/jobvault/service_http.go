@@ -18,12 +18,12 @@ import (
 // Time-outs of the server. GitHub gives a delivery 10 seconds; whoever needs
 // longer to send one is not GitHub.
 const (
-	headerTime = 5 * time.Second
-	requestAll = 30 * time.Second
-	answerAll  = 60 * time.Second
-	idleTime   = 2 * time.Minute
-	headerSize = 32 << 10
-	readyTime  = 5 * time.Second
+	headerTimeout  = 5 * time.Second
+	readTimeout    = 30 * time.Second
+	writeTimeout   = 60 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 32 << 10
+	checkTimeout   = 5 * time.Second
 )
 
 func (s *service) serveHTTP() {
@@ -41,11 +41,11 @@ func (s *service) serveHTTP() {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
 	s.http = &http.Server{
 		Handler:           mux,
-		ReadHeaderTimeout: headerTime,
-		ReadTimeout:       requestAll,
-		WriteTimeout:      answerAll,
-		IdleTimeout:       idleTime,
-		MaxHeaderBytes:    headerSize,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
 		ConnContext:       smallBuffer,
 	}
 	go func() {
@@ -70,7 +70,7 @@ func smallBuffer(ctx context.Context, c net.Conn) context.Context {
 // that the bucket tells of, and how wrong the clock is if it is; why a part does not
 // answer is in the log.
 func (s *service) ready(w http.ResponseWriter, req *http.Request) {
-	ctx, cancel := context.WithTimeout(req.Context(), readyTime)
+	ctx, cancel := context.WithTimeout(req.Context(), checkTimeout)
 	defer cancel()
 	parts := map[string]func(context.Context) error{
 		"postgres": s.db.Ping,

@@ -123,9 +123,9 @@ func printHolds(out io.Writer, holds []store.ListedHold) error {
 		}
 		released := "stands"
 		if h.ReleasedAt != nil {
-			released = clock(*h.ReleasedAt) + " by " + plain(*h.ReleasedBy)
+			released = formatTime(*h.ReleasedAt) + " by " + plain(*h.ReleasedBy)
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\n", h.ID, plain(h.Repository), on, plain(h.Reason), plain(h.CreatedBy), clock(h.CreatedAt),
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\n", h.ID, plain(h.Repository), on, plain(h.Reason), plain(h.CreatedBy), formatTime(h.CreatedAt),
 			released, h.Removed, h.Unfinished)
 	}
 	return w.Flush()

@@ -72,7 +72,7 @@ func (c grepCmd) run(ctx context.Context, e *environment) error {
 		return err
 	}
 	// What is held is little and changes fast: it is not worth being looked through often.
-	debug.SetGCPercent(grepGarbage)
+	debug.SetGCPercent(grepGCPercent)
 	p := newFoundPrinter(c, e, search.Pattern)
 	var sum lookup.Searched
 	if server != nil {
@@ -91,7 +91,7 @@ func (c grepCmd) run(ctx context.Context, e *environment) error {
 				return err
 			}
 			search.Unfiltered, search.Parallel = c.NoFilters, grepParallel
-			if p.meter != nil {
+			if p.progress != nil {
 				counting, stop := context.WithCancel(ctx)
 				defer stop()
 				go func() { p.total.Store(countOf(counting, db, search.Jobs)) }()
@@ -115,8 +115,8 @@ func (c grepCmd) run(ctx context.Context, e *environment) error {
 	return nil
 }
 
-// grepGarbage is how much garbage there may be, in percent of what is not.
-const grepGarbage = 400
+// grepGCPercent is how much garbage there may be, in percent of what is not.
+const grepGCPercent = 400
 
 // grepParallel is how many logs are read at a time: over a network, the more the
 // better; nearer, it does no harm.

@@ -33,14 +33,14 @@ func hearRemovals(ctx context.Context, db *store.DB, a *archive.Archive, logger 
 
 // Timing of the guard.
 const (
-	heardFirst = 5 * time.Second // how long a start waits for the first look
-	heardEvery = time.Minute
-	heardAgain = 5 * time.Second // after one that failed, and twice as long each time, up to heardEvery
-	heardTime  = 30 * time.Minute
+	firstLookWait = 5 * time.Second // how long a start waits for the first look
+	lookEvery     = time.Minute
+	retryPause    = 5 * time.Second // after one that failed, and twice as long each time, up to heardEvery
+	lookTimeout   = 30 * time.Minute
 )
 
-// errUnheard is the guard's error before its first look.
-var errUnheard = errors.New("the log of removals in the bucket was not looked at yet")
+// errNotLooked is the guard's error before its first look.
+var errNotLooked = errors.New("the log of removals in the bucket was not looked at yet")
 
 // removalGuard keeps readers from a database that may be older than removals: until it
 // has heard of all that the bucket tells of, and whenever it is found to have been
@@ -58,14 +58,14 @@ type removalGuard struct {
 
 // startGuard starts to look, and waits a little for the first look to end.
 func startGuard(ctx context.Context, log *upkeep.RemovalLog, logger *slog.Logger) *removalGuard {
-	g := &removalGuard{log: log, logger: logger, done: make(chan struct{}), err: errUnheard}
+	g := &removalGuard{log: log, logger: logger, done: make(chan struct{}), err: errNotLooked}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	g.stop = stop
 	first := make(chan struct{})
 	go g.run(running, first)
 	select {
 	case <-first:
-	case <-time.After(heardFirst):
+	case <-time.After(firstLookWait):
 		logger.WarnContext(ctx, "readers wait until the log of removals in the bucket was looked at")
 	case <-ctx.Done():
 	}
@@ -74,7 +74,7 @@ func startGuard(ctx context.Context, log *upkeep.RemovalLog, logger *slog.Logger
 
 func (g *removalGuard) run(ctx context.Context, first chan<- struct{}) {
 	defer close(g.done)
-	pause := heardAgain
+	pause := retryPause
 	for look := 0; ; look++ {
 		err := g.look(ctx)
 		if look == 0 {
@@ -82,13 +82,13 @@ func (g *removalGuard) run(ctx context.Context, first chan<- struct{}) {
 		}
 		switch {
 		case err == nil:
-			pause = heardAgain
+			pause = retryPause
 		case ctx.Err() == nil:
 			g.logger.ErrorContext(ctx, "whether the database is older than removals of logs cannot be told", ingest.KeyError, err, "readers", g.readers())
 		}
-		next := heardEvery
+		next := lookEvery
 		if err != nil {
-			next, pause = pause, min(2*pause, heardEvery)
+			next, pause = pause, min(2*pause, lookEvery)
 		}
 		select {
 		case <-time.After(next):
@@ -109,7 +109,7 @@ func (g *removalGuard) readers() string {
 // look has the database hear of what is new. The first look, and one after a failure,
 // is at all of the log.
 func (g *removalGuard) look(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, heardTime)
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	known, _, err := g.log.Head(ctx)
 	if err != nil {
@@ -137,7 +137,7 @@ func (g *removalGuard) notice(known int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if known < g.seen && g.err == nil {
-		g.err = errUnheard
+		g.err = errNotLooked
 	}
 }
 

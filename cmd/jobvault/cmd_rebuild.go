@@ -19,7 +19,7 @@ type rebuildCmd struct{}
 func (rebuildCmd) Run(ctx context.Context, e *environment) error {
 	return withWorkbench(ctx, e, false, func(b *workbench) error {
 		r := &upkeep.Rebuilder{DB: b.db, Archive: b.archive}
-		m := newMeter(e.stderr, "rebuild")
+		m := newMovingProgress(e.stderr, "rebuild")
 		sum, err := r.Rebuild(ctx, 2*runtime.GOMAXPROCS(0),
 			func(f upkeep.Fault) { m.above("job %d: %s: %s: %s", f.JobID, f.Kind, plain(f.Key), plain(f.Detail)) },
 			func(jobs int) { m.set(jobs, jobs, "", 0) })

@@ -13,9 +13,9 @@ import (
 
 type serveCmd struct{}
 
-// idleGarbage is GOGC unless the environment sets one: the heap is small, some
+// serveGCPercent is GOGC unless the environment sets one: the heap is small, some
 // MiB, and nearly all that is made is garbage at once.
-const idleGarbage = 300
+const serveGCPercent = 300
 
 // Run serves until a signal, and then stops within the shutdown time-out.
 func (serveCmd) Run(ctx context.Context, e *environment) error {
@@ -24,7 +24,7 @@ func (serveCmd) Run(ctx context.Context, e *environment) error {
 		return err
 	}
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(idleGarbage)
+		debug.SetGCPercent(serveGCPercent)
 	}
 	logger := newLogger(c, e.stderr)
 	s, err := startService(ctx, c, logger)

@@ -21,7 +21,7 @@ func (c reindexCmd) Run(ctx context.Context, e *environment) error {
 			return err
 		}
 		x := &upkeep.Reindexer{DB: b.db, Archive: b.archive}
-		m := newMeter(e.stderr, "reindex")
+		m := newMovingProgress(e.stderr, "reindex")
 		sum, err := x.Reindex(ctx, c.All, runtime.GOMAXPROCS(0),
 			func(f upkeep.Fault) { m.above("job %d: %s: %s: %s", f.JobID, f.Kind, plain(f.Key), plain(f.Detail)) },
 			func(sum upkeep.Reindexed) { m.set(sum.Jobs, sum.Jobs, humanize.IBytes(uint64(sum.Bytes)), 0) })

@@ -39,7 +39,7 @@ type tokenRevokeCmd struct {
 // Run prints the token alone on stdout, for a script to take.
 func (c tokenCreateCmd) Run(ctx context.Context, e *environment) error {
 	t := store.ReadToken{Name: c.Name, Repositories: c.Repo}
-	err := checkTokenName("--name", c.Name)
+	err := checkName("--name", c.Name)
 	for _, scope := range c.Repo {
 		if bad := access.CheckScope(scope); bad != nil {
 			err = errors.Join(err, fmt.Errorf("--repo=%w", bad))
@@ -118,7 +118,7 @@ func (c tokenListCmd) Run(ctx context.Context, e *environment) error {
 
 // Run says why where there is nothing to revoke.
 func (c tokenRevokeCmd) Run(ctx context.Context, e *environment) error {
-	if err := checkTokenName("name", c.Name); err != nil {
+	if err := checkName("name", c.Name); err != nil {
 		return usageError{err}
 	}
 	return withTokens(ctx, e, func(db *store.DB) error {
@@ -169,13 +169,13 @@ func printTokens(out io.Writer, tokens []listedToken) error {
 	return w.Flush()
 }
 
-// longestTokenName bounds a name, in characters.
-const longestTokenName = 100
+// maxNameRunes bounds a name, in characters.
+const maxNameRunes = 100
 
-// checkTokenName refuses what could not be read, or told apart, in a list.
-func checkTokenName(flag, s string) error {
-	if n := utf8.RuneCountInString(s); n < 1 || n > longestTokenName || plain(s) != s || strings.TrimSpace(s) != s {
-		return fmt.Errorf("%s=%q: want 1 to %d printable characters, and no space at either end", flag, s, longestTokenName)
+// checkName refuses what could not be read, or told apart, in a list.
+func checkName(flag, s string) error {
+	if n := utf8.RuneCountInString(s); n < 1 || n > maxNameRunes || plain(s) != s || strings.TrimSpace(s) != s {
+		return fmt.Errorf("%s=%q: want 1 to %d printable characters, and no space at either end", flag, s, maxNameRunes)
 	}
 	return nil
 }
@@ -195,14 +195,14 @@ func parseEnd(flag, s string, now time.Time) (time.Time, error) {
 
 // parseAhead is parseEnd for any time.
 func parseAhead(flag, s string, now time.Time) (time.Time, error) {
-	at, err := lookAhead(s, now)
+	at, err := parseEndTime(s, now)
 	if err != nil {
 		err = fmt.Errorf("%s=%q: want a date (2027-03-31), a time (2027-03-31T14:00:00Z) or in how long (36h, 90d)", flag, s)
 	}
 	return at, err
 }
 
-func lookAhead(s string, now time.Time) (time.Time, error) {
+func parseEndTime(s string, now time.Time) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339, "2006-01-02"} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t, nil

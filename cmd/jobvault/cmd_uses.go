@@ -82,7 +82,7 @@ func printUses(out io.Writer, uses lookup.Uses) error {
 		if u.Path != nil {
 			name += "/" + *u.Path
 		}
-		commit := text(u.SHA)
+		commit := orEmpty(u.SHA)
 		if u.Version != nil {
 			commit = strings.TrimSpace(commit + " " + *u.Version)
 		}
@@ -90,8 +90,8 @@ func printUses(out io.Writer, uses lookup.Uses) error {
 		if !u.InSetup {
 			doubt = "not said in a set-up"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%d\t%s\n", plain(name), plain(u.Ref), plain(commit), plain(u.Repository), plain(text(u.Workflow)), u.Jobs,
-			day(u.FirstUsedAt), day(u.LastUsedAt), u.LastJob, doubt)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%d\t%s\n", plain(name), plain(u.Ref), plain(commit), plain(u.Repository), plain(orEmpty(u.Workflow)), u.Jobs,
+			formatDate(u.FirstUsedAt), formatDate(u.LastUsedAt), u.LastJob, doubt)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -102,14 +102,14 @@ func printUses(out io.Writer, uses lookup.Uses) error {
 	return nil
 }
 
-func text(s *string) string {
+func orEmpty(s *string) string {
 	if s == nil {
 		return ""
 	}
 	return *s
 }
 
-func day(t *time.Time) string {
+func formatDate(t *time.Time) string {
 	if t == nil {
 		return ""
 	}

@@ -23,8 +23,8 @@ type demoCmd struct {
 // demoSecret signs the demo's deliveries, on loopback, for a minute.
 const demoSecret = "demo"
 
-// demoPatience bounds how long the demo waits for the last job.
-const demoPatience = 3 * time.Minute
+// demoTimeout bounds how long the demo waits for the last job.
+const demoTimeout = 3 * time.Minute
 
 // Run plays a day against a simulated GitHub: everything but GitHub is real. It
 // succeeds only if every job is settled as GitHub's answers mean, and every
@@ -53,7 +53,7 @@ func (d demoCmd) Run(ctx context.Context, e *environment) error {
 	err = d.play(ctx, e.stdout, show, s, github)
 	err = errors.Join(err, s.stop(), github.Close(), logFile.Close())
 	if err == nil {
-		d.farewell(e.stdout, c, time.Since(started))
+		d.printHints(e.stdout, c, time.Since(started))
 	}
 	return err
 }
@@ -123,14 +123,14 @@ func (d demoCmd) play(ctx context.Context, out io.Writer, show *progress, s *ser
 		return err
 	}
 	show.step("comparing every archived log with what was served")
-	checked, err := proveDay(ctx, s, day)
+	checked, err := checkDay(ctx, s, day)
 	show.done()
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "%d deliveries answered 202, %d never sent; %d jobs settled, each as GitHub's answers mean;\n%d logs archived, %d digests compared with what was served: all equal.\n",
 		len(results), neverSent(day, results), len(day.Jobs), checked, checked)
-	return tellDay(ctx, out, s)
+	return reportDay(ctx, out, s)
 }
 
 // neverSent counts the deliveries that were not sent even once.
@@ -145,7 +145,7 @@ func neverSent(day githubsim.Day, results []githubsim.SendResult) int {
 // demoReconcile sweeps until the repositories are known: the deliveries that name
 // them are rows a moment after they were accepted.
 func demoReconcile(ctx context.Context, s *ingest.Sweeper) error {
-	ctx, cancel := context.WithTimeout(ctx, demoPatience)
+	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -166,7 +166,7 @@ func demoReconcile(ctx context.Context, s *ingest.Sweeper) error {
 	}
 }
 
-func (d demoCmd) farewell(out io.Writer, c config, took time.Duration) {
+func (d demoCmd) printHints(out io.Writer, c config, took time.Duration) {
 	program := os.Args[0]
 	fmt.Fprintf(out, `
 Look further (the data stays until the next demo):

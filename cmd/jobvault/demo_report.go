@@ -30,8 +30,8 @@ FROM job_logs g JOIN jobs j ON j.id = g.job_id
 WHERE g.state = 'archived' ORDER BY g.raw_bytes DESC LIMIT 3;`},
 }
 
-// tellDay prints each query with its result.
-func tellDay(ctx context.Context, out io.Writer, s *service) error {
+// reportDay prints each query with its result.
+func reportDay(ctx context.Context, out io.Writer, s *service) error {
 	for _, q := range demoQueries {
 		fmt.Fprintf(out, "\n%s\n\n  %s\n\n", q.title, strings.ReplaceAll(q.sql, "\n", "\n  "))
 		if err := printQuery(ctx, out, s, q.sql); err != nil {

@@ -107,7 +107,7 @@ func (c retentionListCmd) Run(ctx context.Context, e *environment) error {
 		w := tabwriter.NewWriter(e.stdout, 0, 4, 2, ' ', 0)
 		fmt.Fprintln(w, "PLACE\tRULE\tFITS\tBY\tSINCE")
 		for _, r := range rules {
-			fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%s\n", r.Position, r.ID, plain(r.String()), plain(r.CreatedBy), clock(r.CreatedAt))
+			fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%s\n", r.Position, r.ID, plain(r.String()), plain(r.CreatedBy), formatTime(r.CreatedAt))
 		}
 		return w.Flush()
 	})
@@ -199,12 +199,12 @@ func (gs planGroups) print(out io.Writer, p upkeep.Planned) error {
 	fmt.Fprintln(w, "RULE\tFITS\tREPOSITORY\tLOGS\tRAW\tSTORED\tOLDEST\tNEWEST\tHELD")
 	for _, g := range sorted {
 		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%d\n", g.rule.ID, plain(g.rule.String()), plain(g.repository), g.jobs,
-			bytesText(g.rawBytes), bytesText(g.stored), clock(g.oldest), clock(g.newest), g.held)
+			formatBytes(g.rawBytes), formatBytes(g.stored), formatTime(g.oldest), formatTime(g.newest), g.held)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%d logs would go, %s raw, %s stored; legal holds keep %d more\n", p.Jobs, bytesText(p.RawBytes), bytesText(p.StoredBytes), p.Held)
+	fmt.Fprintf(out, "%d logs would go, %s raw, %s stored; legal holds keep %d more\n", p.Jobs, formatBytes(p.RawBytes), formatBytes(p.StoredBytes), p.Held)
 	for _, u := range p.Unfinished {
 		fmt.Fprintln(out, unfinishedText(u))
 	}
@@ -248,7 +248,7 @@ func (c retentionApplyCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil {
 			return err
 		}
-		meter := newMeter(e.stderr, "retention")
+		meter := newMovingProgress(e.stderr, "retention")
 		out := jsonEncoder(e.stdout)
 		var left unfinishedList
 		var printed error
@@ -257,7 +257,7 @@ func (c retentionApplyCmd) Run(ctx context.Context, e *environment) error {
 				if c.JSON {
 					printed = errors.Join(printed, out.Encode(g))
 				}
-				meter.set(int(sum.Jobs), int(plan.Jobs), bytesText(sum.StoredBytes), 0)
+				meter.set(int(sum.Jobs), int(plan.Jobs), formatBytes(sum.StoredBytes), 0)
 			})
 		meter.end()
 		printed = errors.Join(printed, renamed.print(e.stdout, c.JSON))
@@ -265,17 +265,17 @@ func (c retentionApplyCmd) Run(ctx context.Context, e *environment) error {
 			printed = errors.Join(printed, out.Encode(sum))
 		} else {
 			fmt.Fprintf(e.stdout, "%d logs removed, %s raw, %s stored; %d removals of before finished; legal holds kept %d\n",
-				sum.Jobs, bytesText(sum.RawBytes), bytesText(sum.StoredBytes), sum.Finished, sum.Held)
+				sum.Jobs, formatBytes(sum.RawBytes), formatBytes(sum.StoredBytes), sum.Finished, sum.Held)
 		}
 		if err == nil && sum.Renamed > 0 {
 			err = errRenamed
 		}
-		return errors.Join(left.tell(e.stderr), err, printed)
+		return errors.Join(left.print(e.stderr), err, printed)
 	})
 }
 
-// mostTold is how many unfinished removals are printed one by one.
-const mostTold = 1000
+// maxListedUnfinished is how many unfinished removals are printed one by one.
+const maxListedUnfinished = 1000
 
 // unfinishedList is what a command tells at its end.
 type unfinishedList struct {
@@ -285,7 +285,7 @@ type unfinishedList struct {
 }
 
 func (l *unfinishedList) add(u upkeep.Unfinished) {
-	if l.all++; len(l.first) < mostTold {
+	if l.all++; len(l.first) < maxListedUnfinished {
 		l.first = append(l.first, u)
 	}
 	if u.Hold == nil {
@@ -293,9 +293,9 @@ func (l *unfinishedList) add(u upkeep.Unfinished) {
 	}
 }
 
-// tell prints what is unfinished. It fails if it is so for another reason than a legal
+// print prints what is unfinished. It fails if it is so for another reason than a legal
 // hold of ours.
-func (l *unfinishedList) tell(w io.Writer) error {
+func (l *unfinishedList) print(w io.Writer) error {
 	for _, u := range l.first {
 		fmt.Fprintln(w, "jobvault:", unfinishedText(u))
 	}
@@ -315,20 +315,20 @@ func checkLimit(n int) error {
 	return nil
 }
 
-// mostDays is a hundred years.
-const mostDays = 36525
+// maxRuleDays is a hundred years.
+const maxRuleDays = 36525
 
 // parseDays reads "90d".
 func parseDays(flag, s string) (*int, error) {
 	text, ok := strings.CutSuffix(s, "d")
 	n, err := strconv.Atoi(text)
-	if !ok || err != nil || n < 1 || n > mostDays {
-		return nil, fmt.Errorf("%s=%q: want days, from 1d to %dd", flag, s, mostDays)
+	if !ok || err != nil || n < 1 || n > maxRuleDays {
+		return nil, fmt.Errorf("%s=%q: want days, from 1d to %dd", flag, s, maxRuleDays)
 	}
 	return &n, nil
 }
 
-func bytesText(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
+func formatBytes(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
 
-// clock is a time as people read it.
-func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
+// formatTime is a time as people read it.
+func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }

@@ -88,7 +88,7 @@ func (c redactCmd) redact(ctx context.Context, e *environment, m *upkeep.Remover
 // terminals are recorded; jobvault log --lines shows it to whoever wants to see it.
 func previewText(jobID int64, p archive.RedactionPreview, patterns bool) string {
 	if !patterns {
-		return fmt.Sprintf("all of the log of job %d would go: %d lines, %s", jobID, p.Lines, bytesText(p.Bytes))
+		return fmt.Sprintf("all of the log of job %d would go: %d lines, %s", jobID, p.Lines, formatBytes(p.Bytes))
 	}
 	numbers := make([]string, len(p.FirstLines))
 	for i, n := range p.FirstLines {
@@ -99,7 +99,7 @@ func previewText(jobID int64, p archive.RedactionPreview, patterns bool) string 
 		text += ", …"
 	}
 	return fmt.Sprintf("%d matches in %d lines of the log of job %d would go, %s: lines %s\n(jobvault log %d --lines %d shows the first)",
-		p.Matches, p.Lines, jobID, bytesText(p.Bytes), text, jobID, p.FirstLines[0])
+		p.Matches, p.Lines, jobID, formatBytes(p.Bytes), text, jobID, p.FirstLines[0])
 }
 
 func (c redactCmd) print(out io.Writer, copied *store.Redaction, left *upkeep.Unfinished) error {
@@ -122,8 +122,8 @@ func (c redactCmd) print(out io.Writer, copied *store.Redaction, left *upkeep.Un
 	return err
 }
 
-// longestPattern bounds an expression, in bytes.
-const longestPattern = 64 << 10
+// maxPatternBytes bounds an expression, in bytes.
+const maxPatternBytes = 64 << 10
 
 // parseExpressions reads regular expressions. No error repeats one: it says which it
 // is, and what is wrong.
@@ -131,8 +131,8 @@ func parseExpressions(patterns []Secret) ([]*regexp.Regexp, error) {
 	var all []*regexp.Regexp
 	for i, p := range patterns {
 		bad := func(why string) error { return fmt.Errorf("--pattern, number %d of %d: %s", i+1, len(patterns), why) }
-		if len(p) > longestPattern {
-			return nil, bad(fmt.Sprintf("it is longer than %d bytes", longestPattern))
+		if len(p) > maxPatternBytes {
+			return nil, bad(fmt.Sprintf("it is longer than %d bytes", maxPatternBytes))
 		}
 		re, err := regexp.Compile(string(p))
 		var wrong *syntax.Error

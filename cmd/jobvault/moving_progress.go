@@ -8,9 +8,9 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// meter shows how far long work is whose end may move: a bar on a terminal, a
+// movingProgress shows how far long work is whose end may move: a bar on a terminal, a
 // line every ten seconds elsewhere.
-type meter struct {
+type movingProgress struct {
 	w       io.Writer
 	what    string
 	bar     *progressbar.ProgressBar
@@ -22,11 +22,11 @@ type meter struct {
 	left    time.Duration // at least, by who knows; negative: nobody knows
 }
 
-// meterPause is how often plain lines tell.
-const meterPause = 10 * time.Second
+// lineInterval is how often plain lines tell.
+const lineInterval = 10 * time.Second
 
-func newMeter(w io.Writer, what string) *meter {
-	m := &meter{w: w, what: what, began: time.Now(), told: time.Now()}
+func newMovingProgress(w io.Writer, what string) *movingProgress {
+	m := &movingProgress{w: w, what: what, began: time.Now(), told: time.Now()}
 	if isTerminal(w) {
 		m.bar = progressbar.NewOptions(1, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
 			progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(false), progressbar.OptionFullWidth(),
@@ -37,7 +37,7 @@ func newMeter(w io.Writer, what string) *meter {
 
 // set says how much of how much is done, what else there is to tell, and how long
 // the rest takes at least; negative, if that cannot be told.
-func (m *meter) set(done, total int, details string, left time.Duration) {
+func (m *movingProgress) set(done, total int, details string, left time.Duration) {
 	m.done, m.total, m.details, m.left = done, max(total, done), details, left
 	if m.bar != nil {
 		m.bar.ChangeMax(max(m.total, 1))
@@ -45,13 +45,13 @@ func (m *meter) set(done, total int, details string, left time.Duration) {
 		_ = m.bar.Set(done) // a bar that cannot be drawn is no error
 		return
 	}
-	if time.Since(m.told) >= meterPause {
+	if time.Since(m.told) >= lineInterval {
 		m.told = time.Now()
 		m.line()
 	}
 }
 
-func (m *meter) tail() string {
+func (m *movingProgress) tail() string {
 	tail := ""
 	if m.details != "" {
 		tail = ", " + m.details
@@ -65,10 +65,12 @@ func (m *meter) tail() string {
 	return tail
 }
 
-func (m *meter) line() { fmt.Fprintf(m.w, "- %s: %d of %d%s\n", m.what, m.done, m.total, m.tail()) }
+func (m *movingProgress) line() {
+	fmt.Fprintf(m.w, "- %s: %d of %d%s\n", m.what, m.done, m.total, m.tail())
+}
 
 // above prints a line without spoiling the bar.
-func (m *meter) above(format string, args ...any) {
+func (m *movingProgress) above(format string, args ...any) {
 	if m.bar != nil {
 		_ = m.bar.Clear()
 	}
@@ -76,7 +78,7 @@ func (m *meter) above(format string, args ...any) {
 }
 
 // end leaves the last word.
-func (m *meter) end() {
+func (m *movingProgress) end() {
 	if m.bar != nil {
 		_ = m.bar.Exit()
 		fmt.Fprintln(m.w)

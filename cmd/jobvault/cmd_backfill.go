@@ -23,7 +23,7 @@ type backfillCmd struct {
 // priority. Ctrl-C stops it; the same command goes on where it was, and asks
 // GitHub for nothing that is settled but the listing of runs.
 func (c backfillCmd) Run(ctx context.Context, e *environment) error {
-	if _, _, err := c.stretch(time.Now()); err != nil {
+	if _, _, err := c.timeRange(time.Now()); err != nil {
 		return err
 	}
 	for _, repo := range c.Repo {
@@ -32,7 +32,7 @@ func (c backfillCmd) Run(ctx context.Context, e *environment) error {
 		}
 	}
 	return withWorkbench(ctx, e, true, func(b *workbench) error {
-		since, until, err := c.stretch(b.clock.Now())
+		since, until, err := c.timeRange(b.clock.Now())
 		if err != nil {
 			return err
 		}
@@ -41,7 +41,7 @@ func (c backfillCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil {
 			return err
 		}
-		h := &hunt{
+		h := &sweepRun{
 			b: b, what: "backfill", repositories: rs, since: since, until: until, share: b.config.github.BackfillShare,
 			json: c.JSON, out: e.stdout, err: e.stderr,
 			sweep: func(ctx context.Context, r store.Repository) (ingest.Swept, error) {
@@ -52,8 +52,8 @@ func (c backfillCmd) Run(ctx context.Context, e *environment) error {
 	})
 }
 
-// stretch is the part of the past that the flags mean at a time.
-func (c backfillCmd) stretch(now time.Time) (since, until time.Time, err error) {
+// timeRange is the part of the past that the flags mean at a time.
+func (c backfillCmd) timeRange(now time.Time) (since, until time.Time, err error) {
 	if since, err = parseTime("--since", c.Since, now); err != nil {
 		return since, until, err
 	}

@@ -36,7 +36,7 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 		return usageError{errors.New("--manifests needs no database: run it and --database one after the other")}
 	}
 	if c.Manifests {
-		return c.manifests(ctx, e)
+		return c.verifyManifests(ctx, e)
 	}
 	if c.From != "" || c.Head != "" {
 		return usageError{errors.New("--from and --head go with --manifests")}
@@ -66,9 +66,9 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 			return err
 		}
 		v := &upkeep.Verifier{DB: b.db, Archive: b.archive, GitHub: b.github, Now: b.clock.Now}
-		m := newMeter(e.stderr, "verify")
+		m := newMovingProgress(e.stderr, "verify")
 		if c.Database {
-			return c.rows(ctx, e, v, o, m)
+			return c.verifyDatabase(ctx, e, v, o, m)
 		}
 		if c.Repair {
 			// By the word of a database that is older than a removal nothing is mended.
@@ -76,10 +76,10 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 				return err
 			}
 		}
-		sum, err := v.Verify(ctx, o, func(f upkeep.Fault) { c.tell(e.stdout, m, f) },
+		sum, err := v.Verify(ctx, o, func(f upkeep.Fault) { c.printFault(e.stdout, m, f) },
 			func(done, total int) { m.set(done, total, "", 0) })
 		m.end()
-		if serr := c.sum(e.stdout, sum); err == nil {
+		if serr := c.printSummary(e.stdout, sum); err == nil {
 			err = serr
 		}
 		if err == nil && sum.Faults > sum.Repaired {
@@ -89,7 +89,7 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 	})
 }
 
-func (c verifyCmd) tell(out io.Writer, m *meter, f upkeep.Fault) {
+func (c verifyCmd) printFault(out io.Writer, m *movingProgress, f upkeep.Fault) {
 	if c.JSON {
 		_ = jsonEncoder(out).Encode(f) // the summary fails likewise, and says so
 		return
@@ -107,12 +107,12 @@ func (c verifyCmd) tell(out io.Writer, m *meter, f upkeep.Fault) {
 	fmt.Fprintf(out, "job %d: %s: %s: %s%s\n", f.JobID, f.Kind, plain(f.Key), plain(f.Detail), plain(repair))
 }
 
-func (c verifyCmd) sum(out io.Writer, sum upkeep.Verified) error {
+func (c verifyCmd) printSummary(out io.Writer, printSummary upkeep.Verified) error {
 	if c.JSON {
-		return jsonEncoder(out).Encode(sum)
+		return jsonEncoder(out).Encode(printSummary)
 	}
 	_, err := fmt.Fprintf(out, "%d jobs, %d logs (%s read), %d objects looked at: %d faults, %d repaired\n",
-		sum.Jobs, sum.Logs, humanize.IBytes(uint64(max(sum.RawBytes, 0))), sum.Objects, sum.Faults, sum.Repaired)
+		printSummary.Jobs, printSummary.Logs, humanize.IBytes(uint64(max(printSummary.RawBytes, 0))), printSummary.Objects, printSummary.Faults, printSummary.Repaired)
 	return err
 }
 

@@ -85,7 +85,7 @@ func (b *workbench) open(ctx context.Context) error {
 	if b.archive, err = openArchive(b.config); err != nil {
 		return err
 	}
-	checking, cancel := context.WithTimeout(ctx, readyTime)
+	checking, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	if err := b.archive.Bucket().Check(checking); err != nil {
 		return fmt.Errorf("JOBVAULT_BUCKET_URL: %w", err)
