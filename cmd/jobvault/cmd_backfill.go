@@ -31,24 +31,24 @@ func (c backfillCmd) Run(ctx context.Context, e *environment) error {
 			return err
 		}
 	}
-	return withWorkbench(ctx, e, true, func(b *workbench) error {
-		since, until, err := c.timeRange(b.clock.Now())
+	return runSession(ctx, e, maintenanceNeeds.withGitHub(), func(s *session) error {
+		since, until, err := c.timeRange(s.clock.Now())
 		if err != nil {
 			return err
 		}
-		s := b.sweeper()
-		rs, err := c.repositories(ghapi.WithPriority(ctx, ghapi.Backfill), b, s)
+		sweeper := s.sweeper()
+		rs, err := c.repositories(ghapi.WithPriority(ctx, ghapi.Backfill), s, sweeper)
 		if err != nil {
 			return err
 		}
-		h := &sweepRun{
-			b: b, what: "backfill", repositories: rs, since: since, until: until, share: b.config.github.BackfillShare,
+		r := &sweepRun{
+			s: s, what: "backfill", repositories: rs, since: since, until: until, share: s.config.github.BackfillShare,
 			json: c.JSON, out: e.stdout, err: e.stderr,
 			sweep: func(ctx context.Context, r store.Repository) (ingest.Swept, error) {
-				return s.Past(ctx, r, since, until)
+				return sweeper.Past(ctx, r, since, until)
 			},
 		}
-		return h.run(ctx)
+		return r.run(ctx)
 	})
 }
 
@@ -70,15 +70,15 @@ func (c backfillCmd) timeRange(now time.Time) (since, until time.Time, err error
 }
 
 // repositories are those that the flags name.
-func (c backfillCmd) repositories(ctx context.Context, b *workbench, s *ingest.Sweeper) ([]store.Repository, error) {
+func (c backfillCmd) repositories(ctx context.Context, s *session, sweeper *ingest.Sweeper) ([]store.Repository, error) {
 	if c.Org != "" {
-		rs, err := s.Owned(ctx, c.Org)
+		rs, err := sweeper.Owned(ctx, c.Org)
 		if err == nil && len(rs) == 0 {
-			err = fmt.Errorf("%s has no repository that we see and JOBVAULT_REPOSITORIES=%q selects", c.Org, b.config.Repositories)
+			err = fmt.Errorf("%s has no repository that we see and JOBVAULT_REPOSITORIES=%q selects", c.Org, s.config.Repositories)
 		}
 		return rs, err
 	}
-	return b.named(ctx, s, c.Repo)
+	return s.repositoriesNamed(ctx, sweeper, c.Repo)
 }
 
 // errUnsettled says that not every job is accounted for.

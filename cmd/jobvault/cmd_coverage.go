@@ -30,8 +30,8 @@ func (c coverageCmd) Run(ctx context.Context, e *environment) error {
 			return err
 		}
 	}
-	return withLedger(ctx, e, func(_ config, db *store.DB) error {
-		now, err := db.Time(ctx)
+	return runSession(ctx, e, ledgerNeeds, func(s *session) error {
+		now, err := s.db.Time(ctx)
 		if err != nil {
 			return err
 		}
@@ -39,7 +39,7 @@ func (c coverageCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil {
 			return err
 		}
-		days, err := db.Coverage(ctx, c.Repo, since)
+		days, err := s.db.Coverage(ctx, c.Repo, since)
 		if err != nil {
 			return err
 		}
@@ -51,10 +51,10 @@ func (c coverageCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil {
 			return err
 		}
-		if err := printUnfinished(ctx, e.stderr, db); err != nil {
+		if err := printUnfinished(ctx, e.stderr, s.db); err != nil {
 			return err
 		}
-		gaps, err := db.Gaps(ctx, c.Repo, since)
+		gaps, err := s.db.Gaps(ctx, c.Repo, since)
 		if err != nil {
 			return err
 		}

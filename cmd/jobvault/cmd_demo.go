@@ -115,7 +115,7 @@ func (d demoCmd) play(ctx context.Context, out io.Writer, show *progress, s *ser
 		}
 	}
 	show.step("reconciling: listing the runs, and the jobs that no webhook told of")
-	sweeper := s.config.sweeper(s.db, s.archive, s.github, s.clock, s.logger, s.metrics)
+	sweeper := s.sweeper()
 	if err := demoReconcile(ctx, sweeper); err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -22,21 +21,14 @@ func (c exportCmd) Run(ctx context.Context, e *environment) error {
 	if err != nil {
 		return usageError{err}
 	}
-	return withStore(ctx, e, func(cfg config, db *store.DB) error {
-		a, err := openArchive(cfg)
+	n := readNeeds
+	n.clock = anyClock
+	return runSession(ctx, e, n, func(s *session) error {
+		jobs, what, err := c.find(ctx, s.db, jobID)
 		if err != nil {
 			return err
 		}
-		jobs, what, err := c.find(ctx, db, jobID)
-		if err != nil {
-			return err
-		}
-		clock, err := db.NewClock(ctx, nil)
-		if err != nil {
-			return err
-		}
-		evidence := lookup.Evidence{Logs: lookup.Logs{DB: db, Archive: a}, Subject: subject(), Now: clock.Now}
-		if err := evidence.Write(ctx, dir, what, jobs); err != nil {
+		if err := s.evidence().Write(ctx, dir, what, jobs); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(e.stdout, "%s: %d jobs in %s; its README.md says how to check it\n", plain(what), len(jobs), plain(dir))

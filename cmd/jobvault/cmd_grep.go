@@ -78,12 +78,8 @@ func (c grepCmd) run(ctx context.Context, e *environment) error {
 	if server != nil {
 		sum, err = server.search(ctx, q, p)
 	} else {
-		err = withStore(ctx, e, func(cfg config, db *store.DB) error {
-			a, err := openArchive(cfg)
-			if err != nil {
-				return err
-			}
-			now, err := db.Time(ctx)
+		err = runSession(ctx, e, readNeeds, func(s *session) error {
+			now, err := s.db.Time(ctx)
 			if err != nil {
 				return err
 			}
@@ -94,9 +90,9 @@ func (c grepCmd) run(ctx context.Context, e *environment) error {
 			if p.progress != nil {
 				counting, stop := context.WithCancel(ctx)
 				defer stop()
-				go func() { p.total.Store(countOf(counting, db, search.Jobs)) }()
+				go func() { p.total.Store(countOf(counting, s.db, search.Jobs)) }()
 			}
-			sum, err = lookup.Logs{DB: db, Archive: a}.Search(ctx, search, p, func(jobIDs []int64) error { return db.NoteReads(ctx, subject(), jobIDs, lookup.FoundBySearch) })
+			sum, err = s.logs().Search(ctx, search, p, func(jobIDs []int64) error { return s.db.NoteReads(ctx, subject(), jobIDs, lookup.FoundBySearch) })
 			return err
 		})
 	}

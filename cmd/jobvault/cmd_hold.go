@@ -51,12 +51,12 @@ func (c holdSetCmd) Run(ctx context.Context, e *environment) error {
 		return usageError{err}
 	}
 	h := store.Hold{Reason: c.Reason, CreatedBy: actor}
-	return withTokens(ctx, e, func(db *store.DB) error {
-		what, err := c.on(ctx, db, &h)
+	return runSession(ctx, e, recordNeeds, func(s *session) error {
+		what, err := c.on(ctx, s.db, &h)
 		if err != nil {
 			return err
 		}
-		set, covered, err := db.SetHold(ctx, h)
+		set, covered, err := s.db.SetHold(ctx, h)
 		if errors.Is(err, store.ErrNotFound) {
 			return fmt.Errorf("no %s is known", what)
 		}
@@ -98,8 +98,8 @@ func (c holdSetCmd) on(ctx context.Context, db *store.DB, h *store.Hold) (string
 
 // Run lists holds, and what they came too late for.
 func (c holdListCmd) Run(ctx context.Context, e *environment) error {
-	return withTokens(ctx, e, func(db *store.DB) error {
-		holds, err := db.Holds(ctx, c.All)
+	return runSession(ctx, e, recordNeeds, func(s *session) error {
+		holds, err := s.db.Holds(ctx, c.All)
 		if err != nil {
 			return err
 		}
@@ -137,8 +137,8 @@ func (c holdReleaseCmd) Run(ctx context.Context, e *environment) error {
 	if err != nil {
 		return usageError{err}
 	}
-	return withTokens(ctx, e, func(db *store.DB) error {
-		err := db.ReleaseHold(ctx, c.ID, actor, time.Time{})
+	return runSession(ctx, e, recordNeeds, func(s *session) error {
+		err := s.db.ReleaseHold(ctx, c.ID, actor, time.Time{})
 		if errors.Is(err, store.ErrNotFound) {
 			return fmt.Errorf("there is no hold %d that stands; jobvault hold list shows those that do", c.ID)
 		}

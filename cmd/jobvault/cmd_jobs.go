@@ -58,15 +58,15 @@ func (c jobsCmd) Run(ctx context.Context, e *environment) error {
 		}
 		return c.print(ctx, e, jobs)
 	}
-	return withStore(ctx, e, func(_ config, db *store.DB) error {
+	return runSession(ctx, e, readNeeds, func(s *session) error {
 		var err error
-		if filter.Since, err = timeOf(ctx, db, "--since", c.Since); err != nil {
+		if filter.Since, err = timeOf(ctx, s.db, "--since", c.Since); err != nil {
 			return err
 		}
-		if filter.Until, err = timeOf(ctx, db, "--until", c.Until); err != nil {
+		if filter.Until, err = timeOf(ctx, s.db, "--until", c.Until); err != nil {
 			return err
 		}
-		jobs, err := db.Jobs(ctx, filter)
+		jobs, err := s.db.Jobs(ctx, filter)
 		if err != nil {
 			return err
 		}

@@ -49,12 +49,8 @@ func (c logCmd) Run(ctx context.Context, e *environment) error {
 			return server.log(ctx, w, c.JobID, part, func(note string) { noteRedacted(e, c.JobID, note) })
 		})
 	}
-	return withStore(ctx, e, func(cfg config, db *store.DB) error {
-		a, err := openArchive(cfg)
-		if err != nil {
-			return err
-		}
-		logs := lookup.Logs{DB: db, Archive: a}
+	return runSession(ctx, e, readNeeds, func(s *session) error {
+		logs := s.logs()
 		log, err := logs.Find(ctx, c.JobID)
 		if errors.Is(err, store.ErrNotFound) {
 			return fmt.Errorf("no job %d is known", c.JobID)
@@ -66,7 +62,7 @@ func (c logCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil {
 			return err
 		}
-		if err := db.NoteRead(ctx, subject(), c.JobID, part.String()); err != nil {
+		if err := s.db.NoteRead(ctx, subject(), c.JobID, part.String()); err != nil {
 			return err
 		}
 		noteRedacted(e, c.JobID, lookup.RedactedNote(log))

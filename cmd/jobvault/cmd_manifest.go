@@ -21,9 +21,9 @@ type writtenManifest struct {
 
 // Run does what a serving jobvault does by itself, now, and prints what it wrote.
 func (c manifestCmd) Run(ctx context.Context, e *environment) error {
-	return withWorkbench(ctx, e, false, func(b *workbench) error {
+	return runSession(ctx, e, maintenanceNeeds, func(s *session) error {
 		n := 0
-		err := b.manifests().WriteDue(ctx, func(m archive.Manifest) {
+		err := s.manifestWriter().WriteDue(ctx, func(m archive.Manifest) {
 			n++
 			w := writtenManifest{Date: m.Date.Format(time.DateOnly), Jobs: m.Jobs, SHA256: fmt.Sprintf("%x", m.SHA256)}
 			if c.JSON {

@@ -73,18 +73,13 @@ func (migrateStatusCmd) Run(ctx context.Context, e *environment) error {
 	})
 }
 
+// withMigrator runs a command that changes or shows the schema.
 func withMigrator(ctx context.Context, e *environment, f func(*migrations.Migrator) error) error {
-	c, err := e.settings.load()
-	if err != nil {
-		return err
-	}
-	d, err := openDatabase(ctx, c, borrow, 4, quietLogger(c, e.stderr))
-	if err != nil {
-		return err
-	}
-	m, err := migrations.New(d.pool)
-	if err != nil {
-		return errors.Join(err, d.close())
-	}
-	return errors.Join(f(m), m.Close(), d.close())
+	return runSession(ctx, e, migrateNeeds, func(s *session) error {
+		m, err := migrations.New(s.database.pool)
+		if err != nil {
+			return err
+		}
+		return errors.Join(f(m), m.Close())
+	})
 }

@@ -17,10 +17,9 @@ type rebuildCmd struct{}
 // Run fills the database from the bucket alone. It may be repeated: what is
 // settled already stays as it is.
 func (rebuildCmd) Run(ctx context.Context, e *environment) error {
-	return withWorkbench(ctx, e, false, func(b *workbench) error {
-		r := &upkeep.Rebuilder{DB: b.db, Archive: b.archive}
+	return runSession(ctx, e, maintenanceNeeds, func(s *session) error {
 		m := newMovingProgress(e.stderr, "rebuild")
-		sum, err := r.Rebuild(ctx, 2*runtime.GOMAXPROCS(0),
+		sum, err := s.rebuilder().Rebuild(ctx, 2*runtime.GOMAXPROCS(0),
 			func(f upkeep.Fault) { m.above("job %d: %s: %s: %s", f.JobID, f.Kind, plain(f.Key), plain(f.Detail)) },
 			func(jobs int) { m.set(jobs, jobs, "", 0) })
 		m.end()

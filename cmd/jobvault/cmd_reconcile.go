@@ -27,32 +27,34 @@ func (c reconcileCmd) Run(ctx context.Context, e *environment) error {
 			return err
 		}
 	}
-	return withWorkbench(ctx, e, true, func(b *workbench) error {
-		since, err := parseTime("--since", c.Since, b.clock.Now())
+	return runSession(ctx, e, maintenanceNeeds.withGitHub(), func(s *session) error {
+		since, err := parseTime("--since", c.Since, s.clock.Now())
 		if err != nil {
 			return err
 		}
-		s := b.sweeper()
-		rerr := c.redeliver(ctx, e, b, s)
-		rs, err := c.repositories(ghapi.WithPriority(ctx, ghapi.Sweep), b, s)
+		sweeper := s.sweeper()
+		rerr := c.redeliver(ctx, e, s, sweeper)
+		rs, err := c.repositories(ghapi.WithPriority(ctx, ghapi.Sweep), s, sweeper)
 		if err != nil && len(rs) == 0 {
 			return errors.Join(rerr, err)
 		}
-		h := &sweepRun{
-			b: b, what: "reconcile", repositories: rs, since: since, share: 1, json: c.JSON, out: e.stdout, err: e.stderr,
-			sweep: func(ctx context.Context, r store.Repository) (ingest.Swept, error) { return s.Recent(ctx, r, since) },
+		r := &sweepRun{
+			s: s, what: "reconcile", repositories: rs, since: since, share: 1, json: c.JSON, out: e.stdout, err: e.stderr,
+			sweep: func(ctx context.Context, r store.Repository) (ingest.Swept, error) {
+				return sweeper.Recent(ctx, r, since)
+			},
 		}
-		_, serr := b.db.EnqueueStale(ctx, b.clock.Now())
-		return errors.Join(rerr, err, serr, h.run(ctx))
+		_, serr := s.db.EnqueueStale(ctx, s.clock.Now())
+		return errors.Join(rerr, err, serr, r.run(ctx))
 	})
 }
 
 // redeliver asks for failed deliveries again. They come to the jobvault that
 // serves.
-func (c reconcileCmd) redeliver(ctx context.Context, e *environment, b *workbench, s *ingest.Sweeper) error {
+func (c reconcileCmd) redeliver(ctx context.Context, e *environment, s *session, sweeper *ingest.Sweeper) error {
 	var errs []error
-	for _, h := range b.config.hooks {
-		done, err := s.Redeliver(ctx, h)
+	for _, h := range s.config.hooks {
+		done, err := sweeper.Redeliver(ctx, h)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("hook %s: %w", h, err))
 			continue
@@ -62,13 +64,13 @@ func (c reconcileCmd) redeliver(ctx context.Context, e *environment, b *workbenc
 	return errors.Join(errs...)
 }
 
-func (c reconcileCmd) repositories(ctx context.Context, b *workbench, s *ingest.Sweeper) ([]store.Repository, error) {
+func (c reconcileCmd) repositories(ctx context.Context, s *session, sweeper *ingest.Sweeper) ([]store.Repository, error) {
 	if len(c.Repo) == 0 {
-		rs, err := s.Repositories(ctx)
+		rs, err := sweeper.Repositories(ctx)
 		if err == nil && len(rs) == 0 {
-			err = fmt.Errorf("no repository is known: none in the database, and JOBVAULT_REPOSITORIES=%q names none", b.config.Repositories)
+			err = fmt.Errorf("no repository is known: none in the database, and JOBVAULT_REPOSITORIES=%q names none", s.config.Repositories)
 		}
 		return rs, err
 	}
-	return b.named(ctx, s, c.Repo)
+	return s.repositoriesNamed(ctx, sweeper, c.Repo)
 }

@@ -41,11 +41,8 @@ func (c redactCmd) Run(ctx context.Context, e *environment) error {
 	if !c.Yes && !canAsk(e) {
 		return usageError{errors.New("redact removes for good and asks before it does, which needs a terminal; --yes does not ask. Nothing is changed")}
 	}
-	return withWorkbench(ctx, e, false, func(b *workbench) error {
-		if err := b.hearRemovals(ctx); err != nil {
-			return err
-		}
-		return c.redact(ctx, e, b.remover(), o)
+	return runSession(ctx, e, maintenanceNeeds.withRemovals(), func(s *session) error {
+		return c.redact(ctx, e, s.remover(), o)
 	})
 }
 

@@ -16,13 +16,9 @@ type reindexCmd struct {
 
 // Run reads archived logs for what their jobs used. Stopped, it goes on where it was.
 func (c reindexCmd) Run(ctx context.Context, e *environment) error {
-	return withWorkbench(ctx, e, false, func(b *workbench) error {
-		if err := b.hearRemovals(ctx); err != nil {
-			return err
-		}
-		x := &upkeep.Reindexer{DB: b.db, Archive: b.archive}
+	return runSession(ctx, e, maintenanceNeeds.withRemovals(), func(s *session) error {
 		m := newMovingProgress(e.stderr, "reindex")
-		sum, err := x.Reindex(ctx, c.All, runtime.GOMAXPROCS(0),
+		sum, err := s.reindexer().Reindex(ctx, c.All, runtime.GOMAXPROCS(0),
 			func(f upkeep.Fault) { m.above("job %d: %s: %s: %s", f.JobID, f.Kind, plain(f.Key), plain(f.Detail)) },
 			func(sum upkeep.Reindexed) { m.set(sum.Jobs, sum.Jobs, humanize.IBytes(uint64(sum.Bytes)), 0) })
 		m.end()

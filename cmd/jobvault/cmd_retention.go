@@ -81,8 +81,8 @@ func (c retentionAddCmd) Run(ctx context.Context, e *environment) error {
 	if err := errors.Join(append(errs, err, r.Check())...); err != nil {
 		return usageError{err}
 	}
-	return withTokens(ctx, e, func(db *store.DB) error {
-		added, err := db.AddRetentionRule(ctx, r)
+	return runSession(ctx, e, recordNeeds, func(s *session) error {
+		added, err := s.db.AddRetentionRule(ctx, r)
 		if errors.Is(err, store.ErrNotFound) {
 			return usageError{fmt.Errorf("--at=%d: there are not so many rules", c.At)}
 		}
@@ -96,8 +96,8 @@ func (c retentionAddCmd) Run(ctx context.Context, e *environment) error {
 
 // Run lists the rules in the order in which they are looked at.
 func (c retentionListCmd) Run(ctx context.Context, e *environment) error {
-	return withTokens(ctx, e, func(db *store.DB) error {
-		rules, err := db.RetentionRules(ctx)
+	return runSession(ctx, e, recordNeeds, func(s *session) error {
+		rules, err := s.db.RetentionRules(ctx)
 		if err != nil {
 			return err
 		}
@@ -115,8 +115,8 @@ func (c retentionListCmd) Run(ctx context.Context, e *environment) error {
 
 // Run deletes a rule; those after it move up.
 func (c retentionDeleteCmd) Run(ctx context.Context, e *environment) error {
-	return withTokens(ctx, e, func(db *store.DB) error {
-		err := db.DeleteRetentionRule(ctx, c.ID)
+	return runSession(ctx, e, recordNeeds, func(s *session) error {
+		err := s.db.DeleteRetentionRule(ctx, c.ID)
 		if errors.Is(err, store.ErrNotFound) {
 			return fmt.Errorf("there is no rule %d; jobvault retention list shows those that there are", c.ID)
 		}
@@ -129,12 +129,12 @@ func (c retentionPlanCmd) Run(ctx context.Context, e *environment) error {
 	if err := checkLimit(c.Limit); err != nil {
 		return err
 	}
-	return withTokens(ctx, e, func(db *store.DB) error {
+	return runSession(ctx, e, recordNeeds, func(s *session) error {
 		// Before what would go is looked up: apply leaves what is renamed from here on.
-		if err := db.NotePlan(ctx); err != nil {
+		if err := s.db.NotePlan(ctx); err != nil {
 			return err
 		}
-		m := &upkeep.Remover{DB: db}
+		m := s.remover()
 		out := jsonEncoder(e.stdout)
 		groups := make(planGroups)
 		plan, err := m.Plan(ctx, c.Limit, func(g store.Ending) error {
@@ -237,12 +237,9 @@ func (c retentionApplyCmd) Run(ctx context.Context, e *environment) error {
 	if err != nil {
 		return usageError{err}
 	}
-	return withWorkbench(ctx, e, false, func(b *workbench) error {
-		if err := b.hearRemovals(ctx); err != nil {
-			return err
-		}
+	return runSession(ctx, e, maintenanceNeeds.withRemovals(), func(s *session) error {
 		var renamed renamedRepositories
-		m := b.remover()
+		m := s.remover()
 		m.Renamed = renamed.add
 		plan, err := m.Plan(ctx, c.Limit, func(store.Ending) error { return nil })
 		if err != nil {

@@ -53,8 +53,8 @@ func (c tokenCreateCmd) Run(ctx context.Context, e *environment) error {
 	if err != nil {
 		return usageError{err}
 	}
-	return withTokens(ctx, e, func(db *store.DB) error {
-		now, err := db.Time(ctx)
+	return runSession(ctx, e, recordNeeds, func(s *session) error {
+		now, err := s.db.Time(ctx)
 		if err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ func (c tokenCreateCmd) Run(ctx context.Context, e *environment) error {
 			t.ExpiresAt = &at
 		}
 		token, digest := access.NewToken()
-		err = db.AddReadToken(ctx, t, digest)
+		err = s.db.AddReadToken(ctx, t, digest)
 		if errors.Is(err, store.ErrExists) {
 			return fmt.Errorf("there is, or was, a token named %q: choose another name, as that one may stand in the table reads", t.Name)
 		}
@@ -96,12 +96,12 @@ func (c tokenCreateCmd) print(out io.Writer, token string, t store.ReadToken, no
 
 // Run lists tokens by name.
 func (c tokenListCmd) Run(ctx context.Context, e *environment) error {
-	return withTokens(ctx, e, func(db *store.DB) error {
-		tokens, err := db.ReadTokens(ctx)
+	return runSession(ctx, e, recordNeeds, func(s *session) error {
+		tokens, err := s.db.ReadTokens(ctx)
 		if err != nil {
 			return err
 		}
-		now, err := db.Time(ctx)
+		now, err := s.db.Time(ctx)
 		if err != nil {
 			return err
 		}
@@ -121,12 +121,12 @@ func (c tokenRevokeCmd) Run(ctx context.Context, e *environment) error {
 	if err := checkName("name", c.Name); err != nil {
 		return usageError{err}
 	}
-	return withTokens(ctx, e, func(db *store.DB) error {
-		err := db.RevokeReadToken(ctx, c.Name, time.Time{})
+	return runSession(ctx, e, recordNeeds, func(s *session) error {
+		err := s.db.RevokeReadToken(ctx, c.Name, time.Time{})
 		if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		tokens, err := db.ReadTokens(ctx)
+		tokens, err := s.db.ReadTokens(ctx)
 		if err != nil {
 			return err
 		}
@@ -214,29 +214,4 @@ func parseEndTime(s string, now time.Time) (time.Time, error) {
 	}
 	d, err := time.ParseDuration(s)
 	return now.Add(d), err
-}
-
-// withTokens runs a command that needs the database only, with its schema up: tokens
-// may be made before jobvault serves.
-func withTokens(ctx context.Context, e *environment, f func(*store.DB) error) error {
-	c, err := e.settings.load()
-	if err != nil {
-		return err
-	}
-	d, err := openDatabase(ctx, c, borrow, 4, quietLogger(c, e.stderr))
-	if err != nil {
-		return err
-	}
-	return errors.Join(onTokens(ctx, d, f), d.close())
-}
-
-func onTokens(ctx context.Context, d *database, f func(*store.DB) error) error {
-	if _, err := d.migrateUp(ctx); err != nil {
-		return err
-	}
-	db, err := store.New(d.pool)
-	if err != nil {
-		return err
-	}
-	return f(db)
 }

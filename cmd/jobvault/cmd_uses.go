@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/lookup"
-	"github.com/jobvault/jobvault/store"
 )
 
 type usesCmd struct {
@@ -42,12 +41,12 @@ func (c usesCmd) Run(ctx context.Context, e *environment) error {
 		}
 		return c.print(e, uses)
 	}
-	return withStore(ctx, e, func(_ config, db *store.DB) error {
+	return runSession(ctx, e, readNeeds, func(s *session) error {
 		var err error
-		if f.Since, err = timeOf(ctx, db, "--since", c.Since); err != nil {
+		if f.Since, err = timeOf(ctx, s.db, "--since", c.Since); err != nil {
 			return err
 		}
-		uses, err := lookup.FindUses(ctx, db, f)
+		uses, err := lookup.FindUses(ctx, s.db, f)
 		if err != nil {
 			return err
 		}

@@ -57,24 +57,23 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 	if c.Database && (c.Deep || c.Repair) {
 		return usageError{errors.New("--database reads everything and repairs nothing: leave --deep and --repair out")}
 	}
-	// To look needs neither GitHub nor a clock that is right.
-	return runWorkbench(ctx, e, workbenchNeeds{github: c.Repair, clock: c.Repair}, func(b *workbench) error {
-		if o.Since, err = timeOf(ctx, b.db, "--since", c.Since); err != nil {
+	n := maintenanceNeeds
+	n.clock = anyClock // which is right enough to look
+	if c.Repair {
+		// Nothing is repaired by the word of a database that is older than a removal.
+		n = maintenanceNeeds.withGitHub().withRemovals()
+	}
+	return runSession(ctx, e, n, func(s *session) error {
+		if o.Since, err = timeOf(ctx, s.db, "--since", c.Since); err != nil {
 			return err
 		}
-		if o.RepositoryID, err = repositoryID(ctx, b.db, c.Repo); err != nil {
+		if o.RepositoryID, err = repositoryID(ctx, s.db, c.Repo); err != nil {
 			return err
 		}
-		v := &upkeep.Verifier{DB: b.db, Archive: b.archive, GitHub: b.github, Now: b.clock.Now}
+		v := s.verifier()
 		m := newMovingProgress(e.stderr, "verify")
 		if c.Database {
 			return c.verifyDatabase(ctx, e, v, o, m)
-		}
-		if c.Repair {
-			// By the word of a database that is older than a removal nothing is mended.
-			if err := b.hearRemovals(ctx); err != nil {
-				return err
-			}
 		}
 		sum, err := v.Verify(ctx, o, func(f upkeep.Fault) { c.printFault(e.stdout, m, f) },
 			func(done, total int) { m.set(done, total, "", 0) })

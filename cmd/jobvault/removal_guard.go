@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -12,24 +11,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/store"
 )
-
-// hearRemovals has a command's database hear of all removals that the bucket tells of:
-// it may come from a dump that is older than they are. It fails if that cannot be known.
-func hearRemovals(ctx context.Context, db *store.DB, a *archive.Archive, logger *slog.Logger) error {
-	jobs, err := (&upkeep.RemovalLog{DB: db, Archive: a}).CatchUp(ctx)
-	if jobs > 0 {
-		logger.WarnContext(ctx, "the database is older than removals that the bucket tells of; they are done in it now", ingest.KeyCount, jobs)
-	}
-	if err != nil {
-		return fmt.Errorf("nothing is read from a database that may be older than removals of logs: %w", err)
-	}
-	return nil
-}
 
 // Timing of the guard.
 const (

@@ -28,8 +28,8 @@ const (
 
 func (s *service) serveHTTP() {
 	mux := http.NewServeMux()
-	if s.receiver != nil {
-		mux.Handle("/webhook", s.receiver)
+	if s.webhook != nil {
+		mux.Handle("/webhook", s.webhook)
 	}
 	if s.lookup != nil {
 		mux.Handle("/", s.guard.guarded(s.lookup))
@@ -92,7 +92,7 @@ func (s *service) ready(w http.ResponseWriter, req *http.Request) {
 	}
 	// Readers wait for it. Who also receives goes on: nobody else may, and what GitHub
 	// cannot deliver is lost.
-	if answers["removals"] = s.guard.ready(); answers["removals"] != "ok" && s.receiver == nil {
+	if answers["removals"] = s.guard.ready(); answers["removals"] != "ok" && s.webhook == nil {
 		status = http.StatusServiceUnavailable
 	}
 	writeStatus(w, status, answers)

@@ -17,7 +17,7 @@ func (s *service) openLookup(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	logs := lookup.Logs{DB: s.db, Archive: s.archive}
+	logs := s.logs()
 	sender, searcher := lookup.NewSender(logs, s.logger), lookup.NewSearcher(logs)
 	programs, err := rest.New(ctx, rest.Config{DB: s.db, Gate: gate, Sender: sender, Searcher: searcher, Base: s.config.base, Logger: s.logger, Now: s.clock.Now})
 	if err != nil {
@@ -49,12 +49,6 @@ func (s *service) gate() (*access.Gate, error) {
 	}
 	switch s.config.ReadAuth {
 	case readGitHub:
-		if s.github == nil {
-			var err error
-			if s.github, err = openGitHub(s.config, s.db, s.clock); err != nil {
-				return nil, err
-			}
-		}
 		return access.GitHub(s.db, s.github), nil
 	case readTokens:
 		return access.Tokens(s.db), nil

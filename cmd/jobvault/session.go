@@ -5,197 +5,232 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
 
-// workbench is what the commands have that look after the archive: beside a
-// running jobvault, or alone.
-type workbench struct {
-	config   config
-	logger   *slog.Logger
-	database *database
-	db       *store.DB
-	archive  *archive.Archive
-	clock    *store.Clock // Postgres' time
-	github   *ghapi.Clients
-	metrics  *ingest.Metrics
+// session is what a command works with: beside a serving jobvault, or alone. `serve`
+// works with one too. What the command does not need is nil.
+type session struct {
+	config    config
+	logger    *slog.Logger
+	database  *database
+	db        *store.DB
+	archive   *archive.Archive
+	clock     *store.Clock // Postgres' time
+	github    *ghapi.Clients
+	metrics   *ingest.Metrics
+	manifests *upkeep.ManifestMetrics
 }
 
-// workbenchNeeds is what a command cannot do without.
-type workbenchNeeds struct {
-	github bool // a token or an App
-	clock  bool // that is near enough to Postgres'
+// needs is what a command declares that it cannot do without. The zero value needs the
+// settings only.
+type needs struct {
+	database  databaseNeed
+	schema    schemaNeed
+	manyConns bool // for workers; else a few connections to Postgres are enough
+	bucket    bucketNeed
+	clock     clockNeed
+	github    bool // a token or an App
+	removals  bool // the database has heard of all removals that the bucket records
 }
 
-// withWorkbench runs a command with the stores open and their schema up. It fails with
-// store.SkewError if this machine's clock and Postgres' are too far apart: what such a
-// command does, it decides by the time. needsGitHub says that it cannot do without a
-// token or an App.
-func withWorkbench(ctx context.Context, e *environment, needsGitHub bool, f func(*workbench) error) error {
-	return runWorkbench(ctx, e, workbenchNeeds{github: needsGitHub, clock: true}, f)
+// databaseNeed says what a command wants of Postgres, the embedded one above all.
+type databaseNeed int
+
+const (
+	noDatabase     databaseNeed = iota
+	borrowDatabase              // use it beside its owner, or start it for the moment
+	ownDatabase                 // be its owner; a second one is refused
+)
+
+// schemaNeed says what is done about a schema that is not this binary's.
+type schemaNeed int
+
+const (
+	anySchema      schemaNeed = iota // nothing: the command is about the schema
+	currentSchema                    // it is refused
+	migratedSchema                   // it is brought up
+)
+
+// bucketNeed says what a command wants of the bucket.
+type bucketNeed int
+
+const (
+	noBucket        bucketNeed = iota
+	openBucket                 // it is not asked anything before the command does
+	existingBucket             // it fails if it does not exist or cannot lock; if it is away it comes back
+	reachableBucket            // it answers
+)
+
+// clockNeed says what a command wants of the time.
+type clockNeed int
+
+const (
+	noClock    clockNeed = iota
+	anyClock             // Postgres' time, whatever this machine's clock says
+	rightClock           // it fails with store.SkewError if the two are too far apart: it decides by the time
+)
+
+// What kinds of commands need.
+var (
+	// migrateNeeds is for commands about the schema itself.
+	migrateNeeds = needs{database: borrowDatabase}
+	// ledgerNeeds is for commands that show nothing of what logs say: the bucket may be away.
+	ledgerNeeds = needs{database: borrowDatabase, schema: currentSchema}
+	// readNeeds is for commands that read logs, or what was read from them.
+	readNeeds = needs{database: borrowDatabase, schema: currentSchema, bucket: openBucket, removals: true}
+	// recordNeeds is for commands that keep records in the database only. They may run
+	// before jobvault ever served.
+	recordNeeds = needs{database: borrowDatabase, schema: migratedSchema}
+	// maintenanceNeeds is for commands that look after the archive.
+	maintenanceNeeds = needs{database: borrowDatabase, schema: migratedSchema, manyConns: true, bucket: reachableBucket, clock: rightClock}
+	// bucketNeeds is for commands that do without a database.
+	bucketNeeds = needs{bucket: reachableBucket}
+)
+
+// withGitHub is n for a command that calls GitHub.
+func (n needs) withGitHub() needs {
+	n.github = true
+	return n
 }
 
-func runWorkbench(ctx context.Context, e *environment, needs workbenchNeeds, f func(*workbench) error) error {
+// withRemovals is n for a command that reads logs, or removes them.
+func (n needs) withRemovals() needs {
+	n.removals = true
+	return n
+}
+
+// runSession checks the settings, opens what a command needs, runs it, and closes.
+func runSession(ctx context.Context, e *environment, n needs, f func(*session) error) error {
 	c, err := e.settings.load()
-	if needs.github {
+	if n.github {
 		err = errors.Join(err, c.needGitHub())
 	}
 	if err != nil {
 		return err
 	}
-	b := &workbench{config: c, logger: quietLogger(c, e.stderr), metrics: ingest.NewMetrics(prometheus.NewRegistry())}
-	err = b.open(ctx)
-	if err == nil && needs.clock {
-		err = b.clock.Err()
+	s := &session{config: c, logger: quietLogger(c, e.stderr), metrics: ingest.NewMetrics(prometheus.NewRegistry())}
+	if err = s.open(ctx, n); err == nil {
+		err = f(s)
 	}
-	if err == nil {
-		err = f(b)
+	return errors.Join(err, s.close())
+}
+
+// open opens what is needed. On an error the rest is still to be closed.
+func (s *session) open(ctx context.Context, n needs) error {
+	if err := s.openDatabase(ctx, n); err != nil {
+		return err
 	}
-	if b.github != nil {
-		b.github.Close()
+	if n.bucket != noBucket {
+		var err error
+		if s.archive, err = openArchive(s.config); err != nil {
+			return err
+		}
+		if err := s.checkBucket(ctx, n.bucket); err != nil {
+			return err
+		}
 	}
-	if b.database != nil {
-		err = errors.Join(err, b.database.close())
+	if n.github {
+		if err := s.openGitHub(); err != nil {
+			return err
+		}
+	}
+	if n.clock == rightClock {
+		if err := s.clock.Err(); err != nil {
+			return err
+		}
+	}
+	if n.removals {
+		return s.hearRemovals(ctx)
+	}
+	return nil
+}
+
+// openDatabase connects, sees to the schema, and reads the clock.
+func (s *session) openDatabase(ctx context.Context, n needs) error {
+	if n.database == noDatabase {
+		return nil
+	}
+	conns := int32(4)
+	if n.manyConns {
+		conns = poolSize(s.config.workers)
+	}
+	var err error
+	if s.database, err = openDatabase(ctx, s.config, n.database, conns, s.logger); err != nil {
+		return err
+	}
+	switch n.schema {
+	case anySchema:
+	case currentSchema:
+		if err := s.database.checkSchema(ctx); err != nil {
+			return err
+		}
+	case migratedSchema:
+		applied, err := s.database.migrateUp(ctx)
+		if err != nil {
+			return err
+		}
+		if len(applied) > 0 {
+			s.logger.InfoContext(ctx, "database schema brought up", "applied", applied)
+		}
+	}
+	if s.db, err = store.New(s.database.pool); err != nil {
+		return err
+	}
+	if n.clock != noClock {
+		s.clock, err = s.db.NewClock(ctx, nil)
 	}
 	return err
 }
 
-func (b *workbench) open(ctx context.Context) error {
-	var err error
-	if b.database, err = openDatabase(ctx, b.config, borrow, poolSize(b.config.workers), b.logger); err != nil {
-		return err
-	}
-	if _, err := b.database.migrateUp(ctx); err != nil {
-		return err
-	}
-	if b.db, err = store.New(b.database.pool); err != nil {
-		return err
-	}
-	if b.clock, err = b.db.NewClock(ctx, nil); err != nil {
-		return err
-	}
-	if b.archive, err = openArchive(b.config); err != nil {
-		return err
+// checkBucket asks the bucket whether it is there.
+func (s *session) checkBucket(ctx context.Context, n bucketNeed) error {
+	if n == openBucket {
+		return nil
 	}
 	checking, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	if err := b.archive.Bucket().Check(checking); err != nil {
-		return fmt.Errorf("JOBVAULT_BUCKET_URL: %w", err)
-	}
-	b.github, err = openGitHub(b.config, b.db, b.clock)
-	return err
-}
-
-// openGitHub makes the clients, which share GitHub's limits with all replicas.
-// What they remember of limits is by Postgres' time, which is one for all.
-func openGitHub(c config, db *store.DB, clock *store.Clock) (*ghapi.Clients, error) {
-	c.github.Limits, c.github.Now = ingest.NewSharedLimits(db), clock.Now
-	return ghapi.New(c.github)
-}
-
-func (c config) sweeper(db *store.DB, a *archive.Archive, github *ghapi.Clients, clock *store.Clock, logger *slog.Logger, metrics *ingest.Metrics) *ingest.Sweeper {
-	owners, names := c.repositories.Named()
-	return &ingest.Sweeper{
-		DB: db, Archive: a, GitHub: github, Selected: c.repositories.MatchRepository,
-		Named:  ingest.Named{Owners: owners, Repositories: names},
-		Logger: logger, Metrics: metrics, Now: clock.Now,
-	}
-}
-
-func (c config) archiver(db *store.DB, a *archive.Archive, github *ghapi.Clients, clock *store.Clock, logger *slog.Logger, metrics *ingest.Metrics) *ingest.Archiver {
-	return &ingest.Archiver{
-		DB: db, Archive: a, GitHub: github, Deadline: c.deadline, Logger: logger, Metrics: metrics, Now: clock.Now,
-	}
-}
-
-// reconciler is what the rounds are made of; nil where the settings want none.
-func (c config) reconciler(s *ingest.Sweeper) *ingest.Reconciler {
-	if c.reconcile <= 0 {
+	err := s.archive.Bucket().Check(checking)
+	// A bucket that does not exist, or cannot lock, is a mistake; one that is away comes back.
+	mistake := errors.Is(err, bucket.ErrNotFound) || errors.Is(err, bucket.ErrNoLock)
+	switch {
+	case err == nil:
+		return nil
+	case n == existingBucket && !mistake:
+		s.logger.WarnContext(ctx, "the bucket does not answer yet", ingest.KeyError, err)
 		return nil
 	}
-	return &ingest.Reconciler{Sweeper: s, Hooks: c.hooks, Every: c.reconcile}
+	return fmt.Errorf("JOBVAULT_BUCKET_URL: %w", err)
 }
 
-func (b *workbench) sweeper() *ingest.Sweeper {
-	return b.config.sweeper(b.db, b.archive, b.github, b.clock, b.logger, b.metrics)
-}
-
-func (b *workbench) manifests() *upkeep.Manifests {
-	return &upkeep.Manifests{DB: b.db, Archive: b.archive, Logger: b.logger}
-}
-
-func (b *workbench) remover() *upkeep.Remover {
-	return &upkeep.Remover{DB: b.db, Archive: b.archive}
-}
-
-// periodic is what the queue does again and again besides reconciling.
-func (b *workbench) periodic() []ingest.Periodic {
-	return []ingest.Periodic{b.manifests().Periodic(), b.remover().Periodic(b.logger)}
-}
-
-// hearRemovals has the database hear of all removals that the bucket tells of: before
-// it is read, or anything is decided by what it says.
-func (b *workbench) hearRemovals(ctx context.Context) error {
-	return hearRemovals(ctx, b.db, b.archive, b.logger)
-}
-
-// named finds the repositories that flags name, OWNER/NAME each.
-func (b *workbench) named(ctx context.Context, s *ingest.Sweeper, names []string) ([]store.Repository, error) {
-	var rs []store.Repository
-	for _, name := range names {
-		if !b.config.repositories.MatchRepository(name) {
-			return nil, usageError{fmt.Errorf("--repo=%s: JOBVAULT_REPOSITORIES=%q does not select it", name, b.config.Repositories)}
-		}
-		r, err := s.Find(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		rs = append(rs, r)
+// hearRemovals has the database hear of all removals that the bucket records: it may
+// come from a dump that is older than they are. It fails if that cannot be known.
+func (s *session) hearRemovals(ctx context.Context) error {
+	jobs, err := s.removalLog().CatchUp(ctx)
+	if jobs > 0 {
+		s.logger.WarnContext(ctx, "the database is older than removals that the bucket tells of; they are done in it now", ingest.KeyCount, jobs)
 	}
-	return rs, nil
-}
-
-// working runs f while this process archives what is in the queue. A jobvault
-// that serves does so too, if there is one. If this machine's clock turns out to be wrong
-// meanwhile, the context that f gets ends, and it fails with store.SkewError.
-func (b *workbench) working(ctx context.Context, f func(context.Context) error) error {
-	workers, err := ingest.NewWorkers(ingest.WorkersConfig{
-		DB: b.db, Parallel: b.config.workers, History: b.config.workers, Logger: b.logger, Metrics: b.metrics, Clock: b.clock,
-		Selected:   b.config.repositories.MatchRepository,
-		Archiver:   b.config.archiver(b.db, b.archive, b.github, b.clock, b.logger, b.metrics),
-		Reconciler: b.config.reconciler(b.sweeper()), Periodic: b.periodic(), Temporary: true,
-	})
 	if err != nil {
-		return err
+		return fmt.Errorf("nothing is read from a database that may be older than removals of logs: %w", err)
 	}
-	if err := workers.Start(ctx); err != nil {
-		return err
+	return nil
+}
+
+// close closes what is open.
+func (s *session) close() error {
+	if s.github != nil {
+		s.github.Close()
 	}
-	working, stop := context.WithCancelCause(ctx)
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		b.clock.Watch(working, func(skew error) {
-			if skew != nil {
-				stop(skew)
-			}
-		})
-	})
-	err = f(working)
-	var skew *store.SkewError
-	if cause := context.Cause(working); errors.As(cause, &skew) {
-		err = cause
+	if s.database != nil {
+		return s.database.close()
 	}
-	stop(nil)
-	watching.Wait()
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.config.shutdown)
-	defer cancel()
-	return errors.Join(err, workers.Stop(stopping))
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 // sweepRun looks for jobs in some repositories, archives them, and shows how far it
 // is: what backfill and reconcile have in common.
 type sweepRun struct {
-	b            *workbench
+	s            *session
 	what         string
 	repositories []store.Repository
 	since, until time.Time // of the runs that count; zero: open
@@ -27,42 +28,42 @@ type sweepRun struct {
 	json         bool
 	out, err     io.Writer
 
-	meter *movingProgress
-	found ingest.Swept
+	progress *movingProgress
+	found    ingest.Swept
 }
 
 // huntTick is how often the database is asked how far it is, unless that takes
 // long itself.
 const (
 	lookInterval   = time.Second
-	lookCostFactor = 20 // a pause is so many times what the last look took
+	lookCostFactor = 20 // a pause is this many times what the last look took
 )
 
 // run lists, waits until what was found is settled or waits for something that
 // may be hours away, and sums up. It sums up too when it is stopped.
-func (h *sweepRun) run(ctx context.Context) error {
-	h.meter = newMovingProgress(h.err, h.what)
-	err := h.b.working(ctx, func(ctx context.Context) error {
+func (r *sweepRun) run(ctx context.Context) error {
+	r.progress = newMovingProgress(r.err, r.what)
+	err := r.s.working(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithCancel(ctx)
 		listing := make(chan error, 1)
-		go func() { defer close(listing); listing <- h.list(ctx) }()
-		err := h.follow(ctx, listing)
+		go func() { defer close(listing); listing <- r.list(ctx) }()
+		err := r.follow(ctx, listing)
 		cancel()
 		for range listing { // until it has ended
 		}
 		return err
 	})
-	h.meter.end()
+	r.progress.end()
 	if ctx.Err() != nil {
 		err = fmt.Errorf("stopped; the same command goes on from here: %w", ctx.Err())
 	}
 	summing, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
 	defer cancel()
-	tallies, terr := h.tally(summing)
+	tallies, terr := r.tally(summing)
 	if terr != nil {
 		return errors.Join(err, terr)
 	}
-	perr := h.print(tallies)
+	perr := r.print(tallies)
 	for _, t := range tallies {
 		if err == nil && (t.State == store.LogPending || t.State == store.LogDenied) && t.Jobs > 0 {
 			err = errUnsettled
@@ -73,16 +74,16 @@ func (h *sweepRun) run(ctx context.Context) error {
 
 // list sweeps one repository after the other. A limit is waited for; what else
 // fails does not keep the next repository from being looked at.
-func (h *sweepRun) list(ctx context.Context) error {
+func (r *sweepRun) list(ctx context.Context) error {
 	var errs []error
-	for _, r := range h.repositories {
+	for _, repo := range r.repositories {
 		for {
-			swept, err := h.sweep(ctx, r)
-			h.found.Runs += swept.Runs
-			h.found.Attempts += swept.Attempts
+			swept, err := r.sweep(ctx, repo)
+			r.found.Runs += swept.Runs
+			r.found.Attempts += swept.Attempts
 			var e *ghapi.Error
 			if errors.As(err, &e) && e.Class == ghapi.RateLimited && ctx.Err() == nil {
-				h.pause(ctx, e.RetryAt)
+				r.pause(ctx, e.RetryAt)
 				continue
 			}
 			if err != nil {
@@ -100,8 +101,8 @@ func (h *sweepRun) list(ctx context.Context) error {
 // minPause is how long a limit is waited for at least.
 const minPause = time.Second
 
-func (h *sweepRun) pause(ctx context.Context, until time.Time) {
-	t := time.NewTimer(max(until.Sub(h.b.clock.Now()), minPause))
+func (r *sweepRun) pause(ctx context.Context, until time.Time) {
+	t := time.NewTimer(max(until.Sub(r.s.clock.Now()), minPause))
 	defer t.Stop()
 	select {
 	case <-t.C:
@@ -110,7 +111,7 @@ func (h *sweepRun) pause(ctx context.Context, until time.Time) {
 }
 
 // follow shows how far it is until the listing has ended and nothing waits.
-func (h *sweepRun) follow(ctx context.Context, listing <-chan error) error {
+func (r *sweepRun) follow(ctx context.Context, listing <-chan error) error {
 	tick := time.NewTimer(lookInterval)
 	defer tick.Stop()
 	listed, troubles := false, 0
@@ -127,7 +128,7 @@ func (h *sweepRun) follow(ctx context.Context, listing <-chan error) error {
 			return errors.Join(ctx.Err(), failed)
 		}
 		began := time.Now()
-		done, err := h.look(ctx, listed)
+		done, err := r.look(ctx, listed)
 		if done {
 			return failed
 		}
@@ -148,32 +149,32 @@ func (h *sweepRun) follow(ctx context.Context, listing <-chan error) error {
 const maxFailedLooks = 60
 
 // look shows how far it is, and tells whether nothing waits any more.
-func (h *sweepRun) look(ctx context.Context, listed bool) (done bool, err error) {
-	tallies, err := h.tally(ctx)
+func (r *sweepRun) look(ctx context.Context, listed bool) (done bool, err error) {
+	tallies, err := r.tally(ctx)
 	if err != nil {
 		return false, err
 	}
-	h.show(ctx, tallies, listed)
+	r.show(ctx, tallies, listed)
 	if !listed {
 		return false, nil
 	}
-	waiting, err := h.b.db.Waiting(ctx, h.ids(), h.since, h.until)
+	waiting, err := r.s.db.Waiting(ctx, r.ids(), r.since, r.until)
 	return err == nil && waiting == 0, err
 }
 
-func (h *sweepRun) ids() []int64 {
-	ids := make([]int64, len(h.repositories))
-	for i, r := range h.repositories {
-		ids[i] = r.ID
+func (r *sweepRun) ids() []int64 {
+	ids := make([]int64, len(r.repositories))
+	for i, repo := range r.repositories {
+		ids[i] = repo.ID
 	}
 	return ids
 }
 
-func (h *sweepRun) tally(ctx context.Context) ([]store.Tally, error) {
-	return h.b.db.TallyRuns(ctx, h.ids(), h.since, h.until)
+func (r *sweepRun) tally(ctx context.Context) ([]store.Tally, error) {
+	return r.s.db.TallyRuns(ctx, r.ids(), r.since, r.until)
 }
 
-func (h *sweepRun) show(ctx context.Context, tallies []store.Tally, listed bool) {
+func (r *sweepRun) show(ctx context.Context, tallies []store.Tally, listed bool) {
 	var settled, all, size int64
 	for _, t := range tallies {
 		size += t.RawBytes
@@ -185,23 +186,23 @@ func (h *sweepRun) show(ctx context.Context, tallies []store.Tally, listed bool)
 			settled += t.Jobs
 		}
 	}
-	limit, wait := h.limitLeft(ctx, int(all-settled))
+	limit, wait := r.limitLeft(ctx, int(all-settled))
 	if !listed {
 		wait = -1
 	}
-	h.meter.set(int(settled), int(all), humanize.IBytes(uint64(max(size, 0)))+limit, wait)
+	r.progress.set(int(settled), int(all), humanize.IBytes(uint64(max(size, 0)))+limit, wait)
 }
 
 // limitLeft tells of GitHub's limit, as far as there is one, and how long so many
 // requests take at least.
-func (h *sweepRun) limitLeft(ctx context.Context, requests int) (text string, wait time.Duration) {
-	limits, err := h.b.db.RateLimits(ctx)
+func (r *sweepRun) limitLeft(ctx context.Context, requests int) (text string, wait time.Duration) {
+	limits, err := r.s.db.RateLimits(ctx)
 	if err != nil {
 		return "", 0
 	}
-	now := h.b.clock.Now()
+	now := r.s.clock.Now()
 	for _, l := range limits {
-		share := int(h.share * float64(l.RequestLimit))
+		share := int(r.share * float64(l.RequestLimit))
 		mine := l.Remaining - (l.RequestLimit - share)
 		switch {
 		case l.ClosedUntil.After(now):
@@ -221,17 +222,67 @@ func (h *sweepRun) limitLeft(ctx context.Context, requests int) (text string, wa
 }
 
 // print sums up by state.
-func (h *sweepRun) print(tallies []store.Tally) error {
-	if h.json {
-		return jsonEncoder(h.out).Encode(map[string]any{
-			"repositories": len(h.repositories), "runs": h.found.Runs, "attempts": h.found.Attempts, "states": tallies,
+func (r *sweepRun) print(tallies []store.Tally) error {
+	if r.json {
+		return jsonEncoder(r.out).Encode(map[string]any{
+			"repositories": len(r.repositories), "runs": r.found.Runs, "attempts": r.found.Attempts, "states": tallies,
 		})
 	}
-	fmt.Fprintf(h.out, "%d repositories, %d runs listed, jobs of %d attempts listed now\n", len(h.repositories), h.found.Runs, h.found.Attempts)
-	w := tabwriter.NewWriter(h.out, 0, 4, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(r.out, "%d repositories, %d runs listed, jobs of %d attempts listed now\n", len(r.repositories), r.found.Runs, r.found.Attempts)
+	w := tabwriter.NewWriter(r.out, 0, 4, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "STATE\tJOBS\tRAW\t")
 	for _, t := range tallies {
 		fmt.Fprintf(w, "%s\t%d\t%s\t\n", t.State, t.Jobs, humanize.IBytes(uint64(max(t.RawBytes, 0))))
 	}
 	return w.Flush()
+}
+
+// repositoriesNamed finds the repositories that flags name, OWNER/NAME each.
+func (s *session) repositoriesNamed(ctx context.Context, sweeper *ingest.Sweeper, names []string) ([]store.Repository, error) {
+	var rs []store.Repository
+	for _, name := range names {
+		if !s.config.repositories.MatchRepository(name) {
+			return nil, usageError{fmt.Errorf("--repo=%s: JOBVAULT_REPOSITORIES=%q does not select it", name, s.config.Repositories)}
+		}
+		r, err := sweeper.Find(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		rs = append(rs, r)
+	}
+	return rs, nil
+}
+
+// working runs f while this process archives what is in the queue. A jobvault
+// that serves does so too, if there is one. If this machine's clock turns out to be wrong
+// meanwhile, the context that f gets ends, and it fails with store.SkewError.
+func (s *session) working(ctx context.Context, f func(context.Context) error) error {
+	c := s.workers()
+	c.History, c.Temporary = s.config.workers, true
+	workers, err := ingest.NewWorkers(c)
+	if err != nil {
+		return err
+	}
+	if err := workers.Start(ctx); err != nil {
+		return err
+	}
+	working, stop := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		s.clock.Watch(working, func(skew error) {
+			if skew != nil {
+				stop(skew)
+			}
+		})
+	})
+	err = f(working)
+	var skew *store.SkewError
+	if cause := context.Cause(working); errors.As(cause, &skew) {
+		err = cause
+	}
+	stop(nil)
+	watching.Wait()
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.shutdown)
+	defer cancel()
+	return errors.Join(err, workers.Stop(stopping))
 }
