@@ -10,7 +10,7 @@ import (
 
 // actorFlag says who does what is recorded with a name.
 type actorFlag struct {
-	Actor string `help:"Who does it, for the record; without it, your name on this machine."`
+	Actor string `help:"Who does this, for the record. Without it: your user name on this machine." placeholder:"NAME"`
 }
 
 // actor is who the flag names, or who runs this.

@@ -12,11 +12,17 @@ import (
 )
 
 type backfillCmd struct {
-	Repo  []string `help:"Repository, OWNER/NAME; may be given more than once." xor:"what" required:""`
-	Org   string   `help:"All repositories of an organisation or user, as far as JOBVAULT_REPOSITORIES selects them." xor:"what" required:""`
-	Since string   `help:"Runs created at or after: a date, a time, or how long ago, such as 90d." required:""`
-	Until string   `help:"Runs created before: as --since; empty, or in the future: now."`
-	JSON  bool     `help:"The summary as one JSON object."`
+	Repo  []string `help:"Archive jobs of this repository. May be repeated." xor:"what" required:"" placeholder:"OWNER/NAME"`
+	Org   string   `help:"Archive jobs of all repositories of an organisation or user that JOBVAULT_REPOSITORIES selects." xor:"what" required:"" placeholder:"OWNER"`
+	Since string   `help:"Archive jobs of runs created at or after TIME: a date (2026-03-31), a time (2026-03-31T14:00:00Z) or a duration back from now (36h, 7d)." required:"" placeholder:"TIME"`
+	Until string   `help:"Archive jobs of runs created before TIME, given as for --since. Without it, or in the future: now." placeholder:"TIME"`
+	JSON  bool     `help:"Print the summary as one JSON object."`
+}
+
+// Help is kong's: examples and exit status.
+func (backfillCmd) Help() string {
+	return helpText(`jobvault backfill --org=acme --since=90d
+jobvault backfill --repo=acme/rocket --since=2026-01-01 --until=2026-02-01`, "0 if every job found is settled, 1 if one is not or the command failed, 2 if it was used wrongly.")
 }
 
 // Run lists the runs of a stretch of the past and archives their jobs, at low

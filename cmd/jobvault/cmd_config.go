@@ -6,7 +6,13 @@ import (
 )
 
 type configCmd struct {
-	JSON bool `help:"As JSON."`
+	JSON bool `help:"Print a JSON array."`
+}
+
+// Help is kong's: examples and exit status.
+func (configCmd) Help() string {
+	return helpText(`jobvault config
+jobvault --roles=lookup config --json`, "0 if all settings are right, 2 if one is wrong.")
 }
 
 // Run prints the settings also if some are bad, and says which.

@@ -13,9 +13,15 @@ import (
 )
 
 type coverageCmd struct {
-	Repo  string `help:"Only this repository, OWNER/NAME."`
-	Since string `help:"Days from: a date, a time, or how long ago, such as 30d."`
-	JSON  bool   `help:"One JSON object a line."`
+	Repo  string `help:"Show only this repository." placeholder:"OWNER/NAME"`
+	Since string `help:"Show days from TIME on: a date (2026-03-31), a time (2026-03-31T14:00:00Z) or a duration back from now (36h, 7d)." placeholder:"TIME"`
+	JSON  bool   `help:"Print one JSON object per line."`
+}
+
+// Help is kong's: examples and exit status.
+func (coverageCmd) Help() string {
+	return helpText(`jobvault coverage --since=30d
+jobvault coverage --repo=acme/rocket --json`, "0 if every past day is complete, 1 if one is not or the command failed, 2 if it was used wrongly.")
 }
 
 // Run says what became of the jobs of each day. It fails if a day that has ended
@@ -95,9 +101,9 @@ func checkDays(days []store.Coverage, now time.Time) error {
 
 // checkGaps tells what is wrong with the sweeps, the first few of them.
 func checkGaps(gaps []store.Gap) error {
-	const most = 10
+	const maxListed = 10
 	var errs []error
-	for _, g := range gaps[:min(len(gaps), most)] {
+	for _, g := range gaps[:min(len(gaps), maxListed)] {
 		if g.FailedAt != nil {
 			why := ""
 			if g.Error != nil {
@@ -109,7 +115,7 @@ func checkGaps(gaps []store.Gap) error {
 			errs = append(errs, fmt.Errorf("%s: runs created from %s on were not all listed", plain(g.Repository), g.From.UTC().Format(time.RFC3339)))
 		}
 	}
-	if more := len(gaps) - most; more > 0 {
+	if more := len(gaps) - maxListed; more > 0 {
 		errs = append(errs, fmt.Errorf("%d more repositories", more))
 	}
 	return errors.Join(errs...)

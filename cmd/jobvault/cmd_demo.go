@@ -16,8 +16,8 @@ import (
 )
 
 type demoCmd struct {
-	Jobs int    `help:"How many jobs the day has." default:"400"`
-	Seed uint64 `help:"Another seed, another day." default:"1"`
+	Jobs int    `help:"Number of jobs in the simulated day." default:"400" placeholder:"NUM"`
+	Seed uint64 `help:"Seed of the simulated day." default:"1" placeholder:"NUM"`
 }
 
 // demoSecret signs the demo's deliveries, on loopback, for a minute.
@@ -25,6 +25,12 @@ const demoSecret = "demo"
 
 // demoTimeout bounds how long the demo waits for the last job.
 const demoTimeout = 3 * time.Minute
+
+// Help is kong's: examples and exit status.
+func (demoCmd) Help() string {
+	return helpText(`jobvault demo
+jobvault demo --jobs=1000 --seed=7`, usualExit)
+}
 
 // Run plays a day against a simulated GitHub: everything but GitHub is real. It
 // succeeds only if every job is settled as GitHub's answers mean, and every

@@ -10,8 +10,14 @@ import (
 )
 
 type exportCmd struct {
-	Args  []string `arg:"" name:"job-id dir" help:"Id of the job, and a folder that is not there or empty; with --run, the folder alone."`
-	RunID int64    `name:"run" help:"All jobs of the workflow run with this id, of all its attempts."`
+	Args  []string `arg:"" name:"job-id dir" help:"Id of the job, and a directory that does not exist or is empty. With --run, only the directory."`
+	RunID int64    `name:"run" help:"Export all jobs of the workflow run with this id, in all its attempts." placeholder:"ID"`
+}
+
+// Help is kong's: examples and exit status.
+func (exportCmd) Help() string {
+	return helpText(`jobvault export 21483648 DIR
+jobvault export --run=7023 DIR`, "0 if it is done, 1 if it failed or something is damaged, 2 if it was used wrongly.")
 }
 
 // Run writes a package that an auditor can check with sha256sum and zstd. If
@@ -38,7 +44,10 @@ func (c exportCmd) Run(ctx context.Context, e *environment) error {
 
 func (c exportCmd) parse() (jobID int64, dir string, err error) {
 	if c.RunID != 0 {
-		if len(c.Args) != 1 || c.RunID < 0 {
+		if c.RunID < 0 {
+			return 0, "", fmt.Errorf("--run=%d: want the id of a workflow run", c.RunID)
+		}
+		if len(c.Args) != 1 {
 			return 0, "", errors.New("want export --run ID DIR")
 		}
 		return 0, c.Args[0], nil
@@ -48,7 +57,7 @@ func (c exportCmd) parse() (jobID int64, dir string, err error) {
 	}
 	jobID, err = strconv.ParseInt(c.Args[0], 10, 64)
 	if err != nil || jobID < 1 {
-		return 0, "", fmt.Errorf("%q: want the id of a job", c.Args[0])
+		return 0, "", fmt.Errorf("<job-id>=%q: want the id of a job", c.Args[0])
 	}
 	return jobID, c.Args[1], nil
 }

@@ -14,31 +14,31 @@ import (
 )
 
 type grepCmd struct {
-	Pattern    string `arg:"" help:"Expression in the syntax of RE2. It is held against each line without its timestamp."`
-	IgnoreCase bool   `short:"i" help:"Upper and lower case are the same."`
-	Fixed      bool   `short:"F" name:"fixed-strings" help:"The pattern is a text, not an expression."`
-	Extended   bool   `short:"E" name:"extended-regexp" help:"For the sake of habit: RE2 is much like that anyway."`
-	Inverse    bool   `short:"v" name:"invert-match" help:"Lines that do not match."`
-	Count      bool   `short:"c" help:"Only how many lines of each log." xor:"what"`
-	List       bool   `short:"l" name:"files-with-matches" help:"Only which logs." xor:"what"`
-	MaxCount   int64  `short:"m" help:"At most so many lines of each log."`
-	After      int64  `short:"A" name:"after-context" help:"So many lines after each one too."`
-	Before     int64  `short:"B" name:"before-context" help:"So many lines before each one too."`
-	Context    int64  `short:"C" help:"So many lines before and after."`
+	Pattern    string `arg:"" help:"Regular expression in RE2 syntax, matched against each line without its timestamp."`
+	IgnoreCase bool   `short:"i" help:"Ignore case distinctions in the pattern and in logs."`
+	Fixed      bool   `short:"F" name:"fixed-strings" help:"Interpret the pattern as a fixed string, not as a regular expression."`
+	Extended   bool   `short:"E" name:"extended-regexp" help:"Ignored, for compatibility with grep: patterns are always RE2."`
+	Inverse    bool   `short:"v" name:"invert-match" help:"Select lines that do not match."`
+	Count      bool   `short:"c" help:"Print only a count of selected lines per log." xor:"what"`
+	List       bool   `short:"l" name:"files-with-matches" help:"Print only the repository and the job id of logs with selected lines." xor:"what"`
+	MaxCount   int64  `short:"m" help:"Stop reading a log after NUM selected lines." placeholder:"NUM"`
+	After      int64  `short:"A" name:"after-context" help:"Print NUM lines of trailing context." placeholder:"NUM"`
+	Before     int64  `short:"B" name:"before-context" help:"Print NUM lines of leading context." placeholder:"NUM"`
+	Context    int64  `short:"C" help:"Print NUM lines of leading and trailing context." placeholder:"NUM"`
 
-	Repo       string `group:"jobs" help:"Repository: OWNER/NAME, NAME or OWNER/."`
-	Workflow   string `group:"jobs" help:"Name of the workflow."`
-	Branch     string `group:"jobs" help:"Head branch."`
-	Commit     string `group:"jobs" help:"Head commit, or its beginning."`
-	RunID      int64  `group:"jobs" name:"run" help:"Id of the workflow run."`
-	Conclusion string `group:"jobs" help:"success, failure, cancelled, …"`
-	Label      string `group:"jobs" help:"Runner label that the job asked for."`
-	Runner     string `group:"jobs" help:"Name of the runner."`
-	Since      string `group:"jobs" help:"Created at or after: a date, a time, or how long ago, such as 36h or 7d."`
-	Until      string `group:"jobs" help:"Created before: as --since."`
-	Step       string `group:"jobs" help:"Only lines of steps with this number, or with this in their names; by estimate."`
+	Repo       string `group:"jobs" help:"Search jobs of this repository: OWNER/NAME, NAME, or OWNER/ for all of an owner's." placeholder:"REPO"`
+	Workflow   string `group:"jobs" help:"Search jobs of the workflow with this name." placeholder:"NAME"`
+	Branch     string `group:"jobs" help:"Search jobs with this head branch." placeholder:"BRANCH"`
+	Commit     string `group:"jobs" help:"Search jobs with this head commit, or a prefix of it." placeholder:"SHA"`
+	RunID      int64  `group:"jobs" name:"run" help:"Search jobs of the workflow run with this id." placeholder:"ID"`
+	Conclusion string `group:"jobs" help:"Search jobs with this conclusion: success, failure, cancelled, …" placeholder:"CONCLUSION"`
+	Label      string `group:"jobs" help:"Search jobs that asked for this runner label." placeholder:"LABEL"`
+	Runner     string `group:"jobs" help:"Search jobs that ran on the runner with this name." placeholder:"NAME"`
+	Since      string `group:"jobs" help:"Search jobs created at or after TIME: a date (2026-03-31), a time (2026-03-31T14:00:00Z) or a duration back from now (36h, 7d)." placeholder:"TIME"`
+	Until      string `group:"jobs" help:"Search jobs created before TIME, given as for --since." placeholder:"TIME"`
+	Step       string `group:"jobs" help:"Search lines of the steps with this number, or with this text in their name. Step boundaries are estimated." placeholder:"STEP"`
 	NoFilters  bool   `hidden:"" help:"Read every log whole."`
-	JSON       bool   `help:"One JSON object a line."`
+	JSON       bool   `help:"Print one JSON object per line."`
 
 	remoteFlags
 }
@@ -48,6 +48,13 @@ const (
 	grepNothing = 1
 	grepFailed  = 2
 )
+
+// Help is kong's: examples and exit status.
+func (grepCmd) Help() string {
+	return helpText(`jobvault grep -F memdump.py --since=90d
+jobvault grep -i -C 2 'error: .*timed? out' --repo=acme/rocket --step='make test'
+jobvault grep -c . --label=self-hosted --json`, "0 if a line is selected, 1 if none is, 2 if an error occurred, as with grep.")
+}
 
 // Run prints lines of archived logs, those of the newest jobs first, as they are found.
 func (c grepCmd) Run(ctx context.Context, e *environment) error {
@@ -59,6 +66,9 @@ func (c grepCmd) Run(ctx context.Context, e *environment) error {
 }
 
 func (c grepCmd) run(ctx context.Context, e *environment) error {
+	if err := c.checkNumbers(e.given); err != nil {
+		return err
+	}
 	q, err := c.query()
 	if err != nil {
 		return err
@@ -67,11 +77,11 @@ func (c grepCmd) run(ctx context.Context, e *environment) error {
 	if err != nil {
 		return usageError{err}
 	}
-	server, err := c.open()
+	server, err := c.open(e.given)
 	if err != nil {
 		return err
 	}
-	// What is held is little and changes fast: it is not worth being looked through often.
+	// The heap is small and short-lived: collecting it often is not worth the time.
 	debug.SetGCPercent(grepGCPercent)
 	p := newFoundPrinter(c, e, search.Pattern)
 	var sum lookup.Searched
@@ -111,12 +121,34 @@ func (c grepCmd) run(ctx context.Context, e *environment) error {
 	return nil
 }
 
-// grepGCPercent is how much garbage there may be, in percent of what is not.
+// grepGCPercent is GOGC while a search runs.
 const grepGCPercent = 400
 
 // grepParallel is how many logs are read at a time: over a network, the more the
 // better; nearer, it does no harm.
 const grepParallel = 32
+
+// maxContext is how many lines of context the API gives at most.
+const maxContext = 1000
+
+// checkNumbers names the flag that was given, where the API would name its parameter.
+func (c grepCmd) checkNumbers(given givenFlags) error {
+	if c.MaxCount < 0 {
+		return usageError{errors.New(given.number("max-count", c.MaxCount) + ": want a number of lines")}
+	}
+	for _, f := range []struct {
+		name  string
+		lines int64
+	}{{"after-context", c.After}, {"before-context", c.Before}, {"context", c.Context}} {
+		if f.lines < 0 || f.lines > maxContext {
+			return usageError{fmt.Errorf("%s: want a number of lines, at most %d", given.number(f.name, f.lines), maxContext)}
+		}
+	}
+	if c.RunID < 0 {
+		return usageError{errors.New(given.number("run", c.RunID) + ": want the id of a workflow run")}
+	}
+	return nil
+}
 
 // query is what is searched for, as the API takes it.
 func (c grepCmd) query() (url.Values, error) {
@@ -140,8 +172,11 @@ func (c grepCmd) query() (url.Values, error) {
 			q.Set(name, "1")
 		}
 	}
+	before, after := max(c.Before, c.Context), max(c.After, c.Context)
 	for name, n := range map[string]int64{
-		"run": c.RunID, "most": c.MaxCount, "lines_before": max(c.Before, c.Context), "lines_after": max(c.After, c.Context),
+		"run": c.RunID, "max_count": c.MaxCount, "before_context": before, "after_context": after,
+		// The same by their old names, for a server that does not know the new ones.
+		"most": c.MaxCount, "lines_before": before, "lines_after": after,
 	} {
 		if n != 0 {
 			q.Set(name, strconv.FormatInt(n, 10))

@@ -12,28 +12,34 @@ import (
 )
 
 type holdCmd struct {
-	Set     holdSetCmd     `cmd:"" help:"Set a legal hold: while it stands, no log that it covers is removed or redacted."`
+	Set     holdSetCmd     `cmd:"" help:"Set a legal hold: no log that it covers is removed or redacted until it is released."`
 	List    holdListCmd    `cmd:"" help:"List legal holds."`
-	Release holdReleaseCmd `cmd:"" help:"Release a legal hold. It stays in the list, as history."`
+	Release holdReleaseCmd `cmd:"" help:"Release a legal hold, which stays on record."`
 }
 
 type holdSetCmd struct {
-	Repo   string `help:"On all jobs of a repository, OWNER/NAME or its id, also those to come." xor:"what" required:""`
-	RunID  int64  `name:"run" help:"On all jobs of a workflow run, by its id." xor:"what" required:""`
-	Job    int64  `help:"On a job, by its id." xor:"what" required:""`
-	Reason string `help:"Why." required:""`
-	JSON   bool   `help:"One JSON object."`
+	Repo   string `help:"Hold all jobs of a repository, including future ones: OWNER/NAME or its id." xor:"what" required:"" placeholder:"REPO"`
+	RunID  int64  `name:"run" help:"Hold all jobs of the workflow run with this id." xor:"what" required:"" placeholder:"ID"`
+	Job    int64  `help:"Hold the job with this id." xor:"what" required:"" placeholder:"ID"`
+	Reason string `help:"Why the hold is set, for the record." required:"" placeholder:"TEXT"`
+	JSON   bool   `help:"Print one JSON object."`
 	actorFlag
 }
 
 type holdListCmd struct {
-	All  bool `help:"Also those that were released."`
-	JSON bool `help:"One JSON object a line."`
+	All  bool `help:"List released holds too."`
+	JSON bool `help:"Print one JSON object per line."`
 }
 
 type holdReleaseCmd struct {
 	ID int64 `arg:"" help:"Id of the hold."`
 	actorFlag
+}
+
+// Help is kong's: examples and exit status.
+func (holdSetCmd) Help() string {
+	return helpText(`jobvault hold set --repo=acme/rocket --reason='case 7'
+jobvault hold set --job=21483648 --reason='case 7'`, usualExit)
 }
 
 // Run sets a hold. When it is done, nothing that the hold covers is removed any more.
@@ -96,6 +102,12 @@ func (c holdSetCmd) on(ctx context.Context, db *store.DB, h *store.Hold) (string
 	return "repository " + c.Repo, err
 }
 
+// Help is kong's: examples and exit status.
+func (holdListCmd) Help() string {
+	return helpText(`jobvault hold list
+jobvault hold list --all`, usualExit)
+}
+
 // Run lists holds, and what they came too late for.
 func (c holdListCmd) Run(ctx context.Context, e *environment) error {
 	return runSession(ctx, e, recordNeeds, func(s *session) error {
@@ -129,6 +141,11 @@ func printHolds(out io.Writer, holds []store.ListedHold) error {
 			released, h.Removed, h.Unfinished)
 	}
 	return w.Flush()
+}
+
+// Help is kong's: examples and exit status.
+func (holdReleaseCmd) Help() string {
+	return helpText("jobvault hold release 3", usualExit)
 }
 
 // Run releases a hold.

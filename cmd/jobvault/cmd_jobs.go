@@ -17,22 +17,28 @@ import (
 )
 
 type jobsCmd struct {
-	Repo       string `help:"Repository: OWNER/NAME or NAME."`
-	Workflow   string `help:"Name of the workflow."`
-	Branch     string `help:"Head branch."`
-	Commit     string `help:"Head commit, or its beginning."`
-	RunID      int64  `name:"run" help:"Id of the workflow run."`
-	Status     string `help:"queued, in_progress, completed, …"`
-	Conclusion string `help:"success, failure, cancelled, skipped, …"`
-	Label      string `help:"Runner label that the job asked for."`
-	Runner     string `help:"Name of the runner."`
-	LogState   string `help:"State in the ledger." enum:",pending,archived,none,expired,missing,denied,removed" default:""`
-	Since      string `help:"Created at or after: a date, a time, or how long ago, such as 36h or 7d."`
-	Until      string `help:"Created before: as --since."`
-	Limit      int    `help:"At most so many." default:"50"`
-	JSON       bool   `help:"One JSON object a line."`
+	Repo       string `help:"List jobs of this repository: OWNER/NAME or NAME." placeholder:"REPO"`
+	Workflow   string `help:"List jobs of the workflow with this name." placeholder:"NAME"`
+	Branch     string `help:"List jobs with this head branch." placeholder:"BRANCH"`
+	Commit     string `help:"List jobs with this head commit, or a prefix of it." placeholder:"SHA"`
+	RunID      int64  `name:"run" help:"List jobs of the workflow run with this id." placeholder:"ID"`
+	Status     string `help:"List jobs with this status: queued, in_progress, completed, …" placeholder:"STATUS"`
+	Conclusion string `help:"List jobs with this conclusion: success, failure, cancelled, skipped, …" placeholder:"CONCLUSION"`
+	Label      string `help:"List jobs that asked for this runner label." placeholder:"LABEL"`
+	Runner     string `help:"List jobs that ran on the runner with this name." placeholder:"NAME"`
+	LogState   string `help:"List jobs whose log is in this state: pending, archived, none, expired, missing, denied or removed." enum:",pending,archived,none,expired,missing,denied,removed" default:"" placeholder:"STATE"`
+	Since      string `help:"List jobs created at or after TIME: a date (2026-03-31), a time (2026-03-31T14:00:00Z) or a duration back from now (36h, 7d)." placeholder:"TIME"`
+	Until      string `help:"List jobs created before TIME, given as for --since." placeholder:"TIME"`
+	Limit      int    `help:"List at most NUM jobs." default:"50" placeholder:"NUM"`
+	JSON       bool   `help:"Print one JSON object per line."`
 
 	remoteFlags
+}
+
+// Help is kong's: examples and exit status.
+func (jobsCmd) Help() string {
+	return helpText(`jobvault jobs --repo=acme/rocket --conclusion=failure --since=7d
+jobvault jobs --log-state=missing --json`, usualExit)
 }
 
 // Run lists jobs, the newest first.
@@ -47,7 +53,7 @@ func (c jobsCmd) Run(ctx context.Context, e *environment) error {
 	if c.Limit < 1 {
 		return usageError{fmt.Errorf("--limit=%d: want at least 1", c.Limit)}
 	}
-	server, err := c.open()
+	server, err := c.open(e.given)
 	if err != nil {
 		return err
 	}

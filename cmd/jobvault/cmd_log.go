@@ -17,13 +17,20 @@ import (
 
 type logCmd struct {
 	JobID        int64  `arg:"" help:"Id of the job."`
-	Lines        string `help:"Only these lines, from 1: 100-200, 100- or 100." xor:"part"`
-	Step         *int64 `help:"Only the lines of the step with this number, by estimate." xor:"part"`
-	FollowErrors bool   `help:"From error to error: only lines marked as errors or warnings, with their numbers."`
-	Context      int    `help:"With --follow-errors: how many lines before each." default:"3"`
-	Raw          bool   `help:"On a terminal too, print every byte as it is, without a pager."`
+	Lines        string `help:"Print only these lines, counted from 1: 100-200, 100- or 100." xor:"part" placeholder:"RANGE"`
+	Step         *int64 `help:"Print only the lines of the step with this number. Step boundaries are estimated." xor:"part" placeholder:"NUM"`
+	FollowErrors bool   `help:"Print only lines marked as errors or warnings, with their line numbers and leading context."`
+	Context      int    `help:"With --follow-errors, print NUM lines of leading context." default:"3" placeholder:"NUM"`
+	Raw          bool   `help:"Print every byte unchanged and without a pager, also on a terminal."`
 
 	remoteFlags
+}
+
+// Help is kong's: examples and exit status.
+func (logCmd) Help() string {
+	return helpText(`jobvault log 21483648
+jobvault log 21483648 --lines=100-200
+jobvault log 21483648 --follow-errors`, usualExit)
 }
 
 // Run prints the log byte for byte. On a terminal it goes through a pager, what the
@@ -40,7 +47,7 @@ func (c logCmd) Run(ctx context.Context, e *environment) error {
 	if c.Context < 0 || c.Context > 1000 {
 		return usageError{fmt.Errorf("--context=%d: want 0 to 1000", c.Context)}
 	}
-	server, err := c.open()
+	server, err := c.open(e.given)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 type manifestCmd struct {
-	JSON bool `help:"One JSON object a line."`
+	JSON bool `help:"Print one JSON object per line."`
 }
 
 // writtenManifest is what the command prints of a manifest.
@@ -17,6 +17,12 @@ type writtenManifest struct {
 	Date   string `json:"date"`
 	Jobs   int64  `json:"jobs"`
 	SHA256 string `json:"sha256"`
+}
+
+// Help is kong's: examples and exit status.
+func (manifestCmd) Help() string {
+	return helpText(`jobvault manifest
+jobvault manifest --json`, usualExit)
 }
 
 // Run does what a serving jobvault does by itself, now, and prints what it wrote.

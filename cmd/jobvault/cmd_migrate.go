@@ -13,8 +13,8 @@ import (
 )
 
 type migrateCmd struct {
-	Up     migrateUpCmd     `cmd:"" help:"Apply what is missing."`
-	Down   migrateDownCmd   `cmd:"" help:"Undo the newest migration. What is in its tables is lost."`
+	Up     migrateUpCmd     `cmd:"" help:"Apply pending migrations."`
+	Down   migrateDownCmd   `cmd:"" help:"Undo the newest migration and lose what is in its tables."`
 	Status migrateStatusCmd `cmd:"" help:"Show which migrations are applied."`
 }
 
@@ -25,6 +25,11 @@ type (
 	}
 	migrateStatusCmd struct{}
 )
+
+// Help is kong's: examples and exit status.
+func (migrateUpCmd) Help() string {
+	return helpText("jobvault migrate up", usualExit)
+}
 
 func (migrateUpCmd) Run(ctx context.Context, e *environment) error {
 	return withMigrator(ctx, e, func(m *migrations.Migrator) error {
@@ -37,6 +42,11 @@ func (migrateUpCmd) Run(ctx context.Context, e *environment) error {
 		}
 		return err
 	})
+}
+
+// Help is kong's: examples and exit status.
+func (migrateDownCmd) Help() string {
+	return helpText("jobvault migrate down --yes", usualExit)
 }
 
 func (c migrateDownCmd) Run(ctx context.Context, e *environment) error {
@@ -53,6 +63,11 @@ func (c migrateDownCmd) Run(ctx context.Context, e *environment) error {
 		}
 		return err
 	})
+}
+
+// Help is kong's: examples and exit status.
+func (migrateStatusCmd) Help() string {
+	return helpText("jobvault migrate status", "0 if the schema is this binary's, 1 if it is not or the command failed, 2 if it was used wrongly.")
 }
 
 func (migrateStatusCmd) Run(ctx context.Context, e *environment) error {

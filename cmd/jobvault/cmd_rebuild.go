@@ -14,6 +14,11 @@ import (
 
 type rebuildCmd struct{}
 
+// Help is kong's: examples and exit status.
+func (rebuildCmd) Help() string {
+	return helpText("jobvault rebuild", "0 if it is done, 1 if it failed or something in the bucket is wrong, 2 if it was used wrongly.")
+}
+
 // Run fills the database from the bucket alone. It may be repeated: what is
 // settled already stays as it is.
 func (rebuildCmd) Run(ctx context.Context, e *environment) error {

@@ -11,9 +11,15 @@ import (
 )
 
 type reconcileCmd struct {
-	Repo  []string `help:"Only this repository, OWNER/NAME; may be given more than once."`
-	Since string   `help:"Look at runs created at or after, where that is further back than the last sweep: a date, a time, or how long ago."`
-	JSON  bool     `help:"The summary as one JSON object."`
+	Repo  []string `help:"Check only this repository. May be repeated." placeholder:"OWNER/NAME"`
+	Since string   `help:"Also list runs created at or after TIME, if that is earlier than the last sweep: a date (2026-03-31), a time (2026-03-31T14:00:00Z) or a duration back from now (36h, 7d)." placeholder:"TIME"`
+	JSON  bool     `help:"Print the summary as one JSON object."`
+}
+
+// Help is kong's: examples and exit status.
+func (reconcileCmd) Help() string {
+	return helpText(`jobvault reconcile
+jobvault reconcile --repo=acme/rocket --since=7d`, "0 if every job found is settled, 1 if one is not or the command failed, 2 if it was used wrongly.")
 }
 
 // Run does what a serving jobvault does by itself from time to time, now, and

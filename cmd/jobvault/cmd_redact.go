@@ -17,11 +17,17 @@ import (
 
 type redactCmd struct {
 	JobID   int64    `arg:"" help:"Id of the job."`
-	Reason  string   `help:"Why, for the record and for readers." required:""`
-	Pattern []Secret `help:"Take out only what this regular expression (RE2) matches within a line, and keep a copy without it; may be given more than once." sep:"none"`
-	Yes     bool     `help:"Do not ask; for scripts. Without it a terminal is needed, on which what would go is shown, and asked for."`
-	JSON    bool     `help:"One JSON object."`
+	Reason  string   `help:"Why the log is redacted, for the record and for readers." required:"" placeholder:"TEXT"`
+	Pattern []Secret `help:"Remove only what this RE2 expression matches within a line, and keep the rest of the log as a copy. May be repeated." sep:"none" placeholder:"REGEXP"`
+	Yes     bool     `help:"Do not ask for confirmation. Without it, the command shows what would be removed and asks on the terminal."`
+	JSON    bool     `help:"Print one JSON object."`
 	actorFlag
+}
+
+// Help is kong's: examples and exit status.
+func (redactCmd) Help() string {
+	return helpText(`jobvault redact 21483648 --reason='a token' --pattern='ghp_\w+'
+jobvault redact 21483648 --reason='customer data' --yes`, usualExit)
 }
 
 // Run removes a log, or replaces it with a copy. Patterns are printed and kept nowhere:

@@ -11,7 +11,13 @@ import (
 )
 
 type reindexCmd struct {
-	All bool `help:"Also logs that were read already."`
+	All bool `help:"Read every archived log, also those that are indexed already."`
+}
+
+// Help is kong's: examples and exit status.
+func (reindexCmd) Help() string {
+	return helpText(`jobvault reindex
+jobvault reindex --all`, "0 if it is done, 1 if it failed or a log could not be read, 2 if it was used wrongly.")
 }
 
 // Run reads archived logs for what their jobs used. Stopped, it goes on where it was.

@@ -19,26 +19,26 @@ import (
 )
 
 type retentionCmd struct {
-	Add    retentionAddCmd    `cmd:"" help:"Add a rule of how long logs are kept. Of a job the first rule that fits decides."`
+	Add    retentionAddCmd    `cmd:"" help:"Add a rule for how long logs are kept; the first rule that matches a job applies."`
 	List   retentionListCmd   `cmd:"" help:"List the rules in their order."`
 	Delete retentionDeleteCmd `cmd:"" help:"Delete a rule."`
-	Plan   retentionPlanCmd   `cmd:"" help:"Say which logs would go now, and remove none."`
-	Apply  retentionApplyCmd  `cmd:"" help:"Remove the logs that go by the rules, and finish removals that were stopped. Logs of repositories that were renamed since the last plan are left."`
+	Plan   retentionPlanCmd   `cmd:"" help:"Show which logs would be removed now, and remove none."`
+	Apply  retentionApplyCmd  `cmd:"" help:"Remove the logs that the rules say, and finish interrupted removals. Logs of repositories renamed since the last plan are kept."`
 }
 
 type retentionAddCmd struct {
-	Repo       *string `help:"Fits repositories: patterns such as acme/*,!acme/secret." sep:"none"`
-	Workflow   *string `help:"Fits workflows by name: patterns, without regard to case." sep:"none"`
-	Branch     *string `help:"Fits branches: patterns such as release/*; !main fits all others." sep:"none"`
-	Conclusion *string `help:"Fits conclusions: patterns such as success,skipped." sep:"none"`
-	OlderThan  string  `help:"Fits jobs that completed so long ago, such as 30d."`
-	Keep       string  `help:"How long after completion logs are kept: such as 90d, or forever." required:""`
-	At         int     `help:"Its place among the rules, from 1; without it the last."`
+	Repo       *string `help:"Match jobs by repository: patterns such as acme/*,!acme/secret." sep:"none" placeholder:"PATTERNS"`
+	Workflow   *string `help:"Match jobs by workflow name: patterns, ignoring case." sep:"none" placeholder:"PATTERNS"`
+	Branch     *string `help:"Match jobs by head branch: patterns such as release/*, or !main for all others." sep:"none" placeholder:"PATTERNS"`
+	Conclusion *string `help:"Match jobs by conclusion: patterns such as success,skipped." sep:"none" placeholder:"PATTERNS"`
+	OlderThan  string  `help:"Match jobs that completed at least this many days ago, such as 30d." placeholder:"DAYS"`
+	Keep       string  `help:"Keep logs for this many days after the job completed, such as 90d, or forever." required:"" placeholder:"DAYS"`
+	At         int     `help:"Insert the rule at this position, counted from 1. Without it: at the end." placeholder:"POSITION"`
 	actorFlag
 }
 
 type retentionListCmd struct {
-	JSON bool `help:"One JSON object a line."`
+	JSON bool `help:"Print one JSON object per line."`
 }
 
 type retentionDeleteCmd struct {
@@ -46,14 +46,20 @@ type retentionDeleteCmd struct {
 }
 
 type retentionPlanCmd struct {
-	Limit int  `help:"Only so many logs; 0: all." default:"0"`
-	JSON  bool `help:"One JSON object a line: a log each, and last the summary."`
+	Limit int  `help:"List at most NUM logs; 0: all." default:"0" placeholder:"NUM"`
+	JSON  bool `help:"Print one JSON object per line: each log, then the summary."`
 }
 
 type retentionApplyCmd struct {
-	Limit int  `help:"Only so many logs; 0: all." default:"0"`
-	JSON  bool `help:"One JSON object a line: a log each, then each repository that was renamed, and last the summary."`
+	Limit int  `help:"Remove at most NUM logs; 0: all." default:"0" placeholder:"NUM"`
+	JSON  bool `help:"Print one JSON object per line: each log, then each renamed repository, then the summary."`
 	actorFlag
+}
+
+// Help is kong's: examples and exit status.
+func (retentionAddCmd) Help() string {
+	return helpText(`jobvault retention add --conclusion=failure --keep=forever
+jobvault retention add --repo='acme/*,!acme/audited' --keep=90d --at=1`, usualExit)
 }
 
 // Run prints the rule's id and place.
@@ -78,13 +84,13 @@ func (c retentionAddCmd) Run(ctx context.Context, e *environment) error {
 		errs = append(errs, fmt.Errorf("--at=%d: want a place from 1", c.At))
 	}
 	r.CreatedBy, err = c.actor()
-	if err := errors.Join(append(errs, err, r.Check())...); err != nil {
+	if err := errors.Join(append(errs, err, c.checkPatterns())...); err != nil {
 		return usageError{err}
 	}
 	return runSession(ctx, e, recordNeeds, func(s *session) error {
 		added, err := s.db.AddRetentionRule(ctx, r)
 		if errors.Is(err, store.ErrNotFound) {
-			return usageError{fmt.Errorf("--at=%d: there are not so many rules", c.At)}
+			return usageError{fmt.Errorf("--at=%d: there are fewer rules than that", c.At)}
 		}
 		if err != nil {
 			return err
@@ -92,6 +98,31 @@ func (c retentionAddCmd) Run(ctx context.Context, e *environment) error {
 		_, err = fmt.Fprintf(e.stdout, "rule %d at place %d: %s\n", added.ID, added.Position, plain(added.String()))
 		return err
 	})
+}
+
+// checkPatterns names the flag whose patterns are wrong.
+func (c retentionAddCmd) checkPatterns() error {
+	var errs []error
+	for _, f := range []struct {
+		flag    string
+		pattern *string
+		rule    store.RetentionRule
+	}{
+		{"--repo", c.Repo, store.RetentionRule{Repository: c.Repo}},
+		{"--workflow", c.Workflow, store.RetentionRule{Workflow: c.Workflow}},
+		{"--branch", c.Branch, store.RetentionRule{Branch: c.Branch}},
+		{"--conclusion", c.Conclusion, store.RetentionRule{Conclusion: c.Conclusion}},
+	} {
+		if err := f.rule.Check(); err != nil {
+			errs = append(errs, fmt.Errorf("%s=%q: %w", f.flag, *f.pattern, errors.Unwrap(err)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Help is kong's: examples and exit status.
+func (retentionListCmd) Help() string {
+	return helpText("jobvault retention list", usualExit)
 }
 
 // Run lists the rules in the order in which they are looked at.
@@ -113,6 +144,11 @@ func (c retentionListCmd) Run(ctx context.Context, e *environment) error {
 	})
 }
 
+// Help is kong's: examples and exit status.
+func (retentionDeleteCmd) Help() string {
+	return helpText("jobvault retention delete 3", usualExit)
+}
+
 // Run deletes a rule; those after it move up.
 func (c retentionDeleteCmd) Run(ctx context.Context, e *environment) error {
 	return runSession(ctx, e, recordNeeds, func(s *session) error {
@@ -122,6 +158,12 @@ func (c retentionDeleteCmd) Run(ctx context.Context, e *environment) error {
 		}
 		return err
 	})
+}
+
+// Help is kong's: examples and exit status.
+func (retentionPlanCmd) Help() string {
+	return helpText(`jobvault retention plan
+jobvault retention plan --limit=100 --json`, usualExit)
 }
 
 // Run says what apply would do.
@@ -224,6 +266,12 @@ func unfinishedText(u upkeep.Unfinished) string {
 		text += fmt.Sprintf(": legal hold %d keeps what is there", *u.Hold)
 	}
 	return text
+}
+
+// Help is kong's: examples and exit status.
+func (retentionApplyCmd) Help() string {
+	return helpText(`jobvault retention apply
+jobvault retention apply --limit=100 --json`, "0 if it is done, 1 if it failed, a removal is not finished or a repository was renamed, 2 if it was used wrongly.")
 }
 
 // Run removes logs. Stopped, it goes on where it was. It fails if a log could not be

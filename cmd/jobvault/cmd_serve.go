@@ -17,6 +17,12 @@ type serveCmd struct{}
 // MiB, and nearly all that is made is garbage at once.
 const serveGCPercent = 300
 
+// Help is kong's: examples and exit status.
+func (serveCmd) Help() string {
+	return helpText(`jobvault serve
+jobvault --roles=receive serve`, "0 if it was stopped by a signal and all went well, 1 if it failed, 2 if a setting is wrong.")
+}
+
 // Run serves until a signal, and then stops within the shutdown time-out.
 func (serveCmd) Run(ctx context.Context, e *environment) error {
 	c, err := e.settings.loadServe()

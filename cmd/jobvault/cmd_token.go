@@ -16,24 +16,29 @@ import (
 )
 
 type tokenCmd struct {
-	Create tokenCreateCmd `cmd:"" help:"Make a token and print it, this once."`
-	List   tokenListCmd   `cmd:"" help:"List the tokens that were ever made, without the tokens themselves."`
-	Revoke tokenRevokeCmd `cmd:"" help:"Make a token worth nothing, at once and for good."`
+	Create tokenCreateCmd `cmd:"" help:"Create a token and print it, this once."`
+	List   tokenListCmd   `cmd:"" help:"List all tokens ever created, without the secrets."`
+	Revoke tokenRevokeCmd `cmd:"" help:"Revoke a token, at once and for good."`
 }
 
 type tokenCreateCmd struct {
-	Name    string   `help:"What it is called, in the list and in the table reads." required:""`
-	Repo    []string `help:"Repository that it may read, OWNER/NAME, or OWNER/* for all of an owner's; may be given more than once." required:""`
-	Expires string   `help:"When it ends: a date, a time, or in how long, such as 36h or 90d. Without it: never."`
-	JSON    bool     `help:"One JSON object."`
+	Name    string   `help:"Name of the token, as shown in the list and in the table reads." required:"" placeholder:"NAME"`
+	Repo    []string `help:"Repository that the token may read: OWNER/NAME, or OWNER/* for all of an owner's. May be repeated." required:"" placeholder:"REPO"`
+	Expires string   `help:"When the token expires: a date, a time or a duration from now (36h, 90d). Without it: never." placeholder:"TIME"`
+	JSON    bool     `help:"Print one JSON object."`
 }
 
 type tokenListCmd struct {
-	JSON bool `help:"One JSON object a line."`
+	JSON bool `help:"Print one JSON object per line."`
 }
 
 type tokenRevokeCmd struct {
-	Name string `arg:"" help:"What it is called."`
+	Name string `arg:"" help:"Name of the token."`
+}
+
+// Help is kong's: examples and exit status.
+func (tokenCreateCmd) Help() string {
+	return helpText("jobvault token create --name=ci --repo=acme/rocket --expires=90d", usualExit)
 }
 
 // Run prints the token alone on stdout, for a script to take.
@@ -94,6 +99,11 @@ func (c tokenCreateCmd) print(out io.Writer, token string, t store.ReadToken, no
 	}{token, listed(t, now)})
 }
 
+// Help is kong's: examples and exit status.
+func (tokenListCmd) Help() string {
+	return helpText("jobvault token list", usualExit)
+}
+
 // Run lists tokens by name.
 func (c tokenListCmd) Run(ctx context.Context, e *environment) error {
 	return runSession(ctx, e, recordNeeds, func(s *session) error {
@@ -114,6 +124,11 @@ func (c tokenListCmd) Run(ctx context.Context, e *environment) error {
 		}
 		return printTokens(e.stdout, rows)
 	})
+}
+
+// Help is kong's: examples and exit status.
+func (tokenRevokeCmd) Help() string {
+	return helpText("jobvault token revoke ci", usualExit)
 }
 
 // Run says why where there is nothing to revoke.

@@ -12,25 +12,31 @@ import (
 )
 
 type usesCmd struct {
-	Action string `arg:"" help:"OWNER/REPO, with a path in it if need be; @REF or @SHA: only under that."`
-	Repo   string `help:"Used by this repository: OWNER/NAME or NAME."`
-	Since  string `help:"By jobs created at or after: a date, a time, or how long ago, such as 36h or 7d."`
-	JSON   bool   `help:"One JSON object a line."`
+	Action string `arg:"" help:"Action as OWNER/REPO or OWNER/REPO/PATH, with @REF or @SHA for one version only."`
+	Repo   string `help:"Show only uses by this repository: OWNER/NAME or NAME." placeholder:"REPO"`
+	Since  string `help:"Show only uses by jobs created at or after TIME: a date (2026-03-31), a time (2026-03-31T14:00:00Z) or a duration back from now (36h, 7d)." placeholder:"TIME"`
+	JSON   bool   `help:"Print one JSON object per line."`
 
 	remoteFlags
+}
+
+// Help is kong's: examples and exit status.
+func (usesCmd) Help() string {
+	return helpText(`jobvault uses actions/checkout
+jobvault uses actions/checkout@v4 --since=30d`, "0 if the action was used, 1 if it was not or the command failed, 2 if the command was used wrongly.")
 }
 
 // Run tells who used an action, and at which commits. It exits 1 if nobody did.
 func (c usesCmd) Run(ctx context.Context, e *environment) error {
 	f, err := lookup.ParseAction(c.Action)
 	if err != nil {
-		return usageError{err}
+		return usageError{fmt.Errorf("<action>=%w", err)}
 	}
 	if err := checkTime("--since", c.Since); err != nil {
 		return err
 	}
 	f.Repository = c.Repo
-	server, err := c.open()
+	server, err := c.open(e.given)
 	if err != nil {
 		return err
 	}

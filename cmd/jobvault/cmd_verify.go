@@ -15,18 +15,25 @@ import (
 )
 
 type verifyCmd struct {
-	Repo   string `help:"Only this repository: OWNER/NAME, or its id."`
-	Since  string `help:"Only jobs created at or after: a date, a time, or how long ago. Objects that belong to no job are not looked for then."`
-	Sample string `help:"Only so many of the jobs, at random, such as 5%."`
-	Deep   bool   `help:"Read every log and job.json: digests, lines and frames, not sizes alone."`
-	Repair bool   `help:"Fetch again what is missing or damaged, as far as GitHub still has it."`
-	JSON   bool   `help:"One JSON object a line: a fault each, and last the summary."`
+	Repo   string `help:"Check only this repository: OWNER/NAME or its id." placeholder:"REPO"`
+	Since  string `help:"Check only jobs created at or after TIME: a date (2026-03-31), a time (2026-03-31T14:00:00Z) or a duration back from now (36h, 7d). Objects that belong to no job are not searched for then." placeholder:"TIME"`
+	Sample string `help:"Check only this share of the jobs, picked at random." placeholder:"PERCENT"`
+	Deep   bool   `help:"Read every log and job.json, and check digests, lines and frames; without it, only sizes."`
+	Repair bool   `help:"Fetch missing or damaged objects again from GitHub, if GitHub still has them."`
+	JSON   bool   `help:"Print one JSON object per line: each fault, then the summary."`
 
-	Database bool `help:"Compare the rows of jobs, steps, labels, annotations, actions, removals and the ledger with what the bucket tells; reads every log. It repairs nothing: see docs/manifests.md for what does."`
+	Database bool `help:"Compare the rows of jobs, steps, labels, annotations, actions, removals and the ledger with the bucket. Reads every log and repairs nothing; docs/manifests.md says how to repair."`
 
-	Manifests bool   `help:"Check the daily manifests and what they list, from the bucket alone."`
-	From      string `help:"With --manifests: from a directory that the bucket was copied to."`
-	Head      string `help:"With --manifests: digest of a manifest that was noted, SHA256 or DATE:SHA256."`
+	Manifests bool   `help:"Check the daily manifests and the objects that they list, without the database."`
+	From      string `help:"With --manifests, check a copy of the bucket in this directory." placeholder:"DIR"`
+	Head      string `help:"With --manifests, check that the manifest with this digest is still there: SHA256, or DATE:SHA256 to check its date too." placeholder:"DIGEST"`
+}
+
+// Help is kong's: examples and exit status.
+func (verifyCmd) Help() string {
+	return helpText(`jobvault verify
+jobvault verify --deep --repair
+jobvault verify --manifests --from=DIR`, "0 if nothing is wrong or all was repaired, 1 if something is wrong or the command failed, 2 if it was used wrongly.")
 }
 
 // Run holds the ledger against the bucket. It fails if anything is wrong that it

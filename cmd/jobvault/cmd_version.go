@@ -28,6 +28,11 @@ func version() string {
 
 type versionCmd struct{}
 
+// Help is kong's: examples and exit status.
+func (versionCmd) Help() string {
+	return helpText("jobvault version", "0.")
+}
+
 func (versionCmd) Run(e *environment) error {
 	_, err := fmt.Fprintf(e.stdout, "jobvault %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err

@@ -113,9 +113,9 @@ func (p *foundPrinter) show(f lookup.Found, same bool) error {
 	fmt.Fprintf(p.out, "\x1b[2m%7d  %s  %s\x1b[0m  ", f.Line, plain(f.Time[:min(len(f.Time), len(time.DateTime))]), plain(orEmpty(f.StepName)))
 	var line bytes.Buffer
 	last := 0
-	const mostMarks = 100
+	const maxHighlights = 100
 	if !f.Context {
-		for _, at := range p.pattern.Find([]byte(f.Text), mostMarks) {
+		for _, at := range p.pattern.Find([]byte(f.Text), maxHighlights) {
 			line.WriteString(f.Text[last:at[0]] + "\x1b[1;31m" + f.Text[at[0]:at[1]] + "\x1b[0m")
 			last = at[1]
 		}

@@ -37,7 +37,7 @@ func startService(ctx context.Context, c config, logger *slog.Logger) (*service,
 	// The address first: a second jobvault should say so at once.
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("JOBVAULT_LISTEN: %w", err)
+		return nil, fmt.Errorf("%s: %w", c.Given.setting("JOBVAULT_LISTEN"), err)
 	}
 	s.listener = listener
 	if err := s.start(ctx); err != nil {

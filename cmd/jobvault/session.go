@@ -208,7 +208,7 @@ func (s *session) checkBucket(ctx context.Context, n bucketNeed) error {
 		s.logger.WarnContext(ctx, "the bucket does not answer yet", ingest.KeyError, err)
 		return nil
 	}
-	return fmt.Errorf("JOBVAULT_BUCKET_URL: %w", err)
+	return fmt.Errorf("%s: %w", s.config.Given.setting("JOBVAULT_BUCKET_URL"), err)
 }
 
 // hearRemovals has the database hear of all removals that the bucket records: it may

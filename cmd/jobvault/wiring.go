@@ -28,7 +28,7 @@ func openArchive(c config) (*archive.Archive, error) {
 		b, err = bucket.Open(c.BucketURL)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("JOBVAULT_BUCKET_URL: %w", err)
+		return nil, fmt.Errorf("%s: %w", c.Given.setting("JOBVAULT_BUCKET_URL"), err)
 	}
 	return archive.New(b, c.logLimit)
 }
