@@ -30,6 +30,11 @@ func TestHelpIsWhole(t *testing.T) {
 				continue
 			}
 			examples++
+			var fresh cli
+			parser, err := newParser(&fresh)
+			if err != nil {
+				t.Fatal(err)
+			}
 			if _, err := parser.Parse(words(example)); err != nil {
 				t.Errorf("%s: the example %q: %v", name, example, err)
 			}
