@@ -161,23 +161,3 @@ func colourRow(line string, j store.JobSummary) string {
 	}
 	return line
 }
-
-// plain makes a name from outside safe for a terminal and a table.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !strconv.IsPrint(r) {
-			return '\ufffd'
-		}
-		return r
-	}, s)
-}
-
-// plainLines is plain for texts of several lines, such as errors, which repeat what
-// comes from outside.
-func plainLines(s string) string {
-	lines := strings.Split(s, "\n")
-	for i := range lines {
-		lines[i] = plain(strings.ReplaceAll(lines[i], "\t", " "))
-	}
-	return strings.Join(lines, "\n")
-}

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode/utf8"
 
 	"github.com/jobvault/jobvault/lookup/access"
 	"github.com/jobvault/jobvault/store"
@@ -182,51 +180,4 @@ func printTokens(out io.Writer, tokens []listedToken) error {
 			t.CreatedAt.UTC().Format("2006-01-02 15:04:05Z"), expires, t.State)
 	}
 	return w.Flush()
-}
-
-// maxNameRunes bounds a name, in characters.
-const maxNameRunes = 100
-
-// checkName refuses what could not be read, or told apart, in a list.
-func checkName(flag, s string) error {
-	if n := utf8.RuneCountInString(s); n < 1 || n > maxNameRunes || plain(s) != s || strings.TrimSpace(s) != s {
-		return fmt.Errorf("%s=%q: want 1 to %d printable characters, and no space at either end", flag, s, maxNameRunes)
-	}
-	return nil
-}
-
-// parseEnd reads a time to come: a date, which is its first moment in UTC, a time
-// (RFC 3339), or a span from now.
-func parseEnd(flag, s string, now time.Time) (time.Time, error) {
-	at, err := parseAhead(flag, s, now)
-	if err != nil {
-		return at, err
-	}
-	if !at.After(now) || at.Year() > 9999 { // which neither JSON nor people can write
-		return at, fmt.Errorf("%s=%q: want a time to come", flag, s)
-	}
-	return at.UTC(), nil
-}
-
-// parseAhead is parseEnd for any time.
-func parseAhead(flag, s string, now time.Time) (time.Time, error) {
-	at, err := parseEndTime(s, now)
-	if err != nil {
-		err = fmt.Errorf("%s=%q: want a date (2027-03-31), a time (2027-03-31T14:00:00Z) or in how long (36h, 90d)", flag, s)
-	}
-	return at, err
-}
-
-func parseEndTime(s string, now time.Time) (time.Time, error) {
-	for _, layout := range []string{time.RFC3339, "2006-01-02"} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t, nil
-		}
-	}
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		n, err := strconv.ParseInt(days, 10, 32)
-		return now.AddDate(0, 0, int(n)), err
-	}
-	d, err := time.ParseDuration(s)
-	return now.Add(d), err
 }

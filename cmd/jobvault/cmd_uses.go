@@ -6,7 +6,6 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/jobvault/jobvault/lookup"
 )
@@ -105,18 +104,4 @@ func printUses(out io.Writer, uses lookup.Uses) error {
 		fmt.Fprintf(out, "%s was more than one commit\n", plain(at))
 	}
 	return nil
-}
-
-func orEmpty(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
-func formatDate(t *time.Time) string {
-	if t == nil {
-		return ""
-	}
-	return t.UTC().Format("2006-01-02")
 }

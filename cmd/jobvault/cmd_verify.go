@@ -5,13 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 
 	"github.com/dustin/go-humanize"
 
 	"github.com/jobvault/jobvault/ingest/upkeep"
-	"github.com/jobvault/jobvault/store"
 )
 
 type verifyCmd struct {
@@ -120,73 +117,4 @@ func (c verifyCmd) printSummary(out io.Writer, printSummary upkeep.Verified) err
 	_, err := fmt.Fprintf(out, "%d jobs, %d logs (%s read), %d objects looked at: %d faults, %d repaired\n",
 		printSummary.Jobs, printSummary.Logs, humanize.IBytes(uint64(max(printSummary.RawBytes, 0))), printSummary.Objects, printSummary.Faults, printSummary.Repaired)
 	return err
-}
-
-// parseShare reads "5%" or "0.05"; empty: 0.
-func parseShare(flag, s string) (float64, error) {
-	if s == "" {
-		return 0, nil
-	}
-	text, percent := strings.CutSuffix(s, "%")
-	share, err := strconv.ParseFloat(text, 64)
-	if percent {
-		share /= 100
-	}
-	if err != nil || !(share > 0 && share <= 1) {
-		return 0, usageError{fmt.Errorf("%s=%q: want a share such as 5%%", flag, s)}
-	}
-	return share, nil
-}
-
-// checkRepository wants OWNER/NAME or an id.
-func checkRepository(s string) error {
-	if id, err := strconv.ParseInt(s, 10, 64); err == nil && id > 0 {
-		return nil
-	}
-	return checkFullName(s)
-}
-
-// checkFullName wants OWNER/NAME.
-func checkFullName(s string) error {
-	owner, name, ok := strings.Cut(s, "/")
-	if !ok || owner == "" || name == "" || strings.Contains(name, "/") {
-		return usageError{fmt.Errorf("--repo=%q: want OWNER/NAME", s)}
-	}
-	return nil
-}
-
-// repositoryID is that of the known repository that has a name, or of the one with an
-// id; 0 for no name. Where none has the name but some had it, it names those: which is
-// meant is for people to say.
-func repositoryID(ctx context.Context, db *store.DB, s string) (int64, error) {
-	if s == "" {
-		return 0, nil
-	}
-	if id, err := strconv.ParseInt(s, 10, 64); err == nil {
-		rs, err := db.RepositoriesOf(ctx, []int64{id})
-		if err == nil && len(rs) == 0 {
-			err = fmt.Errorf("no repository with the id %d is known", id)
-		}
-		return id, err
-	}
-	owner, name, _ := strings.Cut(s, "/")
-	rs, err := db.RepositoriesNamed(ctx, owner, name)
-	if err != nil {
-		return 0, err
-	}
-	var had []string
-	for _, r := range rs {
-		switch {
-		case !strings.EqualFold(r.FullName(), s):
-			had = append(had, fmt.Sprintf("%d (now %s)", r.ID, r.FullName()))
-		case r.HasName:
-			return r.ID, nil
-		default:
-			had = append(had, strconv.FormatInt(r.ID, 10))
-		}
-	}
-	if len(had) == 0 {
-		return 0, fmt.Errorf("no repository %s is known", s)
-	}
-	return 0, fmt.Errorf("no repository is known to have the name %s now; it was that of %s: say which by its id", s, strings.Join(had, ", "))
 }

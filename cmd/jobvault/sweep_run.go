@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -193,34 +192,6 @@ func (r *sweepRun) show(ctx context.Context, tallies []store.Tally, listed bool)
 	r.progress.set(int(settled), int(all), humanize.IBytes(uint64(max(size, 0)))+limit, wait)
 }
 
-// limitLeft tells of GitHub's limit, as far as there is one, and how long so many
-// requests take at least.
-func (r *sweepRun) limitLeft(ctx context.Context, requests int) (text string, wait time.Duration) {
-	limits, err := r.s.db.RateLimits(ctx)
-	if err != nil {
-		return "", 0
-	}
-	now := r.s.clock.Now()
-	for _, l := range limits {
-		share := int(r.share * float64(l.RequestLimit))
-		mine := l.Remaining - (l.RequestLimit - share)
-		switch {
-		case l.ClosedUntil.After(now):
-			text += fmt.Sprintf(", GitHub wants a pause until %s", l.ClosedUntil.Format(time.TimeOnly))
-			wait = max(wait, l.ClosedUntil.Sub(now))
-		case l.RequestLimit == 0 || !l.ResetAt.After(now):
-		case mine <= 0:
-			text += fmt.Sprintf(", our share of %d requests an hour is used until %s", l.RequestLimit, l.ResetAt.Format(time.TimeOnly))
-		default:
-			text += fmt.Sprintf(", %d of %d requests left until %s", l.Remaining, l.RequestLimit, l.ResetAt.Format(time.TimeOnly))
-		}
-		if more := requests - max(mine, 0); l.RequestLimit > 0 && l.ResetAt.After(now) && more > 0 {
-			wait = max(wait, l.ResetAt.Sub(now)+time.Duration((more-1)/max(share, 1))*time.Hour)
-		}
-	}
-	return text, wait
-}
-
 // print sums up by state.
 func (r *sweepRun) print(tallies []store.Tally) error {
 	if r.json {
@@ -235,54 +206,4 @@ func (r *sweepRun) print(tallies []store.Tally) error {
 		fmt.Fprintf(w, "%s\t%d\t%s\t\n", t.State, t.Jobs, humanize.IBytes(uint64(max(t.RawBytes, 0))))
 	}
 	return w.Flush()
-}
-
-// repositoriesNamed finds the repositories that flags name, OWNER/NAME each.
-func (s *session) repositoriesNamed(ctx context.Context, sweeper *ingest.Sweeper, names []string) ([]store.Repository, error) {
-	var rs []store.Repository
-	for _, name := range names {
-		if !s.config.repositories.MatchRepository(name) {
-			return nil, usageError{fmt.Errorf("--repo=%s: JOBVAULT_REPOSITORIES=%q does not select it", name, s.config.Repositories)}
-		}
-		r, err := sweeper.Find(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		rs = append(rs, r)
-	}
-	return rs, nil
-}
-
-// working runs f while this process archives what is in the queue. A jobvault
-// that serves does so too, if there is one. If this machine's clock turns out to be wrong
-// meanwhile, the context that f gets ends, and it fails with store.SkewError.
-func (s *session) working(ctx context.Context, f func(context.Context) error) error {
-	c := s.workers()
-	c.History, c.Temporary = s.config.workers, true
-	workers, err := ingest.NewWorkers(c)
-	if err != nil {
-		return err
-	}
-	if err := workers.Start(ctx); err != nil {
-		return err
-	}
-	working, stop := context.WithCancelCause(ctx)
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		s.clock.Watch(working, func(skew error) {
-			if skew != nil {
-				stop(skew)
-			}
-		})
-	})
-	err = f(working)
-	var skew *store.SkewError
-	if cause := context.Cause(working); errors.As(cause, &skew) {
-		err = cause
-	}
-	stop(nil)
-	watching.Wait()
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.shutdown)
-	defer cancel()
-	return errors.Join(err, workers.Stop(stopping))
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/user"
-	"strings"
-	"unicode/utf8"
 )
 
 // actorFlag says who does what is recorded with a name.
@@ -28,15 +26,4 @@ func osUser() string {
 		return fmt.Sprint(os.Getuid())
 	}
 	return u.Username
-}
-
-// maxReasonRunes bounds a reason, in characters.
-const maxReasonRunes = 1000
-
-// checkReason refuses what could not be read in a list.
-func checkReason(s string) error {
-	if n := utf8.RuneCountInString(s); n < 1 || n > maxReasonRunes || plain(s) != s || strings.TrimSpace(s) != s {
-		return usageError{fmt.Errorf("--reason=%q: want 1 to %d printable characters, and no space at either end", s, maxReasonRunes)}
-	}
-	return nil
 }
