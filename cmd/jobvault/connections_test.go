@@ -65,7 +65,7 @@ func TestIdleAndDrippingConnections(t *testing.T) {
 	t.Logf("%d deliveries answered in %s beside %d connections", len(day.Deliveries), time.Since(started), n)
 	// Whoever drips headers, or says nothing, is cut off after the time for them.
 	for _, conn := range []net.Conn{conns[1], conns[n-1]} {
-		if err := conn.SetReadDeadline(time.Now().Add(headerTime + 30*time.Second)); err != nil {
+		if err := conn.SetReadDeadline(time.Now().Add(headerTimeout + 30*time.Second)); err != nil {
 			t.Fatal(err)
 		}
 		_, err := io.Copy(io.Discard, conn)

@@ -19,20 +19,12 @@ type database struct {
 	embedded *localpg.Server // nil: not ours
 }
 
-// use says what a command wants of an embedded Postgres.
-type use int
-
-const (
-	own    use = iota // be its owner; a second one is refused
-	borrow            // read beside an owner, or start it for the moment
-)
-
 // openDatabase connects, and starts the embedded Postgres if need be.
-func openDatabase(ctx context.Context, c config, u use, maxConns int32, logger *slog.Logger) (*database, error) {
+func openDatabase(ctx context.Context, c config, n databaseNeed, maxConns int32, logger *slog.Logger) (*database, error) {
 	d, url := &database{}, string(c.DatabaseURL)
 	if url == "" {
 		start := localpg.Start
-		if u == borrow {
+		if n == borrowDatabase {
 			start = localpg.Attach
 		}
 		var err error

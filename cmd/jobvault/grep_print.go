@@ -24,7 +24,7 @@ type foundPrinter struct {
 	json     *json.Encoder // to out
 	stderr   io.Writer
 	terminal bool
-	meter    *meter // nil: nobody looks
+	progress *movingProgress // nil: nobody looks
 	total    atomic.Int64
 
 	job    int64 // whose lines were printed last
@@ -36,7 +36,7 @@ func newFoundPrinter(c grepCmd, e *environment, p *ngram.Pattern) *foundPrinter 
 	f := &foundPrinter{grepCmd: c, pattern: p, out: bufio.NewWriterSize(e.stdout, 64<<10), stderr: e.stderr, terminal: isTerminal(e.stdout)}
 	f.json = jsonEncoderTo(f.out, f.terminal)
 	if isTerminal(e.stderr) {
-		f.meter = newMeter(e.stderr, "grep")
+		f.progress = newMovingProgress(e.stderr, "grep")
 	}
 	return f
 }
@@ -108,14 +108,14 @@ func (p *foundPrinter) show(f search.Match, same bool) error {
 		if p.job != 0 {
 			fmt.Fprintln(p.out)
 		}
-		fmt.Fprintf(p.out, "\x1b[1m%s\x1b[0m  %s / %s  job %d  %s\n", plain(f.Repository), plain(text(f.Workflow)), plain(f.Job), f.JobID, plain(text(f.Conclusion)))
+		fmt.Fprintf(p.out, "\x1b[1m%s\x1b[0m  %s / %s  job %d  %s\n", plain(f.Repository), plain(orEmpty(f.Workflow)), plain(f.Job), f.JobID, plain(orEmpty(f.Conclusion)))
 	}
-	fmt.Fprintf(p.out, "\x1b[2m%7d  %s  %s\x1b[0m  ", f.Line, plain(f.Time[:min(len(f.Time), len(time.DateTime))]), plain(text(f.StepName)))
+	fmt.Fprintf(p.out, "\x1b[2m%7d  %s  %s\x1b[0m  ", f.Line, plain(f.Time[:min(len(f.Time), len(time.DateTime))]), plain(orEmpty(f.StepName)))
 	var line bytes.Buffer
 	last := 0
-	const mostMarks = 100
+	const maxHighlights = 100
 	if !f.Context {
-		for _, at := range p.pattern.Find([]byte(f.Text), mostMarks) {
+		for _, at := range p.pattern.Find([]byte(f.Text), maxHighlights) {
 			line.WriteString(f.Text[last:at[0]] + "\x1b[1;31m" + f.Text[at[0]:at[1]] + "\x1b[0m")
 			last = at[1]
 		}
@@ -140,22 +140,22 @@ func (p *foundPrinter) Fault(f search.Fault) {
 
 // Progress moves the bar.
 func (p *foundPrinter) Progress(sum search.Stats) {
-	if p.meter != nil {
-		p.meter.set(sum.Logs, int(p.total.Load()), humanize.IBytes(uint64(sum.RawBytes)), 0)
+	if p.progress != nil {
+		p.progress.set(sum.Logs, int(p.total.Load()), humanize.IBytes(uint64(sum.RawBytes)), 0)
 	}
 }
 
 func (p *foundPrinter) clear() {
-	if p.meter != nil && p.meter.bar != nil {
-		_ = p.meter.bar.Clear()
+	if p.progress != nil && p.progress.bar != nil {
+		_ = p.progress.bar.Clear()
 	}
 }
 
 // end leaves the last word, to people only.
 func (p *foundPrinter) end(sum search.Stats) error {
-	if p.meter != nil {
-		p.meter.set(sum.Logs, sum.Logs, fmt.Sprintf("%s, of which %s were read; %d lines in %d logs", humanize.IBytes(uint64(sum.RawBytes)), humanize.IBytes(uint64(sum.ReadBytes)), sum.Lines, sum.Matched), -1)
-		p.meter.end()
+	if p.progress != nil {
+		p.progress.set(sum.Logs, sum.Logs, fmt.Sprintf("%s, of which %s were read; %d lines in %d logs", humanize.IBytes(uint64(sum.RawBytes)), humanize.IBytes(uint64(sum.ReadBytes)), sum.Lines, sum.Matched), -1)
+		p.progress.end()
 	}
 	if sum.Cut > 0 {
 		fmt.Fprintf(p.stderr, "jobvault: %d lines were searched in their first 4 MiB only\n", sum.Cut)

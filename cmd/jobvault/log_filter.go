@@ -20,7 +20,7 @@ func (l *lineWriter) Write(p []byte) (int, error) {
 		end := bytes.IndexByte(p, '\n')
 		if end < 0 {
 			l.rest = append(l.rest, p...)
-			if len(l.rest) > longestLine { // goes on as if it were another
+			if len(l.rest) > maxLineBytes { // goes on as if it were another
 				return n, l.flush()
 			}
 			return n, nil
@@ -92,7 +92,7 @@ func followErrors(w io.Writer, first int64, before int, style func([]byte) []byt
 	n, last := first-1, int64(0)
 	return &lineWriter{f: func(b []byte) error {
 		n++
-		held = append(held, numbered{n, bytes.Clone(b[:min(len(b), maxShown)])})
+		held = append(held, numbered{n, bytes.Clone(b[:min(len(b), maxContextBytes)])})
 		if kind, _ := joblog.ParseLine(b).Kind(); kind != joblog.Error && kind != joblog.Warning {
 			if len(held) > before {
 				held = held[1:]
@@ -114,8 +114,8 @@ func followErrors(w io.Writer, first int64, before int, style func([]byte) []byt
 	}}
 }
 
-// longestLine bounds what is held of a line that has no end.
-const longestLine = 4 << 20
+// maxLineBytes bounds what is held of a line that has no end.
+const maxLineBytes = 4 << 20
 
-// maxShown bounds what is kept of a line before an error.
-const maxShown = 64 << 10
+// maxContextBytes bounds what is kept of a line before an error.
+const maxContextBytes = 64 << 10

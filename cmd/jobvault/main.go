@@ -1,6 +1,9 @@
 // Command jobvault keeps what GitHub Actions forgets: it receives workflow_job
-// webhooks, archives each job's details and log, and answers questions about
-// them.
+// webhooks, archives each job's details and log, and answers questions about them. It
+// wires the other packages together from the settings, and is the only one that reads
+// flags and the environment; see [docs/design.md].
+//
+// [docs/design.md]: https://github.com/jobvault/jobvault/blob/main/docs/design.md#rooms
 package main
 
 import (
@@ -10,6 +13,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
+	"strconv"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -26,26 +31,26 @@ const (
 type cli struct {
 	Settings
 
-	Serve     serveCmd     `cmd:"" help:"Receive webhooks, archive jobs and logs."`
-	Migrate   migrateCmd   `cmd:"" help:"Bring the database schema up or down, or show where it is."`
-	Reconcile reconcileCmd `cmd:"" help:"Look for jobs that no webhook told of, and archive them."`
+	Serve     serveCmd     `cmd:"" help:"Receive webhooks, archive jobs and their logs, and answer readers."`
+	Migrate   migrateCmd   `cmd:"" help:"Apply or undo migrations of the database schema, or show their status."`
+	Reconcile reconcileCmd `cmd:"" help:"Find and archive jobs that no webhook reported."`
 	Backfill  backfillCmd  `cmd:"" help:"Archive jobs of the past, at low priority."`
-	Coverage  coverageCmd  `cmd:"" help:"Show by repository and day what became of every job."`
-	Verify    verifyCmd    `cmd:"" help:"Hold the ledger against the bucket."`
+	Coverage  coverageCmd  `cmd:"" help:"Show how many jobs are in each state, by repository and day."`
+	Verify    verifyCmd    `cmd:"" help:"Check that the bucket holds what the ledger says."`
 	Rebuild   rebuildCmd   `cmd:"" help:"Fill the database from the bucket alone."`
 	Manifest  manifestCmd  `cmd:"" help:"Write the daily manifests that are due."`
-	Export    exportCmd    `cmd:"" help:"Write jobs with their logs as a package that an auditor can check."`
-	Reindex   reindexCmd   `cmd:"" help:"Read archived logs again for what their jobs used, and for what grep looks into first."`
-	Retention retentionCmd `cmd:"" help:"Say how long logs are kept, and remove those whose time is over."`
-	Hold      holdCmd      `cmd:"" help:"Set, list and release legal holds: what they cover is not removed."`
-	Redact    redactCmd    `cmd:"" help:"Remove a job's log, or what patterns match in it."`
-	Jobs      jobsCmd      `cmd:"" help:"List jobs."`
+	Export    exportCmd    `cmd:"" help:"Write jobs and their logs to a directory that an auditor can check."`
+	Reindex   reindexCmd   `cmd:"" help:"Read archived logs again for the actions that they used and for the filters of grep."`
+	Retention retentionCmd `cmd:"" help:"Manage how long logs are kept, and remove those that expired."`
+	Hold      holdCmd      `cmd:"" help:"Set, list and release legal holds, which keep logs from being removed."`
+	Redact    redactCmd    `cmd:"" help:"Remove a job's log, or only what patterns match in it."`
+	Jobs      jobsCmd      `cmd:"" help:"List jobs, newest first."`
 	Log       logCmd       `cmd:"" help:"Print an archived log."`
-	Grep      grepCmd      `cmd:"" help:"Search archived logs."`
-	Token     tokenCmd     `cmd:"" help:"Make, list and revoke tokens that may read."`
-	Uses      usesCmd      `cmd:"" help:"Tell who used an action, and at which commits."`
-	Demo      demoCmd      `cmd:"" help:"Play a day of a small organisation against a simulated GitHub, and show what landed."`
-	Config    configCmd    `cmd:"" help:"Print the effective settings, secrets redacted."`
+	Grep      grepCmd      `cmd:"" help:"Print lines of archived logs that match a pattern, newest jobs first."`
+	Token     tokenCmd     `cmd:"" help:"Create, list and revoke tokens for reading."`
+	Uses      usesCmd      `cmd:"" help:"Show which repositories used an action, and at which commits."`
+	Demo      demoCmd      `cmd:"" help:"Archive a day of a small organisation from a simulated GitHub, and show the result."`
+	Config    configCmd    `cmd:"" help:"Print the effective settings, with secrets redacted."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
@@ -62,6 +67,7 @@ type environment struct {
 	settings Settings
 	stdout   io.Writer
 	stderr   io.Writer
+	given    givenFlags
 }
 
 // usageError is an error of the caller's: wrong flags or settings.
@@ -81,13 +87,7 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c cli
 	exited := -1
-	parser, err := kong.New(&c,
-		kong.Name("jobvault"),
-		kong.Description("Keeps what GitHub Actions forgets: jobs in Postgres, logs in a bucket."),
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { exited = code }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
-	)
+	parser, err := newParser(&c, kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }))
 	if err != nil {
 		fmt.Fprintln(stderr, "jobvault:", err)
 		return exitFailed
@@ -95,16 +95,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
+	c.Given = findGiven(parser.Model, args)
 	command, err := parser.Parse(args)
 	if exited >= 0 { // --help
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "jobvault: %s\nTry jobvault --help.\n", plainLines(err.Error()))
+		fmt.Fprintf(stderr, "jobvault: %s\nTry jobvault --help.\n", plainLines(c.Given.parseError(err)))
 		return exitUsage
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
-	err = command.Run(&environment{settings: c.Settings, stdout: stdout, stderr: stderr})
+	err = command.Run(&environment{settings: c.Settings, stdout: stdout, stderr: stderr, given: c.Given})
 	code, ended := exitFailed, exitError{}
 	switch {
 	case err == nil:
@@ -118,4 +119,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "jobvault:", plainLines(err.Error()))
 	}
 	return code
+}
+
+// newParser reads the command line into c.
+func newParser(c *cli, more ...kong.Option) (*kong.Kong, error) {
+	return kong.New(c, append([]kong.Option{
+		kong.Name("jobvault"),
+		kong.Description("Keeps what GitHub Actions forgets: jobs in Postgres, logs in a bucket."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
+		kong.ValueFormatter(flagHelp),
+		kong.ExplicitGroups(helpGroups),
+		kong.KindMapper(reflect.Int, numberMapper(strconv.IntSize)),
+		kong.KindMapper(reflect.Int64, numberMapper(64)),
+	}, more...)...)
 }

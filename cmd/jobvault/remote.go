@@ -19,8 +19,8 @@ import (
 
 // remoteFlags say which jobvault a reading command asks, if not the database.
 type remoteFlags struct {
-	Server      string `group:"server" env:"JOBVAULT_SERVER" help:"Ask the jobvault at this URL, and not the database."`
-	ServerToken Secret `group:"server" env:"JOBVAULT_SERVER_TOKEN" help:"Token for it: yours on GitHub, or one that jobvault token has made."`
+	Server      string `group:"server" env:"JOBVAULT_SERVER" help:"Query the jobvault server at this URL instead of the database." placeholder:"URL"`
+	ServerToken Secret `group:"server" env:"JOBVAULT_SERVER_TOKEN" help:"Token for that server: a GitHub token, or one made by jobvault token create." placeholder:"TOKEN"`
 }
 
 // remote is a jobvault that serves somewhere.
@@ -31,16 +31,16 @@ type remote struct {
 }
 
 // open checks the flags; nil: the database is meant.
-func (f remoteFlags) open() (*remote, error) {
+func (f remoteFlags) open(given givenFlags) (*remote, error) {
 	if f.Server == "" {
 		return nil, nil
 	}
 	u, err := url.Parse(f.Server)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, usageError{fmt.Errorf("--server=%q: want a URL such as https://jobvault.example.com", redactedURL(f.Server))}
+		return nil, usageError{fmt.Errorf("%s=%q: want a URL such as https://jobvault.example.com", given.setting("JOBVAULT_SERVER"), redactedURL(f.Server))}
 	}
 	if u.Scheme == "http" && f.ServerToken != "" && !access.LoopbackHost(u.Host) {
-		return nil, usageError{fmt.Errorf("--server=%q: a token must not go there in the open: want https", f.Server)}
+		return nil, usageError{fmt.Errorf("%s=%q: a token must not be sent unencrypted: want https", given.setting("JOBVAULT_SERVER"), f.Server)}
 	}
 	r := &remote{base: strings.TrimRight(f.Server, "/"), token: f.ServerToken}
 	r.client = &http.Client{CheckRedirect: func(req *http.Request, via []*http.Request) error {
@@ -90,19 +90,19 @@ func (r *remote) get(ctx context.Context, path string, q url.Values) (*http.Resp
 	return nil, fmt.Errorf("%s answers %d: %s", r.base, resp.StatusCode, plain(failure.Message))
 }
 
-// maxRemote bounds a JSON document that another jobvault sends: a page of a list, or a
+// maxRemoteBytes bounds a JSON document that another jobvault sends: a page of a list, or a
 // line that a search has found, of which 4 MiB are shown.
-const maxRemote = 64 << 20
+const maxRemoteBytes = 64 << 20
 
-// allowance reads on for so many bytes at most.
-type allowance struct {
+// boundedReader reads on for so many bytes at most.
+type boundedReader struct {
 	r    io.Reader
 	left int
 }
 
-func (a *allowance) Read(p []byte) (int, error) {
+func (a *boundedReader) Read(p []byte) (int, error) {
 	if a.left <= 0 {
-		return 0, fmt.Errorf("an answer of more than %d bytes", maxRemote)
+		return 0, fmt.Errorf("an answer of more than %d bytes", maxRemoteBytes)
 	}
 	n, err := a.r.Read(p[:min(len(p), a.left)])
 	a.left -= n
@@ -115,7 +115,7 @@ func (r *remote) getJSON(ctx context.Context, path string, q url.Values, v any) 
 	if err != nil {
 		return err
 	}
-	err = json.NewDecoder(&allowance{r: resp.Body, left: maxRemote}).Decode(v)
+	err = json.NewDecoder(&boundedReader{r: resp.Body, left: maxRemoteBytes}).Decode(v)
 	if err := errors.Join(err, resp.Body.Close()); err != nil {
 		return fmt.Errorf("%s: %w", r.base, err)
 	}
@@ -139,8 +139,8 @@ func (r *remote) uses(ctx context.Context, c usesCmd) (uses lookup.Uses, err err
 func (r *remote) jobs(ctx context.Context, q url.Values, limit int) ([]store.JobSummary, error) {
 	var jobs []store.JobSummary
 	for {
-		const mostPage = 100
-		q.Set("per_page", strconv.Itoa(min(limit-len(jobs), mostPage)))
+		const maxPage = 100
+		q.Set("per_page", strconv.Itoa(min(limit-len(jobs), maxPage)))
 		var list rest.JobList
 		if err := r.getJSON(ctx, "/jobs", q, &list); err != nil {
 			return nil, err

@@ -19,11 +19,11 @@ func (r *remote) search(ctx context.Context, q url.Values, to search.ResultSink)
 		return sum, err
 	}
 	defer func() { err = errors.Join(err, resp.Body.Close()) }()
-	body := &allowance{r: resp.Body}
+	body := &boundedReader{r: resp.Body}
 	lines := json.NewDecoder(body)
 	for {
 		var line rest.SearchLine
-		body.left = maxRemote
+		body.left = maxRemoteBytes
 		err := lines.Decode(&line)
 		switch {
 		case errors.Is(err, io.EOF):

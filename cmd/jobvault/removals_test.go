@@ -48,7 +48,7 @@ func TestGuardOfReaders(t *testing.T) {
 	b := &leaving{Bucket: v.Archive.Bucket()}
 	a, err := archive.New(b, 1<<40)
 	v.Check(err)
-	g := &removalGuard{log: &upkeep.RemovalLog{DB: v.DB, Archive: a}, logger: testenv.Logger(t), err: errUnheard}
+	g := &removalGuard{log: &upkeep.RemovalLog{DB: v.DB, Archive: a}, logger: testenv.Logger(t), err: errNotLooked}
 	answer := func() int {
 		w := httptest.NewRecorder()
 		g.guarded(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })).
@@ -110,7 +110,7 @@ func TestGuardWhenPostgresAnswersWithAnError(t *testing.T) {
 	if _, left, err := m.Redact(t.Context(), upkeep.RedactOptions{JobID: 31, Actor: "eve", Reason: "a token"}); err != nil || left != nil {
 		t.Fatal(left, err)
 	}
-	g := &removalGuard{log: &upkeep.RemovalLog{DB: v.DB, Archive: v.Archive}, logger: testenv.Logger(t), err: errUnheard}
+	g := &removalGuard{log: &upkeep.RemovalLog{DB: v.DB, Archive: v.Archive}, logger: testenv.Logger(t), err: errNotLooked}
 	v.Check(g.look(t.Context()))
 	exec := func(sql string) {
 		_, err := v.DB.Pool().Exec(t.Context(), sql)

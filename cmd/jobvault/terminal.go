@@ -23,7 +23,7 @@ var colour = regexp.MustCompile(`^\x1b\[[0-9;:]{0,32}m`)
 func (t *terminalWriter) Write(p []byte) (int, error) {
 	in := slices.Concat(t.rest, p)
 	n := len(in)
-	for i := max(0, n-longestSequence); i < n; i++ {
+	for i := max(0, n-maxSequenceBytes); i < n; i++ {
 		if cut(in[i:]) {
 			n = i
 			break
@@ -59,8 +59,8 @@ func (t *terminalWriter) show(in []byte) error {
 // partial is the beginning of a colour, and no more.
 var partial = regexp.MustCompile(`^\x1b(\[[0-9;:]{0,32})?$`)
 
-// longestSequence is the length of the longest colour.
-const longestSequence = 36
+// maxSequenceBytes is the length of the longest colour.
+const maxSequenceBytes = 36
 
 // cut tells whether all of b is the beginning of a colour or of a character.
 func cut(b []byte) bool {

@@ -10,12 +10,12 @@ import (
 	"github.com/jobvault/jobvault/ingest/upkeep"
 )
 
-// rows compares the database with the bucket. It fails if a row says something else.
-func (c verifyCmd) rows(ctx context.Context, e *environment, v *upkeep.Verifier, o upkeep.VerifyOptions, m *meter) error {
-	sum, err := v.VerifyDatabase(ctx, o, func(f upkeep.Fault) { c.tell(e.stdout, m, f) },
+// verifyDatabase compares the database with the bucket. It fails if a row says something else.
+func (c verifyCmd) verifyDatabase(ctx context.Context, e *environment, v *upkeep.Verifier, o upkeep.VerifyOptions, m *movingProgress) error {
+	sum, err := v.VerifyDatabase(ctx, o, func(f upkeep.Fault) { c.printFault(e.stdout, m, f) },
 		func(done, total int) { m.set(done, total, "", 0) })
 	m.end()
-	if serr := c.sumRows(e.stdout, sum); err == nil {
+	if serr := c.printDatabaseSummary(e.stdout, sum); err == nil {
 		err = serr
 	}
 	if err == nil && sum.Faults > 0 {
@@ -24,7 +24,7 @@ func (c verifyCmd) rows(ctx context.Context, e *environment, v *upkeep.Verifier,
 	return err
 }
 
-func (c verifyCmd) sumRows(out io.Writer, sum upkeep.VerifiedRows) error {
+func (c verifyCmd) printDatabaseSummary(out io.Writer, sum upkeep.VerifiedRows) error {
 	if c.JSON {
 		return jsonEncoder(out).Encode(sum)
 	}

@@ -14,9 +14,9 @@ import (
 	"github.com/jobvault/jobvault/archive/bucket"
 )
 
-// manifests holds the manifests against each other and against the bucket, or a copy
+// verifyManifests holds the verifyManifests against each other and against the bucket, or a copy
 // of it. It needs neither Postgres nor GitHub.
-func (c verifyCmd) manifests(ctx context.Context, e *environment) error {
+func (c verifyCmd) verifyManifests(ctx context.Context, e *environment) error {
 	if c.Repo != "" || c.Since != "" || c.Sample != "" || c.Repair {
 		return usageError{errors.New("--manifests looks at everything and repairs nothing: leave --repo, --since, --sample and --repair out")}
 	}
@@ -24,12 +24,25 @@ func (c verifyCmd) manifests(ctx context.Context, e *environment) error {
 	if err := c.parseHead(&o); err != nil {
 		return err
 	}
-	a, err := c.openManifests(ctx, e)
+	if c.From == "" {
+		return runSession(ctx, e, bucketNeeds, func(s *session) error { return c.verifyChain(ctx, e, s.archive, o) })
+	}
+	// A copy: no setting counts.
+	b, err := bucket.OpenCopy(c.From)
+	if err != nil {
+		return fmt.Errorf("--from: %w", err)
+	}
+	a, err := archive.New(b, 0)
 	if err != nil {
 		return err
 	}
-	m := newMeter(e.stderr, "verify")
-	sum, err := a.VerifyChain(ctx, o, func(f archive.ChainFault) { c.tellChain(e, m, f) },
+	return c.verifyChain(ctx, e, a, o)
+}
+
+// verifyChain prints each fault, and last the summary.
+func (c verifyCmd) verifyChain(ctx context.Context, e *environment, a *archive.Archive, o archive.ChainOptions) error {
+	m := newMovingProgress(e.stderr, "verify")
+	sum, err := a.VerifyChain(ctx, o, func(f archive.ChainFault) { c.printChainFault(e, m, f) },
 		func(done, total int64) { m.set(int(done), int(total), "", 0) })
 	m.end()
 	if err != nil {
@@ -48,32 +61,6 @@ func (c verifyCmd) manifests(ctx context.Context, e *environment) error {
 		err = fmt.Errorf("%d faults", sum.Faults)
 	}
 	return err
-}
-
-// openManifests opens the bucket of the settings, or the copy that --from names: then
-// no setting counts.
-func (c verifyCmd) openManifests(ctx context.Context, e *environment) (*archive.Archive, error) {
-	if c.From != "" {
-		b, err := bucket.OpenCopy(c.From)
-		if err != nil {
-			return nil, fmt.Errorf("--from: %w", err)
-		}
-		return archive.New(b, 0)
-	}
-	cfg, err := e.settings.load()
-	if err != nil {
-		return nil, err
-	}
-	a, err := openArchive(cfg)
-	if err != nil {
-		return nil, err
-	}
-	checking, cancel := context.WithTimeout(ctx, readyTime)
-	defer cancel()
-	if err := a.Bucket().Check(checking); err != nil {
-		return nil, fmt.Errorf("JOBVAULT_BUCKET_URL: %w", err)
-	}
-	return a, nil
 }
 
 // parseHead reads SHA256 or DATE:SHA256.
@@ -98,7 +85,7 @@ func (c verifyCmd) parseHead(o *archive.ChainOptions) error {
 	return nil
 }
 
-func (c verifyCmd) tellChain(e *environment, m *meter, f archive.ChainFault) {
+func (c verifyCmd) printChainFault(e *environment, m *movingProgress, f archive.ChainFault) {
 	if c.JSON {
 		_ = jsonEncoder(e.stdout).Encode(f) // the summary fails likewise, and says so
 		return

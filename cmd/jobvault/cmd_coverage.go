@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/jobvault/jobvault/ingest/upkeep"
+	"github.com/jobvault/jobvault/store"
+)
+
+type coverageCmd struct {
+	Repo  string `help:"Show only this repository." placeholder:"OWNER/NAME"`
+	Since string `help:"Show days from TIME on: a date (2026-03-31), a time (2026-03-31T14:00:00Z) or a duration back from now (36h, 7d)." placeholder:"TIME"`
+	JSON  bool   `help:"Print one JSON object per line."`
+}
+
+// Help is kong's: examples and exit status.
+func (coverageCmd) Help() string {
+	return helpText(`jobvault coverage --since=30d
+jobvault coverage --repo=acme/rocket --json`, "0 if every past day is complete, 1 if one is not or the command failed, 2 if it was used wrongly.")
+}
+
+// Run says what became of the jobs of each day. It fails if a day that has ended
+// is not complete or was not looked at, or if a repository's last sweep failed; of
+// the present day it only tells.
+func (c coverageCmd) Run(ctx context.Context, e *environment) error {
+	if err := checkTime("--since", c.Since); err != nil {
+		return err
+	}
+	if c.Repo != "" {
+		if err := checkFullName(c.Repo); err != nil {
+			return err
+		}
+	}
+	return runSession(ctx, e, ledgerNeeds, func(s *session) error {
+		now, err := s.db.Time(ctx)
+		if err != nil {
+			return err
+		}
+		since, err := parseTime("--since", c.Since, now)
+		if err != nil {
+			return err
+		}
+		days, err := s.db.Coverage(ctx, c.Repo, since)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			err = printJSONLines(e.stdout, days)
+		} else {
+			err = printCoverage(e.stdout, days)
+		}
+		if err != nil {
+			return err
+		}
+		if err := printUnfinished(ctx, e.stderr, s.db); err != nil {
+			return err
+		}
+		gaps, err := s.db.Gaps(ctx, c.Repo, since)
+		if err != nil {
+			return err
+		}
+		return errors.Join(checkDays(days, now), checkGaps(gaps))
+	})
+}
+
+// printUnfinished tells of removed logs of which the bucket has something still.
+func printUnfinished(ctx context.Context, w io.Writer, db *store.DB) error {
+	left, err := upkeep.NamedUnfinished(ctx, db)
+	if err != nil {
+		return err
+	}
+	for _, u := range left {
+		fmt.Fprintln(w, "jobvault:", unfinishedText(u))
+	}
+	n, err := db.CountUnfinishedRemovals(ctx)
+	if more := int(n) - len(left); err == nil && more > 0 {
+		fmt.Fprintf(w, "jobvault: and %d more\n", more)
+	}
+	return err
+}
+
+// checkDays counts the days that are over and not accounted for.
+func checkDays(days []store.Coverage, now time.Time) error {
+	today := now.UTC().Truncate(24 * time.Hour)
+	bad := 0
+	for _, d := range days {
+		if !d.Complete && (d.Day == nil || d.Day.Before(today)) {
+			bad++
+		}
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d days are not complete: a job of theirs is not settled, or no sweep has listed all their runs (jobvault reconcile --since, jobvault backfill)", bad)
+	}
+	return nil
+}
+
+// checkGaps tells what is wrong with the sweeps, the first few of them.
+func checkGaps(gaps []store.Gap) error {
+	const maxListed = 10
+	var errs []error
+	for _, g := range gaps[:min(len(gaps), maxListed)] {
+		if g.FailedAt != nil {
+			why := ""
+			if g.Error != nil {
+				why = *g.Error
+			}
+			errs = append(errs, fmt.Errorf("%s: the last sweep failed at %s: %s", plain(g.Repository), g.FailedAt.UTC().Format(time.RFC3339), plain(why)))
+		}
+		if g.From != nil {
+			errs = append(errs, fmt.Errorf("%s: runs created from %s on were not all listed", plain(g.Repository), g.From.UTC().Format(time.RFC3339)))
+		}
+	}
+	if more := len(gaps) - maxListed; more > 0 {
+		errs = append(errs, fmt.Errorf("%d more repositories", more))
+	}
+	return errors.Join(errs...)
+}
+
+func printCoverage(out io.Writer, days []store.Coverage) error {
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "REPOSITORY\tDAY\tJOBS\tARCHIVED\tNONE\tEXPIRED\tMISSING\tDENIED\tREMOVED\tPENDING\tCOMPLETE\t")
+	for _, d := range days {
+		day, complete := "?", "no"
+		if d.Day != nil {
+			day = d.Day.UTC().Format(time.DateOnly)
+		}
+		if d.Complete {
+			complete = "yes"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t\n", plain(d.Repository), day,
+			d.Jobs, d.Archived, d.None, d.Expired, d.Missing, d.Denied, d.Removed, d.Pending, complete)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/jobvault/jobvault/ingest/upkeep"
+)
+
+type reindexCmd struct {
+	All bool `help:"Read every archived log, also those that are indexed already."`
+}
+
+// Help is kong's: examples and exit status.
+func (reindexCmd) Help() string {
+	return helpText(`jobvault reindex
+jobvault reindex --all`, "0 if it is done, 1 if it failed or a log could not be read, 2 if it was used wrongly.")
+}
+
+// Run reads archived logs for what their jobs used. Stopped, it goes on where it was.
+func (c reindexCmd) Run(ctx context.Context, e *environment) error {
+	return runSession(ctx, e, maintenanceNeeds.withRemovals(), func(s *session) error {
+		m := newMovingProgress(e.stderr, "reindex")
+		sum, err := s.reindexer().Reindex(ctx, c.All, runtime.GOMAXPROCS(0),
+			func(f upkeep.Fault) { m.above("job %d: %s: %s: %s", f.JobID, f.Kind, plain(f.Key), plain(f.Detail)) },
+			func(sum upkeep.Reindexed) { m.set(sum.Jobs, sum.Jobs, humanize.IBytes(uint64(sum.Bytes)), 0) })
+		m.end()
+		fmt.Fprintf(e.stdout, "%d logs read, %s\n", sum.Jobs, humanize.IBytes(uint64(sum.Bytes)))
+		if err == nil && sum.Faults > 0 {
+			err = fmt.Errorf("%d logs could not be read; see above, and jobvault verify", sum.Faults)
+		}
+		return err
+	})
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/upkeep"
+	"github.com/jobvault/jobvault/internal/ghapi"
+	"github.com/jobvault/jobvault/store"
+)
+
+// session is what a command works with: beside a serving jobvault, or alone. `serve`
+// works with one too. What the command does not need is nil.
+type session struct {
+	config    config
+	logger    *slog.Logger
+	database  *database
+	db        *store.DB
+	archive   *archive.Archive
+	clock     *store.Clock // Postgres' time
+	github    *ghapi.Clients
+	metrics   *ingest.Metrics
+	manifests *upkeep.ManifestMetrics
+}
+
+// runSession checks the settings, opens what a command needs, runs it, and closes.
+func runSession(ctx context.Context, e *environment, n needs, f func(*session) error) error {
+	c, err := e.settings.load()
+	if n.github {
+		err = errors.Join(err, c.needGitHub())
+	}
+	if err != nil {
+		return err
+	}
+	s := &session{config: c, logger: quietLogger(c, e.stderr), metrics: ingest.NewMetrics(prometheus.NewRegistry())}
+	if err = s.open(ctx, n); err == nil {
+		err = f(s)
+	}
+	return errors.Join(err, s.close())
+}
+
+// open opens what is needed. On an error the rest is still to be closed.
+func (s *session) open(ctx context.Context, n needs) error {
+	if err := s.openDatabase(ctx, n); err != nil {
+		return err
+	}
+	if n.bucket != noBucket {
+		var err error
+		if s.archive, err = openArchive(s.config); err != nil {
+			return err
+		}
+		if err := s.checkBucket(ctx, n.bucket); err != nil {
+			return err
+		}
+	}
+	if n.github {
+		if err := s.openGitHub(); err != nil {
+			return err
+		}
+	}
+	if n.clock == rightClock {
+		if err := s.clock.Err(); err != nil {
+			return err
+		}
+	}
+	if n.removals {
+		return s.hearRemovals(ctx)
+	}
+	return nil
+}
+
+// openDatabase connects, sees to the schema, and reads the clock.
+func (s *session) openDatabase(ctx context.Context, n needs) error {
+	if n.database == noDatabase {
+		return nil
+	}
+	conns := int32(4)
+	if n.manyConns {
+		conns = poolSize(s.config.workers)
+	}
+	var err error
+	if s.database, err = openDatabase(ctx, s.config, n.database, conns, s.logger); err != nil {
+		return err
+	}
+	switch n.schema {
+	case anySchema:
+	case currentSchema:
+		if err := s.database.checkSchema(ctx); err != nil {
+			return err
+		}
+	case migratedSchema:
+		applied, err := s.database.migrateUp(ctx)
+		if err != nil {
+			return err
+		}
+		if len(applied) > 0 {
+			s.logger.InfoContext(ctx, "database schema brought up", "applied", applied)
+		}
+	}
+	if s.db, err = store.New(s.database.pool); err != nil {
+		return err
+	}
+	if n.clock != noClock {
+		s.clock, err = s.db.NewClock(ctx, nil)
+	}
+	return err
+}
+
+// checkBucket asks the bucket whether it is there.
+func (s *session) checkBucket(ctx context.Context, n bucketNeed) error {
+	if n == openBucket {
+		return nil
+	}
+	checking, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	err := s.archive.Bucket().Check(checking)
+	// A bucket that does not exist, or cannot lock, is a mistake; one that is away comes back.
+	mistake := errors.Is(err, bucket.ErrNotFound) || errors.Is(err, bucket.ErrNoLock)
+	switch {
+	case err == nil:
+		return nil
+	case n == existingBucket && !mistake:
+		s.logger.WarnContext(ctx, "the bucket does not answer yet", ingest.KeyError, err)
+		return nil
+	}
+	return fmt.Errorf("%s: %w", s.config.Given.setting("JOBVAULT_BUCKET_URL"), err)
+}
+
+// hearRemovals has the database hear of all removals that the bucket records: it may
+// come from a dump that is older than they are. It fails if that cannot be known.
+func (s *session) hearRemovals(ctx context.Context) error {
+	jobs, err := s.removalLog().CatchUp(ctx)
+	if jobs > 0 {
+		s.logger.WarnContext(ctx, "the database is older than removals that the bucket tells of; they are done in it now", ingest.KeyCount, jobs)
+	}
+	if err != nil {
+		return fmt.Errorf("nothing is read from a database that may be older than removals of logs: %w", err)
+	}
+	return nil
+}
+
+// close closes what is open.
+func (s *session) close() error {
+	if s.github != nil {
+		s.github.Close()
+	}
+	if s.database != nil {
+		return s.database.close()
+	}
+	return nil
+}

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/internal/ghapi"
+	"github.com/jobvault/jobvault/store"
+)
+
+// sweepRun looks for jobs in some repositories, archives them, and shows how far it
+// is: what backfill and reconcile have in common.
+type sweepRun struct {
+	s            *session
+	what         string
+	repositories []store.Repository
+	since, until time.Time // of the runs that count; zero: open
+	share        float64   // of GitHub's limit that it may use
+	sweep        func(context.Context, store.Repository) (ingest.Swept, error)
+	json         bool
+	out, err     io.Writer
+
+	progress *movingProgress
+	found    ingest.Swept
+}
+
+// huntTick is how often the database is asked how far it is, unless that takes
+// long itself.
+const (
+	lookInterval   = time.Second
+	lookCostFactor = 20 // a pause is this many times what the last look took
+)
+
+// run lists, waits until what was found is settled or waits for something that
+// may be hours away, and sums up. It sums up too when it is stopped.
+func (r *sweepRun) run(ctx context.Context) error {
+	r.progress = newMovingProgress(r.err, r.what)
+	err := r.s.working(ctx, func(ctx context.Context) error {
+		ctx, cancel := context.WithCancel(ctx)
+		listing := make(chan error, 1)
+		go func() { defer close(listing); listing <- r.list(ctx) }()
+		err := r.follow(ctx, listing)
+		cancel()
+		for range listing { // until it has ended
+		}
+		return err
+	})
+	r.progress.end()
+	if ctx.Err() != nil {
+		err = fmt.Errorf("stopped; the same command goes on from here: %w", ctx.Err())
+	}
+	summing, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
+	defer cancel()
+	tallies, terr := r.tally(summing)
+	if terr != nil {
+		return errors.Join(err, terr)
+	}
+	perr := r.print(tallies)
+	for _, t := range tallies {
+		if err == nil && (t.State == store.LogPending || t.State == store.LogDenied) && t.Jobs > 0 {
+			err = errUnsettled
+		}
+	}
+	return errors.Join(err, perr)
+}
+
+// list sweeps one repository after the other. A limit is waited for; what else
+// fails does not keep the next repository from being looked at.
+func (r *sweepRun) list(ctx context.Context) error {
+	var errs []error
+	for _, repo := range r.repositories {
+		for {
+			swept, err := r.sweep(ctx, repo)
+			r.found.Runs += swept.Runs
+			r.found.Attempts += swept.Attempts
+			var e *ghapi.Error
+			if errors.As(err, &e) && e.Class == ghapi.RateLimited && ctx.Err() == nil {
+				r.pause(ctx, e.RetryAt)
+				continue
+			}
+			if err != nil {
+				errs = append(errs, err)
+			}
+			break
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// minPause is how long a limit is waited for at least.
+const minPause = time.Second
+
+func (r *sweepRun) pause(ctx context.Context, until time.Time) {
+	t := time.NewTimer(max(until.Sub(r.s.clock.Now()), minPause))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// follow shows how far it is until the listing has ended and nothing waits.
+func (r *sweepRun) follow(ctx context.Context, listing <-chan error) error {
+	tick := time.NewTimer(lookInterval)
+	defer tick.Stop()
+	listed, troubles := false, 0
+	var failed error
+	for {
+		select {
+		case failed = <-listing:
+			listed, listing = true, nil
+		case <-tick.C:
+		case <-ctx.Done():
+			if !listed {
+				failed = <-listing // for the same reason
+			}
+			return errors.Join(ctx.Err(), failed)
+		}
+		began := time.Now()
+		done, err := r.look(ctx, listed)
+		if done {
+			return failed
+		}
+		if err == nil {
+			troubles = 0
+			tick.Reset(max(lookInterval, lookCostFactor*time.Since(began)))
+			continue
+		}
+		// Postgres may be away for a moment; the work goes on by itself.
+		if troubles++; troubles > maxFailedLooks {
+			return errors.Join(failed, err)
+		}
+		tick.Reset(lookInterval)
+	}
+}
+
+// maxFailedLooks is how many looks may fail one after the other.
+const maxFailedLooks = 60
+
+// look shows how far it is, and tells whether nothing waits any more.
+func (r *sweepRun) look(ctx context.Context, listed bool) (done bool, err error) {
+	tallies, err := r.tally(ctx)
+	if err != nil {
+		return false, err
+	}
+	r.show(ctx, tallies, listed)
+	if !listed {
+		return false, nil
+	}
+	waiting, err := r.s.db.Waiting(ctx, r.ids(), r.since, r.until)
+	return err == nil && waiting == 0, err
+}
+
+func (r *sweepRun) ids() []int64 {
+	ids := make([]int64, len(r.repositories))
+	for i, repo := range r.repositories {
+		ids[i] = repo.ID
+	}
+	return ids
+}
+
+func (r *sweepRun) tally(ctx context.Context) ([]store.Tally, error) {
+	return r.s.db.TallyRuns(ctx, r.ids(), r.since, r.until)
+}
+
+func (r *sweepRun) show(ctx context.Context, tallies []store.Tally, listed bool) {
+	var settled, all, size int64
+	for _, t := range tallies {
+		size += t.RawBytes
+		if t.State == store.Running {
+			continue
+		}
+		all += t.Jobs
+		if t.State != store.LogPending && t.State != store.LogDenied {
+			settled += t.Jobs
+		}
+	}
+	limit, wait := r.limitLeft(ctx, int(all-settled))
+	if !listed {
+		wait = -1
+	}
+	r.progress.set(int(settled), int(all), humanize.IBytes(uint64(max(size, 0)))+limit, wait)
+}
+
+// print sums up by state.
+func (r *sweepRun) print(tallies []store.Tally) error {
+	if r.json {
+		return jsonEncoder(r.out).Encode(map[string]any{
+			"repositories": len(r.repositories), "runs": r.found.Runs, "attempts": r.found.Attempts, "states": tallies,
+		})
+	}
+	fmt.Fprintf(r.out, "%d repositories, %d runs listed, jobs of %d attempts listed now\n", len(r.repositories), r.found.Runs, r.found.Attempts)
+	w := tabwriter.NewWriter(r.out, 0, 4, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "STATE\tJOBS\tRAW\t")
+	for _, t := range tallies {
+		fmt.Fprintf(w, "%s\t%d\t%s\t\n", t.State, t.Jobs, humanize.IBytes(uint64(max(t.RawBytes, 0))))
+	}
+	return w.Flush()
+}
