@@ -1,5 +1,6 @@
-// Package ghapi is GitHub's REST API as jobvault uses it: who we are, the four
-// endpoints of workflow jobs, and what an error means.
+// Package ghapi is GitHub's REST API as jobvault uses it: who we are, what we ask for,
+// how rate limits are shared, and what an error means. See
+// docs/design.md#what-githubs-answers-mean.
 //
 // Every error of this package is an *Error with a Class; nothing outside looks
 // at a status to decide. No error holds a token or a signed link.
@@ -116,7 +117,7 @@ func New(c Config) (*Clients, error) {
 		installations: make(map[string]lookedUp),
 	}
 	if c.AppID != 0 {
-		cs.app, err = ghinstallation.NewAppsTransport(keeping{cs.api}, c.AppID, c.AppKey)
+		cs.app, err = ghinstallation.NewAppsTransport(secretRecorder{cs.api}, c.AppID, c.AppKey)
 		if err != nil {
 			return nil, ErrAppKey // without the cause, which may repeat the key
 		}
@@ -204,9 +205,9 @@ func (cs *Clients) client(installation int64) *Client {
 			// A copy: fetching a token writes to it.
 			app := *cs.app
 			t := ghinstallation.NewFromAppsTransport(&app, installation)
-			auth = installed{t, make(chan struct{}, 1)}
+			auth = installationTransport{t, make(chan struct{}, 1)}
 		} else {
-			auth = bearer{token: cs.config.Token, next: keeping{cs.api}}
+			auth = tokenTransport{token: cs.config.Token, next: secretRecorder{cs.api}}
 		}
 		c = cs.newClient(auth, installation)
 		cs.byInstalled[installation] = c

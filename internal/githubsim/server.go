@@ -1,5 +1,5 @@
-// Package githubsim is a GitHub that exists only on loopback, for tests, the
-// demo and benchmarks: the REST endpoints around workflow jobs, the host that
+// Package githubsim simulates GitHub on loopback, for tests, the demo and benchmarks (see
+// docs/design.md#rooms): the REST endpoints around workflow jobs, the host that
 // keeps their logs, App authentication, and the webhooks a job's life causes.
 //
 // The same seed, clock and calls give the same jobs, logs, links and payloads;
