@@ -160,7 +160,7 @@ func (w *DeliveryWorker) understand(ds []store.Delivery) store.Understood {
 		u.Read += int64(len(body))
 		var facts store.Facts
 		if err == nil {
-			facts, err = record.FromDelivery(body, d, first[sums[i]])
+			facts, err = record.FactsOfDelivery(body, d, first[sums[i]])
 		}
 		if err != nil {
 			verdict.Error = record.Reason(err)

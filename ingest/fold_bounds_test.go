@@ -47,7 +47,7 @@ func TestStepsAndLabelsAreBounded(t *testing.T) {
 			if list == "labels" {
 				each = `"l%d"`
 			}
-			f, err := record.FromDelivery(jobPayload(`,"`+list+`":`+listOf(n, each)), deliveryOf(1), time.Now())
+			f, err := record.FactsOfDelivery(jobPayload(`,"`+list+`":`+listOf(n, each)), deliveryOf(1), time.Now())
 			if (err == nil) != fits || fits && len(f.Steps)+len(f.Labels) != n {
 				t.Errorf("%d %s: %v", n, list, err)
 			}
@@ -57,7 +57,7 @@ func TestStepsAndLabelsAreBounded(t *testing.T) {
 
 // What stands for nothing among steps and labels is nothing.
 func TestNullsInListsAreNothing(t *testing.T) {
-	f, err := record.FromDelivery(jobPayload(`,"steps":[null,{"number":1,"name":"s"},null],"labels":[null,"l"]`), deliveryOf(1), time.Now())
+	f, err := record.FactsOfDelivery(jobPayload(`,"steps":[null,{"number":1,"name":"s"},null],"labels":[null,"l"]`), deliveryOf(1), time.Now())
 	if err != nil || len(f.Steps) != 1 || f.Steps[0].Name != "s" {
 		t.Errorf("steps %v, %v", f.Steps, err)
 	}
@@ -94,7 +94,7 @@ func TestFoldIsLinear(t *testing.T) {
 	growth.Linear(t, record.MaxListed/8, func(n int) func() {
 		var snapshots []store.Facts
 		for i := range 4 {
-			f, err := record.FromDelivery(jobPayload(fmt.Sprintf(`,"labels":["%d"],"steps":%s`, i, listOf(n, `{"number":%d,"name":"a step"}`))), deliveryOf(1), time.Now())
+			f, err := record.FactsOfDelivery(jobPayload(fmt.Sprintf(`,"labels":["%d"],"steps":%s`, i, listOf(n, `{"number":%d,"name":"a step"}`))), deliveryOf(1), time.Now())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -120,7 +120,7 @@ func TestTooManyStepsAreNotDecoded(t *testing.T) {
 		"the kelvin K": fmt.Appendf(nil, `{"wor`+"\u212a"+`flow_job":{"id":1,"steps":%s}}`, list),
 	} {
 		var err error
-		allocated := testing.AllocsPerRun(1, func() { _, err = record.FromDelivery(body, deliveryOf(1), time.Now()) })
+		allocated := testing.AllocsPerRun(1, func() { _, err = record.FactsOfDelivery(body, deliveryOf(1), time.Now()) })
 		if err == nil || allocated > 1000 {
 			t.Errorf("%s: %v, after %.0f allocations", name, err, allocated)
 		}

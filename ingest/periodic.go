@@ -16,15 +16,15 @@ type Periodic struct {
 	Queue string        // its own; store.Queues lists it
 	Every time.Duration // between the starts of two rounds; the first is at once
 
-	add func(*river.Workers, *running) error
+	add func(*river.Workers, *inFlight) error
 }
 
 // NewPeriodic makes periodic work of a function that does one round. It may take as long
 // as it needs: store.LongWork lists its kind. What it returns is River's: nil ends the
 // round, river.JobSnooze(0) gives it back, river.JobCancel leaves it to the next round.
 func NewPeriodic[T river.JobArgs](args T, queue string, every time.Duration, round func(context.Context) error) Periodic {
-	return Periodic{Args: args, Queue: queue, Every: every, add: func(workers *river.Workers, r *running) error {
-		if err := river.AddWorkerSafely(workers, &periodicWorker[T]{round: round, running: r}); err != nil {
+	return Periodic{Args: args, Queue: queue, Every: every, add: func(workers *river.Workers, r *inFlight) error {
+		if err := river.AddWorkerSafely(workers, &periodicWorker[T]{round: round, inFlight: r}); err != nil {
 			return fmt.Errorf("ingest: %w", err)
 		}
 		return nil
@@ -50,8 +50,8 @@ var oneAtATime = river.UniqueOpts{ByState: []rivertype.JobState{
 // periodicWorker is River's worker for it.
 type periodicWorker[T river.JobArgs] struct {
 	river.WorkerDefaults[T]
-	round   func(context.Context) error
-	running *running
+	round    func(context.Context) error
+	inFlight *inFlight
 }
 
 // Timeout is none, as of an Archiver: a round that needs a bound has its own.
@@ -59,6 +59,6 @@ func (w *periodicWorker[T]) Timeout(*river.Job[T]) time.Duration { return -1 }
 
 // Work does one round.
 func (w *periodicWorker[T]) Work(ctx context.Context, job *river.Job[T]) error {
-	defer w.running.add(job.ID)()
+	defer w.inFlight.add(job.ID)()
 	return w.round(ctx)
 }

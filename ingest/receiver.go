@@ -1,4 +1,5 @@
-// Package ingest is the write path: webhooks in, rows and logs out.
+// Package ingest is the write path: webhooks in, rows and logs out. See
+// docs/design.md#the-ways.
 //
 // The receiver commits a delivery and answers; the delivery worker turns
 // deliveries into rows; the archive worker fetches a completed job and its log
@@ -77,7 +78,8 @@ func NewReceiver(c ReceiverConfig) (*Receiver, error) {
 // Close ends the committer. No request may be under way any more.
 func (r *Receiver) Close() { r.commits.close() }
 
-// ServeHTTP answers as DESIGN.md says under "Answers of POST /webhook".
+// ServeHTTP answers as docs/design.md#the-ways says: 202 once the delivery is committed,
+// and nothing that GitHub could take for that before.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	started := time.Now()
 	status := r.serve(w, req)

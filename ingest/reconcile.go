@@ -33,10 +33,10 @@ func (reconcileArgs) InsertOpts() river.InsertOpts {
 // again, lists runs, and asks after jobs that have been silent for too long.
 type Reconciler struct {
 	river.WorkerDefaults[reconcileArgs]
-	Sweeper *Sweeper
-	Hooks   []ghapi.Hook
-	Every   time.Duration // between two rounds
-	running *running
+	Sweeper  *Sweeper
+	Hooks    []ghapi.Hook
+	Every    time.Duration // between two rounds
+	inFlight *inFlight
 }
 
 // Timeout implements river.Worker.
@@ -45,7 +45,7 @@ func (r *Reconciler) Timeout(*river.Job[reconcileArgs]) time.Duration { return r
 // Work does one round. A rate limit puts the rest off; other errors are told and
 // left to the next round.
 func (r *Reconciler) Work(ctx context.Context, job *river.Job[reconcileArgs]) error {
-	defer r.running.add(job.ID)()
+	defer r.inFlight.add(job.ID)()
 	s := r.Sweeper
 	total, err := s.Reconcile(ctx, r.Hooks)
 	if total.Asked > 0 || total.Attempts > 0 || total.Stale > 0 {
@@ -59,7 +59,7 @@ func (r *Reconciler) Work(ctx context.Context, job *river.Job[reconcileArgs]) er
 	}
 	var limited *ghapi.Error
 	if errors.As(err, &limited) && limited.Class == ghapi.RateLimited {
-		pause := min(max(limited.RetryAt.Sub(s.Now()), 0), longestPause) + jitter(firstPause)
+		pause := min(max(limited.RetryAt.Sub(s.Now()), 0), maxPause) + jitter(firstPause)
 		s.Logger.InfoContext(ctx, "reconcile waits for GitHub's limit", KeyWait, pause)
 		return river.JobSnooze(pause)
 	}
@@ -67,15 +67,15 @@ func (r *Reconciler) Work(ctx context.Context, job *river.Job[reconcileArgs]) er
 	return river.JobCancel(err) // the next round comes by itself
 }
 
-// Reconciled sums up one round.
-type Reconciled struct {
-	Swept
-	Redelivered
+// ReconcileResult sums up one round of all hooks and repositories.
+type ReconcileResult struct {
+	SweepResult
+	RedeliverResult
 	Repositories int
 	Stale        int // silent jobs asked after
 }
 
-func (r *Reconciled) add(s Swept) {
+func (r *ReconcileResult) add(s SweepResult) {
 	r.Runs += s.Runs
 	r.Attempts += s.Attempts
 	r.Jobs += s.Jobs
@@ -85,8 +85,8 @@ func (r *Reconciled) add(s Swept) {
 // Reconcile does one round over all hooks and repositories. One that fails does
 // not keep the others from being looked at. If several errors come back and one
 // of them is a rate limit, errors.As finds that first.
-func (s *Sweeper) Reconcile(ctx context.Context, hooks []ghapi.Hook) (Reconciled, error) {
-	var total Reconciled
+func (s *Sweeper) Reconcile(ctx context.Context, hooks []ghapi.Hook) (ReconcileResult, error) {
+	var total ReconcileResult
 	var errs, limits []error
 	note := func(err error) {
 		switch {

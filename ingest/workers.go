@@ -87,7 +87,7 @@ func NewWorkers(c WorkersConfig) (*Workers, error) {
 			&river.PeriodicJobOpts{RunOnStart: true}),
 	}
 	r := cmp.Or(c.Reconciler, &Reconciler{})
-	r.running = &c.Archiver.running
+	r.inFlight = &c.Archiver.inFlight
 	if err := river.AddWorkerSafely(workers, r); err != nil {
 		return nil, fmt.Errorf("ingest: %w", err)
 	}
@@ -100,7 +100,7 @@ func NewWorkers(c WorkersConfig) (*Workers, error) {
 			&river.PeriodicJobOpts{RunOnStart: true}))
 	}
 	for _, p := range c.Periodic {
-		if err := p.add(workers, &c.Archiver.running); err != nil {
+		if err := p.add(workers, &c.Archiver.inFlight); err != nil {
 			return nil, err
 		}
 		if !c.Temporary {
@@ -117,7 +117,7 @@ func NewWorkers(c WorkersConfig) (*Workers, error) {
 		// The ledger remembers what was done; the queue need not.
 		CompletedJobRetentionPeriod: time.Hour,
 		PeriodicJobs:                periodic,
-		Logger:                      slog.New(quiet{c.Logger.Handler()}),
+		Logger:                      slog.New(riverLogHandler{c.Logger.Handler()}),
 		Hooks:                       []rivertype.Hook{&store.DueNow{}},
 	}
 	if c.Clock != nil {
@@ -211,7 +211,7 @@ func (w *Workers) releaseJobs(ctx context.Context) (int64, error) {
 	if err != nil {
 		return dead, err
 	}
-	lost, err := w.claim.ReleaseLost(ctx, w.config.Archiver.running.list())
+	lost, err := w.claim.ReleaseLost(ctx, w.config.Archiver.inFlight.list())
 	return dead + lost, err
 }
 
@@ -224,7 +224,7 @@ func (w *Workers) pullBack(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, claimTime)
 	defer cancel()
 	n, err := w.config.DB.PullBack(ctx, store.LatestDue{
-		Completed: longestPause + lateSlack, Open: longestPatience + lateSlack, Periodic: longestPause + lateSlack, Immediate: lateSlack,
+		Completed: maxPause + lateSlack, Open: maxPatience + lateSlack, Periodic: maxPause + lateSlack, Immediate: lateSlack,
 	})
 	switch {
 	case ctx.Err() != nil:

@@ -44,7 +44,7 @@ func (c backfillCmd) Run(ctx context.Context, e *environment) error {
 		h := &hunt{
 			b: b, what: "backfill", repositories: rs, since: since, until: until, share: b.config.github.BackfillShare,
 			json: c.JSON, out: e.stdout, err: e.stderr,
-			sweep: func(ctx context.Context, r store.Repository) (ingest.Swept, error) {
+			sweep: func(ctx context.Context, r store.Repository) (ingest.SweepResult, error) {
 				return s.Past(ctx, r, since, until)
 			},
 		}

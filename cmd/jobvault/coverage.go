@@ -64,7 +64,7 @@ func (c coverageCmd) Run(ctx context.Context, e *environment) error {
 
 // nameUnfinished tells of removed logs of which the bucket has something still.
 func nameUnfinished(ctx context.Context, w io.Writer, db *store.DB) error {
-	left, err := upkeep.NamedUnfinished(ctx, db)
+	left, err := upkeep.FirstUnfinished(ctx, db)
 	if err != nil {
 		return err
 	}

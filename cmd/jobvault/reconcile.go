@@ -40,7 +40,9 @@ func (c reconcileCmd) Run(ctx context.Context, e *environment) error {
 		}
 		h := &hunt{
 			b: b, what: "reconcile", repositories: rs, since: since, share: 1, json: c.JSON, out: e.stdout, err: e.stderr,
-			sweep: func(ctx context.Context, r store.Repository) (ingest.Swept, error) { return s.Recent(ctx, r, since) },
+			sweep: func(ctx context.Context, r store.Repository) (ingest.SweepResult, error) {
+				return s.Recent(ctx, r, since)
+			},
 		}
 		_, serr := b.db.EnqueueStale(ctx, b.clock.Now())
 		return errors.Join(rerr, err, serr, h.run(ctx))

@@ -187,7 +187,7 @@ func (gs planGroups) add(e store.Ending) {
 	}
 }
 
-func (gs planGroups) print(out io.Writer, p upkeep.Planned) error {
+func (gs planGroups) print(out io.Writer, p upkeep.PlanResult) error {
 	sorted := make([]*planGroup, 0, len(gs))
 	for _, g := range gs {
 		sorted = append(sorted, g)
@@ -253,7 +253,7 @@ func (c retentionApplyCmd) Run(ctx context.Context, e *environment) error {
 		var left unfinishedList
 		var printed error
 		sum, err := m.Apply(ctx, actor, c.Limit, left.add,
-			func(g upkeep.Gone, sum upkeep.Applied) {
+			func(g upkeep.RemovedLog, sum upkeep.ApplyResult) {
 				if c.JSON {
 					printed = errors.Join(printed, out.Encode(g))
 				}

@@ -107,7 +107,7 @@ func (c verifyCmd) tell(out io.Writer, m *meter, f upkeep.Fault) {
 	fmt.Fprintf(out, "job %d: %s: %s: %s%s\n", f.JobID, f.Kind, plain(f.Key), plain(f.Detail), plain(repair))
 }
 
-func (c verifyCmd) sum(out io.Writer, sum upkeep.Verified) error {
+func (c verifyCmd) sum(out io.Writer, sum upkeep.VerifyResult) error {
 	if c.JSON {
 		return jsonEncoder(out).Encode(sum)
 	}

@@ -24,7 +24,7 @@ func (c verifyCmd) rows(ctx context.Context, e *environment, v *upkeep.Verifier,
 	return err
 }
 
-func (c verifyCmd) sumRows(out io.Writer, sum upkeep.VerifiedRows) error {
+func (c verifyCmd) sumRows(out io.Writer, sum upkeep.VerifyDatabaseResult) error {
 	if c.JSON {
 		return jsonEncoder(out).Encode(sum)
 	}

@@ -1,5 +1,6 @@
-// Package ingesttest is a jobvault with everything around it, for tests of the write path
-// and of what looks after the archive: a simulated GitHub, a Postgres, a bucket.
+// Package ingesttest runs a whole jobvault for the tests of the write path and of upkeep:
+// a simulated GitHub, a Postgres, a bucket, and what reads and writes them. See
+// docs/design.md#rooms.
 package ingesttest
 
 import (

@@ -92,7 +92,7 @@ func (r *rebuilding) logged(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ids, err := r.DB.UnloggedRemovals(ctx, 0, mostUnfinished)
+	ids, err := r.DB.UnloggedRemovals(ctx, 0, maxUnfinished)
 	if err != nil || len(ids) == 0 || r.sum.Records == 0 {
 		r.sum.Unlogged = len(ids)
 		return err
@@ -127,5 +127,5 @@ func (r *rebuilding) newer(ctx context.Context, f folder, steps int) (bool, erro
 	if err != nil || s.Steps() <= steps {
 		return false, err
 	}
-	return true, ingest.AdoptRecord(ctx, r.DB, r.Archive, f.key, s, record.DetailsOf(raw), o.ModTime)
+	return true, ingest.AdoptRemovalRecord(ctx, r.DB, r.Archive, f.key, s, record.DetailsOf(raw), o.ModTime)
 }

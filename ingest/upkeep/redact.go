@@ -175,13 +175,13 @@ func (m *Remover) source(ctx context.Context, jobID int64) (key archive.JobKey, 
 	return key, from, sum, number, nil
 }
 
-// mostLeft is how many copies killed redactions may have left behind.
-const mostLeft = 100
+// maxLeftovers bounds the copies that killed redactions may have left behind.
+const maxLeftovers = 100
 
 // putCopy puts a copy under the first number that is free. What a killed redaction left
 // is not taken: nobody knows what it was to take out. It goes when the log does.
 func (m *Remover) putCopy(ctx context.Context, key archive.JobKey, from string, sum [32]byte, number int, patterns []*regexp.Regexp) (archive.Log, archive.RedactionCount, int, error) {
-	for last := number + mostLeft; ; number++ {
+	for last := number + maxLeftovers; ; number++ {
 		log, count, err := m.Archive.RedactLog(ctx, from, sum, key, number, patterns)
 		if !errors.Is(err, bucket.ErrExists) || number == last {
 			return log, count, number, err

@@ -25,8 +25,8 @@ type Reindexer struct {
 // FaultUnread is a log that cannot be read, or is another one.
 const FaultUnread = "unread"
 
-// Reindexed sums it up.
-type Reindexed struct {
+// ReindexResult sums up what Reindex did.
+type ReindexResult struct {
 	Jobs   int   `json:"jobs"`
 	Bytes  int64 `json:"raw_bytes"`
 	Faults int   `json:"faults"` // logs that cannot be read
@@ -35,9 +35,9 @@ type Reindexed struct {
 // Reindex reads the logs, parallel ones at a time; with again, also those that need not
 // be. It calls report for each fault, and progress after each log, one call at a
 // time. It fails only if Postgres or the bucket does not answer.
-func (x *Reindexer) Reindex(ctx context.Context, again bool, parallel int, report func(Fault), progress func(Reindexed)) (Reindexed, error) {
+func (x *Reindexer) Reindex(ctx context.Context, again bool, parallel int, report func(Fault), progress func(ReindexResult)) (ReindexResult, error) {
 	var mu sync.Mutex
-	var sum Reindexed
+	var sum ReindexResult
 	const batch = 200
 	for after := int64(0); ; {
 		logs, err := x.DB.LogsToReindex(ctx, after, again, batch)
@@ -91,7 +91,7 @@ func (x *Reindexer) log(ctx context.Context, l store.JobLog) (*Fault, error) {
 	}
 	recorded, err := x.DB.RecordIndex(ctx, l.JobID, l.SHA256, log.Index.Usage, log.FilterBytes)
 	if err == nil && !recorded {
-		err = ingest.TakeBackLog(ctx, x.DB, x.Archive, key)
+		err = ingest.PurgeLateLog(ctx, x.DB, x.Archive, key)
 	}
 	return nil, err
 }

@@ -1,6 +1,6 @@
-// Package upkeep looks after the archive: it verifies and repairs what is there, makes
-// the database again from the bucket, writes manifests, and removes what rules or people
-// say has to go. The write path knows nothing of it. See docs/design.md#rooms.
+// Package upkeep looks after the archive: it verifies and repairs what is there, rebuilds
+// the database from the bucket, writes manifests, and removes what rules or people say
+// has to go. The write path knows nothing of it. See docs/design.md#rooms.
 package upkeep
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// Verifier holds the ledger against the bucket.
+// Verifier compares the ledger, and all rows, with the bucket.
 type Verifier struct {
 	DB      *store.DB
 	Archive *archive.Archive
@@ -58,15 +58,15 @@ type Fault struct {
 	Repair   string `json:"repair,omitempty"` // what was tried, and came of it
 
 	// Of a row: where it is, and what it and the bucket say.
-	Table  string `json:"table,omitempty"`
-	Row    string `json:"row,omitempty"`
-	Column string `json:"column,omitempty"` // empty: the row as a whole
-	Says   string `json:"database,omitempty"`
-	Tells  string `json:"bucket,omitempty"`
+	Table    string `json:"table,omitempty"`
+	Row      string `json:"row,omitempty"`
+	Column   string `json:"column,omitempty"` // empty: the row as a whole
+	Database string `json:"database,omitempty"`
+	Bucket   string `json:"bucket,omitempty"`
 }
 
-// Verified sums up a verification.
-type Verified struct {
+// VerifyResult sums up a verification.
+type VerifyResult struct {
 	Jobs     int   `json:"jobs"`
 	Logs     int   `json:"logs"`
 	RawBytes int64 `json:"raw_bytes"` // of logs that were read
@@ -84,7 +84,7 @@ type verification struct {
 	progress func(done, total int)
 
 	mu   sync.Mutex
-	sum  Verified
+	sum  VerifyResult
 	done int
 }
 
@@ -98,7 +98,7 @@ const (
 // all jobs are looked at. It calls
 // report for each fault, and progress as it goes on, one call at a time. It fails
 // only if Postgres or the bucket does not answer; faults are no error.
-func (v *Verifier) Verify(ctx context.Context, o VerifyOptions, report func(Fault), progress func(done, total int)) (Verified, error) {
+func (v *Verifier) Verify(ctx context.Context, o VerifyOptions, report func(Fault), progress func(done, total int)) (VerifyResult, error) {
 	if o.Parallel == 0 {
 		o.Parallel = verifyParallel
 	}
@@ -162,8 +162,8 @@ func (r *verification) step(total int) {
 
 // line verifies what one job has in the bucket.
 func (r *verification) line(ctx context.Context, l store.LedgerLine) error {
-	key := record.KeyOfLedger(l)
-	r.count(func(sum *Verified) { sum.Jobs++ })
+	key := record.KeyOfLedgerLine(l)
+	r.count(func(sum *VerifyResult) { sum.Jobs++ })
 	if err := r.details(ctx, l, key); err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ func (r *verification) line(ctx context.Context, l store.LedgerLine) error {
 }
 
 func (r *verification) log(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
-	r.count(func(sum *Verified) { sum.Logs++ })
+	r.count(func(sum *VerifyResult) { sum.Logs++ })
 	if *l.ObjectKey != key.Log() {
 		return r.fault(ctx, l, Fault{
 			Kind: FaultKey, JobID: l.JobID, Key: *l.ObjectKey, Detail: "the ledger names this object; the job's own is " + key.Log(),
@@ -193,7 +193,7 @@ func (r *verification) log(ctx context.Context, l store.LedgerLine, key archive.
 		return fmt.Errorf("verify job %d: %w", l.JobID, err)
 	}
 	if r.o.Deep {
-		r.count(func(sum *Verified) { sum.RawBytes += *l.RawBytes })
+		r.count(func(sum *VerifyResult) { sum.RawBytes += *l.RawBytes })
 	}
 	if damage == nil {
 		return r.filters(ctx, l, key)
@@ -254,7 +254,7 @@ func (r *verification) fault(ctx context.Context, l store.LedgerLine, f Fault, r
 			return fmt.Errorf("repair job %d: %w", l.JobID, err)
 		}
 	}
-	r.count(func(sum *Verified) {
+	r.count(func(sum *VerifyResult) {
 		sum.Faults++
 		if f.Repaired {
 			sum.Repaired++
@@ -264,7 +264,7 @@ func (r *verification) fault(ctx context.Context, l store.LedgerLine, f Fault, r
 	return nil
 }
 
-func (r *verification) count(f func(*Verified)) {
+func (r *verification) count(f func(*VerifyResult)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f(&r.sum)

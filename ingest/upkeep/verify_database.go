@@ -18,8 +18,8 @@ import (
 // FaultRow is a row that says something else than the bucket tells.
 const FaultRow = "row"
 
-// VerifiedRows sums up a verification of the database.
-type VerifiedRows struct {
+// VerifyDatabaseResult sums up a verification of the database.
+type VerifyDatabaseResult struct {
 	Jobs     int   `json:"jobs"`
 	Untold   int   `json:"untold"`    // of these, jobs that have no job.json: only webhooks told of them
 	Logs     int   `json:"logs"`      // logs and redacted copies that were read
@@ -35,7 +35,7 @@ const rowBatch = 50
 // databaseVerification is one run of VerifyDatabase.
 type databaseVerification struct {
 	verification
-	rows VerifiedRows
+	rows VerifyDatabaseResult
 }
 
 // VerifyDatabase compares the rows of every job, settled or not, with what the bucket
@@ -47,7 +47,7 @@ type databaseVerification struct {
 //
 // It calls report for each fault, and progress as it goes on, one call at a time. It
 // fails only if Postgres or the bucket does not answer; faults are no error.
-func (v *Verifier) VerifyDatabase(ctx context.Context, o VerifyOptions, report func(Fault), progress func(done, total int)) (VerifiedRows, error) {
+func (v *Verifier) VerifyDatabase(ctx context.Context, o VerifyOptions, report func(Fault), progress func(done, total int)) (VerifyDatabaseResult, error) {
 	if o.Parallel == 0 {
 		o.Parallel = verifyParallel
 	}
@@ -118,7 +118,7 @@ func (d *databaseVerification) job(ctx context.Context, j store.JobRows) error {
 				continue
 			}
 		}
-		d.count(func(*Verified) { d.rows.add(l.seen) })
+		d.count(func(*VerifyResult) { d.rows.add(l.seen) })
 		for _, f := range l.faults {
 			if err := d.fault(ctx, store.LedgerLine{}, f, nil); err != nil {
 				return err
@@ -128,7 +128,7 @@ func (d *databaseVerification) job(ctx context.Context, j store.JobRows) error {
 	}
 }
 
-func (v *VerifiedRows) add(o VerifiedRows) {
+func (v *VerifyDatabaseResult) add(o VerifyDatabaseResult) {
 	v.Jobs += o.Jobs
 	v.Untold += o.Untold
 	v.Logs += o.Logs
@@ -144,7 +144,7 @@ func rowFault(jobID int64, object string, d difference) Fault {
 	}
 	return Fault{
 		Kind: FaultRow, JobID: jobID, Key: object, Detail: fmt.Sprintf("%s: the database says %s, the bucket %s", where, d.says, d.tells),
-		Table: d.table, Row: d.key, Column: d.column, Says: d.says, Tells: d.tells,
+		Table: d.table, Row: d.key, Column: d.column, Database: d.says, Bucket: d.tells,
 	}
 }
 
@@ -155,7 +155,7 @@ type look struct {
 	key    archive.JobKey
 	facts  *store.Facts // of job.json; nil: it tells nothing
 	faults []Fault
-	seen   VerifiedRows
+	seen   VerifyDatabaseResult
 }
 
 func (l *look) differ(object string, diffs ...difference) {
@@ -209,7 +209,7 @@ func (l *look) details(ctx context.Context) error {
 			return nil
 		}
 	}
-	facts, err := record.FromDetails(raw, l.key, l.rows.Repository)
+	facts, err := record.FactsOfDetails(raw, l.key, l.rows.Repository)
 	if err != nil {
 		l.broken(FaultDetails, object, "%v", err)
 		return nil

@@ -210,7 +210,7 @@ func (d *databaseVerification) manifest(ctx context.Context, row store.Manifest)
 	columns := func(m store.Manifest) []cell {
 		return cells("previous", m.Previous, "sha256", m.SHA256, "stored_sha256", m.StoredSHA256, "jobs", m.Jobs, "stored_bytes", m.StoredBytes)
 	}
-	for _, diff := range compareCells("manifests", "date "+row.Date.Format(time.DateOnly), columns(row), columns(record.ManifestRow(found, row.WrittenAt)), false) {
+	for _, diff := range compareCells("manifests", "date "+row.Date.Format(time.DateOnly), columns(row), columns(record.ManifestRowOf(found, row.WrittenAt)), false) {
 		if err := d.fault(ctx, store.LedgerLine{}, rowFault(0, key, diff), nil); err != nil {
 			return err
 		}

@@ -63,7 +63,7 @@ func (l *look) compareRun(ctx context.Context) error {
 			if err != nil {
 				continue // it is named where it is looked at itself
 			}
-			told, err := record.FromDetails(raw, record.KeyOf(s.Job), s.Repository)
+			told, err := record.FactsOfDetails(raw, record.KeyOf(s.Job), s.Repository)
 			if err != nil {
 				continue
 			}

@@ -42,7 +42,7 @@ func (r *verification) lookAtDetails(ctx context.Context, l store.LedgerLine, ke
 			return err
 		}
 	}
-	if _, err := record.FromDetails(raw, key, l.Repository); err != nil {
+	if _, err := record.FactsOfDetails(raw, key, l.Repository); err != nil {
 		return fmt.Errorf("%w: %w", bucket.ErrUnreadable, err)
 	}
 	return nil

@@ -73,7 +73,7 @@ func (r *verification) left(ctx context.Context, l store.LedgerLine, key archive
 		return f, nil
 	}
 	err = ingest.CheckPurged(ctx, r.Archive, key, present)
-	if errors.Is(err, ingest.ErrBlind) {
+	if errors.Is(err, ingest.ErrIncompleteListing) {
 		// Where the record is not there at all, that was told, and says nothing of the list.
 		if _, serr := r.Archive.Bucket().Size(ctx, key.Settled()); serr != nil {
 			if errors.Is(serr, bucket.ErrNotFound) {
@@ -119,13 +119,13 @@ func (r *verification) removedSettled(ctx context.Context, l store.LedgerLine, k
 
 // redacted verifies the copy that is left of a log.
 func (r *verification) redacted(ctx context.Context, l store.LedgerLine, c store.Redaction) error {
-	r.count(func(sum *Verified) { sum.Logs++ })
+	r.count(func(sum *VerifyResult) { sum.Logs++ })
 	damage, err := r.Archive.Verify(ctx, logOfCopy(c), r.o.Deep)
 	if err != nil {
 		return fmt.Errorf("verify job %d: %w", l.JobID, err)
 	}
 	if r.o.Deep {
-		r.count(func(sum *Verified) { sum.RawBytes += c.RawBytes })
+		r.count(func(sum *VerifyResult) { sum.RawBytes += c.RawBytes })
 	}
 	if damage == nil {
 		return nil
@@ -174,6 +174,6 @@ func (r *verification) repairUnremoved(ctx context.Context, l store.LedgerLine) 
 // repairRestored has the ledger say what the bucket does of a removed log, where the
 // database is older than the removal. It says whether it was that.
 func (r *verification) repairRestored(ctx context.Context, l store.LedgerLine) (bool, string, error) {
-	is, _, err := ingest.AdoptRemoval(ctx, r.DB, r.Archive, record.KeyOfLedger(l), r.Now())
+	is, _, err := ingest.AdoptRemoval(ctx, r.DB, r.Archive, record.KeyOfLedgerLine(l), r.Now())
 	return is && err == nil, "the bucket says that it was removed; the ledger is corrected", err
 }
