@@ -18,34 +18,27 @@ const reconcileQueue = "reconcile"
 // reconcileTime bounds one round. What it has come to stays.
 const reconcileTime = 6 * time.Hour
 
-// reconcileArgs is the periodic job, run by one replica, that makes every job
-// accounted for.
+// reconcileArgs name the periodic work that makes every job accounted for.
 type reconcileArgs struct{}
 
 func (reconcileArgs) Kind() string { return "reconcile" }
 
-// InsertOpts lets there be one at a time.
-func (reconcileArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{Queue: reconcileQueue, MaxAttempts: 1, UniqueOpts: oneAtATime}
-}
-
 // Reconciler looks for what webhooks missed: it has failed deliveries delivered
 // again, lists runs, and asks after jobs that have been silent for too long.
 type Reconciler struct {
-	river.WorkerDefaults[reconcileArgs]
-	Sweeper  *Sweeper
-	Hooks    []ghapi.Hook
-	Every    time.Duration // between two rounds
-	inFlight *inFlight
+	Sweeper *Sweeper
+	Hooks   []ghapi.Hook  // whose failed deliveries are asked for again; none: only runs are listed
+	Every   time.Duration // between the starts of two rounds; 0: no round is started
 }
 
-// Timeout implements river.Worker.
-func (r *Reconciler) Timeout(*river.Job[reconcileArgs]) time.Duration { return reconcileTime }
+// periodic does a round each Every.
+func (r *Reconciler) periodic() Periodic {
+	return NewPeriodic(reconcileArgs{}, reconcileQueue, r.Every, reconcileTime, r.round)
+}
 
-// Work does one round. A rate limit puts the rest off; other errors are told and
+// round does one round. A rate limit puts the rest off; other errors are logged and
 // left to the next round.
-func (r *Reconciler) Work(ctx context.Context, job *river.Job[reconcileArgs]) error {
-	defer r.inFlight.add(job.ID)()
+func (r *Reconciler) round(ctx context.Context) error {
 	s := r.Sweeper
 	total, err := s.Reconcile(ctx, r.Hooks)
 	if total.Asked > 0 || total.Attempts > 0 || total.Stale > 0 {
