@@ -12,9 +12,6 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// FaultManifest is a manifest that is not there, or not the one that was written.
-const FaultManifest = "manifest"
-
 // manifests compares the table of manifests with the bucket: without it, nobody
 // could tell that the last one was dropped. What they say is for VerifyChain.
 func (r *verification) manifests(ctx context.Context) error {

@@ -152,9 +152,6 @@ func (r *rebuilding) count(state string, bytes int64, fault *Fault, before bool)
 	r.progress(r.sum.Jobs)
 }
 
-// Error makes a fault an error, on its way to whoever counts it.
-func (f *Fault) Error() string { return fmt.Sprintf("%s: %s: %s", f.Key, f.Kind, f.Detail) }
-
 // job makes one job's rows, and its line in the ledger last.
 func (r *rebuilding) job(ctx context.Context, f folder) (state string, bytes int64, err error) {
 	facts, err := r.rows(ctx, f)

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
@@ -21,9 +19,6 @@ type Reindexer struct {
 	DB      *store.DB
 	Archive *archive.Archive
 }
-
-// FaultUnread is a log that cannot be read, or is another one.
-const FaultUnread = "unread"
 
 // ReindexResult sums up what Reindex did.
 type ReindexResult struct {
@@ -39,36 +34,26 @@ func (x *Reindexer) Reindex(ctx context.Context, again bool, parallel int, repor
 	var mu sync.Mutex
 	var sum ReindexResult
 	const batch = 200
-	for after := int64(0); ; {
-		logs, err := x.DB.LogsToReindex(ctx, after, again, batch)
-		if err != nil || len(logs) == 0 {
-			return sum, err
-		}
-		after = logs[len(logs)-1].JobID
-		g, gctx := errgroup.WithContext(ctx)
-		g.SetLimit(parallel)
-		for _, l := range logs {
-			g.Go(func() error {
-				fault, err := x.log(gctx, l)
-				if err != nil {
-					return fmt.Errorf("read the log of job %d: %w", l.JobID, err)
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				sum.Jobs++
-				sum.Bytes += *l.RawBytes
-				if fault != nil {
-					sum.Faults++
-					report(*fault)
-				}
-				progress(sum)
-				return nil
-			})
-		}
-		if err := g.Wait(); err != nil {
-			return sum, err
-		}
-	}
+	err := inBatches(ctx, parallel,
+		func(after int64) ([]store.JobLog, error) { return x.DB.LogsToReindex(ctx, after, again, batch) },
+		func(l store.JobLog) int64 { return l.JobID },
+		func(ctx context.Context, l store.JobLog) error {
+			fault, err := x.log(ctx, l)
+			if err != nil {
+				return fmt.Errorf("read the log of job %d: %w", l.JobID, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			sum.Jobs++
+			sum.Bytes += *l.RawBytes
+			if fault != nil {
+				sum.Faults++
+				report(*fault)
+			}
+			progress(sum)
+			return nil
+		})
+	return sum, err
 }
 
 // log reads one log. What is not what the ledger says tells nothing.

@@ -12,10 +12,6 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// FaultRemovals is something that is wrong with the log of removals, or between it and
-// the ledger.
-const FaultRemovals = "removals"
-
 // removalsCheck compares the log of removals with itself, with what the database knows
 // of it, and with the ledger.
 //

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
@@ -37,32 +35,6 @@ type VerifyOptions struct {
 	Deep         bool      // read every log and job.json, and compare their digests
 	Repair       bool      // fetch again what is damaged, as far as GitHub still has it
 	Parallel     int       // objects at a time; 0: 8
-}
-
-// The kinds of fault beside archive's kinds of damage.
-const (
-	FaultKey     = "key"     // the ledger names another object than the job's own
-	FaultDetails = "details" // job.json is not there, or of no use
-	FaultSettled = "settled" // settled.json is not there, or says something else
-	FaultFilter  = "filter"  // the filters of a log are not there, or of no use; it is searched whole
-	FaultOrphan  = "orphan"  // an object that the ledger does not know
-)
-
-// Fault is something that is wrong, and what became of it.
-type Fault struct {
-	Kind     string `json:"kind"`
-	JobID    int64  `json:"job_id,omitempty"` // 0: of no known job
-	Key      string `json:"key"`
-	Detail   string `json:"detail"`
-	Repaired bool   `json:"repaired"`
-	Repair   string `json:"repair,omitempty"` // what was tried, and came of it
-
-	// Of a row: where it is, and what it and the bucket say.
-	Table    string `json:"table,omitempty"`
-	Row      string `json:"row,omitempty"`
-	Column   string `json:"column,omitempty"` // empty: the row as a whole
-	Database string `json:"database,omitempty"`
-	Bucket   string `json:"bucket,omitempty"`
 }
 
 // VerifyResult sums up a verification.
@@ -129,35 +101,25 @@ func (r *verification) ledger(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for after := int64(0); ; {
-		lines, err := r.DB.Ledger(ctx, filter, after, verifyBatch)
-		if err != nil || len(lines) == 0 {
-			return err
-		}
-		after = lines[len(lines)-1].JobID
-		g, gctx := errgroup.WithContext(ctx)
-		g.SetLimit(r.o.Parallel)
-		for _, line := range lines {
-			g.Go(func() error {
-				var err error
-				if r.o.Sample == 0 || rand.Float64() < r.o.Sample { //nolint:gosec // a sample, no secret
-					err = r.line(gctx, line)
-				}
-				r.step(total)
-				return err
-			})
-		}
-		if err := g.Wait(); err != nil {
-			return err
-		}
-	}
+	return inBatches(ctx, r.o.Parallel,
+		func(after int64) ([]store.LedgerLine, error) { return r.DB.Ledger(ctx, filter, after, verifyBatch) },
+		func(l store.LedgerLine) int64 { return l.JobID },
+		func(ctx context.Context, l store.LedgerLine) error {
+			return r.sampled(total, func() error { return r.line(ctx, l) })
+		})
 }
 
-func (r *verification) step(total int) {
+// sampled verifies one job, if it is of the sample, and counts it either way.
+func (r *verification) sampled(total int, verify func() error) error {
+	var err error
+	if r.o.Sample == 0 || rand.Float64() < r.o.Sample { //nolint:gosec // a sample, no secret
+		err = verify()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.done++
-	r.progress(r.done, total)
+	r.progress(r.done, max(total, r.done)) // jobs may have come meanwhile
+	return err
 }
 
 // line verifies what one job has in the bucket.

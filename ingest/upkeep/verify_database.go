@@ -4,19 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"reflect"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
-
-// FaultRow is a row that says something else than the bucket tells.
-const FaultRow = "row"
 
 // VerifyDatabaseResult sums up a verification of the database.
 type VerifyDatabaseResult struct {
@@ -68,36 +62,12 @@ func (d *databaseVerification) all(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for after := int64(0); ; {
-		jobs, err := d.DB.JobRows(ctx, filter, after, rowBatch)
-		if err != nil || len(jobs) == 0 {
-			return err
-		}
-		after = jobs[len(jobs)-1].Job.ID
-		g, gctx := errgroup.WithContext(ctx)
-		g.SetLimit(d.o.Parallel)
-		for _, j := range jobs {
-			g.Go(func() error {
-				var err error
-				if d.o.Sample == 0 || rand.Float64() < d.o.Sample { //nolint:gosec // a sample, no secret
-					err = d.job(gctx, j)
-				}
-				d.advance(total)
-				return err
-			})
-		}
-		if err := g.Wait(); err != nil {
-			return err
-		}
-	}
-}
-
-// advance is step where jobs may come meanwhile.
-func (d *databaseVerification) advance(total int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.done++
-	d.progress(d.done, max(total, d.done))
+	return inBatches(ctx, d.o.Parallel,
+		func(after int64) ([]store.JobRows, error) { return d.DB.JobRows(ctx, filter, after, rowBatch) },
+		func(j store.JobRows) int64 { return j.Job.ID },
+		func(ctx context.Context, j store.JobRows) error {
+			return d.sampled(total, func() error { return d.job(ctx, j) })
+		})
 }
 
 // job compares one job's rows. A job that changes meanwhile is looked at again: rows

@@ -13,9 +13,6 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// FaultUnremoved is an object of a removed log that is there still.
-const FaultUnremoved = "unremoved"
-
 // removed verifies a removed log: that the bucket says so, that nothing of it is left
 // but what a legal hold keeps, and that the redacted copy is whole, if there is one.
 func (r *verification) removed(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
