@@ -25,13 +25,13 @@ import (
 // Config says which GitHub it is and who we are there. Either Token or AppID
 // with AppKey.
 type Config struct {
-	BaseURL     string // with or without the slash at the end
-	APIVersion  string // empty: by host
-	Token       string
-	AppID       int64
-	AppKey      []byte // PEM
-	Concurrency int64  // API requests at once, over all installations
-	UserAgent   string
+	BaseURL     string           // of the API, with or without the slash at the end
+	APIVersion  string           // X-GitHub-Api-Version; empty: by host
+	Token       string           // a personal token; empty: the App's are used
+	AppID       int64            // 0: no App, so there is a Token
+	AppKey      []byte           // the App's private key: PEM, RSA
+	Concurrency int64            // API requests at once, over all installations; at least 1
+	UserAgent   string           // of all requests
 	Stall       time.Duration    // how long a connection may make no progress; 0: a minute
 	Now         func() time.Time // nil: time.Now
 	Limits      Limits           // shared by all replicas; nil: this process knows its own
