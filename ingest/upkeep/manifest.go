@@ -100,7 +100,7 @@ func (m *Manifests) WriteDue(ctx context.Context, written func(archive.Manifest)
 		return ErrManifestsBusy
 	}
 	defer unlock()
-	if err := m.hearRemovals(ctx); err != nil {
+	if err := m.adoptRemovals(ctx); err != nil {
 		return err
 	}
 	previous, err := m.catchUp(ctx, latest, written)

@@ -51,7 +51,7 @@ func (r *verification) orphansAmong(ctx context.Context, objects []bucket.Object
 	}
 	for _, o := range objects {
 		r.count(func(sum *VerifyResult) { sum.Objects++ })
-		if err := r.unheardOf(ctx, o, lines); err != nil {
+		if err := r.unknownRemoval(ctx, o, lines); err != nil {
 			return err
 		}
 		if why, jobID := r.orphaned(o, lines); why != "" {
@@ -63,9 +63,9 @@ func (r *verification) orphansAmong(ctx context.Context, objects []bucket.Object
 	return nil
 }
 
-// unheardOf reports a record of a removal that the ledger does not know of, beside a
+// unknownRemoval reports a record of a removal that the ledger does not know of, beside a
 // log that it calls archived: the database is older than the removal.
-func (r *verification) unheardOf(ctx context.Context, o bucket.Object, lines map[int64]store.LedgerLine) error {
+func (r *verification) unknownRemoval(ctx context.Context, o bucket.Object, lines map[int64]store.LedgerLine) error {
 	k, name, ok := archive.ParseKey(o.Key)
 	l := lines[k.JobID]
 	if !ok || name != archive.SettledName || l.State != store.LogArchived || record.KeyOfLedgerLine(l) != k {

@@ -64,7 +64,7 @@ const rebuildBatch = 200
 // Postgres or the bucket does not answer.
 func (b *Rebuilder) Rebuild(ctx context.Context, parallel int, report func(Fault), progress func(jobs int)) (RebuildResult, error) {
 	r := &rebuilding{Rebuilder: b, report: report, progress: progress, sum: RebuildResult{States: map[string]int{}}}
-	if err := r.hearRemovals(ctx); err != nil {
+	if err := r.adoptRemovals(ctx); err != nil {
 		return r.sum, err
 	}
 	var batch []folder

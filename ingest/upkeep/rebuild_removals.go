@@ -15,10 +15,10 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// hearRemovals has the ledger and every folder hear of what the log of removals tells,
+// adoptRemovals has the ledger and every folder hear of what the log of removals tells,
 // before any rows are made: so that nothing is made of a log that is removed. What is
 // wrong with the log is a fault; what is before that is heard of.
-func (r *rebuilding) hearRemovals(ctx context.Context) error {
+func (r *rebuilding) adoptRemovals(ctx context.Context) error {
 	log := &RemovalLog{DB: r.DB, Archive: r.Archive}
 	jobs, err := log.Confirm(ctx)
 	r.sum.Removals += jobs

@@ -16,9 +16,9 @@ var ErrNoText = errors.New("there is no log of it in the archive")
 
 // RedactOptions say what is redacted.
 type RedactOptions struct {
-	JobID    int64
-	Actor    string
-	Reason   string
+	JobID    int64            // whose log it is
+	Actor    string           // who redacts, for the ledger and the bucket
+	Reason   string           // why, for the same; no secret
 	Patterns []*regexp.Regexp // nil: all of the log
 }
 

@@ -12,9 +12,9 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// Reindexer reads archived logs again for what their jobs used, and for the filters
-// with which they are searched: those that were archived before jobvault knew how. It may be repeated, and killed: what is read is
-// not read again.
+// Reindexer reads archived logs again for what their jobs used, and for the filters with
+// which they are searched: those that were archived before jobvault knew how. It may be
+// repeated, and killed: what is read is not read again.
 type Reindexer struct {
 	DB      *store.DB
 	Archive *archive.Archive

@@ -22,17 +22,17 @@ import (
 // Verifier compares the ledger, and all rows, with the bucket.
 type Verifier struct {
 	DB      *store.DB
-	Archive *archive.Archive
-	GitHub  *ghapi.Clients // for repairs
-	Now     func() time.Time
+	Archive *archive.Archive // of the bucket that belongs to the database
+	GitHub  *ghapi.Clients   // for repairs; nil if nothing is repaired
+	Now     func() time.Time // by which objects are too young to be orphans
 }
 
 // VerifyOptions say what is verified. Zero fields mean everything, by sizes.
 type VerifyOptions struct {
-	RepositoryID int64
-	Since        time.Time // jobs created at or after
+	RepositoryID int64     // of the jobs; 0: of any repository
+	Since        time.Time // jobs created at or after; zero: all
 	Sample       float64   // share of the jobs, from 0 to 1; 0: all
-	Deep         bool      // read every log and job.json, and compare their digests
+	Deep         bool      // read every log and job.json, and compare their digests; else only their sizes
 	Repair       bool      // fetch again what is damaged, as far as GitHub still has it
 	Parallel     int       // objects at a time; 0: 8
 }
@@ -65,11 +65,10 @@ const (
 	verifyBatch    = 500
 )
 
-// Verify looks at every settled job's objects, and then at the bucket for objects
-// that belong to none, the log of removals and the manifests that were written; these only where
-// all jobs are looked at. It calls
-// report for each fault, and progress as it goes on, one call at a time. It fails
-// only if Postgres or the bucket does not answer; faults are no error.
+// Verify looks at every settled job's objects, and then at the bucket for objects that
+// belong to none, at the log of removals and at the manifests; at these only where all
+// jobs are looked at. It calls report for each fault, and progress as it goes on, one call
+// at a time. It fails only if Postgres or the bucket does not answer; faults are no error.
 func (v *Verifier) Verify(ctx context.Context, o VerifyOptions, report func(Fault), progress func(done, total int)) (VerifyResult, error) {
 	if o.Parallel == 0 {
 		o.Parallel = verifyParallel
@@ -131,7 +130,7 @@ func (r *verification) line(ctx context.Context, l store.LedgerLine) error {
 	}
 	switch l.State {
 	case store.LogArchived:
-		if err := r.earlier(ctx, l, key); err != nil {
+		if err := r.settledBefore(ctx, l, key); err != nil {
 			return err
 		}
 		return r.log(ctx, l, key)
@@ -169,7 +168,7 @@ func (r *verification) filters(ctx context.Context, l store.LedgerLine, key arch
 		return nil
 	}
 	f := Fault{Kind: FaultFilter, JobID: l.JobID, Key: key.Filter(), Detail: "there is no such object"}
-	err := r.lookAtFilters(ctx, l, key)
+	err := r.checkFilters(ctx, l, key)
 	if errors.Is(err, bucket.ErrUnreadable) {
 		f.Detail = err.Error()
 		return r.fault(ctx, l, f, r.repairFilters)
@@ -180,7 +179,7 @@ func (r *verification) filters(ctx context.Context, l store.LedgerLine, key arch
 	return r.fault(ctx, l, f, r.repairFilters)
 }
 
-func (r *verification) lookAtFilters(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
+func (r *verification) checkFilters(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
 	size, err := r.Archive.Bucket().Size(ctx, key.Filter())
 	if err == nil && size != *l.FilterBytes {
 		err = fmt.Errorf("%w: it has %d bytes, the ledger says %d", bucket.ErrUnreadable, size, *l.FilterBytes)

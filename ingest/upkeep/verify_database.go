@@ -74,7 +74,7 @@ func (d *databaseVerification) all(ctx context.Context) error {
 // and objects are read one after the other.
 func (d *databaseVerification) job(ctx context.Context, j store.JobRows) error {
 	for {
-		l := &look{databaseVerification: d, rows: j, key: record.KeyOf(j.Job)}
+		l := &jobComparison{databaseVerification: d, rows: j, key: record.KeyOf(j.Job)}
 		if err := l.all(ctx); err != nil {
 			return fmt.Errorf("verify the rows of job %d: %w", j.Job.ID, err)
 		}
@@ -118,8 +118,8 @@ func rowFault(jobID int64, object string, d difference) Fault {
 	}
 }
 
-// look is a look at one job's rows.
-type look struct {
+// jobComparison compares one job's rows with what the bucket tells of it.
+type jobComparison struct {
 	*databaseVerification
 	rows   store.JobRows
 	key    archive.JobKey
@@ -128,17 +128,17 @@ type look struct {
 	seen   VerifyDatabaseResult
 }
 
-func (l *look) differ(object string, diffs ...difference) {
+func (l *jobComparison) differ(object string, diffs ...difference) {
 	for _, d := range diffs {
 		l.faults = append(l.faults, rowFault(l.rows.Job.ID, object, d))
 	}
 }
 
-func (l *look) broken(kind, object, format string, args ...any) {
+func (l *jobComparison) broken(kind, object, format string, args ...any) {
 	l.faults = append(l.faults, Fault{Kind: kind, JobID: l.rows.Job.ID, Key: object, Detail: fmt.Sprintf(format, args...)})
 }
 
-func (l *look) all(ctx context.Context) error {
+func (l *jobComparison) all(ctx context.Context) error {
 	l.seen.Jobs = 1
 	if l.rows.Log.State == "" {
 		l.differ(l.key.Prefix(), difference{"job_logs", jobKey(l.rows.Job.ID), "", noRow, "a row for each job"})
@@ -156,7 +156,7 @@ func (l *look) all(ctx context.Context) error {
 }
 
 // details compares what job.json tells.
-func (l *look) details(ctx context.Context) error {
+func (l *jobComparison) details(ctx context.Context) error {
 	raw, err := l.Archive.Details(ctx, l.key)
 	object, noted := l.key.Details(), l.rows.Log.DetailsSHA256
 	switch {

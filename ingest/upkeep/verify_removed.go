@@ -33,7 +33,7 @@ func (r *verification) removed(ctx context.Context, l store.LedgerLine, key arch
 			return err
 		}
 	}
-	f, err := r.left(ctx, l, key, present)
+	f, err := r.remaining(ctx, l, key, present)
 	if err != nil || f.Kind == "" {
 		return err
 	}
@@ -52,9 +52,9 @@ func (r *verification) removed(ctx context.Context, l store.LedgerLine, key arch
 	return r.fault(ctx, l, f, r.repairUnremoved)
 }
 
-// left says what is there still of a removed log; deep, also what is hidden in a bucket
+// remaining says what is still there of a removed log; deep, also what is hidden in a bucket
 // that keeps versions. Without a kind: nothing is.
-func (r *verification) left(ctx context.Context, l store.LedgerLine, key archive.JobKey, present string) (f Fault, err error) {
+func (r *verification) remaining(ctx context.Context, l store.LedgerLine, key archive.JobKey, present string) (f Fault, err error) {
 	left, err := ingest.RemainingObjects(ctx, r.Archive, key, present)
 	if err != nil {
 		return f, err
