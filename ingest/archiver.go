@@ -23,12 +23,12 @@ import (
 type Archiver struct {
 	river.WorkerDefaults[store.ArchiveArgs]
 	DB       *store.DB
-	Archive  *archive.Archive
+	Archive  *archive.Archive // where logs and job.json go
 	GitHub   *ghapi.Clients
-	Deadline time.Duration // how long after completed_at a 404 log is asked for again
+	Deadline time.Duration // how long after completed_at a 404 log is asked for again; 0: not beyond what it takes to believe it
 	Logger   *slog.Logger
 	Metrics  *Metrics
-	Now      func() time.Time
+	Now      func() time.Time // Postgres' time, as store.Clock has it
 
 	inFlight inFlight
 	stopping <-chan struct{} // nil: a limit is not waited for

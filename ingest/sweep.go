@@ -41,13 +41,13 @@ const runsAtOnce = 4
 // told of. Its methods may be repeated and run beside each other.
 type Sweeper struct {
 	DB       *store.DB
-	Archive  *archive.Archive
+	Archive  *archive.Archive // of the same bucket as the Archiver's
 	GitHub   *ghapi.Clients
-	Selected func(fullName string) bool // nil: all are
-	Named    Named
+	Selected func(fullName string) bool // whether a repository is swept; nil: all are
+	Named    Named                      // what to look at beside what is known and visible; zero: nothing
 	Logger   *slog.Logger
 	Metrics  *Metrics
-	Now      func() time.Time
+	Now      func() time.Time // Postgres' time, as store.Clock has it
 
 	notFound notFoundCache
 }

@@ -24,8 +24,8 @@ const claimPoll = 5 * time.Second
 // WorkersConfig is what the workers need.
 type WorkersConfig struct {
 	DB       *store.DB
-	Archiver *Archiver
-	Parallel int // archive jobs at once
+	Archiver *Archiver // of these workers alone
+	Parallel int       // archive jobs at once; at least 1
 	// History is how many less urgent archive jobs may run besides; 0: half as
 	// many.
 	History    int

@@ -47,14 +47,14 @@ type Rig struct {
 
 // Options change what a rig is made of; zero fields mean the usual.
 type Options struct {
-	GitHub      githubsim.Options
-	DatabaseURL string
-	BucketURL   string
-	Now         func() time.Time
-	Deadline    time.Duration
-	Selected    func(string) bool
-	Secrets     []string
-	Client      func(*ghapi.Config)
+	GitHub      githubsim.Options   // of the simulator
+	DatabaseURL string              // empty: a database of its own
+	BucketURL   string              // empty: a folder of its own
+	Now         func() time.Time    // nil: time.Now
+	Deadline    time.Duration       // the Archiver's; 0: six hours
+	Selected    func(string) bool   // which repositories are archived; nil: all
+	Secrets     []string            // the receiver's; nil: Secret
+	Client      func(*ghapi.Config) // changes how GitHub is asked; nil: as it is
 }
 
 // New makes a rig, which the test's end takes down.
