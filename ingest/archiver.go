@@ -23,14 +23,14 @@ import (
 type Archiver struct {
 	river.WorkerDefaults[store.ArchiveArgs]
 	DB       *store.DB
-	Archive  *archive.Archive
+	Archive  *archive.Archive // where logs and job.json go
 	GitHub   *ghapi.Clients
-	Deadline time.Duration // how long after completed_at a 404 log is asked for again
+	Deadline time.Duration // how long after completed_at a 404 log is asked for again; 0: not beyond what it takes to believe it
 	Logger   *slog.Logger
 	Metrics  *Metrics
-	Now      func() time.Time
+	Now      func() time.Time // Postgres' time, as store.Clock has it
 
-	running  running
+	inFlight inFlight
 	stopping <-chan struct{} // nil: a limit is not waited for
 }
 
@@ -47,7 +47,7 @@ func (a *Archiver) NextRetry(job *river.Job[store.ArchiveArgs]) time.Time {
 // Work archives one job. What it returns is for River: nil when the ledger is
 // settled, a snooze (which costs no attempt) or a failure.
 func (a *Archiver) Work(ctx context.Context, job *river.Job[store.ArchiveArgs]) error {
-	defer a.running.add(job.ID)()
+	defer a.inFlight.add(job.ID)()
 	urgency := store.Priority(job.Priority)
 	for {
 		t := &task{Archiver: a, id: job.Args.JobID, urgency: urgency, logger: a.Logger.With(KeyJob, job.Args.JobID)}
@@ -97,15 +97,15 @@ func (a *Archiver) await(ctx context.Context, id int64, pause time.Duration) (u 
 // task is the work on one job.
 type task struct {
 	*Archiver
-	id      int64
-	urgency store.Priority
-	logger  *slog.Logger
-	known   store.JobToArchive
-	client  *ghapi.Client
-	key     archive.JobKey
-	facts   store.Facts   // as the REST API tells them, or all that is known
-	kept    bool          // job.json is in the bucket
-	limited time.Duration // how long GitHub's limit keeps it
+	id            int64
+	urgency       store.Priority
+	logger        *slog.Logger
+	known         store.JobToArchive
+	client        *ghapi.Client
+	key           archive.JobKey
+	facts         store.Facts   // as the REST API tells them, or all that is known
+	detailsStored bool          // job.json is in the bucket
+	limited       time.Duration // how long GitHub's limit keeps it
 }
 
 func (t *task) run(ctx context.Context) error {
@@ -122,13 +122,13 @@ func (t *task) run(ctx context.Context) error {
 		// Whoever has the name now knows nothing of the job, and its 404 is no answer.
 		now, err := ResolveRepository(ctx, t.DB, t.GitHub, t.known.Repository)
 		if err != nil {
-			return t.refused(ctx, askedRepository, err)
+			return t.handleError(ctx, targetRepository, err)
 		}
 		t.known.Repository = now
 	}
 	repo := t.known.Repository
 	if t.client, err = t.GitHub.For(ctx, repo.InstallationID, repo.Owner, repo.Name); err != nil {
-		return t.refused(ctx, askedJob, err)
+		return t.handleError(ctx, targetJob, err)
 	}
 	done, err := t.fetchDetails(ctx)
 	if err != nil || !done {
@@ -148,20 +148,20 @@ func (t *task) fetchDetails(ctx context.Context) (bool, error) {
 	}
 	t.facts = store.Facts{Repository: repo, Job: t.known.Job, Steps: steps}
 	if t.known.Job.FetchedAt != nil {
-		t.kept = true
+		t.detailsStored = true
 		return true, nil
 	}
 	job, err := t.client.Job(ctx, repo.Owner, repo.Name, t.id)
 	if err != nil {
-		return false, t.refused(ctx, askedJob, err)
+		return false, t.handleError(ctx, targetJob, err)
 	}
-	facts, err := record.FromJob(job.WorkflowJob, repo)
+	facts, err := record.FactsOfJob(job.WorkflowJob, repo)
 	if err != nil {
-		return false, t.refused(ctx, askedJob, fmt.Errorf("job %d from the REST API: %w", t.id, err))
+		return false, t.handleError(ctx, targetJob, fmt.Errorf("job %d from the REST API: %w", t.id, err))
 	}
 	if facts.Job.RunID != t.known.Job.RunID {
 		// Nothing of another run's is put into this job's folder.
-		return false, t.refused(ctx, askedJob, fmt.Errorf("job %d from the REST API is of run %d, and was of run %d", t.id, facts.Job.RunID, t.known.Job.RunID))
+		return false, t.handleError(ctx, targetJob, fmt.Errorf("job %d from the REST API is of run %d, and was of run %d", t.id, facts.Job.RunID, t.known.Job.RunID))
 	}
 	if facts.Job.RunAttempt == nil {
 		facts.Job.RunAttempt = t.known.Job.RunAttempt
@@ -171,16 +171,16 @@ func (t *task) fetchDetails(ctx context.Context) (bool, error) {
 	}
 	t.facts = facts
 	t.key = record.KeyOf(facts.Job)
-	if t.facts, err = keepDetails(ctx, t.Archive, t.key, job.Raw, facts); err != nil {
-		return false, t.refused(ctx, askedJob, err)
+	if t.facts, err = storeDetails(ctx, t.Archive, t.key, job.Raw, facts); err != nil {
+		return false, t.handleError(ctx, targetJob, err)
 	}
-	t.kept = true
+	t.detailsStored = true
 	return true, t.DB.RecordFetched(ctx, t.facts, t.Now())
 }
 
-// longestLife is how long a job can be before GitHub ends it: 35 days, the
+// maxJobLife is how long a job can be before GitHub ends it: 35 days, the
 // approvals that it waited for included, and a day for GitHub to say so.
-const longestLife = 36 * 24 * time.Hour
+const maxJobLife = 36 * 24 * time.Hour
 
 // notCompleted handles an API that is behind its own webhooks, or never comes
 // to an end of a job. What it says so far is written. A job that has completed by
@@ -197,9 +197,9 @@ func (t *task) notCompleted(ctx context.Context, facts store.Facts, raw []byte) 
 	if at := facts.Job.CreatedAt; at != nil {
 		age = t.Now().Sub(*at)
 	}
-	if age > longestLife {
-		kept, err := keepDetails(ctx, t.Archive, t.key, raw, facts)
-		t.facts, t.kept = kept, err == nil
+	if age > maxJobLife {
+		kept, err := storeDetails(ctx, t.Archive, t.key, raw, facts)
+		t.facts, t.detailsStored = kept, err == nil
 		return err == nil, err
 	}
 	reason := fmt.Sprintf("the REST API says %s still", facts.Job.Status)
@@ -209,15 +209,15 @@ func (t *task) notCompleted(ctx context.Context, facts store.Facts, raw []byte) 
 	return false, river.JobSnooze(t.patience(age))
 }
 
-// longestPatience is how seldom a job is asked after that may well be alive.
-const longestPatience = 24 * time.Hour
+// maxPatience is the longest wait before a job that may well be alive is asked for again.
+const maxPatience = 24 * time.Hour
 
 // patience is how long to wait for a job to complete: the older, the longer.
 func (t *task) patience(age time.Duration) time.Duration {
 	if at := t.known.Job.CompletedAt; at != nil {
-		return min(max(t.Now().Sub(*at)/4, firstPause), longPause)
+		return min(max(t.Now().Sub(*at)/4, firstPause), maxBackoff)
 	}
-	return min(max(age/4, longPause), longestPatience)
+	return min(max(age/4, maxBackoff), maxPatience)
 }
 
 // archiveLog decides whether there can be a log, fetches it, and settles.
@@ -235,12 +235,12 @@ func (t *task) archiveLog(ctx context.Context) error {
 		err = t.Archive.PutFilters(ctx, t.key, &log)
 	}
 	if err == nil {
-		err = t.keepLastWord(ctx)
+		err = t.storeWebhookJob(ctx)
 	}
 	if err != nil {
-		return t.refused(ctx, askedLog, err)
+		return t.handleError(ctx, targetLog, err)
 	}
-	s := record.Archived(t.id, log, t.facts.Steps, t.Now())
+	s := record.SettlementOf(t.id, log, t.facts.Steps, t.Now())
 	s.Settled = kept
 	return t.settle(ctx, s)
 }

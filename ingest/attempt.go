@@ -15,14 +15,14 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// mostAttempts bounds how many attempts of a run are believed; GitHub allows 50.
-const mostAttempts = 1000
+// maxRunAttempts bounds the attempts of one run; GitHub allows 50.
+const maxRunAttempts = 1000
 
-// run writes the jobs of every attempt of a run that was not listed to its end.
-// That an attempt is complete is written last, when its lists were held against
-// each other.
-func (w *sweep) run(ctx context.Context, r ghapi.Run) error {
-	if r.ID <= 0 || r.Attempt > mostAttempts {
+// sweepRun writes the jobs of every attempt of a run that was not listed to its end.
+// That an attempt is complete is written last, when its lists have been compared: if it
+// were written before that, jobs that a list lacks would never be looked for again.
+func (w *sweep) sweepRun(ctx context.Context, r ghapi.Run) error {
+	if r.ID <= 0 || r.Attempt > maxRunAttempts {
 		return fmt.Errorf("run %d with %d attempts: that cannot be", r.ID, r.Attempt)
 	}
 	complete, err := w.DB.CompleteAttempts(ctx, []int64{r.ID})
@@ -36,7 +36,7 @@ func (w *sweep) run(ctx context.Context, r ghapi.Run) error {
 		if complete[r.ID][attempt] {
 			continue
 		}
-		a, agrees, err := w.attempt(ctx, r, attempt, listed)
+		a, agrees, err := w.sweepAttempt(ctx, r, attempt, listed)
 		if err != nil {
 			return err
 		}
@@ -58,37 +58,37 @@ func (w *sweep) run(ctx context.Context, r ghapi.Run) error {
 	return nil
 }
 
-// attempt lists one attempt and writes its jobs, and returns what there is to note
+// sweepAttempt lists one attempt and writes its jobs, and returns what there is to note
 // of it when all is checked. It says whether GitHub's list agrees with itself;
 // listed gathers the jobs of all attempts.
-func (w *sweep) attempt(ctx context.Context, r ghapi.Run, attempt int64, listed map[int64]bool) (a store.RunAttempt, agrees bool, err error) {
+func (w *sweep) sweepAttempt(ctx context.Context, r ghapi.Run, sweepAttempt int64, listed map[int64]bool) (a store.RunAttempt, agrees bool, err error) {
 	jobs, agrees, err := collect(func() iter.Seq2[ghapi.JobPage, error] {
-		return w.client.AttemptJobs(ctx, w.repo.Owner, w.repo.Name, r.ID, attempt)
+		return w.client.AttemptJobs(ctx, w.repo.Owner, w.repo.Name, r.ID, sweepAttempt)
 	})
 	if ghapi.IsNotFound(err) {
-		return w.noSuchAttempt(ctx, r, attempt)
+		return w.noSuchAttempt(ctx, r, sweepAttempt)
 	}
 	if err != nil {
 		return a, false, err
 	}
 	// What can be written is, whatever the others are like.
-	facts, bad := w.keep(ctx, r, attempt, jobs)
-	ended := attempt < r.Attempt || r.Status == store.StatusCompleted
+	facts, bad := w.storeJobs(ctx, r, sweepAttempt, jobs)
+	ended := sweepAttempt < r.Attempt || r.Status == store.StatusCompleted
 	for _, f := range facts {
 		listed[f.Job.ID] = true
 		ended = ended && f.Job.Status == store.StatusCompleted
 	}
-	a = w.noted(r, attempt, len(facts))
-	if err := w.record(ctx, a, facts); err != nil || bad != nil {
+	a = w.attemptRow(r, sweepAttempt, len(facts))
+	if err := w.recordAttempt(ctx, a, facts); err != nil || bad != nil {
 		return a, false, errors.Join(err, bad)
 	}
 	// Nothing lives for longer, whatever the listing says.
-	a.Complete = ended || w.Now().Sub(later(r.CreatedAt, r.StartedAt)) > longestLife && !r.CreatedAt.IsZero()
+	a.Complete = ended || w.Now().Sub(later(r.CreatedAt, r.StartedAt)) > maxJobLife && !r.CreatedAt.IsZero()
 	return a, agrees, nil
 }
 
-// noted is an attempt as it was listed now, and not complete.
-func (w *sweep) noted(r ghapi.Run, attempt int64, jobs int) store.RunAttempt {
+// attemptRow is the row of an attempt that was listed now and is not complete.
+func (w *sweep) attemptRow(r ghapi.Run, attempt int64, jobs int) store.RunAttempt {
 	now := w.Now()
 	created := r.CreatedAt
 	if created.IsZero() {
@@ -104,8 +104,8 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// record writes an attempt's jobs, and that it was listed.
-func (w *sweep) record(ctx context.Context, a store.RunAttempt, facts []store.Facts) error {
+// recordAttempt writes an attempt's jobs, in batches, and then that it was listed.
+func (w *sweep) recordAttempt(ctx context.Context, a store.RunAttempt, facts []store.Facts) error {
 	w.stats.jobs.Add(int64(len(facts)))
 	w.stats.attempts.Add(1)
 	rest := facts
@@ -123,17 +123,17 @@ const recordBatch = 500
 // noSuchAttempt tells a server without attempts, which has but one list, from a
 // run that was deleted since it was listed; the latter is believed an hour later.
 func (w *sweep) noSuchAttempt(ctx context.Context, r ghapi.Run, attempt int64) (a store.RunAttempt, agrees bool, err error) {
-	a = w.noted(r, attempt, 0)
+	a = w.attemptRow(r, attempt, 0)
 	_, err = w.client.Run(ctx, w.repo.Owner, w.repo.Name, r.ID)
 	if ghapi.IsNotFound(err) {
-		if err := w.stillOurs(ctx); err != nil {
+		if err := w.checkRepository(ctx); err != nil {
 			return a, false, err
 		}
 		a.Gone = true
-		return a, true, w.record(ctx, a, nil)
+		return a, true, w.recordAttempt(ctx, a, nil)
 	}
 	if err == nil {
-		err = w.record(ctx, a, nil)
+		err = w.recordAttempt(ctx, a, nil)
 	}
 	// The cross-check lists what there is.
 	a.Complete = attempt < r.Attempt || r.Status == store.StatusCompleted
@@ -147,13 +147,13 @@ func (w *sweep) crossCheck(ctx context.Context, r ghapi.Run, listed map[int64]bo
 		return w.client.RunJobs(ctx, w.repo.Owner, w.repo.Name, r.ID, ghapi.FilterAll)
 	})
 	if ghapi.IsNotFound(err) {
-		return w.stillOurs(ctx)
+		return w.checkRepository(ctx)
 	}
 	if err != nil {
 		return err
 	}
 	jobs = slices.DeleteFunc(jobs, func(j ghapi.Job) bool { return listed[j.GetID()] })
-	facts, bad := w.keep(ctx, r, r.Attempt, jobs)
+	facts, bad := w.storeJobs(ctx, r, r.Attempt, jobs)
 	for batch := range slices.Chunk(facts, recordBatch) {
 		if err := w.DB.RecordListed(ctx, batch, w.Now(), w.urgency); err != nil {
 			return err
@@ -163,8 +163,8 @@ func (w *sweep) crossCheck(ctx context.Context, r ghapi.Run, listed map[int64]bo
 	return bad
 }
 
-// mostJobs bounds what is believed of one attempt; GitHub's limits allow a tenth.
-const mostJobs = 50_000
+// maxJobs bounds what is believed of one attempt; GitHub's limits allow a tenth.
+const maxJobs = 50_000
 
 // collect reads a listing of jobs, each job once. One that does not have as many
 // as it says is read again, and whatever either reading had counts.
@@ -176,8 +176,8 @@ func collect(list func() iter.Seq2[ghapi.JobPage, error]) (jobs []ghapi.Job, agr
 			if err != nil {
 				return nil, false, err
 			}
-			if total = page.Total; len(jobs) > mostJobs {
-				return nil, false, fmt.Errorf("a list of more than %d jobs: that cannot be", mostJobs)
+			if total = page.Total; len(jobs) > maxJobs {
+				return nil, false, fmt.Errorf("a list of more than %d jobs: that cannot be", maxJobs)
 			}
 			for _, j := range page.Jobs {
 				now[j.GetID()] = true
@@ -194,13 +194,13 @@ func collect(list func() iter.Seq2[ghapi.JobPage, error]) (jobs []ghapi.Job, agr
 	return jobs, false, nil
 }
 
-// keepParallel is how many jobs of a listing are put into the bucket at a time.
-const keepParallel = 16
+// storeParallel is how many jobs of a listing are put into the bucket at a time.
+const storeParallel = 16
 
-// keep turns listed jobs into facts, and puts those that have completed into the
+// storeJobs turns listed jobs into facts, and puts those that have completed into the
 // bucket before a row says so. With an error come the facts of those jobs that
 // nothing is wrong with.
-func (w *sweep) keep(ctx context.Context, r ghapi.Run, attempt int64, jobs []ghapi.Job) ([]store.Facts, error) {
+func (w *sweep) storeJobs(ctx context.Context, r ghapi.Run, attempt int64, jobs []ghapi.Job) ([]store.Facts, error) {
 	ids := make([]int64, len(jobs))
 	for i, j := range jobs {
 		ids[i] = j.GetID()
@@ -211,10 +211,10 @@ func (w *sweep) keep(ctx context.Context, r ghapi.Run, attempt int64, jobs []gha
 	}
 	facts, errs := make([]store.Facts, len(jobs)), make([]error, len(jobs))
 	var g errgroup.Group
-	g.SetLimit(keepParallel)
+	g.SetLimit(storeParallel)
 	for i, j := range jobs {
 		g.Go(func() error {
-			facts[i], errs[i] = w.keepOne(ctx, r, attempt, j, known[j.GetID()])
+			facts[i], errs[i] = w.storeJob(ctx, r, attempt, j, known[j.GetID()])
 			return nil
 		})
 	}
@@ -225,15 +225,15 @@ func (w *sweep) keep(ctx context.Context, r ghapi.Run, attempt int64, jobs []gha
 		switch {
 		case err == nil:
 			good = append(good, facts[i])
-		case len(bad) < mostFailures || ghapi.IsRateLimited(err):
+		case len(bad) < maxFailures || ghapi.IsRateLimited(err):
 			bad = append(bad, err)
 		}
 	}
 	return good, errors.Join(bad...)
 }
 
-func (w *sweep) keepOne(ctx context.Context, r ghapi.Run, attempt int64, j ghapi.Job, known store.KnownJob) (store.Facts, error) {
-	if !known.Fetched && doubtful(j, attempt, known) {
+func (w *sweep) storeJob(ctx context.Context, r ghapi.Run, attempt int64, j ghapi.Job, known store.KnownJob) (store.Facts, error) {
+	if !known.Fetched && attemptMayDiffer(j, attempt, known) {
 		// What a job says of itself counts.
 		itself, err := w.client.Job(ctx, w.repo.Owner, w.repo.Name, j.GetID())
 		if err != nil && !ghapi.IsNotFound(err) {
@@ -243,7 +243,7 @@ func (w *sweep) keepOne(ctx context.Context, r ghapi.Run, attempt int64, j ghapi
 			j = itself
 		}
 	}
-	facts, err := record.FromJob(j.WorkflowJob, w.repo)
+	facts, err := record.FactsOfJob(j.WorkflowJob, w.repo)
 	if err != nil {
 		return facts, fmt.Errorf("run %d: a listed job: %w", r.ID, err)
 	}
@@ -259,19 +259,19 @@ func (w *sweep) keepOne(ctx context.Context, r ghapi.Run, attempt int64, j ghapi
 	if known.Fetched || facts.Job.Status != store.StatusCompleted {
 		return facts, nil
 	}
-	return keepDetails(ctx, w.Archive, record.KeyOf(facts.Job), j.Raw, facts)
+	return storeDetails(ctx, w.Archive, record.KeyOf(facts.Job), j.Raw, facts)
 }
 
-// doubtful tells a listed job whose attempt may not be the one that it is listed
-// with: it says so itself, or it ended before it was created, as what a re-run
-// carries over does, or it is known to be of another.
-func doubtful(j ghapi.Job, attempt int64, known store.KnownJob) bool {
+// attemptMayDiffer says whether a listed job may belong to another attempt than the one
+// that it is listed with: it says so itself, or it ended before it was created (a job
+// that a re-run carries over does), or the ledger knows it with another one.
+func attemptMayDiffer(j ghapi.Job, attempt int64, known store.KnownJob) bool {
 	if known.RunAttempt != nil {
 		return j.RunAttempt != nil && *j.RunAttempt != *known.RunAttempt
 	}
 	if j.RunAttempt != nil && *j.RunAttempt != attempt {
 		return true
 	}
-	started, created := record.Moment(j.StartedAt), record.Moment(j.CreatedAt)
+	started, created := record.TimeOf(j.StartedAt), record.TimeOf(j.CreatedAt)
 	return attempt > 1 && started != nil && created != nil && started.Before(created.Add(-time.Second))
 }

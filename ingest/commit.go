@@ -25,9 +25,9 @@ const commitTime = 4 * time.Second
 // errClosing says that the receiver is shutting down.
 var errClosing = errors.New("shutting down")
 
-// inFlight is how many transactions of the committer are under way at once: while
+// maxCommits bounds the transactions of the committer that are under way at once: while
 // one waits for the disk, the next is made.
-const inFlight = 2
+const maxCommits = 2
 
 // committer commits deliveries in groups: whatever waits when a commit is done
 // goes into the next one together. Nothing waits for company.
@@ -45,7 +45,7 @@ type pending struct {
 
 func newCommitter(insert func(context.Context, []store.Delivery) error) *committer {
 	c := &committer{insert: insert, waiting: make(chan pending), closing: make(chan struct{})}
-	for range inFlight {
+	for range maxCommits {
 		c.done.Go(c.run)
 	}
 	return c

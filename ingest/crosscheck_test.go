@@ -26,7 +26,7 @@ func (r *rig) hideJob(attempts int64) {
 	r.GitHub.AddJob(hidden)
 }
 
-// wantListed wants so many jobs known, and so many attempts complete.
+// wantListed wants numbers of jobs known and of attempts complete.
 func (r *rig) wantListed(when string, jobs, complete int) {
 	r.T.Helper()
 	if n := r.jobs(); n != jobs {
@@ -45,7 +45,7 @@ func (r *rig) wantNotSwept(when string) {
 	}
 }
 
-// An attempt whose lists have to be held against each other is complete only when
+// An attempt whose lists have to be compared with each other is complete only when
 // they were. A sweep that fails or is killed in between lists it again, and then
 // finds what it missed.
 func TestNoAttemptIsCompleteBeforeTheCrossCheck(t *testing.T) {

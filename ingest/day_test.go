@@ -29,7 +29,7 @@ func TestDay(t *testing.T) {
 	}
 }
 
-// checkRequests holds the number of REST requests against what a job may cost.
+// checkRequests compares the number of REST requests with what a job may cost.
 func (r *rig) checkRequests(day githubsim.Day) {
 	r.T.Helper()
 	for _, j := range day.Jobs {

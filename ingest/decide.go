@@ -12,32 +12,32 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// Timing of what is tried again.
+// Timing of retries.
 const (
 	firstPause  = 2 * time.Second  // after the first 404 or failure
-	longPause   = 10 * time.Minute // at most between two tries
-	deniedPause = longestPause
-	// longestPause is the longest of a job that has completed, and of a round. A limit
-	// that takes longer is met again after it, without asking GitHub.
-	longestPause = time.Hour
-	leastAsked   = 2 // a 404 is believed after this many, however old the job
-	// longestUnseen is how long a repository may be out of our sight before its
-	// jobs are given up: access that was lost by mistake can be given back.
-	longestUnseen = 7 * 24 * time.Hour
+	maxBackoff  = 10 * time.Minute // at most between two tries
+	deniedPause = maxPause
+	// maxPause bounds the pause of a completed job, and that of a round. A limit that
+	// lasts longer is met again after it, without a request to GitHub.
+	maxPause    = time.Hour
+	minAttempts = 2 // a 404 is believed after this many, however old the job
+	// maxUnseen is how long a repository may be out of our sight before its jobs
+	// are given up: access that was lost by mistake can be granted again.
+	maxUnseen = 7 * 24 * time.Hour
 )
 
-// asked is what GitHub was asked for.
-type asked int
+// target is what GitHub was asked for.
+type target int
 
 const (
-	askedJob asked = iota
-	askedLog
-	askedRepository
+	targetJob target = iota
+	targetLog
+	targetRepository
 )
 
-// circumstances are what an error's meaning depends on.
-type circumstances struct {
-	asked       asked
+// attemptState is what the meaning of an error depends on.
+type attemptState struct {
+	target      target
 	now         time.Time
 	completedAt time.Time     // as near as GitHub says
 	deadline    time.Duration // how long after completion a 404 log may still come
@@ -55,9 +55,9 @@ type outcome struct {
 	reason string
 }
 
-// decide is the one place that says what GitHub's "no" means for a job. DESIGN.md
-// has the table.
-func decide(err error, c circumstances) outcome {
+// decide is the one place that says what GitHub's "no" means for a job: the table is
+// docs/design.md#what-githubs-answers-mean. It is pure but for the jitter of pauses.
+func decide(err error, c attemptState) outcome {
 	var e *ghapi.Error
 	if !errors.As(err, &e) {
 		return outcome{reason: record.Reason(err)}
@@ -66,22 +66,22 @@ func decide(err error, c circumstances) outcome {
 	switch e.Class {
 	case ghapi.RateLimited:
 		// Spread, so that an installation's jobs do not come back as one.
-		o.pause = min(max(e.RetryAt.Sub(c.now), 0), longestPause) + jitter(10*time.Second)
+		o.pause = min(max(e.RetryAt.Sub(c.now), 0), maxPause) + jitter(10*time.Second)
 	case ghapi.Expired:
 		o.state = store.LogExpired
 	case ghapi.Denied:
 		o.state, o.pause = store.LogDenied, deniedPause
 	case ghapi.NotFound:
 		switch {
-		case c.asked == askedRepository && c.unseen > longestUnseen:
+		case c.target == targetRepository && c.unseen > maxUnseen:
 			o.state = store.LogMissing
 			o.reason = "the repository is gone, or not shown to us: " + o.reason
-		case c.asked == askedRepository:
+		case c.target == targetRepository:
 			o.state, o.pause = store.LogDenied, deniedPause
 			o.reason = "the repository is gone, or not shown to us: " + o.reason
-		case c.attempts < leastAsked && (c.asked == askedJob || !c.unlikely):
+		case c.attempts < minAttempts && (c.target == targetJob || !c.unlikely):
 			o.pause = backoff(c.attempts)
-		case c.asked == askedJob && !c.unlikely:
+		case c.target == targetJob && !c.unlikely:
 			o.state = store.LogMissing
 			o.reason = "GitHub knows no such job: " + o.reason
 		case c.unlikely:
@@ -96,18 +96,19 @@ func decide(err error, c circumstances) outcome {
 	default:
 		o.reason = record.Reason(e)
 		if e.RetryAt.After(c.now) {
-			o.pause = min(e.RetryAt.Sub(c.now), longestPause) + jitter(firstPause)
+			o.pause = min(e.RetryAt.Sub(c.now), maxPause) + jitter(firstPause)
 		}
 	}
 	return o
 }
 
-// backoff is 2 s after the first attempt, doubles, and ends at 10 min.
+// backoff is the pause after an attempt, the first of which is 1: from firstPause it
+// doubles up to maxBackoff.
 func backoff(attempts int) time.Duration {
 	if attempts > 16 {
-		return longPause
+		return maxBackoff
 	}
-	return min(firstPause<<max(attempts-1, 0), longPause)
+	return min(firstPause<<max(attempts-1, 0), maxBackoff)
 }
 
 func jitter(d time.Duration) time.Duration { return rand.N(d) } //nolint:gosec // no secret

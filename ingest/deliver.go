@@ -94,7 +94,7 @@ func (w *DeliveryWorker) Run(ctx context.Context) {
 
 // Drain works on one batch and returns how many deliveries are done with.
 func (w *DeliveryWorker) Drain(ctx context.Context) (int, error) {
-	verdicts, err := w.db.DrainDeliveries(ctx, w.batch, w.understand)
+	verdicts, err := w.db.DrainDeliveries(ctx, w.batch, w.interpret)
 	w.batch = nextBatch(w.batch, err)
 	if store.IsBadData(err) {
 		return w.drainSingly(ctx, len(verdicts))
@@ -110,7 +110,7 @@ func (w *DeliveryWorker) Drain(ctx context.Context) (int, error) {
 // Postgres refuses: one harms no other.
 func (w *DeliveryWorker) drainSingly(ctx context.Context, n int) (int, error) {
 	for i := range n {
-		verdicts, err := w.db.DrainOneDelivery(ctx, w.understand)
+		verdicts, err := w.db.DrainOneDelivery(ctx, w.interpret)
 		if store.IsBadData(err) && len(verdicts) == 1 {
 			verdicts[0].Error = record.Reason(err)
 			err = w.db.QuarantineDelivery(ctx, verdicts[0])
@@ -138,9 +138,9 @@ func (w *DeliveryWorker) report(ctx context.Context, vs []store.Verdict) {
 // more, the newest count.
 const maxRead = 64 << 20
 
-// understand folds the deliveries of a job, of which the oldest come first, into one
+// interpret folds the deliveries of a job, of which the oldest come first, into one
 // account of it.
-func (w *DeliveryWorker) understand(ds []store.Delivery) store.Interpretation {
+func (w *DeliveryWorker) interpret(ds []store.Delivery) store.Interpretation {
 	u := store.Interpretation{Selected: func(r store.Repository) bool { return selects(w.Selected, r) }}
 	// A payload that comes again is of when it came first.
 	sums, first := make([][sha256.Size]byte, len(ds)), make(map[[sha256.Size]byte]time.Time)
@@ -160,7 +160,7 @@ func (w *DeliveryWorker) understand(ds []store.Delivery) store.Interpretation {
 		u.Read += int64(len(body))
 		var facts store.Facts
 		if err == nil {
-			facts, err = record.FromDelivery(body, d, first[sums[i]])
+			facts, err = record.FactsOfDelivery(body, d, first[sums[i]])
 		}
 		if err != nil {
 			verdict.Error = record.Reason(err)

@@ -13,11 +13,11 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// keepDetails puts a job into the bucket as GitHub sent it. If its details are
-// there already (a worker was killed, a database restored) they are the truth
-// from now on, so that the rows can always be made again from the bucket: the
+// storeDetails puts a job into the bucket as GitHub sent it. It may be repeated: if the
+// job's details are there already (a worker was killed, a database restored), they are
+// the truth from now on, so that the rows can always be rebuilt from the bucket, and the
 // facts that it returns are theirs.
-func keepDetails(ctx context.Context, a *archive.Archive, key archive.JobKey, raw []byte, facts store.Facts) (store.Facts, error) {
+func storeDetails(ctx context.Context, a *archive.Archive, key archive.JobKey, raw []byte, facts store.Facts) (store.Facts, error) {
 	kept, err := a.PutDetails(ctx, key, raw)
 	if err != nil {
 		return facts, err
@@ -26,7 +26,7 @@ func keepDetails(ctx context.Context, a *archive.Archive, key archive.JobKey, ra
 	if string(kept) == string(raw) {
 		return facts, nil
 	}
-	found, err := record.FromDetails(kept, key, facts.Repository)
+	found, err := record.FactsOfDetails(kept, key, facts.Repository)
 	if err != nil || found.Job.Status != store.StatusCompleted && facts.Job.Status == store.StatusCompleted {
 		// What was kept of a job that GitHub had given up for lost says less.
 		return facts, err
@@ -38,9 +38,9 @@ func keepDetails(ctx context.Context, a *archive.Archive, key archive.JobKey, ra
 // ErrNoWebhook says that no webhook ever told of a job.
 var ErrNoWebhook = errors.New("no webhook told of it")
 
-// LatestWebhookJob is the furthest thing that a webhook said of a job, as GitHub sent it,
-// and the status that the job had by it.
-func LatestWebhookJob(ctx context.Context, db *store.DB, jobID int64) (word []byte, status string, err error) {
+// LatestWebhookJob returns the workflow_job of the webhook by which the job had come
+// furthest, as GitHub sent it, and its status. It fails with ErrNoWebhook if there is none.
+func LatestWebhookJob(ctx context.Context, db *store.DB, jobID int64) (raw []byte, status string, err error) {
 	deliveries, err := db.Deliveries(ctx, jobID)
 	if err != nil {
 		return nil, "", err
@@ -63,11 +63,11 @@ func LatestWebhookJob(ctx context.Context, db *store.DB, jobID int64) (word []by
 		job := gjson.GetBytes(payload, "workflow_job")
 		said := job.Get("status").String()
 		if stage := store.Stage(said); job.IsObject() && stage >= furthest {
-			furthest, word, status = stage, []byte(job.Raw), said
+			furthest, raw, status = stage, []byte(job.Raw), said
 		}
 	}
-	if word == nil {
+	if raw == nil {
 		return nil, "", ErrNoWebhook
 	}
-	return word, status, nil
+	return raw, status, nil
 }

@@ -19,11 +19,11 @@ func takeName(gh *githubsim.Server) {
 // is the repository's still.
 func TestEmptyListingIsTheRepositorysOwn(t *testing.T) {
 	t.Parallel()
-	sweeps := map[string]func(r *rig, repo store.Repository) (ingest.Swept, error){
-		"recent": func(r *rig, repo store.Repository) (ingest.Swept, error) {
+	sweeps := map[string]func(r *rig, repo store.Repository) (ingest.SweepResult, error){
+		"recent": func(r *rig, repo store.Repository) (ingest.SweepResult, error) {
 			return r.Sweeper().Recent(r.T.Context(), repo, time.Time{})
 		},
-		"past": func(r *rig, repo store.Repository) (ingest.Swept, error) {
+		"past": func(r *rig, repo store.Repository) (ingest.SweepResult, error) {
 			return r.Sweeper().Past(r.T.Context(), repo, r.Now().Add(-10*time.Hour), r.Now())
 		},
 	}

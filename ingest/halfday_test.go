@@ -19,7 +19,7 @@ func (r *rig) settleAll() {
 	r.StopWork()
 }
 
-// wantDay wants one day in the coverage, with so many jobs, all of them settled.
+// wantDay wants one day in the coverage, with a number of jobs, all of them settled.
 func (r *rig) wantDay(when string, day time.Time, jobs int64, complete bool) {
 	r.T.Helper()
 	days, err := r.DB.Coverage(r.T.Context(), ingesttest.Repository.Owner+"/"+ingesttest.Repository.Name, time.Time{})

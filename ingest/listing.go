@@ -131,7 +131,7 @@ type onceListed struct {
 
 // agrees tells whether all were seen. New runs push others to pages that are yet
 // to come; but one that is deleted pulls others to pages that were read. A count
-// that is too high may be a lie: it is read again, some times.
+// that is too high may be a lie: it is read again, listTries times at most.
 func (o onceListed) agrees() bool { return o.runs >= o.total && !o.shrank }
 
 // once reads a stretch once, both ends included. It stops where it finds that

@@ -1,4 +1,5 @@
-// Package ingest is the write path: webhooks in, rows and logs out.
+// Package ingest is the write path: webhooks in, rows and logs out. See
+// docs/design.md#the-ways.
 //
 // The receiver commits a delivery and answers; the delivery worker turns
 // deliveries into rows; the archive worker fetches a completed job and its log
@@ -42,10 +43,10 @@ type Receiver struct {
 type ReceiverConfig struct {
 	Secrets  []string                   // webhook secrets, any of which is good; at least one
 	Selected func(fullName string) bool // whether a repository is archived; nil: all are
-	DB       *store.DB
-	Accepted func() // called after a delivery is committed; must not block; may be nil
-	Logger   *slog.Logger
-	Metrics  *Metrics
+	DB       *store.DB                  // where deliveries are committed
+	Accepted func()                     // called after a delivery is committed; must not block; nil: nobody is told
+	Logger   *slog.Logger               // of refusals and failures
+	Metrics  *Metrics                   // of this process
 }
 
 // NewReceiver starts the group committer, which Close ends.
@@ -77,7 +78,7 @@ func NewReceiver(c ReceiverConfig) (*Receiver, error) {
 // Close ends the committer. No request may be under way any more.
 func (r *Receiver) Close() { r.commits.close() }
 
-// ServeHTTP answers as DESIGN.md says under "Answers of POST /webhook".
+// ServeHTTP answers as docs/design.md#what-githubs-answers-mean says.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	started := time.Now()
 	status := r.serve(w, req)

@@ -18,34 +18,27 @@ const reconcileQueue = "reconcile"
 // reconcileTime bounds one round. What it has come to stays.
 const reconcileTime = 6 * time.Hour
 
-// reconcileArgs is the periodic job, run by one replica, that makes every job
-// accounted for.
+// reconcileArgs name the periodic work that makes every job accounted for.
 type reconcileArgs struct{}
 
 func (reconcileArgs) Kind() string { return "reconcile" }
 
-// InsertOpts lets there be one at a time.
-func (reconcileArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{Queue: reconcileQueue, MaxAttempts: 1, UniqueOpts: oneAtATime}
-}
-
 // Reconciler looks for what webhooks missed: it has failed deliveries delivered
 // again, lists runs, and asks after jobs that have been silent for too long.
 type Reconciler struct {
-	river.WorkerDefaults[reconcileArgs]
 	Sweeper *Sweeper
-	Hooks   []ghapi.Hook
-	Every   time.Duration // between two rounds
-	running *running
+	Hooks   []ghapi.Hook  // whose failed deliveries are asked for again; none: only runs are listed
+	Every   time.Duration // between the starts of two rounds; 0: no round is started
 }
 
-// Timeout implements river.Worker.
-func (r *Reconciler) Timeout(*river.Job[reconcileArgs]) time.Duration { return reconcileTime }
+// periodic does a round each Every.
+func (r *Reconciler) periodic() Periodic {
+	return NewPeriodic(reconcileArgs{}, reconcileQueue, r.Every, reconcileTime, r.round)
+}
 
-// Work does one round. A rate limit puts the rest off; other errors are told and
+// round does one round. A rate limit puts the rest off; other errors are logged and
 // left to the next round.
-func (r *Reconciler) Work(ctx context.Context, job *river.Job[reconcileArgs]) error {
-	defer r.running.add(job.ID)()
+func (r *Reconciler) round(ctx context.Context) error {
 	s := r.Sweeper
 	total, err := s.Reconcile(ctx, r.Hooks)
 	if total.Asked > 0 || total.Attempts > 0 || total.Stale > 0 {
@@ -59,7 +52,7 @@ func (r *Reconciler) Work(ctx context.Context, job *river.Job[reconcileArgs]) er
 	}
 	var limited *ghapi.Error
 	if errors.As(err, &limited) && limited.Class == ghapi.RateLimited {
-		pause := min(max(limited.RetryAt.Sub(s.Now()), 0), longestPause) + jitter(firstPause)
+		pause := min(max(limited.RetryAt.Sub(s.Now()), 0), maxPause) + jitter(firstPause)
 		s.Logger.InfoContext(ctx, "reconcile waits for GitHub's limit", KeyWait, pause)
 		return river.JobSnooze(pause)
 	}
@@ -67,15 +60,15 @@ func (r *Reconciler) Work(ctx context.Context, job *river.Job[reconcileArgs]) er
 	return river.JobCancel(err) // the next round comes by itself
 }
 
-// Reconciled sums up one round.
-type Reconciled struct {
-	Swept
-	Redelivered
+// ReconcileResult sums up one round of all hooks and repositories.
+type ReconcileResult struct {
+	SweepResult
+	RedeliverResult
 	Repositories int
 	Stale        int // silent jobs asked after
 }
 
-func (r *Reconciled) add(s Swept) {
+func (r *ReconcileResult) add(s SweepResult) {
 	r.Runs += s.Runs
 	r.Attempts += s.Attempts
 	r.Jobs += s.Jobs
@@ -85,8 +78,8 @@ func (r *Reconciled) add(s Swept) {
 // Reconcile does one round over all hooks and repositories. One that fails does
 // not keep the others from being looked at. If several errors come back and one
 // of them is a rate limit, errors.As finds that first.
-func (s *Sweeper) Reconcile(ctx context.Context, hooks []ghapi.Hook) (Reconciled, error) {
-	var total Reconciled
+func (s *Sweeper) Reconcile(ctx context.Context, hooks []ghapi.Hook) (ReconcileResult, error) {
+	var total ReconcileResult
 	var errs, limits []error
 	note := func(err error) {
 		switch {

@@ -155,7 +155,7 @@ func TestRedeliveryIsNoArrival(t *testing.T) {
 	if done.Asked != len(ds) || ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM deliveries`) != len(ds) {
 		t.Errorf("asked for %d of %d", done.Asked, len(ds))
 	}
-	if done, err = r.Sweeper().Redeliver(t.Context(), h); err != nil || done != (ingest.Redelivered{}) {
+	if done, err = r.Sweeper().Redeliver(t.Context(), h); err != nil || done != (ingest.RedeliverResult{}) {
 		t.Errorf("at the end %+v, %v", done, err)
 	}
 }
@@ -219,7 +219,7 @@ func TestRefusedRedeliveryStopsNoOther(t *testing.T) {
 	r.GitHub.Inject(githubsim.Fault{Endpoint: githubsim.EndpointRedeliver, Kind: githubsim.ServerError, Times: 1})
 	done, err := r.Sweeper().Redeliver(t.Context(), h)
 	r.GitHub.AwaitRedeliveries()
-	if err == nil || done != (ingest.Redelivered{Failed: 5, Asked: 4}) {
+	if err == nil || done != (ingest.RedeliverResult{Failed: 5, Asked: 4}) {
 		t.Errorf("%+v, %v", done, err)
 	}
 	// The one that is still lost is known without listing all since then again.

@@ -25,8 +25,8 @@ const (
 	lastRedelivery  = 6 * time.Hour
 )
 
-// Redelivered says what one look at a hook came to.
-type Redelivered struct {
+// RedeliverResult counts what one look at a hook's deliveries found.
+type RedeliverResult struct {
 	Failed int // deliveries that failed and were never received
 	Asked  int // of those, how many GitHub was asked to deliver again
 }
@@ -35,13 +35,13 @@ type Redelivered struct {
 // oldest first. That GitHub says yes is not taken for an arrival: until its GUID
 // is committed, or GitHub has forgotten it, a delivery stays to be looked at. One
 // that GitHub refuses to send does not keep the others from being asked for.
-func (s *Sweeper) Redeliver(ctx context.Context, h ghapi.Hook) (Redelivered, error) {
+func (s *Sweeper) Redeliver(ctx context.Context, h ghapi.Hook) (RedeliverResult, error) {
 	ctx = ghapi.WithPriority(ctx, ghapi.Sweep)
 	if err := s.lookAt(ctx, h); err != nil {
-		return Redelivered{}, err
+		return RedeliverResult{}, err
 	}
 	lost, err := s.DB.LostDeliveries(ctx, h.String())
-	done := Redelivered{Failed: len(lost)}
+	done := RedeliverResult{Failed: len(lost)}
 	var failed []error
 	for _, d := range lost {
 		if now := s.Now(); !due(d, now) {
@@ -61,7 +61,7 @@ func (s *Sweeper) Redeliver(ctx context.Context, h ghapi.Hook) (Redelivered, err
 		if err := s.DB.AskedAgain(ctx, h.String(), d.GUID, s.Now()); err != nil {
 			return done, err
 		}
-		if len(failed) == mostFailures {
+		if len(failed) == maxFailures {
 			break
 		}
 	}

@@ -31,9 +31,10 @@ func ReplaceSettled(ctx context.Context, a *archive.Archive, key archive.JobKey,
 	return a.ReplaceSettled(ctx, key, s)
 }
 
-// RestoredRemoval turns what the bucket keeps of a removal back into rows. A copy that cannot
-// be read has no frames then; verify names it. seen is when the bucket was looked at.
-func RestoredRemoval(ctx context.Context, a *archive.Archive, key archive.JobKey, s archive.Settled, steps []store.Step, seen time.Time) (store.RestoredRemoval, error) {
+// RemovalFromRecord turns the bucket's record of a removal back into rows. A redacted copy
+// that cannot be read gets no frames; verify reports it. seen is when the bucket was
+// looked at.
+func RemovalFromRecord(ctx context.Context, a *archive.Archive, key archive.JobKey, s archive.Settled, steps []store.Step, seen time.Time) (store.RestoredRemoval, error) {
 	m := s.Removal
 	r := store.RestoredRemoval{
 		HTTPStatus: s.HTTPStatus, Reason: s.Reason, SettledAt: s.At, Steps: s.Steps(),
@@ -86,17 +87,17 @@ func RemainingObjects(ctx context.Context, a *archive.Archive, key archive.JobKe
 		if err != nil {
 			return nil, err
 		}
-		if record.GoesWithLog(key, o.Key, present) {
+		if record.RemovedWithLog(key, o.Key, present) {
 			left = append(left, o.Key)
 		}
 	}
 	return left, nil
 }
 
-// AdoptRemoval has the ledger say that a log is removed, or was redacted again, if
+// AdoptRemoval writes into the ledger that a log is removed, or was redacted again, if
 // settled.json says so and the ledger does not: its database is older than that. It
-// says whether the bucket calls the log removed, and how the job's settled.json is
-// there, whatever it tells; nil: there is none.
+// returns whether the bucket calls the log removed, and the job's settled.json, whatever
+// that says; nil: there is none. It may be repeated.
 func AdoptRemoval(ctx context.Context, db *store.DB, a *archive.Archive, key archive.JobKey, now time.Time) (bool, *store.Details, error) {
 	raw, s, err := a.SettledBytes(ctx, key)
 	if errors.Is(err, bucket.ErrNotFound) {
@@ -109,18 +110,18 @@ func AdoptRemoval(ctx context.Context, db *store.DB, a *archive.Archive, key arc
 	if is, err := record.IsRemoval(s); err != nil || !is {
 		return false, kept, err
 	}
-	return true, kept, AdoptRecord(ctx, db, a, key, s, kept, now)
+	return true, kept, AdoptRemovalRecord(ctx, db, a, key, s, kept, now)
 }
 
-// AdoptRecord has the ledger say what a record of a removal does, and which copies
-// there were; nothing, if it says as much already. kept is the settled.json that is the
+// AdoptRemovalRecord writes into the ledger what a record says of a removal and of its
+// redacted copies. It is idempotent: a ledger that says as much already stays as it is. kept is the settled.json that is the
 // record; nil: another object tells it.
-func AdoptRecord(ctx context.Context, db *store.DB, a *archive.Archive, key archive.JobKey, s archive.Settled, kept *store.Details, now time.Time) error {
+func AdoptRemovalRecord(ctx context.Context, db *store.DB, a *archive.Archive, key archive.JobKey, s archive.Settled, kept *store.Details, now time.Time) error {
 	steps, err := db.Steps(ctx, key.JobID)
 	if err != nil {
 		return err
 	}
-	r, err := RestoredRemoval(ctx, a, key, s, steps, now)
+	r, err := RemovalFromRecord(ctx, a, key, s, steps, now)
 	if err != nil {
 		return err
 	}
@@ -129,12 +130,13 @@ func AdoptRecord(ctx context.Context, db *store.DB, a *archive.Archive, key arch
 	return err
 }
 
-// ErrBlind says that a list of versions lacks what is there.
-var ErrBlind = errors.New("the bucket's list of versions lacks an object that is there, and cannot be relied on")
+// ErrIncompleteListing says that the bucket's list of versions lacks an object that is there.
+var ErrIncompleteListing = errors.New("the bucket's list of versions lacks an object that is there, and cannot be relied on")
 
-// CheckPurged fails with archive.ErrRemains if anything of a removed log is in its
+// CheckPurged fails with bucket.ErrRemains if anything of a removed log is in its
 // folder still: objects, or versions and delete markers of them. The record of the
-// removal must be among what is listed: of a list without it nothing can be learned.
+// removal must be listed, or it fails with ErrIncompleteListing: a list without it proves
+// nothing.
 func CheckPurged(ctx context.Context, a *archive.Archive, key archive.JobKey, present string) error {
 	if left, err := RemainingObjects(ctx, a, key, present); err != nil {
 		return err
@@ -148,7 +150,7 @@ func CheckPurged(ctx context.Context, a *archive.Archive, key archive.JobKey, pr
 			return err
 		}
 		seen = seen || v.Key == key.Settled() && !v.Marker
-		if record.GoesWithLog(key, v.Key, present) {
+		if record.RemovedWithLog(key, v.Key, present) {
 			left = append(left, v.Key+": "+v.String())
 		}
 	}
@@ -156,17 +158,19 @@ func CheckPurged(ctx context.Context, a *archive.Archive, key archive.JobKey, pr
 	case len(left) > 0:
 		return fmt.Errorf("%w: %s", bucket.ErrRemains, strings.Join(left, ", "))
 	case !seen:
-		return fmt.Errorf("%w: %s", ErrBlind, key.Settled())
+		return fmt.Errorf("%w: %s", ErrIncompleteListing, key.Settled())
 	}
 	return nil
 }
 
-// IsNotPurged tells an answer of checkPurged from a bucket that gives none.
+// IsNotPurged tells whether CheckPurged failed because something remains, or because the
+// bucket cannot say so, and not because the bucket did not answer.
 func IsNotPurged(err error) bool {
-	return errors.Is(err, bucket.ErrRemains) || errors.Is(err, bucket.ErrVersionsUnknown) || errors.Is(err, ErrBlind)
+	return errors.Is(err, bucket.ErrRemains) || errors.Is(err, bucket.ErrVersionsUnknown) || errors.Is(err, ErrIncompleteListing)
 }
 
-// PurgeAll goes on where one object cannot be removed.
+// PurgeAll removes objects with all their versions, each once, and goes on where one
+// cannot be removed. It may be repeated: what is not there is no error.
 func PurgeAll(ctx context.Context, a *archive.Archive, keys []string) error {
 	var errs []error
 	done := make(map[string]bool)
@@ -179,10 +183,10 @@ func PurgeAll(ctx context.Context, a *archive.Archive, keys []string) error {
 	return errors.Join(errs...)
 }
 
-// TakeBackLog removes a log that was put into the bucket although the ledger says
-// removed by now: by a worker that began before that, and is slow. As long as the log
+// PurgeLateLog removes a log that a slow worker has put into the bucket after the ledger
+// called it removed. As long as the log
 // of removals does not tell of the removal, nothing goes: whoever finishes it sees to it.
-func TakeBackLog(ctx context.Context, db *store.DB, a *archive.Archive, key archive.JobKey) error {
+func PurgeLateLog(ctx context.Context, db *store.DB, a *archive.Archive, key archive.JobKey) error {
 	l, err := db.JobLog(ctx, key.JobID)
 	if err != nil || l.State != store.LogRemoved || l.Removal == nil || l.Removal.LoggedIn == nil {
 		return err

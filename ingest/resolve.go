@@ -22,7 +22,7 @@ func ResolveRepository(ctx context.Context, db *store.DB, github *ghapi.Clients,
 	}
 	github.Forget(repo.Owner, repo.Name)
 	found, err := github.Repository(ctx, repo.Owner, repo.Name)
-	words := wordsOf(asked, found)
+	words := repositoryRows(asked, found)
 	if err != nil || found.ID != repo.ID {
 		// Whoever sees what has the name now may see it too.
 		if found, err = github.RepositoryByID(ctx, cmp.Or(repo.InstallationID, found.InstallationID), repo.ID); err != nil {
@@ -31,7 +31,7 @@ func ResolveRepository(ctx context.Context, db *store.DB, github *ghapi.Clients,
 			}
 			return repo, err
 		}
-		words = append(words, wordsOf(asked, found)...)
+		words = append(words, repositoryRows(asked, found)...)
 	}
 	rs, err := db.SeeRepositories(ctx, words)
 	if err != nil {
@@ -40,8 +40,9 @@ func ResolveRepository(ctx context.Context, db *store.DB, github *ghapi.Clients,
 	return rs[slices.IndexFunc(rs, func(r store.Repository) bool { return r.ID == repo.ID })], nil
 }
 
-// wordsOf are answers of the REST API, which was asked at a time, as store takes them.
-func wordsOf(asked time.Time, found ...ghapi.Repository) []store.Repository {
+// repositoryRows turns repositories of the REST API into rows, named as of when GitHub was
+// asked. Those without an id or a name are left out.
+func repositoryRows(asked time.Time, found ...ghapi.Repository) []store.Repository {
 	var words []store.Repository
 	for _, r := range found {
 		owner, name := r.Names()
@@ -54,7 +55,7 @@ func wordsOf(asked time.Time, found ...ghapi.Repository) []store.Repository {
 	return words
 }
 
-// Moved tells whether a repository has to be asked for in another way than before.
+// Moved says whether a repository has another name, or another installation, than before.
 func Moved(before, after store.Repository) bool {
 	return before.FullName() != after.FullName() || !sameID(before.InstallationID, after.InstallationID)
 }

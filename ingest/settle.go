@@ -12,25 +12,25 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// settle writes the ledger, last of all. Why a job has no log is kept in the
-// bucket first, as the ledger must be makeable from there.
+// settle writes the ledger. It must come last: what is settled is not worked on again.
+// Why a job has no log is put into the bucket first, from which the ledger can be rebuilt.
 func (t *task) settle(ctx context.Context, s store.Settlement) error {
 	s.JobID = t.id
 	now := t.Now()
 	switch s.State {
 	case store.LogNone, store.LogExpired, store.LogMissing:
-		if err := t.keepLastWord(ctx); err != nil {
+		if err := t.storeWebhookJob(ctx); err != nil {
 			return err
 		}
 		var err error
-		if now, err = t.keepSettled(ctx, &s, now); err != nil {
+		if now, err = t.storeSettled(ctx, &s, now); err != nil {
 			return err
 		}
 	}
 	s.Details = t.facts.Details
 	changed, err := t.DB.Settle(ctx, s, now)
 	if err == nil && !changed && s.Object != nil {
-		err = TakeBackLog(ctx, t.DB, t.Archive, t.key)
+		err = PurgeLateLog(ctx, t.DB, t.Archive, t.key)
 	}
 	if err != nil || !changed {
 		return err
@@ -58,9 +58,9 @@ func (t *task) settle(ctx context.Context, s store.Settlement) error {
 	return nil
 }
 
-// keepSettled puts the record of why there is no log into the bucket. If a worker that
-// was killed did so already, what it kept is what the ledger says.
-func (t *task) keepSettled(ctx context.Context, s *store.Settlement, now time.Time) (time.Time, error) {
+// storeSettled puts the record of why there is no log into the bucket. If a worker that
+// was killed has put one already, the ledger says what that one does.
+func (t *task) storeSettled(ctx context.Context, s *store.Settlement, now time.Time) (time.Time, error) {
 	raw, err := t.Archive.PutSettled(ctx, t.key, archive.Settled{State: s.State, Reason: s.Reason, HTTPStatus: s.HTTPStatus, At: now})
 	if err != nil {
 		return now, err
@@ -73,10 +73,10 @@ func (t *task) keepSettled(ctx context.Context, s *store.Settlement, now time.Ti
 	return now, nil
 }
 
-// keepLastWord keeps what webhooks said of a job that the REST API does not
-// tell, or not to its end.
-func (t *task) keepLastWord(ctx context.Context) error {
-	if t.kept {
+// storeWebhookJob puts what webhooks said of a job into the bucket as its job.json, if
+// the REST API did not give one. It may be repeated.
+func (t *task) storeWebhookJob(ctx context.Context) error {
+	if t.detailsStored {
 		return nil
 	}
 	raw, _, err := LatestWebhookJob(ctx, t.DB, t.id)
@@ -90,6 +90,6 @@ func (t *task) keepLastWord(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.kept, t.facts.Details = true, record.DetailsOf(kept)
+	t.detailsStored, t.facts.Details = true, record.DetailsOf(kept)
 	return nil
 }

@@ -41,15 +41,15 @@ const runsAtOnce = 4
 // told of. Its methods may be repeated and run beside each other.
 type Sweeper struct {
 	DB       *store.DB
-	Archive  *archive.Archive
+	Archive  *archive.Archive // of the same bucket as the Archiver's
 	GitHub   *ghapi.Clients
-	Selected func(fullName string) bool // nil: all are
-	Named    Named
+	Selected func(fullName string) bool // whether a repository is swept; nil: all are
+	Named    Named                      // what to look at beside what is known and visible; zero: nothing
 	Logger   *slog.Logger
 	Metrics  *Metrics
-	Now      func() time.Time
+	Now      func() time.Time // Postgres' time, as store.Clock has it
 
-	gone gone
+	notFound notFoundCache
 }
 
 // sweep is the work on one repository.
@@ -66,8 +66,8 @@ type sweep struct {
 
 type stats struct{ runs, attempts, jobs atomic.Int64 }
 
-// Swept says what a sweep looked at.
-type Swept struct {
+// SweepResult counts what a sweep looked at.
+type SweepResult struct {
 	Runs     int64 // listed
 	Attempts int64 // whose jobs were listed
 	Jobs     int64 // listed
@@ -77,11 +77,11 @@ type Swept struct {
 // Recent sweeps a repository from its watermark, or from since if that is not
 // zero, to now, and looks again at runs that were still going. A sweep that fails
 // leaves the watermark where everything before it is written.
-func (s *Sweeper) Recent(ctx context.Context, repo store.Repository, since time.Time) (Swept, error) {
+func (s *Sweeper) Recent(ctx context.Context, repo store.Repository, since time.Time) (SweepResult, error) {
 	ctx = ghapi.WithPriority(ctx, ghapi.Sweep)
 	before, err := s.DB.Sweep(ctx, repo.ID)
 	if err != nil {
-		return Swept{}, err
+		return SweepResult{}, err
 	}
 	return s.sweepRepository(ctx, repo, store.PrioritySweep, func(ctx context.Context, w *sweep, l *listing) error {
 		return w.recent(ctx, l, before, since)
@@ -90,7 +90,7 @@ func (s *Sweeper) Recent(ctx context.Context, repo store.Repository, since time.
 
 // Past sweeps a repository's runs that were created at or after one time and
 // before another, at low priority.
-func (s *Sweeper) Past(ctx context.Context, repo store.Repository, since, until time.Time) (Swept, error) {
+func (s *Sweeper) Past(ctx context.Context, repo store.Repository, since, until time.Time) (SweepResult, error) {
 	ctx = ghapi.WithPriority(ctx, ghapi.Backfill)
 	since, until = since.Truncate(time.Second), until.Truncate(time.Second)
 	return s.sweepRepository(ctx, repo, store.PriorityBackfill, func(ctx context.Context, _ *sweep, l *listing) error {
@@ -111,7 +111,7 @@ func (s *Sweeper) Past(ctx context.Context, repo store.Repository, since, until 
 
 // sweepRepository does the work, once more if the repository is not where it
 // was, and notes a failure.
-func (s *Sweeper) sweepRepository(ctx context.Context, repo store.Repository, u store.Priority, work func(context.Context, *sweep, *listing) error) (Swept, error) {
+func (s *Sweeper) sweepRepository(ctx context.Context, repo store.Repository, u store.Priority, work func(context.Context, *sweep, *listing) error) (SweepResult, error) {
 	swept, err := s.attemptSweep(ctx, repo, u, work)
 	if ghapi.IsNotFound(err) || ghapi.IsDenied(err) || errors.Is(err, errOtherRepository) {
 		if now, rerr := ResolveRepository(ctx, s.DB, s.GitHub, repo); rerr == nil && Moved(repo, now) {
@@ -125,14 +125,14 @@ func (s *Sweeper) sweepRepository(ctx context.Context, repo store.Repository, u 
 	return swept, errors.Join(err, s.DB.SweepFailed(ctx, repo.ID, record.Clean(err.Error()), s.Now()))
 }
 
-func (s *Sweeper) attemptSweep(ctx context.Context, repo store.Repository, u store.Priority, work func(context.Context, *sweep, *listing) error) (Swept, error) {
+func (s *Sweeper) attemptSweep(ctx context.Context, repo store.Repository, u store.Priority, work func(context.Context, *sweep, *listing) error) (SweepResult, error) {
 	asked, err := s.DB.AskedAt(ctx)
 	if err != nil {
-		return Swept{}, err
+		return SweepResult{}, err
 	}
 	client, err := s.GitHub.For(ctx, repo.InstallationID, repo.Owner, repo.Name)
 	if err != nil {
-		return Swept{}, err
+		return SweepResult{}, err
 	}
 	w := &sweep{Sweeper: s, repo: repo, client: client, urgency: u}
 	l := &listing{
@@ -146,16 +146,16 @@ func (s *Sweeper) attemptSweep(ctx context.Context, repo store.Repository, u sto
 			}
 			return s.DB.NoteSwept(ctx, repo.ID, store.TimeRange{From: from, To: to, Certain: certain, Onward: u == store.PrioritySweep})
 		},
-		confirm: w.stillOurs,
+		confirm: w.checkRepository,
 	}
 	err = errors.Join(work(ctx, w, l), w.failure())
 	if l.told.ID == repo.ID {
 		// Also where nothing has changed: that the name is the repository's still is news.
-		_, serr := s.see(ctx, asked, []ghapi.Repository{l.told})
+		_, serr := s.recordRepositories(ctx, asked, []ghapi.Repository{l.told})
 		err = errors.Join(err, serr)
 	}
 	s.Metrics.sweptRuns.Add(float64(w.stats.runs.Load()))
-	return Swept{Runs: w.stats.runs.Load(), Attempts: w.stats.attempts.Load(), Jobs: w.stats.jobs.Load(), Pages: l.pages}, err
+	return SweepResult{Runs: w.stats.runs.Load(), Attempts: w.stats.attempts.Load(), Jobs: w.stats.jobs.Load(), Pages: l.pages}, err
 }
 
 // recent lists from the watermark on.
@@ -180,7 +180,7 @@ func (w *sweep) recent(ctx context.Context, l *listing, before store.Sweep, sinc
 			return err
 		}
 	}
-	if err := w.again(ctx); err != nil || w.hasFailed() {
+	if err := w.recheckUnfinished(ctx); err != nil || w.hasFailed() {
 		return err
 	}
 	after := store.Sweep{RepositoryID: w.repo.ID}
@@ -233,7 +233,7 @@ func (w *sweep) visit(ctx context.Context, runs []ghapi.Run) error {
 			if gctx.Err() != nil {
 				return gctx.Err()
 			}
-			err := w.run(gctx, r)
+			err := w.sweepRun(gctx, r)
 			if err == nil || gctx.Err() != nil || ghapi.IsRateLimited(err) || errors.Is(err, errOtherRepository) {
 				return err
 			}
@@ -244,13 +244,13 @@ func (w *sweep) visit(ctx context.Context, runs []ghapi.Run) error {
 	return g.Wait()
 }
 
-// mostFailures bounds how many errors of runs one sweep tells.
-const mostFailures = 10
+// maxFailures bounds the errors of single runs that one sweep returns.
+const maxFailures = 10
 
 func (w *sweep) fail(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.failed) < mostFailures {
+	if len(w.failed) < maxFailures {
 		w.failed = append(w.failed, err)
 	}
 }
@@ -268,12 +268,12 @@ func (w *sweep) failure() error {
 	return errors.Join(w.failed...)
 }
 
-// openBatch is how many unfinished attempts a sweep looks at again.
+// openBatch bounds the unfinished attempts that one sweep checks again.
 const openBatch = 200
 
-// again looks at attempts that were still going when they were last listed, as
-// far as this sweep has not come by them.
-func (w *sweep) again(ctx context.Context) error {
+// recheckUnfinished lists the runs again whose attempts were still going when they were
+// last listed, if this sweep has not listed them.
+func (w *sweep) recheckUnfinished(ctx context.Context) error {
 	attempts, err := w.DB.OpenAttempts(ctx, w.repo.ID, w.Now(), openBatch)
 	if err != nil {
 		return err
@@ -286,7 +286,7 @@ func (w *sweep) again(ctx context.Context) error {
 		looked[a.RunID] = true
 		r, err := w.client.Run(ctx, w.repo.Owner, w.repo.Name, a.RunID)
 		if ghapi.IsNotFound(err) {
-			if err := w.stillOurs(ctx); err != nil {
+			if err := w.checkRepository(ctx); err != nil {
 				return err
 			}
 			// Deleted, if it still is in an hour. Its jobs are asked for one by one.
@@ -300,7 +300,7 @@ func (w *sweep) again(ctx context.Context) error {
 			if r.CreatedAt.IsZero() {
 				r.CreatedAt = a.RunCreatedAt
 			}
-			err = w.run(ctx, r)
+			err = w.sweepRun(ctx, r)
 		}
 		if err != nil && (ctx.Err() != nil || ghapi.IsRateLimited(err) || errors.Is(err, errOtherRepository)) {
 			return err
@@ -312,9 +312,9 @@ func (w *sweep) again(ctx context.Context) error {
 	return nil
 }
 
-// stillOurs makes sure, when something is not there, that it is the repository
-// where it is not: its name may be another's by now.
-func (w *sweep) stillOurs(ctx context.Context) error {
+// checkRepository fails with errOtherRepository if the repository's name is another's by
+// now: then a 404 under that name says nothing about ours.
+func (w *sweep) checkRepository(ctx context.Context) error {
 	r, err := w.GitHub.Repository(ctx, w.repo.Owner, w.repo.Name)
 	if err != nil {
 		return err

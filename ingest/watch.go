@@ -14,7 +14,7 @@ import (
 
 // WatchConfig is what a Watch needs.
 type WatchConfig struct {
-	Clock   *store.Clock
+	Clock   *store.Clock   // of the database that the workers work on
 	Workers *WorkersConfig // nil: this process has none
 	Grace   time.Duration  // what running work has to finish when the clock is found wrong
 	Logger  *slog.Logger

@@ -18,25 +18,22 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// Timing of the workers' housekeeping.
-const (
-	claimPoll    = 5 * time.Second // how soon the jobs of a dead worker are seen
-	requeueEvery = time.Minute
-)
+// claimPoll is how soon the jobs of a dead worker are seen.
+const claimPoll = 5 * time.Second
 
 // WorkersConfig is what the workers need.
 type WorkersConfig struct {
 	DB       *store.DB
-	Archiver *Archiver
-	Parallel int // archive jobs at once
+	Archiver *Archiver // of these workers alone
+	Parallel int       // archive jobs at once; at least 1
 	// History is how many less urgent archive jobs may run besides; 0: half as
 	// many.
 	History    int
-	Reconciler *Reconciler // nil: this process knows nothing of rounds
+	Reconciler *Reconciler // nil: this process does no rounds and starts none
 	// Temporary is a process that helps for a while: it leaves the rounds to those
 	// that stay, but sees to it, as any may that leads the queue, that they are due.
 	Temporary bool
-	Periodic  []Periodic // other work that comes again and again
+	Periodic  []Periodic // other periodic work
 	// Selected says by its name whether a repository is archived; nil: all are.
 	Selected func(fullName string) bool
 	// Clock is what snoozes and periods are counted from; nil: this process's own, for
@@ -69,70 +66,61 @@ func NewWorkers(c WorkersConfig) (*Workers, error) {
 		return nil, err
 	}
 	w.deliver.Selected = c.Selected
-	workers := river.NewWorkers()
-	if err := river.AddWorkerSafely(workers, c.Archiver); err != nil {
+	queue, err := w.queueConfig()
+	if err != nil {
 		return nil, fmt.Errorf("ingest: %w", err)
 	}
-	if err := river.AddWorkerSafely(workers, &requeuer{db: c.DB, logger: c.Logger}); err != nil {
-		return nil, fmt.Errorf("ingest: %w", err)
+	if w.river, err = river.NewClient(riverpgxv5.New(c.DB.Pool()), queue); err != nil {
+		return nil, fmt.Errorf("ingest: queue: %w", err)
 	}
-	if err := river.AddWorkerSafely(workers, &rollUpWorker{db: c.DB, logger: c.Logger, running: &c.Archiver.running, stopping: stopping}); err != nil {
-		return nil, fmt.Errorf("ingest: %w", err)
-	}
-	queues := map[string]river.QueueConfig{
-		store.ArchiveQueue:  {MaxWorkers: c.Parallel},
-		store.BackfillQueue: {MaxWorkers: cmp.Or(c.History, max(c.Parallel/2, 1))},
-		river.QueueDefault:  {MaxWorkers: 2},
-	}
-	periodic := []*river.PeriodicJob{
-		river.NewPeriodicJob(river.PeriodicInterval(requeueEvery),
-			func() (river.JobArgs, *river.InsertOpts) { return requeueArgs{}, nil },
-			&river.PeriodicJobOpts{RunOnStart: true}),
-		river.NewPeriodicJob(river.PeriodicInterval(rollUpEvery),
-			func() (river.JobArgs, *river.InsertOpts) { return rollUpArgs{}, nil },
-			&river.PeriodicJobOpts{RunOnStart: true}),
-	}
-	r := cmp.Or(c.Reconciler, &Reconciler{})
-	r.running = &c.Archiver.running
-	if err := river.AddWorkerSafely(workers, r); err != nil {
-		return nil, fmt.Errorf("ingest: %w", err)
-	}
-	if c.Reconciler != nil && !c.Temporary {
-		queues[reconcileQueue] = river.QueueConfig{MaxWorkers: 1}
-	}
-	if r.Every > 0 {
-		periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(r.Every),
-			func() (river.JobArgs, *river.InsertOpts) { return reconcileArgs{}, nil },
-			&river.PeriodicJobOpts{RunOnStart: true}))
-	}
-	for _, p := range c.Periodic {
-		if err := p.add(workers, &c.Archiver.running); err != nil {
-			return nil, err
-		}
-		if !c.Temporary {
-			queues[p.Queue] = river.QueueConfig{MaxWorkers: 1}
-		}
-		periodic = append(periodic, p.schedule())
-	}
+	return w, nil
+}
+
+// queueConfig is what this process works on, and what it starts if it leads the queue.
+func (w *Workers) queueConfig() (*river.Config, error) {
+	c := w.config
 	config := &river.Config{
-		ID:         w.id,
-		Schema:     store.QueueSchema,
-		Queues:     queues,
-		Workers:    workers,
+		ID:     w.id,
+		Schema: store.QueueSchema,
+		Queues: map[string]river.QueueConfig{
+			store.ArchiveQueue:  {MaxWorkers: c.Parallel},
+			store.BackfillQueue: {MaxWorkers: cmp.Or(c.History, max(c.Parallel/2, 1))},
+			river.QueueDefault:  {MaxWorkers: 2},
+		},
+		Workers:    river.NewWorkers(),
 		JobTimeout: -1, // see Archiver.Timeout
 		// The ledger remembers what was done; the queue need not.
 		CompletedJobRetentionPeriod: time.Hour,
-		PeriodicJobs:                periodic,
-		Logger:                      slog.New(quiet{c.Logger.Handler()}),
+		Logger:                      slog.New(riverLogHandler{c.Logger.Handler()}),
 		Hooks:                       []rivertype.Hook{&store.DueNow{}},
 	}
 	if c.Clock != nil {
 		config.Test.Time = store.QueueTime{Clock: c.Clock}
 	}
-	if w.river, err = river.NewClient(riverpgxv5.New(c.DB.Pool()), config); err != nil {
-		return nil, fmt.Errorf("ingest: queue: %w", err)
+	if err := river.AddWorkerSafely(config.Workers, c.Archiver); err != nil {
+		return nil, err
 	}
-	return w, nil
+	for _, p := range c.periodic() {
+		if err := p.add(config.Workers, &c.Archiver.inFlight); err != nil {
+			return nil, err
+		}
+		if p.Queue != "" && !c.Temporary {
+			config.Queues[p.Queue] = river.QueueConfig{MaxWorkers: 1}
+		}
+		if p.Every > 0 {
+			config.PeriodicJobs = append(config.PeriodicJobs, p.schedule())
+		}
+	}
+	return config, nil
+}
+
+// periodic is all periodic work.
+func (c WorkersConfig) periodic() []Periodic {
+	rounds := cmp.Or(c.Reconciler, &Reconciler{}).periodic()
+	if c.Reconciler == nil {
+		rounds.Queue = "" // left to others; River is told of its kind, as it discards what it does not know
+	}
+	return append([]Periodic{requeue(c.DB, c.Logger), rollUp(c.DB, c.Logger, c.Archiver.stopping), rounds}, c.Periodic...)
 }
 
 // Wake tells the workers that a delivery was committed. It never blocks.
@@ -217,7 +205,7 @@ func (w *Workers) releaseJobs(ctx context.Context) (int64, error) {
 	if err != nil {
 		return dead, err
 	}
-	lost, err := w.claim.ReleaseLost(ctx, w.config.Archiver.running.list())
+	lost, err := w.claim.ReleaseLost(ctx, w.config.Archiver.inFlight.list())
 	return dead + lost, err
 }
 
@@ -230,7 +218,7 @@ func (w *Workers) pullBack(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, claimTime)
 	defer cancel()
 	n, err := w.config.DB.PullBack(ctx, store.LatestDue{
-		Completed: longestPause + lateSlack, Open: longestPatience + lateSlack, Periodic: longestPause + lateSlack, Immediate: lateSlack,
+		Completed: maxPause + lateSlack, Open: maxPatience + lateSlack, Periodic: maxPause + lateSlack, Immediate: lateSlack,
 	})
 	switch {
 	case ctx.Err() != nil:

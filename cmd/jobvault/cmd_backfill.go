@@ -50,7 +50,7 @@ func (c backfillCmd) Run(ctx context.Context, e *environment) error {
 		r := &sweepRun{
 			s: s, what: "backfill", repositories: rs, since: since, until: until, share: s.config.github.BackfillShare,
 			json: c.JSON, out: e.stdout, err: e.stderr,
-			sweep: func(ctx context.Context, r store.Repository) (ingest.Swept, error) {
+			sweep: func(ctx context.Context, r store.Repository) (ingest.SweepResult, error) {
 				return sweeper.Past(ctx, r, since, until)
 			},
 		}

@@ -70,7 +70,7 @@ func (c coverageCmd) Run(ctx context.Context, e *environment) error {
 
 // printUnfinished tells of removed logs of which the bucket has something still.
 func printUnfinished(ctx context.Context, w io.Writer, db *store.DB) error {
-	left, err := upkeep.NamedUnfinished(ctx, db)
+	left, err := upkeep.FirstUnfinished(ctx, db)
 	if err != nil {
 		return err
 	}

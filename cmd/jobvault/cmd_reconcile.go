@@ -46,7 +46,7 @@ func (c reconcileCmd) Run(ctx context.Context, e *environment) error {
 		}
 		r := &sweepRun{
 			s: s, what: "reconcile", repositories: rs, since: since, share: 1, json: c.JSON, out: e.stdout, err: e.stderr,
-			sweep: func(ctx context.Context, r store.Repository) (ingest.Swept, error) {
+			sweep: func(ctx context.Context, r store.Repository) (ingest.SweepResult, error) {
 				return sweeper.Recent(ctx, r, since)
 			},
 		}

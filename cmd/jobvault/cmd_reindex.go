@@ -26,7 +26,7 @@ func (c reindexCmd) Run(ctx context.Context, e *environment) error {
 		m := newMovingProgress(e.stderr, "reindex")
 		sum, err := s.reindexer().Reindex(ctx, c.All, runtime.GOMAXPROCS(0),
 			func(f upkeep.Fault) { m.above("job %d: %s: %s: %s", f.JobID, f.Kind, plain(f.Key), plain(f.Detail)) },
-			func(sum upkeep.Reindexed) { m.set(sum.Jobs, sum.Jobs, humanize.IBytes(uint64(sum.Bytes)), 0) })
+			func(sum upkeep.ReindexResult) { m.set(sum.Jobs, sum.Jobs, humanize.IBytes(uint64(sum.Bytes)), 0) })
 		m.end()
 		fmt.Fprintf(e.stdout, "%d logs read, %s\n", sum.Jobs, humanize.IBytes(uint64(sum.Bytes)))
 		if err == nil && sum.Faults > 0 {

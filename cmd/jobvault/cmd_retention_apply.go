@@ -46,7 +46,7 @@ func (c retentionApplyCmd) Run(ctx context.Context, e *environment) error {
 		var left unfinishedList
 		var printed error
 		sum, err := m.Apply(ctx, actor, c.Limit, left.add,
-			func(g upkeep.Gone, sum upkeep.Applied) {
+			func(g upkeep.RemovedLog, sum upkeep.ApplyResult) {
 				if c.JSON {
 					printed = errors.Join(printed, out.Encode(g))
 				}

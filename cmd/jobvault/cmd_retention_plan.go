@@ -87,7 +87,7 @@ func (gs planGroups) add(e store.ExpiringLog) {
 	}
 }
 
-func (gs planGroups) print(out io.Writer, p upkeep.Planned) error {
+func (gs planGroups) print(out io.Writer, p upkeep.PlanResult) error {
 	sorted := make([]*planGroup, 0, len(gs))
 	for _, g := range gs {
 		sorted = append(sorted, g)

@@ -110,7 +110,7 @@ func (c verifyCmd) printFault(out io.Writer, m *movingProgress, f upkeep.Fault) 
 	fmt.Fprintf(out, "job %d: %s: %s: %s%s\n", f.JobID, f.Kind, plain(f.Key), plain(f.Detail), plain(repair))
 }
 
-func (c verifyCmd) printSummary(out io.Writer, printSummary upkeep.Verified) error {
+func (c verifyCmd) printSummary(out io.Writer, printSummary upkeep.VerifyResult) error {
 	if c.JSON {
 		return jsonEncoder(out).Encode(printSummary)
 	}

@@ -23,12 +23,12 @@ type sweepRun struct {
 	repositories []store.Repository
 	since, until time.Time // of the runs that count; zero: open
 	share        float64   // of GitHub's limit that it may use
-	sweep        func(context.Context, store.Repository) (ingest.Swept, error)
+	sweep        func(context.Context, store.Repository) (ingest.SweepResult, error)
 	json         bool
 	out, err     io.Writer
 
 	progress *movingProgress
-	found    ingest.Swept
+	found    ingest.SweepResult
 }
 
 // huntTick is how often the database is asked how far it is, unless that takes

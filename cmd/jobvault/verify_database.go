@@ -24,7 +24,7 @@ func (c verifyCmd) verifyDatabase(ctx context.Context, e *environment, v *upkeep
 	return err
 }
 
-func (c verifyCmd) printDatabaseSummary(out io.Writer, sum upkeep.VerifiedRows) error {
+func (c verifyCmd) printDatabaseSummary(out io.Writer, sum upkeep.VerifyDatabaseResult) error {
 	if c.JSON {
 		return jsonEncoder(out).Encode(sum)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // Reconcile does one round and wants no error.
-func (r *Rig) Reconcile(hooks ...ghapi.Hook) ingest.Reconciled {
+func (r *Rig) Reconcile(hooks ...ghapi.Hook) ingest.ReconcileResult {
 	r.T.Helper()
 	done, err := r.Sweeper().Reconcile(r.T.Context(), hooks)
 	r.Check(err)

@@ -1,5 +1,6 @@
-// Package ingesttest is a jobvault with everything around it, for tests of the write path
-// and of what looks after the archive: a simulated GitHub, a Postgres, a bucket.
+// Package ingesttest runs a whole jobvault for the tests of the write path and of upkeep:
+// a simulated GitHub, a Postgres, a bucket, and what reads and writes them. See
+// docs/design.md#rooms.
 package ingesttest
 
 import (
@@ -46,14 +47,14 @@ type Rig struct {
 
 // Options change what a rig is made of; zero fields mean the usual.
 type Options struct {
-	GitHub      githubsim.Options
-	DatabaseURL string
-	BucketURL   string
-	Now         func() time.Time
-	Deadline    time.Duration
-	Selected    func(string) bool
-	Secrets     []string
-	Client      func(*ghapi.Config)
+	GitHub      githubsim.Options   // of the simulator
+	DatabaseURL string              // empty: a database of its own
+	BucketURL   string              // empty: a folder of its own
+	Now         func() time.Time    // nil: time.Now
+	Deadline    time.Duration       // the Archiver's; 0: six hours
+	Selected    func(string) bool   // which repositories are archived; nil: all
+	Secrets     []string            // the receiver's; nil: Secret
+	Client      func(*ghapi.Config) // changes how GitHub is asked; nil: as it is
 }
 
 // New makes a rig, which the test's end takes down.

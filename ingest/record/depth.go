@@ -13,7 +13,7 @@ const MaxDepth = 10_000
 // ReasonTooDeep says why such JSON is of no use.
 var ReasonTooDeep = fmt.Sprintf("nested deeper than %d levels", MaxDepth)
 
-// DeeperThan tells whether JSON is nested deeper than so many levels. It does not
+// DeeperThan tells whether JSON is nested deeper than a number of levels. It does not
 // recurse, takes time in proportion to the text, and no memory. Of what is no JSON it
 // tells the depth at which a parser would find that out, or more.
 func DeeperThan(text []byte, levels int) bool {

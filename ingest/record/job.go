@@ -16,9 +16,9 @@ import (
 // steps; beyond the bound a job's rows would take longer than a transaction may.
 const MaxListed = 10_000
 
-// FromJob turns a job, from a webhook or the REST API, into rows. An empty
+// FactsOfJob translates a job of a webhook or of the REST API into rows. An empty
 // text, a zero id and the start of an era all mean that the server did not say.
-func FromJob(j *github.WorkflowJob, repo store.Repository) (store.Facts, error) {
+func FactsOfJob(j *github.WorkflowJob, repo store.Repository) (store.Facts, error) {
 	switch {
 	case j.GetID() <= 0:
 		return store.Facts{}, errors.New("workflow_job.id is not positive")
@@ -39,7 +39,7 @@ func FromJob(j *github.WorkflowJob, repo store.Repository) (store.Facts, error) 
 			ID: j.GetID(), RunID: j.GetRunID(), RunAttempt: id(j.RunAttempt), RepositoryID: repo.ID,
 			Name: Clean(j.GetName()), Status: Clean(j.GetStatus()), Conclusion: text(j.Conclusion),
 			NodeID: text(j.NodeID), HTMLURL: text(j.HTMLURL), CheckRunURL: text(j.CheckRunURL),
-			CreatedAt: Moment(j.CreatedAt), StartedAt: Moment(j.StartedAt), CompletedAt: Moment(j.CompletedAt),
+			CreatedAt: TimeOf(j.CreatedAt), StartedAt: TimeOf(j.StartedAt), CompletedAt: TimeOf(j.CompletedAt),
 			RunnerID: id(j.RunnerID), RunnerName: text(j.RunnerName), RunnerGroupName: text(j.RunnerGroupName),
 		},
 	}
@@ -86,7 +86,7 @@ func stepsOf(j *github.WorkflowJob) []store.Step {
 		}
 		byNumber[s.GetNumber()] = store.Step{
 			JobID: j.GetID(), Number: s.GetNumber(), Name: Clean(s.GetName()), Status: Clean(s.GetStatus()),
-			Conclusion: text(s.Conclusion), StartedAt: Moment(s.StartedAt), CompletedAt: Moment(s.CompletedAt),
+			Conclusion: text(s.Conclusion), StartedAt: TimeOf(s.StartedAt), CompletedAt: TimeOf(s.CompletedAt),
 		}
 	}
 	var steps []store.Step
@@ -131,9 +131,9 @@ func id(n *int64) *int64 {
 	return n
 }
 
-// Moment drops times that stand for "unset": the year 1, the Unix epoch, and the
+// TimeOf translates a time of GitHub's; nil for those that stand for "unset": the year 1, the Unix epoch, and the
 // end of the calendar. To the microsecond, which is what Postgres keeps.
-func Moment(t *github.Timestamp) *time.Time {
+func TimeOf(t *github.Timestamp) *time.Time {
 	if t == nil || t.Unix() == 0 {
 		return nil
 	}

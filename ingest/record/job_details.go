@@ -15,18 +15,19 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// DetailsOf is how a job.json is noted in the ledger.
+// DetailsOf is what the ledger notes of an object: of a job.json, or of a settled.json.
 func DetailsOf(raw []byte) *store.Details {
 	return &store.Details{SHA256: sha256.Sum256(raw), Bytes: int64(len(raw))}
 }
 
-// FromDetails reads a job.json.
-func FromDetails(raw []byte, key archive.JobKey, repo store.Repository) (store.Facts, error) {
+// FactsOfDetails translates a job.json into rows. It fails if it is of another job than the
+// key's.
+func FactsOfDetails(raw []byte, key archive.JobKey, repo store.Repository) (store.Facts, error) {
 	var job github.WorkflowJob
 	if err := json.Unmarshal(raw, &job); err != nil {
 		return store.Facts{}, fmt.Errorf("%s: %w", key.Details(), err)
 	}
-	facts, err := FromJob(&job, repo)
+	facts, err := FactsOfJob(&job, repo)
 	if err == nil && (facts.Job.ID != key.JobID || facts.Job.RunID != key.RunID) {
 		err = fmt.Errorf("it is of job %d of run %d", facts.Job.ID, facts.Job.RunID)
 	}
@@ -38,7 +39,7 @@ func FromDetails(raw []byte, key archive.JobKey, repo store.Repository) (store.F
 	return facts, nil
 }
 
-// KeyOf names a job in the bucket.
+// KeyOf is a job's key in the bucket. An attempt that GitHub does not name is the first.
 func KeyOf(j store.Job) archive.JobKey {
 	k := archive.JobKey{RepositoryID: j.RepositoryID, RunID: j.RunID, RunAttempt: 1, JobID: j.ID}
 	if j.RunAttempt != nil {
@@ -47,14 +48,14 @@ func KeyOf(j store.Job) archive.JobKey {
 	return k
 }
 
-// KeyOfLedger names the job of a line of the ledger in the bucket.
-func KeyOfLedger(l store.LedgerLine) archive.JobKey {
+// KeyOfLedgerLine is the key of the job of a line of the ledger.
+func KeyOfLedgerLine(l store.LedgerLine) archive.JobKey {
 	return KeyOf(store.Job{ID: l.JobID, RepositoryID: l.Repository.ID, RunID: l.RunID, RunAttempt: l.RunAttempt})
 }
 
-// NamesIn takes the repository's names out of a job's addresses: ".../repos/
+// RepositoryNames finds the owner and name of a job's repository in its addresses: ".../repos/
 // OWNER/NAME/actions/..." of the API, or of the page for people.
-func NamesIn(raw []byte) (owner, name string, err error) {
+func RepositoryNames(raw []byte) (owner, name string, err error) {
 	for _, address := range gjson.GetManyBytes(raw, "run_url", "url", "html_url") {
 		u, err := url.Parse(address.String())
 		if err != nil {

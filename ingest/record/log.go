@@ -10,8 +10,8 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// Archived is how a log that is in the bucket stands in the ledger.
-func Archived(jobID int64, log archive.Log, steps []store.Step, at time.Time) store.Settlement {
+// SettlementOf is the settlement of a job whose log is in the bucket.
+func SettlementOf(jobID int64, log archive.Log, steps []store.Step, at time.Time) store.Settlement {
 	object := ObjectOf(log, at)
 	return store.Settlement{
 		JobID: jobID, State: store.LogArchived, Reason: truncatedReason(log), HTTPStatus: http.StatusOK, Asked: true,
@@ -19,7 +19,7 @@ func Archived(jobID int64, log archive.Log, steps []store.Step, at time.Time) st
 	}
 }
 
-// ObjectOf is an object of a log as the ledger notes it.
+// ObjectOf is what the ledger notes of a log's object.
 func ObjectOf(log archive.Log, at time.Time) store.Object {
 	return store.Object{
 		Key: log.Key, RawBytes: log.RawBytes, StoredBytes: log.StoredBytes, Lines: log.Lines, SHA256: log.SHA256, StoredSHA256: log.StoredSHA256,

@@ -11,7 +11,7 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// ListedOf is what a line says of a settlement.
+// ListedOf is what a line of a manifest says of a settlement, to be compared with the ledger.
 func ListedOf(l archive.ManifestLine) (store.Listed, error) {
 	var errs [4]error
 	listed := store.Listed{
@@ -41,16 +41,16 @@ func digestIn(text string) ([]byte, error) {
 	return sum, nil
 }
 
-// ManifestRow is how a manifest is noted in Postgres.
-func ManifestRow(m archive.Manifest, at time.Time) store.Manifest {
+// ManifestRowOf is the row of a manifest.
+func ManifestRowOf(m archive.Manifest, at time.Time) store.Manifest {
 	return store.Manifest{
 		Date: m.Date, Previous: m.Previous, SHA256: m.SHA256[:], StoredSHA256: m.StoredSHA256[:], Jobs: m.Jobs, StoredBytes: m.StoredBytes, WrittenAt: at,
 	}
 }
 
-// ManifestLine is a settlement as a manifest lists it.
-func ManifestLine(l store.LedgerLine, settledAt time.Time) archive.ManifestLine {
-	key := KeyOfLedger(l)
+// ManifestLineOf is the line of a manifest that lists a settlement.
+func ManifestLineOf(l store.LedgerLine, settledAt time.Time) archive.ManifestLine {
+	key := KeyOfLedgerLine(l)
 	line := archive.ManifestLine{
 		RepositoryID: key.RepositoryID, RunID: key.RunID, RunAttempt: key.RunAttempt, JobID: key.JobID, State: l.State, SettledAt: settledAt.UTC(),
 		RawBytes: l.RawBytes, StoredBytes: l.StoredBytes, Lines: l.Lines, SHA256: hex.EncodeToString(l.SHA256), StoredSHA256: hex.EncodeToString(l.StoredSHA256),

@@ -95,11 +95,11 @@ func FuzzJobJSON(f *testing.F) {
 	f.Add([]byte(`[{"id":4}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		defer growth.Within(t, time.Now(), len(raw))
-		if owner, name, err := NamesIn(raw); err == nil && (owner == "" || name == "" || !storable(owner+name)) {
+		if owner, name, err := RepositoryNames(raw); err == nil && (owner == "" || name == "" || !storable(owner+name)) {
 			t.Errorf("names %q and %q", owner, name)
 		}
 		key := archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 3, JobID: 4}
-		facts, err := FromDetails(raw, key, store.Repository{ID: 1})
+		facts, err := FactsOfDetails(raw, key, store.Repository{ID: 1})
 		if err != nil {
 			return
 		}
@@ -151,9 +151,9 @@ func TestDeliveriesAreReadInLinearTime(t *testing.T) {
 					for _, body := range [][]byte{bare, listed, quoted} {
 						DeeperThan(body, MaxDepth)
 						ReadHead(body)
-						_, _ = FromDelivery(body, delivery, time.Now())
+						_, _ = FactsOfDelivery(body, delivery, time.Now())
 						_, _ = PayloadJSON(ContentForm, body)
-						_, _, _ = NamesIn(body)
+						_, _, _ = RepositoryNames(body)
 					}
 				}
 			})

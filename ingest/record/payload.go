@@ -1,6 +1,6 @@
-// Package record is one job on paper: GitHub's JSON, the bucket's objects and the
-// ledger's rows, each turned into the other. All of it is pure: it asks nobody, and
-// gives the same for the same. See docs/design.md#rooms.
+// Package record translates between GitHub's JSON, the bucket's objects and the ledger's
+// rows. Its functions are pure: they ask nobody, and equal arguments give equal results.
+// XOf(y) is the X of y. See docs/design.md#rooms.
 package record
 
 import (
@@ -82,9 +82,9 @@ func positive(v gjson.Result) *int64 {
 	return &id
 }
 
-// FromDelivery turns a payload into facts, or says why it cannot. first is when the
+// FactsOfDelivery translates a payload into rows, or says why it cannot. first is when the
 // same payload was received for the first time.
-func FromDelivery(body []byte, d store.Delivery, first time.Time) (store.Facts, error) {
+func FactsOfDelivery(body []byte, d store.Delivery, first time.Time) (store.Facts, error) {
 	raw, err := StoredPayloadJSON(body)
 	if err != nil {
 		return store.Facts{}, err
@@ -104,14 +104,14 @@ func FromDelivery(body []byte, d store.Delivery, first time.Time) (store.Facts, 
 		return store.Facts{}, err
 	}
 	repo.SeenAt, repo.NamedAt = d.ReceivedAt, p.tellsOf(first)
-	facts, err := FromJob(p.Job, repo)
+	facts, err := FactsOfJob(p.Job, repo)
 	if err == nil && (facts.Job.ID != *d.JobID || repo.ID != *d.RepositoryID) {
 		err = errors.New("the payload names two jobs or repositories: a key comes twice")
 	}
 	return facts, err
 }
 
-// checkListed refuses a job with more than maxListed steps or labels before any of them
+// checkListed refuses a job with more than MaxListed steps or labels before any of them
 // is decoded, which takes a hundred times the memory that the text does.
 func checkListed(raw []byte) (err error) {
 	gjson.ParseBytes(raw).ForEach(func(key, job gjson.Result) bool {

@@ -32,7 +32,7 @@ func FuzzPayload(f *testing.F) {
 		if h.Unusable != "" || !json.Valid(raw) {
 			return
 		}
-		facts, err := FromDelivery(body, store.Delivery{JobID: h.JobID, RepositoryID: h.RepositoryID, ReceivedAt: time.Now()}, time.Now())
+		facts, err := FactsOfDelivery(body, store.Delivery{JobID: h.JobID, RepositoryID: h.RepositoryID, ReceivedAt: time.Now()}, time.Now())
 		if err != nil {
 			if !storable(err.Error()) {
 				t.Errorf("reason %q cannot be stored", err)

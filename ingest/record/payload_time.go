@@ -20,12 +20,14 @@ const clockDifference = time.Minute
 // created and a repository changed is GitHub's own word; when a job started and ended
 // may be that of its runner's clock, or of whoever made a check run.
 func (p payload) tellsOf(received time.Time) time.Time {
-	return LatestKnown(received, timeIn(p.Repository.UpdatedAt), timeIn(p.Repository.PushedAt),
-		Moment(p.Job.CreatedAt), Moment(p.Job.StartedAt), Moment(p.Job.CompletedAt))
+	return LatestPlausible(received, timeIn(p.Repository.UpdatedAt), timeIn(p.Repository.PushedAt),
+		TimeOf(p.Job.CreatedAt), TimeOf(p.Job.StartedAt), TimeOf(p.Job.CompletedAt))
 }
 
-// LatestKnown is the latest of times that something tells which was there at one.
-func LatestKnown(received time.Time, told ...*time.Time) time.Time {
+// LatestPlausible is the latest of the times that something names which was received at
+// a time. A time ahead of that by no more than clocks differ counts as that; one that is
+// further ahead does not count. The zero time: none counts.
+func LatestPlausible(received time.Time, told ...*time.Time) time.Time {
 	var latest time.Time
 	for _, at := range told {
 		if at == nil || at.After(received.Add(clockDifference)) {
@@ -48,5 +50,5 @@ func timeIn(raw json.RawMessage) *time.Time {
 	if len(raw) == 0 || json.Unmarshal(raw, &at) != nil {
 		return nil
 	}
-	return Moment(&at)
+	return TimeOf(&at)
 }

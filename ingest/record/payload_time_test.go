@@ -36,7 +36,7 @@ func TestWhenAPayloadIsOf(t *testing.T) {
 			t.Fatalf("%s: %s", name, body)
 		}
 		d := store.Delivery{JobID: new(int64(1)), RepositoryID: new(int64(3)), ReceivedAt: received.Add(time.Hour)}
-		f, err := FromDelivery(body, d, received)
+		f, err := FactsOfDelivery(body, d, received)
 		if err != nil || !f.Repository.NamedAt.Equal(c.want) || !f.Repository.SeenAt.Equal(d.ReceivedAt) {
 			t.Errorf("%s: named at %s, want %s; seen at %s (%v)", name, f.Repository.NamedAt, c.want, f.Repository.SeenAt, err)
 		}

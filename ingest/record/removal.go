@@ -9,7 +9,7 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// SettledOfRemoval is what the bucket keeps of a removal.
+// SettledOfRemoval is the settled.json of a removed log.
 func SettledOfRemoval(r store.RemovalRecord) archive.Settled {
 	m, s := r.Removal, SettledOf(r.Log)
 	s.Removal = &archive.Removal{
@@ -32,14 +32,15 @@ func SettledOfRemoval(r store.RemovalRecord) archive.Settled {
 	return s
 }
 
-// DigestOf is a digest that the ledger has, of 32 bytes.
+// DigestOf is a digest of the ledger, which is 32 bytes long.
 func DigestOf(b []byte) (d archive.Digest) {
 	copy(d[:], b)
 	return d
 }
 
-// GoesWithLog tells that an object in a job's folder goes with its log.
-func GoesWithLog(key archive.JobKey, object, present string) bool {
+// RemovedWithLog says whether an object in a job's folder is removed with its log. present
+// is the key of the redacted copy that stays; empty: there is none.
+func RemovedWithLog(key archive.JobKey, object, present string) bool {
 	_, name, _ := archive.ParseKey(object)
 	return slices.Contains(key.LogObjects(), object) || name == archive.RedactedName && object != present
 }

@@ -5,7 +5,7 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// SettledOf is what settled.json says of a job that the ledger calls settled.
+// SettledOf is the settled.json of a job that the ledger calls settled.
 func SettledOf(l store.JobLog) archive.Settled {
 	s := archive.Settled{State: l.State, At: *l.SettledAt}
 	if l.Reason != nil {
@@ -17,8 +17,8 @@ func SettledOf(l store.JobLog) archive.Settled {
 	return s
 }
 
-// MeansNoLog tells the states of jobs that are settled without a log.
-func MeansNoLog(state string) bool {
+// SettledWithoutLog says whether a state is one of jobs that are settled without a log.
+func SettledWithoutLog(state string) bool {
 	switch state {
 	case store.LogNone, store.LogExpired, store.LogMissing:
 		return true

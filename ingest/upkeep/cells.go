@@ -127,15 +127,15 @@ func compareRows(table string, says, tells []tableRow, silent bool) []difference
 	return diffs
 }
 
-// longestTold is how much of a text a difference shows.
-const longestTold = 200
+// maxShown bounds the bytes of a text that a difference shows.
+const maxShown = 200
 
 func quoted(v *string) string {
 	if v == nil {
 		return "null"
 	}
-	if len(*v) > longestTold {
-		return strconv.Quote(strings.ToValidUTF8((*v)[:longestTold], "")) + "…"
+	if len(*v) > maxShown {
+		return strconv.Quote(strings.ToValidUTF8((*v)[:maxShown], "")) + "…"
 	}
 	return strconv.Quote(*v)
 }

@@ -100,7 +100,7 @@ func (m *Manifests) WriteDue(ctx context.Context, written func(archive.Manifest)
 		return ErrManifestsBusy
 	}
 	defer unlock()
-	if err := m.hearRemovals(ctx); err != nil {
+	if err := m.adoptRemovals(ctx); err != nil {
 		return err
 	}
 	previous, err := m.catchUp(ctx, latest, written)
@@ -211,7 +211,7 @@ func (m *Manifests) take(ctx context.Context, date time.Time, previous *archive.
 	if err := markListed(ctx, m.DB, m.Archive, found); err != nil {
 		return nil, err
 	}
-	if err := m.DB.RecordManifest(ctx, record.ManifestRow(found, m.at())); err != nil {
+	if err := m.DB.RecordManifest(ctx, record.ManifestRowOf(found, m.at())); err != nil {
 		return nil, err
 	}
 	m.Metrics.countWritten()

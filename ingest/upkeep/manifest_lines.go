@@ -38,7 +38,7 @@ func (m *Manifests) lines(ctx context.Context, before time.Time) iter.Seq2[archi
 				return
 			}
 			for _, l := range batch {
-				if !yield(record.ManifestLine(l, *l.SettledAt), nil) {
+				if !yield(record.ManifestLineOf(l, *l.SettledAt), nil) {
 					return
 				}
 			}
@@ -79,7 +79,7 @@ func settledIsUnknown(l store.JobLog) bool {
 }
 
 func (m *Manifests) readDetails(ctx context.Context, l *store.LedgerLine) error {
-	raw, err := m.Archive.Details(ctx, record.KeyOfLedger(*l))
+	raw, err := m.Archive.Details(ctx, record.KeyOfLedgerLine(*l))
 	if errors.Is(err, bucket.ErrNotFound) || errors.Is(err, bucket.ErrUnreadable) {
 		return nil // there is nothing to tell of it
 	}
@@ -95,14 +95,14 @@ func (m *Manifests) readDetails(ctx context.Context, l *store.LedgerLine) error 
 // removal that is not finished, it is about to be another one. Beside a log there may
 // be one of what it was before that came.
 func (m *Manifests) readSettled(ctx context.Context, l *store.LedgerLine) error {
-	raw, s, err := m.Archive.SettledBytes(ctx, record.KeyOfLedger(*l))
+	raw, s, err := m.Archive.SettledBytes(ctx, record.KeyOfLedgerLine(*l))
 	if errors.Is(err, bucket.ErrNotFound) || errors.Is(err, bucket.ErrUnreadable) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("job %d: %w", l.JobID, err)
 	}
-	if s.State != l.State && (l.State != store.LogArchived || !record.MeansNoLog(s.State)) {
+	if s.State != l.State && (l.State != store.LogArchived || !record.SettledWithoutLog(s.State)) {
 		return nil
 	}
 	d := record.DetailsOf(raw)

@@ -8,9 +8,9 @@ import (
 	"github.com/jobvault/jobvault/ingest"
 )
 
-// hearRemovals has the ledger hear of removals that it may be too old to know: else it would
+// adoptRemovals has the ledger hear of removals that it may be too old to know: else it would
 // be listed as archived, for ever, what is removed.
-func (m *Manifests) hearRemovals(ctx context.Context) error {
+func (m *Manifests) adoptRemovals(ctx context.Context) error {
 	jobs, err := (&RemovalLog{DB: m.DB, Archive: m.Archive}).CatchUp(ctx)
 	if jobs > 0 {
 		m.Logger.WarnContext(ctx, "the database is older than removals that the bucket tells of; they are done in it now", ingest.KeyCount, jobs)

@@ -12,10 +12,7 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// FaultManifest is a manifest that is not there, or not the one that was written.
-const FaultManifest = "manifest"
-
-// manifests holds the table of manifests against the bucket: without it, nobody
+// manifests compares the table of manifests with the bucket: without it, nobody
 // could tell that the last one was dropped. What they say is for VerifyChain.
 func (r *verification) manifests(ctx context.Context) error {
 	rows, err := r.DB.Manifests(ctx)
@@ -90,7 +87,7 @@ func (r *rebuilding) manifests(ctx context.Context) error {
 			err = markListed(ctx, r.DB, r.Archive, found)
 		}
 		if err == nil {
-			err = r.DB.RecordManifest(ctx, record.ManifestRow(found, time.Time{}))
+			err = r.DB.RecordManifest(ctx, record.ManifestRowOf(found, time.Time{}))
 		}
 		if errors.Is(err, bucket.ErrUnreadable) || errors.Is(err, ErrManifestsBroken) || errors.Is(err, store.ErrOtherManifest) {
 			r.sum.Faults++

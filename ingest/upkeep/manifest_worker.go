@@ -19,7 +19,7 @@ func (manifestArgs) Kind() string { return "manifest" }
 // Periodic writes what is due, every ten minutes. Its queue is its own: the first
 // manifest of a large archive takes long.
 func (m *Manifests) Periodic() ingest.Periodic {
-	return ingest.NewPeriodic(manifestArgs{}, "manifest", 10*time.Minute, m.round)
+	return ingest.NewPeriodic(manifestArgs{}, "manifest", 10*time.Minute, 0, m.round)
 }
 
 // round writes what is due. What fails is told, and left to the next round.

@@ -50,8 +50,8 @@ func (r *verification) orphansAmong(ctx context.Context, objects []bucket.Object
 		return err
 	}
 	for _, o := range objects {
-		r.count(func(sum *Verified) { sum.Objects++ })
-		if err := r.unheardOf(ctx, o, lines); err != nil {
+		r.count(func(sum *VerifyResult) { sum.Objects++ })
+		if err := r.unknownRemoval(ctx, o, lines); err != nil {
 			return err
 		}
 		if why, jobID := r.orphaned(o, lines); why != "" {
@@ -63,12 +63,12 @@ func (r *verification) orphansAmong(ctx context.Context, objects []bucket.Object
 	return nil
 }
 
-// unheardOf reports a record of a removal that the ledger does not know of, beside a
+// unknownRemoval reports a record of a removal that the ledger does not know of, beside a
 // log that it calls archived: the database is older than the removal.
-func (r *verification) unheardOf(ctx context.Context, o bucket.Object, lines map[int64]store.LedgerLine) error {
+func (r *verification) unknownRemoval(ctx context.Context, o bucket.Object, lines map[int64]store.LedgerLine) error {
 	k, name, ok := archive.ParseKey(o.Key)
 	l := lines[k.JobID]
-	if !ok || name != archive.SettledName || l.State != store.LogArchived || record.KeyOfLedger(l) != k {
+	if !ok || name != archive.SettledName || l.State != store.LogArchived || record.KeyOfLedgerLine(l) != k {
 		return nil
 	}
 	s, err := r.Archive.Settled(ctx, k)
@@ -111,8 +111,8 @@ func (r *verification) orphaned(o bucket.Object, lines map[int64]store.LedgerLin
 		return "", 0
 	case !known:
 		return "no such job is known; jobvault rebuild makes its rows", k.JobID
-	case record.KeyOfLedger(l) != k:
-		return "the job's own folder is another: " + record.KeyOfLedger(l).Details(), k.JobID
+	case record.KeyOfLedgerLine(l) != k:
+		return "the job's own folder is another: " + record.KeyOfLedgerLine(l).Details(), k.JobID
 	case name == archive.RedactedName && (l.State == store.LogArchived || l.State == store.LogPending):
 		return "no row tells of this copy: a redaction was stopped", k.JobID
 	case name != archive.LogName:

@@ -28,8 +28,8 @@ type Rebuilder struct {
 	Archive *archive.Archive
 }
 
-// Rebuilt sums up a rebuild.
-type Rebuilt struct {
+// RebuildResult sums up a rebuild.
+type RebuildResult struct {
 	Jobs      int            `json:"jobs"`      // found in the bucket
 	Before    int            `json:"before"`    // of those, settled in the database already
 	States    map[string]int `json:"states"`    // of the rest, as settled now
@@ -54,7 +54,7 @@ type rebuilding struct {
 	progress func(jobs int)
 
 	mu  sync.Mutex
-	sum Rebuilt
+	sum RebuildResult
 }
 
 const rebuildBatch = 200
@@ -62,9 +62,9 @@ const rebuildBatch = 200
 // Rebuild goes through the bucket, parallel jobs at a time. It calls report for
 // each fault and progress as it goes on, one call at a time. It fails only if
 // Postgres or the bucket does not answer.
-func (b *Rebuilder) Rebuild(ctx context.Context, parallel int, report func(Fault), progress func(jobs int)) (Rebuilt, error) {
-	r := &rebuilding{Rebuilder: b, report: report, progress: progress, sum: Rebuilt{States: map[string]int{}}}
-	if err := r.hearRemovals(ctx); err != nil {
+func (b *Rebuilder) Rebuild(ctx context.Context, parallel int, report func(Fault), progress func(jobs int)) (RebuildResult, error) {
+	r := &rebuilding{Rebuilder: b, report: report, progress: progress, sum: RebuildResult{States: map[string]int{}}}
+	if err := r.adoptRemovals(ctx); err != nil {
 		return r.sum, err
 	}
 	var batch []folder
@@ -152,9 +152,6 @@ func (r *rebuilding) count(state string, bytes int64, fault *Fault, before bool)
 	r.progress(r.sum.Jobs)
 }
 
-// Error makes a fault an error, on its way to whoever counts it.
-func (f *Fault) Error() string { return fmt.Sprintf("%s: %s: %s", f.Key, f.Kind, f.Detail) }
-
 // job makes one job's rows, and its line in the ledger last.
 func (r *rebuilding) job(ctx context.Context, f folder) (state string, bytes int64, err error) {
 	facts, err := r.rows(ctx, f)
@@ -186,9 +183,9 @@ func (r *rebuilding) rows(ctx context.Context, f folder) (store.Facts, error) {
 	if err != nil {
 		return store.Facts{}, err
 	}
-	facts, err := record.FromDetails(raw, f.key, store.Repository{ID: f.key.RepositoryID})
+	facts, err := record.FactsOfDetails(raw, f.key, store.Repository{ID: f.key.RepositoryID})
 	if err == nil {
-		facts.Repository.Owner, facts.Repository.Name, err = record.NamesIn(raw)
+		facts.Repository.Owner, facts.Repository.Name, err = record.RepositoryNames(raw)
 	}
 	if err != nil {
 		return store.Facts{}, &Fault{Kind: FaultDetails, JobID: f.key.JobID, Key: f.key.Details(), Detail: err.Error()}
@@ -202,7 +199,7 @@ func (r *rebuilding) rows(ctx context.Context, f folder) (store.Facts, error) {
 			break
 		}
 	}
-	facts.Repository.NamedAt = record.LatestKnown(written, facts.Job.CreatedAt, facts.Job.StartedAt, facts.Job.CompletedAt)
+	facts.Repository.NamedAt = record.LatestPlausible(written, facts.Job.CreatedAt, facts.Job.StartedAt, facts.Job.CompletedAt)
 	return facts, r.DB.RecordFetched(ctx, facts, written)
 }
 
@@ -225,7 +222,7 @@ func (r *rebuilding) removed(ctx context.Context, f folder, facts store.Facts) (
 	if err != nil || !is {
 		return false, record.DetailsOf(raw), err
 	}
-	removal, err := ingest.RestoredRemoval(ctx, r.Archive, f.key, kept, facts.Steps, o.ModTime)
+	removal, err := ingest.RemovalFromRecord(ctx, r.Archive, f.key, kept, facts.Steps, o.ModTime)
 	removal.Settled = record.DetailsOf(raw)
 	if err == nil {
 		_, err = r.DB.RestoreRemoval(ctx, removal)
@@ -246,13 +243,13 @@ func (r *rebuilding) settlement(ctx context.Context, f folder, facts store.Facts
 		if err != nil {
 			return s, at, err
 		}
-		return record.Archived(f.key.JobID, log, facts.Steps, o.ModTime), o.ModTime, nil
+		return record.SettlementOf(f.key.JobID, log, facts.Steps, o.ModTime), o.ModTime, nil
 	}
 	if _, ok := f.objects[archive.SettledName]; !ok {
 		return store.Settlement{State: store.LogPending}, at, nil
 	}
 	kept, err := r.Archive.Settled(ctx, f.key)
-	if errors.Is(err, bucket.ErrUnreadable) || err == nil && !record.MeansNoLog(kept.State) {
+	if errors.Is(err, bucket.ErrUnreadable) || err == nil && !record.SettledWithoutLog(kept.State) {
 		return s, at, &Fault{Kind: FaultSettled, JobID: f.key.JobID, Key: f.key.Settled(), Detail: fmt.Sprintf("state %q: %v", kept.State, err)}
 	}
 	return store.Settlement{JobID: f.key.JobID, State: kept.State, Reason: kept.Reason, HTTPStatus: kept.HTTPStatus}, kept.At, err

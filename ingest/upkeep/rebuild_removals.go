@@ -15,10 +15,10 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// hearRemovals has the ledger and every folder hear of what the log of removals tells,
+// adoptRemovals has the ledger and every folder hear of what the log of removals tells,
 // before any rows are made: so that nothing is made of a log that is removed. What is
 // wrong with the log is a fault; what is before that is heard of.
-func (r *rebuilding) hearRemovals(ctx context.Context) error {
+func (r *rebuilding) adoptRemovals(ctx context.Context) error {
 	log := &RemovalLog{DB: r.DB, Archive: r.Archive}
 	jobs, err := log.Confirm(ctx)
 	r.sum.Removals += jobs
@@ -92,7 +92,7 @@ func (r *rebuilding) logged(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ids, err := r.DB.UnloggedRemovals(ctx, 0, mostUnfinished)
+	ids, err := r.DB.UnloggedRemovals(ctx, 0, maxUnfinished)
 	if err != nil || len(ids) == 0 || r.sum.Records == 0 {
 		r.sum.Unlogged = len(ids)
 		return err
@@ -127,5 +127,5 @@ func (r *rebuilding) newer(ctx context.Context, f folder, steps int) (bool, erro
 	if err != nil || s.Steps() <= steps {
 		return false, err
 	}
-	return true, ingest.AdoptRecord(ctx, r.DB, r.Archive, f.key, s, record.DetailsOf(raw), o.ModTime)
+	return true, ingest.AdoptRemovalRecord(ctx, r.DB, r.Archive, f.key, s, record.DetailsOf(raw), o.ModTime)
 }

@@ -16,9 +16,9 @@ var ErrNoText = errors.New("there is no log of it in the archive")
 
 // RedactOptions say what is redacted.
 type RedactOptions struct {
-	JobID    int64
-	Actor    string
-	Reason   string
+	JobID    int64            // whose log it is
+	Actor    string           // who redacts, for the ledger and the bucket
+	Reason   string           // why, for the same; no secret
 	Patterns []*regexp.Regexp // nil: all of the log
 }
 
@@ -175,13 +175,13 @@ func (m *Remover) source(ctx context.Context, jobID int64) (key archive.JobKey, 
 	return key, from, sum, number, nil
 }
 
-// mostLeft is how many copies killed redactions may have left behind.
-const mostLeft = 100
+// maxLeftovers bounds the copies that killed redactions may have left behind.
+const maxLeftovers = 100
 
 // putCopy puts a copy under the first number that is free. What a killed redaction left
 // is not taken: nobody knows what it was to take out. It goes when the log does.
 func (m *Remover) putCopy(ctx context.Context, key archive.JobKey, from string, sum [32]byte, number int, patterns []*regexp.Regexp) (archive.Log, archive.RedactionCount, int, error) {
-	for last := number + mostLeft; ; number++ {
+	for last := number + maxLeftovers; ; number++ {
 		log, count, err := m.Archive.RedactLog(ctx, from, sum, key, number, patterns)
 		if !errors.Is(err, bucket.ErrExists) || number == last {
 			return log, count, number, err

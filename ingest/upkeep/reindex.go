@@ -6,27 +6,22 @@ import (
 	"fmt"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/store"
 )
 
-// Reindexer reads archived logs again for what their jobs used, and for the filters
-// with which they are searched: those that were archived before jobvault knew how. It may be repeated, and killed: what is read is
-// not read again.
+// Reindexer reads archived logs again for what their jobs used, and for the filters with
+// which they are searched: those that were archived before jobvault knew how. It may be
+// repeated, and killed: what is read is not read again.
 type Reindexer struct {
 	DB      *store.DB
 	Archive *archive.Archive
 }
 
-// FaultUnread is a log that cannot be read, or is another one.
-const FaultUnread = "unread"
-
-// Reindexed sums it up.
-type Reindexed struct {
+// ReindexResult sums up what Reindex did.
+type ReindexResult struct {
 	Jobs   int   `json:"jobs"`
 	Bytes  int64 `json:"raw_bytes"`
 	Faults int   `json:"faults"` // logs that cannot be read
@@ -35,40 +30,30 @@ type Reindexed struct {
 // Reindex reads the logs, parallel ones at a time; with again, also those that need not
 // be. It calls report for each fault, and progress after each log, one call at a
 // time. It fails only if Postgres or the bucket does not answer.
-func (x *Reindexer) Reindex(ctx context.Context, again bool, parallel int, report func(Fault), progress func(Reindexed)) (Reindexed, error) {
+func (x *Reindexer) Reindex(ctx context.Context, again bool, parallel int, report func(Fault), progress func(ReindexResult)) (ReindexResult, error) {
 	var mu sync.Mutex
-	var sum Reindexed
+	var sum ReindexResult
 	const batch = 200
-	for after := int64(0); ; {
-		logs, err := x.DB.LogsToReindex(ctx, after, again, batch)
-		if err != nil || len(logs) == 0 {
-			return sum, err
-		}
-		after = logs[len(logs)-1].JobID
-		g, gctx := errgroup.WithContext(ctx)
-		g.SetLimit(parallel)
-		for _, l := range logs {
-			g.Go(func() error {
-				fault, err := x.log(gctx, l)
-				if err != nil {
-					return fmt.Errorf("read the log of job %d: %w", l.JobID, err)
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				sum.Jobs++
-				sum.Bytes += *l.RawBytes
-				if fault != nil {
-					sum.Faults++
-					report(*fault)
-				}
-				progress(sum)
-				return nil
-			})
-		}
-		if err := g.Wait(); err != nil {
-			return sum, err
-		}
-	}
+	err := inBatches(ctx, parallel,
+		func(after int64) ([]store.JobLog, error) { return x.DB.LogsToReindex(ctx, after, again, batch) },
+		func(l store.JobLog) int64 { return l.JobID },
+		func(ctx context.Context, l store.JobLog) error {
+			fault, err := x.log(ctx, l)
+			if err != nil {
+				return fmt.Errorf("read the log of job %d: %w", l.JobID, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			sum.Jobs++
+			sum.Bytes += *l.RawBytes
+			if fault != nil {
+				sum.Faults++
+				report(*fault)
+			}
+			progress(sum)
+			return nil
+		})
+	return sum, err
 }
 
 // log reads one log. What is not what the ledger says tells nothing.
@@ -91,7 +76,7 @@ func (x *Reindexer) log(ctx context.Context, l store.JobLog) (*Fault, error) {
 	}
 	recorded, err := x.DB.RecordIndex(ctx, l.JobID, l.SHA256, log.Index.Usage, log.FilterBytes)
 	if err == nil && !recorded {
-		err = ingest.TakeBackLog(ctx, x.DB, x.Archive, key)
+		err = ingest.PurgeLateLog(ctx, x.DB, x.Archive, key)
 	}
 	return nil, err
 }

@@ -47,11 +47,11 @@ func TestReindexReadsWhatArchivingWould(t *testing.T) {
 	}
 	r.Exec(`UPDATE job_logs SET usage_version = NULL`)
 	x := &upkeep.Reindexer{DB: r.DB, Archive: r.Archive}
-	reindex := func(stopAfter int) (upkeep.Reindexed, []string, error) {
+	reindex := func(stopAfter int) (upkeep.ReindexResult, []string, error) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var faults []string
-		sum, err := x.Reindex(ctx, false, 3, func(f upkeep.Fault) { faults = append(faults, f.Kind) }, func(sum upkeep.Reindexed) {
+		sum, err := x.Reindex(ctx, false, 3, func(f upkeep.Fault) { faults = append(faults, f.Kind) }, func(sum upkeep.ReindexResult) {
 			if sum.Jobs == stopAfter {
 				cancel()
 			}
@@ -100,7 +100,7 @@ func TestFiltersOfALogThatIsRemovedMeanwhile(t *testing.T) {
 	t.Parallel()
 	reindex := func(c *cellar) {
 		x := &upkeep.Reindexer{DB: c.DB, Archive: c.Archive}
-		_, err := x.Reindex(c.T.Context(), false, 1, func(f upkeep.Fault) { c.T.Errorf("reindex: %s", f.Error()) }, func(upkeep.Reindexed) {})
+		_, err := x.Reindex(c.T.Context(), false, 1, func(f upkeep.Fault) { c.T.Errorf("reindex: %s", f.Error()) }, func(upkeep.ReindexResult) {})
 		c.Check(err)
 	}
 	for name, s := range map[string]struct{ first, work func(c *cellar) }{

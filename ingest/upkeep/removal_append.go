@@ -14,8 +14,8 @@ import (
 // logBatch is how many removals are read for a record.
 const logBatch = archive.MaxRemovalsLines / 2
 
-// mostTaken is how often others may be faster before it is given up.
-const mostTaken = 20
+// maxTaken bounds how often another process may take the record's number first.
+const maxTaken = 20
 
 // Append has the log of removals tell of all that the ledger does: first it hears of
 // what the ledger does not know, as CatchUp, also where it has nothing to tell: nothing
@@ -52,7 +52,7 @@ func (l *RemovalLog) Append(ctx context.Context, failed func(Unfinished)) error 
 		}
 		for taken := 0; len(lines) > 0; {
 			r, err := l.append(ctx, head, at, lines)
-			if errors.Is(err, bucket.ErrExists) && taken < mostTaken {
+			if errors.Is(err, bucket.ErrExists) && taken < maxTaken {
 				taken++
 				// Of a jobvault with another database: this one was restored, or that one.
 				if head, _, err = l.catchUp(ctx, at); err == nil {

@@ -232,7 +232,7 @@ func (l *RemovalLog) redo(ctx context.Context, r archive.RemovalsRecord, at time
 	for i, line := range news {
 		g.Go(func() error {
 			if _, is := known[line.JobID]; is {
-				errs[i] = ingest.AdoptRecord(ctx, l.DB, l.Archive, line.Key(), line.Settled, nil, at)
+				errs[i] = ingest.AdoptRemovalRecord(ctx, l.DB, l.Archive, line.Key(), line.Settled, nil, at)
 			} else {
 				_, errs[i] = l.tellFolder(ctx, line)
 			}

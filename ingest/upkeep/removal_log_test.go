@@ -391,7 +391,7 @@ func TestABucketThatIsAwayStopsRemovals(t *testing.T) {
 	a, err := archive.New(away, 1<<40)
 	c.Check(err)
 	m := &upkeep.Remover{DB: c.DB, Archive: a, Now: func() time.Time { return c.now }}
-	_, err = m.Apply(t.Context(), "bob", 0, func(upkeep.Unfinished) {}, func(upkeep.Gone, upkeep.Applied) {})
+	_, err = m.Apply(t.Context(), "bob", 0, func(upkeep.Unfinished) {}, func(upkeep.RemovedLog, upkeep.ApplyResult) {})
 	if err == nil || !strings.Contains(err.Error(), "the bucket is away") {
 		t.Errorf("%v, want the bucket to be away", err)
 	}
@@ -448,7 +448,7 @@ func TestTwoWriteOneLogOfRemovals(t *testing.T) {
 	var g sync.WaitGroup
 	for _, m := range []*upkeep.Remover{c.remover(), c.remover(), other.remover()} {
 		g.Go(func() {
-			if _, err := m.Apply(t.Context(), "bob", 0, func(u upkeep.Unfinished) { t.Errorf("left is %+v", u) }, func(upkeep.Gone, upkeep.Applied) {}); err != nil {
+			if _, err := m.Apply(t.Context(), "bob", 0, func(u upkeep.Unfinished) { t.Errorf("left is %+v", u) }, func(upkeep.RemovedLog, upkeep.ApplyResult) {}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -527,7 +527,7 @@ func TestNoRemovalAfterALostRecord(t *testing.T) {
 	if numbers, err := c.Archive.Removals(t.Context(), func(bucket.Object) {}); err != nil || len(numbers) > 0 {
 		t.Errorf("the log has records %v, %v", numbers, err)
 	}
-	_, err = c.remover().Apply(t.Context(), "bob", 0, func(upkeep.Unfinished) {}, func(upkeep.Gone, upkeep.Applied) {})
+	_, err = c.remover().Apply(t.Context(), "bob", 0, func(upkeep.Unfinished) {}, func(upkeep.RemovedLog, upkeep.ApplyResult) {})
 	if !errors.Is(err, upkeep.ErrRemovalsBroken) {
 		t.Errorf("apply: %v", err)
 	}

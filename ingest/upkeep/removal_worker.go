@@ -24,7 +24,7 @@ func (removalArgs) Kind() string { return "removal" }
 // Periodic finishes the removals that are due, every minute. It decides of no log that
 // it goes. Its queue is its own: what a bucket does not let go may take long.
 func (m *Remover) Periodic(logger *slog.Logger) ingest.Periodic {
-	return ingest.NewPeriodic(removalArgs{}, "removal", removalEvery, func(ctx context.Context) error { return m.round(ctx, logger) })
+	return ingest.NewPeriodic(removalArgs{}, "removal", removalEvery, 0, func(ctx context.Context) error { return m.round(ctx, logger) })
 }
 
 // round tells the log of removals what it does not know, and finishes what is due. What

@@ -12,10 +12,6 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// FaultRemovals is something that is wrong with the log of removals, or between it and
-// the ledger.
-const FaultRemovals = "removals"
-
 // removalsCheck compares the log of removals with itself, with what the database knows
 // of it, and with the ledger.
 //
@@ -27,8 +23,8 @@ type removalsCheck struct {
 	told    map[int64]int                  // steps of the last line of each job
 	last    int64                          // the last record that was listed; 0: there was none
 	later   map[int64]bool                 // records after it that were read for what they tell
-	unheard []archive.RemovalsHead         // that the database did not know when it was asked
-	without bool                           // neither bucket nor database has any record
+	unknown []archive.RemovalsHead         // that the database did not know when it was asked
+	empty   bool                           // neither bucket nor database has any record
 }
 
 // removals verifies the log of removals. Memory: some 40 bytes for each removal there
@@ -55,7 +51,7 @@ func (r *verification) removals(ctx context.Context) error {
 	if err := c.askAgain(ctx); err != nil {
 		return err
 	}
-	c.without = len(rows) == 0 && c.last == 0
+	c.empty = len(rows) == 0 && c.last == 0
 	return c.ledger(ctx)
 }
 
@@ -115,7 +111,7 @@ func (c *removalsCheck) record(ctx context.Context, number int64, previous *arch
 	case (previous != nil || number == 1) && number == expected && !followsRemovals(r, previous):
 		wrong = "it does not follow the record before it, which was changed, or this one was"
 	case !known && r.WrittenAt.Before(c.started):
-		c.unheard = append(c.unheard, archive.RemovalsHead{Number: number, SHA256: r.SHA256})
+		c.unknown = append(c.unknown, archive.RemovalsHead{Number: number, SHA256: r.SHA256})
 	}
 	if wrong != "" {
 		if err := c.tell(ctx, 0, key, wrong); err != nil {
@@ -132,7 +128,7 @@ func otherKnown(sum [32]byte, row store.RemovalsRecord) string {
 // askAgain tells of records that the database did not know and does not know now, when
 // nobody is between putting a record and noting it.
 func (c *removalsCheck) askAgain(ctx context.Context) error {
-	if len(c.unheard) == 0 {
+	if len(c.unknown) == 0 {
 		return nil
 	}
 	unlock, _, err := c.DB.LockRemovals(ctx)
@@ -151,7 +147,7 @@ func (c *removalsCheck) askAgain(ctx context.Context) error {
 	for _, row := range rows {
 		known[row.Number] = row
 	}
-	for _, r := range c.unheard {
+	for _, r := range c.unknown {
 		wrong := "the database does not know it: it is older than these removals, and does not speak of them; jobvault does what the record says when it starts, or rebuild does"
 		if row, is := known[r.Number]; is {
 			if bytes.Equal(row.SHA256, r.SHA256[:]) {

@@ -33,13 +33,13 @@ func (c *removalsCheck) ledger(ctx context.Context) error {
 		for i, m := range removals {
 			ids[i] = m.JobID
 		}
-		more, err := c.look(ctx, ids)
+		more, err := c.unlogged(ctx, ids)
 		if err != nil {
 			return err
 		}
 		unlogged = append(unlogged, more...)
 	}
-	if len(unlogged) == 0 || c.without {
+	if len(unlogged) == 0 || c.empty {
 		return nil
 	}
 	return c.tellUnlogged(ctx, unlogged)
@@ -58,7 +58,7 @@ func (c *removalsCheck) tellUnlogged(ctx context.Context, jobIDs []int64) error 
 	defer unlock()
 	unlogged, first := 0, int64(0)
 	for batch := range slices.Chunk(jobIDs, verifyBatch) {
-		still, err := c.look(ctx, batch)
+		still, err := c.unlogged(ctx, batch)
 		if err != nil {
 			return err
 		}
@@ -73,12 +73,12 @@ func (c *removalsCheck) tellUnlogged(ctx context.Context, jobIDs []int64) error 
 	return c.tell(ctx, first, archive.RemovalsPrefix, fmt.Sprintf("the log of removals does not tell of %d removals, of this job's and of others; a serving jobvault, or retention apply, writes them down", unlogged))
 }
 
-// look compares removals with what the log tells, and returns those that should be in it
+// unlogged compares removals with what the log of removals tells, and returns those that should be in it
 // by now and are in no record.
 //
 // A row is read after what was done is counted. If it names a record then, that tells of
 // as much at least, also where more was done, or logged, meanwhile.
-func (c *removalsCheck) look(ctx context.Context, jobIDs []int64) (unlogged []int64, err error) {
+func (c *removalsCheck) unlogged(ctx context.Context, jobIDs []int64) (unlogged []int64, err error) {
 	steps, err := c.DB.RemovalSteps(ctx, jobIDs)
 	if err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ func (c *removalsCheck) look(ctx context.Context, jobIDs []int64) (unlogged []in
 				unlogged = append(unlogged, id)
 			}
 		default:
-			if err := c.hear(ctx, *number); err != nil {
+			if err := c.readLater(ctx, *number); err != nil {
 				return nil, err
 			}
 			if !untold(id) {
@@ -116,8 +116,8 @@ func (c *removalsCheck) look(ctx context.Context, jobIDs []int64) (unlogged []in
 	return unlogged, nil
 }
 
-// hear reads what a record tells that was put after the log was listed.
-func (c *removalsCheck) hear(ctx context.Context, number int64) error {
+// readLater reads what a record tells that was put after the log was listed.
+func (c *removalsCheck) readLater(ctx context.Context, number int64) error {
 	if number <= c.last || c.later[number] {
 		return nil
 	}

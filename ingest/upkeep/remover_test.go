@@ -85,10 +85,10 @@ func (c *cellar) hold(h store.Hold) store.Hold {
 	return set
 }
 
-func (c *cellar) apply(limit int) upkeep.Applied {
+func (c *cellar) apply(limit int) upkeep.ApplyResult {
 	c.T.Helper()
 	c.left = nil
-	sum, err := c.remover().Apply(c.T.Context(), "bob", limit, func(u upkeep.Unfinished) { c.left = append(c.left, u) }, func(upkeep.Gone, upkeep.Applied) {})
+	sum, err := c.remover().Apply(c.T.Context(), "bob", limit, func(u upkeep.Unfinished) { c.left = append(c.left, u) }, func(upkeep.RemovedLog, upkeep.ApplyResult) {})
 	c.Check(err)
 	return sum
 }
@@ -297,7 +297,7 @@ func TestApplyRemovesAndKeepsWhatItWas(t *testing.T) {
 	if sum := c.apply(0); sum.Jobs != 1 {
 		t.Errorf("the rest: %+v", sum)
 	}
-	if sum := c.apply(0); sum != (upkeep.Applied{}) {
+	if sum := c.apply(0); sum != (upkeep.ApplyResult{}) {
 		t.Errorf("a third time: %+v", sum)
 	}
 	c.verified("after all")
@@ -413,7 +413,7 @@ func TestAHoldIsSetWhileLogsAreRemoved(t *testing.T) {
 	begun, once := make(chan struct{}), false
 	done := make(chan error, 1)
 	go func() {
-		_, err := c.remover().Apply(t.Context(), "bob", 0, func(upkeep.Unfinished) {}, func(upkeep.Gone, upkeep.Applied) {
+		_, err := c.remover().Apply(t.Context(), "bob", 0, func(upkeep.Unfinished) {}, func(upkeep.RemovedLog, upkeep.ApplyResult) {
 			if !once {
 				once = true
 				close(begun)

@@ -49,7 +49,7 @@ func (c *cellar) applyRenamed() (left []string) {
 	c.T.Helper()
 	m := c.remover()
 	m.Renamed = func(e *store.RenamedError) { left = append(left, e.Error()) }
-	sum, err := m.Apply(c.T.Context(), "bob", 0, func(upkeep.Unfinished) {}, func(upkeep.Gone, upkeep.Applied) {})
+	sum, err := m.Apply(c.T.Context(), "bob", 0, func(upkeep.Unfinished) {}, func(upkeep.RemovedLog, upkeep.ApplyResult) {})
 	c.Check(err)
 	if sum.Renamed != int64(len(left)) {
 		c.T.Errorf("%d left by the sum, %d told", sum.Renamed, len(left))

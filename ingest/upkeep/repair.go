@@ -39,7 +39,7 @@ func (r *verification) repairLog(ctx context.Context, l store.LedgerLine) (bool,
 
 // correctLedger writes into the ledger how a good log is stored.
 func (r *verification) correctLedger(ctx context.Context, l store.LedgerLine) (bool, string, error) {
-	log, err := r.Archive.Describe(ctx, record.KeyOfLedger(l))
+	log, err := r.Archive.Describe(ctx, record.KeyOfLedgerLine(l))
 	if err != nil {
 		return false, "", err
 	}
@@ -61,7 +61,7 @@ func (r *verification) fetchLog(ctx context.Context, l store.LedgerLine, want ar
 	if err != nil {
 		return refusedRepair(err)
 	}
-	log, err := r.Archive.RestoreLog(ctx, record.KeyOfLedger(l), body, &want.SHA256)
+	log, err := r.Archive.RestoreLog(ctx, record.KeyOfLedgerLine(l), body, &want.SHA256)
 	if cerr := body.Close(); errors.Is(err, archive.ErrOtherLog) {
 		return false, fmt.Sprintf("GitHub has another log now: %d bytes, SHA-256 %x", log.RawBytes, log.SHA256), nil
 	} else if err := errors.Join(err, cerr); err != nil {
@@ -69,7 +69,7 @@ func (r *verification) fetchLog(ctx context.Context, l store.LedgerLine, want ar
 	}
 	done, err := r.DB.RepairObject(ctx, l.JobID, record.ObjectOf(log, r.Now()))
 	if err == nil && !done {
-		err = ingest.TakeBackLog(ctx, r.DB, r.Archive, record.KeyOfLedger(l))
+		err = ingest.PurgeLateLog(ctx, r.DB, r.Archive, record.KeyOfLedgerLine(l))
 	}
 	if !done {
 		return false, "the ledger has changed meanwhile", err
@@ -120,16 +120,16 @@ func refusedRepair(err error) (bool, string, error) {
 
 // repairFilters makes the filters of a log again. What is removed meanwhile, they go with.
 func (r *verification) repairFilters(ctx context.Context, l store.LedgerLine) (bool, string, error) {
-	log, err := r.Archive.Describe(ctx, record.KeyOfLedger(l))
+	log, err := r.Archive.Describe(ctx, record.KeyOfLedgerLine(l))
 	if err == nil {
-		err = r.Archive.PutFilters(ctx, record.KeyOfLedger(l), &log)
+		err = r.Archive.PutFilters(ctx, record.KeyOfLedgerLine(l), &log)
 	}
 	if err != nil {
 		return false, "", err
 	}
 	recorded, err := r.DB.RecordIndex(ctx, l.JobID, log.SHA256[:], log.Index.Usage, log.FilterBytes)
 	if err == nil && !recorded {
-		return false, "the ledger has changed meanwhile, or the log is another one", ingest.TakeBackLog(ctx, r.DB, r.Archive, record.KeyOfLedger(l))
+		return false, "the ledger has changed meanwhile, or the log is another one", ingest.PurgeLateLog(ctx, r.DB, r.Archive, record.KeyOfLedgerLine(l))
 	}
 	return err == nil, "made again of the log", err
 }
@@ -161,7 +161,7 @@ func (r *verification) repairDetails(ctx context.Context, l store.LedgerLine) (b
 }
 
 func (r *verification) putDetails(ctx context.Context, l store.LedgerLine, raw []byte) error {
-	kept, err := r.Archive.PutDetails(ctx, record.KeyOfLedger(l), raw)
+	kept, err := r.Archive.PutDetails(ctx, record.KeyOfLedgerLine(l), raw)
 	if err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func (r *verification) repairSettled(ctx context.Context, l store.LedgerLine) (b
 func (r *verification) writeSettled(
 	ctx context.Context, l store.LedgerLine, s archive.Settled, put func(context.Context, archive.JobKey, archive.Settled) ([]byte, error),
 ) (bool, string, error) {
-	raw, err := put(ctx, record.KeyOfLedger(l), s)
+	raw, err := put(ctx, record.KeyOfLedgerLine(l), s)
 	if errors.Is(err, ingest.ErrOlderDatabase) {
 		return false, err.Error(), nil
 	}

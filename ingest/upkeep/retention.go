@@ -15,8 +15,8 @@ const (
 	retentionParallel = 8
 )
 
-// Planned is what Plan sums up.
-type Planned struct {
+// PlanResult sums up what Plan visited.
+type PlanResult struct {
 	Jobs        int64        `json:"jobs"` // whose logs would go
 	RawBytes    int64        `json:"raw_bytes"`
 	StoredBytes int64        `json:"stored_bytes"`
@@ -24,15 +24,15 @@ type Planned struct {
 	Unfinished  []Unfinished `json:"unfinished"` // removals that were not finished, the first few
 }
 
-// mostUnfinished is how many unfinished removals a plan lists.
-const mostUnfinished = 20
+// maxUnfinished bounds the unfinished removals that a plan lists.
+const maxUnfinished = 20
 
 // Plan calls visit for each job whose log would go now, up to limit of them (0: all),
 // also for those that a hold keeps. It changes nothing.
-func (m *Remover) Plan(ctx context.Context, limit int, visit func(store.ExpiringLog) error) (Planned, error) {
-	p := Planned{}
+func (m *Remover) Plan(ctx context.Context, limit int, visit func(store.ExpiringLog) error) (PlanResult, error) {
+	p := PlanResult{}
 	var err error
-	if p.Unfinished, err = NamedUnfinished(ctx, m.DB); err != nil {
+	if p.Unfinished, err = FirstUnfinished(ctx, m.DB); err != nil {
 		return p, err
 	}
 	err = m.endings(ctx, func(batch []store.ExpiringLog) (bool, error) {
@@ -65,10 +65,10 @@ func unfinishedOf(r store.UnfinishedRemoval) Unfinished {
 	return u
 }
 
-// NamedUnfinished lists the first few removals that are not finished, and why, as far
+// FirstUnfinished lists the first few removals that are not finished, and why, as far
 // as it was tried.
-func NamedUnfinished(ctx context.Context, db *store.DB) ([]Unfinished, error) {
-	left, err := db.UnfinishedRemovals(ctx, 0, mostUnfinished)
+func FirstUnfinished(ctx context.Context, db *store.DB) ([]Unfinished, error) {
+	left, err := db.UnfinishedRemovals(ctx, 0, maxUnfinished)
 	if err != nil {
 		return nil, err
 	}
@@ -95,14 +95,14 @@ func (m *Remover) endings(ctx context.Context, visit func([]store.ExpiringLog) (
 	}
 }
 
-// Gone is a job whose log was removed by a rule.
-type Gone struct {
+// RemovedLog is a job whose log was removed by a rule.
+type RemovedLog struct {
 	store.RetentionJob
 	Rule store.RetentionRule `json:"rule"` // by which it was, in the end
 }
 
-// Applied sums up what Apply did.
-type Applied struct {
+// ApplyResult sums up what Apply did.
+type ApplyResult struct {
 	Jobs        int64 `json:"jobs"` // whose logs were removed
 	RawBytes    int64 `json:"raw_bytes"`
 	StoredBytes int64 `json:"stored_bytes"`
@@ -119,10 +119,10 @@ type application struct {
 	actor      string
 	limit      int64
 	unfinished func(Unfinished) // once for each job, whatever is tried again
-	gone       func(Gone, Applied)
+	gone       func(RemovedLog, ApplyResult)
 
 	mu  sync.Mutex
-	sum Applied
+	sum ApplyResult
 }
 
 // Apply finishes what removals were stopped, and then removes the logs that rules end,
@@ -133,7 +133,7 @@ type application struct {
 // of removals cannot be written: before that nothing goes. The logs of a repository that is called
 // otherwise than when it was planned, or listed, are left, as rules may mean other logs
 // by that name: Remover.Renamed is told, and the next plan shows what goes by it.
-func (m *Remover) Apply(ctx context.Context, actor string, limit int, report func(Unfinished), gone func(Gone, Applied)) (Applied, error) {
+func (m *Remover) Apply(ctx context.Context, actor string, limit int, report func(Unfinished), gone func(RemovedLog, ApplyResult)) (ApplyResult, error) {
 	a := &application{Remover: m, actor: actor, limit: int64(limit), gone: gone}
 	a.unfinished = once(func(u Unfinished) {
 		a.mu.Lock() // gone is called with it too
@@ -182,7 +182,7 @@ func (a *application) count(u Unfinished) {
 // remove decides of logs that they go, has the log of removals tell of them together,
 // and has them go.
 func (a *application) remove(ctx context.Context, batch []store.ExpiringLog) error {
-	decided := make([]*Gone, len(batch))
+	decided := make([]*RemovedLog, len(batch))
 	if err := a.each(ctx, len(batch), func(ctx context.Context, i int) (err error) {
 		decided[i], err = a.decide(ctx, batch[i])
 		return err
@@ -211,7 +211,7 @@ func (a *application) each(ctx context.Context, n int, f func(context.Context, i
 }
 
 // decide has the ledger call a log removed; nil: it does not go.
-func (a *application) decide(ctx context.Context, e store.ExpiringLog) (*Gone, error) {
+func (a *application) decide(ctx context.Context, e store.ExpiringLog) (*RemovedLog, error) {
 	rule, err := a.DB.RemoveByRule(ctx, e.RetentionJob, a.actor, a.at())
 	var renamed *store.RenamedError
 	var held *store.HeldError
@@ -238,10 +238,10 @@ func (a *application) decide(ctx context.Context, e store.ExpiringLog) (*Gone, e
 	case rule == nil:
 		return nil, nil
 	}
-	return &Gone{e.RetentionJob, *rule}, nil
+	return &RemovedLog{e.RetentionJob, *rule}, nil
 }
 
-func (a *application) finishOne(ctx context.Context, g Gone) error {
+func (a *application) finishOne(ctx context.Context, g RemovedLog) error {
 	_, left, err := a.finish(ctx, g.JobID)
 	if err != nil {
 		return err

@@ -1,6 +1,6 @@
-// Package upkeep looks after the archive: it verifies and repairs what is there, makes
-// the database again from the bucket, writes manifests, and removes what rules or people
-// say has to go. The write path knows nothing of it. See docs/design.md#rooms.
+// Package upkeep looks after the archive: it verifies and repairs what is there, rebuilds
+// the database from the bucket, writes manifests, and removes what rules or people say
+// has to go. The write path knows nothing of it. See docs/design.md#rooms.
 package upkeep
 
 import (
@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
@@ -21,52 +19,26 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// Verifier holds the ledger against the bucket.
+// Verifier compares the ledger, and all rows, with the bucket.
 type Verifier struct {
 	DB      *store.DB
-	Archive *archive.Archive
-	GitHub  *ghapi.Clients // for repairs
-	Now     func() time.Time
+	Archive *archive.Archive // of the bucket that belongs to the database
+	GitHub  *ghapi.Clients   // for repairs; nil if nothing is repaired
+	Now     func() time.Time // by which objects are too young to be orphans
 }
 
 // VerifyOptions say what is verified. Zero fields mean everything, by sizes.
 type VerifyOptions struct {
-	RepositoryID int64
-	Since        time.Time // jobs created at or after
+	RepositoryID int64     // of the jobs; 0: of any repository
+	Since        time.Time // jobs created at or after; zero: all
 	Sample       float64   // share of the jobs, from 0 to 1; 0: all
-	Deep         bool      // read every log and job.json, and compare their digests
+	Deep         bool      // read every log and job.json, and compare their digests; else only their sizes
 	Repair       bool      // fetch again what is damaged, as far as GitHub still has it
 	Parallel     int       // objects at a time; 0: 8
 }
 
-// The kinds of fault beside archive's kinds of damage.
-const (
-	FaultKey     = "key"     // the ledger names another object than the job's own
-	FaultDetails = "details" // job.json is not there, or of no use
-	FaultSettled = "settled" // settled.json is not there, or says something else
-	FaultFilter  = "filter"  // the filters of a log are not there, or of no use; it is searched whole
-	FaultOrphan  = "orphan"  // an object that the ledger does not know
-)
-
-// Fault is something that is wrong, and what became of it.
-type Fault struct {
-	Kind     string `json:"kind"`
-	JobID    int64  `json:"job_id,omitempty"` // 0: of no known job
-	Key      string `json:"key"`
-	Detail   string `json:"detail"`
-	Repaired bool   `json:"repaired"`
-	Repair   string `json:"repair,omitempty"` // what was tried, and came of it
-
-	// Of a row: where it is, and what it and the bucket say.
-	Table  string `json:"table,omitempty"`
-	Row    string `json:"row,omitempty"`
-	Column string `json:"column,omitempty"` // empty: the row as a whole
-	Says   string `json:"database,omitempty"`
-	Tells  string `json:"bucket,omitempty"`
-}
-
-// Verified sums up a verification.
-type Verified struct {
+// VerifyResult sums up a verification.
+type VerifyResult struct {
 	Jobs     int   `json:"jobs"`
 	Logs     int   `json:"logs"`
 	RawBytes int64 `json:"raw_bytes"` // of logs that were read
@@ -84,7 +56,7 @@ type verification struct {
 	progress func(done, total int)
 
 	mu   sync.Mutex
-	sum  Verified
+	sum  VerifyResult
 	done int
 }
 
@@ -93,12 +65,11 @@ const (
 	verifyBatch    = 500
 )
 
-// Verify looks at every settled job's objects, and then at the bucket for objects
-// that belong to none, the log of removals and the manifests that were written; these only where
-// all jobs are looked at. It calls
-// report for each fault, and progress as it goes on, one call at a time. It fails
-// only if Postgres or the bucket does not answer; faults are no error.
-func (v *Verifier) Verify(ctx context.Context, o VerifyOptions, report func(Fault), progress func(done, total int)) (Verified, error) {
+// Verify looks at every settled job's objects, and then at the bucket for objects that
+// belong to none, at the log of removals and at the manifests; at these only where all
+// jobs are looked at. It calls report for each fault, and progress as it goes on, one call
+// at a time. It fails only if Postgres or the bucket does not answer; faults are no error.
+func (v *Verifier) Verify(ctx context.Context, o VerifyOptions, report func(Fault), progress func(done, total int)) (VerifyResult, error) {
 	if o.Parallel == 0 {
 		o.Parallel = verifyParallel
 	}
@@ -129,47 +100,37 @@ func (r *verification) ledger(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for after := int64(0); ; {
-		lines, err := r.DB.Ledger(ctx, filter, after, verifyBatch)
-		if err != nil || len(lines) == 0 {
-			return err
-		}
-		after = lines[len(lines)-1].JobID
-		g, gctx := errgroup.WithContext(ctx)
-		g.SetLimit(r.o.Parallel)
-		for _, line := range lines {
-			g.Go(func() error {
-				var err error
-				if r.o.Sample == 0 || rand.Float64() < r.o.Sample { //nolint:gosec // a sample, no secret
-					err = r.line(gctx, line)
-				}
-				r.step(total)
-				return err
-			})
-		}
-		if err := g.Wait(); err != nil {
-			return err
-		}
-	}
+	return inBatches(ctx, r.o.Parallel,
+		func(after int64) ([]store.LedgerLine, error) { return r.DB.Ledger(ctx, filter, after, verifyBatch) },
+		func(l store.LedgerLine) int64 { return l.JobID },
+		func(ctx context.Context, l store.LedgerLine) error {
+			return r.sampled(total, func() error { return r.line(ctx, l) })
+		})
 }
 
-func (r *verification) step(total int) {
+// sampled verifies one job, if it is of the sample, and counts it either way.
+func (r *verification) sampled(total int, verify func() error) error {
+	var err error
+	if r.o.Sample == 0 || rand.Float64() < r.o.Sample { //nolint:gosec // a sample, no secret
+		err = verify()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.done++
-	r.progress(r.done, total)
+	r.progress(r.done, max(total, r.done)) // jobs may have come meanwhile
+	return err
 }
 
 // line verifies what one job has in the bucket.
 func (r *verification) line(ctx context.Context, l store.LedgerLine) error {
-	key := record.KeyOfLedger(l)
-	r.count(func(sum *Verified) { sum.Jobs++ })
+	key := record.KeyOfLedgerLine(l)
+	r.count(func(sum *VerifyResult) { sum.Jobs++ })
 	if err := r.details(ctx, l, key); err != nil {
 		return err
 	}
 	switch l.State {
 	case store.LogArchived:
-		if err := r.earlier(ctx, l, key); err != nil {
+		if err := r.settledBefore(ctx, l, key); err != nil {
 			return err
 		}
 		return r.log(ctx, l, key)
@@ -182,7 +143,7 @@ func (r *verification) line(ctx context.Context, l store.LedgerLine) error {
 }
 
 func (r *verification) log(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
-	r.count(func(sum *Verified) { sum.Logs++ })
+	r.count(func(sum *VerifyResult) { sum.Logs++ })
 	if *l.ObjectKey != key.Log() {
 		return r.fault(ctx, l, Fault{
 			Kind: FaultKey, JobID: l.JobID, Key: *l.ObjectKey, Detail: "the ledger names this object; the job's own is " + key.Log(),
@@ -193,7 +154,7 @@ func (r *verification) log(ctx context.Context, l store.LedgerLine, key archive.
 		return fmt.Errorf("verify job %d: %w", l.JobID, err)
 	}
 	if r.o.Deep {
-		r.count(func(sum *Verified) { sum.RawBytes += *l.RawBytes })
+		r.count(func(sum *VerifyResult) { sum.RawBytes += *l.RawBytes })
 	}
 	if damage == nil {
 		return r.filters(ctx, l, key)
@@ -207,7 +168,7 @@ func (r *verification) filters(ctx context.Context, l store.LedgerLine, key arch
 		return nil
 	}
 	f := Fault{Kind: FaultFilter, JobID: l.JobID, Key: key.Filter(), Detail: "there is no such object"}
-	err := r.lookAtFilters(ctx, l, key)
+	err := r.checkFilters(ctx, l, key)
 	if errors.Is(err, bucket.ErrUnreadable) {
 		f.Detail = err.Error()
 		return r.fault(ctx, l, f, r.repairFilters)
@@ -218,7 +179,7 @@ func (r *verification) filters(ctx context.Context, l store.LedgerLine, key arch
 	return r.fault(ctx, l, f, r.repairFilters)
 }
 
-func (r *verification) lookAtFilters(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
+func (r *verification) checkFilters(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
 	size, err := r.Archive.Bucket().Size(ctx, key.Filter())
 	if err == nil && size != *l.FilterBytes {
 		err = fmt.Errorf("%w: it has %d bytes, the ledger says %d", bucket.ErrUnreadable, size, *l.FilterBytes)
@@ -254,7 +215,7 @@ func (r *verification) fault(ctx context.Context, l store.LedgerLine, f Fault, r
 			return fmt.Errorf("repair job %d: %w", l.JobID, err)
 		}
 	}
-	r.count(func(sum *Verified) {
+	r.count(func(sum *VerifyResult) {
 		sum.Faults++
 		if f.Repaired {
 			sum.Repaired++
@@ -264,7 +225,7 @@ func (r *verification) fault(ctx context.Context, l store.LedgerLine, f Fault, r
 	return nil
 }
 
-func (r *verification) count(f func(*Verified)) {
+func (r *verification) count(f func(*VerifyResult)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f(&r.sum)

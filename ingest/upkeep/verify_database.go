@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"reflect"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
@@ -15,11 +12,8 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// FaultRow is a row that says something else than the bucket tells.
-const FaultRow = "row"
-
-// VerifiedRows sums up a verification of the database.
-type VerifiedRows struct {
+// VerifyDatabaseResult sums up a verification of the database.
+type VerifyDatabaseResult struct {
 	Jobs     int   `json:"jobs"`
 	Untold   int   `json:"untold"`    // of these, jobs that have no job.json: only webhooks told of them
 	Logs     int   `json:"logs"`      // logs and redacted copies that were read
@@ -35,7 +29,7 @@ const rowBatch = 50
 // databaseVerification is one run of VerifyDatabase.
 type databaseVerification struct {
 	verification
-	rows VerifiedRows
+	rows VerifyDatabaseResult
 }
 
 // VerifyDatabase compares the rows of every job, settled or not, with what the bucket
@@ -47,7 +41,7 @@ type databaseVerification struct {
 //
 // It calls report for each fault, and progress as it goes on, one call at a time. It
 // fails only if Postgres or the bucket does not answer; faults are no error.
-func (v *Verifier) VerifyDatabase(ctx context.Context, o VerifyOptions, report func(Fault), progress func(done, total int)) (VerifiedRows, error) {
+func (v *Verifier) VerifyDatabase(ctx context.Context, o VerifyOptions, report func(Fault), progress func(done, total int)) (VerifyDatabaseResult, error) {
 	if o.Parallel == 0 {
 		o.Parallel = verifyParallel
 	}
@@ -68,43 +62,19 @@ func (d *databaseVerification) all(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for after := int64(0); ; {
-		jobs, err := d.DB.JobRows(ctx, filter, after, rowBatch)
-		if err != nil || len(jobs) == 0 {
-			return err
-		}
-		after = jobs[len(jobs)-1].Job.ID
-		g, gctx := errgroup.WithContext(ctx)
-		g.SetLimit(d.o.Parallel)
-		for _, j := range jobs {
-			g.Go(func() error {
-				var err error
-				if d.o.Sample == 0 || rand.Float64() < d.o.Sample { //nolint:gosec // a sample, no secret
-					err = d.job(gctx, j)
-				}
-				d.advance(total)
-				return err
-			})
-		}
-		if err := g.Wait(); err != nil {
-			return err
-		}
-	}
-}
-
-// advance is step where jobs may come meanwhile.
-func (d *databaseVerification) advance(total int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.done++
-	d.progress(d.done, max(total, d.done))
+	return inBatches(ctx, d.o.Parallel,
+		func(after int64) ([]store.JobRows, error) { return d.DB.JobRows(ctx, filter, after, rowBatch) },
+		func(j store.JobRows) int64 { return j.Job.ID },
+		func(ctx context.Context, j store.JobRows) error {
+			return d.sampled(total, func() error { return d.job(ctx, j) })
+		})
 }
 
 // job compares one job's rows. A job that changes meanwhile is looked at again: rows
 // and objects are read one after the other.
 func (d *databaseVerification) job(ctx context.Context, j store.JobRows) error {
 	for {
-		l := &look{databaseVerification: d, rows: j, key: record.KeyOf(j.Job)}
+		l := &jobComparison{databaseVerification: d, rows: j, key: record.KeyOf(j.Job)}
 		if err := l.all(ctx); err != nil {
 			return fmt.Errorf("verify the rows of job %d: %w", j.Job.ID, err)
 		}
@@ -118,7 +88,7 @@ func (d *databaseVerification) job(ctx context.Context, j store.JobRows) error {
 				continue
 			}
 		}
-		d.count(func(*Verified) { d.rows.add(l.seen) })
+		d.count(func(*VerifyResult) { d.rows.add(l.seen) })
 		for _, f := range l.faults {
 			if err := d.fault(ctx, store.LedgerLine{}, f, nil); err != nil {
 				return err
@@ -128,7 +98,7 @@ func (d *databaseVerification) job(ctx context.Context, j store.JobRows) error {
 	}
 }
 
-func (v *VerifiedRows) add(o VerifiedRows) {
+func (v *VerifyDatabaseResult) add(o VerifyDatabaseResult) {
 	v.Jobs += o.Jobs
 	v.Untold += o.Untold
 	v.Logs += o.Logs
@@ -144,31 +114,31 @@ func rowFault(jobID int64, object string, d difference) Fault {
 	}
 	return Fault{
 		Kind: FaultRow, JobID: jobID, Key: object, Detail: fmt.Sprintf("%s: the database says %s, the bucket %s", where, d.says, d.tells),
-		Table: d.table, Row: d.key, Column: d.column, Says: d.says, Tells: d.tells,
+		Table: d.table, Row: d.key, Column: d.column, Database: d.says, Bucket: d.tells,
 	}
 }
 
-// look is a look at one job's rows.
-type look struct {
+// jobComparison compares one job's rows with what the bucket tells of it.
+type jobComparison struct {
 	*databaseVerification
 	rows   store.JobRows
 	key    archive.JobKey
 	facts  *store.Facts // of job.json; nil: it tells nothing
 	faults []Fault
-	seen   VerifiedRows
+	seen   VerifyDatabaseResult
 }
 
-func (l *look) differ(object string, diffs ...difference) {
+func (l *jobComparison) differ(object string, diffs ...difference) {
 	for _, d := range diffs {
 		l.faults = append(l.faults, rowFault(l.rows.Job.ID, object, d))
 	}
 }
 
-func (l *look) broken(kind, object, format string, args ...any) {
+func (l *jobComparison) broken(kind, object, format string, args ...any) {
 	l.faults = append(l.faults, Fault{Kind: kind, JobID: l.rows.Job.ID, Key: object, Detail: fmt.Sprintf(format, args...)})
 }
 
-func (l *look) all(ctx context.Context) error {
+func (l *jobComparison) all(ctx context.Context) error {
 	l.seen.Jobs = 1
 	if l.rows.Log.State == "" {
 		l.differ(l.key.Prefix(), difference{"job_logs", jobKey(l.rows.Job.ID), "", noRow, "a row for each job"})
@@ -186,7 +156,7 @@ func (l *look) all(ctx context.Context) error {
 }
 
 // details compares what job.json tells.
-func (l *look) details(ctx context.Context) error {
+func (l *jobComparison) details(ctx context.Context) error {
 	raw, err := l.Archive.Details(ctx, l.key)
 	object, noted := l.key.Details(), l.rows.Log.DetailsSHA256
 	switch {
@@ -209,7 +179,7 @@ func (l *look) details(ctx context.Context) error {
 			return nil
 		}
 	}
-	facts, err := record.FromDetails(raw, l.key, l.rows.Repository)
+	facts, err := record.FactsOfDetails(raw, l.key, l.rows.Repository)
 	if err != nil {
 		l.broken(FaultDetails, object, "%v", err)
 		return nil

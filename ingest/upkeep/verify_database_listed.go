@@ -20,7 +20,7 @@ func (d *databaseVerification) compareListed(ctx context.Context, date time.Time
 	if err != nil {
 		return err
 	}
-	d.count(func(*Verified) { d.rows.Listed += int64(len(lines)) })
+	d.count(func(*VerifyResult) { d.rows.Listed += int64(len(lines)) })
 	for _, line := range lines {
 		row, known := rows[line.JobID]
 		diffs := []difference{{"job_logs", jobKey(line.JobID), "", noRow, "state " + line.State}}
@@ -40,7 +40,7 @@ func (d *databaseVerification) compareListed(ctx context.Context, date time.Time
 // job that the ledger lists there is as it was then; of one that was listed again
 // since, or is to be, what cannot change is compared.
 func differsFromLine(row store.LedgerLine, line archive.ManifestLine, date time.Time) []difference {
-	says := record.ManifestLine(row, orNow(row.SettledAt))
+	says := record.ManifestLineOf(row, orNow(row.SettledAt))
 	key := jobKey(line.JobID)
 	where := compareCells("jobs", fmt.Sprintf("id %d", line.JobID), placeOf(says), placeOf(line), false)
 	switch {

@@ -13,7 +13,7 @@ import (
 )
 
 // log reads an archived log, and compares the ledger's line and what the job used.
-func (l *look) log(ctx context.Context) error {
+func (l *jobComparison) log(ctx context.Context) error {
 	row := l.rows.Log
 	log, ok, err := l.read(ctx, l.key.Log(), func() (archive.Log, error) { return l.Archive.Describe(ctx, l.key) })
 	if err != nil || !ok {
@@ -45,7 +45,7 @@ func storedCells(log archive.Log, digest bool) []cell {
 }
 
 // read reads a log or a redacted copy; not ok: it is of no use, and named.
-func (l *look) read(ctx context.Context, key string, describe func() (archive.Log, error)) (archive.Log, bool, error) {
+func (l *jobComparison) read(ctx context.Context, key string, describe func() (archive.Log, error)) (archive.Log, bool, error) {
 	log, err := describe()
 	if errors.Is(err, bucket.ErrUnreadable) {
 		l.broken(string(archive.DamageUnreadable), key, "%v", err)
@@ -63,7 +63,7 @@ func (l *look) read(ctx context.Context, key string, describe func() (archive.Lo
 }
 
 // settled compares what settled.json tells: why there is no log, or who removed it.
-func (l *look) settled(ctx context.Context) error {
+func (l *jobComparison) settled(ctx context.Context) error {
 	row, object := l.rows.Log, l.key.Settled()
 	s, found, changed, err := l.record(ctx, store.LedgerLine{JobLog: row}, l.key)
 	switch {
@@ -101,7 +101,7 @@ func orNull(s string) *string {
 }
 
 // compareRemoval compares the rows of a removal and of redacted copies.
-func (l *look) compareRemoval(object string, s archive.Settled) {
+func (l *jobComparison) compareRemoval(object string, s archive.Settled) {
 	id := l.rows.Job.ID
 	var says, tells []tableRow
 	of := func(m archive.Removal, objectKey string) []tableRow {
@@ -135,7 +135,7 @@ func orZero(m *store.Removal) store.Removal {
 
 func copyKey(id int64, number int) string { return fmt.Sprintf("job_id %d, number %d", id, number) }
 
-func (l *look) copyRows(copies []archive.Redaction) []tableRow {
+func (l *jobComparison) copyRows(copies []archive.Redaction) []tableRow {
 	var rows []tableRow
 	for _, c := range copies {
 		rows = append(rows, tableRow{copyKey(l.rows.Job.ID, c.Number), cellsOf(c)})
@@ -145,7 +145,7 @@ func (l *look) copyRows(copies []archive.Redaction) []tableRow {
 
 // redacted reads the copy that is left, and compares its row and what it tells of the
 // job. Where none is left, nothing may quote the log.
-func (l *look) redacted(ctx context.Context) error {
+func (l *jobComparison) redacted(ctx context.Context) error {
 	id, row := l.rows.Job.ID, l.rows.Log.Redaction
 	if row == nil {
 		l.differ(l.key.Settled(), compareRows("job_annotations", annotationRows(id, l.rows.Usage.Annotations), nil, false)...)
@@ -210,7 +210,7 @@ func (d *databaseVerification) manifest(ctx context.Context, row store.Manifest)
 	columns := func(m store.Manifest) []cell {
 		return cells("previous", m.Previous, "sha256", m.SHA256, "stored_sha256", m.StoredSHA256, "jobs", m.Jobs, "stored_bytes", m.StoredBytes)
 	}
-	for _, diff := range compareCells("manifests", "date "+row.Date.Format(time.DateOnly), columns(row), columns(record.ManifestRow(found, row.WrittenAt)), false) {
+	for _, diff := range compareCells("manifests", "date "+row.Date.Format(time.DateOnly), columns(row), columns(record.ManifestRowOf(found, row.WrittenAt)), false) {
 		if err := d.fault(ctx, store.LedgerLine{}, rowFault(0, key, diff), nil); err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ func jobKey(id int64) string { return fmt.Sprintf("job_id %d", id) }
 
 // compareFacts compares the rows that job.json tells of. Where it leaves something
 // open, webhooks may have filled it in.
-func (l *look) compareFacts(ctx context.Context) error {
+func (l *jobComparison) compareFacts(ctx context.Context) error {
 	object, j, f := l.key.Details(), l.rows.Job, *l.facts
 	f.Job.RunAttempt = l.attempt()
 	tells := cellsOf(f.Job, "fetched_at", "status")
@@ -40,7 +40,7 @@ func (l *look) compareFacts(ctx context.Context) error {
 
 // attempt is the attempt that the bucket tells: nil where GitHub did not say, and the
 // key has 1.
-func (l *look) attempt() *int64 {
+func (l *jobComparison) attempt() *int64 {
 	if l.rows.Job.RunAttempt == nil {
 		return nil
 	}
@@ -49,7 +49,7 @@ func (l *look) attempt() *int64 {
 
 // compareRun compares the run. Of jobs that contradict each other, the row has the
 // greatest word.
-func (l *look) compareRun(ctx context.Context) error {
+func (l *jobComparison) compareRun(ctx context.Context) error {
 	columns := func(r store.WorkflowRun) []cell { return cellsOf(r, "id", "repository_id") }
 	key := fmt.Sprintf("id %d", l.rows.Run.ID)
 	diffs := compareCells("workflow_runs", key, columns(l.rows.Run), columns(l.facts.Run), true)
@@ -63,7 +63,7 @@ func (l *look) compareRun(ctx context.Context) error {
 			if err != nil {
 				continue // it is named where it is looked at itself
 			}
-			told, err := record.FromDetails(raw, record.KeyOf(s.Job), s.Repository)
+			told, err := record.FactsOfDetails(raw, record.KeyOf(s.Job), s.Repository)
 			if err != nil {
 				continue
 			}
@@ -92,7 +92,7 @@ func without(diffs, others []difference) []difference {
 
 // compareSteps passes over where the lines of a step are: an estimate, by the jobvault
 // that archived the log. A step that had completed by a webhook stays so.
-func (l *look) compareSteps(object string, steps []store.Step) {
+func (l *jobComparison) compareSteps(object string, steps []store.Step) {
 	completed := make(map[string]bool)
 	rows := func(steps []store.Step) []tableRow {
 		var rows []tableRow
@@ -120,7 +120,7 @@ func labelRows(jobID int64, names []string) []tableRow {
 }
 
 // compareUsage compares what a log tells of its job.
-func (l *look) compareUsage(object string, u *joblog.Usage) {
+func (l *jobComparison) compareUsage(object string, u *joblog.Usage) {
 	id, says := l.rows.Job.ID, l.rows.Usage
 	var environment []tableRow
 	if l.rows.Described {

@@ -13,13 +13,13 @@ import (
 )
 
 // verifyRows gives the faults as "kind table column", sorted, of a rig.
-func (r *rig) verifyRows(o upkeep.VerifyOptions) ([]string, upkeep.VerifiedRows) {
+func (r *rig) verifyRows(o upkeep.VerifyOptions) ([]string, upkeep.VerifyDatabaseResult) {
 	r.T.Helper()
 	v := &upkeep.Verifier{DB: r.DB, Archive: r.Archive, Now: r.Now}
 	return verifyRows(r.T, v, o)
 }
 
-func verifyRows(t testing.TB, v *upkeep.Verifier, o upkeep.VerifyOptions) (faults []string, sum upkeep.VerifiedRows) {
+func verifyRows(t testing.TB, v *upkeep.Verifier, o upkeep.VerifyOptions) (faults []string, sum upkeep.VerifyDatabaseResult) {
 	t.Helper()
 	done, total := 0, 0
 	sum, err := v.VerifyDatabase(t.Context(), o, func(f upkeep.Fault) {
@@ -28,7 +28,7 @@ func verifyRows(t testing.TB, v *upkeep.Verifier, o upkeep.VerifyOptions) (fault
 			text += " " + f.Table + " " + f.Column
 		}
 		faults = append(faults, text)
-		if f.Key == "" || f.Detail == "" || f.Kind == upkeep.FaultRow && (f.Row == "" || f.Says == f.Tells) {
+		if f.Key == "" || f.Detail == "" || f.Kind == upkeep.FaultRow && (f.Row == "" || f.Database == f.Bucket) {
 			t.Errorf("a fault that does not tell enough: %+v", f)
 		}
 		if testing.Verbose() {
@@ -126,7 +126,7 @@ func TestWhatCuresARow(t *testing.T) {
 	w.Exec(`UPDATE job_environment SET runner_version = '1' WHERE job_id = 1`)
 	w.Exec(`UPDATE job_permissions SET level = 'write' WHERE job_id = 1`)
 	x := &upkeep.Reindexer{DB: w.DB, Archive: w.Archive}
-	_, err := x.Reindex(t.Context(), true, 2, func(f upkeep.Fault) { t.Error(f.Error()) }, func(upkeep.Reindexed) {})
+	_, err := x.Reindex(t.Context(), true, 2, func(f upkeep.Fault) { t.Error(f.Error()) }, func(upkeep.ReindexResult) {})
 	w.Check(err)
 	if faults, _ := w.verifyRows(upkeep.VerifyOptions{}); faults != nil {
 		t.Errorf("reindexed: %q", faults)

@@ -14,7 +14,7 @@ import (
 // details looks for job.json and its size, and into it if deep.
 func (r *verification) details(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
 	f := Fault{Kind: FaultDetails, JobID: l.JobID, Key: key.Details(), Detail: "there is no such object"}
-	err := r.lookAtDetails(ctx, l, key)
+	err := r.checkDetails(ctx, l, key)
 	if errors.Is(err, bucket.ErrUnreadable) {
 		f.Detail = err.Error()
 		return r.fault(ctx, l, f, nil)
@@ -25,7 +25,7 @@ func (r *verification) details(ctx context.Context, l store.LedgerLine, key arch
 	return r.fault(ctx, l, f, r.repairDetails)
 }
 
-func (r *verification) lookAtDetails(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
+func (r *verification) checkDetails(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
 	if !r.o.Deep {
 		size, err := r.Archive.Bucket().Size(ctx, key.Details())
 		if err == nil && l.DetailsBytes != nil && size != *l.DetailsBytes {
@@ -42,7 +42,7 @@ func (r *verification) lookAtDetails(ctx context.Context, l store.LedgerLine, ke
 			return err
 		}
 	}
-	if _, err := record.FromDetails(raw, key, l.Repository); err != nil {
+	if _, err := record.FactsOfDetails(raw, key, l.Repository); err != nil {
 		return fmt.Errorf("%w: %w", bucket.ErrUnreadable, err)
 	}
 	return nil
@@ -94,8 +94,8 @@ func (r *verification) settled(ctx context.Context, l store.LedgerLine, key arch
 	return nil
 }
 
-// earlier looks at the record of what a job was before its log came, if one was noted.
-func (r *verification) earlier(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
+// settledBefore verifies the record of what a job was before its log came, if one was noted.
+func (r *verification) settledBefore(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
 	if l.SettledSHA256 == nil {
 		return nil
 	}

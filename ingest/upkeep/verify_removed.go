@@ -13,9 +13,6 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// FaultUnremoved is an object of a removed log that is there still.
-const FaultUnremoved = "unremoved"
-
 // removed verifies a removed log: that the bucket says so, that nothing of it is left
 // but what a legal hold keeps, and that the redacted copy is whole, if there is one.
 func (r *verification) removed(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
@@ -36,7 +33,7 @@ func (r *verification) removed(ctx context.Context, l store.LedgerLine, key arch
 			return err
 		}
 	}
-	f, err := r.left(ctx, l, key, present)
+	f, err := r.remaining(ctx, l, key, present)
 	if err != nil || f.Kind == "" {
 		return err
 	}
@@ -55,9 +52,9 @@ func (r *verification) removed(ctx context.Context, l store.LedgerLine, key arch
 	return r.fault(ctx, l, f, r.repairUnremoved)
 }
 
-// left says what is there still of a removed log; deep, also what is hidden in a bucket
+// remaining says what is still there of a removed log; deep, also what is hidden in a bucket
 // that keeps versions. Without a kind: nothing is.
-func (r *verification) left(ctx context.Context, l store.LedgerLine, key archive.JobKey, present string) (f Fault, err error) {
+func (r *verification) remaining(ctx context.Context, l store.LedgerLine, key archive.JobKey, present string) (f Fault, err error) {
 	left, err := ingest.RemainingObjects(ctx, r.Archive, key, present)
 	if err != nil {
 		return f, err
@@ -73,7 +70,7 @@ func (r *verification) left(ctx context.Context, l store.LedgerLine, key archive
 		return f, nil
 	}
 	err = ingest.CheckPurged(ctx, r.Archive, key, present)
-	if errors.Is(err, ingest.ErrBlind) {
+	if errors.Is(err, ingest.ErrIncompleteListing) {
 		// Where the record is not there at all, that was told, and says nothing of the list.
 		if _, serr := r.Archive.Bucket().Size(ctx, key.Settled()); serr != nil {
 			if errors.Is(serr, bucket.ErrNotFound) {
@@ -119,13 +116,13 @@ func (r *verification) removedSettled(ctx context.Context, l store.LedgerLine, k
 
 // redacted verifies the copy that is left of a log.
 func (r *verification) redacted(ctx context.Context, l store.LedgerLine, c store.Redaction) error {
-	r.count(func(sum *Verified) { sum.Logs++ })
+	r.count(func(sum *VerifyResult) { sum.Logs++ })
 	damage, err := r.Archive.Verify(ctx, logOfCopy(c), r.o.Deep)
 	if err != nil {
 		return fmt.Errorf("verify job %d: %w", l.JobID, err)
 	}
 	if r.o.Deep {
-		r.count(func(sum *Verified) { sum.RawBytes += c.RawBytes })
+		r.count(func(sum *VerifyResult) { sum.RawBytes += c.RawBytes })
 	}
 	if damage == nil {
 		return nil
@@ -174,6 +171,6 @@ func (r *verification) repairUnremoved(ctx context.Context, l store.LedgerLine) 
 // repairRestored has the ledger say what the bucket does of a removed log, where the
 // database is older than the removal. It says whether it was that.
 func (r *verification) repairRestored(ctx context.Context, l store.LedgerLine) (bool, string, error) {
-	is, _, err := ingest.AdoptRemoval(ctx, r.DB, r.Archive, record.KeyOfLedger(l), r.Now())
+	is, _, err := ingest.AdoptRemoval(ctx, r.DB, r.Archive, record.KeyOfLedgerLine(l), r.Now())
 	return is && err == nil, "the bucket says that it was removed; the ledger is corrected", err
 }

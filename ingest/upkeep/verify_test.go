@@ -23,7 +23,7 @@ import (
 )
 
 // verify reports the faults as "job kind", sorted.
-func (r *rig) verify(o upkeep.VerifyOptions) (faults []string, sum upkeep.Verified) {
+func (r *rig) verify(o upkeep.VerifyOptions) (faults []string, sum upkeep.VerifyResult) {
 	r.T.Helper()
 	v := &upkeep.Verifier{DB: r.DB, Archive: r.Archive, GitHub: r.Clients, Now: r.Now}
 	done, total := 0, 0
@@ -280,7 +280,7 @@ func tables(r *rig, query string) []string {
 }
 
 // rebuild rebuilds, and stops after so many jobs as a kill would (0: not).
-func (r *rig) rebuild(stopAfter int) upkeep.Rebuilt {
+func (r *rig) rebuild(stopAfter int) upkeep.RebuildResult {
 	r.T.Helper()
 	ctx, cancel := context.WithCancel(r.T.Context())
 	defer cancel()

@@ -131,7 +131,7 @@ func TestEndlessAnswersEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	transport := keeping{newAPITransport(stall, base, &reach{})}
+	transport := secretRecorder{newAPITransport(stall, base, &reach{})}
 	t.Cleanup(transport.CloseIdleConnections)
 	post.URL = base
 	resp, err := transport.RoundTrip(post)

@@ -129,17 +129,17 @@ func limited(h http.Header, body []byte) bool {
 	return strings.HasSuffix(doc.URL, "#abuse-rate-limits") || strings.HasSuffix(doc.URL, "secondary-rate-limits")
 }
 
-// longestWait bounds what a header can make the installation wait.
-const longestWait = 2 * time.Hour
+// maxWait bounds what a header can make the installation wait.
+const maxWait = 2 * time.Hour
 
 // retryAt is Retry-After, else the reset if nothing remains, else a minute.
 func retryAt(h http.Header, now time.Time) time.Time {
 	if v := h.Get("Retry-After"); v != "" {
 		if s, err := strconv.ParseInt(v, 10, 32); err == nil && s >= 0 {
-			return now.Add(min(time.Duration(s)*time.Second, longestWait))
+			return now.Add(min(time.Duration(s)*time.Second, maxWait))
 		}
 		if t, err := http.ParseTime(v); err == nil {
-			return now.Add(min(t.Sub(serverTime(h, now)), longestWait))
+			return now.Add(min(t.Sub(serverTime(h, now)), maxWait))
 		}
 	}
 	if h.Get("X-RateLimit-Remaining") == "0" {
@@ -183,13 +183,13 @@ func message(h http.Header, body []byte) string {
 // cut makes outside text a short one that can be shown on terminals, and kept in
 // Postgres, which takes no zero byte.
 func cut(text string) string {
-	const most = 8 * maxMessage // what is left out may be much
+	const maxRead = 8 * maxMessage // what is left out may be much
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 			return -1
 		}
 		return r
-	}, strings.ToValidUTF8(text[:min(len(text), most)], "\ufffd"))
+	}, strings.ToValidUTF8(text[:min(len(text), maxRead)], "\ufffd"))
 	if len(text) > maxMessage {
 		text = strings.ToValidUTF8(text[:maxMessage], "") + "…"
 	}

@@ -1,5 +1,6 @@
-// Package ghapi is GitHub's REST API as jobvault uses it: who we are, the four
-// endpoints of workflow jobs, and what an error means.
+// Package ghapi is GitHub's REST API as jobvault uses it: who we are, what we ask for,
+// how rate limits are shared, and what an error means. See
+// docs/design.md#what-githubs-answers-mean.
 //
 // Every error of this package is an *Error with a Class; nothing outside looks
 // at a status to decide. No error holds a token or a signed link.
@@ -24,13 +25,13 @@ import (
 // Config says which GitHub it is and who we are there. Either Token or AppID
 // with AppKey.
 type Config struct {
-	BaseURL     string // with or without the slash at the end
-	APIVersion  string // empty: by host
-	Token       string
-	AppID       int64
-	AppKey      []byte // PEM
-	Concurrency int64  // API requests at once, over all installations
-	UserAgent   string
+	BaseURL     string           // of the API, with or without the slash at the end
+	APIVersion  string           // X-GitHub-Api-Version; empty: by host
+	Token       string           // a personal token; empty: the App's are used
+	AppID       int64            // 0: no App, so there is a Token
+	AppKey      []byte           // the App's private key: PEM, RSA
+	Concurrency int64            // API requests at once, over all installations; at least 1
+	UserAgent   string           // of all requests
 	Stall       time.Duration    // how long a connection may make no progress; 0: a minute
 	Now         func() time.Time // nil: time.Now
 	Limits      Limits           // shared by all replicas; nil: this process knows its own
@@ -116,7 +117,7 @@ func New(c Config) (*Clients, error) {
 		installations: make(map[string]lookedUp),
 	}
 	if c.AppID != 0 {
-		cs.app, err = ghinstallation.NewAppsTransport(keeping{cs.api}, c.AppID, c.AppKey)
+		cs.app, err = ghinstallation.NewAppsTransport(secretRecorder{cs.api}, c.AppID, c.AppKey)
 		if err != nil {
 			return nil, ErrAppKey // without the cause, which may repeat the key
 		}
@@ -204,9 +205,9 @@ func (cs *Clients) client(installation int64) *Client {
 			// A copy: fetching a token writes to it.
 			app := *cs.app
 			t := ghinstallation.NewFromAppsTransport(&app, installation)
-			auth = installed{t, make(chan struct{}, 1)}
+			auth = installationTransport{t, make(chan struct{}, 1)}
 		} else {
-			auth = bearer{token: cs.config.Token, next: keeping{cs.api}}
+			auth = tokenTransport{token: cs.config.Token, next: secretRecorder{cs.api}}
 		}
 		c = cs.newClient(auth, installation)
 		cs.byInstalled[installation] = c

@@ -34,7 +34,7 @@ func (c *Client) OpenLog(ctx context.Context, owner, repo string, id int64) (io.
 			c.limit.Release(1)
 			return nil, err
 		}
-		return &releasing{ReadCloser: body, release: func() { c.limit.Release(1) }}, nil
+		return &slotReleaser{ReadCloser: body, release: func() { c.limit.Release(1) }}, nil
 	}
 	// A page for people. Read to its end, so that the connection is used again.
 	_, _ = io.CopyN(io.Discard, resp.Body, maxErrorBody)
@@ -128,13 +128,14 @@ func (b *checkedBody) Read(p []byte) (int, error) {
 
 func (b *checkedBody) Close() error { return b.close.Close() }
 
-// releasing gives a request's place back when its body is closed.
-type releasing struct {
+// slotReleaser is a body that gives its request's slot of the concurrency limit back when
+// it is closed.
+type slotReleaser struct {
 	io.ReadCloser
 	release func()
 }
 
-func (r *releasing) Close() error {
+func (r *slotReleaser) Close() error {
 	defer func() { r.release(); r.release = func() {} }()
 	return r.ReadCloser.Close()
 }

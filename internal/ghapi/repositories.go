@@ -69,8 +69,8 @@ type knownRepository struct {
 	Repository
 }
 
-// mostKnown bounds how many answers are kept.
-const mostKnown = 10_000
+// maxKnown bounds the answers that are kept.
+const maxKnown = 10_000
 
 func (cs *Clients) repository(ctx context.Context, c *Client, path string) (Repository, error) {
 	as := knownAs{c.spend.installation, path}
@@ -91,7 +91,7 @@ func (cs *Clients) repository(ctx context.Context, c *Client, path string) (Repo
 	r.InstallationID = c.installationID()
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
-	if cs.repositories == nil || len(cs.repositories) >= mostKnown {
+	if cs.repositories == nil || len(cs.repositories) >= maxKnown {
 		cs.repositories = make(map[knownAs]knownRepository)
 	}
 	cs.repositories[as] = knownRepository{etagOf(a.header), r}

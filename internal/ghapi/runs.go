@@ -69,9 +69,9 @@ func (c *Client) Runs(ctx context.Context, owner, repo string, from, to time.Tim
 // etagOf is an answer's ETag, if it is one that can be kept and sent again: GitHub's
 // have 68 characters of ASCII.
 func etagOf(h http.Header) string {
-	const longest = 256
+	const maxETag = 256
 	tag := h.Get("ETag")
-	if len(tag) > longest || strings.ContainsFunc(tag, func(r rune) bool { return r < ' ' || r >= 0x7f }) {
+	if len(tag) > maxETag || strings.ContainsFunc(tag, func(r rune) bool { return r < ' ' || r >= 0x7f }) {
 		return ""
 	}
 	return tag

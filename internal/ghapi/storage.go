@@ -33,7 +33,7 @@ func newLogClient(stall time.Duration, r *reach, proxy func(*http.Request) (*url
 	for _, c := range []*http.Transport{t.direct, t.proxied} {
 		c.DisableCompression = true // what is sent is what is kept
 	}
-	return &http.Client{Transport: keeping{t}, CheckRedirect: followStorage}
+	return &http.Client{Transport: secretRecorder{t}, CheckRedirect: followStorage}
 }
 
 // storageTransport carries requests to the storages that a log is kept in. Where
@@ -160,10 +160,10 @@ func refusedLink(op string, status int, host string, why error) *Error {
 			why = known
 		}
 	}
-	const longestHost = 253 // of a name
+	const maxHost = 253 // of a name
 	return &Error{
 		Class: Denied, Op: op, Status: status, Storage: true,
-		Message: fmt.Sprintf("the redirect to %.*q is refused: %v", longestHost, host, why),
+		Message: fmt.Sprintf("the redirect to %.*q is refused: %v", maxHost, host, why),
 	}
 }
 

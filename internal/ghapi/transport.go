@@ -130,9 +130,10 @@ func (t *apiTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.auth.RoundTrip(req)
 }
 
-// keeping is the last of the transports: it keeps what is sent for the sake of
-// errors, and what net/http would put into its own errors away from it.
-type keeping struct{ connections }
+// secretRecorder is the last of the transports. It records the secrets that are sent, so
+// that errors can hide them, and keeps from net/http what that would put into its own
+// errors.
+type secretRecorder struct{ connections }
 
 // connections is an http.Transport, or several.
 type connections interface {
@@ -140,7 +141,7 @@ type connections interface {
 	CloseIdleConnections()
 }
 
-func (t keeping) RoundTrip(req *http.Request) (*http.Response, error) {
+func (t secretRecorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	if n := len(req.URL.EscapedPath()) + len(req.URL.RawQuery); n > maxAddress {
 		return nil, fmt.Errorf("an address of %d bytes, more than %d", n, maxAddress)
 	}
@@ -163,14 +164,14 @@ func (t keeping) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// installed adds an installation's token. ghinstallation fetches it under a
-// mutex; here, whoever waits for it may give up.
-type installed struct {
+// installationTransport adds an installation's token. ghinstallation fetches it under a
+// mutex; here, a request may give up waiting for it.
+type installationTransport struct {
 	*ghinstallation.Transport
 	turn chan struct{}
 }
 
-func (t installed) RoundTrip(req *http.Request) (*http.Response, error) {
+func (t installationTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	select {
 	case t.turn <- struct{}{}:
 	case <-req.Context().Done():
@@ -184,13 +185,13 @@ func (t installed) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.Transport.RoundTrip(req)
 }
 
-// bearer adds a personal token.
-type bearer struct {
+// tokenTransport adds a personal token.
+type tokenTransport struct {
 	token string
 	next  http.RoundTripper
 }
 
-func (t bearer) RoundTrip(req *http.Request) (*http.Response, error) {
+func (t tokenTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	req.Header.Set("Authorization", "Bearer "+t.token)
 	return t.next.RoundTrip(req)
 }

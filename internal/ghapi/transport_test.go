@@ -42,7 +42,7 @@ func scripted(t testing.TB, c Config, s script) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cs.newClient(bearer{token: c.Token, next: s}, 0)
+	return cs.newClient(tokenTransport{token: c.Token, next: s}, 0)
 }
 
 func TestVersionIsChosenByHost(t *testing.T) {

@@ -54,7 +54,7 @@ func (w *Window) waitUntil(now time.Time, reserve float64, pointsPerMinute int) 
 // turn begins the hour and the minute anew when they are over. So it does when they
 // are to last longer than any does: a clock that was wrong has left that there.
 func (w *Window) turn(now time.Time) {
-	latest := now.Add(longestWait)
+	latest := now.Add(maxWait)
 	if w.Closed.After(latest) {
 		w.Closed = time.Time{}
 	}
@@ -100,7 +100,7 @@ func resetOf(h http.Header, now time.Time) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	wait := time.Unix(s, 0).Sub(serverTime(h, now))
-	return now.Add(wait), wait > 0 && wait < longestWait
+	return now.Add(wait), wait > 0 && wait < maxWait
 }
 
 // serverTime is the Date of an answer: what GitHub's other times are told by. It

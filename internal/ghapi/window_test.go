@@ -275,15 +275,15 @@ func TestAnswersAreLearnedOnce(t *testing.T) {
 // was wrong: it keeps nobody waiting.
 func TestWindowOfAWrongClock(t *testing.T) {
 	for name, w := range map[string]Window{
-		"a pause":  {Limit: 5000, Remaining: 5000, Reset: minutes(30), Closed: noon.Add(longestWait + time.Minute)},
-		"an hour":  {Limit: 5000, Remaining: 0, Reset: noon.Add(longestWait + time.Minute)},
+		"a pause":  {Limit: 5000, Remaining: 5000, Reset: minutes(30), Closed: noon.Add(maxWait + time.Minute)},
+		"an hour":  {Limit: 5000, Remaining: 0, Reset: noon.Add(maxWait + time.Minute)},
 		"for ever": {Limit: 5000, Remaining: 0, Reset: noon.AddDate(100, 0, 0), Closed: noon.AddDate(100, 0, 0)},
 	} {
 		if until := w.waitUntil(noon, 0, 0); !until.IsZero() {
 			t.Errorf("%s: waits until %s", name, until)
 		}
 	}
-	longest := Window{Closed: noon.Add(longestWait)}
+	longest := Window{Closed: noon.Add(maxWait)}
 	if until := longest.waitUntil(noon, 0, 0); !until.Equal(longest.Closed) {
 		t.Errorf("the longest pause is over at %s", until)
 	}

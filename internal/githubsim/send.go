@@ -14,11 +14,11 @@ import (
 // SendOptions say how deliveries arrive. The zero value sends each once, in
 // order, one at a time, unsigned.
 type SendOptions struct {
-	Secret string
+	Secret string // signs the deliveries
 	// Duplicates is the share of deliveries sent a second time, from 0 to 1.
 	// Without Shuffle the duplicate follows its original directly.
 	Duplicates float64
-	Shuffle    bool
+	Shuffle    bool // send in a random order
 	// Refused is the share of deliveries, from 0 to 1, that find the receiver
 	// down: they are not posted, and their result is the 502 of the proxy before
 	// it. Lost is the share of those that GitHub never sends: they have no

@@ -1,5 +1,5 @@
-// Package githubsim is a GitHub that exists only on loopback, for tests, the
-// demo and benchmarks: the REST endpoints around workflow jobs, the host that
+// Package githubsim simulates GitHub on loopback, for tests, the demo and benchmarks (see
+// docs/design.md#rooms): the REST endpoints around workflow jobs, the host that
 // keeps their logs, App authentication, and the webhooks a job's life causes.
 //
 // The same seed, clock and calls give the same jobs, logs, links and payloads;
@@ -20,12 +20,12 @@ import (
 
 // Options say which GitHub to simulate. The zero value is a plain one.
 type Options struct {
-	// Seed decides tokens, link signatures and GUIDs.
+	// Seed decides tokens, link signatures and GUIDs; 0 is a seed as any other.
 	Seed uint64
 	// Token is the bearer token that the API accepts; empty: "sim-token".
 	Token string
 	// AppID and AppKey make the server accept the App's JWTs, and the
-	// installation tokens it issues in return.
+	// installation tokens it issues in return; 0 and nil: there is no App.
 	AppID  int64
 	AppKey *rsa.PublicKey
 	// Now is the clock of everything with a time in it; nil: time.Now.

@@ -20,7 +20,7 @@ type Named struct {
 	Owners       []string
 }
 
-// Repositories lists the repositories to look at: those that are known, those
+// Repositories lists the repositories to sweep: those that are known, those
 // that the App's installations see, and those that are named, as far as they are
 // selected. The ones that were not swept for longest come first. An error does
 // not stop the others: it comes back beside them.
@@ -57,7 +57,7 @@ func (s *Sweeper) Repositories(ctx context.Context) ([]store.Repository, error) 
 		}
 		found = append(found, r)
 	}
-	if _, err := s.see(ctx, asked, found); err != nil {
+	if _, err := s.recordRepositories(ctx, asked, found); err != nil {
 		return nil, err
 	}
 	rs, nerrs := s.named(ctx)
@@ -82,18 +82,18 @@ func (s *Sweeper) named(ctx context.Context) (rs []store.Repository, errs []erro
 				continue
 			}
 			asked[r.ID] = true
-			if s.gone.knows(r, s.Now()) {
+			if s.notFound.has(r, s.Now()) {
 				continue
 			}
 			switch _, err := ResolveRepository(ctx, s.DB, s.GitHub, r); {
 			case ghapi.IsNotFound(err):
-				s.gone.note(r, s.Now())
+				s.notFound.note(r, s.Now())
 			case err != nil:
 				errs = append(errs, fmt.Errorf("repository %d, formerly %s: %w", r.ID, r.FullName(), err))
 			}
 		}
 		if len(asked) == before {
-			s.gone.keep(asked)
+			s.notFound.keep(asked)
 			return slices.DeleteFunc(known, func(r store.Repository) bool { return !r.HasName }), errs
 		}
 	}
@@ -137,7 +137,7 @@ func (s *Sweeper) Find(ctx context.Context, fullName string) (store.Repository, 
 	if err != nil {
 		return store.Repository{}, err
 	}
-	rs, err := s.see(ctx, asked, []ghapi.Repository{r})
+	rs, err := s.recordRepositories(ctx, asked, []ghapi.Repository{r})
 	if err == nil && len(rs) == 0 {
 		err = fmt.Errorf("repository %s: JOBVAULT_REPOSITORIES does not select it", fullName)
 	}
@@ -169,14 +169,14 @@ func (s *Sweeper) Owned(ctx context.Context, owner string) ([]store.Repository, 
 		}
 		found = append(found, r)
 	}
-	return s.see(ctx, asked, found)
+	return s.recordRepositories(ctx, asked, found)
 }
 
-// see writes repositories as GitHub, which was asked at a time, names them: those that
-// are selected by that name, and those that are known, whatever they are called now. It
-// returns those that are selected.
-func (s *Sweeper) see(ctx context.Context, asked time.Time, found []ghapi.Repository) ([]store.Repository, error) {
-	words := wordsOf(asked, found...)
+// recordRepositories writes repositories under the names that GitHub gave them when it was
+// asked: those that are selected by that name, and those that are known, whatever they are
+// called now. It returns those that are selected.
+func (s *Sweeper) recordRepositories(ctx context.Context, asked time.Time, found []ghapi.Repository) ([]store.Repository, error) {
+	words := repositoryRows(asked, found...)
 	ids := make([]int64, len(words))
 	for i, r := range words {
 		words[i].HasName, ids[i] = true, r.ID

@@ -7,13 +7,13 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// goneFor is how long a repository that GitHub did not find is not asked after again.
+// goneFor is how long GitHub is not asked again for a repository that it did not find.
 const goneFor = 24 * time.Hour
 
-// gone remembers the repositories without a name that GitHub did not find. A name may be
+// notFoundCache remembers the repositories without a name that GitHub did not find. A name may be
 // used again any number of times, and each leaves one that would cost two requests in
 // every round. The zero value is ready; it may be used by several goroutines.
-type gone struct {
+type notFoundCache struct {
 	mu    sync.Mutex
 	since map[int64]notFound // by repository id
 }
@@ -21,9 +21,9 @@ type gone struct {
 // notFound is when GitHub did not find a repository, and what was known of it then.
 type notFound struct{ at, namedAt time.Time }
 
-// knows says whether GitHub did not find a repository within goneFor, and has not told
+// has says whether GitHub did not find a repository within goneFor, and has not told
 // of it since.
-func (g *gone) knows(r store.Repository, now time.Time) bool {
+func (g *notFoundCache) has(r store.Repository, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n, ok := g.since[r.ID]
@@ -31,7 +31,7 @@ func (g *gone) knows(r store.Repository, now time.Time) bool {
 }
 
 // note remembers that GitHub did not find a repository.
-func (g *gone) note(r store.Repository, now time.Time) {
+func (g *notFoundCache) note(r store.Repository, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.since == nil {
@@ -42,7 +42,7 @@ func (g *gone) note(r store.Repository, now time.Time) {
 
 // keep forgets all but these: what is remembered is never more than the repositories
 // that have no name.
-func (g *gone) keep(nameless map[int64]bool) {
+func (g *notFoundCache) keep(nameless map[int64]bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for id := range g.since {

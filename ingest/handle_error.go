@@ -12,31 +12,32 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// refused does what decide says about an error.
-func (t *task) refused(ctx context.Context, what asked, err error) error {
+// handleError does what decide says about an error, GitHub's or our own, of asking for a
+// target: it settles the ledger, or notes the attempt and returns what River is to do.
+func (t *task) handleError(ctx context.Context, what target, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
 	answered := class(err) != classOwn
 	t.Metrics.githubErrors.WithLabelValues(class(err)).Inc()
-	c, cerr := t.circumstances(ctx, what)
+	c, cerr := t.attemptState(ctx, what)
 	if cerr != nil {
 		return errors.Join(err, cerr)
 	}
 	o := decide(err, c)
-	if o.state != "" && what != askedRepository && ghapi.IsAPINotFound(err) {
+	if o.state != "" && what != targetRepository && ghapi.IsAPINotFound(err) {
 		// The name may be another's by now, or the repository hidden from us.
 		now, rerr := ResolveRepository(ctx, t.DB, t.GitHub, t.known.Repository)
 		switch {
 		case rerr != nil:
-			err, c.asked = rerr, askedRepository
+			err, c.target = rerr, targetRepository
 			o = decide(err, c)
 		case Moved(t.known.Repository, now):
 			o = outcome{pause: firstPause, status: o.status, reason: "the repository is now " + now.FullName()}
 		}
 	}
 	if o.state != "" {
-		serr := t.settle(ctx, store.Settlement{State: o.state, Reason: o.reason, HTTPStatus: o.status, Asked: what == askedLog})
+		serr := t.settle(ctx, store.Settlement{State: o.state, Reason: o.reason, HTTPStatus: o.status, Asked: what == targetLog})
 		if serr == nil && o.pause > 0 {
 			return river.JobSnooze(o.pause)
 		}
@@ -45,7 +46,7 @@ func (t *task) refused(ctx context.Context, what asked, err error) error {
 	if ghapi.IsRateLimited(err) {
 		t.limited = o.pause
 	} else {
-		if nerr := t.DB.NoteAttempt(ctx, t.id, what == askedLog && answered, o.status, o.reason); nerr != nil {
+		if nerr := t.DB.NoteAttempt(ctx, t.id, what == targetLog && answered, o.status, o.reason); nerr != nil {
 			return errors.Join(err, nerr)
 		}
 	}
@@ -57,12 +58,12 @@ func (t *task) refused(ctx context.Context, what asked, err error) error {
 	return err
 }
 
-// circumstances are those of the job as far as it is known: from the REST API, or
-// from webhooks.
-func (t *task) circumstances(ctx context.Context, what asked) (circumstances, error) {
-	c := circumstances{asked: what, now: t.Now(), deadline: t.Deadline, attempts: t.known.Log.Attempts + 1}
+// attemptState gathers what decide needs, from what the REST API or, failing that,
+// webhooks told of the job.
+func (t *task) attemptState(ctx context.Context, what target) (attemptState, error) {
+	c := attemptState{target: what, now: t.Now(), deadline: t.Deadline, attempts: t.known.Log.Attempts + 1}
 	job, steps := t.facts.Job, t.facts.Steps
-	if what != askedLog {
+	if what != targetLog {
 		job = t.known.Job
 		var err error
 		if steps, err = t.DB.Steps(ctx, t.id); err != nil {
@@ -70,7 +71,7 @@ func (t *task) circumstances(ctx context.Context, what asked) (circumstances, er
 		}
 		// A 404 for the job itself is noted with its status, and no attempt.
 		if s := t.known.Log.HTTPStatus; s != nil && *s == http.StatusNotFound {
-			c.attempts = leastAsked
+			c.attempts = minAttempts
 		}
 	}
 	c.unseen = c.now.Sub(t.known.Repository.SeenAt)
