@@ -48,19 +48,19 @@ func (a *Archiver) NextRetry(job *river.Job[store.ArchiveArgs]) time.Time {
 // settled, a snooze (which costs no attempt) or a failure.
 func (a *Archiver) Work(ctx context.Context, job *river.Job[store.ArchiveArgs]) error {
 	defer a.inFlight.add(job.ID)()
-	urgency := store.Priority(job.Priority)
+	priority := store.Priority(job.Priority)
 	for {
-		t := &task{Archiver: a, id: job.Args.JobID, urgency: urgency, logger: a.Logger.With(KeyJob, job.Args.JobID)}
-		err := t.run(ghapi.WithPriority(ctx, ghapi.Priority(urgency)))
+		t := &task{Archiver: a, id: job.Args.JobID, priority: priority, logger: a.Logger.With(KeyJob, job.Args.JobID)}
+		err := t.run(ghapi.WithPriority(ctx, ghapi.Priority(priority)))
 		if err != nil && ctx.Err() != nil {
 			// Shutting down: given back as it was.
 			return river.JobSnooze(0)
 		}
-		if t.limited == 0 || urgency != store.PriorityBackfill || a.stopping == nil {
+		if t.limited == 0 || priority != store.PriorityBackfill || a.stopping == nil {
 			return err
 		}
 		var stopped bool
-		if urgency, stopped = a.await(ctx, job.ID, t.limited); stopped {
+		if priority, stopped = a.await(ctx, job.ID, t.limited); stopped {
 			return river.JobSnooze(0)
 		}
 	}
@@ -98,7 +98,7 @@ func (a *Archiver) await(ctx context.Context, id int64, pause time.Duration) (u 
 type task struct {
 	*Archiver
 	id            int64
-	urgency       store.Priority
+	priority      store.Priority
 	logger        *slog.Logger
 	known         store.JobToArchive
 	client        *ghapi.Client

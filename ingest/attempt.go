@@ -51,7 +51,7 @@ func (w *sweep) sweepRun(ctx context.Context, r ghapi.Run) error {
 		}
 	}
 	for _, a := range ended {
-		if err := w.DB.RecordAttempt(ctx, a, nil, w.urgency); err != nil {
+		if err := w.DB.RecordAttempt(ctx, a, nil, w.priority); err != nil {
 			return err
 		}
 	}
@@ -110,11 +110,11 @@ func (w *sweep) recordAttempt(ctx context.Context, a store.RunAttempt, facts []s
 	w.stats.attempts.Add(1)
 	rest := facts
 	for ; len(rest) > recordBatch; rest = rest[recordBatch:] {
-		if err := w.DB.RecordListed(ctx, rest[:recordBatch], a.SweptAt, w.urgency); err != nil {
+		if err := w.DB.RecordListed(ctx, rest[:recordBatch], a.SweptAt, w.priority); err != nil {
 			return err
 		}
 	}
-	return w.DB.RecordAttempt(ctx, a, rest, w.urgency)
+	return w.DB.RecordAttempt(ctx, a, rest, w.priority)
 }
 
 // recordBatch bounds one transaction.
@@ -155,7 +155,7 @@ func (w *sweep) crossCheck(ctx context.Context, r ghapi.Run, listed map[int64]bo
 	jobs = slices.DeleteFunc(jobs, func(j ghapi.Job) bool { return listed[j.GetID()] })
 	facts, bad := w.storeJobs(ctx, r, r.Attempt, jobs)
 	for batch := range slices.Chunk(facts, recordBatch) {
-		if err := w.DB.RecordListed(ctx, batch, w.Now(), w.urgency); err != nil {
+		if err := w.DB.RecordListed(ctx, batch, w.Now(), w.priority); err != nil {
 			return err
 		}
 	}

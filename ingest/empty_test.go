@@ -24,7 +24,7 @@ func TestEmptyListingIsTheRepositorysOwn(t *testing.T) {
 			return r.Sweeper().Recent(r.T.Context(), repo, time.Time{})
 		},
 		"past": func(r *rig, repo store.Repository) (ingest.SweepResult, error) {
-			return r.Sweeper().Past(r.T.Context(), repo, r.Now().Add(-10*time.Hour), r.Now())
+			return r.Sweeper().Backfill(r.T.Context(), repo, r.Now().Add(-10*time.Hour), r.Now())
 		},
 	}
 	for sweep, run := range sweeps {
@@ -94,7 +94,7 @@ func TestEmptyListingsAskOnce(t *testing.T) {
 					skippedRunsFrom(r.GitHub, int64(10*n), days(n), 1)
 				}
 			}
-			_, err := r.Sweeper().Past(t.Context(), repo, days(0), days(10))
+			_, err := r.Sweeper().Backfill(t.Context(), repo, days(0), days(10))
 			r.Check(err)
 			if n := r.GitHub.Requests()[githubsim.EndpointRepository]; n != c.want {
 				t.Errorf("the repository was asked for %d times, want %d", n, c.want)

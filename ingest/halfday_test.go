@@ -109,7 +109,7 @@ func TestDayIsSweptInParts(t *testing.T) {
 	}
 	skippedRuns(r.GitHub, day.Add(12*time.Hour), runs)
 	remove := failAfter(r.GitHub, attempts, 700)
-	_, err := r.Sweeper().Past(t.Context(), repo, day, day.AddDate(0, 0, 1))
+	_, err := r.Sweeper().Backfill(t.Context(), repo, day, day.AddDate(0, 0, 1))
 	remove()
 	if err == nil {
 		t.Fatal("the sweep succeeded")
@@ -126,7 +126,7 @@ func TestDayIsSweptInParts(t *testing.T) {
 	r.wantDay("after the failure", day, int64(r.jobs()), false)
 	// The rest, and nothing else, is listed for all to be accounted for.
 	for _, gap := range left {
-		_, err := r.Sweeper().Past(t.Context(), repo, gap.From, gap.To)
+		_, err := r.Sweeper().Backfill(t.Context(), repo, gap.From, gap.To)
 		r.Check(err)
 	}
 	giveUp()

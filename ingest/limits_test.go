@@ -67,7 +67,7 @@ func TestBackfillDelaysNoLiveJob(t *testing.T) {
 	r.Check(err)
 	// The listing is a request for each run, and may have to wait itself.
 	for {
-		_, err := r.Sweeper().Past(t.Context(), hist[0], now.Now().Add(-60*24*time.Hour), now.Now())
+		_, err := r.Sweeper().Backfill(t.Context(), hist[0], now.Now().Add(-60*24*time.Hour), now.Now())
 		if err == nil {
 			break
 		}
@@ -102,9 +102,9 @@ func (r *rig) playAgenda(now *ingesttest.Clock, plan *agenda, perHour int) (wait
 		if wait := next.at.Sub(now.Now()); wait > 0 {
 			now.Advance(wait)
 		}
-		urgency := store.PriorityBackfill
+		priority := store.PriorityBackfill
 		if next.live {
-			urgency = store.PriorityLive
+			priority = store.PriorityLive
 			if next.id == 0 { // a job ends, and the next one will
 				next.id = int64(len(live) + 1)
 				j := ingesttest.Completed(next.id, now.Now().Add(time.Minute), githubsim.TextLog([]byte("live\n")))
@@ -114,7 +114,7 @@ func (r *rig) playAgenda(now *ingesttest.Clock, plan *agenda, perHour int) (wait
 			}
 		}
 		err := archiver.Work(r.T.Context(), &river.Job[store.ArchiveArgs]{
-			JobRow: &rivertype.JobRow{Attempt: 1, Priority: int(urgency)}, Args: store.ArchiveArgs{JobID: next.id},
+			JobRow: &rivertype.JobRow{Attempt: 1, Priority: int(priority)}, Args: store.ArchiveArgs{JobID: next.id},
 		})
 		var snooze *river.JobSnoozeError
 		switch {

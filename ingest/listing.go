@@ -10,7 +10,7 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// listing lists the runs of one repository that were created in a stretch of
+// listing lists the runs of one repository that were created in a range of
 // time, every one of them, although GitHub's listing ends at ghapi.SearchCap, may
 // change from page to page, and does not always count right.
 type listing struct {
@@ -18,7 +18,7 @@ type listing struct {
 	repo   store.Repository
 	// visit writes what belongs to the runs. It may get a run more than once.
 	visit func(context.Context, []ghapi.Run) error
-	// swept is told of each stretch when its runs were visited; certain says that
+	// swept is told of each range when its runs were visited; certain says that
 	// they are all, by GitHub's count.
 	swept func(ctx context.Context, from, to time.Time, certain bool) error
 	// confirm makes sure that the name is the repository's still.
@@ -40,7 +40,7 @@ type first struct {
 	unchanged bool
 }
 
-// listTries is how often a stretch is listed whose count does not agree.
+// listTries is how often a range is listed whose count does not agree.
 const listTries = 3
 
 // open lists the runs from a time to now. With the etag of the same listing, one
@@ -72,7 +72,7 @@ func (l *listing) open(ctx context.Context, from time.Time, etag string, empty b
 	return f, l.done(ctx, from, f.at, certain)
 }
 
-// done tells of a stretch, if it is known whose runs were listed: of an empty list
+// done tells of a range, if it is known whose runs were listed: of an empty list
 // that is not said.
 func (l *listing) done(ctx context.Context, from, to time.Time, certain bool) error {
 	if l.told.ID == 0 && !l.asked {
@@ -120,7 +120,7 @@ func (l *listing) halve(ctx context.Context, from, to time.Time) error {
 	return l.closed(ctx, middle, to)
 }
 
-// onceListed is what one reading of a stretch came to.
+// onceListed is what one reading of a range came to.
 type onceListed struct {
 	first
 	capped bool // there are more runs than GitHub lists
@@ -134,7 +134,7 @@ type onceListed struct {
 // that is too high may be a lie: it is read again, listTries times at most.
 func (o onceListed) agrees() bool { return o.runs >= o.total && !o.shrank }
 
-// once reads a stretch once, both ends included. It stops where it finds that
+// once reads a range once, both ends included. It stops where it finds that
 // GitHub will not list all: by the count, if the page is full, so that a count
 // that lies does not make it halve for ever; or because the cap is reached.
 func (l *listing) once(ctx context.Context, from, to time.Time, etag string) (onceListed, error) {

@@ -55,10 +55,10 @@ type Sweeper struct {
 // sweep is the work on one repository.
 type sweep struct {
 	*Sweeper
-	repo    store.Repository
-	client  *ghapi.Client
-	urgency store.Priority
-	stats   stats
+	repo     store.Repository
+	client   *ghapi.Client
+	priority store.Priority
+	stats    stats
 
 	mu     sync.Mutex
 	failed []error // of single runs
@@ -88,9 +88,9 @@ func (s *Sweeper) Recent(ctx context.Context, repo store.Repository, since time.
 	})
 }
 
-// Past sweeps a repository's runs that were created at or after one time and
+// Backfill sweeps a repository's runs that were created at or after one time and
 // before another, at low priority.
-func (s *Sweeper) Past(ctx context.Context, repo store.Repository, since, until time.Time) (SweepResult, error) {
+func (s *Sweeper) Backfill(ctx context.Context, repo store.Repository, since, until time.Time) (SweepResult, error) {
 	ctx = ghapi.WithPriority(ctx, ghapi.Backfill)
 	since, until = since.Truncate(time.Second), until.Truncate(time.Second)
 	return s.sweepRepository(ctx, repo, store.PriorityBackfill, func(ctx context.Context, _ *sweep, l *listing) error {
@@ -134,7 +134,7 @@ func (s *Sweeper) attemptSweep(ctx context.Context, repo store.Repository, u sto
 	if err != nil {
 		return SweepResult{}, err
 	}
-	w := &sweep{Sweeper: s, repo: repo, client: client, urgency: u}
+	w := &sweep{Sweeper: s, repo: repo, client: client, priority: u}
 	l := &listing{
 		client: client, repo: repo, visit: w.visit,
 		swept: func(ctx context.Context, from, to time.Time, certain bool) error {
@@ -291,7 +291,7 @@ func (w *sweep) recheckUnfinished(ctx context.Context) error {
 			}
 			// Deleted, if it still is in an hour. Its jobs are asked for one by one.
 			a.Gone, a.SweptAt = true, w.Now()
-			if err := w.DB.RecordAttempt(ctx, a, nil, w.urgency); err != nil {
+			if err := w.DB.RecordAttempt(ctx, a, nil, w.priority); err != nil {
 				return err
 			}
 			continue

@@ -26,9 +26,9 @@ type WorkersConfig struct {
 	DB       *store.DB
 	Archiver *Archiver // of these workers alone
 	Parallel int       // archive jobs at once; at least 1
-	// History is how many less urgent archive jobs may run besides; 0: half as
+	// Backfill is how many less urgent archive jobs may run besides; 0: half as
 	// many.
-	History    int
+	Backfill   int
 	Reconciler *Reconciler // nil: this process does no rounds and starts none
 	// Temporary is a process that helps for a while: it leaves the rounds to those
 	// that stay, but sees to it, as any may that leads the queue, that they are due.
@@ -84,7 +84,7 @@ func (w *Workers) queueConfig() (*river.Config, error) {
 		Schema: store.QueueSchema,
 		Queues: map[string]river.QueueConfig{
 			store.ArchiveQueue:  {MaxWorkers: c.Parallel},
-			store.BackfillQueue: {MaxWorkers: cmp.Or(c.History, max(c.Parallel/2, 1))},
+			store.BackfillQueue: {MaxWorkers: cmp.Or(c.Backfill, max(c.Parallel/2, 1))},
 			river.QueueDefault:  {MaxWorkers: 2},
 		},
 		Workers:    river.NewWorkers(),

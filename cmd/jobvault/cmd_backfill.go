@@ -51,7 +51,7 @@ func (c backfillCmd) Run(ctx context.Context, e *environment) error {
 			s: s, what: "backfill", repositories: rs, since: since, until: until, share: s.config.github.BackfillShare,
 			json: c.JSON, out: e.stdout, err: e.stderr,
 			sweep: func(ctx context.Context, r store.Repository) (ingest.SweepResult, error) {
-				return sweeper.Past(ctx, r, since, until)
+				return sweeper.Backfill(ctx, r, since, until)
 			},
 		}
 		return r.run(ctx)

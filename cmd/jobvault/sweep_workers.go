@@ -14,7 +14,7 @@ import (
 // meanwhile, the context that f gets ends, and it fails with store.SkewError.
 func (s *session) working(ctx context.Context, f func(context.Context) error) error {
 	c := s.workers()
-	c.History, c.Temporary = s.config.workers, true
+	c.Backfill, c.Temporary = s.config.workers, true
 	workers, err := ingest.NewWorkers(c)
 	if err != nil {
 		return err
