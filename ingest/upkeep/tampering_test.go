@@ -273,7 +273,7 @@ func tamperingLine(c tampering, found []string) string {
 // compareTamperings wants the document to have the table.
 func compareTamperings(t *testing.T, table string) {
 	t.Helper()
-	const path, begin, end = "../docs/manifests.md", "<!-- tampering -->\n", "<!-- /tampering -->\n"
+	const path, begin, end = "../../docs/manifests.md", "<!-- tampering -->\n", "<!-- /tampering -->\n"
 	doc, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
