@@ -7,10 +7,10 @@ import (
 	"fmt"
 )
 
-// Frames are frames of a log that follow each other, counted from 0.
-type Frames struct {
-	First, End int  // the last one is before End
-	Within     bool // the first one begins within a line
+// FrameRange are frames of a log that follow each other, counted from 0.
+type FrameRange struct {
+	First, End    int  // the last one is before End
+	StartsMidLine bool // the first one begins within a line
 }
 
 // MaxBlockLine is how much of a line ReadBlocks gives.
@@ -22,11 +22,11 @@ const MaxBlockLine = 4 << 20
 // lines it has cut so. visit must not keep lines. Its error ends the reading and is
 // returned; ErrStop ends it without an error. It holds a few frames, and fails as
 // CopyLog.
-func (a *Archive) ReadBlocks(ctx context.Context, ref Ref, f Frames, visit func(first int64, lines []byte) error) (cut int64, err error) {
+func (a *Archive) ReadBlocks(ctx context.Context, ref LogLayout, f FrameRange, visit func(first int64, lines []byte) error) (cut int64, err error) {
 	if err := ref.check(); err != nil {
 		return 0, err
 	}
-	b := blocks{ref: ref, within: f.Within, visit: visit}
+	b := blocks{ref: ref, within: f.StartsMidLine, visit: visit}
 	err = a.frames(ref, f.First, f.End).each(ctx, b.add)
 	// The last line may go on, for long.
 	for next := f.End; err == nil && b.inLine && next < len(ref.FrameOffsets); next++ {
@@ -44,7 +44,7 @@ func (a *Archive) ReadBlocks(ctx context.Context, ref Ref, f Frames, visit func(
 
 // blocks cuts frames into blocks of whole lines.
 type blocks struct {
-	ref    Ref
+	ref    LogLayout
 	visit  func(first int64, lines []byte) error
 	within bool   // in a line that is not wanted
 	inLine bool   // in one that is

@@ -16,12 +16,12 @@ import (
 const archivedState = "archived"
 
 // objects looks at the objects of those jobs of which a manifest is the last word.
-func (c *chain) objects(ctx context.Context, i int) error {
+func (c *chainVerifier) objects(ctx context.Context, i int) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.o.Parallel)
 	date := day(c.dates[i])
-	m, err := c.scanManifest(gctx, c.dates[i], func(_ *Manifest, l PlacedLine) error {
-		if c.words[l.JobID].manifest != uint32(i) {
+	m, err := c.scanManifest(gctx, c.dates[i], func(_ *Manifest, l ManifestEntry) error {
+		if c.latest[l.JobID].manifest != uint32(i) {
 			return nil
 		}
 		l.Raw = nil
@@ -42,7 +42,7 @@ func (c *chain) objects(ctx context.Context, i int) error {
 	return err
 }
 
-func (c *chain) step() {
+func (c *chainVerifier) step() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.done++
@@ -50,7 +50,7 @@ func (c *chain) step() {
 }
 
 // object holds one job's objects against its line.
-func (c *chain) object(ctx context.Context, date string, l PlacedLine) error {
+func (c *chainVerifier) object(ctx context.Context, date string, l ManifestEntry) error {
 	tell := func(kind, key, format string, args ...any) {
 		c.fault(ChainFault{Kind: kind, Date: date, Line: l.Number, JobID: l.JobID, Key: key, Detail: fmt.Sprintf(format, args...)})
 	}
@@ -72,23 +72,23 @@ func (c *chain) object(ctx context.Context, date string, l PlacedLine) error {
 	return c.redactions(ctx, l, tell)
 }
 
-// gone tells an object that is not there from a bucket that is not: of its objects
+// missing tells an object that is not there from a bucket that is not: of its objects
 // nothing can be said.
-func (c *chain) gone(ctx context.Context, err error) (bool, error) {
+func (c *chainVerifier) missing(ctx context.Context, err error) (bool, error) {
 	if !errors.Is(err, bucket.ErrNotFound) {
 		return false, err
 	}
 	return true, c.bucket.Check(ctx)
 }
 
-func (c *chain) details(ctx context.Context, l PlacedLine, tell func(kind, key, format string, args ...any)) error {
+func (c *chainVerifier) details(ctx context.Context, l ManifestEntry, tell func(kind, key, format string, args ...any)) error {
 	if l.DetailsSHA256 == "" || l.DetailsBytes == nil {
 		return nil
 	}
 	key := l.Key().Details()
 	if !c.o.Deep {
 		size, err := c.bucket.Size(ctx, key)
-		absent, err := c.gone(ctx, err)
+		absent, err := c.missing(ctx, err)
 		switch {
 		case err != nil:
 			return err
@@ -100,7 +100,7 @@ func (c *chain) details(ctx context.Context, l PlacedLine, tell func(kind, key, 
 		return nil
 	}
 	raw, err := c.Details(ctx, l.Key())
-	absent, err := c.gone(ctx, err)
+	absent, err := c.missing(ctx, err)
 	sum := sha256.Sum256(raw)
 	switch {
 	case absent:
@@ -116,9 +116,9 @@ func (c *chain) details(ctx context.Context, l PlacedLine, tell func(kind, key, 
 }
 
 // log looks at an archived log, or at a redacted copy of it.
-func (c *chain) log(ctx context.Context, l ManifestLine, tell func(kind, key, format string, args ...any)) error {
+func (c *chainVerifier) log(ctx context.Context, l ManifestLine, tell func(kind, key, format string, args ...any)) error {
 	damage, err := c.compareListed(ctx, l)
-	absent, err := c.gone(ctx, err)
+	absent, err := c.missing(ctx, err)
 	switch {
 	case absent:
 		tell(string(DamageAbsent), l.ObjectKey, "there is no such object")
@@ -134,7 +134,7 @@ func (c *chain) log(ctx context.Context, l ManifestLine, tell func(kind, key, fo
 
 // compareListed says how a log differs from what a manifest says of it: by its
 // size, or, deep, by all that it is.
-func (c *chain) compareListed(ctx context.Context, l ManifestLine) (*Damage, error) {
+func (c *chainVerifier) compareListed(ctx context.Context, l ManifestLine) (*Damage, error) {
 	differs := func(kind DamageKind, what string, got, want any) (*Damage, error) {
 		return &Damage{kind, l.ObjectKey, fmt.Sprintf("%s %v, the manifest says %v", what, got, want)}, nil
 	}
@@ -148,8 +148,8 @@ func (c *chain) compareListed(ctx context.Context, l ManifestLine) (*Damage, err
 		}
 		return nil, err
 	}
-	got := content{sum: sha256.New()}
-	object, err := c.readFrames(ctx, l.ObjectKey, got.add)
+	got := logDigest{sum: sha256.New()}
+	object, err := c.scanObject(ctx, l.ObjectKey, got.add)
 	if err != nil {
 		return nil, err
 	}

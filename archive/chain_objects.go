@@ -58,10 +58,10 @@ func (o listedObjects) has(k JobKey, name, key string) bool {
 }
 
 // settled holds settled.json against its line. It is small, and always read.
-func (c *chain) settled(ctx context.Context, l PlacedLine, tell func(kind, key, format string, args ...any)) error {
+func (c *chainVerifier) settled(ctx context.Context, l ManifestEntry, tell func(kind, key, format string, args ...any)) error {
 	key := l.Key().Settled()
 	raw, err := c.read(ctx, key)
-	absent, err := c.gone(ctx, err)
+	absent, err := c.missing(ctx, err)
 	switch {
 	case absent:
 		tell(ChainSettled, key, "there is no such object")
@@ -86,7 +86,7 @@ func (c *chain) settled(ctx context.Context, l PlacedLine, tell func(kind, key, 
 }
 
 // redactions looks at the redacted copies of a removed log.
-func (c *chain) redactions(ctx context.Context, l PlacedLine, tell func(kind, key, format string, args ...any)) error {
+func (c *chainVerifier) redactions(ctx context.Context, l ManifestEntry, tell func(kind, key, format string, args ...any)) error {
 	for _, r := range l.Redactions {
 		if key := l.Key().Redacted(r.Number); r.ObjectKey != key {
 			tell(ChainKey, r.ObjectKey, "the manifest names this object as copy %d; the job's own is %s", r.Number, key)
@@ -105,7 +105,7 @@ func (c *chain) redactions(ctx context.Context, l PlacedLine, tell func(kind, ke
 // unlisted looks for jobs that no manifest lists, and for objects of which the last
 // word on their job does not tell. Those that are newer than the end of the last
 // manifest's day, by the storage's clock, are only counted.
-func (c *chain) unlisted(ctx context.Context) error {
+func (c *chainVerifier) unlisted(ctx context.Context) error {
 	if len(c.dates) == 0 {
 		return nil
 	}
@@ -120,13 +120,13 @@ func (c *chain) unlisted(ctx context.Context) error {
 		if !ok || name == DetailsName || k == told {
 			continue
 		}
-		word, listed := c.words[k.JobID]
+		word, listed := c.latest[k.JobID]
 		if listed && word.objects.has(k, name, o.Key) {
 			continue
 		}
 		told = k
 		if !o.ModTime.Before(end) {
-			c.sum.Later++
+			c.sum.NotYetListed++
 			continue
 		}
 		what := "no manifest lists this job"

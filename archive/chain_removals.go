@@ -11,7 +11,7 @@ import (
 
 // removals compares the log of removals with itself, and with the last record that each
 // manifest names.
-func (c *chain) removals(ctx context.Context) error {
+func (c *chainVerifier) removals(ctx context.Context) error {
 	numbers, err := c.Removals(ctx, func(o bucket.Object) {
 		c.fault(ChainFault{Kind: ChainKey, Key: o.Key, Detail: "it lies in the log of removals and is named like no record"})
 	})
@@ -27,17 +27,17 @@ func (c *chain) removals(ctx context.Context) error {
 		case err != nil:
 			return err
 		}
-		c.follows(n, r, before, sums[before])
+		c.checkFollows(n, r, before, sums[before])
 		sums[n], before = r.SHA256, n
 	}
 	for _, m := range c.found {
-		c.toldHead(m, sums)
+		c.checkHead(m, sums)
 	}
 	return nil
 }
 
-// follows wants record n to follow the one before it, with its digest.
-func (c *chain) follows(n int64, r RemovalsRecord, before int64, sum Digest) {
+// checkFollows wants record n to follow the one before it, with its digest.
+func (c *chainVerifier) checkFollows(n int64, r RemovalsRecord, before int64, sum Digest) {
 	switch {
 	case n != before+1:
 		c.fault(ChainFault{Kind: ChainRemovals, Key: RemovalsKey(before + 1), Detail: fmt.Sprintf("the log of removals has record %d, and not this one", n)})
@@ -46,8 +46,8 @@ func (c *chain) follows(n int64, r RemovalsRecord, before int64, sum Digest) {
 	}
 }
 
-// toldHead wants the record to be there that a manifest names, as it was.
-func (c *chain) toldHead(m Manifest, sums map[int64]Digest) {
+// checkHead wants the record to be there that a manifest names, as it was.
+func (c *chainVerifier) checkHead(m Manifest, sums map[int64]Digest) {
 	if m.Removals == nil {
 		return
 	}

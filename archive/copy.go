@@ -25,7 +25,7 @@ var chunkPool = sync.Pool{New: func() any { return new([chunkSize]byte) }}
 // are being fetched. Beyond that, who waits longest for w is left with the piece,
 // and frames are fetched when they are needed, each by a request of its own: any
 // number of slow readers is served.
-func (a *Archive) CopyLog(ctx context.Context, w io.Writer, ref Ref) error {
+func (a *Archive) CopyLog(ctx context.Context, w io.Writer, ref LogLayout) error {
 	if err := ref.check(); err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (a *Archive) CopyLog(ctx context.Context, w io.Writer, ref Ref) error {
 
 // copyFrames writes to w what cut wants of frames first up to, and without, end:
 // a part of what each holds.
-func (a *Archive) copyFrames(ctx context.Context, w io.Writer, ref Ref, first, end int, cut func(index int, raw []byte) (from, to int, err error)) error {
+func (a *Archive) copyFrames(ctx context.Context, w io.Writer, ref LogLayout, first, end int, cut func(index int, raw []byte) (from, to int, err error)) error {
 	r := a.frames(ref, first, end)
 	return r.each(ctx, func(index int, raw []byte) error {
 		from, to, err := cut(index, raw)
@@ -61,7 +61,7 @@ func (a *Archive) copyFrames(ctx context.Context, w io.Writer, ref Ref, first, e
 
 // write writes a part of the frame that is looked at. It holds on to no more than
 // a chunk while w is busy.
-func (r *reading) write(ctx context.Context, w io.Writer, from, to int) error {
+func (r *frameIterator) write(ctx context.Context, w io.Writer, from, to int) error {
 	chunk := chunkPool.Get().(*[chunkSize]byte)
 	defer chunkPool.Put(chunk)
 	for from < to {

@@ -14,7 +14,7 @@ import (
 // all that follow. What is beyond the end is left out silently. It asks the bucket
 // for one range of the object, and, unless the log has but one frame or is copied
 // whole, for the seek table. It fails and holds memory as CopyLog.
-func (a *Archive) CopyBytes(ctx context.Context, w io.Writer, ref Ref, from, length int64) error {
+func (a *Archive) CopyBytes(ctx context.Context, w io.Writer, ref LogLayout, from, length int64) error {
 	if err := ref.check(); err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (a *Archive) CopyBytes(ctx context.Context, w io.Writer, ref Ref, from, len
 	return nil
 }
 
-func (a *Archive) copyBytes(ctx context.Context, w io.Writer, ref Ref, from, to int64) error {
+func (a *Archive) copyBytes(ctx context.Context, w io.Writer, ref LogLayout, from, to int64) error {
 	offsets, err := a.rawOffsets(ctx, ref)
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func (a *Archive) copyBytes(ctx context.Context, w io.Writer, ref Ref, from, to 
 }
 
 // rawOffsets is where in the log each frame begins, and, last, where it ends.
-func (a *Archive) rawOffsets(ctx context.Context, ref Ref) ([]int64, error) {
+func (a *Archive) rawOffsets(ctx context.Context, ref LogLayout) ([]int64, error) {
 	if len(ref.FrameOffsets) == 1 {
 		return []int64{0, ref.RawBytes}, nil
 	}

@@ -11,11 +11,11 @@ import (
 // exactly as they are. It asks the bucket for one range of the object, however
 // long that is. Lines beyond the end are left out silently. It fails and holds
 // memory as CopyLog.
-func (a *Archive) CopyLines(ctx context.Context, w io.Writer, ref Ref, first, last int64) error {
+func (a *Archive) CopyLines(ctx context.Context, w io.Writer, ref LogLayout, first, last int64) error {
 	if err := ref.check(); err != nil {
 		return err
 	}
-	frame, end := ref.span(first, last)
+	frame, end := ref.frameRange(first, last)
 	if frame == end {
 		return nil
 	}

@@ -22,7 +22,7 @@ func (a *Archive) DescribeRedacted(ctx context.Context, key JobKey, number int) 
 func (a *Archive) describe(ctx context.Context, key string) (Log, error) {
 	log := Log{Key: key}
 	src := newFrameSource(nil, 0)
-	object, err := a.readFrames(ctx, log.Key, func(offset int64, raw []byte) {
+	object, err := a.scanObject(ctx, log.Key, func(offset int64, raw []byte) {
 		log.FrameOffsets = append(log.FrameOffsets, offset)
 		src.add(raw)
 	})

@@ -41,7 +41,7 @@ func TestFiltersSelectFrames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(log.Filters, []ngram.Filter(filters)); diff != "" {
+	if diff := cmp.Diff(log.Filters, []ngram.BloomFilter(filters)); diff != "" {
 		t.Errorf("filters (-put +read):\n%s", diff)
 	}
 	if share := float64(log.FilterBytes) / float64(log.RawBytes); share > 0.03 {
@@ -52,14 +52,14 @@ func TestFiltersSelectFrames(t *testing.T) {
 		t.Fatal(err)
 	}
 	candidates, err := a.Candidates(t.Context(), key, log.FilterBytes, log.SHA256[:], len(log.FrameOffsets), p)
-	if diff := cmp.Diff([]archive.Frames{{First: 2, End: 3, Within: true}}, archive.Join(candidates)); diff != "" || err != nil {
+	if diff := cmp.Diff([]archive.FrameRange{{First: 2, End: 3, StartsMidLine: true}}, archive.MergeFrames(candidates)); diff != "" || err != nil {
 		t.Errorf("%v, frames (-want +got):\n%s", err, diff)
 	}
 	// A line of the last frame that has a filter may go on in those that have none.
-	if diff := cmp.Diff([]archive.Frames{{First: 1, End: 4, Within: true}}, archive.Join(archive.CandidatesOf(filters[:2], 4, p))); diff != "" {
+	if diff := cmp.Diff([]archive.FrameRange{{First: 1, End: 4, StartsMidLine: true}}, archive.MergeFrames(archive.CandidatesOf(filters[:2], 4, p))); diff != "" {
 		t.Errorf("with two filters, frames (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]archive.Frames{{First: 0, End: 4}}, archive.Join(archive.AllFrames(4))); diff != "" {
+	if diff := cmp.Diff([]archive.FrameRange{{First: 0, End: 4}}, archive.MergeFrames(archive.AllFrames(4))); diff != "" {
 		t.Errorf("all frames (-want +got):\n%s", diff)
 	}
 }
@@ -133,7 +133,7 @@ func TestReadBlocksGivesWholeLinesOnce(t *testing.T) {
 			if within {
 				next++
 			}
-			_, err := a.ReadBlocks(t.Context(), log.Ref(), archive.Frames{First: first, End: end, Within: within}, func(n int64, block []byte) error {
+			_, err := a.ReadBlocks(t.Context(), log.Layout(), archive.FrameRange{First: first, End: end, StartsMidLine: within}, func(n int64, block []byte) error {
 				if n != next {
 					return fmt.Errorf("line %d comes, want %d", n, next)
 				}

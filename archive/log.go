@@ -39,8 +39,8 @@ type Log struct {
 	FrameOffsets []int64  // where each frame starts in the object
 	Truncated    bool     // the log went on beyond the limit
 	Index        *joblog.Index
-	Filters      []ngram.Filter // of its frames; none of a log that is too small for them
-	FilterBytes  int64          // of the object that keeps them, once it is there
+	Filters      []ngram.BloomFilter // of its frames; none of a log that is too small for them
+	FilterBytes  int64               // of the object that keeps them, once it is there
 }
 
 // Archive writes and reads logs and job details in a bucket.
@@ -48,7 +48,7 @@ type Archive struct {
 	bucket  bucket.Bucket
 	encoder *zstd.Encoder
 	decoder *zstd.Decoder
-	shelf   *shelf
+	cache   *frameCache
 	limit   int64
 }
 
@@ -68,7 +68,7 @@ func New(b bucket.Bucket, limit int64) (*Archive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("archive: decoder: %w", err)
 	}
-	return &Archive{bucket: b, encoder: enc, decoder: dec, shelf: newShelf(dec), limit: limit}, nil
+	return &Archive{bucket: b, encoder: enc, decoder: dec, cache: newFrameCache(dec), limit: limit}, nil
 }
 
 // Bucket is the bucket that New was given.
@@ -81,17 +81,17 @@ func (a *Archive) PutLog(ctx context.Context, key JobKey, r io.Reader) (Log, err
 	return a.store(ctx, key.Log(), a.limit, r, a.bucket.Put, nil)
 }
 
-// ErrOtherLog says that a log is not the one that is wanted.
-var ErrOtherLog = errors.New("this is another log")
+// ErrDigestMismatch says that a log is not the one that is wanted.
+var ErrDigestMismatch = errors.New("this is another log")
 
 // RestoreLog is PutLog for a job whose log is lost or damaged: what is there gives
 // way, at the moment at which the new object is whole. A log without the wanted
-// SHA-256 (nil: any will do) fails with ErrOtherLog; with any error, what is there
-// stays as it is. The Log is returned with ErrOtherLog too.
+// SHA-256 (nil: any will do) fails with ErrDigestMismatch; with any error, what is there
+// stays as it is. The Log is returned with ErrDigestMismatch too.
 func (a *Archive) RestoreLog(ctx context.Context, key JobKey, r io.Reader, want *[32]byte) (Log, error) {
 	return a.store(ctx, key.Log(), a.limit, r, a.bucket.Replace, func(log *Log) error {
 		if want != nil && log.SHA256 != *want {
-			return ErrOtherLog
+			return ErrDigestMismatch
 		}
 		return nil
 	})
@@ -115,7 +115,7 @@ func (a *Archive) store(ctx context.Context, key string, limit int64, r io.Reade
 	// Ends the writer if Put gave up early.
 	pr.CloseWithError(errPutEnded)
 	// What r or the compression failed with comes first: Put only passes it on.
-	if cerr := <-done; errors.Is(cerr, ErrOtherLog) {
+	if cerr := <-done; errors.Is(cerr, ErrDigestMismatch) {
 		return log, cerr
 	} else if cerr != nil && !errors.Is(cerr, errPutEnded) {
 		return Log{}, cerr
@@ -158,7 +158,7 @@ type frameSource struct {
 	raw        int64
 	sum        hash.Hash
 	index      *joblog.Indexer
-	filters    *ngram.FilterMaker // nil: the log is too small for them
+	filters    *ngram.FilterBuilder // nil: the log is too small for them
 	frameLines []int64
 	truncated  bool
 	ended      bool
@@ -200,8 +200,8 @@ func (s *frameSource) next() ([]byte, error) {
 
 // add takes the next frame into account.
 func (s *frameSource) add(frame []byte) {
-	if s.raw == 0 && len(frame) >= ngram.LeastFiltered {
-		s.filters = new(ngram.FilterMaker)
+	if s.raw == 0 && len(frame) >= ngram.MinFiltered {
+		s.filters = new(ngram.FilterBuilder)
 	}
 	if s.filters != nil {
 		s.filters.Add(frame)

@@ -22,8 +22,8 @@ import (
 // far below.
 const maxManifestLine = 1 << 20
 
-// PlacedLine is a line of a manifest and where it is.
-type PlacedLine struct {
+// ManifestEntry is a line of a manifest and where it is.
+type ManifestEntry struct {
 	ManifestLine
 	Number int64  // in the manifest, from 1
 	Raw    []byte // the line itself, with its newline; the next one is read into it
@@ -33,13 +33,13 @@ type PlacedLine struct {
 // order. It fails with ErrNotFound, and with the first ChainFault; what comes before
 // that was given by then. What the manifest before it should be is not looked at.
 // Memory: a line, and a window of Zstandard.
-func (a *Archive) ReadManifest(ctx context.Context, date time.Time, visit func(PlacedLine) error) (Manifest, error) {
-	return a.scanManifest(ctx, date, func(_ *Manifest, l PlacedLine) error { return visit(l) }, func(f ChainFault) error { return f })
+func (a *Archive) ReadManifest(ctx context.Context, date time.Time, visit func(ManifestEntry) error) (Manifest, error) {
+	return a.scanManifest(ctx, date, func(_ *Manifest, l ManifestEntry) error { return visit(l) }, func(f ChainFault) error { return f })
 }
 
 // scanManifest reads on after faults, as far as there is something to read, and
 // gives each to report, whose error ends it. visit also gets what the header says.
-func (a *Archive) scanManifest(ctx context.Context, date time.Time, visit func(*Manifest, PlacedLine) error, report func(ChainFault) error) (m Manifest, err error) {
+func (a *Archive) scanManifest(ctx context.Context, date time.Time, visit func(*Manifest, ManifestEntry) error, report func(ChainFault) error) (m Manifest, err error) {
 	key := ManifestKey(date)
 	body, err := a.bucket.Get(ctx, key, 0, -1)
 	if err != nil {
@@ -76,7 +76,7 @@ type manifestScan struct {
 	date   time.Time
 	key    string
 	source *sourceReader
-	visit  func(*Manifest, PlacedLine) error
+	visit  func(*Manifest, ManifestEntry) error
 	report func(ChainFault) error
 
 	sum     hash.Hash // of the lines so far
@@ -148,14 +148,14 @@ func (s *manifestScan) line(raw []byte) error {
 		s.checkBefore(end.Before, 0)
 		return nil
 	}
-	l := PlacedLine{Number: s.n, Raw: raw}
+	l := ManifestEntry{Number: s.n, Raw: raw}
 	if err := json.Unmarshal(raw, &l.ManifestLine); err != nil {
 		return s.fault(ChainUnreadable, s.n, 0, "%v", err)
 	}
 	return s.job(l)
 }
 
-func (s *manifestScan) job(l PlacedLine) error {
+func (s *manifestScan) job(l ManifestEntry) error {
 	s.m.Jobs++
 	s.checkBefore(l.Before, l.JobID)
 	if l.JobID <= s.lastJob {

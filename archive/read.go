@@ -48,7 +48,7 @@ func (r *logReader) Close() error {
 // zstd`. StoredSize tells how many bytes it gives. Nothing is decoded, so damage
 // is found by the client, by each frame's checksum; only an object that is too
 // short fails here, with ErrUnreadable. Fails with ErrNotFound. Close it after use.
-func (a *Archive) OpenStored(ctx context.Context, ref Ref) (io.ReadCloser, error) {
+func (a *Archive) OpenStored(ctx context.Context, ref LogLayout) (io.ReadCloser, error) {
 	if err := ref.check(); err != nil {
 		return nil, err
 	}

@@ -111,7 +111,7 @@ func TestRestoreTakesNoOtherLog(t *testing.T) {
 			"empty": {}, "short": []byte("x\n"), "one byte less": raw[:len(raw)-1], "one byte more": append(bytes.Clone(raw), '\n'), "in parts": buckettest.Noise(inParts),
 		} {
 			got, err := r.a.RestoreLog(r.t.Context(), key, bytes.NewReader(other), &want)
-			if !errors.Is(err, archive.ErrOtherLog) {
+			if !errors.Is(err, archive.ErrDigestMismatch) {
 				r.t.Errorf("%s: %v, want ErrOtherLog", name, err)
 			}
 			if got.SHA256 != sha256.Sum256(other) || got.RawBytes != int64(len(other)) || got.Lines != countLines(other) {
@@ -133,7 +133,7 @@ func TestRestoreFromABrokenBody(t *testing.T) {
 		for broken, digest := range map[error]*[32]byte{errors.New("connection reset"): nil, io.ErrUnexpectedEOF: &want} {
 			for _, body := range [][]byte{nil, raw[:100], raw[:1<<20], buckettest.Noise(inParts)} {
 				from := io.MultiReader(bytes.NewReader(body), iotest.ErrReader(broken))
-				if _, err := r.a.RestoreLog(r.t.Context(), key, from, digest); !errors.Is(err, broken) || errors.Is(err, archive.ErrOtherLog) {
+				if _, err := r.a.RestoreLog(r.t.Context(), key, from, digest); !errors.Is(err, broken) || errors.Is(err, archive.ErrDigestMismatch) {
 					r.t.Errorf("broken after %d bytes: %v, want %v", len(body), err, broken)
 				}
 				r.untouched(broken.Error())
@@ -163,7 +163,7 @@ func TestRestoreLogCutAtTheLimit(t *testing.T) {
 	raw := buckettest.Noise(2<<20 + 7)
 	b := buckettest.Open(t, "file://"+t.TempDir())
 	kept := putLog(t, newArchive(t, b, 2<<20), key, raw)
-	if _, err := newArchive(t, b, 1<<40).RestoreLog(t.Context(), key, bytes.NewReader(raw), &kept.SHA256); !errors.Is(err, archive.ErrOtherLog) {
+	if _, err := newArchive(t, b, 1<<40).RestoreLog(t.Context(), key, bytes.NewReader(raw), &kept.SHA256); !errors.Is(err, archive.ErrDigestMismatch) {
 		t.Errorf("without the limit: %v, want ErrOtherLog", err)
 	}
 	r := restoring{t: t, b: b, a: newArchive(t, b, 2<<20), good: kept, was: buckettest.Get(t, b, kept.Key, 0, -1)}

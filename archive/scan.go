@@ -19,11 +19,11 @@ var ErrStop = errors.New("seen enough")
 // visit must not keep line, nor wait for anybody: it holds frames meanwhile. Its
 // error ends the scan and is returned; ErrStop ends it without an error. It asks
 // the bucket for one range of the object, holds a few frames, and fails as CopyLog.
-func (a *Archive) ScanLines(ctx context.Context, ref Ref, first, last int64, visit func(n int64, line []byte) error) error {
+func (a *Archive) ScanLines(ctx context.Context, ref LogLayout, first, last int64, visit func(n int64, line []byte) error) error {
 	if err := ref.check(); err != nil {
 		return err
 	}
-	frame, end := ref.span(first, last)
+	frame, end := ref.frameRange(first, last)
 	if frame == end {
 		return nil
 	}

@@ -46,7 +46,7 @@ func (t *seekTable) bytes() []byte {
 // parseSeekTable tells where in the log each frame begins, and, last, where the
 // log ends. It believes a table that is as PutLog writes it, and agrees with the
 // ledger on the frames and on the sum.
-func parseSeekTable(b []byte, ref Ref) ([]int64, error) {
+func parseSeekTable(b []byte, ref LogLayout) ([]int64, error) {
 	frames := len(ref.FrameOffsets)
 	if int64(len(b)) != seekTableSize(frames) {
 		return nil, errCutShort

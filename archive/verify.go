@@ -72,8 +72,8 @@ func (a *Archive) verifySize(ctx context.Context, want Log) (*Damage, error) {
 }
 
 func (a *Archive) verifyContent(ctx context.Context, want Log) (*Damage, error) {
-	got := content{sum: sha256.New()}
-	object, err := a.readFrames(ctx, want.Key, got.add)
+	got := logDigest{sum: sha256.New()}
+	object, err := a.scanObject(ctx, want.Key, got.add)
 	if err != nil {
 		return nil, err
 	}
@@ -96,9 +96,9 @@ func compareSize(want Log, stored int64) *Damage {
 	return &Damage{DamageSize, want.Key, fmt.Sprintf("the object has %d bytes, the ledger says %d", stored, want.StoredBytes)}
 }
 
-// content is what a deep look at a log gathers. It counts newlines only: an
+// logDigest is what a deep look at a log gathers. It counts newlines only: an
 // Indexer, which looks at every line, would take longer than all the rest.
-type content struct {
+type logDigest struct {
 	sum      hash.Hash
 	raw      int64
 	newlines int64
@@ -107,7 +107,7 @@ type content struct {
 	offsets  []int64
 }
 
-func (c *content) add(offset int64, raw []byte) {
+func (c *logDigest) add(offset int64, raw []byte) {
 	c.offsets = append(c.offsets, offset)
 	c.lines = append(c.lines, c.newlines+1)
 	c.raw += int64(len(raw))
@@ -117,14 +117,14 @@ func (c *content) add(offset int64, raw []byte) {
 }
 
 // allLines counts a last line without a newline too.
-func (c *content) allLines() int64 {
+func (c *logDigest) allLines() int64 {
 	if c.partial {
 		return c.newlines + 1
 	}
 	return c.newlines
 }
 
-func (c *content) compare(want Log, stored int64) *Damage {
+func (c *logDigest) compare(want Log, stored int64) *Damage {
 	lines := c.allLines()
 	sum := c.sum.Sum(nil)
 	switch {

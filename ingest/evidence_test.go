@@ -125,7 +125,7 @@ func (w *evidenceWorld) noteHead() {
 	w.t.Helper()
 	last, err := w.db.LastManifest(w.t.Context())
 	w.check(err)
-	w.head, err = w.archive.ReadManifest(w.t.Context(), last.Date, func(archive.PlacedLine) error { return nil })
+	w.head, err = w.archive.ReadManifest(w.t.Context(), last.Date, func(archive.ManifestEntry) error { return nil })
 	w.check(err)
 }
 

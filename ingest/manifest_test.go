@@ -45,7 +45,7 @@ func (r *rig) listed() []string {
 	dates, err := r.archive.Manifests(r.t.Context(), func(o bucket.Object) { r.t.Errorf("stray %s", o.Key) })
 	r.check(err)
 	for _, date := range dates {
-		_, err := r.archive.ReadManifest(r.t.Context(), date, func(l archive.PlacedLine) error {
+		_, err := r.archive.ReadManifest(r.t.Context(), date, func(l archive.ManifestEntry) error {
 			lines = append(lines, fmt.Sprintf("%s %d %s", date.Format("01-02"), l.JobID, l.State))
 			return nil
 		})
@@ -170,7 +170,7 @@ func TestManifestLineIsTheLedgers(t *testing.T) {
 	now.advance(24 * time.Hour)
 	r.writeManifests()
 	var lines []archive.ManifestLine
-	_, err := r.archive.ReadManifest(t.Context(), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), func(l archive.PlacedLine) error {
+	_, err := r.archive.ReadManifest(t.Context(), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), func(l archive.ManifestEntry) error {
 		lines = append(lines, l.ManifestLine)
 		return nil
 	})
@@ -312,7 +312,7 @@ func TestManifestWriterIsOvertaken(t *testing.T) {
 	r := newRig(t, rigOptions{now: now.Now})
 	now.advance(24 * time.Hour)
 	r.writeManifests()
-	previous, err := r.archive.ReadManifest(t.Context(), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), func(archive.PlacedLine) error { return nil })
+	previous, err := r.archive.ReadManifest(t.Context(), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), func(archive.ManifestEntry) error { return nil })
 	r.check(err)
 	r.archived(1)
 	now.advance(24 * time.Hour)
@@ -338,7 +338,7 @@ func TestManifestWriterRefuses(t *testing.T) {
 	}{
 		"dropped": {func(r *rig) { r.check(r.archive.Bucket().Remove(r.t.Context(), key)) }, "is not there", false},
 		"rewritten": {func(r *rig) {
-			previous, err := r.archive.ReadManifest(r.t.Context(), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), func(archive.PlacedLine) error { return nil })
+			previous, err := r.archive.ReadManifest(r.t.Context(), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), func(archive.ManifestEntry) error { return nil })
 			r.check(err)
 			r.check(r.archive.Bucket().Remove(r.t.Context(), key))
 			_, err = r.archive.WriteManifest(r.t.Context(), time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), &previous, nil, func(func(archive.ManifestLine, error) bool) {})
@@ -350,7 +350,7 @@ func TestManifestWriterRefuses(t *testing.T) {
 			r.overwrite(key, object)
 		}, "unreadable", true},
 		"one of tomorrow": {func(r *rig) {
-			previous, err := r.archive.ReadManifest(r.t.Context(), time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), func(archive.PlacedLine) error { return nil })
+			previous, err := r.archive.ReadManifest(r.t.Context(), time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), func(archive.ManifestEntry) error { return nil })
 			r.check(err)
 			for day := range 9 {
 				previous, err = r.archive.WriteManifest(r.t.Context(), previous.Date.AddDate(0, 0, 1), &previous, nil, func(func(archive.ManifestLine, error) bool) {})
@@ -576,7 +576,7 @@ func TestManifestsHearOfRemovals(t *testing.T) {
 			if m.Removals == nil || m.Removals.Number != 1 {
 				t.Errorf("it names %+v, want record 1", m.Removals)
 			}
-			_, err := c.Archive.ReadManifest(t.Context(), m.Date, func(l archive.PlacedLine) error {
+			_, err := c.Archive.ReadManifest(t.Context(), m.Date, func(l archive.ManifestEntry) error {
 				states = append(states, fmt.Sprintf("%d %s", l.JobID, l.State))
 				return nil
 			})

@@ -61,7 +61,7 @@ func (r *verification) fetchLog(ctx context.Context, l store.LedgerLine, want ar
 		return refusedRepair(err)
 	}
 	log, err := r.Archive.RestoreLog(ctx, record.KeyOfLedger(l), body, &want.SHA256)
-	if cerr := body.Close(); errors.Is(err, archive.ErrOtherLog) {
+	if cerr := body.Close(); errors.Is(err, archive.ErrDigestMismatch) {
 		return false, fmt.Sprintf("GitHub has another log now: %d bytes, SHA-256 %x", log.RawBytes, log.SHA256), nil
 	} else if err := errors.Join(err, cerr); err != nil {
 		return refusedRepair(err)

@@ -190,7 +190,7 @@ func (d *databaseVerification) manifest(ctx context.Context, row store.Manifest)
 		batch = batch[:0]
 		return err
 	}
-	found, err := d.Archive.ReadManifest(ctx, row.Date, func(l archive.PlacedLine) error {
+	found, err := d.Archive.ReadManifest(ctx, row.Date, func(l archive.ManifestEntry) error {
 		if d.o.RepositoryID != 0 && l.RepositoryID != d.o.RepositoryID {
 			return nil
 		}

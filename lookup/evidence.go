@@ -136,7 +136,7 @@ func followsWritten(m archive.Manifest, before store.Manifest) error {
 // readManifest takes from a manifest what it tells of the jobs.
 func (e Evidence) readManifest(ctx context.Context, m store.Manifest, wanted map[int64]*told) (archive.Manifest, error) {
 	texts := make(map[int64][]byte)
-	found, err := e.Archive.ReadManifest(ctx, m.Date, func(l archive.PlacedLine) error {
+	found, err := e.Archive.ReadManifest(ctx, m.Date, func(l archive.ManifestEntry) error {
 		if t, ok := wanted[l.JobID]; ok {
 			texts[l.JobID] = slices.Clone(l.Raw)
 			t.last, t.date = l.ManifestLine, m.Date

@@ -52,7 +52,7 @@ type logSearch struct {
 	*search
 	id    int64
 	place *store.Place
-	ref   archive.Ref
+	ref   archive.LogLayout
 	names func() (named, error) // of this job and others
 	turn  <-chan struct{}
 
@@ -81,7 +81,7 @@ func (r *logSearch) run(ctx context.Context, candidates []archive.Candidate) err
 		candidates = archive.AllFrames(len(r.ref.FrameOffsets))
 	}
 	candidates = slices.DeleteFunc(candidates, func(c archive.Candidate) bool { return !r.inSteps(c.Frame) })
-	for _, f := range archive.Join(candidates) {
+	for _, f := range archive.MergeFrames(candidates) {
 		if r.isFull() {
 			break
 		}

@@ -20,12 +20,12 @@ import (
 // Pattern is what the lines of logs are searched for. A line is looked at without its
 // timestamp, byte order mark and line end: its text, as ParseLine gives it.
 type Pattern struct {
-	re      *regexp.Regexp
-	only    []byte   // the text that is looked for, if the pattern is nothing else
-	texts   *texts   // nil: no text has to be in the lines that match
-	grams   gramNeed // that have to be in the frames of those
-	odd     gramNeed // likewise in frames with odd letters
-	inverse bool
+	re        *regexp.Regexp
+	literal   []byte            // the text that is looked for, if the pattern is nothing else
+	literals  *requiredLiterals // nil: no text has to be in the lines that match
+	query     ngramQuery        // that have to be in the frames of those
+	foldQuery ngramQuery        // likewise in frames with foldQuery letters
+	inverse   bool
 }
 
 // PatternOptions say how a pattern is meant.
@@ -76,11 +76,11 @@ func ParsePattern(s string, o PatternOptions) (*Pattern, error) {
 	}
 	tree = tree.Simplify()
 	if !o.Inverse {
-		p.texts = textsOf(tree)
-		p.grams, p.odd = gramReader{}.of(tree), gramReader{odd: true}.of(tree)
+		p.literals = requiredLiteralsOf(tree)
+		p.query, p.foldQuery = queryBuilder{}.query(tree), queryBuilder{nonASCIIFold: true}.query(tree)
 	}
 	if tree.Op == syntax.OpLiteral && tree.Flags&syntax.FoldCase == 0 && !slices.Contains(tree.Rune, utf8.RuneError) {
-		p.only = []byte(string(tree.Rune))
+		p.literal = []byte(string(tree.Rune))
 	}
 	return p, nil
 }
@@ -123,8 +123,8 @@ func explain(err error) error {
 
 // Match tells whether a line is wanted, by its text.
 func (p *Pattern) Match(text []byte) bool {
-	if p.only != nil {
-		return bytes.Contains(text, p.only) != p.inverse
+	if p.literal != nil {
+		return bytes.Contains(text, p.literal) != p.inverse
 	}
 	return p.re.Match(text) != p.inverse
 }
@@ -139,23 +139,23 @@ func (p *Pattern) Find(text []byte, most int) [][]int {
 }
 
 // Selective tells whether there are frames that MayBeIn rules out.
-func (p *Pattern) Selective() bool { return p.grams.says() }
+func (p *Pattern) Selective() bool { return p.query.restricts() }
 
 // MayBeIn tells whether the pattern may match a line that begins in the frame.
-func (p *Pattern) MayBeIn(f Filter) bool {
-	if f.Odd {
-		return len(f.Bits) > 0 && p.odd.mayBeIn(f)
+func (p *Pattern) MayBeIn(f BloomFilter) bool {
+	if f.NonASCIIFold {
+		return len(f.Bits) > 0 && p.foldQuery.mayMatch(f)
 	}
-	return len(f.Bits) > 0 && p.grams.mayBeIn(f)
+	return len(f.Bits) > 0 && p.query.mayMatch(f)
 }
 
 // Each gives visit where the wanted lines of a block are, in order: without their
 // newlines. The block is of whole lines. An error of visit ends it.
 func (p *Pattern) Each(block []byte, visit func(start, end int) error) error {
-	if p.texts == nil {
+	if p.literals == nil {
 		return p.eachLine(block, visit)
 	}
-	found := p.texts.in(block)
+	found := p.literals.scan(block)
 	defer found.end()
 	for at := 0; at < len(block); {
 		hit := found.next(at)
@@ -177,7 +177,7 @@ func (p *Pattern) Each(block []byte, visit func(start, end int) error) error {
 // matchAt tells whether a line is wanted in which one of the texts begins at hit.
 func (p *Pattern) matchAt(block []byte, start, hit, end int) bool {
 	// Behind what a timestamp may be, before what a line end may be: in the text for sure.
-	if p.only != nil && hit-start >= joblog.MaxPrefix && hit+len(p.only) < end {
+	if p.literal != nil && hit-start >= joblog.MaxPrefix && hit+len(p.literal) < end {
 		return true
 	}
 	_, text := joblog.SplitLine(block[start:end])

@@ -39,7 +39,7 @@ func (c verifyCmd) manifests(ctx context.Context, e *environment) error {
 		err = jsonEncoder(e.stdout).Encode(sum)
 	} else {
 		_, err = fmt.Fprintf(e.stdout, "%d manifests, %d settlements of %d jobs (%s of logs read), %d jobs not listed yet, %d records replaced: %d faults\n",
-			sum.Manifests, sum.Lines, sum.Jobs, humanize.IBytes(uint64(max(sum.RawBytes, 0))), sum.Later, sum.Replaced, sum.Faults)
+			sum.Manifests, sum.Lines, sum.Jobs, humanize.IBytes(uint64(max(sum.RawBytes, 0))), sum.NotYetListed, sum.Replaced, sum.Faults)
 		if err == nil && sum.Last != "" {
 			_, err = fmt.Fprintf(e.stdout, "the last one, to be noted down: %s:%s\n", sum.Last, sum.SHA256)
 		}

@@ -9,11 +9,11 @@ import (
 	"github.com/jobvault/jobvault/archive/joblog"
 )
 
-// LeastFiltered is how many bytes a log must have for filters to be worth making: a
+// MinFiltered is how many bytes a log must have for filters to be worth making: a
 // smaller one is read as fast as they would be.
-const LeastFiltered = 64 << 10
+const MinFiltered = 64 << 10
 
-// Filter tells what the lines that begin in one frame of a log cannot hold: which
+// BloomFilter tells what the lines that begin in one frame of a log cannot hold: which
 // grams, runs of five bytes. It is a bloom filter with one hash function; upper-case
 // ASCII letters count as lower-case ones. It has every second gram, which takes half
 // the time and room: of a text that is there, it has the grams at even places, or
@@ -22,35 +22,35 @@ const LeastFiltered = 64 << 10
 // Three bytes would do for words. But a frame with thousands of commits and digests in
 // it has all that there are of three or four hexadecimal digits, and could not be told
 // from one that has the commit that is looked for.
-type Filter struct {
-	Within bool   // the frame begins within a line, which is an earlier frame's
-	Odd    bool   // the lines have other letters whose lower case is in ASCII
-	Bits   []byte // a power of two bytes, at most MaxFilter; none: no line begins here
+type BloomFilter struct {
+	StartsMidLine bool   // the frame begins within a line, which is an earlier frame's
+	NonASCIIFold  bool   // the lines have other letters whose lower case is in ASCII
+	Bits          []byte // a power of two bytes, at most MaxFilter; none: no line begins here
 }
 
 // MaxFilter is how many bytes a filter has at most: for a frame of 1 MiB, 1.6 %.
 const MaxFilter = 1 << hashBits / 8
 
 const (
-	hashBits  = 17
-	gramBytes = 5
+	hashBits   = 17
+	ngramBytes = 5
 )
 
-// hashGram is the place of a gram, whose first byte is the lowest, in the largest
+// hashNgram is the place of a gram, whose first byte is the lowest, in the largest
 // filter.
-func hashGram(gram uint64) uint32 {
-	return uint32(gram << (64 - 8*gramBytes) * 0x9e3779b97f4a7c15 >> (64 - hashBits))
+func hashNgram(gram uint64) uint32 {
+	return uint32(gram << (64 - 8*ngramBytes) * 0x9e3779b97f4a7c15 >> (64 - hashBits))
 }
 
 // has tells whether a line may hold the gram with this hash.
-func (f Filter) has(hash uint32) bool {
+func (f BloomFilter) has(hash uint32) bool {
 	hash &= uint32(8*len(f.Bits)) - 1
 	return f.Bits[hash/8]>>(hash%8)&1 == 1
 }
 
-// FilterMaker makes the filters of a log's frames.
-type FilterMaker struct {
-	filters []Filter
+// FilterBuilder makes the filters of a log's frames.
+type FilterBuilder struct {
+	filters []BloomFilter
 	marks   [1 << hashBits]byte // 1: some line of the open filter holds it
 	marked  int                 // bytes that were looked at for it
 	open    int                 // the filter that is being made
@@ -59,23 +59,23 @@ type FilterMaker struct {
 	last    []byte              // the last of these, less than a gram
 }
 
-// MostFilters bounds what is held in memory of a log. A log of more frames has none
+// MaxFilters bounds what is held in memory of a log. A log of more frames has none
 // for those that come after, which have to be read.
-const MostFilters = 512
+const MaxFilters = 512
 
 // Add takes the next frame, which is not empty.
-func (m *FilterMaker) Add(frame []byte) {
-	known := len(m.filters) < MostFilters
+func (m *FilterBuilder) Add(frame []byte) {
+	known := len(m.filters) < MaxFilters
 	if known {
-		m.filters = append(m.filters, Filter{Within: m.inLine})
+		m.filters = append(m.filters, BloomFilter{StartsMidLine: m.inLine})
 	}
 	if m.inLine {
 		end := bytes.IndexByte(frame, '\n')
 		if end < 0 {
-			m.goOn(frame)
+			m.continueLine(frame)
 			return
 		}
-		m.goOn(frame[:end])
+		m.continueLine(frame[:end])
 		m.close()
 		frame = frame[end+1:]
 	}
@@ -90,7 +90,7 @@ func (m *FilterMaker) Add(frame []byte) {
 }
 
 // Finish ends the log.
-func (m *FilterMaker) Finish() []Filter {
+func (m *FilterBuilder) Finish() []BloomFilter {
 	if m.inLine {
 		m.close()
 	}
@@ -99,9 +99,9 @@ func (m *FilterMaker) Finish() []Filter {
 
 // lines marks lines that begin in a frame, without their timestamps: these are full of
 // digits that nobody looks for.
-func (m *FilterMaker) lines(frame []byte) {
+func (m *FilterBuilder) lines(frame []byte) {
 	m.marked += len(frame)
-	m.sawOdd(frame)
+	m.noteNonASCIIFold(frame)
 	for at := 0; at < len(frame); {
 		end, from := endOf(frame, at), at
 		if end-at >= joblog.StampLen-1 && joblog.PlainStamp(frame[at:]) {
@@ -110,57 +110,57 @@ func (m *FilterMaker) lines(frame []byte) {
 		m.mark(frame, from, end)
 		if end == len(frame) {
 			m.inLine, m.run = true, end-from
-			m.last = append(m.last[:0], frame[max(from, end-gramBytes+1):]...)
+			m.last = append(m.last[:0], frame[max(from, end-ngramBytes+1):]...)
 		}
 		at = end + 1
 	}
 }
 
-// goOn marks what a line goes on with in the next frame.
-func (m *FilterMaker) goOn(p []byte) {
+// continueLine marks what a line goes on with in the next frame.
+func (m *FilterBuilder) continueLine(p []byte) {
 	m.marked += len(p)
-	m.sawOdd(p)
-	seam := append(slices.Clone(m.last), p[:min(len(p), gramBytes-1)]...)
-	m.sawOdd(seam)
+	m.noteNonASCIIFold(p)
+	seam := append(slices.Clone(m.last), p[:min(len(p), ngramBytes-1)]...)
+	m.noteNonASCIIFold(seam)
 	m.mark(seam, 0, len(seam))
 	m.mark(seam, 1, len(seam))
 	m.mark(p, m.run%2, len(p))
 	m.run += len(p)
-	if len(p) < gramBytes-1 {
+	if len(p) < ngramBytes-1 {
 		p = seam
 	}
-	m.last = append(m.last[:0], p[max(0, len(p)-gramBytes+1):]...)
+	m.last = append(m.last[:0], p[max(0, len(p)-ngramBytes+1):]...)
 }
 
-// sawOdd notes letters beyond ASCII whose lower case is k or s.
-func (m *FilterMaker) sawOdd(p []byte) {
+// noteNonASCIIFold notes letters beyond ASCII whose lower case is k or s.
+func (m *FilterBuilder) noteNonASCIIFold(p []byte) {
 	f := &m.filters[m.open]
-	f.Odd = f.Odd || bytes.Contains(p, []byte("\u212a")) || bytes.Contains(p, []byte("\u017f"))
+	f.NonASCIIFold = f.NonASCIIFold || bytes.Contains(p, []byte("\u212a")) || bytes.Contains(p, []byte("\u017f"))
 }
 
 // mark marks every second gram that begins in p, from one place up to another. It may
 // mark a few that begin behind that. It is where the time goes: eight bytes are loaded
 // and folded at once, and the grams that begin in them are taken out.
-func (m *FilterMaker) mark(p []byte, i, end int) {
+func (m *FilterBuilder) mark(p []byte, i, end int) {
 	if i+16 <= len(p) {
 		v := lower(binary.LittleEndian.Uint64(p[i:]))
 		for ; i < end && i+16 <= len(p); i += 8 {
 			next := lower(binary.LittleEndian.Uint64(p[i+8:]))
-			m.marks[hashGram(v)] = 1
-			m.marks[hashGram(v>>16)] = 1
-			m.marks[hashGram(v>>32|next<<32)] = 1
-			m.marks[hashGram(v>>48|next<<16)] = 1
+			m.marks[hashNgram(v)] = 1
+			m.marks[hashNgram(v>>16)] = 1
+			m.marks[hashNgram(v>>32|next<<32)] = 1
+			m.marks[hashNgram(v>>48|next<<16)] = 1
 			v = next
 		}
 	}
-	for ; i < end && i+gramBytes <= len(p); i += 2 {
-		m.marks[hashGram(gramOf(p[i:]))] = 1
+	for ; i < end && i+ngramBytes <= len(p); i += 2 {
+		m.marks[hashNgram(ngramOf(p[i:]))] = 1
 	}
 }
 
-// gramOf is the gram that some text begins with.
-func gramOf[T []byte | string](p T) (gram uint64) {
-	for i := range gramBytes {
+// ngramOf is the gram that some text begins with.
+func ngramOf[T []byte | string](p T) (gram uint64) {
+	for i := range ngramBytes {
 		gram |= uint64(p[i]) << (8 * i)
 	}
 	return lower(gram)
@@ -181,7 +181,7 @@ const filterShare = 40
 // close makes a filter of what is marked: as small as it can be with at most a
 // quarter of its bits set, so that of texts of ten letters that are not there it lets
 // one in 32 pass; smaller still, and fuller, if its share is less.
-func (m *FilterMaker) close() {
+func (m *FilterBuilder) close() {
 	marks := m.marks[:]
 	for size := MaxFilter; size > 1; size /= 2 {
 		half := len(marks) / 2

@@ -11,8 +11,8 @@ import (
 )
 
 // makeFilters cuts a log into frames of a size.
-func makeFilters(log []byte, frame int) []Filter {
-	var m FilterMaker
+func makeFilters(log []byte, frame int) []BloomFilter {
+	var m FilterBuilder
 	for len(log) > 0 {
 		n := min(frame, len(log))
 		m.Add(log[:n])
@@ -49,14 +49,14 @@ func TestFiltersMissNothing(t *testing.T) {
 		}
 		re := regexp.MustCompile(expr)
 		filters := makeFilters(log, frame)
-		if want := min((len(log)+frame-1)/frame, MostFilters); len(filters) != want {
+		if want := min((len(log)+frame-1)/frame, MaxFilters); len(filters) != want {
 			t.Fatalf("%d filters of %d frames", len(filters), want)
 		}
 		var want []string
 		at := 0
 		for line := range bytes.Lines(log) {
-			f := Filter{Bits: []byte{0xff}} // which a frame without is like
-			if at/frame < len(filters)-1 || len(filters) < MostFilters {
+			f := BloomFilter{Bits: []byte{0xff}} // which a frame without is like
+			if at/frame < len(filters)-1 || len(filters) < MaxFilters {
 				f = filters[at/frame]
 			}
 			if re.Match(joblog.ParseLine(line).Text) != o.Inverse {
@@ -76,8 +76,8 @@ func TestFiltersMissNothing(t *testing.T) {
 			t.Fatalf("lines %q, want %q", got, want)
 		}
 		for i, f := range filters {
-			if within := i > 0 && log[i*frame-1] != '\n'; f.Within != within {
-				t.Fatalf("frame %d within a line: %v", i, f.Within)
+			if within := i > 0 && log[i*frame-1] != '\n'; f.StartsMidLine != within {
+				t.Fatalf("frame %d within a line: %v", i, f.StartsMidLine)
 			}
 		}
 	})
@@ -123,7 +123,7 @@ func TestLowerIsThatOfASCII(t *testing.T) {
 func BenchmarkFilterMaker(b *testing.B) {
 	frame := bytes.Repeat([]byte("2024-07-08T16:48:09.3750041Z go: downloading example.com/module v1.2.3\n"), 1<<20/71)
 	b.SetBytes(int64(len(frame)))
-	var m FilterMaker
+	var m FilterBuilder
 	for b.Loop() {
 		m.filters = m.filters[:0]
 		m.Add(frame)

@@ -9,28 +9,28 @@ import (
 	"unicode/utf8"
 )
 
-// texts are some of which one is in every line that a pattern matches. To look for
+// requiredLiterals are some of which one is in every line that a pattern matches. To look for
 // them is much faster than to match every line.
-type texts struct {
-	some [][]byte
+type requiredLiterals struct {
+	list [][]byte
 	fold bool // they are in lower case, and upper case counts as that
 }
 
-// mostTexts is up to how many texts it is faster to look for all of them.
-const mostTexts = 4
+// maxLiterals is up to how many texts it is faster to look for all of them.
+const maxLiterals = 4
 
-// textsOf finds them in an expression; nil, if there are none.
-func textsOf(tree *syntax.Regexp) *texts {
+// requiredLiteralsOf finds them in an expression; nil, if there are none.
+func requiredLiteralsOf(tree *syntax.Regexp) *requiredLiterals {
 	some, fold := needed(tree)
-	if len(some) == 0 || len(some) > mostTexts {
+	if len(some) == 0 || len(some) > maxLiterals {
 		return nil
 	}
-	t := &texts{fold: fold}
+	t := &requiredLiterals{fold: fold}
 	for _, s := range some {
 		if fold {
 			s = strings.Map(lowerASCII, s)
 		}
-		t.some = append(t.some, []byte(s))
+		t.list = append(t.list, []byte(s))
 	}
 	return t
 }
@@ -47,7 +47,7 @@ func needed(re *syntax.Regexp) (some []string, fold bool) {
 		return needed(re.Sub[0])
 	case syntax.OpConcat:
 		for _, sub := range re.Sub {
-			if more, f := needed(sub); shortest(more) > shortest(some) {
+			if more, f := needed(sub); minLength(more) > minLength(some) {
 				some, fold = more, f
 			}
 		}
@@ -81,7 +81,7 @@ func literal(re *syntax.Regexp) string {
 	return longest
 }
 
-func shortest(ss []string) int {
+func minLength(ss []string) int {
 	n := 0
 	for i, s := range ss {
 		if i == 0 || len(s) < n {
@@ -98,25 +98,25 @@ func lowerASCII(r rune) rune {
 	return r
 }
 
-// search is looking for texts in a block.
-type search struct {
-	*texts
+// literalScan is looking for texts in a block.
+type literalScan struct {
+	*requiredLiterals
 	block []byte
 	lower *[]byte // of the pool
-	hits  [mostTexts]int
+	hits  [maxLiterals]int
 }
 
 // lowered keeps the memory for blocks in lower case.
 var lowered = sync.Pool{New: func() any { return new([]byte) }}
 
-func (t *texts) in(block []byte) *search {
-	s := &search{texts: t, block: block}
+func (t *requiredLiterals) scan(block []byte) *literalScan {
+	s := &literalScan{requiredLiterals: t, block: block}
 	if t.fold {
 		s.lower = lowered.Get().(*[]byte)
 		*s.lower = appendLower((*s.lower)[:0], block)
 		s.block = *s.lower
 	}
-	for i := range t.some {
+	for i := range t.list {
 		s.hits[i] = -1
 	}
 	return s
@@ -124,9 +124,9 @@ func (t *texts) in(block []byte) *search {
 
 // next is where the first of the texts begins, at a place or after it; -1: nowhere.
 // Places must not go back.
-func (s *search) next(at int) int {
+func (s *literalScan) next(at int) int {
 	first := -1
-	for i, text := range s.some {
+	for i, text := range s.list {
 		if s.hits[i] < at {
 			s.hits[i] = len(s.block)
 			if n := bytes.Index(s.block[at:], text); n >= 0 {
@@ -140,7 +140,7 @@ func (s *search) next(at int) int {
 	return first
 }
 
-func (s *search) end() {
+func (s *literalScan) end() {
 	if s.lower != nil {
 		lowered.Put(s.lower)
 	}

@@ -23,26 +23,26 @@ type ChainOptions struct {
 
 // Chain sums up a verification of manifests.
 type Chain struct {
-	Manifests int    `json:"manifests"`
-	Last      string `json:"last"`        // day of the last one
-	SHA256    string `json:"sha256"`      // of the last one, uncompressed: to be noted down elsewhere
-	Lines     int64  `json:"settlements"` // in all manifests
-	Jobs      int64  `json:"jobs"`
-	RawBytes  int64  `json:"raw_bytes"` // of logs that were read
-	Later     int64  `json:"later"`     // jobs that no manifest lists yet, and that are newer than the last one
-	Replaced  int64  `json:"replaced"`  // times that a manifest told of another job.json or settled.json than the one before; no faults
-	Faults    int    `json:"faults"`
+	Manifests    int    `json:"manifests"`
+	Last         string `json:"last"`        // day of the last one
+	SHA256       string `json:"sha256"`      // of the last one, uncompressed: to be noted down elsewhere
+	Lines        int64  `json:"settlements"` // in all manifests
+	Jobs         int64  `json:"jobs"`
+	RawBytes     int64  `json:"raw_bytes"` // of logs that were read
+	NotYetListed int64  `json:"later"`     // jobs that no manifest lists yet, and that are newer than the last one
+	Replaced     int64  `json:"replaced"`  // times that a manifest told of another job.json or settled.json than the one before; no faults
+	Faults       int    `json:"faults"`
 }
 
-// chain is one run of VerifyChain.
-type chain struct {
+// chainVerifier is one run of VerifyChain.
+type chainVerifier struct {
 	*Archive
-	o        ChainOptions
-	progress func(done, total int64)
-	dates    []time.Time
-	found    []Manifest // of the dates that are before the one that is read
-	words    map[int64]lastWord
-	records  map[int64]lastRecord // of jobs that have a settled.json
+	o             ChainOptions
+	progress      func(done, total int64)
+	dates         []time.Time
+	found         []Manifest // of the dates that are before the one that is read
+	latest        map[int64]latestEntry
+	latestSettled map[int64]settledDigest // of jobs that have a settled.json
 
 	mu     sync.Mutex
 	report func(ChainFault)
@@ -50,18 +50,18 @@ type chain struct {
 	done   int64
 }
 
-// lastWord is which manifest tells last of a job, the beginning of the digest of its
+// latestEntry is which manifest tells last of a job, the beginning of the digest of its
 // log, all zero while it has none, and what else there is of it.
-type lastWord struct {
+type latestEntry struct {
 	manifest uint32 // its place in dates
 	digest   [8]byte
 	details  [8]byte // of job.json, likewise
 	objects  listedObjects
 }
 
-// lastRecord is what a job had become, and the beginning of the digest of the
+// settledDigest is what a job had become, and the beginning of the digest of the
 // settled.json that tells of it.
-type lastRecord struct {
+type settledDigest struct {
 	settlement, digest [8]byte
 }
 
@@ -78,7 +78,7 @@ func (a *Archive) VerifyChain(ctx context.Context, o ChainOptions, report func(C
 	if o.Parallel == 0 {
 		o.Parallel = chainParallel
 	}
-	c := &chain{Archive: a, o: o, report: report, progress: progress, words: make(map[int64]lastWord), records: make(map[int64]lastRecord)}
+	c := &chainVerifier{Archive: a, o: o, report: report, progress: progress, latest: make(map[int64]latestEntry), latestSettled: make(map[int64]settledDigest)}
 	if err := c.list(ctx); err != nil {
 		return c.sum, err
 	}
@@ -88,7 +88,7 @@ func (a *Archive) VerifyChain(ctx context.Context, o ChainOptions, report func(C
 		}
 	}
 	c.head()
-	c.sum.Manifests, c.sum.Jobs = len(c.dates), int64(len(c.words))
+	c.sum.Manifests, c.sum.Jobs = len(c.dates), int64(len(c.latest))
 	if n := len(c.found); n > 0 {
 		c.sum.Last, c.sum.SHA256 = day(c.found[n-1].Date), fmt.Sprintf("%x", c.found[n-1].SHA256)
 	}
@@ -105,7 +105,7 @@ func (a *Archive) VerifyChain(ctx context.Context, o ChainOptions, report func(C
 
 func day(date time.Time) string { return date.Format(time.DateOnly) }
 
-func (c *chain) fault(f ChainFault) {
+func (c *chainVerifier) fault(f ChainFault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f.Notice {
@@ -134,7 +134,7 @@ func (a *Archive) Manifests(ctx context.Context, stray func(bucket.Object)) ([]t
 	return dates, nil
 }
 
-func (c *chain) list(ctx context.Context) error {
+func (c *chainVerifier) list(ctx context.Context) error {
 	var err error
 	c.dates, err = c.Manifests(ctx, func(o bucket.Object) {
 		c.fault(ChainFault{Kind: ChainKey, Key: o.Key, Detail: "it lies among the manifests and is named like none"})
@@ -146,11 +146,11 @@ func (c *chain) list(ctx context.Context) error {
 }
 
 // manifest reads one manifest, and holds it against the one before.
-func (c *chain) manifest(ctx context.Context, i int, date time.Time) error {
+func (c *chainVerifier) manifest(ctx context.Context, i int, date time.Time) error {
 	f := ChainFault{Date: day(date), Key: ManifestKey(date)}
 	damaged := false
 	m, err := c.scanManifest(ctx, date,
-		func(m *Manifest, l PlacedLine) error { return c.remember(i, f, m, l) },
+		func(m *Manifest, l ManifestEntry) error { return c.checkEntry(i, f, m, l) },
 		func(f ChainFault) error {
 			damaged = damaged || f.Line <= 1 // of what the header says, nothing is known
 			c.fault(f)
@@ -166,9 +166,9 @@ func (c *chain) manifest(ctx context.Context, i int, date time.Time) error {
 	before := date.AddDate(0, 0, -1)
 	switch {
 	case i == 0 && m.Previous != nil:
-		c.absent(before, before, "the next manifest follows it, and so do others that may have been before it")
+		c.missingDays(before, before, "the next manifest follows it, and so do others that may have been before it")
 	case i > 0 && c.dates[i-1].Before(before):
-		c.absent(c.dates[i-1].AddDate(0, 0, 1), before, "those before and after are there")
+		c.missingDays(c.dates[i-1].AddDate(0, 0, 1), before, "those before and after are there")
 	case i > 0 && !damaged && m.Previous == nil:
 		f.Kind, f.Detail = ChainPrevious, "it says that it is the first, and there is one of the day before"
 		c.fault(f)
@@ -179,8 +179,8 @@ func (c *chain) manifest(ctx context.Context, i int, date time.Time) error {
 	return nil
 }
 
-// absent names days without a manifest.
-func (c *chain) absent(first, last time.Time, why string) {
+// missingDays names days without a manifest.
+func (c *chainVerifier) missingDays(first, last time.Time, why string) {
 	detail := "there is no manifest of this day; " + why
 	if last.After(first) {
 		detail = fmt.Sprintf("there are no manifests of the days up to %s; %s", day(last), why)
@@ -188,31 +188,31 @@ func (c *chain) absent(first, last time.Time, why string) {
 	c.fault(ChainFault{Kind: ChainAbsent, Date: day(first), Key: ManifestKey(first), Detail: detail})
 }
 
-// remember notes the last word on a job. A log that was archived once never becomes
+// checkEntry notes the last word on a job. A log that was archived once never becomes
 // another one.
-func (c *chain) remember(i int, f ChainFault, m *Manifest, l PlacedLine) error {
+func (c *chainVerifier) checkEntry(i int, f ChainFault, m *Manifest, l ManifestEntry) error {
 	c.sum.Lines++
-	word := lastWord{manifest: uint32(i), objects: objectsIn(m, l.ManifestLine)}
+	word := latestEntry{manifest: uint32(i), objects: objectsIn(m, l.ManifestLine)}
 	if sum, ok := parseDigest(l.SHA256); ok {
 		copy(word.digest[:], sum[:])
 	}
 	if sum, ok := parseDigest(l.DetailsSHA256); ok {
 		copy(word.details[:], sum[:])
 	}
-	before, known := c.words[l.JobID]
+	before, known := c.latest[l.JobID]
 	if known && before.digest != [8]byte{} && before.digest != word.digest {
 		f.Kind, f.Line, f.JobID = ChainChanged, l.Number, l.JobID
 		f.Detail = fmt.Sprintf("it says that the log has SHA-256 %q; by the manifest of %s that begins with %x", l.SHA256, day(c.dates[before.manifest]), before.digest)
 		c.fault(f)
 	}
-	c.words[l.JobID] = word
-	c.replaced(f, l, before, word)
+	c.latest[l.JobID] = word
+	c.checkReplaced(f, l, before, word)
 	return nil
 }
 
-// replaced tells of a job.json, and of a settled.json for the same settlement, that is
+// checkReplaced tells of a job.json, and of a settled.json for the same settlement, that is
 // another one than before: only verify --repair does so.
-func (c *chain) replaced(f ChainFault, l PlacedLine, before, word lastWord) {
+func (c *chainVerifier) checkReplaced(f ChainFault, l ManifestEntry, before, word latestEntry) {
 	f.Kind, f.Line, f.JobID, f.Notice = ChainReplaced, l.Number, l.JobID, true
 	if before.details != [8]byte{} && word.details != [8]byte{} && before.details != word.details {
 		f.Detail = fmt.Sprintf("it says that %s has SHA-256 %s; by the manifest of %s that begins with %x", l.Key().Details(), l.DetailsSHA256, day(c.dates[before.manifest]), before.details)
@@ -223,16 +223,16 @@ func (c *chain) replaced(f ChainFault, l PlacedLine, before, word lastWord) {
 		return
 	}
 	settlement := sha256.Sum256(fmt.Appendf(nil, "%s %d", l.State, l.SettledAt.UnixNano()))
-	record := lastRecord{settlement: [8]byte(settlement[:8]), digest: [8]byte(sum[:8])}
-	if was, ok := c.records[l.JobID]; ok && was.settlement == record.settlement && was.digest != record.digest {
+	record := settledDigest{settlement: [8]byte(settlement[:8]), digest: [8]byte(sum[:8])}
+	if was, ok := c.latestSettled[l.JobID]; ok && was.settlement == record.settlement && was.digest != record.digest {
 		f.Detail = fmt.Sprintf("it says that %s has SHA-256 %s; by an earlier manifest, and of the same settlement, that begins with %x", l.Key().Settled(), l.SettledSHA256, was.digest)
 		c.fault(f)
 	}
-	c.records[l.JobID] = record
+	c.latestSettled[l.JobID] = record
 }
 
 // head looks for the manifest that somebody noted.
-func (c *chain) head() {
+func (c *chainVerifier) head() {
 	if c.o.Head == nil {
 		return
 	}

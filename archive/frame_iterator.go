@@ -10,30 +10,30 @@ import (
 	"github.com/jobvault/jobvault/archive/bucket"
 )
 
-// reading gives frames of a log one after the other. As long as the shelf has
+// frameIterator gives frames of a log one after the other. As long as the shelf has
 // room, the next are decoded side by side while one is looked at, and the bucket
 // is asked once for all of them. Without, each is fetched when it is needed, by a
 // request of its own: a reader who waits for somebody slow keeps no connection.
-type reading struct {
-	shelf  *shelf
+type frameIterator struct {
+	cache  *frameCache
 	bucket bucket.Bucket
-	ref    Ref
-	next   int           // frame to be fetched
-	end    int           // frame after the last one
-	body   io.ReadCloser // at the next frame; nil: not open
-	until  int           // frame at which the body ends
-	frames []*shelved    // fetched; the first one is looked at
-	broke  error         // why no more can be fetched
+	ref    LogLayout
+	next   int            // frame to be fetched
+	end    int            // frame after the last one
+	body   io.ReadCloser  // at the next frame; nil: not open
+	until  int            // frame at which the body ends
+	frames []*cachedFrame // fetched; the first one is looked at
+	broke  error          // why no more can be fetched
 }
 
 // frames is to read frames from first up to, and without, end.
-func (a *Archive) frames(ref Ref, first, end int) *reading {
-	return &reading{shelf: a.shelf, bucket: a.bucket, ref: ref, next: first, end: end}
+func (a *Archive) frames(ref LogLayout, first, end int) *frameIterator {
+	return &frameIterator{cache: a.cache, bucket: a.bucket, ref: ref, next: first, end: end}
 }
 
 // each gives visit what each frame holds, in order, and ends the reading. Frames
 // are counted from 0. What has been fetched before an error is given first.
-func (r *reading) each(ctx context.Context, visit func(index int, raw []byte) error) (err error) {
+func (r *frameIterator) each(ctx context.Context, visit func(index int, raw []byte) error) (err error) {
 	defer func() { err = errors.Join(err, r.close()) }()
 	for {
 		for r.wantsMore() {
@@ -49,21 +49,21 @@ func (r *reading) each(ctx context.Context, visit func(index int, raw []byte) er
 		if err := visit(r.frames[0].index, raw); err != nil {
 			return err
 		}
-		r.shelf.takeDown(r.frames[0])
+		r.cache.release(r.frames[0])
 		r.frames = slices.Delete(r.frames, 0, 1)
 	}
 }
 
-func (r *reading) wantsMore() bool {
+func (r *frameIterator) wantsMore() bool {
 	if r.next == r.end || r.broke != nil {
 		return false
 	}
-	return len(r.frames) == 0 || len(r.frames) <= framesAhead && r.shelf.roomy()
+	return len(r.frames) == 0 || len(r.frames) <= framesAhead && r.cache.hasRoom()
 }
 
 // fetchNext has the next frame fetched and decoded, or else says what broke.
-func (r *reading) fetchNext(ctx context.Context) {
-	b, err := r.shelf.load(ctx, r.next, func(f *frame) error { return r.fetch(ctx, f) })
+func (r *frameIterator) fetchNext(ctx context.Context) {
+	b, err := r.cache.load(ctx, r.next, func(f *frame) error { return r.fetch(ctx, f) })
 	if err != nil {
 		r.broke = err
 		return
@@ -73,17 +73,17 @@ func (r *reading) fetchNext(ctx context.Context) {
 
 // raw gives what the frame that is looked at holds, if need be after fetching it
 // once more.
-func (r *reading) raw(ctx context.Context) ([]byte, error) {
+func (r *frameIterator) raw(ctx context.Context) ([]byte, error) {
 	for {
 		b := r.frames[0]
 		<-b.decoded
 		if b.err != nil {
 			return nil, fmt.Errorf("%w: frame at byte %d: %w", bucket.ErrUnreadable, r.ref.offset(b.index), b.err)
 		}
-		if raw, ok := r.shelf.touch(b); ok {
+		if raw, ok := r.cache.get(b); ok {
 			return raw, nil
 		}
-		again, err := r.shelf.load(ctx, b.index, func(f *frame) error { return r.fetchAgain(ctx, b.index, f) })
+		again, err := r.cache.load(ctx, b.index, func(f *frame) error { return r.fetchAgain(ctx, b.index, f) })
 		if err != nil {
 			return nil, err
 		}
@@ -92,7 +92,7 @@ func (r *reading) raw(ctx context.Context) ([]byte, error) {
 }
 
 // fetch reads the next frame as it is stored.
-func (r *reading) fetch(ctx context.Context, f *frame) error {
+func (r *frameIterator) fetch(ctx context.Context, f *frame) error {
 	fresh := r.body == nil
 	err := r.continueBody(ctx, f)
 	if err != nil && !fresh && ctx.Err() == nil {
@@ -109,10 +109,10 @@ func (r *reading) fetch(ctx context.Context, f *frame) error {
 }
 
 // continueBody reads the next frame from the open body, or opens it there.
-func (r *reading) continueBody(ctx context.Context, f *frame) (err error) {
+func (r *frameIterator) continueBody(ctx context.Context, f *frame) (err error) {
 	if r.body == nil {
 		r.until = r.next + 1
-		if r.shelf.roomy() {
+		if r.cache.hasRoom() {
 			r.until = r.end
 		}
 		if r.body, err = r.open(ctx, r.next, r.until); err != nil {
@@ -126,7 +126,7 @@ func (r *reading) continueBody(ctx context.Context, f *frame) (err error) {
 }
 
 // fetchAgain reads a frame that was there before.
-func (r *reading) fetchAgain(ctx context.Context, index int, f *frame) error {
+func (r *frameIterator) fetchAgain(ctx context.Context, index int, f *frame) error {
 	body, err := r.open(ctx, index, index+1)
 	if err != nil {
 		return err
@@ -134,12 +134,12 @@ func (r *reading) fetchAgain(ctx context.Context, index int, f *frame) error {
 	return errors.Join(f.readStored(bucket.WithContext(ctx, body), r.ref, index), body.Close())
 }
 
-func (r *reading) open(ctx context.Context, first, end int) (io.ReadCloser, error) {
+func (r *frameIterator) open(ctx context.Context, first, end int) (io.ReadCloser, error) {
 	from := r.ref.offset(first)
 	return r.bucket.Get(ctx, r.ref.Key, from, r.ref.offset(end)-from)
 }
 
-func (r *reading) closeBody() error {
+func (r *frameIterator) closeBody() error {
 	if r.body == nil {
 		return nil
 	}
@@ -148,9 +148,9 @@ func (r *reading) closeBody() error {
 	return err
 }
 
-func (r *reading) close() error {
+func (r *frameIterator) close() error {
 	for _, b := range r.frames {
-		r.shelf.takeDown(b)
+		r.cache.release(b)
 	}
 	return r.closeBody()
 }

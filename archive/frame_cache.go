@@ -9,17 +9,17 @@ import (
 )
 
 const (
-	// maxShelved is how many decoded frames wait for their readers, of all logs
+	// maxCached is how many decoded frames wait for their readers, of all logs
 	// together.
-	maxShelved = 64
+	maxCached = 64
 	// maxLoading is how many frames are fetched and decoded at the same time.
 	maxLoading = 32
 )
 
-// shelf bounds what all readers together hold in memory. A decoded frame stands
+// frameCache bounds what all readers together hold in memory. A decoded frame stands
 // on it until it is read. When there are too many, the one that was touched
 // longest ago goes: its reader waits for somebody slow, and fetches it again.
-type shelf struct {
+type frameCache struct {
 	decoder *zstd.Decoder
 	loading chan struct{}
 
@@ -27,12 +27,12 @@ type shelf struct {
 	order list.List // of *shelved; the one touched last comes first
 }
 
-func newShelf(d *zstd.Decoder) *shelf {
-	return &shelf{decoder: d, loading: make(chan struct{}, maxLoading)}
+func newFrameCache(d *zstd.Decoder) *frameCache {
+	return &frameCache{decoder: d, loading: make(chan struct{}, maxLoading)}
 }
 
-// shelved is a frame on its way to a reader.
-type shelved struct {
+// cachedFrame is a frame on its way to a reader.
+type cachedFrame struct {
 	index   int           // in the log, from 0
 	decoded chan struct{} // closed when it is on the shelf, or err says why not
 	err     error
@@ -42,7 +42,7 @@ type shelved struct {
 }
 
 // load fetches a frame and begins to decode it.
-func (s *shelf) load(ctx context.Context, index int, fetch func(*frame) error) (*shelved, error) {
+func (s *frameCache) load(ctx context.Context, index int, fetch func(*frame) error) (*cachedFrame, error) {
 	select {
 	case s.loading <- struct{}{}:
 	case <-ctx.Done():
@@ -54,7 +54,7 @@ func (s *shelf) load(ctx context.Context, index int, fetch func(*frame) error) (
 		<-s.loading
 		return nil, err
 	}
-	b := &shelved{index: index, decoded: make(chan struct{})}
+	b := &cachedFrame{index: index, decoded: make(chan struct{})}
 	go func() {
 		if b.err = f.decode(s.decoder); b.err == nil {
 			s.put(b, f)
@@ -67,20 +67,20 @@ func (s *shelf) load(ctx context.Context, index int, fetch func(*frame) error) (
 	return b, nil
 }
 
-func (s *shelf) put(b *shelved, f *frame) {
+func (s *frameCache) put(b *cachedFrame, f *frame) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b.frame, b.place = f, s.order.PushFront(b)
-	if s.order.Len() > maxShelved {
-		last := s.order.Remove(s.order.Back()).(*shelved)
+	if s.order.Len() > maxCached {
+		last := s.order.Remove(s.order.Back()).(*cachedFrame)
 		// Not into the pool: its reader may be looking at it.
 		last.frame = nil
 	}
 }
 
-// touch gives what a decoded frame holds, until the reader takes it down; not ok
+// get gives what a decoded frame holds, until the reader takes it down; not ok
 // if it had to go.
-func (s *shelf) touch(b *shelved) (raw []byte, ok bool) {
+func (s *frameCache) get(b *cachedFrame) (raw []byte, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if b.frame == nil {
@@ -90,8 +90,8 @@ func (s *shelf) touch(b *shelved) (raw []byte, ok bool) {
 	return b.frame.raw, true
 }
 
-// takeDown ends a frame that nobody reads any more.
-func (s *shelf) takeDown(b *shelved) {
+// release ends a frame that nobody reads any more.
+func (s *frameCache) release(b *cachedFrame) {
 	<-b.decoded
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,9 +102,9 @@ func (s *shelf) takeDown(b *shelved) {
 	}
 }
 
-// roomy tells whether there is room for frames that nobody waits for yet.
-func (s *shelf) roomy() bool {
+// hasRoom tells whether there is room for frames that nobody waits for yet.
+func (s *frameCache) hasRoom() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.order.Len() < maxShelved/2
+	return s.order.Len() < maxCached/2
 }
