@@ -9,23 +9,22 @@ import (
 	"github.com/jobvault/jobvault/archive/joblog"
 )
 
-// MinFiltered is how many bytes a log must have for filters to be worth making: a
-// smaller one is read as fast as they would be.
+// MinFiltered is the size in bytes from which a log has filters: a smaller one is read as
+// fast as they would be.
 const MinFiltered = 64 << 10
 
-// BloomFilter tells what the lines that begin in one frame of a log cannot hold: which
-// grams, runs of five bytes. It is a bloom filter with one hash function; upper-case
-// ASCII letters count as lower-case ones. It has every second gram, which takes half
-// the time and room: of a text that is there, it has the grams at even places, or
-// those at odd ones.
+// BloomFilter tells which n-grams, runs of five bytes, the lines that begin in one frame of
+// a log cannot hold. It has one hash function; upper-case ASCII letters count as lower-case
+// ones. It has every second n-gram of a line, which takes half the time and room: of a text
+// that is there, it has the n-grams at even places, or those at odd ones.
 //
 // Three bytes would do for words. But a frame with thousands of commits and digests in
 // it has all that there are of three or four hexadecimal digits, and could not be told
 // from one that has the commit that is looked for.
 type BloomFilter struct {
-	StartsMidLine bool   // the frame begins within a line, which is an earlier frame's
-	NonASCIIFold  bool   // the lines have other letters whose lower case is in ASCII
-	Bits          []byte // a power of two bytes, at most MaxFilter; none: no line begins here
+	StartsMidLine bool   // the frame begins within a line, which belongs to an earlier frame
+	NonASCIIFold  bool   // the lines have letters beyond ASCII whose lower case is k or s
+	Bits          []byte // a power of two bytes, at most MaxFilter; empty: no line begins here
 }
 
 // MaxFilter is how many bytes a filter has at most: for a frame of 1 MiB, 1.6 %.
@@ -36,31 +35,30 @@ const (
 	ngramBytes = 5
 )
 
-// hashNgram is the place of a gram, whose first byte is the lowest, in the largest
-// filter.
-func hashNgram(gram uint64) uint32 {
-	return uint32(gram << (64 - 8*ngramBytes) * 0x9e3779b97f4a7c15 >> (64 - hashBits))
+// hashNgram is the bit of an n-gram, whose first byte is the lowest, in the largest filter.
+// In a smaller one it is the lower bits of that.
+func hashNgram(ngram uint64) uint32 {
+	return uint32(ngram << (64 - 8*ngramBytes) * 0x9e3779b97f4a7c15 >> (64 - hashBits))
 }
 
-// has tells whether a line may hold the gram with this hash.
+// has tells whether a line may hold the n-gram with this hash.
 func (f BloomFilter) has(hash uint32) bool {
 	hash &= uint32(8*len(f.Bits)) - 1
 	return f.Bits[hash/8]>>(hash%8)&1 == 1
 }
 
-// FilterBuilder makes the filters of a log's frames.
+// FilterBuilder makes the filters of a log's frames. The zero value is ready for a log.
 type FilterBuilder struct {
 	filters []BloomFilter
 	marks   [1 << hashBits]byte // 1: some line of the open filter holds it
-	marked  int                 // bytes that were looked at for it
-	open    int                 // the filter that is being made
-	inLine  bool                // a line of its has not ended
-	run     int                 // bytes that were looked at of this line
-	last    []byte              // the last of these, less than a gram
+	marked  int                 // bytes that the open filter was made of
+	open    int                 // index of the filter that is being made
+	inLine  bool                // a line that began in its frame has not ended
+	run     int                 // bytes of this line so far
+	last    []byte              // the last of these, fewer than an n-gram has
 }
 
-// MaxFilters bounds what is held in memory of a log. A log of more frames has none
-// for those that come after, which have to be read.
+// MaxFilters is how many frames of a log have filters. Those after them are always read.
 const MaxFilters = 512
 
 // Add takes the next frame, which is not empty.
@@ -116,7 +114,7 @@ func (m *FilterBuilder) lines(frame []byte) {
 	}
 }
 
-// continueLine marks what a line goes on with in the next frame.
+// continueLine marks the part in this frame of a line that began in an earlier one.
 func (m *FilterBuilder) continueLine(p []byte) {
 	m.marked += len(p)
 	m.noteNonASCIIFold(p)
@@ -138,9 +136,9 @@ func (m *FilterBuilder) noteNonASCIIFold(p []byte) {
 	f.NonASCIIFold = f.NonASCIIFold || bytes.Contains(p, []byte("\u212a")) || bytes.Contains(p, []byte("\u017f"))
 }
 
-// mark marks every second gram that begins in p, from one place up to another. It may
-// mark a few that begin behind that. It is where the time goes: eight bytes are loaded
-// and folded at once, and the grams that begin in them are taken out.
+// mark marks every second n-gram that begins in p from i up to end. It may mark a few that
+// begin after that. It is where the time goes: eight bytes are loaded
+// and folded at once, and the n-grams that begin in them are cut out.
 func (m *FilterBuilder) mark(p []byte, i, end int) {
 	if i+16 <= len(p) {
 		v := lower(binary.LittleEndian.Uint64(p[i:]))
@@ -158,12 +156,12 @@ func (m *FilterBuilder) mark(p []byte, i, end int) {
 	}
 }
 
-// ngramOf is the gram that some text begins with.
-func ngramOf[T []byte | string](p T) (gram uint64) {
+// ngramOf is the n-gram that a text begins with.
+func ngramOf[T []byte | string](p T) (ngram uint64) {
 	for i := range ngramBytes {
-		gram |= uint64(p[i]) << (8 * i)
+		ngram |= uint64(p[i]) << (8 * i)
 	}
-	return lower(gram)
+	return lower(ngram)
 }
 
 // lower makes ASCII letters of eight bytes lower-case ones.
@@ -174,8 +172,8 @@ func lower(v uint64) uint64 {
 	return v | upper>>2
 }
 
-// filterShare is the share of the bytes that a filter may have at most: one in so
-// many. Half of a small log's would be its filter else.
+// filterShare bounds a filter: it has at most one byte for filterShare bytes of its frame.
+// Without it, the filter of a small log would be half as large as the log.
 const filterShare = 40
 
 // close makes a filter of what is marked: as small as it can be with at most a

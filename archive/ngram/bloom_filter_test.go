@@ -2,6 +2,7 @@ package ngram
 
 import (
 	"bytes"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -127,5 +128,27 @@ func BenchmarkFilterMaker(b *testing.B) {
 	for b.Loop() {
 		m.filters = m.filters[:0]
 		m.Add(frame)
+	}
+}
+
+// The worked example of the package's comment.
+func TestQueryOfTheExample(t *testing.T) {
+	t.Parallel()
+	all := func(ngrams ...string) (q ngramQuery) {
+		for _, n := range ngrams {
+			q.hashes = append(q.hashes, hashNgram(ngramOf(n)))
+		}
+		return q
+	}
+	want := ngramQuery{or: true, subs: []ngramQuery{
+		all("memdu", "mdump", "ump.p"), all("emdum", "dump.", "mp.py"),
+		all("memdu", "mdump", "ump.s"), all("emdum", "dump.", "mp.sh"),
+	}}
+	p, err := ParsePattern(`memdump\.(py|sh)`, PatternOptions{})
+	if err != nil || !reflect.DeepEqual(p.query, want) {
+		t.Errorf("query %+v, want %+v: %v", p.query, want, err)
+	}
+	if got := string(bytes.Join(p.literals.list, []byte(" "))); got != "memdump." {
+		t.Errorf("literals %q", got)
 	}
 }

@@ -9,17 +9,18 @@ import (
 	"unicode/utf8"
 )
 
-// requiredLiterals are some of which one is in every line that a pattern matches. To look for
-// them is much faster than to match every line.
+// requiredLiterals are texts of which at least one is in every line that a pattern
+// matches: "error" and "panic" of (error|panic): .*. To look for them is much faster than
+// to match every line.
 type requiredLiterals struct {
 	list [][]byte
-	fold bool // they are in lower case, and upper case counts as that
+	fold bool // they are in lower case, and match upper-case ASCII letters too
 }
 
-// maxLiterals is up to how many texts it is faster to look for all of them.
+// maxLiterals bounds them: with more, matching every line is as fast.
 const maxLiterals = 4
 
-// requiredLiteralsOf finds them in an expression; nil, if there are none.
+// requiredLiteralsOf finds them in an expression. It is nil if there are none, or too many.
 func requiredLiteralsOf(tree *syntax.Regexp) *requiredLiterals {
 	some, fold := needed(tree)
 	if len(some) == 0 || len(some) > maxLiterals {
@@ -35,8 +36,8 @@ func requiredLiteralsOf(tree *syntax.Regexp) *requiredLiterals {
 	return t
 }
 
-// needed are texts of which each match of the expression has one; none, if nothing is
-// known. fold says that some may be there in another case.
+// needed are texts of which each match of the expression has at least one; none, if
+// nothing is known. fold says that case does not count for some of them.
 func needed(re *syntax.Regexp) (some []string, fold bool) {
 	switch re.Op {
 	case syntax.OpLiteral:
@@ -98,7 +99,7 @@ func lowerASCII(r rune) rune {
 	return r
 }
 
-// literalScan is looking for texts in a block.
+// literalScan looks for literals in a block.
 type literalScan struct {
 	*requiredLiterals
 	block []byte
@@ -122,8 +123,8 @@ func (t *requiredLiterals) scan(block []byte) *literalScan {
 	return s
 }
 
-// next is where the first of the texts begins, at a place or after it; -1: nowhere.
-// Places must not go back.
+// next is where the first literal at a place or after it begins; -1: nowhere. Places must
+// not go back.
 func (s *literalScan) next(at int) int {
 	first := -1
 	for i, text := range s.list {

@@ -6,194 +6,114 @@ import (
 	"unicode/utf8"
 )
 
-// ngramQuery says which grams a frame must hold for a pattern to match in it: all of
-// them, or some of them. The zero one says nothing.
+// ngramQuery says which n-grams a frame must hold for a pattern to match in it. It is a
+// tree of AND and OR: ("memdu" AND "mdump") OR ("emdum" AND "dump.") of the text memdump.
+// with its full stop. The zero value fits every frame.
 type ngramQuery struct {
-	or     bool // one of all that follows is enough
-	never  bool // nothing matches
+	or     bool // any of hashes and subs is enough; false: all of them are needed
+	never  bool // no frame fits: the expression matches nothing
 	hashes []uint32
 	subs   []ngramQuery
 }
 
-// restricts tells whether there are frames that it rules out.
-func (n ngramQuery) restricts() bool { return n.never || len(n.hashes) > 0 || len(n.subs) > 0 }
+// restricts tells whether there are frames that the query rules out.
+func (q ngramQuery) restricts() bool { return q.never || len(q.hashes) > 0 || len(q.subs) > 0 }
 
-func (n ngramQuery) mayMatch(f BloomFilter) bool {
-	if n.never {
+// mayMatch tells whether the frame with this filter fits the query.
+func (q ngramQuery) mayMatch(f BloomFilter) bool {
+	if q.never {
 		return false
 	}
-	for _, h := range n.hashes {
-		if f.has(h) == n.or {
-			return n.or
+	for _, h := range q.hashes {
+		if f.has(h) == q.or {
+			return q.or
 		}
 	}
-	for _, sub := range n.subs {
-		if sub.mayMatch(f) == n.or {
-			return n.or
+	for _, sub := range q.subs {
+		if sub.mayMatch(f) == q.or {
+			return q.or
 		}
 	}
-	return !n.or
+	return !q.or
 }
 
-// queryBuilder finds what an expression needs.
+// and adds a condition to a query that needs all of its own.
+func (q *ngramQuery) and(more ngramQuery) {
+	if more.restricts() {
+		q.subs = append(q.subs, more)
+	}
+}
+
+// queryBuilder makes the n-gram query of an expression.
 type queryBuilder struct {
-	nonASCIIFold bool // k and s, if case does not count, may be other letters too
+	nonASCIIFold bool // the frame has letters beyond ASCII that are k or s, if case does not count
 }
 
-// query is what every match query the expression needs.
-func (r queryBuilder) query(re *syntax.Regexp) ngramQuery {
-	if texts := r.exactSet(re); texts != nil {
-		return setQuery(texts)
+// query is what a frame needs to hold for any match of the expression.
+func (b queryBuilder) query(re *syntax.Regexp) ngramQuery {
+	if exact := b.exactSet(re); exact != nil {
+		return exact.query()
 	}
 	switch re.Op {
 	case syntax.OpNoMatch:
 		return ngramQuery{never: true}
 	case syntax.OpLiteral:
-		var n ngramQuery
-		for text := range strings.FieldsFuncSeq(string(re.Rune), r.inexact(re)) {
-			n.add(setQuery([]string{text}))
+		var q ngramQuery
+		for part := range strings.FieldsFuncSeq(string(re.Rune), b.inexact(re)) {
+			q.and(exactSet{part}.query())
 		}
-		return n
+		return q
 	case syntax.OpCapture, syntax.OpPlus:
-		return r.query(re.Sub[0])
+		return b.query(re.Sub[0])
 	case syntax.OpAlternate:
-		n := ngramQuery{or: true}
-		for _, sub := range re.Sub {
-			need := r.query(sub)
-			if !need.restricts() {
-				return ngramQuery{}
-			}
-			n.subs = append(n.subs, need)
-		}
-		return n
+		return b.alternateQuery(re.Sub)
 	case syntax.OpConcat:
-		return r.concatQuery(re.Sub)
+		return b.concatQuery(re.Sub)
 	}
 	return ngramQuery{}
 }
 
-// concatQuery is what expressions that follow each other need. Those that match but few
-// texts are put together.
-func (r queryBuilder) concatQuery(subs []*syntax.Regexp) (n ngramQuery) {
-	texts := []string{""}
+// alternateQuery is that of a|b: one of theirs; nothing, if one of them needs nothing.
+func (b queryBuilder) alternateQuery(subs []*syntax.Regexp) ngramQuery {
+	q := ngramQuery{or: true}
 	for _, sub := range subs {
-		more := r.exactSet(sub)
-		joined := join(texts, more)
-		if joined != nil {
-			texts = joined
+		need := b.query(sub)
+		if !need.restricts() {
+			return ngramQuery{}
+		}
+		q.subs = append(q.subs, need)
+	}
+	return q
+}
+
+// concatQuery is that of expressions that follow each other: all of theirs. Neighbours
+// with exact sets are joined first, as n-grams may begin in one and end in another.
+func (b queryBuilder) concatQuery(subs []*syntax.Regexp) (q ngramQuery) {
+	joined := exactSet{""}
+	for _, sub := range subs {
+		exact := b.exactSet(sub)
+		if longer := joined.cross(exact); longer != nil {
+			joined = longer
 			continue
 		}
-		n.add(setQuery(texts))
-		if texts = more; more == nil {
-			n.add(r.query(sub))
-			texts = []string{""}
+		q.and(joined.query())
+		if joined = exact; exact == nil {
+			q.and(b.query(sub))
+			joined = exactSet{""}
 		}
 	}
-	n.add(setQuery(texts))
-	return n
+	q.and(joined.query())
+	return q
 }
 
-// add adds what is needed too.
-func (n *ngramQuery) add(more ngramQuery) {
-	if more.restricts() {
-		n.subs = append(n.subs, more)
-	}
-}
-
-// maxExact bounds how many texts are told apart.
-const maxExact = 16
-
-// exactSet are the only texts that the expression matches; nil, if they are not few.
-func (r queryBuilder) exactSet(re *syntax.Regexp) []string {
-	switch re.Op {
-	case syntax.OpEmptyMatch, syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
-		return []string{""}
-	case syntax.OpLiteral:
-		if text := string(re.Rune); !strings.ContainsFunc(text, r.inexact(re)) {
-			return []string{text}
-		}
-	case syntax.OpCharClass:
-		var texts []string
-		for i := 0; i < len(re.Rune); i += 2 {
-			for c := re.Rune[i]; c <= re.Rune[i+1]; c++ {
-				if len(texts) == maxExact || c == utf8.RuneError {
-					return nil
-				}
-				texts = append(texts, string(c))
-			}
-		}
-		return texts
-	case syntax.OpCapture:
-		return r.exactSet(re.Sub[0])
-	case syntax.OpQuest:
-		if texts := r.exactSet(re.Sub[0]); texts != nil && len(texts) < maxExact {
-			return append([]string{""}, texts...)
-		}
-	case syntax.OpAlternate:
-		var texts []string
-		for _, sub := range re.Sub {
-			more := r.exactSet(sub)
-			if more == nil || len(texts)+len(more) > maxExact {
-				return nil
-			}
-			texts = append(texts, more...)
-		}
-		return texts
-	case syntax.OpConcat:
-		texts := []string{""}
-		for _, sub := range re.Sub {
-			if texts = join(texts, r.exactSet(sub)); texts == nil {
-				return nil
-			}
-		}
-		return texts
-	}
-	return nil
-}
-
-// inexact tells the characters of a literal that may be other bytes: one that stands for
-// what is none, and, if case does not count, letters whose other case is not in ASCII.
-func (r queryBuilder) inexact(re *syntax.Regexp) func(rune) bool {
+// inexact tells the characters of a literal that a filter may know as other bytes: one
+// that stands for an invalid byte, and, if case does not count, those with a case that is
+// not in ASCII.
+func (b queryBuilder) inexact(re *syntax.Regexp) func(rune) bool {
 	return func(c rune) bool {
 		if re.Flags&syntax.FoldCase == 0 {
 			return c == utf8.RuneError
 		}
-		return c >= utf8.RuneSelf || r.nonASCIIFold && strings.ContainsRune("kKsS", c)
+		return c >= utf8.RuneSelf || b.nonASCIIFold && strings.ContainsRune("kKsS", c)
 	}
-}
-
-// join are the texts of one list with those of another after them; nil, if they are
-// not few.
-func join(texts, more []string) []string {
-	if len(more) == 0 || len(texts)*len(more) > maxExact {
-		return nil
-	}
-	joined := make([]string, 0, len(texts)*len(more))
-	for _, a := range texts {
-		for _, b := range more {
-			joined = append(joined, a+b)
-		}
-	}
-	return joined
-}
-
-// setQuery is that one of the texts is there, with its grams at even places, or those
-// at odd ones.
-func setQuery(texts []string) ngramQuery {
-	n := ngramQuery{or: true}
-	for _, text := range texts {
-		if len(text) < ngramBytes+1 {
-			return ngramQuery{}
-		}
-		var even, odd ngramQuery
-		for i := range len(text) - ngramBytes + 1 {
-			half := &even
-			if i%2 == 1 {
-				half = &odd
-			}
-			half.hashes = append(half.hashes, hashNgram(ngramOf(text[i:])))
-		}
-		n.subs = append(n.subs, even, odd)
-	}
-	return n
 }
