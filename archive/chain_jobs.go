@@ -31,7 +31,7 @@ func (c *chainVerifier) objects(ctx context.Context, i int) error {
 			return err
 		})
 		return nil
-	}, func(ChainFault) error { return nil }) // told when it was read first
+	}, func(Fault) error { return nil }) // told when it was read first
 	// What went wrong beside the reading comes first: it ends that.
 	if gerr := g.Wait(); gerr != nil {
 		return gerr
@@ -52,7 +52,7 @@ func (c *chainVerifier) step() {
 // object holds one job's objects against its line.
 func (c *chainVerifier) object(ctx context.Context, date string, l ManifestEntry) error {
 	tell := func(kind, key, format string, args ...any) {
-		c.fault(ChainFault{Kind: kind, Date: date, Line: l.Number, JobID: l.JobID, Key: key, Detail: fmt.Sprintf(format, args...)})
+		c.fault(Fault{Kind: kind, Date: date, Line: l.Number, JobID: l.JobID, Key: key, Detail: fmt.Sprintf(format, args...)})
 	}
 	if err := c.details(ctx, l, tell); err != nil {
 		return err
@@ -64,7 +64,7 @@ func (c *chainVerifier) object(ctx context.Context, date string, l ManifestEntry
 	}
 	if l.State == archivedState {
 		if key := l.Key().Log(); l.ObjectKey != key {
-			tell(ChainKey, l.ObjectKey, "the manifest names this object; the job's own is %s", key)
+			tell(FaultKey, l.ObjectKey, "the manifest names this object; the job's own is %s", key)
 			return nil
 		}
 		return c.log(ctx, l.ManifestLine, tell)
@@ -93,9 +93,9 @@ func (c *chainVerifier) details(ctx context.Context, l ManifestEntry, tell func(
 		case err != nil:
 			return err
 		case absent:
-			tell(ChainDetails, key, "there is no such object")
+			tell(FaultDetails, key, "there is no such object")
 		case size != *l.DetailsBytes:
-			tell(ChainDetails, key, "it has %d bytes, the manifest says %d", size, *l.DetailsBytes)
+			tell(FaultDetails, key, "it has %d bytes, the manifest says %d", size, *l.DetailsBytes)
 		}
 		return nil
 	}
@@ -104,13 +104,13 @@ func (c *chainVerifier) details(ctx context.Context, l ManifestEntry, tell func(
 	sum := sha256.Sum256(raw)
 	switch {
 	case absent:
-		tell(ChainDetails, key, "there is no such object")
+		tell(FaultDetails, key, "there is no such object")
 	case errors.Is(err, bucket.ErrUnreadable):
-		tell(ChainDetails, key, "%v", err)
+		tell(FaultDetails, key, "%v", err)
 	case err != nil:
 		return err
 	case hex.EncodeToString(sum[:]) != l.DetailsSHA256:
-		tell(ChainDetails, key, "it has SHA-256 %x, the manifest says %s", sum, l.DetailsSHA256)
+		tell(FaultDetails, key, "it has SHA-256 %x, the manifest says %s", sum, l.DetailsSHA256)
 	}
 	return nil
 }
@@ -121,30 +121,30 @@ func (c *chainVerifier) log(ctx context.Context, l ManifestLine, tell func(kind,
 	absent, err := c.missing(ctx, err)
 	switch {
 	case absent:
-		tell(string(DamageAbsent), l.ObjectKey, "there is no such object")
+		tell(FaultAbsent, l.ObjectKey, "there is no such object")
 	case errors.Is(err, bucket.ErrUnreadable):
-		tell(string(DamageUnreadable), l.ObjectKey, "%v", err)
+		tell(FaultUnreadable, l.ObjectKey, "%v", err)
 	case err != nil:
 		return err
 	case damage != nil:
-		tell(string(damage.Kind), l.ObjectKey, "%s", damage.Detail)
+		tell(damage.Kind, l.ObjectKey, "%s", damage.Detail)
 	}
 	return nil
 }
 
 // compareListed says how a log differs from what a manifest says of it: by its
 // size, or, deep, by all that it is.
-func (c *chainVerifier) compareListed(ctx context.Context, l ManifestLine) (*Damage, error) {
-	differs := func(kind DamageKind, what string, got, want any) (*Damage, error) {
-		return &Damage{kind, l.ObjectKey, fmt.Sprintf("%s %v, the manifest says %v", what, got, want)}, nil
+func (c *chainVerifier) compareListed(ctx context.Context, l ManifestLine) (*Fault, error) {
+	differs := func(kind string, what string, got, want any) (*Fault, error) {
+		return &Fault{Kind: kind, Key: l.ObjectKey, Detail: fmt.Sprintf("%s %v, the manifest says %v", what, got, want)}, nil
 	}
 	if l.RawBytes == nil || l.StoredBytes == nil || l.Lines == nil {
-		return differs(DamageSize, "its sizes are", "known", "nothing")
+		return differs(FaultSize, "its sizes are", "known", "nothing")
 	}
 	if !c.o.Deep {
 		size, err := c.bucket.Size(ctx, l.ObjectKey)
 		if err == nil && size != *l.StoredBytes {
-			return differs(DamageSize, "its size is", size, *l.StoredBytes)
+			return differs(FaultSize, "its size is", size, *l.StoredBytes)
 		}
 		return nil, err
 	}
@@ -158,15 +158,15 @@ func (c *chainVerifier) compareListed(ctx context.Context, l ManifestLine) (*Dam
 	c.mu.Unlock()
 	switch sum, stored := hexSum(got.sum), hex.EncodeToString(object.sum[:]); {
 	case sum != l.SHA256:
-		return differs(DamageDigest, "the log's SHA-256 is", sum, l.SHA256)
+		return differs(FaultDigest, "the log's SHA-256 is", sum, l.SHA256)
 	case got.raw != *l.RawBytes:
-		return differs(DamageBytes, "the log's size is", got.raw, *l.RawBytes)
+		return differs(FaultBytes, "the log's size is", got.raw, *l.RawBytes)
 	case got.allLines() != *l.Lines:
-		return differs(DamageLines, "the number of its lines is", got.allLines(), *l.Lines)
+		return differs(FaultLines, "the number of its lines is", got.allLines(), *l.Lines)
 	case object.size != *l.StoredBytes:
-		return differs(DamageSize, "its size is", object.size, *l.StoredBytes)
+		return differs(FaultSize, "its size is", object.size, *l.StoredBytes)
 	case l.StoredSHA256 != "" && stored != l.StoredSHA256:
-		return differs(DamageObject, "the log is whole, but the object's SHA-256 is", stored, l.StoredSHA256)
+		return differs(FaultObject, "the log is whole, but the object's SHA-256 is", stored, l.StoredSHA256)
 	}
 	return nil, nil
 }

@@ -64,10 +64,10 @@ func (c *chainVerifier) settled(ctx context.Context, l ManifestEntry, tell func(
 	absent, err := c.missing(ctx, err)
 	switch {
 	case absent:
-		tell(ChainSettled, key, "there is no such object")
+		tell(FaultSettled, key, "there is no such object")
 		return nil
 	case errors.Is(err, bucket.ErrUnreadable):
-		tell(ChainSettled, key, "%v", err)
+		tell(FaultSettled, key, "%v", err)
 		return nil
 	case err != nil:
 		return err
@@ -76,11 +76,11 @@ func (c *chainVerifier) settled(ctx context.Context, l ManifestEntry, tell func(
 	sum := sha256.Sum256(raw)
 	switch err := json.Unmarshal(raw, &s); {
 	case l.SettledSHA256 != "" && hex.EncodeToString(sum[:]) != l.SettledSHA256:
-		tell(ChainSettled, key, "it has SHA-256 %x, the manifest says %s; it says %q, the manifest %q", sum, l.SettledSHA256, s.State, l.State)
+		tell(FaultSettled, key, "it has SHA-256 %x, the manifest says %s; it says %q, the manifest %q", sum, l.SettledSHA256, s.State, l.State)
 	case err != nil:
-		tell(ChainSettled, key, "%v: %v", bucket.ErrUnreadable, err)
+		tell(FaultSettled, key, "%v: %v", bucket.ErrUnreadable, err)
 	case s.State != l.State && l.State != archivedState:
-		tell(ChainSettled, key, "it says %q, the manifest %q", s.State, l.State)
+		tell(FaultSettled, key, "it says %q, the manifest %q", s.State, l.State)
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func (c *chainVerifier) settled(ctx context.Context, l ManifestEntry, tell func(
 func (c *chainVerifier) redactions(ctx context.Context, l ManifestEntry, tell func(kind, key, format string, args ...any)) error {
 	for _, r := range l.Redactions {
 		if key := l.Key().Redacted(r.Number); r.ObjectKey != key {
-			tell(ChainKey, r.ObjectKey, "the manifest names this object as copy %d; the job's own is %s", r.Number, key)
+			tell(FaultKey, r.ObjectKey, "the manifest names this object as copy %d; the job's own is %s", r.Number, key)
 			continue
 		}
 		err := c.log(ctx, ManifestLine{
@@ -133,8 +133,8 @@ func (c *chainVerifier) unlisted(ctx context.Context) error {
 		if listed {
 			what = fmt.Sprintf("the manifest of %s, the last word on this job, does not list this object", day(c.dates[word.manifest]))
 		}
-		c.fault(ChainFault{
-			Kind: ChainUnlisted, JobID: k.JobID, Key: o.Key,
+		c.fault(Fault{
+			Kind: FaultUnlisted, JobID: k.JobID, Key: o.Key,
 			Detail: fmt.Sprintf("%s, though it is from %s and the last manifest from after that", what, o.ModTime.UTC().Format(time.RFC3339)),
 		})
 	}

@@ -13,7 +13,7 @@ import (
 // manifest names.
 func (c *chainVerifier) removals(ctx context.Context) error {
 	numbers, err := c.Removals(ctx, func(o bucket.Object) {
-		c.fault(ChainFault{Kind: ChainKey, Key: o.Key, Detail: "it lies in the log of removals and is named like no record"})
+		c.fault(Fault{Kind: FaultKey, Key: o.Key, Detail: "it lies in the log of removals and is named like no record"})
 	})
 	if err != nil {
 		return err
@@ -23,7 +23,7 @@ func (c *chainVerifier) removals(ctx context.Context) error {
 		r, err := c.ReadRemovals(ctx, n)
 		switch {
 		case errors.Is(err, bucket.ErrUnreadable):
-			c.fault(ChainFault{Kind: ChainRemovals, Key: RemovalsKey(n), Detail: err.Error()})
+			c.fault(Fault{Kind: FaultRemovals, Key: RemovalsKey(n), Detail: err.Error()})
 		case err != nil:
 			return err
 		}
@@ -40,9 +40,9 @@ func (c *chainVerifier) removals(ctx context.Context) error {
 func (c *chainVerifier) checkFollows(n int64, r RemovalsRecord, before int64, sum Digest) {
 	switch {
 	case n != before+1:
-		c.fault(ChainFault{Kind: ChainRemovals, Key: RemovalsKey(before + 1), Detail: fmt.Sprintf("the log of removals has record %d, and not this one", n)})
+		c.fault(Fault{Kind: FaultRemovals, Key: RemovalsKey(before + 1), Detail: fmt.Sprintf("the log of removals has record %d, and not this one", n)})
 	case r.Number == n && r.PreviousSHA256 != sum:
-		c.fault(ChainFault{Kind: ChainRemovals, Key: RemovalsKey(n), Detail: fmt.Sprintf("it follows a record with SHA-256 %x; record %d has %x", r.PreviousSHA256, before, sum)})
+		c.fault(Fault{Kind: FaultRemovals, Key: RemovalsKey(n), Detail: fmt.Sprintf("it follows a record with SHA-256 %x; record %d has %x", r.PreviousSHA256, before, sum)})
 	}
 }
 
@@ -51,7 +51,7 @@ func (c *chainVerifier) checkHead(m Manifest, sums map[int64]Digest) {
 	if m.Removals == nil {
 		return
 	}
-	f := ChainFault{Kind: ChainRemovals, Date: day(m.Date), Key: RemovalsKey(m.Removals.Number)}
+	f := Fault{Kind: FaultRemovals, Date: day(m.Date), Key: RemovalsKey(m.Removals.Number)}
 	switch sum, ok := sums[m.Removals.Number]; {
 	case !ok:
 		f.Key = path.Clean(RemovalsPrefix)

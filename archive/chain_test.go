@@ -148,7 +148,7 @@ func (b *books) verify(o archive.ChainOptions) (faults []string, sum archive.Cha
 	b.t.Helper()
 	copied, err := bucket.OpenCopy(b.dir)
 	b.check(err)
-	sum, err = newArchive(b.t, copied, 1<<40).VerifyChain(b.t.Context(), o, func(f archive.ChainFault) {
+	sum, err = newArchive(b.t, copied, 1<<40).VerifyChain(b.t.Context(), o, func(f archive.Fault) {
 		faults = append(faults, fmt.Sprintf("%s %d %d %s", f.Date, f.Line, f.JobID, f.Kind))
 		if f.Key == "" || f.Detail == "" {
 			b.t.Errorf("a fault without key or detail: %+v", f)
@@ -349,7 +349,7 @@ func TestChainIsHeldAgainstANotedHead(t *testing.T) {
 	_, sum := b.verify(archive.ChainOptions{})
 	noted, err := hex.DecodeString(sum.SHA256)
 	b.check(err)
-	head, last := (*[32]byte)(noted), b.dates[bookDays-1]
+	head, last := (*archive.Digest)(noted), b.dates[bookDays-1]
 	for _, o := range []archive.ChainOptions{{Head: head}, {Head: head, HeadDate: last}} {
 		if faults, _ := b.verify(o); faults != nil {
 			t.Errorf("%q", faults)

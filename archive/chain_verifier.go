@@ -17,7 +17,7 @@ import (
 type ChainOptions struct {
 	Deep     bool      // read every log, redacted copy and job.json that is listed, and compare its digest
 	Parallel int       // jobs looked at at a time; 0: 8
-	Head     *[32]byte // digest of a manifest that somebody noted; nil: nobody did
+	Head     *Digest   // digest of a manifest that somebody noted; nil: nobody did
 	HeadDate time.Time // the day of that manifest; zero: any
 }
 
@@ -45,7 +45,7 @@ type chainVerifier struct {
 	latestSettled map[int64]settledDigest // of jobs that have a settled.json
 
 	mu     sync.Mutex
-	report func(ChainFault)
+	report func(Fault)
 	sum    Chain
 	done   int64
 }
@@ -74,7 +74,7 @@ const chainParallel = 8
 //
 // Every manifest is read twice. Memory: 40 to 80 bytes for each job that is listed,
 // 50 more for each that has a settled.json, and some MiB.
-func (a *Archive) VerifyChain(ctx context.Context, o ChainOptions, report func(ChainFault), progress func(done, total int64)) (Chain, error) {
+func (a *Archive) VerifyChain(ctx context.Context, o ChainOptions, report func(Fault), progress func(done, total int64)) (Chain, error) {
 	if o.Parallel == 0 {
 		o.Parallel = chainParallel
 	}
@@ -105,7 +105,7 @@ func (a *Archive) VerifyChain(ctx context.Context, o ChainOptions, report func(C
 
 func day(date time.Time) string { return date.Format(time.DateOnly) }
 
-func (c *chainVerifier) fault(f ChainFault) {
+func (c *chainVerifier) fault(f Fault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f.Notice {
@@ -137,21 +137,21 @@ func (a *Archive) Manifests(ctx context.Context, stray func(bucket.Object)) ([]t
 func (c *chainVerifier) list(ctx context.Context) error {
 	var err error
 	c.dates, err = c.Manifests(ctx, func(o bucket.Object) {
-		c.fault(ChainFault{Kind: ChainKey, Key: o.Key, Detail: "it lies among the manifests and is named like none"})
+		c.fault(Fault{Kind: FaultKey, Key: o.Key, Detail: "it lies among the manifests and is named like none"})
 	})
 	if err == nil && len(c.dates) == 0 {
-		c.fault(ChainFault{Kind: ChainAbsent, Key: path.Clean(ManifestPrefix), Detail: "there is no manifest at all"})
+		c.fault(Fault{Kind: FaultAbsent, Key: path.Clean(ManifestPrefix), Detail: "there is no manifest at all"})
 	}
 	return err
 }
 
 // manifest reads one manifest, and holds it against the one before.
 func (c *chainVerifier) manifest(ctx context.Context, i int, date time.Time) error {
-	f := ChainFault{Date: day(date), Key: ManifestKey(date)}
+	f := Fault{Date: day(date), Key: ManifestKey(date)}
 	damaged := false
 	m, err := c.scanManifest(ctx, date,
 		func(m *Manifest, l ManifestEntry) error { return c.checkEntry(i, f, m, l) },
-		func(f ChainFault) error {
+		func(f Fault) error {
 			damaged = damaged || f.Line <= 1 // of what the header says, nothing is known
 			c.fault(f)
 			return nil
@@ -170,10 +170,10 @@ func (c *chainVerifier) manifest(ctx context.Context, i int, date time.Time) err
 	case i > 0 && c.dates[i-1].Before(before):
 		c.missingDays(c.dates[i-1].AddDate(0, 0, 1), before, "those before and after are there")
 	case i > 0 && !damaged && m.Previous == nil:
-		f.Kind, f.Detail = ChainPrevious, "it says that it is the first, and there is one of the day before"
+		f.Kind, f.Detail = FaultPrevious, "it says that it is the first, and there is one of the day before"
 		c.fault(f)
 	case i > 0 && !damaged && m.PreviousSHA256 != c.found[i-1].SHA256:
-		f.Kind, f.Detail = ChainPrevious, fmt.Sprintf("it follows a manifest of %s with SHA-256 %x; the one that is there has %x", day(before), m.PreviousSHA256, c.found[i-1].SHA256)
+		f.Kind, f.Detail = FaultPrevious, fmt.Sprintf("it follows a manifest of %s with SHA-256 %x; the one that is there has %x", day(before), m.PreviousSHA256, c.found[i-1].SHA256)
 		c.fault(f)
 	}
 	return nil
@@ -185,12 +185,12 @@ func (c *chainVerifier) missingDays(first, last time.Time, why string) {
 	if last.After(first) {
 		detail = fmt.Sprintf("there are no manifests of the days up to %s; %s", day(last), why)
 	}
-	c.fault(ChainFault{Kind: ChainAbsent, Date: day(first), Key: ManifestKey(first), Detail: detail})
+	c.fault(Fault{Kind: FaultAbsent, Date: day(first), Key: ManifestKey(first), Detail: detail})
 }
 
 // checkEntry notes the last word on a job. A log that was archived once never becomes
 // another one.
-func (c *chainVerifier) checkEntry(i int, f ChainFault, m *Manifest, l ManifestEntry) error {
+func (c *chainVerifier) checkEntry(i int, f Fault, m *Manifest, l ManifestEntry) error {
 	c.sum.Lines++
 	word := latestEntry{manifest: uint32(i), objects: objectsIn(m, l.ManifestLine)}
 	if sum, ok := parseDigest(l.SHA256); ok {
@@ -201,7 +201,7 @@ func (c *chainVerifier) checkEntry(i int, f ChainFault, m *Manifest, l ManifestE
 	}
 	before, known := c.latest[l.JobID]
 	if known && before.digest != [8]byte{} && before.digest != word.digest {
-		f.Kind, f.Line, f.JobID = ChainChanged, l.Number, l.JobID
+		f.Kind, f.Line, f.JobID = FaultChanged, l.Number, l.JobID
 		f.Detail = fmt.Sprintf("it says that the log has SHA-256 %q; by the manifest of %s that begins with %x", l.SHA256, day(c.dates[before.manifest]), before.digest)
 		c.fault(f)
 	}
@@ -212,8 +212,8 @@ func (c *chainVerifier) checkEntry(i int, f ChainFault, m *Manifest, l ManifestE
 
 // checkReplaced tells of a job.json, and of a settled.json for the same settlement, that is
 // another one than before: only verify --repair does so.
-func (c *chainVerifier) checkReplaced(f ChainFault, l ManifestEntry, before, word latestEntry) {
-	f.Kind, f.Line, f.JobID, f.Notice = ChainReplaced, l.Number, l.JobID, true
+func (c *chainVerifier) checkReplaced(f Fault, l ManifestEntry, before, word latestEntry) {
+	f.Kind, f.Line, f.JobID, f.Notice = FaultReplaced, l.Number, l.JobID, true
 	if before.details != [8]byte{} && word.details != [8]byte{} && before.details != word.details {
 		f.Detail = fmt.Sprintf("it says that %s has SHA-256 %s; by the manifest of %s that begins with %x", l.Key().Details(), l.DetailsSHA256, day(c.dates[before.manifest]), before.details)
 		c.fault(f)
@@ -236,7 +236,7 @@ func (c *chainVerifier) head() {
 	if c.o.Head == nil {
 		return
 	}
-	f := ChainFault{Kind: ChainHead, Key: path.Clean(ManifestPrefix), Detail: fmt.Sprintf("no manifest has the noted SHA-256 %x", *c.o.Head)}
+	f := Fault{Kind: FaultHead, Key: path.Clean(ManifestPrefix), Detail: fmt.Sprintf("no manifest has the noted SHA-256 %x", *c.o.Head)}
 	for _, m := range c.found {
 		if m.SHA256 == *c.o.Head && (c.o.HeadDate.IsZero() || m.Date.Equal(c.o.HeadDate)) {
 			return

@@ -29,14 +29,32 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// PutFilters keeps the filters of a log, if it has any, beside it. They are made of the
-// log and may be made again: others that are there give way. It notes their size.
-func (a *Archive) PutFilters(ctx context.Context, key JobKey, log *Log) error {
+// withFilters writes the filters of a log, if it has any, beside it, and notes their size.
+// They are made of the log and can be made again: others that are there give way.
+func (a *Archive) withFilters(ctx context.Context, key JobKey, log Log) (Log, error) {
 	if len(log.Filters) == 0 {
-		return nil
+		return log, nil
 	}
-	b := formatFilters(*log)
-	log.FilterBytes = int64(len(b))
+	log.FilterBytes = log.filterBytes()
+	if err := a.putFilters(ctx, key, formatFilters(log)); err != nil {
+		return Log{}, err
+	}
+	return log, nil
+}
+
+// filterBytes is the size of what formatFilters makes, 0 for a log without filters.
+func (l Log) filterBytes() int64 {
+	if len(l.Filters) == 0 {
+		return 0
+	}
+	size := filterHead + len(l.Filters) + checksumSize
+	for _, f := range l.Filters {
+		size += len(f.Bits)
+	}
+	return int64(size)
+}
+
+func (a *Archive) putFilters(ctx context.Context, key JobKey, b []byte) error {
 	_, err := a.bucket.Put(ctx, key.Filter(), bytes.NewReader(b))
 	if !errors.Is(err, bucket.ErrExists) {
 		return err
@@ -49,7 +67,8 @@ func (a *Archive) PutFilters(ctx context.Context, key JobKey, log *Log) error {
 }
 
 func formatFilters(log Log) []byte {
-	b := append([]byte(filterMagic), log.SHA256[:]...)
+	b := append(make([]byte, 0, log.filterBytes()), filterMagic...)
+	b = append(b, log.SHA256[:]...)
 	for _, f := range log.Filters {
 		head := byte(bits.Len(uint(len(f.Bits))))
 		if f.StartsMidLine {

@@ -1,9 +1,11 @@
-// Package archive is the bucket: where logs and job details are kept, byte for
-// byte as GitHub sent them.
+// Package archive keeps logs and job details in a bucket, byte for byte as GitHub sent
+// them, so that the bucket alone tells what was archived: every digest in it can be
+// checked, and the database can be rebuilt from it.
 //
-// A log is one object in the seekable Zstandard format: `zstd -dc` gives back
-// GitHub's bytes, and because it is made of independent frames of about 1 MiB,
-// a few lines of a huge log take one range read.
+// A log is one object in the seekable Zstandard format: `zstd -dc` gives back GitHub's
+// bytes. It is made of independent frames of 1 MiB, so a few lines of a huge log take one
+// range read. Daily manifests list what was settled, and the log of removals what was
+// removed; each has the digest of the one before it. See docs/design.md#the-bucket.
 package archive
 
 import (
@@ -27,20 +29,15 @@ import (
 // few lines, large enough to compress well.
 const frameSize = 1 << 20
 
-// Log describes an archived log.
+// Log is all that is known of an archived log, or of a redacted copy.
 type Log struct {
-	Key          string
-	RawBytes     int64
-	StoredBytes  int64
-	Lines        int64 // a last line without a newline counts
-	SHA256       [32]byte
-	StoredSHA256 [32]byte // of the object as it is stored
-	FrameLines   []int64  // line, from 1, that each frame's first byte belongs to
-	FrameOffsets []int64  // where each frame starts in the object
-	Truncated    bool     // the log went on beyond the limit
+	LogLayout
+	SHA256       Digest
+	StoredSHA256 Digest // of the object as it is stored
+	Truncated    bool   // the log went on beyond the limit
 	Index        *joblog.Index
 	Filters      []ngram.BloomFilter // of its frames; none of a log that is too small for them
-	FilterBytes  int64               // of the object that keeps them, once it is there
+	FilterBytes  int64               // size of the object with the filters; 0: the log has none
 }
 
 // Archive writes and reads logs and job details in a bucket.
@@ -52,7 +49,7 @@ type Archive struct {
 	limit   int64
 }
 
-// New uses a bucket. A log is cut at limit bytes.
+// New uses a bucket. A log is cut at limit bytes, as GitHub sends them.
 func New(b bucket.Bucket, limit int64) (*Archive, error) {
 	// One encoder for all logs: it runs at most one EncodeAll per CPU and keeps
 	// the tables of those, so memory does not grow with the number of logs.
@@ -75,10 +72,30 @@ func New(b bucket.Bucket, limit int64) (*Archive, error) {
 func (a *Archive) Bucket() bucket.Bucket { return a.bucket }
 
 // PutLog streams a log into the bucket, once through hash, line index and
-// compression. It fails with ErrExists if the job has a log already, and with
-// r's error if r fails; then nothing is stored.
+// compression, and then writes its filters. It fails with ErrExists if the job has a log
+// already, and with r's error if r fails; then nothing is stored. If only the filters
+// could not be written, the log is there: AdoptLog makes them again.
 func (a *Archive) PutLog(ctx context.Context, key JobKey, r io.Reader) (Log, error) {
-	return a.store(ctx, key.Log(), a.limit, r, a.bucket.Put, nil)
+	log, err := a.store(ctx, key.Log(), a.limit, r, a.bucket.Put, nil)
+	if err != nil {
+		return log, err
+	}
+	return a.withFilters(ctx, key, log)
+}
+
+// AdoptLog is PutLog for a log that is in the bucket already: it reads the log back as
+// Describe does, fails as Describe does, and writes its filters. A log without the wanted
+// SHA-256 (nil: any will do) gets none and is returned with ErrDigestMismatch. It may be
+// repeated.
+func (a *Archive) AdoptLog(ctx context.Context, key JobKey, want *Digest) (Log, error) {
+	log, err := a.Describe(ctx, key)
+	if err != nil {
+		return log, err
+	}
+	if want != nil && log.SHA256 != *want {
+		return log, ErrDigestMismatch
+	}
+	return a.withFilters(ctx, key, log)
 }
 
 // ErrDigestMismatch says that a log is not the one that is wanted.
@@ -86,21 +103,25 @@ var ErrDigestMismatch = errors.New("this is another log")
 
 // RestoreLog is PutLog for a job whose log is lost or damaged: what is there gives
 // way, at the moment at which the new object is whole. A log without the wanted
-// SHA-256 (nil: any will do) fails with ErrDigestMismatch; with any error, what is there
-// stays as it is. The Log is returned with ErrDigestMismatch too.
-func (a *Archive) RestoreLog(ctx context.Context, key JobKey, r io.Reader, want *[32]byte) (Log, error) {
-	return a.store(ctx, key.Log(), a.limit, r, a.bucket.Replace, func(log *Log) error {
+// SHA-256 (nil: any will do) fails with ErrDigestMismatch; with any error but one of the
+// filters, what is there stays as it is. The Log is returned with ErrDigestMismatch too.
+func (a *Archive) RestoreLog(ctx context.Context, key JobKey, r io.Reader, want *Digest) (Log, error) {
+	log, err := a.store(ctx, key.Log(), a.limit, r, a.bucket.Replace, func(log *Log) error {
 		if want != nil && log.SHA256 != *want {
 			return ErrDigestMismatch
 		}
 		return nil
 	})
+	if err != nil {
+		return log, err
+	}
+	return a.withFilters(ctx, key, log)
 }
 
 // store streams a log through compression into the bucket, cut at limit bytes, if check
 // has nothing against it when it has been read.
 func (a *Archive) store(ctx context.Context, key string, limit int64, r io.Reader, put func(context.Context, string, io.Reader) (int64, error), check func(*Log) error) (Log, error) {
-	log := Log{Key: key}
+	log := Log{LogLayout: LogLayout{Key: key}}
 	pr, pw := io.Pipe()
 	done := make(chan error, 1)
 	go func() {

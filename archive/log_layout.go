@@ -5,22 +5,14 @@ import (
 	"sort"
 )
 
-// LogLayout is what the ledger says of an archived log: enough to find and read it.
+// LogLayout is what it takes to find and read an archived log, or a part of it.
 type LogLayout struct {
 	Key          string
-	StoredBytes  int64
-	RawBytes     int64
-	Lines        int64
-	FrameLines   []int64
-	FrameOffsets []int64
-}
-
-// Layout is what it takes to read the log.
-func (l Log) Layout() LogLayout {
-	return LogLayout{
-		Key: l.Key, StoredBytes: l.StoredBytes, RawBytes: l.RawBytes, Lines: l.Lines,
-		FrameLines: l.FrameLines, FrameOffsets: l.FrameOffsets,
-	}
+	RawBytes     int64   // as GitHub sent it
+	StoredBytes  int64   // of the object
+	Lines        int64   // a last line without a newline counts
+	FrameLines   []int64 // line, from 1, that each frame's first byte belongs to
+	FrameOffsets []int64 // where each frame starts in the object
 }
 
 // check refuses what PutLog never said of a log: these numbers become ranges and

@@ -126,10 +126,10 @@ func FuzzLogObject(f *testing.F) {
 		if damage, err := a.Verify(t.Context(), log, true); err != nil || damage == nil && !bytes.Equal(b, object) {
 			t.Errorf("damage %v, error %v", damage, err)
 		}
-		if err := a.CopyLog(t.Context(), io.Discard, log.Layout()); err != nil && !errors.Is(err, bucket.ErrUnreadable) {
+		if err := a.CopyLog(t.Context(), io.Discard, log.LogLayout); err != nil && !errors.Is(err, bucket.ErrUnreadable) {
 			t.Errorf("copied: %v", err)
 		}
-		if err := a.CopyBytes(t.Context(), io.Discard, log.Layout(), 5, 1<<20); err != nil && !errors.Is(err, bucket.ErrUnreadable) {
+		if err := a.CopyBytes(t.Context(), io.Discard, log.LogLayout, 5, 1<<20); err != nil && !errors.Is(err, bucket.ErrUnreadable) {
 			t.Errorf("a part: %v", err)
 		}
 	})
@@ -157,8 +157,8 @@ func TestDeepObjectsAreUnreadable(t *testing.T) {
 			t.Errorf("a record of %d levels: %v", depth, err)
 		}
 		_, err = a.ReadManifest(t.Context(), date, func(ManifestEntry) error { return nil })
-		var fault ChainFault
-		if !errors.As(err, &fault) || fits != (fault.Kind == ChainEnd) || !fits && fault.Kind != ChainHeader || len(err.Error()) > 500 {
+		var fault Fault
+		if !errors.As(err, &fault) || fits != (fault.Kind == FaultEnd) || !fits && fault.Kind != FaultHeader || len(err.Error()) > 500 {
 			t.Errorf("a manifest of %d levels: %.300v", depth, err)
 		}
 	}
@@ -202,7 +202,7 @@ func TestFramesThatClaimMuchCostLittle(t *testing.T) {
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		if damage, err := a.Verify(t.Context(), Log{Key: key.Log()}, true); damage == nil || damage.Kind != DamageUnreadable || err != nil {
+		if damage, err := a.Verify(t.Context(), Log{LogLayout: LogLayout{Key: key.Log()}}, true); damage == nil || damage.Kind != FaultUnreadable || err != nil {
 			t.Errorf("%d bytes: %v, %v", size, damage, err)
 		}
 		if body, err := a.OpenLog(t.Context(), key.Log()); err == nil {
@@ -236,7 +236,7 @@ func TestManifestsAreLinear(t *testing.T) {
 				t.Fatal(err)
 			}
 			return func() {
-				_, _ = a.scanManifest(context.Background(), date, func(*Manifest, ManifestEntry) error { return nil }, func(ChainFault) error { return nil })
+				_, _ = a.scanManifest(context.Background(), date, func(*Manifest, ManifestEntry) error { return nil }, func(Fault) error { return nil })
 			}
 		})
 	}

@@ -177,10 +177,10 @@ func TestRedactLogAcrossFrames(t *testing.T) {
 		t.Errorf("%d bytes are not the %d wanted", len(got), want.Len())
 	}
 	if count.Matches != log.Lines || copied.Truncated || len(copied.FrameLines) < 3 {
-		t.Errorf("counted %+v, the copy is %+v", count, copied.Layout())
+		t.Errorf("counted %+v, the copy is %+v", count, copied.LogLayout)
 	}
 	n := int64(0)
-	if err := a.ScanLines(t.Context(), copied.Layout(), 20_00, 20_09, func(number int64, line []byte) error {
+	if err := a.ScanLines(t.Context(), copied.LogLayout, 20_00, 20_09, func(number int64, line []byte) error {
 		n++
 		if !bytes.Contains(line, fmt.Appendf(nil, "line %d ", number-1)) {
 			t.Errorf("line %d is %q", number, line)

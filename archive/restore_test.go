@@ -62,7 +62,7 @@ func onEachPlace(t *testing.T, raw []byte, f func(r restoring)) {
 }
 
 // restore wants the log to be restored as it was once put.
-func (r restoring) restore(raw []byte, want *[32]byte) {
+func (r restoring) restore(raw []byte, want *archive.Digest) {
 	r.t.Helper()
 	got, err := r.a.RestoreLog(r.t.Context(), key, iotest.HalfReader(bytes.NewReader(raw)), want)
 	if err != nil {
@@ -92,7 +92,7 @@ func (r restoring) untouched(when string) {
 // The log that is wanted takes the place of whatever is there.
 func TestRestoreLog(t *testing.T) {
 	raw := text(3 << 19)
-	sum := sha256.Sum256(raw)
+	sum := archive.Digest(sha256.Sum256(raw))
 	onEachPlace(t, raw, func(r restoring) { r.restore(raw, &sum) })
 }
 
@@ -105,7 +105,7 @@ func TestRestoreAnyLog(t *testing.T) {
 // Another log is read to its end, described, and not stored.
 func TestRestoreTakesNoOtherLog(t *testing.T) {
 	raw := text(3 << 19)
-	want := sha256.Sum256(raw)
+	want := archive.Digest(sha256.Sum256(raw))
 	onEachPlace(t, raw, func(r restoring) {
 		for name, other := range map[string][]byte{
 			"empty": {}, "short": []byte("x\n"), "one byte less": raw[:len(raw)-1], "one byte more": append(bytes.Clone(raw), '\n'), "in parts": buckettest.Noise(inParts),
@@ -128,9 +128,9 @@ func TestRestoreTakesNoOtherLog(t *testing.T) {
 // read so far is no log.
 func TestRestoreFromABrokenBody(t *testing.T) {
 	raw := text(3 << 19)
-	want := sha256.Sum256(raw)
+	want := archive.Digest(sha256.Sum256(raw))
 	onEachPlace(t, raw, func(r restoring) {
-		for broken, digest := range map[error]*[32]byte{errors.New("connection reset"): nil, io.ErrUnexpectedEOF: &want} {
+		for broken, digest := range map[error]*archive.Digest{errors.New("connection reset"): nil, io.ErrUnexpectedEOF: &want} {
 			for _, body := range [][]byte{nil, raw[:100], raw[:1<<20], buckettest.Noise(inParts)} {
 				from := io.MultiReader(bytes.NewReader(body), iotest.ErrReader(broken))
 				if _, err := r.a.RestoreLog(r.t.Context(), key, from, digest); !errors.Is(err, broken) || errors.Is(err, archive.ErrDigestMismatch) {

@@ -63,7 +63,7 @@ func (a *Archive) scanObject(ctx context.Context, key string, visit func(offset 
 // stored is an object as it is in the bucket.
 type stored struct {
 	size int64
-	sum  [32]byte // SHA-256
+	sum  Digest // SHA-256
 }
 
 // fetchFrames reads frames and has them decoded, until the seek table begins.

@@ -230,7 +230,7 @@ func (w *evidenceWorld) verifies(o ingest.VerifyOptions) string {
 
 func (w *evidenceWorld) chain(o archive.ChainOptions) string {
 	w.t.Helper()
-	sum, err := w.archive.VerifyChain(w.t.Context(), o, func(archive.ChainFault) {}, func(_, _ int64) {})
+	sum, err := w.archive.VerifyChain(w.t.Context(), o, func(archive.Fault) {}, func(_, _ int64) {})
 	w.check(err)
 	if sum.Faults == 0 && sum.Replaced > 0 {
 		return notices

@@ -51,7 +51,7 @@ func (r *rig) listed() []string {
 		})
 		r.check(err)
 	}
-	if _, err := r.archive.VerifyChain(r.t.Context(), archive.ChainOptions{Deep: true}, func(f archive.ChainFault) {
+	if _, err := r.archive.VerifyChain(r.t.Context(), archive.ChainOptions{Deep: true}, func(f archive.Fault) {
 		if !f.Notice {
 			r.t.Error(f.Error())
 		}
@@ -534,7 +534,7 @@ func TestRepairsAreListed(t *testing.T) {
 	r.overwrite(r.object(2, "job.json"), append(r.get(r.object(2, "job.json")), ' '))
 	r.check(r.archive.Bucket().Remove(t.Context(), r.object(3, "job.json")))
 	var kinds []string
-	_, err = r.archive.VerifyChain(t.Context(), archive.ChainOptions{Deep: true}, func(f archive.ChainFault) {
+	_, err = r.archive.VerifyChain(t.Context(), archive.ChainOptions{Deep: true}, func(f archive.Fault) {
 		kinds = append(kinds, fmt.Sprintf("%d %s", f.JobID, f.Kind))
 	}, func(_, _ int64) {})
 	r.check(err)

@@ -30,7 +30,7 @@ func (r *verification) repairLog(ctx context.Context, l store.LedgerLine) (bool,
 		return true, "the log is whole", nil
 	}
 	switch damage.Kind {
-	case archive.DamageBytes, archive.DamageLines, archive.DamageFrames, archive.DamageSize, archive.DamageObject:
+	case archive.FaultBytes, archive.FaultLines, archive.FaultFrames, archive.FaultSize, archive.FaultObject:
 		return r.correctLedger(ctx, l)
 	}
 	return r.fetchLog(ctx, l, want)
@@ -119,10 +119,7 @@ func refusedRepair(err error) (bool, string, error) {
 
 // repairFilters makes the filters of a log again. What is removed meanwhile, they go with.
 func (r *verification) repairFilters(ctx context.Context, l store.LedgerLine) (bool, string, error) {
-	log, err := r.Archive.Describe(ctx, record.KeyOfLedger(l))
-	if err == nil {
-		err = r.Archive.PutFilters(ctx, record.KeyOfLedger(l), &log)
-	}
+	log, err := r.Archive.AdoptLog(ctx, record.KeyOfLedger(l), nil)
 	if err != nil {
 		return false, "", err
 	}

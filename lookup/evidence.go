@@ -207,7 +207,7 @@ func (e Evidence) text(ctx context.Context, p *evidencePack, folder string, key 
 	if err := e.DB.NoteRead(ctx, e.Subject, l.JobID, "export"); err != nil {
 		return err
 	}
-	want := archive.Log{Key: *l.ObjectKey, RawBytes: *l.RawBytes, StoredBytes: *l.StoredBytes}
+	want := archive.Log{LogLayout: archive.LogLayout{Key: *l.ObjectKey, RawBytes: *l.RawBytes, StoredBytes: *l.StoredBytes}}
 	copy(want.SHA256[:], l.SHA256)
 	copy(want.StoredSHA256[:], l.StoredSHA256)
 	f, err := p.create(folder + "/" + name)

@@ -29,7 +29,7 @@ func (c verifyCmd) manifests(ctx context.Context, e *environment) error {
 		return err
 	}
 	m := newMeter(e.stderr, "verify")
-	sum, err := a.VerifyChain(ctx, o, func(f archive.ChainFault) { c.tellChain(e, m, f) },
+	sum, err := a.VerifyChain(ctx, o, func(f archive.Fault) { c.tellChain(e, m, f) },
 		func(done, total int64) { m.set(int(done), int(total), "", 0) })
 	m.end()
 	if err != nil {
@@ -94,11 +94,11 @@ func (c verifyCmd) parseHead(o *archive.ChainOptions) error {
 	if err != nil || len(b) != 32 {
 		return bad
 	}
-	o.Head = (*[32]byte)(b)
+	o.Head = (*archive.Digest)(b)
 	return nil
 }
 
-func (c verifyCmd) tellChain(e *environment, m *meter, f archive.ChainFault) {
+func (c verifyCmd) tellChain(e *environment, m *meter, f archive.Fault) {
 	if c.JSON {
 		_ = jsonEncoder(e.stdout).Encode(f) // the summary fails likewise, and says so
 		return
