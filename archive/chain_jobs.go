@@ -15,7 +15,7 @@ import (
 // archivedState is the ledger's state of jobs that have a log in the bucket.
 const archivedState = "archived"
 
-// objects looks at the objects of those jobs of which a manifest is the last word.
+// objects verifies the objects of those jobs whose latest entry is in a manifest.
 func (c *chainVerifier) objects(ctx context.Context, i int) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.o.Parallel)
@@ -27,7 +27,7 @@ func (c *chainVerifier) objects(ctx context.Context, i int) error {
 		l.Raw = nil
 		g.Go(func() error {
 			err := c.object(gctx, date, l)
-			c.step()
+			c.Step(int64(len(c.latest)))
 			return err
 		})
 		return nil
@@ -42,14 +42,7 @@ func (c *chainVerifier) objects(ctx context.Context, i int) error {
 	return err
 }
 
-func (c *chainVerifier) step() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.done++
-	c.progress(c.done, c.sum.Jobs)
-}
-
-// object holds one job's objects against its line.
+// object compares one job's objects with its entry.
 func (c *chainVerifier) object(ctx context.Context, date string, l ManifestEntry) error {
 	tell := func(kind, key, format string, args ...any) {
 		c.fault(Fault{Kind: kind, Date: date, Line: l.Number, JobID: l.JobID, Key: key, Detail: fmt.Sprintf(format, args...)})
@@ -72,15 +65,6 @@ func (c *chainVerifier) object(ctx context.Context, date string, l ManifestEntry
 	return c.redactions(ctx, l, tell)
 }
 
-// missing tells an object that is not there from a bucket that is not: of its objects
-// nothing can be said.
-func (c *chainVerifier) missing(ctx context.Context, err error) (bool, error) {
-	if !errors.Is(err, bucket.ErrNotFound) {
-		return false, err
-	}
-	return true, c.bucket.Check(ctx)
-}
-
 func (c *chainVerifier) details(ctx context.Context, l ManifestEntry, tell func(kind, key, format string, args ...any)) error {
 	if l.DetailsSHA256 == "" || l.DetailsBytes == nil {
 		return nil
@@ -88,7 +72,7 @@ func (c *chainVerifier) details(ctx context.Context, l ManifestEntry, tell func(
 	key := l.Key().Details()
 	if !c.o.Deep {
 		size, err := c.bucket.Size(ctx, key)
-		absent, err := c.missing(ctx, err)
+		absent, err := c.Missing(ctx, err)
 		switch {
 		case err != nil:
 			return err
@@ -100,7 +84,7 @@ func (c *chainVerifier) details(ctx context.Context, l ManifestEntry, tell func(
 		return nil
 	}
 	raw, err := c.Details(ctx, l.Key())
-	absent, err := c.missing(ctx, err)
+	absent, err := c.Missing(ctx, err)
 	sum := sha256.Sum256(raw)
 	switch {
 	case absent:
@@ -118,7 +102,7 @@ func (c *chainVerifier) details(ctx context.Context, l ManifestEntry, tell func(
 // log looks at an archived log, or at a redacted copy of it.
 func (c *chainVerifier) log(ctx context.Context, l ManifestLine, tell func(kind, key, format string, args ...any)) error {
 	damage, err := c.compareListed(ctx, l)
-	absent, err := c.missing(ctx, err)
+	absent, err := c.Missing(ctx, err)
 	switch {
 	case absent:
 		tell(FaultAbsent, l.ObjectKey, "there is no such object")
@@ -153,9 +137,7 @@ func (c *chainVerifier) compareListed(ctx context.Context, l ManifestLine) (*Fau
 	if err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	c.sum.RawBytes += got.raw
-	c.mu.Unlock()
+	c.Count(func(sum *Chain) { sum.RawBytes += got.raw })
 	switch sum, stored := hexSum(got.sum), hex.EncodeToString(object.sum[:]); {
 	case sum != l.SHA256:
 		return differs(FaultDigest, "the log's SHA-256 is", sum, l.SHA256)

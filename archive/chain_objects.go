@@ -57,11 +57,11 @@ func (o listedObjects) has(k JobKey, name, key string) bool {
 	return true
 }
 
-// settled holds settled.json against its line. It is small, and always read.
+// settled compares settled.json with its entry. It is small, and always read.
 func (c *chainVerifier) settled(ctx context.Context, l ManifestEntry, tell func(kind, key, format string, args ...any)) error {
 	key := l.Key().Settled()
 	raw, err := c.read(ctx, key)
-	absent, err := c.missing(ctx, err)
+	absent, err := c.Missing(ctx, err)
 	switch {
 	case absent:
 		tell(FaultSettled, key, "there is no such object")
@@ -102,29 +102,29 @@ func (c *chainVerifier) redactions(ctx context.Context, l ManifestEntry, tell fu
 	return nil
 }
 
-// unlisted looks for jobs that no manifest lists, and for objects of which the last
-// word on their job does not tell. Those that are newer than the end of the last
+// unlisted looks for jobs that no manifest lists, and for objects that the latest entry of
+// their job does not list. Those that are newer than the end of the last
 // manifest's day, by the storage's clock, are only counted.
 func (c *chainVerifier) unlisted(ctx context.Context) error {
 	if len(c.dates) == 0 {
 		return nil
 	}
 	end := c.dates[len(c.dates)-1].AddDate(0, 0, 1)
-	var told JobKey // the objects of a folder come together
+	var lastFolder JobKey // of which something was reported; the objects of a folder come together
 	for o, err := range c.bucket.List(ctx, "") {
 		if err != nil {
 			return err
 		}
 		k, name, ok := ParseKey(o.Key)
 		// job.json is there before a job is settled.
-		if !ok || name == DetailsName || k == told {
+		if !ok || name == DetailsName || k == lastFolder {
 			continue
 		}
 		word, listed := c.latest[k.JobID]
 		if listed && word.objects.has(k, name, o.Key) {
 			continue
 		}
-		told = k
+		lastFolder = k
 		if !o.ModTime.Before(end) {
 			c.sum.NotYetListed++
 			continue

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/jobvault/jobvault/archive/bucket"
@@ -15,8 +14,8 @@ import (
 
 // ChainOptions say how manifests are verified.
 type ChainOptions struct {
-	Deep     bool      // read every log, redacted copy and job.json that is listed, and compare its digest
-	Parallel int       // jobs looked at at a time; 0: 8
+	Deep     bool      // read every log, redacted copy and job.json that is listed, and compare its digest; false: sizes only
+	Parallel int       // how many jobs are verified at the same time; 0: 8
 	Head     *Digest   // digest of a manifest that somebody noted; nil: nobody did
 	HeadDate time.Time // the day of that manifest; zero: any
 }
@@ -37,25 +36,21 @@ type Chain struct {
 // chainVerifier is one run of VerifyChain.
 type chainVerifier struct {
 	*Archive
+	*Verification[Chain, Fault]
 	o             ChainOptions
-	progress      func(done, total int64)
 	dates         []time.Time
 	found         []Manifest // of the dates that are before the one that is read
 	latest        map[int64]latestEntry
 	latestSettled map[int64]settledDigest // of jobs that have a settled.json
 
-	mu     sync.Mutex
-	report func(Fault)
-	sum    Chain
-	done   int64
 }
 
-// latestEntry is which manifest tells last of a job, the beginning of the digest of its
-// log, all zero while it has none, and what else there is of it.
+// latestEntry is what the latest manifest that lists a job says of it. It has the
+// beginnings of digests, which are all zero where there is none.
 type latestEntry struct {
-	manifest uint32 // its place in dates
-	digest   [8]byte
-	details  [8]byte // of job.json, likewise
+	manifest uint32  // index in dates
+	digest   [8]byte // of the log
+	details  [8]byte // of job.json
 	objects  listedObjects
 }
 
@@ -67,8 +62,8 @@ type settledDigest struct {
 
 const chainParallel = 8
 
-// VerifyChain holds the manifests of a bucket against each other, and against what
-// is in the bucket: without a database. It calls report for each fault and progress
+// VerifyChain compares the manifests of a bucket with each other, and with what is in the
+// bucket, without a database. It calls report for each fault and progress
 // as it looks at jobs, one call at a time. It fails only if the bucket does not
 // answer; faults are no error.
 //
@@ -78,7 +73,7 @@ func (a *Archive) VerifyChain(ctx context.Context, o ChainOptions, report func(F
 	if o.Parallel == 0 {
 		o.Parallel = chainParallel
 	}
-	c := &chainVerifier{Archive: a, o: o, report: report, progress: progress, latest: make(map[int64]latestEntry), latestSettled: make(map[int64]settledDigest)}
+	c := &chainVerifier{Archive: a, o: o, Verification: NewVerification[Chain](report, progress), latest: make(map[int64]latestEntry), latestSettled: make(map[int64]settledDigest)}
 	if err := c.list(ctx); err != nil {
 		return c.sum, err
 	}
@@ -100,20 +95,20 @@ func (a *Archive) VerifyChain(ctx context.Context, o ChainOptions, report func(F
 			return c.sum, err
 		}
 	}
-	return c.sum, c.unlisted(ctx)
+	err := c.unlisted(ctx)
+	return c.Sum(), err
 }
 
 func day(date time.Time) string { return date.Format(time.DateOnly) }
 
 func (c *chainVerifier) fault(f Fault) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if f.Notice {
-		c.sum.Replaced++
-	} else {
-		c.sum.Faults++
-	}
-	c.report(f)
+	c.Report(f, func(sum *Chain) {
+		if f.Notice {
+			sum.Replaced++
+		} else {
+			sum.Faults++
+		}
+	})
 }
 
 // Manifests lists the days whose manifests are in the bucket, the first one first.
@@ -145,7 +140,7 @@ func (c *chainVerifier) list(ctx context.Context) error {
 	return err
 }
 
-// manifest reads one manifest, and holds it against the one before.
+// manifest reads one manifest, and compares it with the one before.
 func (c *chainVerifier) manifest(ctx context.Context, i int, date time.Time) error {
 	f := Fault{Date: day(date), Key: ManifestKey(date)}
 	damaged := false
@@ -188,7 +183,7 @@ func (c *chainVerifier) missingDays(first, last time.Time, why string) {
 	c.fault(Fault{Kind: FaultAbsent, Date: day(first), Key: ManifestKey(first), Detail: detail})
 }
 
-// checkEntry notes the last word on a job. A log that was archived once never becomes
+// checkEntry notes the latest entry of a job. A log that was archived once never becomes
 // another one.
 func (c *chainVerifier) checkEntry(i int, f Fault, m *Manifest, l ManifestEntry) error {
 	c.sum.Lines++

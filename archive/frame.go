@@ -34,9 +34,9 @@ type frame struct {
 var framePool = sync.Pool{New: func() any { return &frame{decoded: make(chan error, 1)} }}
 
 // readStored reads a frame whose place is known, and its header.
-func (f *frame) readStored(r io.Reader, ref LogLayout, index int) error {
-	f.offset = ref.offset(index)
-	size := int(ref.offset(index+1) - f.offset)
+func (f *frame) readStored(r io.Reader, layout LogLayout, index int) error {
+	f.offset = layout.offset(index)
+	size := int(layout.offset(index+1) - f.offset)
 	f.stored = slices.Grow(f.stored[:0], size)[:size]
 	source := &sourceReader{r: r}
 	if _, err := io.ReadFull(source, f.stored); err != nil {

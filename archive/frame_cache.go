@@ -16,15 +16,15 @@ const (
 	maxLoading = 32
 )
 
-// frameCache bounds what all readers together hold in memory. A decoded frame stands
-// on it until it is read. When there are too many, the one that was touched
-// longest ago goes: its reader waits for somebody slow, and fetches it again.
+// frameCache is an LRU cache that bounds what all readers together hold in memory. A
+// decoded frame is in it until it is read. When there are too many, the one that was used
+// longest ago is dropped: its reader waits for somebody slow, and fetches it again.
 type frameCache struct {
 	decoder *zstd.Decoder
 	loading chan struct{}
 
 	mu    sync.Mutex
-	order list.List // of *shelved; the one touched last comes first
+	order list.List // of *shelved; the one used last comes first
 }
 
 func newFrameCache(d *zstd.Decoder) *frameCache {
@@ -34,10 +34,10 @@ func newFrameCache(d *zstd.Decoder) *frameCache {
 // cachedFrame is a frame on its way to a reader.
 type cachedFrame struct {
 	index   int           // in the log, from 0
-	decoded chan struct{} // closed when it is on the shelf, or err says why not
+	decoded chan struct{} // closed when it is in the cache, or err says why not
 	err     error
 
-	frame *frame // nil: it had to go
+	frame *frame // nil: it was dropped
 	place *list.Element
 }
 
@@ -78,8 +78,8 @@ func (s *frameCache) put(b *cachedFrame, f *frame) {
 	}
 }
 
-// get gives what a decoded frame holds, until the reader takes it down; not ok
-// if it had to go.
+// get gives what a decoded frame holds, until the reader releases it. It is not ok if the
+// frame was dropped.
 func (s *frameCache) get(b *cachedFrame) (raw []byte, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,7 +90,7 @@ func (s *frameCache) get(b *cachedFrame) (raw []byte, ok bool) {
 	return b.frame.raw, true
 }
 
-// release ends a frame that nobody reads any more.
+// release takes a frame out that nobody reads any more.
 func (s *frameCache) release(b *cachedFrame) {
 	<-b.decoded
 	s.mu.Lock()

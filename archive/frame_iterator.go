@@ -10,14 +10,15 @@ import (
 	"github.com/jobvault/jobvault/archive/bucket"
 )
 
-// frameIterator gives frames of a log one after the other. As long as the shelf has
-// room, the next are decoded side by side while one is looked at, and the bucket
-// is asked once for all of them. Without, each is fetched when it is needed, by a
-// request of its own: a reader who waits for somebody slow keeps no connection.
+// frameIterator gives frames of a log, whose places the ledger knows, one after the other.
+// As long as the cache has room, the next are decoded side by side while one is looked at,
+// and the bucket is asked once for all of them. Without room, each is fetched when it is
+// needed, by a request of its own: a reader who waits for somebody slow keeps no
+// connection.
 type frameIterator struct {
 	cache  *frameCache
 	bucket bucket.Bucket
-	ref    LogLayout
+	layout LogLayout
 	next   int            // frame to be fetched
 	end    int            // frame after the last one
 	body   io.ReadCloser  // at the next frame; nil: not open
@@ -27,8 +28,8 @@ type frameIterator struct {
 }
 
 // frames is to read frames from first up to, and without, end.
-func (a *Archive) frames(ref LogLayout, first, end int) *frameIterator {
-	return &frameIterator{cache: a.cache, bucket: a.bucket, ref: ref, next: first, end: end}
+func (a *Archive) frames(layout LogLayout, first, end int) *frameIterator {
+	return &frameIterator{cache: a.cache, bucket: a.bucket, layout: layout, next: first, end: end}
 }
 
 // each gives visit what each frame holds, in order, and ends the reading. Frames
@@ -78,7 +79,7 @@ func (r *frameIterator) raw(ctx context.Context) ([]byte, error) {
 		b := r.frames[0]
 		<-b.decoded
 		if b.err != nil {
-			return nil, fmt.Errorf("%w: frame at byte %d: %w", bucket.ErrUnreadable, r.ref.offset(b.index), b.err)
+			return nil, fmt.Errorf("%w: frame at byte %d: %w", bucket.ErrUnreadable, r.layout.offset(b.index), b.err)
 		}
 		if raw, ok := r.cache.get(b); ok {
 			return raw, nil
@@ -119,7 +120,7 @@ func (r *frameIterator) continueBody(ctx context.Context, f *frame) (err error) 
 			return err
 		}
 	}
-	if err = f.readStored(bucket.WithContext(ctx, r.body), r.ref, r.next); err != nil {
+	if err = f.readStored(bucket.WithContext(ctx, r.body), r.layout, r.next); err != nil {
 		err = errors.Join(err, r.closeBody())
 	}
 	return err
@@ -131,12 +132,12 @@ func (r *frameIterator) fetchAgain(ctx context.Context, index int, f *frame) err
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.readStored(bucket.WithContext(ctx, body), r.ref, index), body.Close())
+	return errors.Join(f.readStored(bucket.WithContext(ctx, body), r.layout, index), body.Close())
 }
 
 func (r *frameIterator) open(ctx context.Context, first, end int) (io.ReadCloser, error) {
-	from := r.ref.offset(first)
-	return r.bucket.Get(ctx, r.ref.Key, from, r.ref.offset(end)-from)
+	from := r.layout.offset(first)
+	return r.bucket.Get(ctx, r.layout.Key, from, r.layout.offset(end)-from)
 }
 
 func (r *frameIterator) closeBody() error {

@@ -27,12 +27,9 @@ func (a *Archive) Verify(ctx context.Context, want Log, deep bool) (*Fault, erro
 		check = a.verifyContent
 	}
 	damage, err := check(ctx, want)
+	missing, err := a.Missing(ctx, err)
 	switch {
-	case errors.Is(err, bucket.ErrNotFound):
-		// In a bucket that is gone itself, nothing can be said of its objects.
-		if err := a.bucket.Check(ctx); err != nil {
-			return nil, err
-		}
+	case missing:
 		return &Fault{Kind: FaultAbsent, Key: want.Key, Detail: "there is no such object"}, nil
 	case errors.Is(err, bucket.ErrUnreadable):
 		return &Fault{Kind: FaultUnreadable, Key: want.Key, Detail: err.Error()}, nil
