@@ -76,8 +76,8 @@ func forgedTable(t testing.TB) (a *archive.Archive, b *tableBucket, log archive.
 	a = newArchive(t, b, 1<<40)
 	raw = text(2<<20 + 777)
 	log = putLog(t, a, key, raw)
-	b.table = buckettest.Get(t, b, log.Key, log.LogLayout.StoredSize(), -1)
-	b.at = log.LogLayout.StoredSize()
+	b.table = buckettest.Get(t, b, log.Key, log.StoredSize(), -1)
+	b.at = log.StoredSize()
 	return a, b, log, raw
 }
 

@@ -29,7 +29,7 @@ func TestOpenStored(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.asked(t, "stored", 1)
-		if size := log.LogLayout.StoredSize(); int64(len(stored)) != size || size >= log.StoredBytes {
+		if size := log.StoredSize(); int64(len(stored)) != size || size >= log.StoredBytes {
 			t.Errorf("%d of %d stored bytes, want %d", len(stored), log.StoredBytes, size)
 		}
 		if got, err := dec.DecodeAll(stored, nil); err != nil || !bytes.Equal(got, raw) {
