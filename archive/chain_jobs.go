@@ -15,23 +15,23 @@ import (
 // archivedState is the ledger's state of jobs that have a log in the bucket.
 const archivedState = "archived"
 
-// objects looks at the objects of those jobs of which a manifest is the last word.
-func (c *chain) objects(ctx context.Context, i int) error {
+// objects verifies the objects of those jobs whose latest entry is in a manifest.
+func (c *chainVerifier) objects(ctx context.Context, i int) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.o.Parallel)
 	date := day(c.dates[i])
-	m, err := c.scanManifest(gctx, c.dates[i], func(_ *Manifest, l PlacedLine) error {
-		if c.words[l.JobID].manifest != uint32(i) {
+	m, err := c.scanManifest(gctx, c.dates[i], func(_ *Manifest, l ManifestEntry) error {
+		if c.latest[l.JobID].manifest != uint32(i) {
 			return nil
 		}
 		l.Raw = nil
 		g.Go(func() error {
 			err := c.object(gctx, date, l)
-			c.step()
+			c.Step(int64(len(c.latest)))
 			return err
 		})
 		return nil
-	}, func(ChainFault) error { return nil }) // told when it was read first
+	}, func(Fault) error { return nil }) // told when it was read first
 	// What went wrong beside the reading comes first: it ends that.
 	if gerr := g.Wait(); gerr != nil {
 		return gerr
@@ -42,17 +42,10 @@ func (c *chain) objects(ctx context.Context, i int) error {
 	return err
 }
 
-func (c *chain) step() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.done++
-	c.progress(c.done, c.sum.Jobs)
-}
-
-// object holds one job's objects against its line.
-func (c *chain) object(ctx context.Context, date string, l PlacedLine) error {
+// object compares one job's objects with its entry.
+func (c *chainVerifier) object(ctx context.Context, date string, l ManifestEntry) error {
 	tell := func(kind, key, format string, args ...any) {
-		c.fault(ChainFault{Kind: kind, Date: date, Line: l.Number, JobID: l.JobID, Key: key, Detail: fmt.Sprintf(format, args...)})
+		c.fault(Fault{Kind: kind, Date: date, Line: l.Number, JobID: l.JobID, Key: key, Detail: fmt.Sprintf(format, args...)})
 	}
 	if err := c.details(ctx, l, tell); err != nil {
 		return err
@@ -64,7 +57,7 @@ func (c *chain) object(ctx context.Context, date string, l PlacedLine) error {
 	}
 	if l.State == archivedState {
 		if key := l.Key().Log(); l.ObjectKey != key {
-			tell(ChainKey, l.ObjectKey, "the manifest names this object; the job's own is %s", key)
+			tell(FaultKey, l.ObjectKey, "the manifest names this object; the job's own is %s", key)
 			return nil
 		}
 		return c.log(ctx, l.ManifestLine, tell)
@@ -72,101 +65,90 @@ func (c *chain) object(ctx context.Context, date string, l PlacedLine) error {
 	return c.redactions(ctx, l, tell)
 }
 
-// gone tells an object that is not there from a bucket that is not: of its objects
-// nothing can be said.
-func (c *chain) gone(ctx context.Context, err error) (bool, error) {
-	if !errors.Is(err, bucket.ErrNotFound) {
-		return false, err
-	}
-	return true, c.bucket.Check(ctx)
-}
-
-func (c *chain) details(ctx context.Context, l PlacedLine, tell func(kind, key, format string, args ...any)) error {
+func (c *chainVerifier) details(ctx context.Context, l ManifestEntry, tell func(kind, key, format string, args ...any)) error {
 	if l.DetailsSHA256 == "" || l.DetailsBytes == nil {
 		return nil
 	}
 	key := l.Key().Details()
 	if !c.o.Deep {
 		size, err := c.bucket.Size(ctx, key)
-		absent, err := c.gone(ctx, err)
+		absent, err := c.Missing(ctx, err)
 		switch {
 		case err != nil:
 			return err
 		case absent:
-			tell(ChainDetails, key, "there is no such object")
+			tell(FaultDetails, key, "there is no such object")
 		case size != *l.DetailsBytes:
-			tell(ChainDetails, key, "it has %d bytes, the manifest says %d", size, *l.DetailsBytes)
+			tell(FaultDetails, key, "it has %d bytes, the manifest says %d", size, *l.DetailsBytes)
 		}
 		return nil
 	}
 	raw, err := c.Details(ctx, l.Key())
-	absent, err := c.gone(ctx, err)
+	absent, err := c.Missing(ctx, err)
 	sum := sha256.Sum256(raw)
 	switch {
 	case absent:
-		tell(ChainDetails, key, "there is no such object")
+		tell(FaultDetails, key, "there is no such object")
 	case errors.Is(err, bucket.ErrUnreadable):
-		tell(ChainDetails, key, "%v", err)
+		tell(FaultDetails, key, "%v", err)
 	case err != nil:
 		return err
 	case hex.EncodeToString(sum[:]) != l.DetailsSHA256:
-		tell(ChainDetails, key, "it has SHA-256 %x, the manifest says %s", sum, l.DetailsSHA256)
+		tell(FaultDetails, key, "it has SHA-256 %x, the manifest says %s", sum, l.DetailsSHA256)
 	}
 	return nil
 }
 
 // log looks at an archived log, or at a redacted copy of it.
-func (c *chain) log(ctx context.Context, l ManifestLine, tell func(kind, key, format string, args ...any)) error {
+func (c *chainVerifier) log(ctx context.Context, l ManifestLine, tell func(kind, key, format string, args ...any)) error {
 	damage, err := c.compareListed(ctx, l)
-	absent, err := c.gone(ctx, err)
+	absent, err := c.Missing(ctx, err)
 	switch {
 	case absent:
-		tell(string(DamageAbsent), l.ObjectKey, "there is no such object")
+		tell(FaultAbsent, l.ObjectKey, "there is no such object")
 	case errors.Is(err, bucket.ErrUnreadable):
-		tell(string(DamageUnreadable), l.ObjectKey, "%v", err)
+		tell(FaultUnreadable, l.ObjectKey, "%v", err)
 	case err != nil:
 		return err
 	case damage != nil:
-		tell(string(damage.Kind), l.ObjectKey, "%s", damage.Detail)
+		tell(damage.Kind, l.ObjectKey, "%s", damage.Detail)
 	}
 	return nil
 }
 
 // compareListed says how a log differs from what a manifest says of it: by its
 // size, or, deep, by all that it is.
-func (c *chain) compareListed(ctx context.Context, l ManifestLine) (*Damage, error) {
-	differs := func(kind DamageKind, what string, got, want any) (*Damage, error) {
-		return &Damage{kind, l.ObjectKey, fmt.Sprintf("%s %v, the manifest says %v", what, got, want)}, nil
+func (c *chainVerifier) compareListed(ctx context.Context, l ManifestLine) (*Fault, error) {
+	differs := func(kind string, what string, got, want any) (*Fault, error) {
+		return &Fault{Kind: kind, Key: l.ObjectKey, Detail: fmt.Sprintf("%s %v, the manifest says %v", what, got, want)}, nil
 	}
 	if l.RawBytes == nil || l.StoredBytes == nil || l.Lines == nil {
-		return differs(DamageSize, "its sizes are", "known", "nothing")
+		return differs(FaultSize, "its sizes are", "known", "nothing")
 	}
 	if !c.o.Deep {
 		size, err := c.bucket.Size(ctx, l.ObjectKey)
 		if err == nil && size != *l.StoredBytes {
-			return differs(DamageSize, "its size is", size, *l.StoredBytes)
+			return differs(FaultSize, "its size is", size, *l.StoredBytes)
 		}
 		return nil, err
 	}
-	got := content{sum: sha256.New()}
-	object, err := c.readFrames(ctx, l.ObjectKey, got.add)
+	got := logDigest{sum: sha256.New()}
+	object, err := c.scanObject(ctx, l.ObjectKey, got.add)
 	if err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	c.sum.RawBytes += got.raw
-	c.mu.Unlock()
+	c.Count(func(sum *Chain) { sum.RawBytes += got.raw })
 	switch sum, stored := hexSum(got.sum), hex.EncodeToString(object.sum[:]); {
 	case sum != l.SHA256:
-		return differs(DamageDigest, "the log's SHA-256 is", sum, l.SHA256)
+		return differs(FaultDigest, "the log's SHA-256 is", sum, l.SHA256)
 	case got.raw != *l.RawBytes:
-		return differs(DamageBytes, "the log's size is", got.raw, *l.RawBytes)
+		return differs(FaultBytes, "the log's size is", got.raw, *l.RawBytes)
 	case got.allLines() != *l.Lines:
-		return differs(DamageLines, "the number of its lines is", got.allLines(), *l.Lines)
+		return differs(FaultLines, "the number of its lines is", got.allLines(), *l.Lines)
 	case object.size != *l.StoredBytes:
-		return differs(DamageSize, "its size is", object.size, *l.StoredBytes)
+		return differs(FaultSize, "its size is", object.size, *l.StoredBytes)
 	case l.StoredSHA256 != "" && stored != l.StoredSHA256:
-		return differs(DamageObject, "the log is whole, but the object's SHA-256 is", stored, l.StoredSHA256)
+		return differs(FaultObject, "the log is whole, but the object's SHA-256 is", stored, l.StoredSHA256)
 	}
 	return nil, nil
 }

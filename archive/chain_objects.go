@@ -57,17 +57,17 @@ func (o listedObjects) has(k JobKey, name, key string) bool {
 	return true
 }
 
-// settled holds settled.json against its line. It is small, and always read.
-func (c *chain) settled(ctx context.Context, l PlacedLine, tell func(kind, key, format string, args ...any)) error {
+// settled compares settled.json with its entry. It is small, and always read.
+func (c *chainVerifier) settled(ctx context.Context, l ManifestEntry, tell func(kind, key, format string, args ...any)) error {
 	key := l.Key().Settled()
 	raw, err := c.read(ctx, key)
-	absent, err := c.gone(ctx, err)
+	absent, err := c.Missing(ctx, err)
 	switch {
 	case absent:
-		tell(ChainSettled, key, "there is no such object")
+		tell(FaultSettled, key, "there is no such object")
 		return nil
 	case errors.Is(err, bucket.ErrUnreadable):
-		tell(ChainSettled, key, "%v", err)
+		tell(FaultSettled, key, "%v", err)
 		return nil
 	case err != nil:
 		return err
@@ -76,20 +76,20 @@ func (c *chain) settled(ctx context.Context, l PlacedLine, tell func(kind, key, 
 	sum := sha256.Sum256(raw)
 	switch err := json.Unmarshal(raw, &s); {
 	case l.SettledSHA256 != "" && hex.EncodeToString(sum[:]) != l.SettledSHA256:
-		tell(ChainSettled, key, "it has SHA-256 %x, the manifest says %s; it says %q, the manifest %q", sum, l.SettledSHA256, s.State, l.State)
+		tell(FaultSettled, key, "it has SHA-256 %x, the manifest says %s; it says %q, the manifest %q", sum, l.SettledSHA256, s.State, l.State)
 	case err != nil:
-		tell(ChainSettled, key, "%v: %v", bucket.ErrUnreadable, err)
+		tell(FaultSettled, key, "%v: %v", bucket.ErrUnreadable, err)
 	case s.State != l.State && l.State != archivedState:
-		tell(ChainSettled, key, "it says %q, the manifest %q", s.State, l.State)
+		tell(FaultSettled, key, "it says %q, the manifest %q", s.State, l.State)
 	}
 	return nil
 }
 
 // redactions looks at the redacted copies of a removed log.
-func (c *chain) redactions(ctx context.Context, l PlacedLine, tell func(kind, key, format string, args ...any)) error {
+func (c *chainVerifier) redactions(ctx context.Context, l ManifestEntry, tell func(kind, key, format string, args ...any)) error {
 	for _, r := range l.Redactions {
 		if key := l.Key().Redacted(r.Number); r.ObjectKey != key {
-			tell(ChainKey, r.ObjectKey, "the manifest names this object as copy %d; the job's own is %s", r.Number, key)
+			tell(FaultKey, r.ObjectKey, "the manifest names this object as copy %d; the job's own is %s", r.Number, key)
 			continue
 		}
 		err := c.log(ctx, ManifestLine{
@@ -102,39 +102,39 @@ func (c *chain) redactions(ctx context.Context, l PlacedLine, tell func(kind, ke
 	return nil
 }
 
-// unlisted looks for jobs that no manifest lists, and for objects of which the last
-// word on their job does not tell. Those that are newer than the end of the last
+// unlisted looks for jobs that no manifest lists, and for objects that the latest entry of
+// their job does not list. Those that are newer than the end of the last
 // manifest's day, by the storage's clock, are only counted.
-func (c *chain) unlisted(ctx context.Context) error {
+func (c *chainVerifier) unlisted(ctx context.Context) error {
 	if len(c.dates) == 0 {
 		return nil
 	}
 	end := c.dates[len(c.dates)-1].AddDate(0, 0, 1)
-	var told JobKey // the objects of a folder come together
+	var lastFolder JobKey // of which something was reported; the objects of a folder come together
 	for o, err := range c.bucket.List(ctx, "") {
 		if err != nil {
 			return err
 		}
 		k, name, ok := ParseKey(o.Key)
 		// job.json is there before a job is settled.
-		if !ok || name == DetailsName || k == told {
+		if !ok || name == DetailsName || k == lastFolder {
 			continue
 		}
-		word, listed := c.words[k.JobID]
+		word, listed := c.latest[k.JobID]
 		if listed && word.objects.has(k, name, o.Key) {
 			continue
 		}
-		told = k
+		lastFolder = k
 		if !o.ModTime.Before(end) {
-			c.sum.Later++
+			c.sum.NotYetListed++
 			continue
 		}
 		what := "no manifest lists this job"
 		if listed {
 			what = fmt.Sprintf("the manifest of %s, the last word on this job, does not list this object", day(c.dates[word.manifest]))
 		}
-		c.fault(ChainFault{
-			Kind: ChainUnlisted, JobID: k.JobID, Key: o.Key,
+		c.fault(Fault{
+			Kind: FaultUnlisted, JobID: k.JobID, Key: o.Key,
 			Detail: fmt.Sprintf("%s, though it is from %s and the last manifest from after that", what, o.ModTime.UTC().Format(time.RFC3339)),
 		})
 	}

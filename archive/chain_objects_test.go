@@ -20,7 +20,7 @@ import (
 func (b *books) next(lines ...archive.ManifestLine) {
 	b.t.Helper()
 	last := b.dates[len(b.dates)-1]
-	previous, err := b.archive.ReadManifest(b.t.Context(), last, func(archive.PlacedLine) error { return nil })
+	previous, err := b.archive.ReadManifest(b.t.Context(), last, func(archive.ManifestEntry) error { return nil })
 	b.check(err)
 	b.dates = append(b.dates, last.AddDate(0, 0, 1))
 	_, err = b.archive.WriteManifest(b.t.Context(), last.AddDate(0, 0, 1), &previous, nil, each(lines...))
@@ -152,7 +152,7 @@ func TestOlderManifestsTellOfLogsAlone(t *testing.T) {
 		lines := b.lines(i)
 		lines[0] = regexp.MustCompile(`,"lists":\[[^]]*\]`).ReplaceAllString(lines[0], "")
 		if i > 0 {
-			m, err := b.archive.ReadManifest(t.Context(), b.dates[i-1], func(archive.PlacedLine) error { return nil })
+			m, err := b.archive.ReadManifest(t.Context(), b.dates[i-1], func(archive.ManifestEntry) error { return nil })
 			b.check(err)
 			lines[0] = regexp.MustCompile(`"previous_sha256":"[0-9a-f]*"`).ReplaceAllString(lines[0], `"previous_sha256":"`+hex.EncodeToString(m.SHA256[:])+`"`)
 		}
@@ -166,7 +166,7 @@ func TestOlderManifestsTellOfLogsAlone(t *testing.T) {
 	if faults, sum := b.verify(archive.ChainOptions{Deep: true}); faults != nil || sum.Jobs != 20 {
 		t.Errorf("%q %+v", faults, sum)
 	}
-	if m, err := b.archive.ReadManifest(t.Context(), b.dates[0], func(archive.PlacedLine) error { return nil }); err != nil || m.Whole {
+	if m, err := b.archive.ReadManifest(t.Context(), b.dates[0], func(archive.ManifestEntry) error { return nil }); err != nil || m.Whole {
 		t.Errorf("%+v, %v", m, err)
 	}
 }

@@ -11,9 +11,9 @@ import (
 
 // removals compares the log of removals with itself, and with the last record that each
 // manifest names.
-func (c *chain) removals(ctx context.Context) error {
+func (c *chainVerifier) removals(ctx context.Context) error {
 	numbers, err := c.Removals(ctx, func(o bucket.Object) {
-		c.fault(ChainFault{Kind: ChainKey, Key: o.Key, Detail: "it lies in the log of removals and is named like no record"})
+		c.fault(Fault{Kind: FaultKey, Key: o.Key, Detail: "it lies in the log of removals and is named like no record"})
 	})
 	if err != nil {
 		return err
@@ -23,35 +23,35 @@ func (c *chain) removals(ctx context.Context) error {
 		r, err := c.ReadRemovals(ctx, n)
 		switch {
 		case errors.Is(err, bucket.ErrUnreadable):
-			c.fault(ChainFault{Kind: ChainRemovals, Key: RemovalsKey(n), Detail: err.Error()})
+			c.fault(Fault{Kind: FaultRemovals, Key: RemovalsKey(n), Detail: err.Error()})
 		case err != nil:
 			return err
 		}
-		c.follows(n, r, before, sums[before])
+		c.checkFollows(n, r, before, sums[before])
 		sums[n], before = r.SHA256, n
 	}
 	for _, m := range c.found {
-		c.toldHead(m, sums)
+		c.checkHead(m, sums)
 	}
 	return nil
 }
 
-// follows wants record n to follow the one before it, with its digest.
-func (c *chain) follows(n int64, r RemovalsRecord, before int64, sum Digest) {
+// checkFollows wants record n to follow the one before it, with its digest.
+func (c *chainVerifier) checkFollows(n int64, r RemovalsRecord, before int64, sum Digest) {
 	switch {
 	case n != before+1:
-		c.fault(ChainFault{Kind: ChainRemovals, Key: RemovalsKey(before + 1), Detail: fmt.Sprintf("the log of removals has record %d, and not this one", n)})
+		c.fault(Fault{Kind: FaultRemovals, Key: RemovalsKey(before + 1), Detail: fmt.Sprintf("the log of removals has record %d, and not this one", n)})
 	case r.Number == n && r.PreviousSHA256 != sum:
-		c.fault(ChainFault{Kind: ChainRemovals, Key: RemovalsKey(n), Detail: fmt.Sprintf("it follows a record with SHA-256 %x; record %d has %x", r.PreviousSHA256, before, sum)})
+		c.fault(Fault{Kind: FaultRemovals, Key: RemovalsKey(n), Detail: fmt.Sprintf("it follows a record with SHA-256 %x; record %d has %x", r.PreviousSHA256, before, sum)})
 	}
 }
 
-// toldHead wants the record to be there that a manifest names, as it was.
-func (c *chain) toldHead(m Manifest, sums map[int64]Digest) {
+// checkHead wants the record to be there that a manifest names, as it was.
+func (c *chainVerifier) checkHead(m Manifest, sums map[int64]Digest) {
 	if m.Removals == nil {
 		return
 	}
-	f := ChainFault{Kind: ChainRemovals, Date: day(m.Date), Key: RemovalsKey(m.Removals.Number)}
+	f := Fault{Kind: FaultRemovals, Date: day(m.Date), Key: RemovalsKey(m.Removals.Number)}
 	switch sum, ok := sums[m.Removals.Number]; {
 	case !ok:
 		f.Key = path.Clean(RemovalsPrefix)

@@ -148,7 +148,7 @@ func (b *books) verify(o archive.ChainOptions) (faults []string, sum archive.Cha
 	b.t.Helper()
 	copied, err := bucket.OpenCopy(b.dir)
 	b.check(err)
-	sum, err = newArchive(b.t, copied, 1<<40).VerifyChain(b.t.Context(), o, func(f archive.ChainFault) {
+	sum, err = newArchive(b.t, copied, 1<<40).VerifyChain(b.t.Context(), o, func(f archive.Fault) {
 		faults = append(faults, fmt.Sprintf("%s %d %d %s", f.Date, f.Line, f.JobID, f.Kind))
 		if f.Key == "" || f.Detail == "" {
 			b.t.Errorf("a fault without key or detail: %+v", f)
@@ -285,8 +285,8 @@ func TestChainFindsWhatIsWrongInTheBucket(t *testing.T) {
 	}
 	got, sum := b.verify(archive.ChainOptions{})
 	slices.Sort(got)
-	if diff := cmp.Diff(shallow, got); diff != "" || sum.Later != 1 {
-		t.Errorf("shallow, %d later (-want +got):\n%s", sum.Later, diff)
+	if diff := cmp.Diff(shallow, got); diff != "" || sum.NotYetListed != 1 {
+		t.Errorf("shallow, %d later (-want +got):\n%s", sum.NotYetListed, diff)
 	}
 	deep := append(shallow[1:], "2024-07-08 2 101 unreadable", "2024-07-08 3 102 digest", "2024-07-08 5 104 unreadable", "2024-07-09 2 201 details")
 	got, _ = b.verify(archive.ChainOptions{Deep: true})
@@ -310,7 +310,7 @@ func TestChainKnowsTheLastWord(t *testing.T) {
 	next := func(lines ...archive.ManifestLine) {
 		t.Helper()
 		last := b.dates[len(b.dates)-1]
-		previous, err := b.archive.ReadManifest(t.Context(), last, func(archive.PlacedLine) error { return nil })
+		previous, err := b.archive.ReadManifest(t.Context(), last, func(archive.ManifestEntry) error { return nil })
 		b.check(err)
 		date := last.AddDate(0, 0, 1)
 		b.dates = append(b.dates, date)
@@ -349,7 +349,7 @@ func TestChainIsHeldAgainstANotedHead(t *testing.T) {
 	_, sum := b.verify(archive.ChainOptions{})
 	noted, err := hex.DecodeString(sum.SHA256)
 	b.check(err)
-	head, last := (*[32]byte)(noted), b.dates[bookDays-1]
+	head, last := (*archive.Digest)(noted), b.dates[bookDays-1]
 	for _, o := range []archive.ChainOptions{{Head: head}, {Head: head, HeadDate: last}} {
 		if faults, _ := b.verify(o); faults != nil {
 			t.Errorf("%q", faults)
@@ -436,7 +436,7 @@ func TestManifestIsPutOnceAndWhole(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := int64(0)
-		found, err := a.ReadManifest(t.Context(), date, func(l archive.PlacedLine) error {
+		found, err := a.ReadManifest(t.Context(), date, func(l archive.ManifestEntry) error {
 			n++
 			if l.JobID != n || l.Number != n+1 {
 				return fmt.Errorf("line %d is of job %d", l.Number, l.JobID)

@@ -25,31 +25,31 @@ var chunkPool = sync.Pool{New: func() any { return new([chunkSize]byte) }}
 // are being fetched. Beyond that, who waits longest for w is left with the piece,
 // and frames are fetched when they are needed, each by a request of its own: any
 // number of slow readers is served.
-func (a *Archive) CopyLog(ctx context.Context, w io.Writer, ref Ref) error {
-	if err := ref.check(); err != nil {
+func (a *Archive) CopyLog(ctx context.Context, w io.Writer, layout LogLayout) error {
+	if err := layout.check(); err != nil {
 		return err
 	}
-	left := ref.RawBytes
-	err := a.copyFrames(ctx, w, ref, 0, len(ref.FrameOffsets), func(_ int, raw []byte) (int, int, error) {
+	left := layout.RawBytes
+	err := a.copyFrames(ctx, w, layout, 0, len(layout.FrameOffsets), func(_ int, raw []byte) (int, int, error) {
 		left -= int64(len(raw))
 		if left < 0 {
-			return 0, 0, fmt.Errorf("%w: the log is longer than %d bytes", bucket.ErrUnreadable, ref.RawBytes)
+			return 0, 0, fmt.Errorf("%w: the log is longer than %d bytes", bucket.ErrUnreadable, layout.RawBytes)
 		}
 		return 0, len(raw), nil
 	})
 	if err == nil && left > 0 {
-		err = fmt.Errorf("%w: the log has %d bytes, the ledger says %d", bucket.ErrUnreadable, ref.RawBytes-left, ref.RawBytes)
+		err = fmt.Errorf("%w: the log has %d bytes, the ledger says %d", bucket.ErrUnreadable, layout.RawBytes-left, layout.RawBytes)
 	}
 	if err != nil {
-		return fmt.Errorf("archive: copy %s: %w", ref.Key, err)
+		return fmt.Errorf("archive: copy %s: %w", layout.Key, err)
 	}
 	return nil
 }
 
 // copyFrames writes to w what cut wants of frames first up to, and without, end:
 // a part of what each holds.
-func (a *Archive) copyFrames(ctx context.Context, w io.Writer, ref Ref, first, end int, cut func(index int, raw []byte) (from, to int, err error)) error {
-	r := a.frames(ref, first, end)
+func (a *Archive) copyFrames(ctx context.Context, w io.Writer, layout LogLayout, first, end int, cut func(index int, raw []byte) (from, to int, err error)) error {
+	r := a.frames(layout, first, end)
 	return r.each(ctx, func(index int, raw []byte) error {
 		from, to, err := cut(index, raw)
 		if err != nil {
@@ -61,7 +61,7 @@ func (a *Archive) copyFrames(ctx context.Context, w io.Writer, ref Ref, first, e
 
 // write writes a part of the frame that is looked at. It holds on to no more than
 // a chunk while w is busy.
-func (r *reading) write(ctx context.Context, w io.Writer, from, to int) error {
+func (r *frameIterator) write(ctx context.Context, w io.Writer, from, to int) error {
 	chunk := chunkPool.Get().(*[chunkSize]byte)
 	defer chunkPool.Put(chunk)
 	for from < to {

@@ -14,35 +14,35 @@ import (
 // all that follow. What is beyond the end is left out silently. It asks the bucket
 // for one range of the object, and, unless the log has but one frame or is copied
 // whole, for the seek table. It fails and holds memory as CopyLog.
-func (a *Archive) CopyBytes(ctx context.Context, w io.Writer, ref Ref, from, length int64) error {
-	if err := ref.check(); err != nil {
+func (a *Archive) CopyBytes(ctx context.Context, w io.Writer, layout LogLayout, from, length int64) error {
+	if err := layout.check(); err != nil {
 		return err
 	}
 	from = max(from, 0)
-	to := ref.RawBytes
+	to := layout.RawBytes
 	if length >= 0 && length < to-from {
 		to = from + length
 	}
 	if from >= to {
 		return nil
 	}
-	if from == 0 && to == ref.RawBytes {
-		return a.CopyLog(ctx, w, ref)
+	if from == 0 && to == layout.RawBytes {
+		return a.CopyLog(ctx, w, layout)
 	}
-	if err := a.copyBytes(ctx, w, ref, from, to); err != nil {
-		return fmt.Errorf("archive: bytes %d-%d of %s: %w", from, to, ref.Key, err)
+	if err := a.copyBytes(ctx, w, layout, from, to); err != nil {
+		return fmt.Errorf("archive: bytes %d-%d of %s: %w", from, to, layout.Key, err)
 	}
 	return nil
 }
 
-func (a *Archive) copyBytes(ctx context.Context, w io.Writer, ref Ref, from, to int64) error {
-	offsets, err := a.rawOffsets(ctx, ref)
+func (a *Archive) copyBytes(ctx context.Context, w io.Writer, layout LogLayout, from, to int64) error {
+	offsets, err := a.rawOffsets(ctx, layout)
 	if err != nil {
 		return err
 	}
 	first := sort.Search(len(offsets), func(i int) bool { return offsets[i] > from }) - 1
 	end := sort.Search(len(offsets), func(i int) bool { return offsets[i] >= to })
-	return a.copyFrames(ctx, w, ref, first, end, func(i int, raw []byte) (int, int, error) {
+	return a.copyFrames(ctx, w, layout, first, end, func(i int, raw []byte) (int, int, error) {
 		start := offsets[i]
 		if int64(len(raw)) != offsets[i+1]-start {
 			return 0, 0, fmt.Errorf("%w: %w", bucket.ErrUnreadable, errSeekTable)
@@ -52,20 +52,20 @@ func (a *Archive) copyBytes(ctx context.Context, w io.Writer, ref Ref, from, to 
 }
 
 // rawOffsets is where in the log each frame begins, and, last, where it ends.
-func (a *Archive) rawOffsets(ctx context.Context, ref Ref) ([]int64, error) {
-	if len(ref.FrameOffsets) == 1 {
-		return []int64{0, ref.RawBytes}, nil
+func (a *Archive) rawOffsets(ctx context.Context, layout LogLayout) ([]int64, error) {
+	if len(layout.FrameOffsets) == 1 {
+		return []int64{0, layout.RawBytes}, nil
 	}
-	body, err := a.bucket.Get(ctx, ref.Key, ref.StoredSize(), ref.StoredBytes-ref.StoredSize())
+	body, err := a.bucket.Get(ctx, layout.Key, layout.StoredSize(), layout.StoredBytes-layout.StoredSize())
 	if err != nil {
 		return nil, err
 	}
 	// A server that gives more than it is asked for is not read on.
-	b, err := io.ReadAll(io.LimitReader(body, seekTableSize(len(ref.FrameOffsets))+1))
+	b, err := io.ReadAll(io.LimitReader(body, seekTableSize(len(layout.FrameOffsets))+1))
 	if err := errors.Join(err, body.Close()); err != nil {
 		return nil, err
 	}
-	offsets, err := parseSeekTable(b, ref)
+	offsets, err := parseSeekTable(b, layout)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", bucket.ErrUnreadable, err)
 	}

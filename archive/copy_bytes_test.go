@@ -42,7 +42,7 @@ func TestCopyAnyBytes(t *testing.T) {
 func checkBytes(t *testing.T, a *archive.Archive, b *countingBucket, log archive.Log, raw []byte, from, length int64) {
 	t.Helper()
 	var got bytes.Buffer
-	if err := a.CopyBytes(t.Context(), &got, log.Ref(), from, length); err != nil {
+	if err := a.CopyBytes(t.Context(), &got, log.LogLayout, from, length); err != nil {
 		t.Errorf("%d bytes from %d: %v", length, from, err)
 	}
 	want := raw[min(max(from, 0), int64(len(raw))):]
@@ -76,8 +76,8 @@ func forgedTable(t testing.TB) (a *archive.Archive, b *tableBucket, log archive.
 	a = newArchive(t, b, 1<<40)
 	raw = text(2<<20 + 777)
 	log = putLog(t, a, key, raw)
-	b.table = buckettest.Get(t, b, log.Key, log.Ref().StoredSize(), -1)
-	b.at = log.Ref().StoredSize()
+	b.table = buckettest.Get(t, b, log.Key, log.StoredSize(), -1)
+	b.at = log.StoredSize()
 	return a, b, log, raw
 }
 
@@ -86,7 +86,7 @@ func rightOrRefused(t testing.TB, a *archive.Archive, log archive.Log, raw []byt
 	t.Helper()
 	const from, length = 1<<20 - 5, 10
 	var got bytes.Buffer
-	err := a.CopyBytes(t.Context(), &got, log.Ref(), from, length)
+	err := a.CopyBytes(t.Context(), &got, log.LogLayout, from, length)
 	if err != nil && !errors.Is(err, bucket.ErrUnreadable) {
 		t.Errorf("%v, want ErrUnreadable", err)
 	}

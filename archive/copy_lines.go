@@ -11,24 +11,24 @@ import (
 // exactly as they are. It asks the bucket for one range of the object, however
 // long that is. Lines beyond the end are left out silently. It fails and holds
 // memory as CopyLog.
-func (a *Archive) CopyLines(ctx context.Context, w io.Writer, ref Ref, first, last int64) error {
-	if err := ref.check(); err != nil {
+func (a *Archive) CopyLines(ctx context.Context, w io.Writer, layout LogLayout, first, last int64) error {
+	if err := layout.check(); err != nil {
 		return err
 	}
-	frame, end := ref.span(first, last)
+	frame, end := layout.frameRange(first, last)
 	if frame == end {
 		return nil
 	}
 	first = max(first, 1)
-	skip, want := first-ref.FrameLines[frame], last-first+1
-	err := a.copyFrames(ctx, w, ref, frame, end, func(_ int, raw []byte) (from, to int, err error) {
+	skip, want := first-layout.FrameLines[frame], last-first+1
+	err := a.copyFrames(ctx, w, layout, frame, end, func(_ int, raw []byte) (from, to int, err error) {
 		from, skip = passLines(raw, skip)
 		n, left := passLines(raw[from:], want)
 		want = left
 		return from, from + n, nil
 	})
 	if err != nil {
-		return fmt.Errorf("archive: lines %d-%d of %s: %w", first, last, ref.Key, err)
+		return fmt.Errorf("archive: lines %d-%d of %s: %w", first, last, layout.Key, err)
 	}
 	return nil
 }

@@ -38,11 +38,11 @@ func (a *Archive) CopyStored(ctx context.Context, w io.Writer, want Log) (err er
 		err = out.broke
 	case err != nil:
 		err = fmt.Errorf("%w: %w", bucket.ErrUnreadable, err)
-	case n != want.RawBytes || [32]byte(raw.Sum(nil)) != want.SHA256:
+	case n != want.RawBytes || Digest(raw.Sum(nil)) != want.SHA256:
 		err = fmt.Errorf("%w: the log has %d bytes and SHA-256 %x, the ledger says %d and %x", bucket.ErrUnreadable, n, raw.Sum(nil), want.RawBytes, want.SHA256)
 	case source.n != want.StoredBytes:
 		err = fmt.Errorf("%w: the object has %d bytes, the ledger says %d", bucket.ErrUnreadable, source.n, want.StoredBytes)
-	case want.StoredSHA256 != [32]byte{} && [32]byte(stored.Sum(nil)) != want.StoredSHA256:
+	case want.StoredSHA256 != (Digest{}) && Digest(stored.Sum(nil)) != want.StoredSHA256:
 		err = fmt.Errorf("%w: the object has SHA-256 %x, the ledger says %x", bucket.ErrUnreadable, stored.Sum(nil), want.StoredSHA256)
 	}
 	if err != nil {

@@ -57,7 +57,7 @@ func TestCopyStoredGivesTheObjectThatTheLedgerTellsOf(t *testing.T) {
 				t.Errorf("%d bytes, damaged: %v", len(raw), err)
 			}
 		}
-		if err := a.CopyStored(t.Context(), &bytes.Buffer{}, archive.Log{Key: "v1/none"}); !errors.Is(err, bucket.ErrNotFound) {
+		if err := a.CopyStored(t.Context(), &bytes.Buffer{}, archive.Log{LogLayout: archive.LogLayout{Key: "v1/none"}}); !errors.Is(err, bucket.ErrNotFound) {
 			t.Errorf("none: %v", err)
 		}
 	})

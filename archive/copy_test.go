@@ -56,7 +56,7 @@ func onEachLog(t *testing.T, f func(t *testing.T, a *archive.Archive, b *countin
 func TestCopyLog(t *testing.T) {
 	onEachLog(t, func(t *testing.T, a *archive.Archive, b *countingBucket, log archive.Log, raw []byte) {
 		var got bytes.Buffer
-		if err := a.CopyLog(t.Context(), &got, log.Ref()); err != nil || !bytes.Equal(got.Bytes(), raw) {
+		if err := a.CopyLog(t.Context(), &got, log.LogLayout); err != nil || !bytes.Equal(got.Bytes(), raw) {
 			t.Errorf("%d bytes came back as %d (%v)", len(raw), got.Len(), err)
 		}
 		b.asked(t, "whole log", 1)
@@ -65,11 +65,11 @@ func TestCopyLog(t *testing.T) {
 
 func TestReadersAskForOneRange(t *testing.T) {
 	onEachLog(t, func(t *testing.T, a *archive.Archive, b *countingBucket, log archive.Log, _ []byte) {
-		if err := a.CopyLines(t.Context(), io.Discard, log.Ref(), log.Lines/2, log.Lines/2+200); err != nil {
+		if err := a.CopyLines(t.Context(), io.Discard, log.LogLayout, log.Lines/2, log.Lines/2+200); err != nil {
 			t.Error(err)
 		}
 		b.asked(t, "lines", 1)
-		if err := a.ScanLines(t.Context(), log.Ref(), 1, log.Lines, func(int64, []byte) error { return nil }); err != nil {
+		if err := a.ScanLines(t.Context(), log.LogLayout, 1, log.Lines, func(int64, []byte) error { return nil }); err != nil {
 			t.Error(err)
 		}
 		b.asked(t, "scan", 1)
@@ -79,14 +79,14 @@ func TestReadersAskForOneRange(t *testing.T) {
 func TestReadersOfALogThatIsNotThere(t *testing.T) {
 	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1<<40)
-		ref := putLog(t, a, key, text(3<<20)).Ref()
+		ref := putLog(t, a, key, text(3<<20)).LogLayout
 		ref.Key = archive.JobKey{JobID: 99}.Log()
 		wantError(t, a, ref, bucket.ErrNotFound)
 	})
 }
 
 // wantError wants every way to read a log to fail so.
-func wantError(t *testing.T, a *archive.Archive, ref archive.Ref, want error) {
+func wantError(t *testing.T, a *archive.Archive, ref archive.LogLayout, want error) {
 	t.Helper()
 	for name, err := range map[string]error{
 		"CopyLog":   a.CopyLog(t.Context(), io.Discard, ref),
@@ -121,9 +121,9 @@ func TestReadersFindDamage(t *testing.T) {
 		if err := errors.Join(os.Remove(path), os.WriteFile(path, object, 0o600)); err != nil {
 			t.Fatal(err)
 		}
-		wantError(t, a, log.Ref(), bucket.ErrUnreadable)
+		wantError(t, a, log.LogLayout, bucket.ErrUnreadable)
 		var got bytes.Buffer
-		_ = a.CopyLog(t.Context(), &got, log.Ref())
+		_ = a.CopyLog(t.Context(), &got, log.LogLayout)
 		if !bytes.HasPrefix(raw, got.Bytes()) || len(object) > int(third) && name != "no log" && got.Len() < 2<<20 {
 			t.Errorf("%s: %d bytes are given before the damage is met, want the first 2 frames", name, got.Len())
 		}
@@ -133,15 +133,15 @@ func TestReadersFindDamage(t *testing.T) {
 // The ledger may be of another log than the object.
 func TestReadersRefuseAnotherLog(t *testing.T) {
 	a := newArchive(t, buckettest.Open(t, "file://"+t.TempDir()), 1<<40)
-	good := putLog(t, a, key, text(5<<20)).Ref()
-	for name, change := range map[string]func(r *archive.Ref){
-		"no frame lines":      func(r *archive.Ref) { r.FrameLines = nil },
-		"starts later":        func(r *archive.Ref) { r.FrameOffsets = []int64{9, 99}; r.FrameLines = []int64{1, 2} },
-		"frames go backwards": func(r *archive.Ref) { r.FrameOffsets = []int64{0, 99, 50}; r.FrameLines = []int64{1, 2, 3} },
-		"lines go backwards":  func(r *archive.Ref) { r.FrameLines = []int64{1, 9, 8, 10, 11} },
-		"no line 1":           func(r *archive.Ref) { r.FrameLines = []int64{0, 9, 10, 11, 12} },
-		"huge frame":          func(r *archive.Ref) { r.StoredBytes += 1 << 40 },
-		"smaller than empty":  func(r *archive.Ref) { *r = archive.Ref{Key: r.Key, StoredBytes: 3, Lines: 9, RawBytes: 9} },
+	good := putLog(t, a, key, text(5<<20)).LogLayout
+	for name, change := range map[string]func(r *archive.LogLayout){
+		"no frame lines":      func(r *archive.LogLayout) { r.FrameLines = nil },
+		"starts later":        func(r *archive.LogLayout) { r.FrameOffsets = []int64{9, 99}; r.FrameLines = []int64{1, 2} },
+		"frames go backwards": func(r *archive.LogLayout) { r.FrameOffsets = []int64{0, 99, 50}; r.FrameLines = []int64{1, 2, 3} },
+		"lines go backwards":  func(r *archive.LogLayout) { r.FrameLines = []int64{1, 9, 8, 10, 11} },
+		"no line 1":           func(r *archive.LogLayout) { r.FrameLines = []int64{0, 9, 10, 11, 12} },
+		"huge frame":          func(r *archive.LogLayout) { r.StoredBytes += 1 << 40 },
+		"smaller than empty":  func(r *archive.LogLayout) { *r = archive.LogLayout{Key: r.Key, StoredBytes: 3, Lines: 9, RawBytes: 9} },
 	} {
 		ref := good
 		change(&ref)
@@ -173,13 +173,13 @@ func TestCopyEndsWithItsWriter(t *testing.T) {
 		defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), goleak.IgnoreTopFunction("internal/poll.runtime_pollWait"))
 		for _, n := range []int{0, 1, 100_000, 3 << 20} {
 			w := &leavingWriter{left: n}
-			if err := a.CopyLog(t.Context(), w, log.Ref()); !errors.Is(err, errLeft) || w.calls > n>>15+2 {
+			if err := a.CopyLog(t.Context(), w, log.LogLayout); !errors.Is(err, errLeft) || w.calls > n>>15+2 {
 				t.Errorf("after %d bytes: %v, written to %d times", n, err, w.calls)
 			}
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		w := writerFunc(func(p []byte) (int, error) { cancel(); return len(p), nil })
-		if err := a.CopyLog(ctx, w, log.Ref()); !errors.Is(err, context.Canceled) {
+		if err := a.CopyLog(ctx, w, log.LogLayout); !errors.Is(err, context.Canceled) {
 			t.Errorf("cancelled: %v", err)
 		}
 	})

@@ -4,13 +4,18 @@ import "context"
 
 // Describe reads an archived log back, whole, and says of it what PutLog said
 // when it was written. Fails with ErrNotFound, and with ErrUnreadable if the
-// object is cut short, changed, or no log. An object does not tell whether the
+// object is cut short, changed, or no log. Whether the filters are there is not looked at.
+// An object does not tell whether the
 // log went on beyond the limit: one that is just as long as the limit is taken
 // for truncated.
 func (a *Archive) Describe(ctx context.Context, key JobKey) (Log, error) {
 	log, err := a.describe(ctx, key.Log())
-	log.Truncated = err == nil && log.RawBytes == a.limit
-	return log, err
+	if err != nil {
+		return Log{}, err
+	}
+	log.Truncated = log.RawBytes == a.limit
+	log.FilterBytes = log.filterBytes()
+	return log, nil
 }
 
 // DescribeRedacted is Describe for the redacted copy with a number, and says what
@@ -20,9 +25,9 @@ func (a *Archive) DescribeRedacted(ctx context.Context, key JobKey, number int) 
 }
 
 func (a *Archive) describe(ctx context.Context, key string) (Log, error) {
-	log := Log{Key: key}
+	log := Log{LogLayout: LogLayout{Key: key}}
 	src := newFrameSource(nil, 0)
-	object, err := a.readFrames(ctx, log.Key, func(offset int64, raw []byte) {
+	object, err := a.scanObject(ctx, log.Key, func(offset int64, raw []byte) {
 		log.FrameOffsets = append(log.FrameOffsets, offset)
 		src.add(raw)
 	})

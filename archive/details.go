@@ -3,8 +3,6 @@ package archive
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -78,21 +76,6 @@ type Redaction struct {
 	RemovedAt     *time.Time `json:"removed_at,omitempty"` // nil: it is there
 	RemovedBy     string     `json:"removed_by,omitempty"`
 	RemovedReason string     `json:"removed_reason,omitempty"`
-}
-
-// Digest is a SHA-256, written in hex.
-type Digest [sha256.Size]byte
-
-// MarshalText writes the digest in hex.
-func (d Digest) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, d[:]), nil }
-
-// UnmarshalText wants exactly what MarshalText writes.
-func (d *Digest) UnmarshalText(text []byte) error {
-	if len(text) != hex.EncodedLen(len(d)) {
-		return fmt.Errorf("a digest of %d characters", len(text))
-	}
-	_, err := hex.Decode(d[:], text)
-	return err
 }
 
 // PutSettled keeps the record, and returns its bytes. If there is one already it stays,

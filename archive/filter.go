@@ -22,21 +22,39 @@ import (
 // more than the binary logarithm of how many bytes its filter has; or nothing more, if
 // it has none.
 const (
-	filterMagic  = "jobvault filters 1\n"
-	filterWithin = 0x80
-	filterOdd    = 0x40
+	filterMagic        = "jobvault filters 1\n"
+	filterMidLine      = 0x80
+	filterNonASCIIFold = 0x40
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// PutFilters keeps the filters of a log, if it has any, beside it. They are made of the
-// log and may be made again: others that are there give way. It notes their size.
-func (a *Archive) PutFilters(ctx context.Context, key JobKey, log *Log) error {
+// withFilters writes the filters of a log, if it has any, beside it, and notes their size.
+// They are made of the log and can be made again: others that are there give way.
+func (a *Archive) withFilters(ctx context.Context, key JobKey, log Log) (Log, error) {
 	if len(log.Filters) == 0 {
-		return nil
+		return log, nil
 	}
-	b := formatFilters(*log)
-	log.FilterBytes = int64(len(b))
+	log.FilterBytes = log.filterBytes()
+	if err := a.putFilters(ctx, key, formatFilters(log)); err != nil {
+		return Log{}, err
+	}
+	return log, nil
+}
+
+// filterBytes is the size of what formatFilters makes, 0 for a log without filters.
+func (l Log) filterBytes() int64 {
+	if len(l.Filters) == 0 {
+		return 0
+	}
+	size := filterHead + len(l.Filters) + checksumSize
+	for _, f := range l.Filters {
+		size += len(f.Bits)
+	}
+	return int64(size)
+}
+
+func (a *Archive) putFilters(ctx context.Context, key JobKey, b []byte) error {
 	_, err := a.bucket.Put(ctx, key.Filter(), bytes.NewReader(b))
 	if !errors.Is(err, bucket.ErrExists) {
 		return err
@@ -49,14 +67,15 @@ func (a *Archive) PutFilters(ctx context.Context, key JobKey, log *Log) error {
 }
 
 func formatFilters(log Log) []byte {
-	b := append([]byte(filterMagic), log.SHA256[:]...)
+	b := append(make([]byte, 0, log.filterBytes()), filterMagic...)
+	b = append(b, log.SHA256[:]...)
 	for _, f := range log.Filters {
 		head := byte(bits.Len(uint(len(f.Bits))))
-		if f.Within {
-			head |= filterWithin
+		if f.StartsMidLine {
+			head |= filterMidLine
 		}
-		if f.Odd {
-			head |= filterOdd
+		if f.NonASCIIFold {
+			head |= filterNonASCIIFold
 		}
 		b = append(b, head)
 	}
@@ -90,7 +109,7 @@ func (a *Archive) Candidates(ctx context.Context, key JobKey, size int64, sha256
 
 // readFilters reads filters into a buffer, which they are part of.
 func (a *Archive) readFilters(ctx context.Context, key JobKey, buffer *[]byte, size int64, sha256 []byte, frames int) (Filters, error) {
-	if most := int64(filterHead + ngram.MostFilters*(1+ngram.MaxFilter) + checksumSize); size < 0 || size > most {
+	if most := int64(filterHead + ngram.MaxFilters*(1+ngram.MaxFilter) + checksumSize); size < 0 || size > most {
 		return nil, fmt.Errorf("archive: the ledger says that %s has %d bytes", key.Filter(), size)
 	}
 	body, err := a.bucket.Get(ctx, key.Filter(), 0, size)
@@ -129,18 +148,18 @@ func parseFilters(b, sha256 []byte, frames int) (Filters, error) {
 	if !bytes.HasPrefix(b, []byte(filterMagic)) || !bytes.Equal(b[len(filterMagic):filterHead], sha256) {
 		return nil, errFilterOther
 	}
-	frames = min(frames, ngram.MostFilters)
+	frames = min(frames, ngram.MaxFilters)
 	if end < filterHead+frames {
 		return nil, errFilterSum
 	}
 	heads, rest := b[filterHead:filterHead+frames], b[filterHead+frames:end]
 	filters := make(Filters, frames)
 	for i, head := range heads {
-		size := 1 << (head &^ (filterWithin | filterOdd)) >> 1
+		size := 1 << (head &^ (filterMidLine | filterNonASCIIFold)) >> 1
 		if size > min(len(rest), ngram.MaxFilter) {
 			return nil, errFilterSum
 		}
-		filters[i] = ngram.Filter{Within: head&filterWithin != 0, Odd: head&filterOdd != 0, Bits: rest[:size:size]}
+		filters[i] = ngram.BloomFilter{StartsMidLine: head&filterMidLine != 0, NonASCIIFold: head&filterNonASCIIFold != 0, Bits: rest[:size:size]}
 		rest = rest[size:]
 	}
 	if len(rest) > 0 {
@@ -150,12 +169,12 @@ func parseFilters(b, sha256 []byte, frames int) (Filters, error) {
 }
 
 // Filters are those of a log's first frames; of none, where there are none.
-type Filters []ngram.Filter
+type Filters []ngram.BloomFilter
 
 // Candidate is a frame in which a line that matches may begin.
 type Candidate struct {
-	Frame  int  // from 0
-	Within bool // it begins within a line
+	Frame         int  // from 0
+	StartsMidLine bool // it begins within a line
 }
 
 // AllFrames are a log's frames, of so many, as candidates.
@@ -172,22 +191,22 @@ func (f Filters) candidates(frames int, p *ngram.Pattern) []Candidate {
 			if (i+1 < len(f) || len(f) == frames) && !p.MayBeIn(f[i]) {
 				continue
 			}
-			c.Within = f[i].Within
+			c.StartsMidLine = f[i].StartsMidLine
 		}
 		candidates = append(candidates, c)
 	}
 	return candidates
 }
 
-// Join puts candidates together that follow each other.
-func Join(candidates []Candidate) []Frames {
-	var joined []Frames
+// MergeFrames puts candidates together that follow each other.
+func MergeFrames(candidates []Candidate) []FrameRange {
+	var joined []FrameRange
 	for _, c := range candidates {
 		if n := len(joined); n > 0 && joined[n-1].End == c.Frame {
 			joined[n-1].End++
 			continue
 		}
-		joined = append(joined, Frames{First: c.Frame, End: c.Frame + 1, Within: c.Within})
+		joined = append(joined, FrameRange{First: c.Frame, End: c.Frame + 1, StartsMidLine: c.StartsMidLine})
 	}
 	return joined
 }

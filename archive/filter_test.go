@@ -2,8 +2,11 @@ package archive_test
 
 import (
 	"bytes"
+	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -25,9 +28,6 @@ func filtered(t *testing.T) (*archive.Archive, archive.JobKey, archive.Log) {
 	raw := []byte(strings.Repeat(line, 4<<20/len(line)))
 	copy(raw[2<<20+500_000:], "a-needle-in-it")
 	log, err := a.PutLog(t.Context(), key, bytes.NewReader(raw))
-	if err == nil {
-		err = a.PutFilters(t.Context(), key, &log)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestFiltersSelectFrames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(log.Filters, []ngram.Filter(filters)); diff != "" {
+	if diff := cmp.Diff(log.Filters, []ngram.BloomFilter(filters)); diff != "" {
 		t.Errorf("filters (-put +read):\n%s", diff)
 	}
 	if share := float64(log.FilterBytes) / float64(log.RawBytes); share > 0.03 {
@@ -52,14 +52,14 @@ func TestFiltersSelectFrames(t *testing.T) {
 		t.Fatal(err)
 	}
 	candidates, err := a.Candidates(t.Context(), key, log.FilterBytes, log.SHA256[:], len(log.FrameOffsets), p)
-	if diff := cmp.Diff([]archive.Frames{{First: 2, End: 3, Within: true}}, archive.Join(candidates)); diff != "" || err != nil {
+	if diff := cmp.Diff([]archive.FrameRange{{First: 2, End: 3, StartsMidLine: true}}, archive.MergeFrames(candidates)); diff != "" || err != nil {
 		t.Errorf("%v, frames (-want +got):\n%s", err, diff)
 	}
 	// A line of the last frame that has a filter may go on in those that have none.
-	if diff := cmp.Diff([]archive.Frames{{First: 1, End: 4, Within: true}}, archive.Join(archive.CandidatesOf(filters[:2], 4, p))); diff != "" {
+	if diff := cmp.Diff([]archive.FrameRange{{First: 1, End: 4, StartsMidLine: true}}, archive.MergeFrames(archive.CandidatesOf(filters[:2], 4, p))); diff != "" {
 		t.Errorf("with two filters, frames (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]archive.Frames{{First: 0, End: 4}}, archive.Join(archive.AllFrames(4))); diff != "" {
+	if diff := cmp.Diff([]archive.FrameRange{{First: 0, End: 4}}, archive.MergeFrames(archive.AllFrames(4))); diff != "" {
 		t.Errorf("all frames (-want +got):\n%s", diff)
 	}
 }
@@ -99,11 +99,52 @@ func TestFiltersThatAreDamagedOrAnothersAreNotRead(t *testing.T) {
 			t.Fatalf("byte %d is changed: %v", at, err)
 		}
 	}
-	if err := a.PutFilters(t.Context(), key, &log); err != nil { // made again
+	if _, err := a.AdoptLog(t.Context(), key, nil); err != nil { // made again
 		t.Fatal(err)
 	}
 	if err := read(log.FilterBytes, log.SHA256[:]); err != nil {
 		t.Error(err)
+	}
+}
+
+// noFilters is a bucket that takes no filters.
+type noFilters struct{ bucket.Bucket }
+
+var errNoFilters = errors.New("no filters today")
+
+func (b noFilters) Put(ctx context.Context, key string, r io.Reader) (int64, error) {
+	if strings.HasSuffix(key, archive.FilterName) {
+		return 0, errNoFilters
+	}
+	return b.Bucket.Put(ctx, key, r)
+}
+
+// Without its filters a log is not archived, whoever writes it; the next try adopts it.
+func TestFiltersBelongToWritingALog(t *testing.T) {
+	t.Parallel()
+	b := buckettest.Open(t, "file://"+t.TempDir())
+	a, broken := newArchive(t, b, 1<<40), newArchive(t, noFilters{b}, 1<<40)
+	key := archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 1, JobID: 3}
+	raw := strings.Repeat("a line\n", ngram.MinFiltered)
+	if _, err := broken.PutLog(t.Context(), key, strings.NewReader(raw)); !errors.Is(err, errNoFilters) {
+		t.Errorf("put: %v", err)
+	}
+	if _, err := broken.AdoptLog(t.Context(), key, nil); !errors.Is(err, errNoFilters) {
+		t.Errorf("adopt: %v", err)
+	}
+	if _, err := broken.RestoreLog(t.Context(), key, strings.NewReader(raw), nil); !errors.Is(err, errNoFilters) {
+		t.Errorf("restore: %v", err)
+	}
+	want := archive.Digest(sha256.Sum256([]byte(raw)))
+	if log, err := a.AdoptLog(t.Context(), key, new(archive.Digest)); !errors.Is(err, archive.ErrDigestMismatch) || log.SHA256 != want {
+		t.Errorf("another log is adopted: %v", err)
+	}
+	if _, err := b.Size(t.Context(), key.Filter()); !errors.Is(err, bucket.ErrNotFound) {
+		t.Errorf("filters of another log: %v", err)
+	}
+	log, err := a.AdoptLog(t.Context(), key, &want)
+	if size, serr := b.Size(t.Context(), key.Filter()); err != nil || serr != nil || size != log.FilterBytes {
+		t.Errorf("filters of %d bytes, %d are noted: %v, %v", size, log.FilterBytes, err, serr)
 	}
 }
 
@@ -133,7 +174,7 @@ func TestReadBlocksGivesWholeLinesOnce(t *testing.T) {
 			if within {
 				next++
 			}
-			_, err := a.ReadBlocks(t.Context(), log.Ref(), archive.Frames{First: first, End: end, Within: within}, func(n int64, block []byte) error {
+			_, err := a.ReadBlocks(t.Context(), log.LogLayout, archive.FrameRange{First: first, End: end, StartsMidLine: within}, func(n int64, block []byte) error {
 				if n != next {
 					return fmt.Errorf("line %d comes, want %d", n, next)
 				}

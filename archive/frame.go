@@ -27,16 +27,16 @@ type frame struct {
 	header  zstd.Header
 	stored  []byte     // as it is in the object
 	raw     []byte     // what it holds, once it is decoded
-	decoded chan error // of readFrames: one value for each decode
+	decoded chan error // of scanObject: one value for each decode
 }
 
 // framePool keeps the buffers of frames that nobody reads any more.
 var framePool = sync.Pool{New: func() any { return &frame{decoded: make(chan error, 1)} }}
 
 // readStored reads a frame whose place is known, and its header.
-func (f *frame) readStored(r io.Reader, ref Ref, index int) error {
-	f.offset = ref.offset(index)
-	size := int(ref.offset(index+1) - f.offset)
+func (f *frame) readStored(r io.Reader, layout LogLayout, index int) error {
+	f.offset = layout.offset(index)
+	size := int(layout.offset(index+1) - f.offset)
 	f.stored = slices.Grow(f.stored[:0], size)[:size]
 	source := &sourceReader{r: r}
 	if _, err := io.ReadFull(source, f.stored); err != nil {

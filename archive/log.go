@@ -1,9 +1,11 @@
-// Package archive is the bucket: where logs and job details are kept, byte for
-// byte as GitHub sent them.
+// Package archive keeps logs and job details in a bucket, byte for byte as GitHub sent
+// them, so that the bucket alone tells what was archived: every digest in it can be
+// checked, and the database can be rebuilt from it.
 //
-// A log is one object in the seekable Zstandard format: `zstd -dc` gives back
-// GitHub's bytes, and because it is made of independent frames of about 1 MiB,
-// a few lines of a huge log take one range read.
+// A log is one object in the seekable Zstandard format: `zstd -dc` gives back GitHub's
+// bytes. It is made of independent frames of 1 MiB, so a few lines of a huge log take one
+// range read. Daily manifests list what was settled, and the log of removals what was
+// removed; each has the digest of the one before it. See docs/design.md#the-bucket.
 package archive
 
 import (
@@ -27,20 +29,15 @@ import (
 // few lines, large enough to compress well.
 const frameSize = 1 << 20
 
-// Log describes an archived log.
+// Log is all that is known of an archived log, or of a redacted copy.
 type Log struct {
-	Key          string
-	RawBytes     int64
-	StoredBytes  int64
-	Lines        int64 // a last line without a newline counts
-	SHA256       [32]byte
-	StoredSHA256 [32]byte // of the object as it is stored
-	FrameLines   []int64  // line, from 1, that each frame's first byte belongs to
-	FrameOffsets []int64  // where each frame starts in the object
-	Truncated    bool     // the log went on beyond the limit
+	LogLayout
+	SHA256       Digest
+	StoredSHA256 Digest // of the object as it is stored
+	Truncated    bool   // the log went on beyond the limit
 	Index        *joblog.Index
-	Filters      []ngram.Filter // of its frames; none of a log that is too small for them
-	FilterBytes  int64          // of the object that keeps them, once it is there
+	Filters      []ngram.BloomFilter // of its frames; none of a log that is too small for them
+	FilterBytes  int64               // size of the object with the filters; 0: the log has none
 }
 
 // Archive writes and reads logs and job details in a bucket.
@@ -48,11 +45,11 @@ type Archive struct {
 	bucket  bucket.Bucket
 	encoder *zstd.Encoder
 	decoder *zstd.Decoder
-	shelf   *shelf
+	cache   *frameCache
 	limit   int64
 }
 
-// New uses a bucket. A log is cut at limit bytes.
+// New uses a bucket. A log is cut at limit bytes, as GitHub sends them.
 func New(b bucket.Bucket, limit int64) (*Archive, error) {
 	// One encoder for all logs: it runs at most one EncodeAll per CPU and keeps
 	// the tables of those, so memory does not grow with the number of logs.
@@ -68,39 +65,63 @@ func New(b bucket.Bucket, limit int64) (*Archive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("archive: decoder: %w", err)
 	}
-	return &Archive{bucket: b, encoder: enc, decoder: dec, shelf: newShelf(dec), limit: limit}, nil
+	return &Archive{bucket: b, encoder: enc, decoder: dec, cache: newFrameCache(dec), limit: limit}, nil
 }
 
 // Bucket is the bucket that New was given.
 func (a *Archive) Bucket() bucket.Bucket { return a.bucket }
 
 // PutLog streams a log into the bucket, once through hash, line index and
-// compression. It fails with ErrExists if the job has a log already, and with
-// r's error if r fails; then nothing is stored.
+// compression, and then writes its filters. It fails with ErrExists if the job has a log
+// already, and with r's error if r fails; then nothing is stored. If only the filters
+// could not be written, the log is there: AdoptLog makes them again.
 func (a *Archive) PutLog(ctx context.Context, key JobKey, r io.Reader) (Log, error) {
-	return a.store(ctx, key.Log(), a.limit, r, a.bucket.Put, nil)
+	log, err := a.store(ctx, key.Log(), a.limit, r, a.bucket.Put, nil)
+	if err != nil {
+		return log, err
+	}
+	return a.withFilters(ctx, key, log)
 }
 
-// ErrOtherLog says that a log is not the one that is wanted.
-var ErrOtherLog = errors.New("this is another log")
+// AdoptLog is PutLog for a log that is in the bucket already: it reads the log back as
+// Describe does, fails as Describe does, and writes its filters. A log without the wanted
+// SHA-256 (nil: any will do) gets none and is returned with ErrDigestMismatch. It may be
+// repeated.
+func (a *Archive) AdoptLog(ctx context.Context, key JobKey, want *Digest) (Log, error) {
+	log, err := a.Describe(ctx, key)
+	if err != nil {
+		return log, err
+	}
+	if want != nil && log.SHA256 != *want {
+		return log, ErrDigestMismatch
+	}
+	return a.withFilters(ctx, key, log)
+}
+
+// ErrDigestMismatch says that a log is not the one that is wanted.
+var ErrDigestMismatch = errors.New("this is another log")
 
 // RestoreLog is PutLog for a job whose log is lost or damaged: what is there gives
 // way, at the moment at which the new object is whole. A log without the wanted
-// SHA-256 (nil: any will do) fails with ErrOtherLog; with any error, what is there
-// stays as it is. The Log is returned with ErrOtherLog too.
-func (a *Archive) RestoreLog(ctx context.Context, key JobKey, r io.Reader, want *[32]byte) (Log, error) {
-	return a.store(ctx, key.Log(), a.limit, r, a.bucket.Replace, func(log *Log) error {
+// SHA-256 (nil: any will do) fails with ErrDigestMismatch; with any error but one of the
+// filters, what is there stays as it is. The Log is returned with ErrDigestMismatch too.
+func (a *Archive) RestoreLog(ctx context.Context, key JobKey, r io.Reader, want *Digest) (Log, error) {
+	log, err := a.store(ctx, key.Log(), a.limit, r, a.bucket.Replace, func(log *Log) error {
 		if want != nil && log.SHA256 != *want {
-			return ErrOtherLog
+			return ErrDigestMismatch
 		}
 		return nil
 	})
+	if err != nil {
+		return log, err
+	}
+	return a.withFilters(ctx, key, log)
 }
 
 // store streams a log through compression into the bucket, cut at limit bytes, if check
 // has nothing against it when it has been read.
 func (a *Archive) store(ctx context.Context, key string, limit int64, r io.Reader, put func(context.Context, string, io.Reader) (int64, error), check func(*Log) error) (Log, error) {
-	log := Log{Key: key}
+	log := Log{LogLayout: LogLayout{Key: key}}
 	pr, pw := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
@@ -115,7 +136,7 @@ func (a *Archive) store(ctx context.Context, key string, limit int64, r io.Reade
 	// Ends the writer if Put gave up early.
 	pr.CloseWithError(errPutEnded)
 	// What r or the compression failed with comes first: Put only passes it on.
-	if cerr := <-done; errors.Is(cerr, ErrOtherLog) {
+	if cerr := <-done; errors.Is(cerr, ErrDigestMismatch) {
 		return log, cerr
 	} else if cerr != nil && !errors.Is(cerr, errPutEnded) {
 		return Log{}, cerr
@@ -158,7 +179,7 @@ type frameSource struct {
 	raw        int64
 	sum        hash.Hash
 	index      *joblog.Indexer
-	filters    *ngram.FilterMaker // nil: the log is too small for them
+	filters    *ngram.FilterBuilder // nil: the log is too small for them
 	frameLines []int64
 	truncated  bool
 	ended      bool
@@ -200,8 +221,8 @@ func (s *frameSource) next() ([]byte, error) {
 
 // add takes the next frame into account.
 func (s *frameSource) add(frame []byte) {
-	if s.raw == 0 && len(frame) >= ngram.LeastFiltered {
-		s.filters = new(ngram.FilterMaker)
+	if s.raw == 0 && len(frame) >= ngram.MinFiltered {
+		s.filters = new(ngram.FilterBuilder)
 	}
 	if s.filters != nil {
 		s.filters.Add(frame)

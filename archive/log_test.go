@@ -230,7 +230,7 @@ func TestAnyLines(t *testing.T) {
 func checkLines(t *testing.T, a *archive.Archive, name string, log archive.Log, raw []byte, first, last int64) {
 	t.Helper()
 	var got bytes.Buffer
-	ref := archive.Ref{Key: log.Key, StoredBytes: log.StoredBytes, Lines: log.Lines, FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets}
+	ref := archive.LogLayout{Key: log.Key, StoredBytes: log.StoredBytes, Lines: log.Lines, FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets}
 	if err := a.CopyLines(t.Context(), &got, ref, first, last); err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,8 @@
 package archive
 
 import (
-	"fmt"
 	"strings"
 	"time"
-
-	"github.com/jobvault/jobvault/archive/bucket"
 )
 
 // A daily manifest lists every settlement of a day, and has the digest of the
@@ -38,9 +35,9 @@ func ParseManifestKey(key string) (date time.Time, ok bool) {
 type Manifest struct {
 	Date           time.Time
 	Previous       *time.Time // the one before it; nil: it is the first
-	PreviousSHA256 [32]byte
-	SHA256         [32]byte // of the manifest, uncompressed
-	StoredSHA256   [32]byte // of the object
+	PreviousSHA256 Digest
+	SHA256         Digest // of the manifest, uncompressed
+	StoredSHA256   Digest // of the object
 	Jobs           int64
 	StoredBytes    int64
 	Whole          bool          // its lines tell of settled.json and redacted copies too, where there are any
@@ -124,53 +121,3 @@ type manifestEnd struct {
 	Jobs   int64  `json:"jobs"`
 	Before string `json:"before"`
 }
-
-// The kinds of fault of manifests, beside those of logs.
-const (
-	ChainAbsent     = "absent"     // there is no manifest of the day
-	ChainKey        = "key"        // an object among the manifests that is none
-	ChainUnreadable = "unreadable" // what cannot be decompressed or parsed
-	ChainHeader     = "header"     // the first line says something else than it must
-	ChainLine       = "line"       // something before the line was changed, dropped or inserted
-	ChainOrder      = "order"      // lines are not sorted by their jobs
-	ChainEnd        = "end"        // the end line is not there, or says something else
-	ChainPrevious   = "previous"   // the manifest before it is not the one that it followed
-	ChainHead       = "head"       // a manifest is not the one that was noted
-	ChainChanged    = "changed"    // a job's log is another one than an earlier manifest told of
-	ChainDetails    = "details"    // job.json is not there, or another one
-	ChainSettled    = "settled"    // settled.json is not there, or says something else
-	ChainReplaced   = "replaced"   // job.json or settled.json is another one than an earlier manifest told of: a notice
-	ChainRemovals   = "removals"   // a record of the log of removals is not there, or another one
-	ChainUnlisted   = "unlisted"   // a job, or an object of it, that no manifest lists, though it is older than the last one
-)
-
-// ChainFault is something that is wrong with manifests or with what they list. It
-// is an error, of the kind of ErrUnreadable.
-type ChainFault struct {
-	Kind   string `json:"kind"`
-	Date   string `json:"date,omitempty"` // of the manifest; empty: of none
-	Line   int64  `json:"line,omitempty"` // in it, from 1; 0: all of it
-	JobID  int64  `json:"job_id,omitempty"`
-	Key    string `json:"key"`
-	Detail string `json:"detail"`
-	// Notice: it is no fault, as verify --repair may have done it; somebody should know.
-	Notice bool `json:"notice,omitempty"`
-}
-
-// Error says where and what.
-func (f ChainFault) Error() string {
-	var b strings.Builder
-	if f.Date != "" {
-		fmt.Fprintf(&b, "manifest %s: ", f.Date)
-	}
-	if f.Line > 0 {
-		fmt.Fprintf(&b, "line %d: ", f.Line)
-	}
-	if f.JobID > 0 {
-		fmt.Fprintf(&b, "job %d: ", f.JobID)
-	}
-	return b.String() + f.Kind + ": " + f.Detail
-}
-
-// Is makes a fault an ErrUnreadable.
-func (f ChainFault) Is(target error) bool { return target == bucket.ErrUnreadable }

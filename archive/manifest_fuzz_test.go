@@ -45,7 +45,7 @@ func FuzzManifest(f *testing.F) {
 		}
 		a := newArchive(t, objectBucket{object: object}, 1<<40)
 		var lines []string
-		m, err := a.ReadManifest(t.Context(), time.Date(2024, 7, 8, 0, 0, 0, 0, time.UTC), func(l archive.PlacedLine) error {
+		m, err := a.ReadManifest(t.Context(), time.Date(2024, 7, 8, 0, 0, 0, 0, time.UTC), func(l archive.ManifestEntry) error {
 			lines = append(lines, string(l.Raw))
 			return nil
 		})

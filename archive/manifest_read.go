@@ -22,24 +22,24 @@ import (
 // far below.
 const maxManifestLine = 1 << 20
 
-// PlacedLine is a line of a manifest and where it is.
-type PlacedLine struct {
+// ManifestEntry is a line of a manifest and where it is.
+type ManifestEntry struct {
 	ManifestLine
 	Number int64  // in the manifest, from 1
 	Raw    []byte // the line itself, with its newline; the next one is read into it
 }
 
 // ReadManifest reads the manifest of a day and gives visit each job's line, in
-// order. It fails with ErrNotFound, and with the first ChainFault; what comes before
+// order. It fails with ErrNotFound, and with the first Fault; what comes before
 // that was given by then. What the manifest before it should be is not looked at.
 // Memory: a line, and a window of Zstandard.
-func (a *Archive) ReadManifest(ctx context.Context, date time.Time, visit func(PlacedLine) error) (Manifest, error) {
-	return a.scanManifest(ctx, date, func(_ *Manifest, l PlacedLine) error { return visit(l) }, func(f ChainFault) error { return f })
+func (a *Archive) ReadManifest(ctx context.Context, date time.Time, visit func(ManifestEntry) error) (Manifest, error) {
+	return a.scanManifest(ctx, date, func(_ *Manifest, l ManifestEntry) error { return visit(l) }, func(f Fault) error { return f })
 }
 
 // scanManifest reads on after faults, as far as there is something to read, and
 // gives each to report, whose error ends it. visit also gets what the header says.
-func (a *Archive) scanManifest(ctx context.Context, date time.Time, visit func(*Manifest, PlacedLine) error, report func(ChainFault) error) (m Manifest, err error) {
+func (a *Archive) scanManifest(ctx context.Context, date time.Time, visit func(*Manifest, ManifestEntry) error, report func(Fault) error) (m Manifest, err error) {
 	key := ManifestKey(date)
 	body, err := a.bucket.Get(ctx, key, 0, -1)
 	if err != nil {
@@ -55,7 +55,7 @@ func (a *Archive) scanManifest(ctx context.Context, date time.Time, visit func(*
 	defer dec.Close()
 	s := &manifestScan{date: date, key: key, source: source, visit: visit, report: report, sum: sha256.New(), m: Manifest{Date: date}}
 	if err := s.run(bufio.NewReaderSize(dec, maxManifestLine)); err != nil {
-		var f ChainFault
+		var f Fault
 		if errors.As(err, &f) {
 			return s.m, err
 		}
@@ -76,15 +76,15 @@ type manifestScan struct {
 	date   time.Time
 	key    string
 	source *sourceReader
-	visit  func(*Manifest, PlacedLine) error
-	report func(ChainFault) error
+	visit  func(*Manifest, ManifestEntry) error
+	report func(Fault) error
 
 	sum     hash.Hash // of the lines so far
 	n       int64     // lines so far
 	lastJob int64
 	end     *manifestEnd
-	after   int         // lines after it
-	broken  *ChainFault // the first line whose Before is another: those after it can only be wrong too
+	after   int    // lines after it
+	broken  *Fault // the first line whose Before is another: those after it can only be wrong too
 	m       Manifest
 }
 
@@ -111,7 +111,7 @@ func (s *manifestScan) run(r *bufio.Reader) error {
 		case errors.Is(err, bufio.ErrBufferFull):
 			err = fmt.Errorf("it has more than %d bytes", maxManifestLine)
 		}
-		if err := s.fault(ChainUnreadable, s.n+1, 0, "%v", err); err != nil {
+		if err := s.fault(FaultUnreadable, s.n+1, 0, "%v", err); err != nil {
 			return err
 		}
 		return s.finish()
@@ -119,7 +119,7 @@ func (s *manifestScan) run(r *bufio.Reader) error {
 }
 
 func (s *manifestScan) fault(kind string, line, job int64, format string, args ...any) error {
-	return s.report(ChainFault{Kind: kind, Date: s.date.Format(time.DateOnly), Line: line, JobID: job, Key: s.key, Detail: fmt.Sprintf(format, args...)})
+	return s.report(Fault{Kind: kind, Date: s.date.Format(time.DateOnly), Line: line, JobID: job, Key: s.key, Detail: fmt.Sprintf(format, args...)})
 }
 
 func (s *manifestScan) line(raw []byte) error {
@@ -131,41 +131,41 @@ func (s *manifestScan) line(raw []byte) error {
 		if s.after++; s.after > 1 {
 			return nil
 		}
-		return s.fault(ChainEnd, s.n, 0, "there is a line after the end line")
+		return s.fault(FaultEnd, s.n, 0, "there is a line after the end line")
 	}
 	var kind struct {
 		End bool `json:"end"`
 	}
 	if err := json.Unmarshal(raw, &kind); err != nil {
-		return s.fault(ChainUnreadable, s.n, 0, "%v", err)
+		return s.fault(FaultUnreadable, s.n, 0, "%v", err)
 	}
 	if kind.End {
 		var end manifestEnd
 		if err := json.Unmarshal(raw, &end); err != nil {
-			return s.fault(ChainUnreadable, s.n, 0, "%v", err)
+			return s.fault(FaultUnreadable, s.n, 0, "%v", err)
 		}
 		s.end, s.m.End = &end, bytes.Clone(raw)
 		s.checkBefore(end.Before, 0)
 		return nil
 	}
-	l := PlacedLine{Number: s.n, Raw: raw}
+	l := ManifestEntry{Number: s.n, Raw: raw}
 	if err := json.Unmarshal(raw, &l.ManifestLine); err != nil {
-		return s.fault(ChainUnreadable, s.n, 0, "%v", err)
+		return s.fault(FaultUnreadable, s.n, 0, "%v", err)
 	}
 	return s.job(l)
 }
 
-func (s *manifestScan) job(l PlacedLine) error {
+func (s *manifestScan) job(l ManifestEntry) error {
 	s.m.Jobs++
 	s.checkBefore(l.Before, l.JobID)
 	if l.JobID <= s.lastJob {
-		if err := s.fault(ChainOrder, s.n, l.JobID, "it comes after job %d", s.lastJob); err != nil {
+		if err := s.fault(FaultOrder, s.n, l.JobID, "it comes after job %d", s.lastJob); err != nil {
 			return err
 		}
 	}
 	s.lastJob = l.JobID
 	if k, _, ok := ParseKey(l.Key().Details()); !ok || k.JobID != l.JobID || l.State == "" {
-		return s.fault(ChainUnreadable, s.n, l.JobID, "it names no job and state")
+		return s.fault(FaultUnreadable, s.n, l.JobID, "it names no job and state")
 	}
 	return s.visit(&s.m, l)
 }
@@ -180,35 +180,35 @@ func (s *manifestScan) checkBefore(before string, job int64) {
 	if s.lastJob > 0 {
 		after = fmt.Sprintf("line %d (job %d)", s.n-1, s.lastJob)
 	}
-	s.broken = &ChainFault{Kind: ChainLine, Line: s.n, JobID: job, Detail: after}
+	s.broken = &Fault{Kind: FaultLine, Line: s.n, JobID: job, Detail: after}
 }
 
 func (s *manifestScan) header(raw []byte) error {
 	var h manifestHeader
 	if err := json.Unmarshal(raw, &h); err != nil {
-		return s.fault(ChainHeader, 1, 0, "%v", err)
+		return s.fault(FaultHeader, 1, 0, "%v", err)
 	}
 	s.m.Removals = h.Removals
 	s.m.Whole = slices.Contains(h.Lists, SettledName) && slices.Contains(h.Lists, listedCopies)
 	switch {
 	case h.Manifest > manifestVersion:
-		return s.fault(ChainHeader, 1, 0, "it has format %d, which a newer jobvault reads", h.Manifest)
+		return s.fault(FaultHeader, 1, 0, "it has format %d, which a newer jobvault reads", h.Manifest)
 	case h.Manifest != manifestVersion:
-		return s.fault(ChainHeader, 1, 0, "this is no header of a manifest")
+		return s.fault(FaultHeader, 1, 0, "this is no header of a manifest")
 	case h.Date != s.date.Format(time.DateOnly):
-		return s.fault(ChainHeader, 1, 0, "it says that it is of %q", h.Date)
+		return s.fault(FaultHeader, 1, 0, "it says that it is of %q", h.Date)
 	case h.Previous == nil && h.PreviousSHA256 == nil:
 		return nil
 	case h.Previous == nil || h.PreviousSHA256 == nil:
-		return s.fault(ChainHeader, 1, 0, "previous and previous_sha256 go together")
+		return s.fault(FaultHeader, 1, 0, "previous and previous_sha256 go together")
 	}
 	previous, err := time.Parse(time.DateOnly, *h.Previous)
 	if err != nil || !previous.Equal(s.date.AddDate(0, 0, -1)) {
-		return s.fault(ChainHeader, 1, 0, "previous is %q, and not the day before", *h.Previous)
+		return s.fault(FaultHeader, 1, 0, "previous is %q, and not the day before", *h.Previous)
 	}
 	sum, ok := parseDigest(*h.PreviousSHA256)
 	if !ok {
-		return s.fault(ChainHeader, 1, 0, "previous_sha256 is no digest: %q", *h.PreviousSHA256)
+		return s.fault(FaultHeader, 1, 0, "previous_sha256 is no digest: %q", *h.PreviousSHA256)
 	}
 	s.m.Previous, s.m.PreviousSHA256 = &previous, sum
 	return nil
@@ -228,25 +228,15 @@ func (s *manifestScan) finish() error {
 		case missing < 0:
 			what = fmt.Sprintf("%s, or a line beside it, does not belong here; in all, the manifest has %d too many", b.Detail, -missing)
 		}
-		if err := s.fault(ChainLine, b.Line, b.JobID, "what is before it has another digest than when it was written: %s", what); err != nil {
+		if err := s.fault(FaultLine, b.Line, b.JobID, "what is before it has another digest than when it was written: %s", what); err != nil {
 			return err
 		}
 	}
 	switch {
 	case s.end == nil:
-		return s.fault(ChainEnd, s.n, 0, "there is no end line")
+		return s.fault(FaultEnd, s.n, 0, "there is no end line")
 	case missing != 0:
-		return s.fault(ChainEnd, s.n, 0, "it tells of %d jobs, there are %d", s.end.Jobs, s.m.Jobs)
+		return s.fault(FaultEnd, s.n, 0, "it tells of %d jobs, there are %d", s.end.Jobs, s.m.Jobs)
 	}
 	return nil
-}
-
-// parseDigest reads a SHA-256 in hex digits.
-func parseDigest(s string) (sum [32]byte, ok bool) {
-	b, err := hex.DecodeString(s)
-	if err != nil || len(b) != len(sum) {
-		return sum, false
-	}
-	copy(sum[:], b)
-	return sum, true
 }

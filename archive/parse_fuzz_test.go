@@ -79,7 +79,7 @@ func FuzzFilters(f *testing.F) {
 		for _, filter := range filters {
 			size += len(filter.Bits)
 		}
-		if len(filters) != min(frames, ngram.MostFilters) || size > len(b) {
+		if len(filters) != min(frames, ngram.MaxFilters) || size > len(b) {
 			t.Errorf("%d filters of %d bytes for %d frames, of %d bytes", len(filters), size, frames, len(b))
 		}
 	})
@@ -126,10 +126,10 @@ func FuzzLogObject(f *testing.F) {
 		if damage, err := a.Verify(t.Context(), log, true); err != nil || damage == nil && !bytes.Equal(b, object) {
 			t.Errorf("damage %v, error %v", damage, err)
 		}
-		if err := a.CopyLog(t.Context(), io.Discard, log.Ref()); err != nil && !errors.Is(err, bucket.ErrUnreadable) {
+		if err := a.CopyLog(t.Context(), io.Discard, log.LogLayout); err != nil && !errors.Is(err, bucket.ErrUnreadable) {
 			t.Errorf("copied: %v", err)
 		}
-		if err := a.CopyBytes(t.Context(), io.Discard, log.Ref(), 5, 1<<20); err != nil && !errors.Is(err, bucket.ErrUnreadable) {
+		if err := a.CopyBytes(t.Context(), io.Discard, log.LogLayout, 5, 1<<20); err != nil && !errors.Is(err, bucket.ErrUnreadable) {
 			t.Errorf("a part: %v", err)
 		}
 	})
@@ -156,9 +156,9 @@ func TestDeepObjectsAreUnreadable(t *testing.T) {
 		if _, err := a.Settled(t.Context(), key); fits != (err == nil) || !fits && !errors.Is(err, bucket.ErrUnreadable) {
 			t.Errorf("a record of %d levels: %v", depth, err)
 		}
-		_, err = a.ReadManifest(t.Context(), date, func(PlacedLine) error { return nil })
-		var fault ChainFault
-		if !errors.As(err, &fault) || fits != (fault.Kind == ChainEnd) || !fits && fault.Kind != ChainHeader || len(err.Error()) > 500 {
+		_, err = a.ReadManifest(t.Context(), date, func(ManifestEntry) error { return nil })
+		var fault Fault
+		if !errors.As(err, &fault) || fits != (fault.Kind == FaultEnd) || !fits && fault.Kind != FaultHeader || len(err.Error()) > 500 {
 			t.Errorf("a manifest of %d levels: %.300v", depth, err)
 		}
 	}
@@ -202,7 +202,7 @@ func TestFramesThatClaimMuchCostLittle(t *testing.T) {
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		if damage, err := a.Verify(t.Context(), Log{Key: key.Log()}, true); damage == nil || damage.Kind != DamageUnreadable || err != nil {
+		if damage, err := a.Verify(t.Context(), Log{LogLayout: LogLayout{Key: key.Log()}}, true); damage == nil || damage.Kind != FaultUnreadable || err != nil {
 			t.Errorf("%d bytes: %v, %v", size, damage, err)
 		}
 		if body, err := a.OpenLog(t.Context(), key.Log()); err == nil {
@@ -211,7 +211,7 @@ func TestFramesThatClaimMuchCostLittle(t *testing.T) {
 			}
 			body.Close()
 		}
-		if _, err := a.ReadManifest(t.Context(), time.Unix(0, 0).UTC(), func(PlacedLine) error { return nil }); err == nil {
+		if _, err := a.ReadManifest(t.Context(), time.Unix(0, 0).UTC(), func(ManifestEntry) error { return nil }); err == nil {
 			t.Errorf("%d bytes are a manifest", size)
 		}
 		runtime.ReadMemStats(&after)
@@ -236,7 +236,7 @@ func TestManifestsAreLinear(t *testing.T) {
 				t.Fatal(err)
 			}
 			return func() {
-				_, _ = a.scanManifest(context.Background(), date, func(*Manifest, PlacedLine) error { return nil }, func(ChainFault) error { return nil })
+				_, _ = a.scanManifest(context.Background(), date, func(*Manifest, ManifestEntry) error { return nil }, func(Fault) error { return nil })
 			}
 		})
 	}

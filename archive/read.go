@@ -11,7 +11,7 @@ import (
 )
 
 // OpenLog reads a whole log as GitHub sent it. Close it after use. Where there is
-// a writer and a Ref, CopyLog is faster.
+// a writer and a LogLayout, CopyLog is faster.
 func (a *Archive) OpenLog(ctx context.Context, key string) (io.ReadCloser, error) {
 	body, err := a.bucket.Get(ctx, key, 0, -1)
 	if err != nil {
@@ -48,15 +48,15 @@ func (r *logReader) Close() error {
 // zstd`. StoredSize tells how many bytes it gives. Nothing is decoded, so damage
 // is found by the client, by each frame's checksum; only an object that is too
 // short fails here, with ErrUnreadable. Fails with ErrNotFound. Close it after use.
-func (a *Archive) OpenStored(ctx context.Context, ref Ref) (io.ReadCloser, error) {
-	if err := ref.check(); err != nil {
+func (a *Archive) OpenStored(ctx context.Context, layout LogLayout) (io.ReadCloser, error) {
+	if err := layout.check(); err != nil {
 		return nil, err
 	}
-	body, err := a.bucket.Get(ctx, ref.Key, 0, ref.StoredSize())
+	body, err := a.bucket.Get(ctx, layout.Key, 0, layout.StoredSize())
 	if err != nil {
 		return nil, err
 	}
-	return &storedReader{ReadCloser: body, key: ref.Key, left: ref.StoredSize()}, nil
+	return &storedReader{ReadCloser: body, key: layout.Key, left: layout.StoredSize()}, nil
 }
 
 // storedReader fails where the object ends too early.

@@ -23,7 +23,7 @@ func BenchmarkCopyLog(b *testing.B) {
 			b.SetBytes(size)
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := a.CopyLog(b.Context(), io.Discard, log.Ref()); err != nil {
+				if err := a.CopyLog(b.Context(), io.Discard, log.LogLayout); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -32,7 +32,7 @@ func BenchmarkCopyLog(b *testing.B) {
 			path := filepath.Join(b.TempDir(), "log")
 			b.SetBytes(size)
 			for b.Loop() {
-				if err := copyToFile(b.Context(), a, log.Ref(), path); err != nil {
+				if err := copyToFile(b.Context(), a, log.LogLayout, path); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -40,7 +40,7 @@ func BenchmarkCopyLog(b *testing.B) {
 	}
 }
 
-func copyToFile(ctx context.Context, a *archive.Archive, ref archive.Ref, path string) error {
+func copyToFile(ctx context.Context, a *archive.Archive, ref archive.LogLayout, path string) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func BenchmarkCopyLines(b *testing.B) {
 	a, log := benchLog(b, 256<<20)
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := a.CopyLines(b.Context(), io.Discard, log.Ref(), log.Lines/2, log.Lines/2+199); err != nil {
+		if err := a.CopyLines(b.Context(), io.Discard, log.LogLayout, log.Lines/2, log.Lines/2+199); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -65,7 +65,7 @@ func BenchmarkCopyBytes(b *testing.B) {
 	a, log := benchLog(b, 256<<20)
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := a.CopyBytes(b.Context(), io.Discard, log.Ref(), log.RawBytes/2, 20<<10); err != nil {
+		if err := a.CopyBytes(b.Context(), io.Discard, log.LogLayout, log.RawBytes/2, 20<<10); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -88,7 +88,7 @@ func BenchmarkScanLines(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(size)
 			for b.Loop() {
-				if err := a.ScanLines(b.Context(), log.Ref(), 1, log.Lines, visit); err != nil {
+				if err := a.ScanLines(b.Context(), log.LogLayout, 1, log.Lines, visit); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -41,9 +41,9 @@ type RedactionCount struct {
 // without these. from is the object to be copied, and want the SHA-256 of its text.
 //
 // Nothing is stored if it fails: with ErrExists if there is a copy with the number;
-// ErrOtherLog if the text is another; ErrLongLine with the line's number; ErrNoMatch or
+// ErrDigestMismatch if the text is another; ErrLongLine with the line's number; ErrNoMatch or
 // ErrEmptyMatch with the place of the pattern, and never with the pattern itself.
-func (a *Archive) RedactLog(ctx context.Context, from string, want [32]byte, key JobKey, number int, patterns []*regexp.Regexp) (Log, RedactionCount, error) {
+func (a *Archive) RedactLog(ctx context.Context, from string, want Digest, key JobKey, number int, patterns []*regexp.Regexp) (Log, RedactionCount, error) {
 	body, err := a.OpenLog(ctx, from)
 	if err != nil {
 		return Log{}, RedactionCount{}, err
@@ -51,8 +51,8 @@ func (a *Archive) RedactLog(ctx context.Context, from string, want [32]byte, key
 	r := newRedactor(body, patterns)
 	// A copy may be longer than the log, and must not lose its end for that.
 	log, err := a.store(ctx, key.Redacted(number), math.MaxInt64, r, a.bucket.Put, func(*Log) error {
-		if [32]byte(r.sum.Sum(nil)) != want {
-			return fmt.Errorf("archive: read %s: %w", from, ErrOtherLog)
+		if Digest(r.sum.Sum(nil)) != want {
+			return fmt.Errorf("archive: read %s: %w", from, ErrDigestMismatch)
 		}
 		return r.missing()
 	})
@@ -72,7 +72,7 @@ type RedactionPreview struct {
 
 // PreviewRedaction says what RedactLog would take out, stores nothing, and fails as it
 // does.
-func (a *Archive) PreviewRedaction(ctx context.Context, from string, want [32]byte, patterns []*regexp.Regexp) (RedactionPreview, error) {
+func (a *Archive) PreviewRedaction(ctx context.Context, from string, want Digest, patterns []*regexp.Regexp) (RedactionPreview, error) {
 	body, err := a.OpenLog(ctx, from)
 	if err != nil {
 		return RedactionPreview{}, err
@@ -82,8 +82,8 @@ func (a *Archive) PreviewRedaction(ctx context.Context, from string, want [32]by
 	switch {
 	case err != nil:
 		err = fmt.Errorf("archive: read %s: %w", from, err)
-	case [32]byte(r.sum.Sum(nil)) != want:
-		err = fmt.Errorf("archive: read %s: %w", from, ErrOtherLog)
+	case Digest(r.sum.Sum(nil)) != want:
+		err = fmt.Errorf("archive: read %s: %w", from, ErrDigestMismatch)
 	default:
 		err = r.missing()
 	}
@@ -104,13 +104,13 @@ type redactor struct {
 	out      []byte // buffer of the line
 }
 
-// longestEnd is the length of the longest line end, which is no part of the line.
-const longestEnd = len("\r\n")
+// maxLineEnd is the length of the longest line end, which is no part of the line.
+const maxLineEnd = len("\r\n")
 
 func newRedactor(r io.Reader, patterns []*regexp.Regexp) *redactor {
 	sum := sha256.New()
 	return &redactor{
-		lines: bufio.NewReaderSize(io.TeeReader(r, sum), MaxLine+longestEnd), sum: sum, patterns: patterns, found: make([]bool, len(patterns)),
+		lines: bufio.NewReaderSize(io.TeeReader(r, sum), MaxLine+maxLineEnd), sum: sum, patterns: patterns, found: make([]bool, len(patterns)),
 	}
 }
 

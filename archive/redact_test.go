@@ -117,7 +117,7 @@ func TestRedactLogFails(t *testing.T) {
 		"long line":     {key, log.SHA256, []string{"s3cret"}, archive.ErrLongLine, "line 4:"},
 		"no match":      {short, small.SHA256, []string{"one", "hunter2"}, archive.ErrNoMatch, "pattern 2 of 2"},
 		"empty":         {short, small.SHA256, []string{"s3cret", `\b`}, archive.ErrEmptyMatch, "line 1: pattern 2 of 2"},
-		"another log":   {short, log.SHA256, []string{"s3cret"}, archive.ErrOtherLog, ""},
+		"another log":   {short, log.SHA256, []string{"s3cret"}, archive.ErrDigestMismatch, ""},
 		"across lines":  {short, small.SHA256, []string{`one\ns3cret`}, archive.ErrNoMatch, ""},
 		"there is none": {archive.JobKey{RepositoryID: 9, RunID: 9, RunAttempt: 9, JobID: 9}, log.SHA256, []string{"s3cret"}, bucket.ErrNotFound, ""},
 	} {
@@ -153,7 +153,7 @@ func TestRedactLogSeesThatTheEndIsMissing(t *testing.T) {
 	if _, err := b.Replace(t.Context(), key.Log(), bytes.NewReader(object)); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := a.RedactLog(t.Context(), key.Log(), log.SHA256, key, 1, expressions("s3cret")); !errors.Is(err, archive.ErrOtherLog) {
+	if _, _, err := a.RedactLog(t.Context(), key.Log(), log.SHA256, key, 1, expressions("s3cret")); !errors.Is(err, archive.ErrDigestMismatch) {
 		t.Errorf("%v, want ErrOtherLog", err)
 	}
 }
@@ -177,10 +177,10 @@ func TestRedactLogAcrossFrames(t *testing.T) {
 		t.Errorf("%d bytes are not the %d wanted", len(got), want.Len())
 	}
 	if count.Matches != log.Lines || copied.Truncated || len(copied.FrameLines) < 3 {
-		t.Errorf("counted %+v, the copy is %+v", count, copied.Ref())
+		t.Errorf("counted %+v, the copy is %+v", count, copied.LogLayout)
 	}
 	n := int64(0)
-	if err := a.ScanLines(t.Context(), copied.Ref(), 20_00, 20_09, func(number int64, line []byte) error {
+	if err := a.ScanLines(t.Context(), copied.LogLayout, 20_00, 20_09, func(number int64, line []byte) error {
 		n++
 		if !bytes.Contains(line, fmt.Appendf(nil, "line %d ", number-1)) {
 			t.Errorf("line %d is %q", number, line)

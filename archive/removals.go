@@ -36,8 +36,8 @@ func ParseRemovalsKey(key string) (number int64, ok bool) {
 // the object: `sha256sum FILE`.
 type RemovalsRecord struct {
 	Number         int64
-	PreviousSHA256 [32]byte // of the record before it; all zero in the first one
-	SHA256         [32]byte
+	PreviousSHA256 Digest // of the record before it; all zero in the first one
+	SHA256         Digest
 	WrittenAt      time.Time
 	Lines          []RemovalsLine
 }

@@ -38,7 +38,7 @@ func (a *Archive) WriteRemovals(ctx context.Context, previous *RemovalsRecord, a
 	}
 	head := removalsHeader{Removals: removalsVersion, Number: r.Number, WrittenAt: r.WrittenAt, Lines: len(r.Lines)}
 	if previous != nil {
-		head.PreviousSHA256 = new(Digest(r.PreviousSHA256))
+		head.PreviousSHA256 = new(r.PreviousSHA256)
 	}
 	b, err := json.Marshal(head)
 	if err != nil {

@@ -62,7 +62,7 @@ func onEachPlace(t *testing.T, raw []byte, f func(r restoring)) {
 }
 
 // restore wants the log to be restored as it was once put.
-func (r restoring) restore(raw []byte, want *[32]byte) {
+func (r restoring) restore(raw []byte, want *archive.Digest) {
 	r.t.Helper()
 	got, err := r.a.RestoreLog(r.t.Context(), key, iotest.HalfReader(bytes.NewReader(raw)), want)
 	if err != nil {
@@ -92,7 +92,7 @@ func (r restoring) untouched(when string) {
 // The log that is wanted takes the place of whatever is there.
 func TestRestoreLog(t *testing.T) {
 	raw := text(3 << 19)
-	sum := sha256.Sum256(raw)
+	sum := archive.Digest(sha256.Sum256(raw))
 	onEachPlace(t, raw, func(r restoring) { r.restore(raw, &sum) })
 }
 
@@ -105,13 +105,13 @@ func TestRestoreAnyLog(t *testing.T) {
 // Another log is read to its end, described, and not stored.
 func TestRestoreTakesNoOtherLog(t *testing.T) {
 	raw := text(3 << 19)
-	want := sha256.Sum256(raw)
+	want := archive.Digest(sha256.Sum256(raw))
 	onEachPlace(t, raw, func(r restoring) {
 		for name, other := range map[string][]byte{
 			"empty": {}, "short": []byte("x\n"), "one byte less": raw[:len(raw)-1], "one byte more": append(bytes.Clone(raw), '\n'), "in parts": buckettest.Noise(inParts),
 		} {
 			got, err := r.a.RestoreLog(r.t.Context(), key, bytes.NewReader(other), &want)
-			if !errors.Is(err, archive.ErrOtherLog) {
+			if !errors.Is(err, archive.ErrDigestMismatch) {
 				r.t.Errorf("%s: %v, want ErrOtherLog", name, err)
 			}
 			if got.SHA256 != sha256.Sum256(other) || got.RawBytes != int64(len(other)) || got.Lines != countLines(other) {
@@ -128,12 +128,12 @@ func TestRestoreTakesNoOtherLog(t *testing.T) {
 // read so far is no log.
 func TestRestoreFromABrokenBody(t *testing.T) {
 	raw := text(3 << 19)
-	want := sha256.Sum256(raw)
+	want := archive.Digest(sha256.Sum256(raw))
 	onEachPlace(t, raw, func(r restoring) {
-		for broken, digest := range map[error]*[32]byte{errors.New("connection reset"): nil, io.ErrUnexpectedEOF: &want} {
+		for broken, digest := range map[error]*archive.Digest{errors.New("connection reset"): nil, io.ErrUnexpectedEOF: &want} {
 			for _, body := range [][]byte{nil, raw[:100], raw[:1<<20], buckettest.Noise(inParts)} {
 				from := io.MultiReader(bytes.NewReader(body), iotest.ErrReader(broken))
-				if _, err := r.a.RestoreLog(r.t.Context(), key, from, digest); !errors.Is(err, broken) || errors.Is(err, archive.ErrOtherLog) {
+				if _, err := r.a.RestoreLog(r.t.Context(), key, from, digest); !errors.Is(err, broken) || errors.Is(err, archive.ErrDigestMismatch) {
 					r.t.Errorf("broken after %d bytes: %v, want %v", len(body), err, broken)
 				}
 				r.untouched(broken.Error())
@@ -163,7 +163,7 @@ func TestRestoreLogCutAtTheLimit(t *testing.T) {
 	raw := buckettest.Noise(2<<20 + 7)
 	b := buckettest.Open(t, "file://"+t.TempDir())
 	kept := putLog(t, newArchive(t, b, 2<<20), key, raw)
-	if _, err := newArchive(t, b, 1<<40).RestoreLog(t.Context(), key, bytes.NewReader(raw), &kept.SHA256); !errors.Is(err, archive.ErrOtherLog) {
+	if _, err := newArchive(t, b, 1<<40).RestoreLog(t.Context(), key, bytes.NewReader(raw), &kept.SHA256); !errors.Is(err, archive.ErrDigestMismatch) {
 		t.Errorf("without the limit: %v, want ErrOtherLog", err)
 	}
 	r := restoring{t: t, b: b, a: newArchive(t, b, 2<<20), good: kept, was: buckettest.Get(t, b, kept.Key, 0, -1)}

@@ -44,7 +44,7 @@ func checkScan(t *testing.T, a *archive.Archive, log archive.Log, raw []byte, fi
 	t.Helper()
 	lines := bytes.Split(raw, []byte("\n"))[:log.Lines]
 	next := max(first, 1)
-	err := a.ScanLines(t.Context(), log.Ref(), first, last, func(n int64, line []byte) error {
+	err := a.ScanLines(t.Context(), log.LogLayout, first, last, func(n int64, line []byte) error {
 		if n != next || n > last {
 			return fmt.Errorf("line %d comes, want %d of %d", n, next, last)
 		}
@@ -66,7 +66,7 @@ func TestScanEnds(t *testing.T) {
 	broken := errors.New("broken")
 	for returned, want := range map[error]error{archive.ErrStop: nil, fmt.Errorf("found: %w", archive.ErrStop): nil, broken: broken} {
 		var seen int64
-		err := a.ScanLines(t.Context(), log.Ref(), 1, log.Lines, func(n int64, _ []byte) error {
+		err := a.ScanLines(t.Context(), log.LogLayout, 1, log.Lines, func(n int64, _ []byte) error {
 			if seen = n; n == 1000 {
 				return returned
 			}
@@ -87,7 +87,7 @@ func TestScanHugeLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	var sizes []int
-	err = a.ScanLines(t.Context(), log.Ref(), 1, 3, func(_ int64, line []byte) error {
+	err = a.ScanLines(t.Context(), log.LogLayout, 1, 3, func(_ int64, line []byte) error {
 		if cap(line) > 2*archive.MaxLine {
 			t.Errorf("%d bytes are held", cap(line))
 		}

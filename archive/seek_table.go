@@ -46,8 +46,8 @@ func (t *seekTable) bytes() []byte {
 // parseSeekTable tells where in the log each frame begins, and, last, where the
 // log ends. It believes a table that is as PutLog writes it, and agrees with the
 // ledger on the frames and on the sum.
-func parseSeekTable(b []byte, ref Ref) ([]int64, error) {
-	frames := len(ref.FrameOffsets)
+func parseSeekTable(b []byte, layout LogLayout) ([]int64, error) {
+	frames := len(layout.FrameOffsets)
 	if int64(len(b)) != seekTableSize(frames) {
 		return nil, errCutShort
 	}
@@ -59,12 +59,12 @@ func parseSeekTable(b []byte, ref Ref) ([]int64, error) {
 	for i := range frames {
 		entry := table.entries[i*seekEntrySize:]
 		stored, raw := int64(binary.LittleEndian.Uint32(entry)), int64(binary.LittleEndian.Uint32(entry[4:]))
-		if stored != ref.offset(i+1)-ref.offset(i) || raw == 0 || raw > maxFrame {
+		if stored != layout.offset(i+1)-layout.offset(i) || raw == 0 || raw > maxFrame {
 			return nil, errSeekTable
 		}
 		offsets = append(offsets, offsets[i]+raw)
 	}
-	if offsets[frames] != ref.RawBytes {
+	if offsets[frames] != layout.RawBytes {
 		return nil, errSeekTable
 	}
 	return offsets, nil

@@ -76,7 +76,7 @@ func TestSlowReadersHoldLittle(t *testing.T) {
 	b := &openBodies{Bucket: buckettest.Open(t, "file://"+t.TempDir())}
 	a := newArchive(t, b, 1<<40)
 	raw := text(64 << 20)
-	ref := putLog(t, a, key, raw).Ref()
+	ref := putLog(t, a, key, raw).LogLayout
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	copies := map[string]func(w io.Writer) error{
 		"CopyLog":   func(w io.Writer) error { return a.CopyLog(t.Context(), w, ref) },
@@ -157,7 +157,7 @@ func TestReadingGoesOnAfterABrokenConnection(t *testing.T) {
 	b := &breakingBucket{Bucket: buckettest.Open(t, "file://"+t.TempDir())}
 	a := newArchive(t, b, 1<<40)
 	raw := buckettest.Noise(9 << 20)
-	ref := putLog(t, a, key, raw).Ref()
+	ref := putLog(t, a, key, raw).LogLayout
 	b.after = 3 << 20
 	var got bytes.Buffer
 	if err := a.CopyLog(t.Context(), &got, ref); err != nil || !bytes.Equal(got.Bytes(), raw) {

@@ -20,7 +20,7 @@ func TestOpenStored(t *testing.T) {
 	}
 	defer dec.Close()
 	onEachLog(t, func(t *testing.T, a *archive.Archive, b *countingBucket, log archive.Log, raw []byte) {
-		r, err := a.OpenStored(t.Context(), log.Ref())
+		r, err := a.OpenStored(t.Context(), log.LogLayout)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,7 +29,7 @@ func TestOpenStored(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.asked(t, "stored", 1)
-		if size := log.Ref().StoredSize(); int64(len(stored)) != size || size >= log.StoredBytes {
+		if size := log.StoredSize(); int64(len(stored)) != size || size >= log.StoredBytes {
 			t.Errorf("%d of %d stored bytes, want %d", len(stored), log.StoredBytes, size)
 		}
 		if got, err := dec.DecodeAll(stored, nil); err != nil || !bytes.Equal(got, raw) {
@@ -44,7 +44,7 @@ func TestOpenStored(t *testing.T) {
 func TestOpenStoredOfLess(t *testing.T) {
 	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1<<40)
-		ref := putLog(t, a, key, buckettest.Noise(3<<20)).Ref()
+		ref := putLog(t, a, key, buckettest.Noise(3<<20)).LogLayout
 		whole := buckettest.Get(t, b, ref.Key, 0, -1)
 		for _, n := range []int64{0, 100, ref.StoredSize() - 1} {
 			short := ref

@@ -12,58 +12,32 @@ import (
 	"github.com/jobvault/jobvault/archive/bucket"
 )
 
-// DamageKind says what is wrong with an archived log.
-type DamageKind string
-
-// The kinds of damage, the most telling first: of several, Verify reports the
-// first.
-const (
-	DamageAbsent     DamageKind = "absent"     // there is no object
-	DamageUnreadable DamageKind = "unreadable" // cut short, changed, or no log
-	DamageDigest     DamageKind = "digest"     // the log is another one
-	DamageBytes      DamageKind = "bytes"      // of another length
-	DamageLines      DamageKind = "lines"      // of another number of lines
-	DamageFrames     DamageKind = "frames"     // its frames start elsewhere
-	DamageSize       DamageKind = "size"       // the object has another size
-	DamageObject     DamageKind = "object"     // the log is whole, and the object not the one that was stored
-)
-
-// Damage is how an archived log differs from what the ledger says of it.
-type Damage struct {
-	Kind   DamageKind
-	Key    string
-	Detail string // for people
-}
-
 // Verify compares an archived log with what PutLog said of it: want, of which
-// Index and Truncated do not count. It returns nil if all is well, and fails
-// only if the bucket did not answer.
+// Index and Truncated do not count. It returns nil if all is well, else the first of
+// FaultAbsent to FaultObject that there is, and fails only if the bucket did not answer.
 //
 // Shallow, it asks for the object's size. Deep, it reads the object, and takes
 // nothing on trust: frames, their checksums, the seek table, digest and counts.
 // A change of a bit inside a compressed block may be one that decompresses to the
 // same bytes; the object's own digest tells of that. A want without one was
 // stored before there was any, and is not compared.
-func (a *Archive) Verify(ctx context.Context, want Log, deep bool) (*Damage, error) {
+func (a *Archive) Verify(ctx context.Context, want Log, deep bool) (*Fault, error) {
 	check := a.verifySize
 	if deep {
 		check = a.verifyContent
 	}
 	damage, err := check(ctx, want)
+	missing, err := a.Missing(ctx, err)
 	switch {
-	case errors.Is(err, bucket.ErrNotFound):
-		// In a bucket that is gone itself, nothing can be said of its objects.
-		if err := a.bucket.Check(ctx); err != nil {
-			return nil, err
-		}
-		return &Damage{DamageAbsent, want.Key, "there is no such object"}, nil
+	case missing:
+		return &Fault{Kind: FaultAbsent, Key: want.Key, Detail: "there is no such object"}, nil
 	case errors.Is(err, bucket.ErrUnreadable):
-		return &Damage{DamageUnreadable, want.Key, err.Error()}, nil
+		return &Fault{Kind: FaultUnreadable, Key: want.Key, Detail: err.Error()}, nil
 	}
 	return damage, err
 }
 
-func (a *Archive) verifySize(ctx context.Context, want Log) (*Damage, error) {
+func (a *Archive) verifySize(ctx context.Context, want Log) (*Fault, error) {
 	stored, err := a.bucket.Size(ctx, want.Key)
 	if err != nil {
 		return nil, err
@@ -71,9 +45,9 @@ func (a *Archive) verifySize(ctx context.Context, want Log) (*Damage, error) {
 	return compareSize(want, stored), nil
 }
 
-func (a *Archive) verifyContent(ctx context.Context, want Log) (*Damage, error) {
-	got := content{sum: sha256.New()}
-	object, err := a.readFrames(ctx, want.Key, got.add)
+func (a *Archive) verifyContent(ctx context.Context, want Log) (*Fault, error) {
+	got := logDigest{sum: sha256.New()}
+	object, err := a.scanObject(ctx, want.Key, got.add)
 	if err != nil {
 		return nil, err
 	}
@@ -83,22 +57,22 @@ func (a *Archive) verifyContent(ctx context.Context, want Log) (*Damage, error) 
 	if damage := compareSize(want, object.size); damage != nil {
 		return damage, nil
 	}
-	if want.StoredSHA256 != [32]byte{} && object.sum != want.StoredSHA256 {
-		return &Damage{DamageObject, want.Key, fmt.Sprintf("the log is whole, but the object has SHA-256 %x; the ledger says %x", object.sum, want.StoredSHA256)}, nil
+	if want.StoredSHA256 != (Digest{}) && object.sum != want.StoredSHA256 {
+		return &Fault{Kind: FaultObject, Key: want.Key, Detail: fmt.Sprintf("the log is whole, but the object has SHA-256 %x; the ledger says %x", object.sum, want.StoredSHA256)}, nil
 	}
 	return nil, nil
 }
 
-func compareSize(want Log, stored int64) *Damage {
+func compareSize(want Log, stored int64) *Fault {
 	if stored == want.StoredBytes {
 		return nil
 	}
-	return &Damage{DamageSize, want.Key, fmt.Sprintf("the object has %d bytes, the ledger says %d", stored, want.StoredBytes)}
+	return &Fault{Kind: FaultSize, Key: want.Key, Detail: fmt.Sprintf("the object has %d bytes, the ledger says %d", stored, want.StoredBytes)}
 }
 
-// content is what a deep look at a log gathers. It counts newlines only: an
+// logDigest is what a deep look at a log gathers. It counts newlines only: an
 // Indexer, which looks at every line, would take longer than all the rest.
-type content struct {
+type logDigest struct {
 	sum      hash.Hash
 	raw      int64
 	newlines int64
@@ -107,7 +81,7 @@ type content struct {
 	offsets  []int64
 }
 
-func (c *content) add(offset int64, raw []byte) {
+func (c *logDigest) add(offset int64, raw []byte) {
 	c.offsets = append(c.offsets, offset)
 	c.lines = append(c.lines, c.newlines+1)
 	c.raw += int64(len(raw))
@@ -117,28 +91,28 @@ func (c *content) add(offset int64, raw []byte) {
 }
 
 // allLines counts a last line without a newline too.
-func (c *content) allLines() int64 {
+func (c *logDigest) allLines() int64 {
 	if c.partial {
 		return c.newlines + 1
 	}
 	return c.newlines
 }
 
-func (c *content) compare(want Log, stored int64) *Damage {
+func (c *logDigest) compare(want Log, stored int64) *Fault {
 	lines := c.allLines()
 	sum := c.sum.Sum(nil)
 	switch {
 	case !bytes.Equal(sum, want.SHA256[:]):
-		return &Damage{DamageDigest, want.Key, fmt.Sprintf("SHA-256 %x of %d bytes, %d stored; the ledger says %x of %d, %d stored",
+		return &Fault{Kind: FaultDigest, Key: want.Key, Detail: fmt.Sprintf("SHA-256 %x of %d bytes, %d stored; the ledger says %x of %d, %d stored",
 			sum, c.raw, stored, want.SHA256, want.RawBytes, want.StoredBytes)}
 	case c.raw != want.RawBytes:
-		return &Damage{DamageBytes, want.Key, fmt.Sprintf("the log has %d bytes, the ledger says %d", c.raw, want.RawBytes)}
+		return &Fault{Kind: FaultBytes, Key: want.Key, Detail: fmt.Sprintf("the log has %d bytes, the ledger says %d", c.raw, want.RawBytes)}
 	case lines != want.Lines:
-		return &Damage{DamageLines, want.Key, fmt.Sprintf("the log has %d lines, the ledger says %d", lines, want.Lines)}
+		return &Fault{Kind: FaultLines, Key: want.Key, Detail: fmt.Sprintf("the log has %d lines, the ledger says %d", lines, want.Lines)}
 	case !slices.Equal(c.lines, want.FrameLines):
-		return &Damage{DamageFrames, want.Key, "first lines: " + firstDifference(c.lines, want.FrameLines)}
+		return &Fault{Kind: FaultFrames, Key: want.Key, Detail: "first lines: " + firstDifference(c.lines, want.FrameLines)}
 	case !slices.Equal(c.offsets, want.FrameOffsets):
-		return &Damage{DamageFrames, want.Key, "offsets: " + firstDifference(c.offsets, want.FrameOffsets)}
+		return &Fault{Kind: FaultFrames, Key: want.Key, Detail: "offsets: " + firstDifference(c.offsets, want.FrameOffsets)}
 	}
 	return nil
 }

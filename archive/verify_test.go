@@ -24,18 +24,18 @@ import (
 )
 
 // verify wants the kinds of damage, shallow and deep; empty is none.
-func verify(t *testing.T, a *archive.Archive, name string, want archive.Log, shallow, deep archive.DamageKind) {
+func verify(t *testing.T, a *archive.Archive, name string, want archive.Log, shallow, deep string) {
 	t.Helper()
 	for _, c := range []struct {
 		deep bool
-		want archive.DamageKind
+		want string
 	}{{false, shallow}, {true, deep}} {
 		d, err := a.Verify(t.Context(), want, c.deep)
 		if err != nil {
 			t.Errorf("%s, deep %v: %v", name, c.deep, err)
 			continue
 		}
-		var got archive.DamageKind
+		var got string
 		if d != nil {
 			got = d.Kind
 			if d.Key != want.Key || d.Detail == "" {
@@ -82,11 +82,11 @@ func TestVerifyAgainstTheLedger(t *testing.T) {
 		good := putLog(t, a, key, strangeLogs()["many lines"])
 		for name, c := range map[string]struct {
 			change        func(l *archive.Log)
-			shallow, deep archive.DamageKind
+			shallow, deep string
 		}{
 			"no object":        {func(l *archive.Log) { l.Key = archive.JobKey{JobID: 99}.Log() }, "absent", "absent"},
 			"digest":           {func(l *archive.Log) { l.SHA256[31] ^= 1 }, "", "digest"},
-			"digest and all":   {func(l *archive.Log) { *l = archive.Log{Key: l.Key} }, "size", "digest"},
+			"digest and all":   {func(l *archive.Log) { *l = archive.Log{LogLayout: archive.LogLayout{Key: l.Key}} }, "size", "digest"},
 			"bytes":            {func(l *archive.Log) { l.RawBytes++ }, "", "bytes"},
 			"bytes and lines":  {func(l *archive.Log) { l.RawBytes--; l.Lines-- }, "", "bytes"},
 			"lines":            {func(l *archive.Log) { l.Lines++ }, "", "lines"},
@@ -167,7 +167,7 @@ func TestVerifyObjectsThatAreSomethingElse(t *testing.T) {
 		for i, c := range []struct {
 			name          string
 			object        []byte
-			shallow, deep archive.DamageKind
+			shallow, deep string
 		}{
 			{"another job's log", buckettest.Get(t, b, other.Key, 0, -1), "", "digest"},
 			{"an empty log", buckettest.Get(t, b, empty.Key, 0, -1), "size", "digest"},
@@ -229,7 +229,7 @@ func TestVerifyFindsEveryFlippedBit(t *testing.T) {
 					}
 					if d == nil {
 						t.Errorf("byte %d of %d, bit %d: not found", i, len(object), bit)
-					} else if d.Kind == archive.DamageObject && !bytes.Equal(readLog(t, a, good.Key), raw) {
+					} else if d.Kind == archive.FaultObject && !bytes.Equal(readLog(t, a, good.Key), raw) {
 						t.Errorf("byte %d of %d, bit %d: the log is called whole and is not", i, len(object), bit)
 					}
 					object[i] ^= 1 << bit
@@ -250,7 +250,7 @@ func TestVerifyFindsDamageInAnyFrame(t *testing.T) {
 	for i, offset := range good.FrameOffsets {
 		object[offset+12] ^= 4
 		d, err := a.Verify(t.Context(), good, true)
-		if err != nil || d == nil || d.Kind != archive.DamageUnreadable || !strings.Contains(d.Detail, fmt.Sprint("byte ", offset)) {
+		if err != nil || d == nil || d.Kind != archive.FaultUnreadable || !strings.Contains(d.Detail, fmt.Sprint("byte ", offset)) {
 			t.Errorf("frame %d: %+v, %v", i, d, err)
 		}
 		object[offset+12] ^= 4
@@ -290,7 +290,7 @@ func TestVerifyWithoutTheBucket(t *testing.T) {
 	s3 := buckettest.Open(t, strings.Replace(testenv.S3BucketURL(t), "s3://test-", "s3://absent-", 1))
 	for _, b := range []bucket.Bucket{file, s3} {
 		for _, deep := range []bool{false, true} {
-			if d, err := newArchive(t, b, 1).Verify(t.Context(), archive.Log{Key: key.Log()}, deep); d != nil || err == nil {
+			if d, err := newArchive(t, b, 1).Verify(t.Context(), archive.Log{LogLayout: archive.LogLayout{Key: key.Log()}}, deep); d != nil || err == nil {
 				t.Errorf("%s, deep %v: %+v, %v", b, deep, d, err)
 			}
 		}

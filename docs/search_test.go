@@ -54,7 +54,7 @@ var example = [][]string{
 // an expression, and all of it, may be there.
 func Example_search() {
 	r := rand.New(rand.NewPCG(1, 2))
-	var filters ngram.FilterMaker
+	var filters ngram.FilterBuilder
 	for _, more := range example {
 		filters.Add(frameOf(r, more...))
 	}
@@ -80,7 +80,7 @@ func Example_digests() {
 	for digits := 3; digits <= 5; digits++ {
 		fmt.Printf("%d digits: %d of %d\n", digits, len(runsOf(frame, digits)), 1<<(4*digits))
 	}
-	var filters ngram.FilterMaker
+	var filters ngram.FilterBuilder
 	filters.Add(frame)
 	f := filters.Finish()[0]
 	set := 0

@@ -232,9 +232,6 @@ func (t *task) archiveLog(ctx context.Context) error {
 	}
 	log, err := t.putLog(ctx)
 	if err == nil {
-		err = t.Archive.PutFilters(ctx, t.key, &log)
-	}
-	if err == nil {
 		err = t.storeWebhookJob(ctx)
 	}
 	if err != nil {
@@ -253,7 +250,7 @@ func (t *task) putLog(ctx context.Context) (archive.Log, error) {
 	if has, err := t.Archive.HasLog(ctx, t.key); err != nil {
 		return archive.Log{}, err
 	} else if has {
-		log, err := t.Archive.Describe(ctx, t.key)
+		log, err := t.Archive.AdoptLog(ctx, t.key, nil)
 		if !errors.Is(err, bucket.ErrUnreadable) {
 			return log, err
 		}
@@ -269,7 +266,7 @@ func (t *task) putLog(ctx context.Context) (archive.Log, error) {
 	log, err := put(ctx, t.key, body)
 	err = errors.Join(err, body.Close())
 	if errors.Is(err, bucket.ErrExists) {
-		return t.Archive.Describe(ctx, t.key)
+		return t.Archive.AdoptLog(ctx, t.key, nil)
 	}
 	return log, err
 }

@@ -136,7 +136,7 @@ func followsWritten(m archive.Manifest, before store.Manifest) error {
 // readManifest takes from a manifest what it tells of the jobs.
 func (e Evidence) readManifest(ctx context.Context, m store.Manifest, wanted map[int64]*manifestRecord) (archive.Manifest, error) {
 	texts := make(map[int64][]byte)
-	found, err := e.Archive.ReadManifest(ctx, m.Date, func(l archive.PlacedLine) error {
+	found, err := e.Archive.ReadManifest(ctx, m.Date, func(l archive.ManifestEntry) error {
 		if t, ok := wanted[l.JobID]; ok {
 			texts[l.JobID] = slices.Clone(l.Raw)
 			t.last, t.date = l.ManifestLine, m.Date
@@ -207,7 +207,7 @@ func (e Evidence) putLog(ctx context.Context, p *evidencePack, folder string, ke
 	if err := e.DB.NoteRead(ctx, e.Subject, l.JobID, "export"); err != nil {
 		return err
 	}
-	want := archive.Log{Key: *l.ObjectKey, RawBytes: *l.RawBytes, StoredBytes: *l.StoredBytes}
+	want := archive.Log{LogLayout: archive.LogLayout{Key: *l.ObjectKey, RawBytes: *l.RawBytes, StoredBytes: *l.StoredBytes}}
 	copy(want.SHA256[:], l.SHA256)
 	copy(want.StoredSHA256[:], l.StoredSHA256)
 	f, err := p.create(folder + "/" + name)

@@ -119,9 +119,9 @@ func (l Logs) Copy(ctx context.Context, w io.Writer, log store.JobLog, sel Selec
 }
 
 // RefOf is where the ledger says that a log, or its redacted copy, is.
-func RefOf(log store.JobLog) archive.Ref {
+func RefOf(log store.JobLog) archive.LogLayout {
 	log = Readable(log)
-	return archive.Ref{
+	return archive.LogLayout{
 		Key: *log.ObjectKey, StoredBytes: *log.StoredBytes, RawBytes: *log.RawBytes, Lines: *log.Lines,
 		FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets,
 	}

@@ -36,7 +36,7 @@ func (db *DB) LogsToReindex(ctx context.Context, after int64, again bool, limit 
 		SELECT `+jobLogColumns+` FROM job_logs
 		WHERE state = 'archived' AND job_id > $1
 		  AND ($2 OR usage_version IS DISTINCT FROM $3 OR (filter_bytes IS NULL AND raw_bytes >= $4))
-		ORDER BY job_id LIMIT $5`, after, again, usageVersion, ngram.LeastFiltered, limit)
+		ORDER BY job_id LIMIT $5`, after, again, usageVersion, ngram.MinFiltered, limit)
 	if err != nil {
 		return nil, fmt.Errorf("store: logs to reindex: %w", err)
 	}

@@ -20,8 +20,8 @@ var (
 	ErrExists = errors.New("object exists already")
 	// ErrNotFound says that there is no object under the key.
 	ErrNotFound = errors.New("object not found")
-	// ErrStoredWrong says that the server holds something else than was sent.
-	ErrStoredWrong = errors.New("object was stored wrong")
+	// ErrStoreMismatch says that the server holds something else than was sent.
+	ErrStoreMismatch = errors.New("object was stored wrong")
 	// ErrLocked says that the bucket itself keeps an object, by Object Lock. The message
 	// says until when, if the bucket tells.
 	ErrLocked = errors.New("object is locked")

@@ -121,7 +121,7 @@ func checkFile(f *os.File, size int64) error {
 		return err
 	}
 	if info.Size() != size {
-		return fmt.Errorf("%w: %d bytes on disk, %d sent", ErrStoredWrong, info.Size(), size)
+		return fmt.Errorf("%w: %d bytes on disk, %d sent", ErrStoreMismatch, info.Size(), size)
 	}
 	return nil
 }

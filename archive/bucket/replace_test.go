@@ -222,7 +222,7 @@ func TestS3ReplacementStoredWrongIsTakenBack(t *testing.T) {
 	enableVersioning(t, b)
 	buckettest.Put(t, b, "v1/lied", []byte("old"))
 	lies.Store(true)
-	if _, err := b.Replace(t.Context(), "v1/lied", strings.NewReader("what was sent")); !errors.Is(err, bucket.ErrStoredWrong) {
+	if _, err := b.Replace(t.Context(), "v1/lied", strings.NewReader("what was sent")); !errors.Is(err, bucket.ErrStoreMismatch) {
 		t.Errorf("replace: %v, want ErrStoredWrong", err)
 	}
 	lies.Store(false)

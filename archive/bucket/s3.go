@@ -119,7 +119,7 @@ func (b *s3Bucket) put(ctx context.Context, key string, r io.Reader, free bool) 
 		return 0, b.error("put", key, err)
 	}
 	if err := b.checkStored(ctx, key, info, sent.n, sum); err != nil {
-		if errors.Is(err, ErrStoredWrong) {
+		if errors.Is(err, ErrStoreMismatch) {
 			err = errors.Join(err, b.takeBack(ctx, key, info.VersionID))
 		}
 		return 0, fmt.Errorf("archive: put %s: %w", key, err)
@@ -192,7 +192,7 @@ func (b *s3Bucket) checkStored(ctx context.Context, key string, info minio.Uploa
 		return fmt.Errorf("another object was put there meanwhile: %w", ErrExists)
 	}
 	if stat.Size != size {
-		return fmt.Errorf("%w: %d bytes stored, %d sent", ErrStoredWrong, stat.Size, size)
+		return fmt.Errorf("%w: %d bytes stored, %d sent", ErrStoreMismatch, stat.Size, size)
 	}
 	got := stat.ChecksumCRC32C
 	if got == "" {
@@ -205,7 +205,7 @@ func (b *s3Bucket) checkStored(ctx context.Context, key string, info minio.Uploa
 		}
 	}
 	if got != want {
-		return fmt.Errorf("%w: CRC-32C %s stored, %s sent", ErrStoredWrong, got, want)
+		return fmt.Errorf("%w: CRC-32C %s stored, %s sent", ErrStoreMismatch, got, want)
 	}
 	return nil
 }

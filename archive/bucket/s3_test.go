@@ -27,7 +27,7 @@ func TestS3ObjectStoredWrongIsTakenBack(t *testing.T) {
 		return nil
 	})
 	lies.Store(true)
-	if _, err := b.Put(t.Context(), "v1/lied", strings.NewReader("what was sent")); !errors.Is(err, bucket.ErrStoredWrong) {
+	if _, err := b.Put(t.Context(), "v1/lied", strings.NewReader("what was sent")); !errors.Is(err, bucket.ErrStoreMismatch) {
 		t.Errorf("put: %v, want ErrStoredWrong", err)
 	}
 	lies.Store(false)

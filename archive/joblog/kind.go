@@ -26,12 +26,12 @@ var kindOf = map[string]Kind{
 	"::group::": Group, "::endgroup::": EndGroup,
 }
 
-// longestKind is as it is written.
-const longestKind = len("##[endgroup]")
+// maxKind is as it is written.
+const maxKind = len("##[endgroup]")
 
 // Kind takes a line's text apart. What only looks like a kind is text.
 func (l Line) Kind() (Kind, []byte) {
-	head, end := l.Text[:min(len(l.Text), longestKind)], 0
+	head, end := l.Text[:min(len(l.Text), maxKind)], 0
 	switch {
 	case bytes.HasPrefix(head, []byte("::")):
 		end = bytes.Index(head[2:], []byte("::")) + 4

@@ -1,7 +1,20 @@
 // Package ngram says which frames of a log a pattern cannot match in, and finds the lines
-// that match in the others. Each frame has a small Bloom filter of its n-grams; a pattern
-// becomes a query over n-grams that every match needs, and literals that every matching
-// line holds. See docs/design.md#search.
+// that match in the others.
+//
+// When a log is archived, each of its frames gets a small bloom filter of its n-grams, runs
+// of five bytes in lower case. When it is searched, the pattern becomes a query of n-grams
+// that every match needs. The expression memdump\.(py|sh) matches two texts, and its query is
+//
+//	"memdu" AND "mdump" AND "ump.p"  OR  "emdum" AND "dump." AND "mp.py"    of memdump.py
+//	OR
+//	"memdu" AND "mdump" AND "ump.s"  OR  "emdum" AND "dump." AND "mp.sh"    of memdump.sh
+//
+// with two ways for each text, as a filter has only the n-grams at even places of a line.
+// Frames whose filter does not fit the query are not read: in a log of 40 frames with
+// "memdump.py" in frame 7, that one is, and about two more, as a bloom filter may say yes
+// to what is not there. In the frames that are read, the literal "memdump.", which every
+// match has, is looked for, and the expression is matched only in lines that have it.
+// See docs/design.md#search.
 package ngram
 
 import (
@@ -20,19 +33,20 @@ import (
 // Pattern is what the lines of logs are searched for. A line is looked at without its
 // timestamp, byte order mark and line end: its text, as ParseLine gives it.
 type Pattern struct {
-	re      *regexp.Regexp
-	only    []byte   // the text that is looked for, if the pattern is nothing else
-	texts   *texts   // nil: no text has to be in the lines that match
-	grams   gramNeed // that have to be in the frames of those
-	odd     gramNeed // likewise in frames with odd letters
-	inverse bool
+	re        *regexp.Regexp
+	literal   []byte            // the text to find, if the pattern is nothing else
+	literals  *requiredLiterals // nil: no text has to be in the lines that match
+	query     ngramQuery        // of the frames in which those lines begin
+	foldQuery ngramQuery        // the same for frames with a NonASCIIFold
+	inverse   bool
 }
 
-// PatternOptions say how a pattern is meant.
+// PatternOptions say how a pattern is read. The zero value is an expression of which case
+// counts, and wants the lines that match.
 type PatternOptions struct {
-	Fixed      bool // it is a text, not an expression
-	IgnoreCase bool
-	Inverse    bool // lines that do not match are wanted
+	Fixed      bool // the pattern is a text, not an expression
+	IgnoreCase bool // letters match both of their cases, and what Unicode folds to them
+	Inverse    bool // the lines that do not match are wanted
 }
 
 // maxPattern bounds a pattern, in bytes.
@@ -76,11 +90,11 @@ func ParsePattern(s string, o PatternOptions) (*Pattern, error) {
 	}
 	tree = tree.Simplify()
 	if !o.Inverse {
-		p.texts = textsOf(tree)
-		p.grams, p.odd = gramReader{}.of(tree), gramReader{odd: true}.of(tree)
+		p.literals = requiredLiteralsOf(tree)
+		p.query, p.foldQuery = queryBuilder{}.query(tree), queryBuilder{nonASCIIFold: true}.query(tree)
 	}
 	if tree.Op == syntax.OpLiteral && tree.Flags&syntax.FoldCase == 0 && !slices.Contains(tree.Rune, utf8.RuneError) {
-		p.only = []byte(string(tree.Rune))
+		p.literal = []byte(string(tree.Rune))
 	}
 	return p, nil
 }
@@ -123,39 +137,40 @@ func explain(err error) error {
 
 // Match tells whether a line is wanted, by its text.
 func (p *Pattern) Match(text []byte) bool {
-	if p.only != nil {
-		return bytes.Contains(text, p.only) != p.inverse
+	if p.literal != nil {
+		return bytes.Contains(text, p.literal) != p.inverse
 	}
 	return p.re.Match(text) != p.inverse
 }
 
-// Find gives where in a text the pattern matches, as many times as at most; nothing,
-// if lines are wanted that do not match.
-func (p *Pattern) Find(text []byte, most int) [][]int {
+// Find gives where in a text the pattern matches: at most limit pairs of start and end, all
+// if limit is negative, and none if the pattern is inverse.
+func (p *Pattern) Find(text []byte, limit int) [][]int {
 	if p.inverse {
 		return nil
 	}
-	return p.re.FindAllIndex(text, most)
+	return p.re.FindAllIndex(text, limit)
 }
 
-// Selective tells whether there are frames that MayBeIn rules out.
-func (p *Pattern) Selective() bool { return p.grams.says() }
+// Selective tells whether MayBeIn can rule out any frame.
+func (p *Pattern) Selective() bool { return p.query.restricts() }
 
-// MayBeIn tells whether the pattern may match a line that begins in the frame.
-func (p *Pattern) MayBeIn(f Filter) bool {
-	if f.Odd {
-		return len(f.Bits) > 0 && p.odd.mayBeIn(f)
+// MayBeIn tells whether the pattern may match a line that begins in the frame with this
+// filter. It never says no to a frame with a match.
+func (p *Pattern) MayBeIn(f BloomFilter) bool {
+	if f.NonASCIIFold {
+		return len(f.Bits) > 0 && p.foldQuery.mayMatch(f)
 	}
-	return len(f.Bits) > 0 && p.grams.mayBeIn(f)
+	return len(f.Bits) > 0 && p.query.mayMatch(f)
 }
 
 // Each gives visit where the wanted lines of a block are, in order: without their
 // newlines. The block is of whole lines. An error of visit ends it.
 func (p *Pattern) Each(block []byte, visit func(start, end int) error) error {
-	if p.texts == nil {
+	if p.literals == nil {
 		return p.eachLine(block, visit)
 	}
-	found := p.texts.in(block)
+	found := p.literals.scan(block)
 	defer found.end()
 	for at := 0; at < len(block); {
 		hit := found.next(at)
@@ -174,10 +189,10 @@ func (p *Pattern) Each(block []byte, visit func(start, end int) error) error {
 	return nil
 }
 
-// matchAt tells whether a line is wanted in which one of the texts begins at hit.
+// matchAt tells whether a line is wanted in which one of the literals begins at hit.
 func (p *Pattern) matchAt(block []byte, start, hit, end int) bool {
 	// Behind what a timestamp may be, before what a line end may be: in the text for sure.
-	if p.only != nil && hit-start >= joblog.MaxPrefix && hit+len(p.only) < end {
+	if p.literal != nil && hit-start >= joblog.MaxPrefix && hit+len(p.literal) < end {
 		return true
 	}
 	_, text := joblog.SplitLine(block[start:end])

@@ -42,7 +42,7 @@ func (c verifyCmd) verifyManifests(ctx context.Context, e *environment) error {
 // verifyChain prints each fault, and last the summary.
 func (c verifyCmd) verifyChain(ctx context.Context, e *environment, a *archive.Archive, o archive.ChainOptions) error {
 	m := newMovingProgress(e.stderr, "verify")
-	sum, err := a.VerifyChain(ctx, o, func(f archive.ChainFault) { c.printChainFault(e, m, f) },
+	sum, err := a.VerifyChain(ctx, o, func(f archive.Fault) { c.printChainFault(e, m, f) },
 		func(done, total int64) { m.set(int(done), int(total), "", 0) })
 	m.end()
 	if err != nil {
@@ -52,7 +52,7 @@ func (c verifyCmd) verifyChain(ctx context.Context, e *environment, a *archive.A
 		err = jsonEncoder(e.stdout).Encode(sum)
 	} else {
 		_, err = fmt.Fprintf(e.stdout, "%d manifests, %d settlements of %d jobs (%s of logs read), %d jobs not listed yet, %d records replaced: %d faults\n",
-			sum.Manifests, sum.Lines, sum.Jobs, humanize.IBytes(uint64(max(sum.RawBytes, 0))), sum.Later, sum.Replaced, sum.Faults)
+			sum.Manifests, sum.Lines, sum.Jobs, humanize.IBytes(uint64(max(sum.RawBytes, 0))), sum.NotYetListed, sum.Replaced, sum.Faults)
 		if err == nil && sum.Last != "" {
 			_, err = fmt.Fprintf(e.stdout, "the last one, to be noted down: %s:%s\n", sum.Last, sum.SHA256)
 		}
@@ -81,11 +81,11 @@ func (c verifyCmd) parseHead(o *archive.ChainOptions) error {
 	if err != nil || len(b) != 32 {
 		return bad
 	}
-	o.Head = (*[32]byte)(b)
+	o.Head = (*archive.Digest)(b)
 	return nil
 }
 
-func (c verifyCmd) printChainFault(e *environment, m *movingProgress, f archive.ChainFault) {
+func (c verifyCmd) printChainFault(e *environment, m *movingProgress, f archive.Fault) {
 	if c.JSON {
 		_ = jsonEncoder(e.stdout).Encode(f) // the summary fails likewise, and says so
 		return

@@ -52,11 +52,11 @@ func StepLines(x *joblog.Index, steps []store.Step) []store.StepLines {
 
 // LogOf is what the ledger says of an archived log.
 func LogOf(l store.LedgerLine) archive.Log {
-	log := archive.Log{
-		Key: *l.ObjectKey, RawBytes: *l.RawBytes, StoredBytes: *l.StoredBytes, Lines: *l.Lines,
-		FrameLines: l.FrameLines, FrameOffsets: l.FrameOffsets, Truncated: l.Truncated,
+	return archive.Log{
+		LogLayout: archive.LogLayout{
+			Key: *l.ObjectKey, RawBytes: *l.RawBytes, StoredBytes: *l.StoredBytes, Lines: *l.Lines,
+			FrameLines: l.FrameLines, FrameOffsets: l.FrameOffsets,
+		},
+		SHA256: DigestOf(l.SHA256), StoredSHA256: DigestOf(l.StoredSHA256), Truncated: l.Truncated,
 	}
-	copy(log.SHA256[:], l.SHA256)
-	copy(log.StoredSHA256[:], l.StoredSHA256)
-	return log
 }

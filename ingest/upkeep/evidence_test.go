@@ -126,7 +126,7 @@ func (w *evidenceWorld) noteHead() {
 	w.T.Helper()
 	last, err := w.DB.LastManifest(w.T.Context())
 	w.Check(err)
-	w.head, err = w.Archive.ReadManifest(w.T.Context(), last.Date, func(archive.PlacedLine) error { return nil })
+	w.head, err = w.Archive.ReadManifest(w.T.Context(), last.Date, func(archive.ManifestEntry) error { return nil })
 	w.Check(err)
 }
 
@@ -231,7 +231,7 @@ func (w *evidenceWorld) verifies(o upkeep.VerifyOptions) string {
 
 func (w *evidenceWorld) chain(o archive.ChainOptions) string {
 	w.T.Helper()
-	sum, err := w.Archive.VerifyChain(w.T.Context(), o, func(archive.ChainFault) {}, func(_, _ int64) {})
+	sum, err := w.Archive.VerifyChain(w.T.Context(), o, func(archive.Fault) {}, func(_, _ int64) {})
 	w.Check(err)
 	if sum.Faults == 0 && sum.Replaced > 0 {
 		return notices

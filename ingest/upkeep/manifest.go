@@ -166,7 +166,7 @@ func (m *Manifests) catchUp(ctx context.Context, latest time.Time, written func(
 
 // confirm wants the last manifest of the table to be in the bucket as it was written.
 func (m *Manifests) confirm(ctx context.Context, last store.Manifest) (*archive.Manifest, error) {
-	found, err := m.Archive.ReadManifest(ctx, last.Date, func(archive.PlacedLine) error { return nil })
+	found, err := m.Archive.ReadManifest(ctx, last.Date, func(archive.ManifestEntry) error { return nil })
 	if errors.Is(err, bucket.ErrNotFound) {
 		if err := m.Archive.Bucket().Check(ctx); err != nil {
 			return nil, err
@@ -198,7 +198,7 @@ const markBatch = 1000
 // take reads a manifest from the bucket, marks its jobs, and notes it last. Nothing
 // is marked of one that is not whole, or does not follow the one before.
 func (m *Manifests) take(ctx context.Context, date time.Time, previous *archive.Manifest) (*archive.Manifest, error) {
-	found, err := m.Archive.ReadManifest(ctx, date, func(archive.PlacedLine) error { return nil })
+	found, err := m.Archive.ReadManifest(ctx, date, func(archive.ManifestEntry) error { return nil })
 	if errors.Is(err, bucket.ErrUnreadable) {
 		return nil, broken("%v", err)
 	}
@@ -234,7 +234,7 @@ func markListed(ctx context.Context, db *store.DB, a *archive.Archive, m archive
 		batch = batch[:0]
 		return err
 	}
-	again, err := a.ReadManifest(ctx, m.Date, func(l archive.PlacedLine) error {
+	again, err := a.ReadManifest(ctx, m.Date, func(l archive.ManifestEntry) error {
 		listed, err := record.ListedOf(l.ManifestLine)
 		listed.Whole = m.Whole
 		if err != nil {

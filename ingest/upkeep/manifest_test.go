@@ -47,13 +47,13 @@ func (r *rig) listed() []string {
 	dates, err := r.Archive.Manifests(r.T.Context(), func(o bucket.Object) { r.T.Errorf("stray %s", o.Key) })
 	r.Check(err)
 	for _, date := range dates {
-		_, err := r.Archive.ReadManifest(r.T.Context(), date, func(l archive.PlacedLine) error {
+		_, err := r.Archive.ReadManifest(r.T.Context(), date, func(l archive.ManifestEntry) error {
 			lines = append(lines, fmt.Sprintf("%s %d %s", date.Format("01-02"), l.JobID, l.State))
 			return nil
 		})
 		r.Check(err)
 	}
-	if _, err := r.Archive.VerifyChain(r.T.Context(), archive.ChainOptions{Deep: true}, func(f archive.ChainFault) {
+	if _, err := r.Archive.VerifyChain(r.T.Context(), archive.ChainOptions{Deep: true}, func(f archive.Fault) {
 		if !f.Notice {
 			r.T.Error(f.Error())
 		}
@@ -163,7 +163,7 @@ func TestManifestLineIsTheLedgers(t *testing.T) {
 	now.Advance(24 * time.Hour)
 	r.writeManifests()
 	var lines []archive.ManifestLine
-	_, err := r.Archive.ReadManifest(t.Context(), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), func(l archive.PlacedLine) error {
+	_, err := r.Archive.ReadManifest(t.Context(), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), func(l archive.ManifestEntry) error {
 		lines = append(lines, l.ManifestLine)
 		return nil
 	})
@@ -305,7 +305,7 @@ func TestManifestWriterIsOvertaken(t *testing.T) {
 	r := newRig(t, ingesttest.Options{Now: now.Now})
 	now.Advance(24 * time.Hour)
 	r.writeManifests()
-	previous, err := r.Archive.ReadManifest(t.Context(), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), func(archive.PlacedLine) error { return nil })
+	previous, err := r.Archive.ReadManifest(t.Context(), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), func(archive.ManifestEntry) error { return nil })
 	r.Check(err)
 	r.Archived(1)
 	now.Advance(24 * time.Hour)
@@ -331,7 +331,7 @@ func TestManifestWriterRefuses(t *testing.T) {
 	}{
 		"dropped": {func(r *rig) { r.Check(r.Archive.Bucket().Remove(r.T.Context(), key)) }, "is not there", false},
 		"rewritten": {func(r *rig) {
-			previous, err := r.Archive.ReadManifest(r.T.Context(), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), func(archive.PlacedLine) error { return nil })
+			previous, err := r.Archive.ReadManifest(r.T.Context(), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), func(archive.ManifestEntry) error { return nil })
 			r.Check(err)
 			r.Check(r.Archive.Bucket().Remove(r.T.Context(), key))
 			_, err = r.Archive.WriteManifest(r.T.Context(), time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), &previous, nil, func(func(archive.ManifestLine, error) bool) {})
@@ -343,7 +343,7 @@ func TestManifestWriterRefuses(t *testing.T) {
 			r.Overwrite(key, object)
 		}, "unreadable", true},
 		"one of tomorrow": {func(r *rig) {
-			previous, err := r.Archive.ReadManifest(r.T.Context(), time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), func(archive.PlacedLine) error { return nil })
+			previous, err := r.Archive.ReadManifest(r.T.Context(), time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), func(archive.ManifestEntry) error { return nil })
 			r.Check(err)
 			for day := range 9 {
 				previous, err = r.Archive.WriteManifest(r.T.Context(), previous.Date.AddDate(0, 0, 1), &previous, nil, func(func(archive.ManifestLine, error) bool) {})
@@ -530,7 +530,7 @@ func TestRepairsAreListed(t *testing.T) {
 	r.Overwrite(r.Object(2, "job.json"), append(r.Get(r.Object(2, "job.json")), ' '))
 	r.Check(r.Archive.Bucket().Remove(t.Context(), r.Object(3, "job.json")))
 	var kinds []string
-	_, err = r.Archive.VerifyChain(t.Context(), archive.ChainOptions{Deep: true}, func(f archive.ChainFault) {
+	_, err = r.Archive.VerifyChain(t.Context(), archive.ChainOptions{Deep: true}, func(f archive.Fault) {
 		kinds = append(kinds, fmt.Sprintf("%d %s", f.JobID, f.Kind))
 	}, func(_, _ int64) {})
 	r.Check(err)
@@ -572,7 +572,7 @@ func TestManifestsHearOfRemovals(t *testing.T) {
 			if m.Removals == nil || m.Removals.Number != 1 {
 				t.Errorf("it names %+v, want record 1", m.Removals)
 			}
-			_, err := c.Archive.ReadManifest(t.Context(), m.Date, func(l archive.PlacedLine) error {
+			_, err := c.Archive.ReadManifest(t.Context(), m.Date, func(l archive.ManifestEntry) error {
 				states = append(states, fmt.Sprintf("%d %s", l.JobID, l.State))
 				return nil
 			})

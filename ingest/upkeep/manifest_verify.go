@@ -54,7 +54,7 @@ func (r *verification) manifest(ctx context.Context, m store.Manifest) error {
 	if !r.o.Deep {
 		return nil
 	}
-	found, err := r.Archive.ReadManifest(ctx, m.Date, func(archive.PlacedLine) error { return nil })
+	found, err := r.Archive.ReadManifest(ctx, m.Date, func(archive.ManifestEntry) error { return nil })
 	switch {
 	case errors.Is(err, bucket.ErrUnreadable):
 		return r.manifestFault(ctx, key, err.Error())
@@ -79,7 +79,7 @@ func (r *rebuilding) manifests(ctx context.Context) error {
 	}
 	var previous *archive.Manifest
 	for _, date := range dates {
-		found, err := r.Archive.ReadManifest(ctx, date, func(archive.PlacedLine) error { return nil })
+		found, err := r.Archive.ReadManifest(ctx, date, func(archive.ManifestEntry) error { return nil })
 		if err == nil && !follows(found, previous) {
 			err = broken("that of %s does not follow the one before it", date.Format(time.DateOnly))
 		}

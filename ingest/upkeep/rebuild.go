@@ -233,12 +233,9 @@ func (r *rebuilding) removed(ctx context.Context, f folder, facts store.Facts) (
 // settlement is what the bucket says of the job's log: pending, if nothing.
 func (r *rebuilding) settlement(ctx context.Context, f folder, facts store.Facts) (s store.Settlement, at time.Time, err error) {
 	if o, ok := f.objects[archive.LogName]; ok {
-		log, err := r.Archive.Describe(ctx, f.key)
+		log, err := r.Archive.AdoptLog(ctx, f.key, nil)
 		if errors.Is(err, bucket.ErrUnreadable) {
-			return s, at, &Fault{Kind: string(archive.DamageUnreadable), JobID: f.key.JobID, Key: f.key.Log(), Detail: err.Error()}
-		}
-		if err == nil {
-			err = r.Archive.PutFilters(ctx, f.key, &log)
+			return s, at, &Fault{Kind: archive.FaultUnreadable, JobID: f.key.JobID, Key: f.key.Log(), Detail: err.Error()}
 		}
 		if err != nil {
 			return s, at, err

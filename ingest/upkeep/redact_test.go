@@ -303,11 +303,11 @@ func TestVerifyOfRemovedLogs(t *testing.T) {
 		}, upkeep.FaultSettled, true},
 		"no copy": {func(c *cellar, k archive.JobKey) error {
 			return c.Archive.Bucket().Remove(c.T.Context(), k.Redacted(1))
-		}, string(archive.DamageAbsent), false},
+		}, archive.FaultAbsent, false},
 		"another copy": {func(c *cellar, k archive.JobKey) error {
 			_, err := c.Archive.Bucket().Replace(c.T.Context(), k.Redacted(1), strings.NewReader("x"))
 			return err
-		}, string(archive.DamageUnreadable), false},
+		}, archive.FaultUnreadable, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -62,16 +63,13 @@ func (x *Reindexer) log(ctx context.Context, l store.JobLog) (*Fault, error) {
 	if !ok {
 		return &Fault{Kind: FaultUnread, JobID: l.JobID, Key: *l.ObjectKey, Detail: "this is no key of a log"}, nil
 	}
-	log, err := x.Archive.Describe(ctx, key)
+	log, err := x.Archive.AdoptLog(ctx, key, new(record.DigestOf(l.SHA256)))
 	switch {
 	case errors.Is(err, bucket.ErrUnreadable), errors.Is(err, bucket.ErrNotFound):
 		return &Fault{Kind: FaultUnread, JobID: l.JobID, Key: *l.ObjectKey, Detail: err.Error()}, nil
-	case err != nil:
-		return nil, err
-	case string(log.SHA256[:]) != string(l.SHA256):
+	case errors.Is(err, archive.ErrDigestMismatch):
 		return &Fault{Kind: FaultUnread, JobID: l.JobID, Key: *l.ObjectKey, Detail: fmt.Sprintf("its digest is %x, the ledger says %x", log.SHA256, l.SHA256)}, nil
-	}
-	if err := x.Archive.PutFilters(ctx, key, &log); err != nil {
+	case err != nil:
 		return nil, err
 	}
 	recorded, err := x.DB.RecordIndex(ctx, l.JobID, l.SHA256, log.Index.Usage, log.FilterBytes)

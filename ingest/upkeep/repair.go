@@ -31,7 +31,7 @@ func (r *verification) repairLog(ctx context.Context, l store.LedgerLine) (bool,
 		return true, "the log is whole", nil
 	}
 	switch damage.Kind {
-	case archive.DamageBytes, archive.DamageLines, archive.DamageFrames, archive.DamageSize, archive.DamageObject:
+	case archive.FaultBytes, archive.FaultLines, archive.FaultFrames, archive.FaultSize, archive.FaultObject:
 		return r.correctLedger(ctx, l)
 	}
 	return r.fetchLog(ctx, l, want)
@@ -62,7 +62,7 @@ func (r *verification) fetchLog(ctx context.Context, l store.LedgerLine, want ar
 		return refusedRepair(err)
 	}
 	log, err := r.Archive.RestoreLog(ctx, record.KeyOfLedgerLine(l), body, &want.SHA256)
-	if cerr := body.Close(); errors.Is(err, archive.ErrOtherLog) {
+	if cerr := body.Close(); errors.Is(err, archive.ErrDigestMismatch) {
 		return false, fmt.Sprintf("GitHub has another log now: %d bytes, SHA-256 %x", log.RawBytes, log.SHA256), nil
 	} else if err := errors.Join(err, cerr); err != nil {
 		return refusedRepair(err)
@@ -120,10 +120,7 @@ func refusedRepair(err error) (bool, string, error) {
 
 // repairFilters makes the filters of a log again. What is removed meanwhile, they go with.
 func (r *verification) repairFilters(ctx context.Context, l store.LedgerLine) (bool, string, error) {
-	log, err := r.Archive.Describe(ctx, record.KeyOfLedgerLine(l))
-	if err == nil {
-		err = r.Archive.PutFilters(ctx, record.KeyOfLedgerLine(l), &log)
-	}
+	log, err := r.Archive.AdoptLog(ctx, record.KeyOfLedgerLine(l), nil)
 	if err != nil {
 		return false, "", err
 	}

@@ -199,7 +199,7 @@ func (w *evidenceWorld) rewrite(days int, edit func(*archive.ManifestLine)) {
 	for n := range days {
 		date := w.head.Date.AddDate(0, 0, n-2)
 		var lines []archive.ManifestLine
-		_, err := w.Archive.ReadManifest(w.T.Context(), date, func(l archive.PlacedLine) error {
+		_, err := w.Archive.ReadManifest(w.T.Context(), date, func(l archive.ManifestEntry) error {
 			lines = append(lines, l.ManifestLine)
 			return nil
 		})

@@ -159,7 +159,7 @@ func (r *verification) log(ctx context.Context, l store.LedgerLine, key archive.
 	if damage == nil {
 		return r.filters(ctx, l, key)
 	}
-	return r.fault(ctx, l, Fault{Kind: string(damage.Kind), JobID: l.JobID, Key: damage.Key, Detail: damage.Detail}, r.repairLog)
+	return r.fault(ctx, l, Fault{Kind: damage.Kind, JobID: l.JobID, Key: damage.Key, Detail: damage.Detail}, r.repairLog)
 }
 
 // filters looks for the filters of a log, and into them if deep.

@@ -48,13 +48,13 @@ func storedCells(log archive.Log, digest bool) []cell {
 func (l *jobComparison) read(ctx context.Context, key string, describe func() (archive.Log, error)) (archive.Log, bool, error) {
 	log, err := describe()
 	if errors.Is(err, bucket.ErrUnreadable) {
-		l.broken(string(archive.DamageUnreadable), key, "%v", err)
+		l.broken(archive.FaultUnreadable, key, "%v", err)
 		return log, false, nil
 	}
 	if absent, err := l.absent(ctx, err); err != nil {
 		return log, false, err
 	} else if absent {
-		l.broken(string(archive.DamageAbsent), key, "there is no such object")
+		l.broken(archive.FaultAbsent, key, "there is no such object")
 		return log, false, nil
 	}
 	l.seen.Logs++
@@ -190,7 +190,7 @@ func (d *databaseVerification) manifest(ctx context.Context, row store.Manifest)
 		batch = batch[:0]
 		return err
 	}
-	found, err := d.Archive.ReadManifest(ctx, row.Date, func(l archive.PlacedLine) error {
+	found, err := d.Archive.ReadManifest(ctx, row.Date, func(l archive.ManifestEntry) error {
 		if d.o.RepositoryID != 0 && l.RepositoryID != d.o.RepositoryID {
 			return nil
 		}

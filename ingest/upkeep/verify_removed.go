@@ -128,13 +128,15 @@ func (r *verification) redacted(ctx context.Context, l store.LedgerLine, c store
 		return nil
 	}
 	// GitHub has no such text: there is nothing to make it of.
-	return r.fault(ctx, l, Fault{Kind: string(damage.Kind), JobID: l.JobID, Key: damage.Key, Detail: damage.Detail}, nil)
+	return r.fault(ctx, l, Fault{Kind: damage.Kind, JobID: l.JobID, Key: damage.Key, Detail: damage.Detail}, nil)
 }
 
 func logOfCopy(c store.Redaction) archive.Log {
 	return archive.Log{
-		Key: c.ObjectKey, RawBytes: c.RawBytes, StoredBytes: c.StoredBytes, Lines: c.Lines, SHA256: record.DigestOf(c.SHA256), StoredSHA256: record.DigestOf(c.StoredSHA256),
-		FrameLines: c.FrameLines, FrameOffsets: c.FrameOffsets,
+		LogLayout: archive.LogLayout{
+			Key: c.ObjectKey, RawBytes: c.RawBytes, StoredBytes: c.StoredBytes, Lines: c.Lines, FrameLines: c.FrameLines, FrameOffsets: c.FrameOffsets,
+		},
+		SHA256: record.DigestOf(c.SHA256), StoredSHA256: record.DigestOf(c.StoredSHA256),
 	}
 }
 

@@ -120,9 +120,6 @@ func archiveLog(ctx context.Context, api, token, bucketURL string, jobID int64) 
 	}
 	key := archive.JobKey{RepositoryID: benchRepository.ID, RunID: 1, RunAttempt: 1, JobID: jobID}
 	log, err := a.PutLog(ctx, key, body)
-	if err == nil {
-		err = a.PutFilters(ctx, key, &log)
-	}
 	return log, errors.Join(err, body.Close())
 }
 

@@ -1,7 +1,6 @@
 package ghapi
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"github.com/bradleyfalzon/ghinstallation/v2"
+
+	"github.com/jobvault/jobvault/internal/stallconn"
 )
 
 // maxAnswer bounds an answer of the API, a log apart.
@@ -33,21 +34,12 @@ const maxPosted = 8 << 20
 // dialTime bounds how long a connection takes to be made.
 const dialTime = 10 * time.Second
 
-// dialFunc is net.Dialer's DialContext.
-type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
-
 // newTransport makes connections that may take as long as they need, but not
 // without progress. HTTP/1.1 only: over HTTP/2, requests share a connection, and
 // one that moves would hide another that stalls.
-func newTransport(stall time.Duration, dial dialFunc) *http.Transport {
+func newTransport(stall time.Duration, dial stallconn.DialFunc) *http.Transport {
 	return &http.Transport{
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			conn, err := dial(ctx, network, addr)
-			if err != nil {
-				return nil, err
-			}
-			return stallConn{conn, stall}, nil
-		},
+		DialContext:            stallconn.Dial(dial, stall, 0),
 		MaxIdleConnsPerHost:    100,
 		IdleConnTimeout:        90 * time.Second,
 		TLSHandshakeTimeout:    10 * time.Second,
@@ -86,28 +78,6 @@ func (t *apiConnections) RoundTrip(req *http.Request) (*http.Response, error) {
 		t.reach.noteConn(conn)
 	}
 	return resp, err
-}
-
-// stallConn fails a read that makes no progress.
-type stallConn struct {
-	net.Conn
-	stall time.Duration
-}
-
-// Write puts the deadline off too: net/http reads ahead on a connection that it
-// keeps, and a request on it has the whole time for its answer.
-func (c stallConn) Write(p []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(c.stall)); err != nil {
-		return 0, err
-	}
-	return c.Conn.Write(p)
-}
-
-func (c stallConn) Read(p []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(c.stall)); err != nil {
-		return 0, err
-	}
-	return c.Conn.Read(p)
 }
 
 // apiTransport carries requests to the API. The token goes to the API's own

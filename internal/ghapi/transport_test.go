@@ -4,14 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -277,64 +273,3 @@ func TestNextPage(t *testing.T) {
 
 // stall is the time that the connections of these tests have.
 const stall = time.Minute
-
-// The time-out is on progress: however long a body takes, it is read as long as
-// something comes.
-func TestSlowBodyIsReadToItsEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ours, theirs := net.Pipe()
-		go func() {
-			defer theirs.Close()
-			for range 10 {
-				time.Sleep(stall - time.Second)
-				fmt.Fprint(theirs, "x")
-			}
-		}()
-		text, err := io.ReadAll(stallConn{ours, stall})
-		if string(text) != "xxxxxxxxxx" || err != nil {
-			t.Errorf("read %q, %v", text, err)
-		}
-	})
-}
-
-func TestStalledBodyFails(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ours, theirs := net.Pipe()
-		defer theirs.Close()
-		begun := time.Now()
-		_, err := stallConn{ours, stall}.Read(make([]byte, 1))
-		if !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(begun) != stall {
-			t.Errorf("%v after %s", err, time.Since(begun))
-		}
-	})
-}
-
-// net/http reads ahead on a connection that it keeps. A request on it has the
-// whole time for its answer, not what that read has left.
-func TestKeptConnectionHasTheWholeTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ours, theirs := net.Pipe()
-		c := stallConn{ours, stall}
-		answer := make(chan error)
-		go func() {
-			_, err := c.Read(make([]byte, 10))
-			answer <- err
-		}()
-		var server sync.WaitGroup
-		server.Go(func() {
-			if _, err := theirs.Read(make([]byte, 10)); err == nil {
-				time.Sleep(2 * time.Second)
-				fmt.Fprint(theirs, "answer")
-			}
-		})
-		time.Sleep(stall - time.Second)
-		if _, err := c.Write([]byte("request")); err != nil {
-			t.Error(err)
-		}
-		if err := <-answer; err != nil {
-			t.Errorf("an answer within 2 s: %v", err)
-		}
-		ours.Close()
-		server.Wait()
-	})
-}

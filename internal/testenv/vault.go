@@ -88,7 +88,6 @@ func (v *Vault) Log(id int64, raw []byte, lines ...store.StepLines) archive.Log 
 	key := archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 1, JobID: id}
 	log, err := v.Archive.PutLog(v.T.Context(), key, bytes.NewReader(raw))
 	v.Check(err)
-	v.Check(v.Archive.PutFilters(v.T.Context(), key, &log))
 	v.Settle(store.Settlement{
 		JobID: id, State: store.LogArchived, HTTPStatus: 200, Asked: true, Steps: lines,
 		Object: &store.Object{

@@ -72,7 +72,7 @@ type foundLine struct {
 
 // forward looks from a line to the end, until limit lines are found or findTime is
 // over.
-func forward(ctx context.Context, a *archive.Archive, ref archive.Ref, from int64, is lineTest, limit int) (found, error) {
+func forward(ctx context.Context, a *archive.Archive, ref archive.LogLayout, from int64, is lineTest, limit int) (found, error) {
 	f := found{At: ref.Lines}
 	deadline, looked := time.Now().Add(findTime), 0
 	err := a.ScanLines(ctx, ref, from, ref.Lines, func(n int64, b []byte) error {
@@ -99,7 +99,7 @@ func forward(ctx context.Context, a *archive.Archive, ref archive.Ref, from int6
 
 // backward finds the last such line before another; 0: there is none, or, with
 // More, none down to At.
-func backward(ctx context.Context, a *archive.Archive, ref archive.Ref, before int64, is lineTest) (int64, found, error) {
+func backward(ctx context.Context, a *archive.Archive, ref archive.LogLayout, before int64, is lineTest) (int64, found, error) {
 	deadline := time.Now().Add(findTime)
 	for end := before - 1; end >= 1; {
 		frame := sort.Search(len(ref.FrameLines), func(i int) bool { return ref.FrameLines[i] > end }) - framesBack

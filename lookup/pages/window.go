@@ -57,7 +57,7 @@ func startOf(line, total int64) int64 {
 
 // readWindow reads the lines from first on. It asks the bucket for one range. Where
 // lines are huge it ends early.
-func readWindow(ctx context.Context, a *archive.Archive, ref archive.Ref, first int64, marked span, steps []store.Step) (window, error) {
+func readWindow(ctx context.Context, a *archive.Archive, ref archive.LogLayout, first int64, marked span, steps []store.Step) (window, error) {
 	begins := make(map[int64]*store.Step)
 	for i, s := range steps {
 		if s.LogFirstLine != nil {

@@ -53,7 +53,7 @@ type logRun struct {
 	*run
 	id        int64
 	place     *store.Cursor
-	ref       archive.Ref
+	ref       archive.LogLayout
 	readNames func() (names, error) // of this job and others
 	previous  <-chan struct{}
 
@@ -83,7 +83,7 @@ func (l *logRun) search(ctx context.Context, frames []archive.Candidate) error {
 		frames = archive.AllFrames(len(l.ref.FrameOffsets))
 	}
 	frames = slices.DeleteFunc(frames, func(c archive.Candidate) bool { return !l.hasSelectedStep(c.Frame) })
-	for _, f := range archive.Join(frames) {
+	for _, f := range archive.MergeFrames(frames) {
 		if l.reachedMax() {
 			break
 		}

@@ -9,34 +9,35 @@ import (
 	"unicode/utf8"
 )
 
-// texts are some of which one is in every line that a pattern matches. To look for
-// them is much faster than to match every line.
-type texts struct {
-	some [][]byte
-	fold bool // they are in lower case, and upper case counts as that
+// requiredLiterals are texts of which at least one is in every line that a pattern
+// matches: "error" and "panic" of (error|panic): .*. To look for them is much faster than
+// to match every line.
+type requiredLiterals struct {
+	list [][]byte
+	fold bool // they are in lower case, and match upper-case ASCII letters too
 }
 
-// mostTexts is up to how many texts it is faster to look for all of them.
-const mostTexts = 4
+// maxLiterals bounds them: with more, matching every line is as fast.
+const maxLiterals = 4
 
-// textsOf finds them in an expression; nil, if there are none.
-func textsOf(tree *syntax.Regexp) *texts {
+// requiredLiteralsOf finds them in an expression. It is nil if there are none, or too many.
+func requiredLiteralsOf(tree *syntax.Regexp) *requiredLiterals {
 	some, fold := needed(tree)
-	if len(some) == 0 || len(some) > mostTexts {
+	if len(some) == 0 || len(some) > maxLiterals {
 		return nil
 	}
-	t := &texts{fold: fold}
+	t := &requiredLiterals{fold: fold}
 	for _, s := range some {
 		if fold {
 			s = strings.Map(lowerASCII, s)
 		}
-		t.some = append(t.some, []byte(s))
+		t.list = append(t.list, []byte(s))
 	}
 	return t
 }
 
-// needed are texts of which each match of the expression has one; none, if nothing is
-// known. fold says that some may be there in another case.
+// needed are texts of which each match of the expression has at least one; none, if
+// nothing is known. fold says that case does not count for some of them.
 func needed(re *syntax.Regexp) (some []string, fold bool) {
 	switch re.Op {
 	case syntax.OpLiteral:
@@ -47,7 +48,7 @@ func needed(re *syntax.Regexp) (some []string, fold bool) {
 		return needed(re.Sub[0])
 	case syntax.OpConcat:
 		for _, sub := range re.Sub {
-			if more, f := needed(sub); shortest(more) > shortest(some) {
+			if more, f := needed(sub); minLength(more) > minLength(some) {
 				some, fold = more, f
 			}
 		}
@@ -81,7 +82,7 @@ func literal(re *syntax.Regexp) string {
 	return longest
 }
 
-func shortest(ss []string) int {
+func minLength(ss []string) int {
 	n := 0
 	for i, s := range ss {
 		if i == 0 || len(s) < n {
@@ -98,35 +99,35 @@ func lowerASCII(r rune) rune {
 	return r
 }
 
-// search is looking for texts in a block.
-type search struct {
-	*texts
+// literalScan looks for literals in a block.
+type literalScan struct {
+	*requiredLiterals
 	block []byte
 	lower *[]byte // of the pool
-	hits  [mostTexts]int
+	hits  [maxLiterals]int
 }
 
 // lowered keeps the memory for blocks in lower case.
 var lowered = sync.Pool{New: func() any { return new([]byte) }}
 
-func (t *texts) in(block []byte) *search {
-	s := &search{texts: t, block: block}
+func (t *requiredLiterals) scan(block []byte) *literalScan {
+	s := &literalScan{requiredLiterals: t, block: block}
 	if t.fold {
 		s.lower = lowered.Get().(*[]byte)
 		*s.lower = appendLower((*s.lower)[:0], block)
 		s.block = *s.lower
 	}
-	for i := range t.some {
+	for i := range t.list {
 		s.hits[i] = -1
 	}
 	return s
 }
 
-// next is where the first of the texts begins, at a place or after it; -1: nowhere.
-// Places must not go back.
-func (s *search) next(at int) int {
+// next is where the first literal at a place or after it begins; -1: nowhere. Places must
+// not go back.
+func (s *literalScan) next(at int) int {
 	first := -1
-	for i, text := range s.some {
+	for i, text := range s.list {
 		if s.hits[i] < at {
 			s.hits[i] = len(s.block)
 			if n := bytes.Index(s.block[at:], text); n >= 0 {
@@ -140,7 +141,7 @@ func (s *search) next(at int) int {
 	return first
 }
 
-func (s *search) end() {
+func (s *literalScan) end() {
 	if s.lower != nil {
 		lowered.Put(s.lower)
 	}

@@ -5,27 +5,19 @@ import (
 	"sort"
 )
 
-// Ref is what the ledger says of an archived log: enough to find and read it.
-type Ref struct {
+// LogLayout is what it takes to find and read an archived log, or a part of it.
+type LogLayout struct {
 	Key          string
-	StoredBytes  int64
-	RawBytes     int64
-	Lines        int64
-	FrameLines   []int64
-	FrameOffsets []int64
-}
-
-// Ref is what it takes to read the log.
-func (l Log) Ref() Ref {
-	return Ref{
-		Key: l.Key, StoredBytes: l.StoredBytes, RawBytes: l.RawBytes, Lines: l.Lines,
-		FrameLines: l.FrameLines, FrameOffsets: l.FrameOffsets,
-	}
+	RawBytes     int64   // as GitHub sent it
+	StoredBytes  int64   // of the object
+	Lines        int64   // a last line without a newline counts
+	FrameLines   []int64 // line, from 1, that each frame's first byte belongs to
+	FrameOffsets []int64 // where each frame starts in the object
 }
 
 // check refuses what PutLog never said of a log: these numbers become ranges and
 // sizes of buffers.
-func (r Ref) check() error {
+func (r LogLayout) check() error {
 	if len(r.FrameLines) != len(r.FrameOffsets) {
 		return fmt.Errorf("archive: the ledger says of %s that %d frames begin lines, and %d are stored", r.Key, len(r.FrameLines), len(r.FrameOffsets))
 	}
@@ -47,17 +39,17 @@ func (r Ref) check() error {
 
 // offset is where frame i, from 0, starts in the object; beyond the last one,
 // where the seek table does.
-func (r Ref) offset(i int) int64 {
+func (r LogLayout) offset(i int) int64 {
 	if i < len(r.FrameOffsets) {
 		return r.FrameOffsets[i]
 	}
 	return r.StoredBytes - seekTableSize(len(r.FrameOffsets))
 }
 
-// span finds the frames that hold those of the lines that there are: from frame up
+// frameRange finds the frames that hold those of the lines that there are: from frame up
 // to, and without, end. A line may begin in a frame before the first one that starts
 // with its number.
-func (r Ref) span(first, last int64) (frame, end int) {
+func (r LogLayout) frameRange(first, last int64) (frame, end int) {
 	first, last = max(first, 1), min(last, r.Lines)
 	if first > last {
 		return 0, 0
@@ -69,4 +61,4 @@ func (r Ref) span(first, last int64) (frame, end int) {
 
 // StoredSize is how many bytes the log's frames have as they are stored: the
 // object without its seek table.
-func (r Ref) StoredSize() int64 { return r.offset(len(r.FrameOffsets)) }
+func (r LogLayout) StoredSize() int64 { return r.offset(len(r.FrameOffsets)) }

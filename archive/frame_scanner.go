@@ -21,22 +21,22 @@ var (
 	errTrailing   = errors.New("goes on after the seek table")
 )
 
-// frameReader cuts an object into frames by their own headers, without decoding
+// frameScanner cuts an object into frames by their own headers, without decoding
 // them. It believes no size that it has not bounded.
-type frameReader struct {
+type frameScanner struct {
 	r      *bufio.Reader
 	source *sourceReader
 	offset int64 // of the next frame
 }
 
-func newFrameReader(body io.Reader) *frameReader {
+func newFrameScanner(body io.Reader) *frameScanner {
 	source := &sourceReader{r: body}
-	return &frameReader{r: bufio.NewReaderSize(source, 16<<10), source: source}
+	return &frameScanner{r: bufio.NewReaderSize(source, 16<<10), source: source}
 }
 
 // next reads a frame; io.EOF where the seek table begins. Any other error is
 // ErrUnreadable, or that of the bucket.
-func (r *frameReader) next(f *frame) error {
+func (r *frameScanner) next(f *frame) error {
 	err := r.walk(f)
 	if err == nil {
 		f.offset = r.offset
@@ -48,7 +48,7 @@ func (r *frameReader) next(f *frame) error {
 	return r.explain(fmt.Errorf("frame at byte %d: %w", r.offset, err))
 }
 
-func (r *frameReader) walk(f *frame) error {
+func (r *frameScanner) walk(f *frame) error {
 	f.stored = f.stored[:0]
 	head, err := r.r.Peek(zstd.HeaderMaxSize)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -82,7 +82,7 @@ const (
 	checksumSize    = 4
 )
 
-func (r *frameReader) takeBlock(f *frame) (last bool, err error) {
+func (r *frameScanner) takeBlock(f *frame) (last bool, err error) {
 	if err := r.take(f, blockHeaderSize); err != nil {
 		return false, err
 	}
@@ -99,7 +99,7 @@ func (r *frameReader) takeBlock(f *frame) (last bool, err error) {
 }
 
 // take moves n bytes into the frame.
-func (r *frameReader) take(f *frame, n int) error {
+func (r *frameScanner) take(f *frame, n int) error {
 	from := len(f.stored)
 	if from+n > maxStored {
 		return errLarge
@@ -114,7 +114,7 @@ func (r *frameReader) take(f *frame, n int) error {
 
 // end reads the seek table, which must be exactly the one given, and the end of
 // the object after it.
-func (r *frameReader) end(table []byte) error {
+func (r *frameScanner) end(table []byte) error {
 	got := make([]byte, len(table))
 	if _, err := io.ReadFull(r.r, got); err != nil {
 		return r.explain(fmt.Errorf("seek table at byte %d: %w", r.offset, errCutShort))
@@ -129,7 +129,7 @@ func (r *frameReader) end(table []byte) error {
 }
 
 // explain tells what failed: the bucket, or else the object.
-func (r *frameReader) explain(err error) error {
+func (r *frameScanner) explain(err error) error {
 	if r.source.broke != nil {
 		return r.source.broke
 	}

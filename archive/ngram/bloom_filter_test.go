@@ -2,6 +2,7 @@ package ngram
 
 import (
 	"bytes"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,8 +12,8 @@ import (
 )
 
 // makeFilters cuts a log into frames of a size.
-func makeFilters(log []byte, frame int) []Filter {
-	var m FilterMaker
+func makeFilters(log []byte, frame int) []BloomFilter {
+	var m FilterBuilder
 	for len(log) > 0 {
 		n := min(frame, len(log))
 		m.Add(log[:n])
@@ -49,14 +50,14 @@ func TestFiltersMissNothing(t *testing.T) {
 		}
 		re := regexp.MustCompile(expr)
 		filters := makeFilters(log, frame)
-		if want := min((len(log)+frame-1)/frame, MostFilters); len(filters) != want {
+		if want := min((len(log)+frame-1)/frame, MaxFilters); len(filters) != want {
 			t.Fatalf("%d filters of %d frames", len(filters), want)
 		}
 		var want []string
 		at := 0
 		for line := range bytes.Lines(log) {
-			f := Filter{Bits: []byte{0xff}} // which a frame without is like
-			if at/frame < len(filters)-1 || len(filters) < MostFilters {
+			f := BloomFilter{Bits: []byte{0xff}} // which a frame without is like
+			if at/frame < len(filters)-1 || len(filters) < MaxFilters {
 				f = filters[at/frame]
 			}
 			if re.Match(joblog.ParseLine(line).Text) != o.Inverse {
@@ -76,8 +77,8 @@ func TestFiltersMissNothing(t *testing.T) {
 			t.Fatalf("lines %q, want %q", got, want)
 		}
 		for i, f := range filters {
-			if within := i > 0 && log[i*frame-1] != '\n'; f.Within != within {
-				t.Fatalf("frame %d within a line: %v", i, f.Within)
+			if within := i > 0 && log[i*frame-1] != '\n'; f.StartsMidLine != within {
+				t.Fatalf("frame %d within a line: %v", i, f.StartsMidLine)
 			}
 		}
 	})
@@ -123,9 +124,31 @@ func TestLowerIsThatOfASCII(t *testing.T) {
 func BenchmarkFilterMaker(b *testing.B) {
 	frame := bytes.Repeat([]byte("2024-07-08T16:48:09.3750041Z go: downloading example.com/module v1.2.3\n"), 1<<20/71)
 	b.SetBytes(int64(len(frame)))
-	var m FilterMaker
+	var m FilterBuilder
 	for b.Loop() {
 		m.filters = m.filters[:0]
 		m.Add(frame)
+	}
+}
+
+// The worked example of the package's comment.
+func TestQueryOfTheExample(t *testing.T) {
+	t.Parallel()
+	all := func(ngrams ...string) (q ngramQuery) {
+		for _, n := range ngrams {
+			q.hashes = append(q.hashes, hashNgram(ngramOf(n)))
+		}
+		return q
+	}
+	want := ngramQuery{or: true, subs: []ngramQuery{
+		all("memdu", "mdump", "ump.p"), all("emdum", "dump.", "mp.py"),
+		all("memdu", "mdump", "ump.s"), all("emdum", "dump.", "mp.sh"),
+	}}
+	p, err := ParsePattern(`memdump\.(py|sh)`, PatternOptions{})
+	if err != nil || !reflect.DeepEqual(p.query, want) {
+		t.Errorf("query %+v, want %+v: %v", p.query, want, err)
+	}
+	if got := string(bytes.Join(p.literals.list, []byte(" "))); got != "memdump." {
+		t.Errorf("literals %q", got)
 	}
 }

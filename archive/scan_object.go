@@ -13,12 +13,12 @@ import (
 // framesAhead is how many frames wait, being decoded, while one is looked at.
 const framesAhead = 2
 
-// readFrames gives visit what each frame of a log holds, in order, and where it
+// scanObject gives visit what each frame of a log holds, in order, and where it
 // starts in the object; visit must not keep raw. It returns what the object is like.
 // It fails with ErrNotFound, with ErrUnreadable, or because the bucket did not
 // answer. One request fetches the object, frames are decoded side by side, and
 // a few are in memory whatever the log's size.
-func (a *Archive) readFrames(ctx context.Context, key string, visit func(offset int64, raw []byte)) (o stored, err error) {
+func (a *Archive) scanObject(ctx context.Context, key string, visit func(offset int64, raw []byte)) (o stored, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	body, err := a.bucket.Get(ctx, key, 0, -1)
@@ -27,7 +27,7 @@ func (a *Archive) readFrames(ctx context.Context, key string, visit func(offset 
 	}
 	defer func() { err = errors.Join(err, body.Close()) }()
 	sum := sha256.New()
-	r := newFrameReader(io.TeeReader(bucket.WithContext(ctx, body), sum))
+	r := newFrameScanner(io.TeeReader(bucket.WithContext(ctx, body), sum))
 	ahead := make(chan *frame, framesAhead)
 	var fetched error
 	go func() {
@@ -63,11 +63,11 @@ func (a *Archive) readFrames(ctx context.Context, key string, visit func(offset 
 // stored is an object as it is in the bucket.
 type stored struct {
 	size int64
-	sum  [32]byte // SHA-256
+	sum  Digest // SHA-256
 }
 
 // fetchFrames reads frames and has them decoded, until the seek table begins.
-func (a *Archive) fetchFrames(ctx context.Context, r *frameReader, ahead chan<- *frame) error {
+func (a *Archive) fetchFrames(ctx context.Context, r *frameScanner, ahead chan<- *frame) error {
 	for {
 		f := framePool.Get().(*frame)
 		if err := r.next(f); err != nil {
