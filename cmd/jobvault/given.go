@@ -69,7 +69,7 @@ func (g givenFlags) addShort(flags map[string]*kong.Flag, arg string) int {
 	return 0
 }
 
-// number is a flag and its number as they were given: "-A 3" or "--after-context=3".
+// number is a flag with its value as they were given: "-A 3" or "--after-context=3".
 func (g givenFlags) number(name string, value any) string {
 	text := fmt.Sprint(value)
 	if quoted := strconv.Quote(text); text == "" || strings.Contains(text, " ") || quoted != `"`+text+`"` {

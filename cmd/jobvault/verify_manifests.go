@@ -41,10 +41,10 @@ func (c verifyCmd) verifyManifests(ctx context.Context, e *environment) error {
 
 // verifyChain prints each fault, and last the summary.
 func (c verifyCmd) verifyChain(ctx context.Context, e *environment, a *archive.Archive, o archive.ChainOptions) error {
-	m := newMovingProgress(e.stderr, "verify")
-	sum, err := a.VerifyChain(ctx, o, func(f archive.ChainFault) { c.printChainFault(e, m, f) },
-		func(done, total int64) { m.set(int(done), int(total), "", 0) })
-	m.end()
+	p := newMovingProgress(e.stderr, "verify")
+	sum, err := a.VerifyChain(ctx, o, func(f archive.ChainFault) { c.printChainFault(e, p, f) },
+		func(done, total int64) { p.set(int(done), int(total), "", 0) })
+	p.end()
 	if err != nil {
 		return err
 	}
@@ -85,13 +85,13 @@ func (c verifyCmd) parseHead(o *archive.ChainOptions) error {
 	return nil
 }
 
-func (c verifyCmd) printChainFault(e *environment, m *movingProgress, f archive.ChainFault) {
+func (c verifyCmd) printChainFault(e *environment, p *movingProgress, f archive.ChainFault) {
 	if c.JSON {
 		_ = jsonEncoder(e.stdout).Encode(f) // the summary fails likewise, and says so
 		return
 	}
-	if m.bar != nil {
-		_ = m.bar.Clear()
+	if p.bar != nil {
+		_ = p.bar.Clear()
 	}
 	notice := ""
 	if f.Notice {
