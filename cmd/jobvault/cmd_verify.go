@@ -37,13 +37,13 @@ jobvault verify --manifests --from=DIR`, "0 if nothing is wrong or all was repai
 // repair.
 func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 	if c.Manifests && c.Database {
-		return usageError{errors.New("--manifests needs no database: run it and --database one after the other")}
+		return usageError{errors.New("--manifests and --database cannot be used together: run one after the other")}
 	}
 	if c.Manifests {
 		return c.verifyManifests(ctx, e)
 	}
 	if c.From != "" || c.Head != "" {
-		return usageError{errors.New("--from and --head go with --manifests")}
+		return usageError{fmt.Errorf("%s: only with --manifests", e.given.anyOf("from", "head"))}
 	}
 	o := upkeep.VerifyOptions{Deep: c.Deep, Repair: c.Repair}
 	var err error
@@ -59,7 +59,7 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 		}
 	}
 	if c.Database && (c.Deep || c.Repair) {
-		return usageError{errors.New("--database reads everything and repairs nothing: leave --deep and --repair out")}
+		return usageError{fmt.Errorf("%s: not with --database, which reads everything and repairs nothing", e.given.anyOf("deep", "repair"))}
 	}
 	n := maintenanceNeeds
 	n.clock = anyClock // which is right enough to look

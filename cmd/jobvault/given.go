@@ -90,6 +90,17 @@ func (g givenFlags) setting(variable string) string {
 	return variable
 }
 
+// anyOf lists those of some flags that were given.
+func (g givenFlags) anyOf(names ...string) string {
+	var forms []string
+	for _, name := range names {
+		if form, ok := g[name]; ok {
+			forms = append(forms, form)
+		}
+	}
+	return strings.Join(forms, " and ")
+}
+
 var longFlag = regexp.MustCompile(`--[a-z][a-z-]*`)
 
 // parseError is an error of kong's, with the flags as they were given.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -14,11 +13,11 @@ import (
 	"github.com/jobvault/jobvault/archive/bucket"
 )
 
-// verifyManifests holds the verifyManifests against each other and against the bucket, or a copy
+// verifyManifests compares the manifests with each other and with the bucket, or a copy
 // of it. It needs neither Postgres nor GitHub.
 func (c verifyCmd) verifyManifests(ctx context.Context, e *environment) error {
 	if c.Repo != "" || c.Since != "" || c.Sample != "" || c.Repair {
-		return usageError{errors.New("--manifests looks at everything and repairs nothing: leave --repo, --since, --sample and --repair out")}
+		return usageError{fmt.Errorf("%s: not with --manifests, which checks everything and repairs nothing", e.given.anyOf("repo", "since", "sample", "repair"))}
 	}
 	o := archive.ChainOptions{Deep: c.Deep}
 	if err := c.parseHead(&o); err != nil {
