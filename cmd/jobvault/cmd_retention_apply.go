@@ -70,7 +70,7 @@ func (c retentionApplyCmd) Run(ctx context.Context, e *environment) error {
 // maxListedUnfinished is how many unfinished removals are printed one by one.
 const maxListedUnfinished = 1000
 
-// unfinishedList is what a command tells at its end.
+// unfinishedList is what a command reports at its end.
 type unfinishedList struct {
 	first []upkeep.Unfinished
 	all   int

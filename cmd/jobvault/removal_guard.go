@@ -176,7 +176,7 @@ func (g *removalGuard) close() {
 	<-g.done
 }
 
-// refusal is what readers are told: nothing of the inside.
+// refusal is the answer to readers. It gives no internals away.
 const refusal = "jobvault does not know yet whether its database is older than removals of logs, and shows nothing before it does; /readyz and its log say more"
 
 // guarded refuses readers while the database may not be read.
