@@ -12,12 +12,12 @@ import (
 	"golang.org/x/term"
 )
 
-// canAsk tells whether there is somebody who sees a question and can answer it.
+// canAsk reports whether a person can see a question and answer it.
 func canAsk(e *environment) bool {
 	return isTerminal(e.stderr) && term.IsTerminal(int(os.Stdin.Fd()))
 }
 
-// ask asks a question on standard error, and says whether the answer is yes. No answer
+// ask asks a question on standard error, and reports whether the answer is yes. No answer
 // is no.
 func ask(ctx context.Context, e *environment, question string) (bool, error) {
 	fmt.Fprint(e.stderr, question)

@@ -25,7 +25,7 @@ func (backfillCmd) Help() string {
 jobvault backfill --repo=acme/rocket --since=2026-01-01 --until=2026-02-01`, "0 if every job found is settled, 1 if one is not or the command failed, 2 if it was used wrongly.")
 }
 
-// Run lists the runs of a stretch of the past and archives their jobs, at low
+// Run lists the runs of a time range and archives their jobs, at low
 // priority. Ctrl-C stops it; the same command goes on where it was, and asks
 // GitHub for nothing that is settled but the listing of runs.
 func (c backfillCmd) Run(ctx context.Context, e *environment) error {
@@ -58,7 +58,7 @@ func (c backfillCmd) Run(ctx context.Context, e *environment) error {
 	})
 }
 
-// timeRange is the part of the past that the flags mean at a time.
+// timeRange is what --since and --until mean at a time.
 func (c backfillCmd) timeRange(now time.Time) (since, until time.Time, err error) {
 	if since, err = parseTime("--since", c.Since, now); err != nil {
 		return since, until, err

@@ -26,7 +26,7 @@ jobvault coverage --repo=acme/rocket --json`, "0 if every past day is complete, 
 
 // Run says what became of the jobs of each day. It fails if a day that has ended
 // is not complete or was not looked at, or if a repository's last sweep failed; of
-// the present day it only tells.
+// the present day it only reports.
 func (c coverageCmd) Run(ctx context.Context, e *environment) error {
 	if err := checkTime("--since", c.Since); err != nil {
 		return err
@@ -68,7 +68,7 @@ func (c coverageCmd) Run(ctx context.Context, e *environment) error {
 	})
 }
 
-// printUnfinished tells of removed logs of which the bucket has something still.
+// printUnfinished names removed logs of which the bucket still has something.
 func printUnfinished(ctx context.Context, w io.Writer, db *store.DB) error {
 	left, err := upkeep.FirstUnfinished(ctx, db)
 	if err != nil {
@@ -84,7 +84,7 @@ func printUnfinished(ctx context.Context, w io.Writer, db *store.DB) error {
 	return err
 }
 
-// checkDays counts the days that are over and not accounted for.
+// checkDays fails if a day that is over is not complete.
 func checkDays(days []store.Coverage, now time.Time) error {
 	today := now.UTC().Truncate(24 * time.Hour)
 	bad := 0
@@ -99,7 +99,7 @@ func checkDays(days []store.Coverage, now time.Time) error {
 	return nil
 }
 
-// checkGaps tells what is wrong with the sweeps, the first few of them.
+// checkGaps fails with what is wrong with the sweeps: at most maxListed of them.
 func checkGaps(gaps []store.Gap) error {
 	const maxListed = 10
 	var errs []error

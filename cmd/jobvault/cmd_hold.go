@@ -87,7 +87,7 @@ func (c holdSetCmd) Run(ctx context.Context, e *environment) error {
 	})
 }
 
-// on says what the hold is on, in words too.
+// on sets what the hold covers, and describes it.
 func (c holdSetCmd) on(ctx context.Context, db *store.DB, h *store.Hold) (string, error) {
 	switch {
 	case c.RunID != 0:

@@ -23,11 +23,13 @@ func (rebuildCmd) Help() string {
 // settled already stays as it is.
 func (rebuildCmd) Run(ctx context.Context, e *environment) error {
 	return runSession(ctx, e, maintenanceNeeds, func(s *session) error {
-		m := newMovingProgress(e.stderr, "rebuild")
+		p := newMovingProgress(e.stderr, "rebuild")
 		sum, err := s.rebuilder().Rebuild(ctx, 2*runtime.GOMAXPROCS(0),
-			func(f upkeep.Fault) { m.above("job %d: %s: %s: %s", f.JobID, f.Kind, plain(f.Key), plain(f.Detail)) },
-			func(jobs int) { m.set(jobs, jobs, "", 0) })
-		m.end()
+			func(f upkeep.Fault) {
+				p.printLine("job %d: %s: %s: %s", f.JobID, f.Kind, plain(f.Key), plain(f.Detail))
+			},
+			func(jobs int) { p.set(jobs, jobs, "", 0) })
+		p.end()
 		fmt.Fprintf(e.stdout, "%d jobs in the bucket, %d of them settled before; %s of logs read\n",
 			sum.Jobs, sum.Before, humanize.IBytes(uint64(max(sum.Bytes, 0))))
 		if sum.Manifests > 0 {

@@ -23,11 +23,13 @@ jobvault reindex --all`, "0 if it is done, 1 if it failed or a log could not be 
 // Run reads archived logs for what their jobs used. Stopped, it goes on where it was.
 func (c reindexCmd) Run(ctx context.Context, e *environment) error {
 	return runSession(ctx, e, maintenanceNeeds.withRemovals(), func(s *session) error {
-		m := newMovingProgress(e.stderr, "reindex")
+		p := newMovingProgress(e.stderr, "reindex")
 		sum, err := s.reindexer().Reindex(ctx, c.All, runtime.GOMAXPROCS(0),
-			func(f upkeep.Fault) { m.above("job %d: %s: %s: %s", f.JobID, f.Kind, plain(f.Key), plain(f.Detail)) },
-			func(sum upkeep.ReindexResult) { m.set(sum.Jobs, sum.Jobs, humanize.IBytes(uint64(sum.Bytes)), 0) })
-		m.end()
+			func(f upkeep.Fault) {
+				p.printLine("job %d: %s: %s: %s", f.JobID, f.Kind, plain(f.Key), plain(f.Detail))
+			},
+			func(sum upkeep.ReindexResult) { p.set(sum.Jobs, sum.Jobs, humanize.IBytes(uint64(sum.Bytes)), 0) })
+		p.end()
 		fmt.Fprintf(e.stdout, "%d logs read, %s\n", sum.Jobs, humanize.IBytes(uint64(sum.Bytes)))
 		if err == nil && sum.Faults > 0 {
 			err = fmt.Errorf("%d logs could not be read; see above, and jobvault verify", sum.Faults)

@@ -41,7 +41,7 @@ func (c retentionApplyCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil {
 			return err
 		}
-		meter := newMovingProgress(e.stderr, "retention")
+		progress := newMovingProgress(e.stderr, "retention")
 		out := jsonEncoder(e.stdout)
 		var left unfinishedList
 		var printed error
@@ -50,9 +50,9 @@ func (c retentionApplyCmd) Run(ctx context.Context, e *environment) error {
 				if c.JSON {
 					printed = errors.Join(printed, out.Encode(g))
 				}
-				meter.set(int(sum.Jobs), int(plan.Jobs), formatBytes(sum.StoredBytes), 0)
+				progress.set(int(sum.Jobs), int(plan.Jobs), formatBytes(sum.StoredBytes), 0)
 			})
-		meter.end()
+		progress.end()
 		printed = errors.Join(printed, renamed.print(e.stdout, c.JSON))
 		if c.JSON {
 			printed = errors.Join(printed, out.Encode(sum))
@@ -70,7 +70,7 @@ func (c retentionApplyCmd) Run(ctx context.Context, e *environment) error {
 // maxListedUnfinished is how many unfinished removals are printed one by one.
 const maxListedUnfinished = 1000
 
-// unfinishedList is what a command tells at its end.
+// unfinishedList is what a command reports at its end.
 type unfinishedList struct {
 	first []upkeep.Unfinished
 	all   int

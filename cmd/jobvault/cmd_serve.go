@@ -11,8 +11,8 @@ import (
 
 type serveCmd struct{}
 
-// serveGCPercent is GOGC unless the environment sets one: the heap is small, some
-// MiB, and nearly all that is made is garbage at once.
+// serveGCPercent is GOGC unless the environment sets one: the heap is a few MiB, and nearly
+// everything allocated is short-lived.
 const serveGCPercent = 300
 
 // Help is kong's: examples and exit status.

@@ -131,7 +131,7 @@ func (tokenRevokeCmd) Help() string {
 
 // Run says why where there is nothing to revoke.
 func (c tokenRevokeCmd) Run(ctx context.Context, e *environment) error {
-	if err := checkName("name", c.Name); err != nil {
+	if err := checkName("<name>", c.Name); err != nil {
 		return usageError{err}
 	}
 	return runSession(ctx, e, recordNeeds, func(s *session) error {

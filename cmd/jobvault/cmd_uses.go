@@ -25,7 +25,7 @@ func (usesCmd) Help() string {
 jobvault uses actions/checkout@v4 --since=30d`, "0 if the action was used, 1 if it was not or the command failed, 2 if the command was used wrongly.")
 }
 
-// Run tells who used an action, and at which commits. It exits 1 if nobody did.
+// Run lists who used an action, and at which commits. It exits 1 if nobody did.
 func (c usesCmd) Run(ctx context.Context, e *environment) error {
 	f, err := lookup.ParseAction(c.Action)
 	if err != nil {

@@ -33,17 +33,17 @@ jobvault verify --deep --repair
 jobvault verify --manifests --from=DIR`, "0 if nothing is wrong or all was repaired, 1 if something is wrong or the command failed, 2 if it was used wrongly.")
 }
 
-// Run holds the ledger against the bucket. It fails if anything is wrong that it
-// did not repair.
+// Run compares the ledger with the bucket. It fails if anything is wrong that it did not
+// repair.
 func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 	if c.Manifests && c.Database {
-		return usageError{errors.New("--manifests needs no database: run it and --database one after the other")}
+		return usageError{errors.New("--manifests and --database cannot be used together: run one after the other")}
 	}
 	if c.Manifests {
 		return c.verifyManifests(ctx, e)
 	}
 	if c.From != "" || c.Head != "" {
-		return usageError{errors.New("--from and --head go with --manifests")}
+		return usageError{fmt.Errorf("%s: only with --manifests", e.given.anyOf("from", "head"))}
 	}
 	o := upkeep.VerifyOptions{Deep: c.Deep, Repair: c.Repair}
 	var err error
@@ -59,7 +59,7 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 		}
 	}
 	if c.Database && (c.Deep || c.Repair) {
-		return usageError{errors.New("--database reads everything and repairs nothing: leave --deep and --repair out")}
+		return usageError{fmt.Errorf("%s: not with --database, which reads everything and repairs nothing", e.given.anyOf("deep", "repair"))}
 	}
 	n := maintenanceNeeds
 	n.clock = anyClock // which is right enough to look
@@ -75,13 +75,13 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 			return err
 		}
 		v := s.verifier()
-		m := newMovingProgress(e.stderr, "verify")
+		p := newMovingProgress(e.stderr, "verify")
 		if c.Database {
-			return c.verifyDatabase(ctx, e, v, o, m)
+			return c.verifyDatabase(ctx, e, v, o, p)
 		}
-		sum, err := v.Verify(ctx, o, func(f upkeep.Fault) { c.printFault(e.stdout, m, f) },
-			func(done, total int) { m.set(done, total, "", 0) })
-		m.end()
+		sum, err := v.Verify(ctx, o, func(f upkeep.Fault) { c.printFault(e.stdout, p, f) },
+			func(done, total int) { p.set(done, total, "", 0) })
+		p.end()
 		if serr := c.printSummary(e.stdout, sum); err == nil {
 			err = serr
 		}
@@ -92,13 +92,13 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 	})
 }
 
-func (c verifyCmd) printFault(out io.Writer, m *movingProgress, f upkeep.Fault) {
+func (c verifyCmd) printFault(out io.Writer, p *movingProgress, f upkeep.Fault) {
 	if c.JSON {
 		_ = jsonEncoder(out).Encode(f) // the summary fails likewise, and says so
 		return
 	}
-	if m.bar != nil {
-		_ = m.bar.Clear()
+	if p.bar != nil {
+		_ = p.bar.Clear()
 	}
 	repair := ""
 	switch {

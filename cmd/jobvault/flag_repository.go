@@ -28,8 +28,8 @@ func checkFullName(s string) error {
 }
 
 // repositoryID is that of the known repository that has a name, or of the one with an
-// id; 0 for no name. Where none has the name but some had it, it names those: which is
-// meant is for people to say.
+// id; 0 for no name. Where none has the name but some had it, the error names those: people
+// must say which they mean.
 func repositoryID(ctx context.Context, db *store.DB, s string) (int64, error) {
 	if s == "" {
 		return 0, nil

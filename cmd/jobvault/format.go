@@ -10,11 +10,13 @@ import (
 
 // This file is how commands print values for people.
 
+// formatBytes is a size in binary units; a negative one is 0.
 func formatBytes(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
 
-// formatTime is a time as people read it.
+// formatTime is a time in UTC, to the second.
 func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
 
+// orEmpty is a text that may be NULL; NULL is empty.
 func orEmpty(s *string) string {
 	if s == nil {
 		return ""
@@ -22,6 +24,7 @@ func orEmpty(s *string) string {
 	return *s
 }
 
+// formatDate is the day of a time, in UTC; nil is empty.
 func formatDate(t *time.Time) string {
 	if t == nil {
 		return ""

@@ -69,7 +69,7 @@ func (g givenFlags) addShort(flags map[string]*kong.Flag, arg string) int {
 	return 0
 }
 
-// number is a flag and its number as they were given: "-A 3" or "--after-context=3".
+// number is a flag with its value as they were given: "-A 3" or "--after-context=3".
 func (g givenFlags) number(name string, value any) string {
 	text := fmt.Sprint(value)
 	if quoted := strconv.Quote(text); text == "" || strings.Contains(text, " ") || quoted != `"`+text+`"` {
@@ -88,6 +88,17 @@ func (g givenFlags) setting(variable string) string {
 		return form
 	}
 	return variable
+}
+
+// anyOf lists those of some flags that were given.
+func (g givenFlags) anyOf(names ...string) string {
+	var forms []string
+	for _, name := range names {
+		if form, ok := g[name]; ok {
+			forms = append(forms, form)
+		}
+	}
+	return strings.Join(forms, " and ")
 }
 
 var longFlag = regexp.MustCompile(`--[a-z][a-z-]*`)

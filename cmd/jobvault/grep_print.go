@@ -24,7 +24,7 @@ type foundPrinter struct {
 	json     *json.Encoder // to out
 	stderr   io.Writer
 	terminal bool
-	progress *movingProgress // nil: nobody looks
+	progress *movingProgress // nil: standard error is no terminal
 	total    atomic.Int64
 
 	job    int64 // whose lines were printed last
@@ -132,7 +132,7 @@ func (p *foundPrinter) show(f search.Match, same bool) error {
 	return err
 }
 
-// Fault tells of a log that cannot be read.
+// Fault reports a log that cannot be read.
 func (p *foundPrinter) Fault(f search.Fault) {
 	p.clear()
 	fmt.Fprintf(p.stderr, "jobvault: job %d: %s\n", f.JobID, plainLines(f.Err.Error()))
@@ -151,7 +151,7 @@ func (p *foundPrinter) clear() {
 	}
 }
 
-// end leaves the last word, to people only.
+// end prints the summary on a terminal, and flushes.
 func (p *foundPrinter) end(sum search.Stats) error {
 	if p.progress != nil {
 		p.progress.set(sum.Logs, sum.Logs, fmt.Sprintf("%s, of which %s were read; %d lines in %d logs", humanize.IBytes(uint64(sum.RawBytes)), humanize.IBytes(uint64(sum.ReadBytes)), sum.Lines, sum.Matched), -1)

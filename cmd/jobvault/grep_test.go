@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -57,5 +58,53 @@ func TestGrepPrintsWhatItFindsAndEndsLikeGrep(t *testing.T) {
 	s := w.want(2, "grep", "-c", "^Complete job name: ")
 	if !strings.Contains(s.err, "job "+parts[1]+": ") || strings.Count(s.out, "\n") != len(found)-1 {
 		t.Errorf("%s: %d logs", s.err, strings.Count(s.out, "\n"))
+	}
+}
+
+// A server may be older or newer than the command: bounds are sent by both their names.
+func TestGrepSendsBoundsByOldAndNewNames(t *testing.T) {
+	t.Parallel()
+	q, err := grepCmd{Pattern: "a", MaxCount: 3, After: 2, Context: 1}.query()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"max_count": "3", "most": "3", "after_context": "2", "lines_after": "2", "before_context": "1", "lines_before": "1",
+	} {
+		if got := q.Get(name); got != want {
+			t.Errorf("%s is %q, want %s", name, got, want)
+		}
+	}
+}
+
+// The form in which a flag was given is found as kong finds the flag.
+func TestGivenFlags(t *testing.T) {
+	t.Parallel()
+	var c cli
+	parser, err := newParser(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line, want := range map[string]givenFlags{
+		"grep -A 3 a":                 {"after-context": "-A"},
+		"grep -ivA3 a":                {"ignore-case": "-i", "invert-match": "-v", "after-context": "-A"},
+		"grep --after-context=3 -B 2": {"after-context": "--after-context", "before-context": "-B"},
+		"grep --repo -A a":            {"repo": "--repo"}, // -A is its value, as far as can be told
+		"grep -- -A":                  {},
+		"grep -A 3 -- -i":             {"after-context": "-A"},
+		"--listen x grep -c a":        {"listen": "--listen", "count": "-c"},
+		"grep -Z --nonsense a":        {},
+	} {
+		if got := findGiven(parser.Model, strings.Fields(line)); !maps.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", line, got, want)
+		}
+	}
+	given := givenFlags{"context": "-C", "run": "--run"}
+	for got, want := range map[string]string{
+		given.number("context", "3x"): "-C 3x", given.number("context", ""): `-C ""`, given.number("run", -1): "--run=-1", given.number("context", "a\x1b b"): `-C "a\x1b b"`,
+	} {
+		if got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 }

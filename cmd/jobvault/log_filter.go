@@ -82,7 +82,7 @@ func coloured(w io.Writer) *lineWriter {
 
 // followErrors goes from error to error: of the lines that are written, from number
 // first on, it lets those through that the runner marks as errors or warnings, with
-// so many lines before each, and their numbers, in a style.
+// the lines before each, at most as many as asked for, and their numbers, in a style.
 func followErrors(w io.Writer, first int64, before int, style func([]byte) []byte) *lineWriter {
 	type numbered struct {
 		n    int64
@@ -114,8 +114,8 @@ func followErrors(w io.Writer, first int64, before int, style func([]byte) []byt
 	}}
 }
 
-// maxLineBytes bounds what is held of a line that has no end.
+// maxLineBytes bounds how many bytes of a line without an end are buffered.
 const maxLineBytes = 4 << 20
 
-// maxContextBytes bounds what is kept of a line before an error.
+// maxContextBytes bounds how many bytes of a line before an error are buffered.
 const maxContextBytes = 64 << 10

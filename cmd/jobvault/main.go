@@ -54,7 +54,7 @@ type cli struct {
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
-// exitError ends with another code than its kind of error does; nil: without a word.
+// exitError ends the process with a code of its own; with a nil error it prints nothing.
 type exitError struct {
 	code int
 	error
@@ -62,7 +62,7 @@ type exitError struct {
 
 func (e exitError) Unwrap() error { return e.error }
 
-// environment is what commands get from outside.
+// environment is what a command is given.
 type environment struct {
 	settings Settings
 	stdout   io.Writer
@@ -70,7 +70,7 @@ type environment struct {
 	given    givenFlags
 }
 
-// usageError is an error of the caller's: wrong flags or settings.
+// usageError is wrong use: wrong flags, arguments or settings.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }

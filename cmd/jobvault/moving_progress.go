@@ -8,83 +8,84 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// movingProgress shows how far long work is whose end may move: a bar on a terminal, a
-// line every ten seconds elsewhere.
+// movingProgress shows the progress of long work whose total may change: a bar on a
+// terminal, a line every ten seconds elsewhere. Where the total is known from the start,
+// see progress.
 type movingProgress struct {
 	w       io.Writer
 	what    string
 	bar     *progressbar.ProgressBar
 	began   time.Time
-	told    time.Time
+	printed time.Time
 	done    int
 	total   int
 	details string
-	left    time.Duration // at least, by who knows; negative: nobody knows
+	left    time.Duration // of the rest, at least; negative: not known
 }
 
-// lineInterval is how often plain lines tell.
+// lineInterval is the pause between plain lines.
 const lineInterval = 10 * time.Second
 
 func newMovingProgress(w io.Writer, what string) *movingProgress {
-	m := &movingProgress{w: w, what: what, began: time.Now(), told: time.Now()}
+	p := &movingProgress{w: w, what: what, began: time.Now(), printed: time.Now()}
 	if isTerminal(w) {
-		m.bar = progressbar.NewOptions(1, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
+		p.bar = progressbar.NewOptions(1, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
 			progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(false), progressbar.OptionFullWidth(),
 			progressbar.OptionThrottle(100*time.Millisecond))
 	}
-	return m
+	return p
 }
 
-// set says how much of how much is done, what else there is to tell, and how long
-// the rest takes at least; negative, if that cannot be told.
-func (m *movingProgress) set(done, total int, details string, left time.Duration) {
-	m.done, m.total, m.details, m.left = done, max(total, done), details, left
-	if m.bar != nil {
-		m.bar.ChangeMax(max(m.total, 1))
-		m.bar.Describe(m.what + m.tail())
-		_ = m.bar.Set(done) // a bar that cannot be drawn is no error
+// set shows that done of total are done, with details, and that the rest takes at least
+// left; negative: that is not known.
+func (p *movingProgress) set(done, total int, details string, left time.Duration) {
+	p.done, p.total, p.details, p.left = done, max(total, done), details, left
+	if p.bar != nil {
+		p.bar.ChangeMax(max(p.total, 1))
+		p.bar.Describe(p.what + p.tail())
+		_ = p.bar.Set(done) // a bar that cannot be drawn is no error
 		return
 	}
-	if time.Since(m.told) >= lineInterval {
-		m.told = time.Now()
-		m.line()
+	if time.Since(p.printed) >= lineInterval {
+		p.printed = time.Now()
+		p.line()
 	}
 }
 
-func (m *movingProgress) tail() string {
+func (p *movingProgress) tail() string {
 	tail := ""
-	if m.details != "" {
-		tail = ", " + m.details
+	if p.details != "" {
+		tail = ", " + p.details
 	}
-	took := time.Since(m.began)
-	if m.left >= 0 && m.done > 0 && m.total > m.done && took > time.Second {
-		// If it goes on as so far.
-		pace := took * time.Duration(m.total-m.done) / time.Duration(m.done)
-		tail += ", " + max(pace, m.left).Round(time.Second).String() + " left"
+	took := time.Since(p.began)
+	if p.left >= 0 && p.done > 0 && p.total > p.done && took > time.Second {
+		// At the pace so far.
+		pace := took * time.Duration(p.total-p.done) / time.Duration(p.done)
+		tail += ", " + max(pace, p.left).Round(time.Second).String() + " left"
 	}
 	return tail
 }
 
-func (m *movingProgress) line() {
-	fmt.Fprintf(m.w, "- %s: %d of %d%s\n", m.what, m.done, m.total, m.tail())
+func (p *movingProgress) line() {
+	fmt.Fprintf(p.w, "- %s: %d of %d%s\n", p.what, p.done, p.total, p.tail())
 }
 
-// above prints a line without spoiling the bar.
-func (m *movingProgress) above(format string, args ...any) {
-	if m.bar != nil {
-		_ = m.bar.Clear()
+// printLine prints a line without spoiling the bar.
+func (p *movingProgress) printLine(format string, args ...any) {
+	if p.bar != nil {
+		_ = p.bar.Clear()
 	}
-	fmt.Fprintf(m.w, format+"\n", args...)
+	fmt.Fprintf(p.w, format+"\n", args...)
 }
 
-// end leaves the last word.
-func (m *movingProgress) end() {
-	if m.bar != nil {
-		_ = m.bar.Exit()
-		fmt.Fprintln(m.w)
+// end prints the final state.
+func (p *movingProgress) end() {
+	if p.bar != nil {
+		_ = p.bar.Exit()
+		fmt.Fprintln(p.w)
 		return
 	}
-	if m.done > 0 || m.total > 0 {
-		m.line()
+	if p.done > 0 || p.total > 0 {
+		p.line()
 	}
 }

@@ -7,18 +7,19 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// progress shows long work: a bar on a terminal, plain lines elsewhere.
+// progress shows the progress of long work with a fixed total: a bar on a terminal, plain
+// lines elsewhere.
 type progress struct {
 	w     io.Writer
 	bar   *progressbar.ProgressBar // on a terminal, while something is counted
 	what  string
 	total int
-	shown int // tenths that plain lines have told of
+	shown int // tenths that were printed as plain lines
 }
 
 func newProgress(w io.Writer) *progress { return &progress{w: w} }
 
-// step says what is done next.
+// step prints what is done next.
 func (p *progress) step(what string) {
 	p.done()
 	fmt.Fprintln(p.w, "-", what)
@@ -34,7 +35,7 @@ func (p *progress) begin(what string, total int) {
 	}
 }
 
-// set says how many are done.
+// set shows how many are done.
 func (p *progress) set(n int) {
 	if p.bar != nil {
 		_ = p.bar.Set(n) // a bar that cannot be drawn is no error

@@ -94,7 +94,7 @@ func (r *remote) get(ctx context.Context, path string, q url.Values) (*http.Resp
 // line that a search has found, of which 4 MiB are shown.
 const maxRemoteBytes = 64 << 20
 
-// boundedReader reads on for so many bytes at most.
+// boundedReader reads at most left bytes.
 type boundedReader struct {
 	r    io.Reader
 	left int

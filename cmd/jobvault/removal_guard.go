@@ -18,7 +18,7 @@ import (
 
 // Timing of the guard.
 const (
-	firstLookWait = 5 * time.Second // how long a start waits for the first look
+	firstLookWait = 5 * time.Second // how long a start waits for the first look to end
 	lookEvery     = time.Minute
 	retryPause    = 5 * time.Second // after one that failed, and twice as long each time, up to heardEvery
 	lookTimeout   = 30 * time.Minute
@@ -28,7 +28,7 @@ const (
 var errNotLooked = errors.New("the log of removals in the bucket was not looked at yet")
 
 // removalGuard keeps readers from a database that may be older than removals: until it
-// has heard of all that the bucket tells of, and whenever it is found to have been
+// has heard of all that the bucket records, and whenever it is found to have been
 // restored under a running process. Receiving does not wait for it.
 type removalGuard struct {
 	log    *upkeep.RemovalLog
@@ -176,7 +176,7 @@ func (g *removalGuard) close() {
 	<-g.done
 }
 
-// refusal is what readers are told: nothing of the inside.
+// refusal is the answer to readers. It gives no internals away.
 const refusal = "jobvault does not know yet whether its database is older than removals of logs, and shows nothing before it does; /readyz and its log say more"
 
 // guarded refuses readers while the database may not be read.

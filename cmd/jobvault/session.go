@@ -16,8 +16,8 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// session is what a command works with: beside a serving jobvault, or alone. `serve`
-// works with one too. What the command does not need is nil.
+// session is what a command works with, beside a serving jobvault or alone; serve works
+// with one too. It opens only what the command needs; the rest is nil.
 type session struct {
 	config    config
 	logger    *slog.Logger

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// limitLeft tells of GitHub's limit, as far as there is one, and how long so many
-// requests take at least.
+// limitLeft describes what is left of GitHub's rate limit, if there is one, and estimates
+// how long the requests take at least.
 func (r *sweepRun) limitLeft(ctx context.Context, requests int) (text string, wait time.Duration) {
 	limits, err := r.s.db.RateLimits(ctx)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// sweepRun looks for jobs in some repositories, archives them, and shows how far it
-// is: what backfill and reconcile have in common.
+// sweepRun looks for jobs in some repositories, archives them, and shows its progress:
+// what backfill and reconcile have in common.
 type sweepRun struct {
 	s            *session
 	what         string
@@ -31,11 +31,11 @@ type sweepRun struct {
 	found    ingest.SweepResult
 }
 
-// huntTick is how often the database is asked how far it is, unless that takes
-// long itself.
+// The database is asked for the progress every lookInterval, or less often where that
+// takes long itself.
 const (
 	lookInterval   = time.Second
-	lookCostFactor = 20 // a pause is this many times what the last look took
+	lookCostFactor = 20 // a pause is at least this many times as long as the last look
 )
 
 // run lists, waits until what was found is settled or waits for something that
@@ -71,8 +71,8 @@ func (r *sweepRun) run(ctx context.Context) error {
 	return errors.Join(err, perr)
 }
 
-// list sweeps one repository after the other. A limit is waited for; what else
-// fails does not keep the next repository from being looked at.
+// list sweeps one repository after the other. It waits for rate limits; any other error
+// does not keep it from the next repository.
 func (r *sweepRun) list(ctx context.Context) error {
 	var errs []error
 	for _, repo := range r.repositories {
@@ -97,7 +97,7 @@ func (r *sweepRun) list(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// minPause is how long a limit is waited for at least.
+// minPause is the shortest wait for a rate limit.
 const minPause = time.Second
 
 func (r *sweepRun) pause(ctx context.Context, until time.Time) {
@@ -109,7 +109,7 @@ func (r *sweepRun) pause(ctx context.Context, until time.Time) {
 	}
 }
 
-// follow shows how far it is until the listing has ended and nothing waits.
+// follow shows the progress until the listing has ended and no job waits.
 func (r *sweepRun) follow(ctx context.Context, listing <-chan error) error {
 	tick := time.NewTimer(lookInterval)
 	defer tick.Stop()
@@ -144,10 +144,10 @@ func (r *sweepRun) follow(ctx context.Context, listing <-chan error) error {
 	}
 }
 
-// maxFailedLooks is how many looks may fail one after the other.
+// maxFailedLooks bounds how many looks may fail in a row.
 const maxFailedLooks = 60
 
-// look shows how far it is, and tells whether nothing waits any more.
+// look shows the progress, and reports whether no job waits any more.
 func (r *sweepRun) look(ctx context.Context, listed bool) (done bool, err error) {
 	tallies, err := r.tally(ctx)
 	if err != nil {

@@ -11,10 +11,10 @@ import (
 )
 
 // verifyDatabase compares the database with the bucket. It fails if a row says something else.
-func (c verifyCmd) verifyDatabase(ctx context.Context, e *environment, v *upkeep.Verifier, o upkeep.VerifyOptions, m *movingProgress) error {
-	sum, err := v.VerifyDatabase(ctx, o, func(f upkeep.Fault) { c.printFault(e.stdout, m, f) },
-		func(done, total int) { m.set(done, total, "", 0) })
-	m.end()
+func (c verifyCmd) verifyDatabase(ctx context.Context, e *environment, v *upkeep.Verifier, o upkeep.VerifyOptions, p *movingProgress) error {
+	sum, err := v.VerifyDatabase(ctx, o, func(f upkeep.Fault) { c.printFault(e.stdout, p, f) },
+		func(done, total int) { p.set(done, total, "", 0) })
+	p.end()
 	if serr := c.printDatabaseSummary(e.stdout, sum); err == nil {
 		err = serr
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -14,11 +13,11 @@ import (
 	"github.com/jobvault/jobvault/archive/bucket"
 )
 
-// verifyManifests holds the verifyManifests against each other and against the bucket, or a copy
+// verifyManifests compares the manifests with each other and with the bucket, or a copy
 // of it. It needs neither Postgres nor GitHub.
 func (c verifyCmd) verifyManifests(ctx context.Context, e *environment) error {
 	if c.Repo != "" || c.Since != "" || c.Sample != "" || c.Repair {
-		return usageError{errors.New("--manifests looks at everything and repairs nothing: leave --repo, --since, --sample and --repair out")}
+		return usageError{fmt.Errorf("%s: not with --manifests, which checks everything and repairs nothing", e.given.anyOf("repo", "since", "sample", "repair"))}
 	}
 	o := archive.ChainOptions{Deep: c.Deep}
 	if err := c.parseHead(&o); err != nil {
@@ -41,10 +40,10 @@ func (c verifyCmd) verifyManifests(ctx context.Context, e *environment) error {
 
 // verifyChain prints each fault, and last the summary.
 func (c verifyCmd) verifyChain(ctx context.Context, e *environment, a *archive.Archive, o archive.ChainOptions) error {
-	m := newMovingProgress(e.stderr, "verify")
-	sum, err := a.VerifyChain(ctx, o, func(f archive.Fault) { c.printChainFault(e, m, f) },
-		func(done, total int64) { m.set(int(done), int(total), "", 0) })
-	m.end()
+	p := newMovingProgress(e.stderr, "verify")
+	sum, err := a.VerifyChain(ctx, o, func(f archive.Fault) { c.printChainFault(e, p, f) },
+		func(done, total int64) { p.set(int(done), int(total), "", 0) })
+	p.end()
 	if err != nil {
 		return err
 	}
@@ -85,13 +84,13 @@ func (c verifyCmd) parseHead(o *archive.ChainOptions) error {
 	return nil
 }
 
-func (c verifyCmd) printChainFault(e *environment, m *movingProgress, f archive.Fault) {
+func (c verifyCmd) printChainFault(e *environment, p *movingProgress, f archive.Fault) {
 	if c.JSON {
 		_ = jsonEncoder(e.stdout).Encode(f) // the summary fails likewise, and says so
 		return
 	}
-	if m.bar != nil {
-		_ = m.bar.Clear()
+	if p.bar != nil {
+		_ = p.bar.Clear()
 	}
 	notice := ""
 	if f.Notice {
