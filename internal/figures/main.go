@@ -110,8 +110,11 @@ func receiverIsExported(d *ast.FuncDecl) bool {
 	if star, ok := t.(*ast.StarExpr); ok {
 		t = star.X
 	}
-	if index, ok := t.(*ast.IndexExpr); ok {
-		t = index.X
+	switch generic := t.(type) {
+	case *ast.IndexExpr:
+		t = generic.X
+	case *ast.IndexListExpr:
+		t = generic.X
 	}
 	name, ok := t.(*ast.Ident)
 	return ok && name.IsExported()
