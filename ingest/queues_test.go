@@ -13,7 +13,7 @@ import (
 func TestEveryQueueIsLookedAfter(t *testing.T) {
 	queues := []string{store.ArchiveArgs{}.InsertOpts().Queue}
 	timeouts := map[string]time.Duration{store.ArchiveArgs{}.Kind(): (&Archiver{}).Timeout(nil)}
-	for _, p := range (WorkersConfig{Reconciler: &Reconciler{}}).periodic() {
+	for _, p := range (WorkersConfig{Archiver: &Archiver{}, Reconciler: &Reconciler{}}).periodic() {
 		queues = append(queues, p.Queue)
 		timeouts[p.Args.Kind()] = p.Timeout
 	}
