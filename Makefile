@@ -35,7 +35,7 @@ bench: build ## jobvault against its peers and limits, some minutes
 bench-smoke: build ## the benchmarks on little data, to see that they work
 	go run ./internal/bench -smoke
 
-fuzz: ## each fuzzer for some seconds; longer: FUZZ_TIME=5m; one: FUZZERS=./lookup:FuzzQuery
+fuzz: ## each fuzzer for some seconds; longer: FUZZ_TIME=5m; one: FUZZERS=./lookup/search:FuzzQuery
 	$(foreach f,$(or $(FUZZERS),$(error no fuzzers found)),$(call run-fuzzer,$(subst :, ,$(f))))
 
 # run-fuzzer is the command for a folder and a name. Its empty line ends the command.

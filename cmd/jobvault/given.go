@@ -72,6 +72,9 @@ func (g givenFlags) addShort(flags map[string]*kong.Flag, arg string) int {
 // number is a flag with its value as they were given: "-A 3" or "--after-context=3".
 func (g givenFlags) number(name string, value any) string {
 	text := fmt.Sprint(value)
+	if form, ok := g[name]; ok && !strings.HasPrefix(form, "--") && strings.HasPrefix(text, "=") {
+		return form + text
+	}
 	if quoted := strconv.Quote(text); text == "" || strings.Contains(text, " ") || quoted != `"`+text+`"` {
 		text = quoted
 	}
@@ -110,6 +113,9 @@ func (g givenFlags) parseError(err error) string {
 		if number.of.Flag == nil {
 			return fmt.Sprintf("%s=%q: want a number", number.of.ShortSummary(), number.text)
 		}
+		if form, ok := g[number.of.Name]; ok && number.text == "" {
+			return form + ": want a number"
+		}
 		return g.number(number.of.Name, number.text) + ": want a number"
 	}
 	return longFlag.ReplaceAllStringFunc(err.Error(), func(long string) string {
@@ -132,8 +138,8 @@ func (e *numberError) Error() string { return "want a number" }
 func numberMapper(bits int) kong.MapperFunc {
 	return func(ctx *kong.DecodeContext, target reflect.Value) error {
 		token, err := ctx.Scan.PopValue("number")
-		if err != nil {
-			return err
+		if err != nil { // there is none
+			return &numberError{ctx.Value, ""}
 		}
 		text := fmt.Sprint(token.Value)
 		n, err := strconv.ParseInt(text, 0, bits)

@@ -20,7 +20,7 @@ import (
 const (
 	firstLookWait = 5 * time.Second // how long a start waits for the first look to end
 	lookEvery     = time.Minute
-	retryPause    = 5 * time.Second // after one that failed, and twice as long each time, up to heardEvery
+	retryPause    = 5 * time.Second // after one that failed, and twice as long each time, up to lookEvery
 	lookTimeout   = 30 * time.Minute
 )
 

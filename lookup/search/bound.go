@@ -23,7 +23,7 @@ const (
 	BoundTime  = "time"
 )
 
-// CutLog is a log inMiddle which an answer ended: it does not have all matching lines of
+// CutLog is a log within which an answer ended: it does not have all matching lines of
 // this log, and the next answer begins with the next log.
 type CutLog struct {
 	JobID int64 `json:"job_id"`
@@ -47,10 +47,10 @@ type boundedSink struct {
 	job, inLog int64 // the present log, and the lines in it that match
 	reached    string
 	cut        *CutLog
-	inMiddle   bool // the search ended inMiddle a log, which is not in the stats
+	inMiddle   bool // the search ended within a log, which is not in the stats
 }
 
-// runBounded is Run inMiddle the bounds of q.Limit; without one, Run.
+// runBounded is Run within the bounds of q.Limit; without one, Run.
 func (s *LimitedSearcher) runBounded(ctx context.Context, q Query, sink ResultSink, audit func(jobIDs []int64) error) (Stats, error) {
 	if q.Limit <= 0 {
 		return Run(ctx, s.logs, q, sink, audit)
