@@ -465,6 +465,10 @@ func TestTwoWriteOneLogOfRemovals(t *testing.T) {
 	for _, c := range []*cellar{c, other} {
 		_, err := c.removalLog().Confirm(t.Context())
 		c.Check(err)
+		// A removal that one heard of by a record of the other, whose objects were there still,
+		// is left to whoever finishes removals next.
+		_, err = c.remover().FinishAll(t.Context(), func(u upkeep.Unfinished) { t.Errorf("left is %+v", u) })
+		c.Check(err)
 		c.silent("s3cret")
 		if got := c.table(c.DB, `SELECT job_id FROM log_removals WHERE finished_at IS NOT NULL AND logged_in IS NOT NULL`); len(got) != jobs {
 			t.Errorf("%d are removed", len(got))
