@@ -7,7 +7,7 @@ import (
 	"github.com/jobvault/jobvault/archive/bucket"
 )
 
-// The kinds of fault that verifications report. docs/manifests.md lists them for users.
+// The kinds of fault, of all verifications, of rebuild and of reindex. Scripts read them.
 const (
 	// Of an archived log or a redacted copy, the most telling first: of several, the first
 	// is reported. FaultAbsent is also a day without a manifest, and FaultUnreadable a
@@ -23,10 +23,9 @@ const (
 
 	// Of a job's other objects.
 	FaultKey      = "key"      // an object that is not the job's own is named, or lies where it does not belong
-	FaultDetails  = "details"  // job.json is not there, or another one
+	FaultDetails  = "details"  // job.json is not there, of no use, or another one
 	FaultSettled  = "settled"  // settled.json is not there, or says something else
 	FaultFilter   = "filter"   // the filters of a log are not there, or of no use; it is searched whole
-	FaultOrphan   = "orphan"   // the ledger does not know the object
 	FaultUnlisted = "unlisted" // no manifest lists the job, or an object of it, though it is older than the last one
 
 	// Of manifests, and of the log of removals.
@@ -38,11 +37,18 @@ const (
 	FaultHead     = "head"     // a manifest is not the one that was noted
 	FaultChanged  = "changed"  // a job's log is another one than in an earlier manifest
 	FaultReplaced = "replaced" // job.json or settled.json is another one than in an earlier manifest: a notice
-	FaultRemovals = "removals" // a record of the log of removals is not there, or another one
+	FaultRemovals = "removals" // a record of the log of removals is not there, or another one; or the ledger tells otherwise
+
+	// Of the bucket and the database, which archive knows nothing of.
+	FaultOrphan    = "orphan"    // the ledger does not know the object
+	FaultUnremoved = "unremoved" // an object of a removed log is there still
+	FaultManifest  = "manifest"  // a manifest is not there, or not the one that was written
+	FaultRow       = "row"       // a row says something else than the bucket
+	FaultUnread    = "unread"    // a log cannot be indexed: it cannot be read, or is another one
 )
 
-// Fault is something that is wrong with an object, or with what a manifest lists. It is
-// an error, of the kind of ErrUnreadable.
+// Fault is something that is wrong with an object, or with what a manifest or the
+// database tells of it. It is an error, of the kind of ErrUnreadable.
 type Fault struct {
 	Kind   string `json:"kind"`             // one of the constants above
 	Date   string `json:"date,omitempty"`   // of the manifest; empty: of none

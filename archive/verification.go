@@ -40,12 +40,13 @@ func (v *Verification[S, F]) Report(fault F, count func(sum *S)) {
 	v.report(fault)
 }
 
-// Step tells the progress: one more of total is done.
+// Step tells the progress: one more is done, of total. Once more are done than that,
+// because some came meanwhile, it tells their number as the total.
 func (v *Verification[S, F]) Step(total int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.done++
-	v.progress(v.done, total)
+	v.progress(v.done, max(total, v.done))
 }
 
 // Sum is the summary so far.

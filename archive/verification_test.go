@@ -37,6 +37,19 @@ func TestVerificationCallsOneAtATime(t *testing.T) {
 	}
 }
 
+// More may be done than there was in the beginning: never more than the total is told.
+func TestVerificationProgressStaysWithinItsTotal(t *testing.T) {
+	t.Parallel()
+	var told [][2]int64
+	v := archive.NewVerification[int](func(int) {}, func(done, total int64) { told = append(told, [2]int64{done, total}) })
+	for range 3 {
+		v.Step(2)
+	}
+	if want := [][2]int64{{1, 2}, {2, 2}, {3, 3}}; !slices.Equal(told, want) {
+		t.Errorf("told of %v, want %v", told, want)
+	}
+}
+
 // Of the objects of a bucket that is gone nothing can be said.
 func TestMissingTellsAnObjectFromItsBucket(t *testing.T) {
 	t.Parallel()

@@ -9,7 +9,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/jobvault/jobvault/ingest/upkeep"
+	"github.com/jobvault/jobvault/archive"
 )
 
 type rebuildCmd struct{}
@@ -25,7 +25,7 @@ func (rebuildCmd) Run(ctx context.Context, e *environment) error {
 	return runSession(ctx, e, maintenanceNeeds, func(s *session) error {
 		p := newMovingProgress(e.stderr, "rebuild")
 		sum, err := s.rebuilder().Rebuild(ctx, 2*runtime.GOMAXPROCS(0),
-			func(f upkeep.Fault) {
+			func(f archive.Fault) {
 				p.printLine("job %d: %s: %s: %s", f.JobID, f.Kind, plain(f.Key), plain(f.Detail))
 			},
 			func(jobs int) { p.set(jobs, jobs, "", 0) })

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest/upkeep"
 )
 
@@ -25,7 +26,7 @@ func (c reindexCmd) Run(ctx context.Context, e *environment) error {
 	return runSession(ctx, e, maintenanceNeeds.withRemovals(), func(s *session) error {
 		p := newMovingProgress(e.stderr, "reindex")
 		sum, err := s.reindexer().Reindex(ctx, c.All, runtime.GOMAXPROCS(0),
-			func(f upkeep.Fault) {
+			func(f archive.Fault) {
 				p.printLine("job %d: %s: %s: %s", f.JobID, f.Kind, plain(f.Key), plain(f.Detail))
 			},
 			func(sum upkeep.ReindexResult) { p.set(sum.Jobs, sum.Jobs, humanize.IBytes(uint64(sum.Bytes)), 0) })

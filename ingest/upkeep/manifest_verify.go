@@ -33,9 +33,7 @@ func (r *verification) manifests(ctx context.Context) error {
 		if _, ok := archive.ParseManifestKey(o.Key); !ok || known[o.Key] || r.started.Sub(o.ModTime) < orphanAge {
 			continue
 		}
-		if err := r.manifestFault(ctx, o.Key, "the database does not know it; jobvault manifest or rebuild reads it"); err != nil {
-			return err
-		}
+		r.manifestFault(o.Key, "the database does not know it; jobvault manifest or rebuild reads it")
 	}
 	return nil
 }
@@ -43,13 +41,15 @@ func (r *verification) manifests(ctx context.Context) error {
 func (r *verification) manifest(ctx context.Context, m store.Manifest) error {
 	key := archive.ManifestKey(m.Date)
 	size, err := r.Archive.Bucket().Size(ctx, key)
-	if absent, err := r.absent(ctx, err); err != nil {
+	if absent, err := r.Archive.Missing(ctx, err); err != nil {
 		return err
 	} else if absent {
-		return r.manifestFault(ctx, key, "there is no such object")
+		r.manifestFault(key, "there is no such object")
+		return nil
 	}
 	if size != m.StoredBytes {
-		return r.manifestFault(ctx, key, fmt.Sprintf("it has %d bytes, the database says %d", size, m.StoredBytes))
+		r.manifestFault(key, fmt.Sprintf("it has %d bytes, the database says %d", size, m.StoredBytes))
+		return nil
 	}
 	if !r.o.Deep {
 		return nil
@@ -57,17 +57,17 @@ func (r *verification) manifest(ctx context.Context, m store.Manifest) error {
 	found, err := r.Archive.ReadManifest(ctx, m.Date, func(archive.ManifestEntry) error { return nil })
 	switch {
 	case errors.Is(err, bucket.ErrUnreadable):
-		return r.manifestFault(ctx, key, err.Error())
+		r.manifestFault(key, err.Error())
 	case err != nil:
 		return err
 	case string(found.SHA256[:]) != string(m.SHA256):
-		return r.manifestFault(ctx, key, fmt.Sprintf("it has SHA-256 %x, the database says %x", found.SHA256, m.SHA256))
+		r.manifestFault(key, fmt.Sprintf("it has SHA-256 %x, the database says %x", found.SHA256, m.SHA256))
 	}
 	return nil
 }
 
-func (r *verification) manifestFault(ctx context.Context, key, detail string) error {
-	return r.fault(ctx, store.LedgerLine{}, Fault{Kind: FaultManifest, Key: key, Detail: detail}, nil)
+func (r *verification) manifestFault(key, detail string) {
+	r.reportFault(Fault{Fault: archive.Fault{Kind: archive.FaultManifest, Key: key, Detail: detail}})
 }
 
 // manifests restores what the table of manifests knew, and which job is listed in
@@ -90,8 +90,7 @@ func (r *rebuilding) manifests(ctx context.Context) error {
 			err = r.DB.RecordManifest(ctx, record.ManifestRowOf(found, time.Time{}))
 		}
 		if errors.Is(err, bucket.ErrUnreadable) || errors.Is(err, ErrManifestsBroken) || errors.Is(err, store.ErrOtherManifest) {
-			r.sum.Faults++
-			r.report(Fault{Kind: FaultManifest, Key: archive.ManifestKey(date), Detail: err.Error()})
+			r.fault(archive.Fault{Kind: archive.FaultManifest, Key: archive.ManifestKey(date), Detail: err.Error()})
 			return nil
 		}
 		if err != nil {

@@ -50,14 +50,12 @@ func (r *verification) orphansAmong(ctx context.Context, objects []bucket.Object
 		return err
 	}
 	for _, o := range objects {
-		r.count(func(sum *VerifyResult) { sum.Objects++ })
+		r.Count(func(sum *VerifyResult) { sum.Objects++ })
 		if err := r.unknownRemoval(ctx, o, lines); err != nil {
 			return err
 		}
 		if why, jobID := r.orphaned(o, lines); why != "" {
-			if err := r.fault(ctx, store.LedgerLine{}, Fault{Kind: FaultOrphan, JobID: jobID, Key: o.Key, Detail: why}, nil); err != nil {
-				return err
-			}
+			r.reportFault(Fault{Fault: archive.Fault{Kind: archive.FaultOrphan, JobID: jobID, Key: o.Key, Detail: why}})
 		}
 	}
 	return nil
@@ -88,9 +86,9 @@ func (r *verification) unknownRemoval(ctx context.Context, o bucket.Object, line
 		if now.SettledBytes == nil || *now.SettledBytes > 0 || r.started.Sub(o.ModTime) < orphanAge {
 			return nil
 		}
-		return r.fault(ctx, l, Fault{Kind: FaultSettled, JobID: k.JobID, Key: o.Key, Detail: "the ledger says that there was none"}, nil)
+		return r.fault(ctx, l, archive.Fault{Kind: archive.FaultSettled, JobID: k.JobID, Key: o.Key, Detail: "the ledger says that there was none"}, nil)
 	}
-	return r.fault(ctx, l, Fault{Kind: FaultSettled, JobID: k.JobID, Key: o.Key, Detail: "it says removed, the ledger archived"}, r.repairRestored)
+	return r.fault(ctx, l, archive.Fault{Kind: archive.FaultSettled, JobID: k.JobID, Key: o.Key, Detail: "it says removed, the ledger archived"}, r.repairRestored)
 }
 
 // orphaned says why an object is one, or nothing.

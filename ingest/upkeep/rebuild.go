@@ -50,7 +50,7 @@ type folder struct {
 // rebuilding is one run of Rebuild.
 type rebuilding struct {
 	*Rebuilder
-	report   func(Fault)
+	report   func(archive.Fault)
 	progress func(jobs int)
 
 	mu  sync.Mutex
@@ -62,7 +62,7 @@ const rebuildBatch = 200
 // Rebuild goes through the bucket, parallel jobs at a time. It calls report for
 // each fault and progress as it goes on, one call at a time. It fails only if
 // Postgres or the bucket does not answer.
-func (b *Rebuilder) Rebuild(ctx context.Context, parallel int, report func(Fault), progress func(jobs int)) (RebuildResult, error) {
+func (b *Rebuilder) Rebuild(ctx context.Context, parallel int, report func(archive.Fault), progress func(jobs int)) (RebuildResult, error) {
 	r := &rebuilding{Rebuilder: b, report: report, progress: progress, sum: RebuildResult{States: map[string]int{}}}
 	if err := r.adoptRemovals(ctx); err != nil {
 		return r.sum, err
@@ -124,26 +124,35 @@ func (r *rebuilding) jobs(ctx context.Context, batch []folder, parallel int) err
 				newer, err = r.newer(gctx, f, steps[f.key.JobID])
 				state, before = store.LogRemoved, !newer
 			}
-			var fault *Fault
-			if err != nil && !errors.As(err, &fault) {
+			var fault archive.Fault
+			faulty := errors.As(err, &fault)
+			if faulty {
+				r.fault(fault)
+			} else if err != nil {
 				return fmt.Errorf("rebuild job %d: %w", f.key.JobID, err)
 			}
-			r.count(state, bytes, fault, before)
+			r.count(state, bytes, before, faulty)
 			return nil
 		})
 	}
 	return g.Wait()
 }
 
-func (r *rebuilding) count(state string, bytes int64, fault *Fault, before bool) {
+// fault reports what is of no use, and counts it.
+func (r *rebuilding) fault(f archive.Fault) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sum.Faults++
+	r.report(f)
+}
+
+func (r *rebuilding) count(state string, bytes int64, before, faulty bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sum.Jobs++
 	r.sum.Bytes += bytes
 	switch {
-	case fault != nil:
-		r.sum.Faults++
-		r.report(*fault)
+	case faulty:
 	case before:
 		r.sum.Before++
 	default:
@@ -178,7 +187,7 @@ func (r *rebuilding) job(ctx context.Context, f folder) (state string, bytes int
 func (r *rebuilding) rows(ctx context.Context, f folder) (store.Facts, error) {
 	raw, err := r.Archive.Details(ctx, f.key)
 	if errors.Is(err, bucket.ErrNotFound) {
-		return store.Facts{}, &Fault{Kind: FaultDetails, JobID: f.key.JobID, Key: f.key.Details(), Detail: "there is no such object: nothing says what job this was"}
+		return store.Facts{}, archive.Fault{Kind: archive.FaultDetails, JobID: f.key.JobID, Key: f.key.Details(), Detail: "there is no such object: nothing says what job this was"}
 	}
 	if err != nil {
 		return store.Facts{}, err
@@ -188,7 +197,7 @@ func (r *rebuilding) rows(ctx context.Context, f folder) (store.Facts, error) {
 		facts.Repository.Owner, facts.Repository.Name, err = record.RepositoryNames(raw)
 	}
 	if err != nil {
-		return store.Facts{}, &Fault{Kind: FaultDetails, JobID: f.key.JobID, Key: f.key.Details(), Detail: err.Error()}
+		return store.Facts{}, archive.Fault{Kind: archive.FaultDetails, JobID: f.key.JobID, Key: f.key.Details(), Detail: err.Error()}
 	}
 	facts.Details = record.DetailsOf(raw)
 	written := f.objects[archive.DetailsName].ModTime
@@ -217,7 +226,7 @@ func (r *rebuilding) removed(ctx context.Context, f folder, facts store.Facts) (
 		is, err = record.IsRemoval(kept)
 	}
 	if errors.Is(err, bucket.ErrUnreadable) {
-		return false, nil, &Fault{Kind: FaultSettled, JobID: f.key.JobID, Key: f.key.Settled(), Detail: err.Error()}
+		return false, nil, archive.Fault{Kind: archive.FaultSettled, JobID: f.key.JobID, Key: f.key.Settled(), Detail: err.Error()}
 	}
 	if err != nil || !is {
 		return false, record.DetailsOf(raw), err
@@ -235,7 +244,7 @@ func (r *rebuilding) settlement(ctx context.Context, f folder, facts store.Facts
 	if o, ok := f.objects[archive.LogName]; ok {
 		log, err := r.Archive.AdoptLog(ctx, f.key, nil)
 		if errors.Is(err, bucket.ErrUnreadable) {
-			return s, at, &Fault{Kind: archive.FaultUnreadable, JobID: f.key.JobID, Key: f.key.Log(), Detail: err.Error()}
+			return s, at, archive.Fault{Kind: archive.FaultUnreadable, JobID: f.key.JobID, Key: f.key.Log(), Detail: err.Error()}
 		}
 		if err != nil {
 			return s, at, err
@@ -247,7 +256,7 @@ func (r *rebuilding) settlement(ctx context.Context, f folder, facts store.Facts
 	}
 	kept, err := r.Archive.Settled(ctx, f.key)
 	if errors.Is(err, bucket.ErrUnreadable) || err == nil && !record.SettledWithoutLog(kept.State) {
-		return s, at, &Fault{Kind: FaultSettled, JobID: f.key.JobID, Key: f.key.Settled(), Detail: fmt.Sprintf("state %q: %v", kept.State, err)}
+		return s, at, archive.Fault{Kind: archive.FaultSettled, JobID: f.key.JobID, Key: f.key.Settled(), Detail: fmt.Sprintf("state %q: %v", kept.State, err)}
 	}
 	return store.Settlement{JobID: f.key.JobID, State: kept.State, Reason: kept.Reason, HTTPStatus: kept.HTTPStatus}, kept.At, err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -54,22 +53,18 @@ func (r *rebuilding) records(ctx context.Context, visit func(archive.RemovalsRec
 func (r *rebuilding) tellFolders(ctx context.Context, log *RemovalLog, row archive.RemovalsRecord) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(retentionParallel)
-	var mu sync.Mutex
 	for _, line := range row.Lines {
 		g.Go(func() error {
 			was, err := log.tellFolder(gctx, line)
 			if err != nil || was == saidAsMuch {
 				return err
 			}
-			f := Fault{Kind: FaultSettled, JobID: line.JobID, Key: line.Key().Settled(), Repaired: was == saidLess}
+			f := archive.Fault{Kind: archive.FaultSettled, JobID: line.JobID, Key: line.Key().Settled()}
 			f.Detail = fmt.Sprintf("record %d of the log of removals tells otherwise what was removed, when, why, or by whom", row.Number)
 			if was == saidLess {
 				f.Detail = fmt.Sprintf("it did not say that the log was removed, or redacted, as record %d of the log of removals does; it is written again", row.Number)
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			r.sum.Faults++
-			r.report(f)
+			r.fault(f)
 			return nil
 		})
 	}
@@ -105,8 +100,7 @@ func (r *rebuilding) logged(ctx context.Context) error {
 }
 
 func (r *rebuilding) removalsFault(key, detail string) {
-	r.sum.Faults++
-	r.report(Fault{Kind: FaultRemovals, Key: key, Detail: detail})
+	r.fault(archive.Fault{Kind: archive.FaultRemovals, Key: key, Detail: detail})
 }
 
 // newer has the ledger hear of a removal, or of one more redaction, that the settled.json
@@ -122,7 +116,7 @@ func (r *rebuilding) newer(ctx context.Context, f folder, steps int) (bool, erro
 		_, err = record.IsRemoval(s)
 	}
 	if errors.Is(err, bucket.ErrUnreadable) {
-		return false, &Fault{Kind: FaultSettled, JobID: f.key.JobID, Key: f.key.Settled(), Detail: err.Error()}
+		return false, archive.Fault{Kind: archive.FaultSettled, JobID: f.key.JobID, Key: f.key.Settled(), Detail: err.Error()}
 	}
 	if err != nil || s.Steps() <= steps {
 		return false, err

@@ -281,26 +281,26 @@ func TestVerifyOfRemovedLogs(t *testing.T) {
 		"log is there": {func(c *cellar, k archive.JobKey) error {
 			_, err := c.Archive.PutLog(c.T.Context(), k, strings.NewReader("s3cret\n"))
 			return err
-		}, upkeep.FaultUnremoved, true},
+		}, archive.FaultUnremoved, true},
 		"old copy is there": {func(c *cellar, k archive.JobKey) error {
 			_, err := c.Archive.Bucket().Put(c.T.Context(), k.Redacted(9), strings.NewReader("x"))
 			return err
-		}, upkeep.FaultUnremoved, true},
-		"no record": {func(c *cellar, k archive.JobKey) error { return c.Archive.Bucket().Remove(c.T.Context(), k.Settled()) }, upkeep.FaultSettled, true},
+		}, archive.FaultUnremoved, true},
+		"no record": {func(c *cellar, k archive.JobKey) error { return c.Archive.Bucket().Remove(c.T.Context(), k.Settled()) }, archive.FaultSettled, true},
 		"another record": {func(c *cellar, k archive.JobKey) error {
 			_, err := c.Archive.ReplaceSettled(c.T.Context(), k, archive.Settled{State: "expired", At: c.now})
 			return err
-		}, upkeep.FaultSettled, true},
+		}, archive.FaultSettled, true},
 		"record of another log": {func(c *cellar, k archive.JobKey) error {
 			s, err := c.Archive.Settled(c.T.Context(), k)
 			s.Removal.SHA256[0]++
 			_, rerr := c.Archive.ReplaceSettled(c.T.Context(), k, s)
 			return errors.Join(err, rerr)
-		}, upkeep.FaultSettled, true},
+		}, archive.FaultSettled, true},
 		"unreadable record": {func(c *cellar, k archive.JobKey) error {
 			_, err := c.Archive.Bucket().Replace(c.T.Context(), k.Settled(), strings.NewReader("<html>"))
 			return err
-		}, upkeep.FaultSettled, true},
+		}, archive.FaultSettled, true},
 		"no copy": {func(c *cellar, k archive.JobKey) error {
 			return c.Archive.Bucket().Remove(c.T.Context(), k.Redacted(1))
 		}, archive.FaultAbsent, false},
@@ -362,12 +362,12 @@ func TestAnOldDatabaseHearsOfARemoval(t *testing.T) {
 		v := &upkeep.Verifier{DB: c.DB, Archive: c.Archive, Now: time.Now}
 		var faults []string
 		_, err := v.Verify(t.Context(), upkeep.VerifyOptions{Repair: repair}, func(f upkeep.Fault) {
-			if f.Kind != upkeep.FaultRemovals { // of which TestARestoredDatabaseHearsOfRemovals is
+			if f.Kind != archive.FaultRemovals { // of which TestARestoredDatabaseHearsOfRemovals is
 				faults = append(faults, fmt.Sprint(f.Kind, " ", f.Repaired))
 			}
 		}, func(int, int) {})
 		c.Check(err)
-		if diff := cmp.Diff([]string{fmt.Sprint(upkeep.FaultSettled, " ", repair)}, faults); diff != "" {
+		if diff := cmp.Diff([]string{fmt.Sprint(archive.FaultSettled, " ", repair)}, faults); diff != "" {
 			t.Errorf("faults (-want +got):\n%s", diff)
 		}
 	}

@@ -31,7 +31,7 @@ type ReindexResult struct {
 // Reindex reads the logs, parallel ones at a time; with again, also those that need not
 // be. It calls report for each fault, and progress after each log, one call at a
 // time. It fails only if Postgres or the bucket does not answer.
-func (x *Reindexer) Reindex(ctx context.Context, again bool, parallel int, report func(Fault), progress func(ReindexResult)) (ReindexResult, error) {
+func (x *Reindexer) Reindex(ctx context.Context, again bool, parallel int, report func(archive.Fault), progress func(ReindexResult)) (ReindexResult, error) {
 	var mu sync.Mutex
 	var sum ReindexResult
 	const batch = 200
@@ -58,17 +58,17 @@ func (x *Reindexer) Reindex(ctx context.Context, again bool, parallel int, repor
 }
 
 // log reads one log. What is not what the ledger says tells nothing.
-func (x *Reindexer) log(ctx context.Context, l store.JobLog) (*Fault, error) {
+func (x *Reindexer) log(ctx context.Context, l store.JobLog) (*archive.Fault, error) {
 	key, _, ok := archive.ParseKey(*l.ObjectKey)
 	if !ok {
-		return &Fault{Kind: FaultUnread, JobID: l.JobID, Key: *l.ObjectKey, Detail: "this is no key of a log"}, nil
+		return &archive.Fault{Kind: archive.FaultUnread, JobID: l.JobID, Key: *l.ObjectKey, Detail: "this is no key of a log"}, nil
 	}
 	log, err := x.Archive.AdoptLog(ctx, key, new(record.DigestOf(l.SHA256)))
 	switch {
 	case errors.Is(err, bucket.ErrUnreadable), errors.Is(err, bucket.ErrNotFound):
-		return &Fault{Kind: FaultUnread, JobID: l.JobID, Key: *l.ObjectKey, Detail: err.Error()}, nil
+		return &archive.Fault{Kind: archive.FaultUnread, JobID: l.JobID, Key: *l.ObjectKey, Detail: err.Error()}, nil
 	case errors.Is(err, archive.ErrDigestMismatch):
-		return &Fault{Kind: FaultUnread, JobID: l.JobID, Key: *l.ObjectKey, Detail: fmt.Sprintf("its digest is %x, the ledger says %x", log.SHA256, l.SHA256)}, nil
+		return &archive.Fault{Kind: archive.FaultUnread, JobID: l.JobID, Key: *l.ObjectKey, Detail: fmt.Sprintf("its digest is %x, the ledger says %x", log.SHA256, l.SHA256)}, nil
 	case err != nil:
 		return nil, err
 	}

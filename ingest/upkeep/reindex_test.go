@@ -51,7 +51,7 @@ func TestReindexReadsWhatArchivingWould(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var faults []string
-		sum, err := x.Reindex(ctx, false, 3, func(f upkeep.Fault) { faults = append(faults, f.Kind) }, func(sum upkeep.ReindexResult) {
+		sum, err := x.Reindex(ctx, false, 3, func(f archive.Fault) { faults = append(faults, f.Kind) }, func(sum upkeep.ReindexResult) {
 			if sum.Jobs == stopAfter {
 				cancel()
 			}
@@ -75,7 +75,7 @@ func TestReindexReadsWhatArchivingWould(t *testing.T) {
 	r.Overwrite(r.Object(ids[0], "log.zst"), log[:len(log)-20])
 	r.Exec(`UPDATE job_logs SET usage_version = 0`)
 	sum, faults, err := reindex(0)
-	if err != nil || sum.Faults != 1 || len(faults) != 1 || faults[0] != upkeep.FaultUnread {
+	if err != nil || sum.Faults != 1 || len(faults) != 1 || faults[0] != archive.FaultUnread {
 		t.Errorf("%+v, %v, %v", sum, faults, err)
 	}
 }
@@ -100,7 +100,7 @@ func TestFiltersOfALogThatIsRemovedMeanwhile(t *testing.T) {
 	t.Parallel()
 	reindex := func(c *cellar) {
 		x := &upkeep.Reindexer{DB: c.DB, Archive: c.Archive}
-		_, err := x.Reindex(c.T.Context(), false, 1, func(f upkeep.Fault) { c.T.Errorf("reindex: %s", f.Error()) }, func(upkeep.ReindexResult) {})
+		_, err := x.Reindex(c.T.Context(), false, 1, func(f archive.Fault) { c.T.Errorf("reindex: %s", f.Error()) }, func(upkeep.ReindexResult) {})
 		c.Check(err)
 	}
 	for name, s := range map[string]struct{ first, work func(c *cellar) }{

@@ -116,7 +116,7 @@ func TestARestoredDatabaseHearsOfRemovals(t *testing.T) {
 		v := &upkeep.Verifier{DB: old.DB, Archive: old.Archive, Now: time.Now}
 		named := false
 		_, err := v.Verify(t.Context(), upkeep.VerifyOptions{}, func(f upkeep.Fault) {
-			named = named || f.Kind == upkeep.FaultRemovals && strings.Contains(f.Detail, "the database does not know it")
+			named = named || f.Kind == archive.FaultRemovals && strings.Contains(f.Detail, "the database does not know it")
 		}, func(int, int) {})
 		c.Check(err)
 		if named != (s.jobs > 0) {
@@ -132,7 +132,7 @@ func TestARestoredDatabaseHearsOfRemovals(t *testing.T) {
 			}
 		}
 		b := &upkeep.Rebuilder{DB: old.DB, Archive: old.Archive}
-		_, err = b.Rebuild(t.Context(), 2, func(f upkeep.Fault) { t.Errorf("%s: rebuild: %s", name, f.Error()) }, func(int) {})
+		_, err = b.Rebuild(t.Context(), 2, func(f archive.Fault) { t.Errorf("%s: rebuild: %s", name, f.Error()) }, func(int) {})
 		c.Check(err)
 		old.sameRemovals(c)
 		_, err = v.Verify(t.Context(), upkeep.VerifyOptions{Deep: true}, func(f upkeep.Fault) { t.Errorf("%s: %s", name, f.Error()) }, func(int, int) {})
@@ -165,7 +165,7 @@ func TestRemovalsOfBeforeThereWasALog(t *testing.T) {
 	old := c.restored(dump)
 	old.heard(0)
 	b := &upkeep.Rebuilder{DB: old.DB, Archive: old.Archive}
-	sum, err := b.Rebuild(t.Context(), 2, func(f upkeep.Fault) { t.Errorf("rebuild: %s", f.Error()) }, func(int) {})
+	sum, err := b.Rebuild(t.Context(), 2, func(f archive.Fault) { t.Errorf("rebuild: %s", f.Error()) }, func(int) {})
 	if err != nil || sum.States[store.LogRemoved] != 2 || sum.Unlogged != 2 || sum.Before != 1 {
 		t.Errorf("rebuilt %+v, %v", sum, err)
 	}
@@ -465,6 +465,10 @@ func TestTwoWriteOneLogOfRemovals(t *testing.T) {
 	for _, c := range []*cellar{c, other} {
 		_, err := c.removalLog().Confirm(t.Context())
 		c.Check(err)
+		// A removal that one heard of by a record of the other, whose objects were there still,
+		// is left to whoever finishes removals next.
+		_, err = c.remover().FinishAll(t.Context(), func(u upkeep.Unfinished) { t.Errorf("left is %+v", u) })
+		c.Check(err)
 		c.silent("s3cret")
 		if got := c.table(c.DB, `SELECT job_id FROM log_removals WHERE finished_at IS NOT NULL AND logged_in IS NOT NULL`); len(got) != jobs {
 			t.Errorf("%d are removed", len(got))
@@ -600,7 +604,7 @@ func TestALogOfRemovalsThatIsTamperedWith(t *testing.T) {
 			var faults []string
 			_, err := v.Verify(t.Context(), upkeep.VerifyOptions{}, func(f upkeep.Fault) { faults = append(faults, f.Kind+" "+f.Detail) }, func(int, int) {})
 			c.Check(err)
-			if !slices.ContainsFunc(faults, func(f string) bool { return strings.HasPrefix(f, upkeep.FaultRemovals) && strings.Contains(f, s.says) }) {
+			if !slices.ContainsFunc(faults, func(f string) bool { return strings.HasPrefix(f, archive.FaultRemovals) && strings.Contains(f, s.says) }) {
 				t.Errorf("verify names %q, want %q", faults, s.says)
 			}
 			for _, d := range []struct {
@@ -613,7 +617,7 @@ func TestALogOfRemovalsThatIsTamperedWith(t *testing.T) {
 				}
 			}
 			b := &upkeep.Rebuilder{DB: testenv.DB(t), Archive: c.Archive}
-			sum, err := b.Rebuild(t.Context(), 2, func(upkeep.Fault) {}, func(int) {})
+			sum, err := b.Rebuild(t.Context(), 2, func(archive.Fault) {}, func(int) {})
 			if err != nil || (sum.Faults == 0) == (s.old || s.known) {
 				t.Errorf("rebuilt %+v, %v", sum, err)
 			}
@@ -660,7 +664,7 @@ func TestVerifyOfLedgerAndLogOfRemovals(t *testing.T) {
 			v := &upkeep.Verifier{DB: c.DB, Archive: c.Archive, Now: time.Now}
 			_, err = v.Verify(t.Context(), upkeep.VerifyOptions{}, func(f upkeep.Fault) { faults = append(faults, f.Kind+" "+f.Detail) }, func(int, int) {})
 			c.Check(err)
-			if !slices.ContainsFunc(faults, func(f string) bool { return strings.HasPrefix(f, upkeep.FaultRemovals) && strings.Contains(f, s.want) }) {
+			if !slices.ContainsFunc(faults, func(f string) bool { return strings.HasPrefix(f, archive.FaultRemovals) && strings.Contains(f, s.want) }) {
 				t.Errorf("verify names %q, want %q", faults, s.want)
 			}
 		})
@@ -726,7 +730,7 @@ func TestARemovalIsLookedAt(t *testing.T) {
 			v := &upkeep.Verifier{DB: c.DB, Archive: c.Archive, Now: time.Now}
 			named := false
 			_, err = v.Verify(t.Context(), upkeep.VerifyOptions{Deep: true}, func(f upkeep.Fault) {
-				named = named || f.Kind == upkeep.FaultUnremoved && f.JobID == 1 && strings.Contains(f.Detail, s.says)
+				named = named || f.Kind == archive.FaultUnremoved && f.JobID == 1 && strings.Contains(f.Detail, s.says)
 			}, func(int, int) {})
 			c.Check(err)
 			if !named {

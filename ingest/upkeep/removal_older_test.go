@@ -107,7 +107,7 @@ func TestARecordOfTheJobThatTellsMoreIsKept(t *testing.T) {
 				t.Error("settled.json is another one")
 			}
 			b := &upkeep.Rebuilder{DB: old.DB, Archive: old.Archive}
-			_, err := b.Rebuild(t.Context(), 1, func(upkeep.Fault) {}, func(int) {})
+			_, err := b.Rebuild(t.Context(), 1, func(archive.Fault) {}, func(int) {})
 			c.Check(err)
 			old.apply(0)
 			old.wantStates("rebuilt", twice)

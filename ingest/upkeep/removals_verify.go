@@ -43,9 +43,7 @@ func (r *verification) removals(ctx context.Context) error {
 	}
 	for _, row := range rows {
 		if _, missing := c.known[row.Number]; missing {
-			if err := c.tell(ctx, 0, archive.RemovalsKey(row.Number), "the database knows this record, and it is not there"); err != nil {
-				return err
-			}
+			c.tell(0, archive.RemovalsKey(row.Number), "the database knows this record, and it is not there")
 		}
 	}
 	if err := c.askAgain(ctx); err != nil {
@@ -55,8 +53,8 @@ func (r *verification) removals(ctx context.Context) error {
 	return c.ledger(ctx)
 }
 
-func (c *removalsCheck) tell(ctx context.Context, jobID int64, key, detail string) error {
-	return c.fault(ctx, store.LedgerLine{}, Fault{Kind: FaultRemovals, JobID: jobID, Key: key, Detail: detail}, nil)
+func (c *removalsCheck) tell(jobID int64, key, detail string) {
+	c.reportFault(Fault{Fault: archive.Fault{Kind: archive.FaultRemovals, JobID: jobID, Key: key, Detail: detail}})
 }
 
 // records reads all that is in the bucket of the log.
@@ -67,9 +65,7 @@ func (c *removalsCheck) records(ctx context.Context) error {
 		return err
 	}
 	for _, o := range strays {
-		if err := c.tell(ctx, 0, o.Key, "it lies among the records of removals and is named like none"); err != nil {
-			return err
-		}
+		c.tell(0, o.Key, "it lies among the records of removals and is named like none")
 	}
 	var previous *archive.RemovalsRecord // nil: none, or one of which nothing can be said
 	for i, n := range numbers {
@@ -78,9 +74,7 @@ func (c *removalsCheck) records(ctx context.Context) error {
 			before = numbers[i-1]
 		}
 		if n != before+1 {
-			if err := c.tell(ctx, 0, archive.RemovalsKey(before+1), fmt.Sprintf("there are no records %d to %d, and later ones", before+1, n-1)); err != nil {
-				return err
-			}
+			c.tell(0, archive.RemovalsKey(before+1), fmt.Sprintf("there are no records %d to %d, and later ones", before+1, n-1))
 			previous = nil
 		}
 		row, err := c.record(ctx, n, previous, before+1)
@@ -99,7 +93,8 @@ func (c *removalsCheck) record(ctx context.Context, number int64, previous *arch
 	delete(c.known, number)
 	r, err := c.Archive.ReadRemovals(ctx, number)
 	if errors.Is(err, bucket.ErrUnreadable) {
-		return nil, c.tell(ctx, 0, key, err.Error())
+		c.tell(0, key, err.Error())
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
@@ -114,9 +109,7 @@ func (c *removalsCheck) record(ctx context.Context, number int64, previous *arch
 		c.unknown = append(c.unknown, archive.RemovalsHead{Number: number, SHA256: r.SHA256})
 	}
 	if wrong != "" {
-		if err := c.tell(ctx, 0, key, wrong); err != nil {
-			return nil, err
-		}
+		c.tell(0, key, wrong)
 	}
 	return &r, c.lines(ctx, r)
 }
@@ -155,9 +148,7 @@ func (c *removalsCheck) askAgain(ctx context.Context) error {
 			}
 			wrong = otherKnown(r.SHA256, row)
 		}
-		if err := c.tell(ctx, 0, archive.RemovalsKey(r.Number), wrong); err != nil {
-			return err
-		}
+		c.tell(0, archive.RemovalsKey(r.Number), wrong)
 	}
 	return nil
 }
@@ -197,9 +188,7 @@ func (c *removalsCheck) lines(ctx context.Context, r archive.RemovalsRecord) err
 		if !is || again[l.JobID] != steps[l.JobID] { // more was done to it between the questions
 			continue
 		}
-		if err := c.tell(ctx, l.JobID, archive.RemovalsKey(r.Number), fmt.Sprintf("line %d: %s", i+2, detail)); err != nil {
-			return err
-		}
+		c.tell(l.JobID, archive.RemovalsKey(r.Number), fmt.Sprintf("line %d: %s", i+2, detail))
 	}
 	return nil
 }

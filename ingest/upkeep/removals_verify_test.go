@@ -72,7 +72,7 @@ func (c *cellar) through(b *watched) *archive.Archive {
 func (c *cellar) verifiedBy(v *upkeep.Verifier, when string) {
 	c.T.Helper()
 	_, err := v.Verify(c.T.Context(), upkeep.VerifyOptions{}, func(f upkeep.Fault) {
-		if f.Kind == upkeep.FaultRemovals {
+		if f.Kind == archive.FaultRemovals {
 			c.T.Errorf("%s: %s", when, f.Error())
 		}
 	}, func(int, int) {})

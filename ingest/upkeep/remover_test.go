@@ -150,7 +150,7 @@ func (c *cellar) verified(what string) {
 	lost := testenv.DB(c.T)
 	b := &upkeep.Rebuilder{DB: lost, Archive: c.Archive}
 	for range 2 {
-		_, err := b.Rebuild(c.T.Context(), 2, func(f upkeep.Fault) { c.T.Errorf("%s: rebuild: %s", what, f.Error()) }, func(int) {})
+		_, err := b.Rebuild(c.T.Context(), 2, func(f archive.Fault) { c.T.Errorf("%s: rebuild: %s", what, f.Error()) }, func(int) {})
 		c.Check(err)
 	}
 	for _, table := range []string{"log_removals", "log_redactions"} {

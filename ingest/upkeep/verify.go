@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
@@ -50,14 +49,9 @@ type VerifyResult struct {
 // verification is one run of Verify.
 type verification struct {
 	*Verifier
-	o        VerifyOptions
-	started  time.Time
-	report   func(Fault)
-	progress func(done, total int)
-
-	mu   sync.Mutex
-	sum  VerifyResult
-	done int
+	*archive.Verification[VerifyResult, Fault]
+	o       VerifyOptions
+	started time.Time
 }
 
 const (
@@ -70,26 +64,36 @@ const (
 // jobs are looked at. It calls report for each fault, and progress as it goes on, one call
 // at a time. It fails only if Postgres or the bucket does not answer; faults are no error.
 func (v *Verifier) Verify(ctx context.Context, o VerifyOptions, report func(Fault), progress func(done, total int)) (VerifyResult, error) {
+	r := v.begin(o, report, progress)
+	err := r.run(ghapi.WithPriority(ctx, ghapi.Backfill))
+	return r.Sum(), err
+}
+
+// begin begins a run of Verify, or of VerifyDatabase.
+func (v *Verifier) begin(o VerifyOptions, report func(Fault), progress func(done, total int)) *verification {
 	if o.Parallel == 0 {
 		o.Parallel = verifyParallel
 	}
-	ctx = ghapi.WithPriority(ctx, ghapi.Backfill)
-	r := &verification{Verifier: v, o: o, started: v.Now(), report: report, progress: progress}
+	return &verification{
+		Verifier: v, o: o, started: v.Now(),
+		Verification: archive.NewVerification[VerifyResult](report, func(done, total int64) { progress(int(done), int(total)) }),
+	}
+}
+
+func (r *verification) run(ctx context.Context) error {
 	if err := r.ledger(ctx); err != nil {
-		return r.sum, err
+		return err
 	}
-	if o.Since.IsZero() && o.Sample == 0 {
-		if err := r.orphans(ctx); err != nil {
-			return r.sum, err
-		}
+	if !r.o.Since.IsZero() || r.o.Sample != 0 {
+		return nil
 	}
-	if o.Since.IsZero() && o.Sample == 0 && o.RepositoryID == 0 {
-		if err := r.removals(ctx); err != nil {
-			return r.sum, err
-		}
-		return r.sum, r.manifests(ctx)
+	if err := r.orphans(ctx); err != nil || r.o.RepositoryID != 0 {
+		return err
 	}
-	return r.sum, nil
+	if err := r.removals(ctx); err != nil {
+		return err
+	}
+	return r.manifests(ctx)
 }
 
 // ledger goes through the ledger, in batches. What is settled meanwhile is left
@@ -114,17 +118,14 @@ func (r *verification) sampled(total int, verify func() error) error {
 	if r.o.Sample == 0 || rand.Float64() < r.o.Sample { //nolint:gosec // a sample, no secret
 		err = verify()
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.done++
-	r.progress(r.done, max(total, r.done)) // jobs may have come meanwhile
+	r.Step(int64(total))
 	return err
 }
 
 // line verifies what one job has in the bucket.
 func (r *verification) line(ctx context.Context, l store.LedgerLine) error {
 	key := record.KeyOfLedgerLine(l)
-	r.count(func(sum *VerifyResult) { sum.Jobs++ })
+	r.Count(func(sum *VerifyResult) { sum.Jobs++ })
 	if err := r.details(ctx, l, key); err != nil {
 		return err
 	}
@@ -143,10 +144,10 @@ func (r *verification) line(ctx context.Context, l store.LedgerLine) error {
 }
 
 func (r *verification) log(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
-	r.count(func(sum *VerifyResult) { sum.Logs++ })
+	r.Count(func(sum *VerifyResult) { sum.Logs++ })
 	if *l.ObjectKey != key.Log() {
-		return r.fault(ctx, l, Fault{
-			Kind: FaultKey, JobID: l.JobID, Key: *l.ObjectKey, Detail: "the ledger names this object; the job's own is " + key.Log(),
+		return r.fault(ctx, l, archive.Fault{
+			Kind: archive.FaultKey, JobID: l.JobID, Key: *l.ObjectKey, Detail: "the ledger names this object; the job's own is " + key.Log(),
 		}, nil)
 	}
 	damage, err := r.Archive.Verify(ctx, record.LogOf(l), r.o.Deep)
@@ -154,12 +155,13 @@ func (r *verification) log(ctx context.Context, l store.LedgerLine, key archive.
 		return fmt.Errorf("verify job %d: %w", l.JobID, err)
 	}
 	if r.o.Deep {
-		r.count(func(sum *VerifyResult) { sum.RawBytes += *l.RawBytes })
+		r.Count(func(sum *VerifyResult) { sum.RawBytes += *l.RawBytes })
 	}
 	if damage == nil {
 		return r.filters(ctx, l, key)
 	}
-	return r.fault(ctx, l, Fault{Kind: damage.Kind, JobID: l.JobID, Key: damage.Key, Detail: damage.Detail}, r.repairLog)
+	damage.JobID = l.JobID
+	return r.fault(ctx, l, *damage, r.repairLog)
 }
 
 // filters looks for the filters of a log, and into them if deep.
@@ -167,13 +169,13 @@ func (r *verification) filters(ctx context.Context, l store.LedgerLine, key arch
 	if l.FilterBytes == nil {
 		return nil
 	}
-	f := Fault{Kind: FaultFilter, JobID: l.JobID, Key: key.Filter(), Detail: "there is no such object"}
+	f := archive.Fault{Kind: archive.FaultFilter, JobID: l.JobID, Key: key.Filter(), Detail: "there is no such object"}
 	err := r.checkFilters(ctx, l, key)
 	if errors.Is(err, bucket.ErrUnreadable) {
 		f.Detail = err.Error()
 		return r.fault(ctx, l, f, r.repairFilters)
 	}
-	if absent, err := r.absent(ctx, err); err != nil || !absent {
+	if absent, err := r.Archive.Missing(ctx, err); err != nil || !absent {
 		return err
 	}
 	return r.fault(ctx, l, f, r.repairFilters)
@@ -190,17 +192,10 @@ func (r *verification) checkFilters(ctx context.Context, l store.LedgerLine, key
 	return err
 }
 
-// absent tells an object that is not there from a bucket that is not: of its
-// objects nothing can be said.
-func (r *verification) absent(ctx context.Context, err error) (bool, error) {
-	if !errors.Is(err, bucket.ErrNotFound) {
-		return false, err
-	}
-	return true, r.Archive.Bucket().Check(ctx)
-}
-
-// fault reports, after trying to repair if that is wanted and there is a way.
-func (r *verification) fault(ctx context.Context, l store.LedgerLine, f Fault, repair func(context.Context, store.LedgerLine) (bool, string, error)) error {
+// fault reports what was found, after trying to repair it if that is wanted and there is
+// a way.
+func (r *verification) fault(ctx context.Context, l store.LedgerLine, found archive.Fault, repair func(context.Context, store.LedgerLine) (bool, string, error)) error {
+	f := Fault{Fault: found}
 	if r.o.Repair && repair != nil {
 		var err error
 		var limited *ghapi.Error
@@ -215,18 +210,15 @@ func (r *verification) fault(ctx context.Context, l store.LedgerLine, f Fault, r
 			return fmt.Errorf("repair job %d: %w", l.JobID, err)
 		}
 	}
-	r.count(func(sum *VerifyResult) {
+	r.reportFault(f)
+	return nil
+}
+
+func (r *verification) reportFault(f Fault) {
+	r.Report(f, func(sum *VerifyResult) {
 		sum.Faults++
 		if f.Repaired {
 			sum.Repaired++
 		}
-		r.report(f)
 	})
-	return nil
-}
-
-func (r *verification) count(f func(*VerifyResult)) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	f(&r.sum)
 }

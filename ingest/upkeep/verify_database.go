@@ -28,7 +28,7 @@ const rowBatch = 50
 
 // databaseVerification is one run of VerifyDatabase.
 type databaseVerification struct {
-	verification
+	*verification
 	rows VerifyDatabaseResult
 }
 
@@ -42,16 +42,13 @@ type databaseVerification struct {
 // It calls report for each fault, and progress as it goes on, one call at a time. It
 // fails only if Postgres or the bucket does not answer; faults are no error.
 func (v *Verifier) VerifyDatabase(ctx context.Context, o VerifyOptions, report func(Fault), progress func(done, total int)) (VerifyDatabaseResult, error) {
-	if o.Parallel == 0 {
-		o.Parallel = verifyParallel
-	}
 	o.Repair = false
-	d := &databaseVerification{verification: verification{Verifier: v, o: o, started: v.Now(), report: report, progress: progress}}
+	d := &databaseVerification{verification: v.begin(o, report, progress)}
 	err := d.all(ctx)
 	if err == nil && o.Since.IsZero() && o.Sample == 0 {
 		err = d.listed(ctx)
 	}
-	d.rows.Faults = d.sum.Faults
+	d.rows.Faults = d.Sum().Faults
 	return d.rows, err
 }
 
@@ -88,11 +85,9 @@ func (d *databaseVerification) job(ctx context.Context, j store.JobRows) error {
 				continue
 			}
 		}
-		d.count(func(*VerifyResult) { d.rows.add(l.seen) })
+		d.Count(func(*VerifyResult) { d.rows.add(l.seen) })
 		for _, f := range l.faults {
-			if err := d.fault(ctx, store.LedgerLine{}, f, nil); err != nil {
-				return err
-			}
+			d.reportFault(f)
 		}
 		return nil
 	}
@@ -113,7 +108,7 @@ func rowFault(jobID int64, object string, d difference) Fault {
 		where += " " + d.column
 	}
 	return Fault{
-		Kind: FaultRow, JobID: jobID, Key: object, Detail: fmt.Sprintf("%s: the database says %s, the bucket %s", where, d.says, d.tells),
+		Fault: archive.Fault{Kind: archive.FaultRow, JobID: jobID, Key: object, Detail: fmt.Sprintf("%s: the database says %s, the bucket %s", where, d.says, d.tells)},
 		Table: d.table, Row: d.key, Column: d.column, Database: d.says, Bucket: d.tells,
 	}
 }
@@ -135,7 +130,7 @@ func (l *jobComparison) differ(object string, diffs ...difference) {
 }
 
 func (l *jobComparison) broken(kind, object, format string, args ...any) {
-	l.faults = append(l.faults, Fault{Kind: kind, JobID: l.rows.Job.ID, Key: object, Detail: fmt.Sprintf(format, args...)})
+	l.faults = append(l.faults, Fault{Fault: archive.Fault{Kind: kind, JobID: l.rows.Job.ID, Key: object, Detail: fmt.Sprintf(format, args...)}})
 }
 
 func (l *jobComparison) all(ctx context.Context) error {
@@ -161,27 +156,27 @@ func (l *jobComparison) details(ctx context.Context) error {
 	object, noted := l.key.Details(), l.rows.Log.DetailsSHA256
 	switch {
 	case errors.Is(err, bucket.ErrUnreadable):
-		l.broken(FaultDetails, object, "%v", err)
+		l.broken(archive.FaultDetails, object, "%v", err)
 		return nil
 	case errors.Is(err, bucket.ErrNotFound) && noted == nil:
 		l.seen.Untold = 1
 		return nil
 	}
-	if absent, err := l.absent(ctx, err); err != nil {
+	if absent, err := l.Archive.Missing(ctx, err); err != nil {
 		return err
 	} else if absent {
-		l.broken(FaultDetails, object, "there is no such object")
+		l.broken(archive.FaultDetails, object, "there is no such object")
 		return nil
 	}
 	if noted != nil {
 		if err := sameDigest(raw, noted); err != nil {
-			l.broken(FaultDetails, object, "%v; the rows were not compared with it", err)
+			l.broken(archive.FaultDetails, object, "%v; the rows were not compared with it", err)
 			return nil
 		}
 	}
 	facts, err := record.FactsOfDetails(raw, l.key, l.rows.Repository)
 	if err != nil {
-		l.broken(FaultDetails, object, "%v", err)
+		l.broken(archive.FaultDetails, object, "%v", err)
 		return nil
 	}
 	l.facts = &facts

@@ -51,7 +51,7 @@ func (l *jobComparison) read(ctx context.Context, key string, describe func() (a
 		l.broken(archive.FaultUnreadable, key, "%v", err)
 		return log, false, nil
 	}
-	if absent, err := l.absent(ctx, err); err != nil {
+	if absent, err := l.Archive.Missing(ctx, err); err != nil {
 		return log, false, err
 	} else if absent {
 		l.broken(archive.FaultAbsent, key, "there is no such object")
@@ -70,12 +70,12 @@ func (l *jobComparison) settled(ctx context.Context) error {
 	case err != nil:
 		return err
 	case changed != nil:
-		l.broken(FaultSettled, object, "%v; the rows were not compared with it", changed)
+		l.broken(archive.FaultSettled, object, "%v; the rows were not compared with it", changed)
 		return nil
 	case !found && row.State == store.LogRemoved && row.SettledBytes == nil:
 		return nil // the removal is not finished, and plain verify tells of that
 	case !found:
-		l.broken(FaultSettled, object, "there is no such object")
+		l.broken(archive.FaultSettled, object, "there is no such object")
 		return nil
 	case s.State != store.LogRemoved && row.State == store.LogRemoved && row.SettledBytes == nil:
 		return nil // of what it was before
@@ -200,20 +200,20 @@ func (d *databaseVerification) manifest(ctx context.Context, row store.Manifest)
 		return compare()
 	})
 	if errors.Is(err, bucket.ErrUnreadable) {
-		return d.manifestFault(ctx, key, err.Error())
+		d.manifestFault(key, err.Error())
+		return nil
 	}
-	if absent, err := d.absent(ctx, err); err != nil {
+	if absent, err := d.Archive.Missing(ctx, err); err != nil {
 		return err
 	} else if absent {
-		return d.manifestFault(ctx, key, "there is no such object")
+		d.manifestFault(key, "there is no such object")
+		return nil
 	}
 	columns := func(m store.Manifest) []cell {
 		return cells("previous", m.Previous, "sha256", m.SHA256, "stored_sha256", m.StoredSHA256, "jobs", m.Jobs, "stored_bytes", m.StoredBytes)
 	}
 	for _, diff := range compareCells("manifests", "date "+row.Date.Format(time.DateOnly), columns(row), columns(record.ManifestRowOf(found, row.WrittenAt)), false) {
-		if err := d.fault(ctx, store.LedgerLine{}, rowFault(0, key, diff), nil); err != nil {
-			return err
-		}
+		d.reportFault(rowFault(0, key, diff))
 	}
 	return compare()
 }

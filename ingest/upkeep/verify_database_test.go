@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/internal/githubsim"
@@ -28,7 +29,7 @@ func verifyRows(t testing.TB, v *upkeep.Verifier, o upkeep.VerifyOptions) (fault
 			text += " " + f.Table + " " + f.Column
 		}
 		faults = append(faults, text)
-		if f.Key == "" || f.Detail == "" || f.Kind == upkeep.FaultRow && (f.Row == "" || f.Database == f.Bucket) {
+		if f.Key == "" || f.Detail == "" || f.Kind == archive.FaultRow && (f.Row == "" || f.Database == f.Bucket) {
 			t.Errorf("a fault that does not tell enough: %+v", f)
 		}
 		if testing.Verbose() {
@@ -126,7 +127,7 @@ func TestWhatCuresARow(t *testing.T) {
 	w.Exec(`UPDATE job_environment SET runner_version = '1' WHERE job_id = 1`)
 	w.Exec(`UPDATE job_permissions SET level = 'write' WHERE job_id = 1`)
 	x := &upkeep.Reindexer{DB: w.DB, Archive: w.Archive}
-	_, err := x.Reindex(t.Context(), true, 2, func(f upkeep.Fault) { t.Error(f.Error()) }, func(upkeep.ReindexResult) {})
+	_, err := x.Reindex(t.Context(), true, 2, func(f archive.Fault) { t.Error(f.Error()) }, func(upkeep.ReindexResult) {})
 	w.Check(err)
 	if faults, _ := w.verifyRows(upkeep.VerifyOptions{}); faults != nil {
 		t.Errorf("reindexed: %q", faults)

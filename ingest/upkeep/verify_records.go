@@ -13,13 +13,13 @@ import (
 
 // details looks for job.json and its size, and into it if deep.
 func (r *verification) details(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
-	f := Fault{Kind: FaultDetails, JobID: l.JobID, Key: key.Details(), Detail: "there is no such object"}
+	f := archive.Fault{Kind: archive.FaultDetails, JobID: l.JobID, Key: key.Details(), Detail: "there is no such object"}
 	err := r.checkDetails(ctx, l, key)
 	if errors.Is(err, bucket.ErrUnreadable) {
 		f.Detail = err.Error()
 		return r.fault(ctx, l, f, nil)
 	}
-	if absent, err := r.absent(ctx, err); err != nil || !absent {
+	if absent, err := r.Archive.Missing(ctx, err); err != nil || !absent {
 		return err
 	}
 	return r.fault(ctx, l, f, r.repairDetails)
@@ -63,7 +63,7 @@ func (r *verification) record(ctx context.Context, l store.LedgerLine, key archi
 	if errors.Is(err, bucket.ErrUnreadable) {
 		return s, true, err, nil
 	}
-	if absent, err := r.absent(ctx, err); err != nil || absent {
+	if absent, err := r.Archive.Missing(ctx, err); err != nil || absent {
 		return s, false, nil, err
 	}
 	if l.SettledSHA256 != nil {
@@ -74,7 +74,7 @@ func (r *verification) record(ctx context.Context, l store.LedgerLine, key archi
 
 // settled looks into the record of why there is no log. It is small, and read always.
 func (r *verification) settled(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
-	f := Fault{Kind: FaultSettled, JobID: l.JobID, Key: key.Settled()}
+	f := archive.Fault{Kind: archive.FaultSettled, JobID: l.JobID, Key: key.Settled()}
 	s, found, changed, err := r.record(ctx, l, key)
 	switch {
 	case err != nil:
@@ -99,7 +99,7 @@ func (r *verification) settledBefore(ctx context.Context, l store.LedgerLine, ke
 	if l.SettledSHA256 == nil {
 		return nil
 	}
-	f := Fault{Kind: FaultSettled, JobID: l.JobID, Key: key.Settled(), Detail: "there is no such object"}
+	f := archive.Fault{Kind: archive.FaultSettled, JobID: l.JobID, Key: key.Settled(), Detail: "there is no such object"}
 	s, found, changed, err := r.record(ctx, l, key)
 	switch {
 	case err != nil:

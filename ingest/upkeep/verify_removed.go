@@ -18,7 +18,7 @@ import (
 func (r *verification) removed(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
 	row, err := r.DB.Removal(ctx, l.JobID)
 	if errors.Is(err, store.ErrNotFound) {
-		return r.fault(ctx, l, Fault{Kind: FaultSettled, JobID: l.JobID, Key: key.Settled(), Detail: "the ledger says removed, and not what"}, nil)
+		return r.fault(ctx, l, archive.Fault{Kind: archive.FaultSettled, JobID: l.JobID, Key: key.Settled(), Detail: "the ledger says removed, and not what"}, nil)
 	}
 	if err != nil {
 		return err
@@ -54,13 +54,13 @@ func (r *verification) removed(ctx context.Context, l store.LedgerLine, key arch
 
 // remaining says what is still there of a removed log; deep, also what is hidden in a bucket
 // that keeps versions. Without a kind: nothing is.
-func (r *verification) remaining(ctx context.Context, l store.LedgerLine, key archive.JobKey, present string) (f Fault, err error) {
+func (r *verification) remaining(ctx context.Context, l store.LedgerLine, key archive.JobKey, present string) (f archive.Fault, err error) {
 	left, err := ingest.RemainingObjects(ctx, r.Archive, key, present)
 	if err != nil {
 		return f, err
 	}
 	if len(left) > 0 {
-		f = Fault{Kind: FaultUnremoved, JobID: l.JobID, Key: left[0], Detail: "the ledger says that it is removed"}
+		f = archive.Fault{Kind: archive.FaultUnremoved, JobID: l.JobID, Key: left[0], Detail: "the ledger says that it is removed"}
 		if len(left) > 1 {
 			f.Detail += "; also " + strings.Join(left[1:], ", ")
 		}
@@ -80,14 +80,14 @@ func (r *verification) remaining(ctx context.Context, l store.LedgerLine, key ar
 		}
 	}
 	if ingest.IsNotPurged(err) {
-		return Fault{Kind: FaultUnremoved, JobID: l.JobID, Key: key.Prefix(), Detail: "the ledger says that it is removed: " + err.Error()}, nil
+		return archive.Fault{Kind: archive.FaultUnremoved, JobID: l.JobID, Key: key.Prefix(), Detail: "the ledger says that it is removed: " + err.Error()}, nil
 	}
 	return f, err
 }
 
 // removedSettled compares what the bucket says of a removal with the ledger.
 func (r *verification) removedSettled(ctx context.Context, l store.LedgerLine, key archive.JobKey, row store.RemovalRecord) error {
-	f := Fault{Kind: FaultSettled, JobID: l.JobID, Key: key.Settled()}
+	f := archive.Fault{Kind: archive.FaultSettled, JobID: l.JobID, Key: key.Settled()}
 	s, found, changed, err := r.record(ctx, l, key)
 	want := record.SettledOfRemoval(row)
 	switch {
@@ -116,19 +116,20 @@ func (r *verification) removedSettled(ctx context.Context, l store.LedgerLine, k
 
 // redacted verifies the copy that is left of a log.
 func (r *verification) redacted(ctx context.Context, l store.LedgerLine, c store.Redaction) error {
-	r.count(func(sum *VerifyResult) { sum.Logs++ })
+	r.Count(func(sum *VerifyResult) { sum.Logs++ })
 	damage, err := r.Archive.Verify(ctx, logOfCopy(c), r.o.Deep)
 	if err != nil {
 		return fmt.Errorf("verify job %d: %w", l.JobID, err)
 	}
 	if r.o.Deep {
-		r.count(func(sum *VerifyResult) { sum.RawBytes += c.RawBytes })
+		r.Count(func(sum *VerifyResult) { sum.RawBytes += c.RawBytes })
 	}
 	if damage == nil {
 		return nil
 	}
 	// GitHub has no such text: there is nothing to make it of.
-	return r.fault(ctx, l, Fault{Kind: damage.Kind, JobID: l.JobID, Key: damage.Key, Detail: damage.Detail}, nil)
+	damage.JobID = l.JobID
+	return r.fault(ctx, l, *damage, nil)
 }
 
 func logOfCopy(c store.Redaction) archive.Log {

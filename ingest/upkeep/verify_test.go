@@ -285,7 +285,7 @@ func (r *rig) rebuild(stopAfter int) upkeep.RebuildResult {
 	ctx, cancel := context.WithCancel(r.T.Context())
 	defer cancel()
 	b := &upkeep.Rebuilder{DB: r.DB, Archive: r.Archive}
-	sum, err := b.Rebuild(ctx, 4, func(f upkeep.Fault) { r.T.Log(f.Error()) }, func(jobs int) {
+	sum, err := b.Rebuild(ctx, 4, func(f archive.Fault) { r.T.Log(f.Error()) }, func(jobs int) {
 		if jobs == stopAfter {
 			cancel()
 		}
