@@ -109,7 +109,7 @@ func (a *Archive) Candidates(ctx context.Context, key JobKey, size int64, sha256
 
 // readFilters reads filters into a buffer, which they are part of.
 func (a *Archive) readFilters(ctx context.Context, key JobKey, buffer *[]byte, size int64, sha256 []byte, frames int) (Filters, error) {
-	if most := int64(filterHead + ngram.MaxFilters*(1+ngram.MaxFilter) + checksumSize); size < 0 || size > most {
+	if maxSize := int64(filterHead + ngram.MaxFilters*(1+ngram.MaxFilter) + checksumSize); size < 0 || size > maxSize {
 		return nil, fmt.Errorf("archive: the ledger says that %s has %d bytes", key.Filter(), size)
 	}
 	body, err := a.bucket.Get(ctx, key.Filter(), 0, size)

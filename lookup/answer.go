@@ -92,7 +92,7 @@ func (a answer) describe() {
 		h.Set("Accept-Ranges", "bytes")
 		h.Set("Content-Length", strconv.FormatInt(*log.RawBytes, 10))
 	case a.coding == codingStored:
-		h.Set("Content-Length", strconv.FormatInt(RefOf(log).StoredSize(), 10))
+		h.Set("Content-Length", strconv.FormatInt(LayoutOf(log).StoredSize(), 10))
 	}
 }
 

@@ -78,7 +78,7 @@ func (s *Sender) Send(w http.ResponseWriter, req *http.Request, log store.JobLog
 func (s *Sender) body(ctx context.Context, w io.Writer, a answer) error {
 	switch {
 	case a.bytes != nil:
-		return s.Archive.CopyBytes(ctx, w, RefOf(a.log), a.bytes.from, a.bytes.size())
+		return s.Archive.CopyBytes(ctx, w, LayoutOf(a.log), a.bytes.from, a.bytes.size())
 	case a.coding == "":
 		return s.Copy(ctx, w, a.log, a.sel)
 	case a.coding == codingStored && a.sel.IsWhole():
@@ -102,7 +102,7 @@ func (s *Sender) body(ctx context.Context, w io.Writer, a answer) error {
 
 // copyStored sends a whole log as it is stored.
 func (s *Sender) copyStored(ctx context.Context, w io.Writer, log store.JobLog) error {
-	stored, err := s.Archive.OpenStored(ctx, RefOf(log))
+	stored, err := s.Archive.OpenStored(ctx, LayoutOf(log))
 	if err != nil {
 		return err
 	}
