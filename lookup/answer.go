@@ -129,7 +129,8 @@ func codingFor(req *http.Request) string {
 // weightOfNone is the weight of a coding that the client does not accept.
 var weightOfNone = regexp.MustCompile(`^\s*q\s*=\s*0(\.0*)?\s*$`)
 
-// etag is made of the log's digest and of the coding that it is sent in.
+// etag is made of the log's digest, what is selected of it, and the coding that it is
+// sent in.
 func etag(log store.JobLog, sel Selection, coding string) string {
 	tag := hex.EncodeToString(log.SHA256)
 	if !sel.IsWhole() {

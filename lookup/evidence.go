@@ -125,7 +125,8 @@ func (e Evidence) manifestLines(ctx context.Context, jobs []store.JobDetails) (m
 	return wanted, nil
 }
 
-// followsWritten checks that a manifest names the one before it, with its digest.
+// followsWritten checks that a manifest names the digest that the database has of the
+// manifest before it.
 func followsWritten(m archive.Manifest, before store.Manifest) error {
 	key := archive.ManifestKey(m.Date)
 	if m.Previous == nil {
