@@ -87,7 +87,7 @@ func measureLists(ctx context.Context, l *lab) ([]row, error) {
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", 1000*d.Seconds()) }
 
-// listFigures are those of all filters together, and of the worst.
+// listFigures are the figures of all filters together, and of the slowest one.
 type listFigures struct {
 	filters  int
 	p50, p99 time.Duration
@@ -113,7 +113,8 @@ func (l *lab) measureFilters(ctx context.Context, base string, jobs, most int) (
 		if l.each {
 			fmt.Fprintf(os.Stderr, "%8s  %s\n", ms(took[len(took)/2]), query)
 		}
-		// Of so few, the next to last: the last may be the machine's.
+		// Of this few times, take the second slowest: the slowest may be the machine's
+		// fault.
 		if p := took[len(took)-2]; p > f.worstP95 {
 			f.worst, f.worstP95 = query, p
 		}
@@ -129,19 +130,19 @@ var listEnd = time.Now().UTC().Truncate(24 * time.Hour)
 
 const listSpan = 400 * 24 * time.Hour
 
-// listTime is when job i of most was created.
-func listTime(i, most int) time.Time {
-	return listEnd.Add(-time.Duration(float64(listSpan) * float64(i) / float64(most)))
+// listTime is when job i of a number of jobs was created.
+func listTime(i, jobs int) time.Time {
+	return listEnd.Add(-time.Duration(float64(listSpan) * float64(i) / float64(jobs)))
 }
 
-// commitOf is that of a run.
+// commitOf returns the commit of a run.
 func commitOf(run int) string {
 	a, b := md5.Sum([]byte(strconv.Itoa(run))), md5.Sum([]byte("x"+strconv.Itoa(run)))
 	return hex.EncodeToString(a[:]) + hex.EncodeToString(b[:4])
 }
 
-// listQueries are filters: each thing alone, common, rare, of long ago and unknown;
-// and several together; at the list's begin and in its middle.
+// listQueries returns filters: each criterion alone, with values that are common, rare,
+// old and unknown; several together; and each at the list's beginning and in its middle.
 func listQueries(jobs, most int) []string {
 	filters := []string{
 		"", "repository=acme/repository-1", "repository=acme/repository-59", "repository=repository-30", "repository=acme/none",
@@ -169,8 +170,8 @@ func listQueries(jobs, most int) []string {
 	return queries
 }
 
-// fillLists makes jobs from+1 to to. Job 1 is the newest; what is of long ago is of
-// the last tenth of those there are so far.
+// fillLists makes jobs from+1 to to. Job 1 is the newest; old values are those of the
+// last tenth of the jobs so far.
 func fillLists(ctx context.Context, databaseURL string, from, to, most int) error {
 	conn, err := pgx.Connect(ctx, databaseURL)
 	if err != nil {
@@ -182,7 +183,7 @@ func fillLists(ctx context.Context, databaseURL string, from, to, most int) erro
 	return rollUp(ctx, databaseURL)
 }
 
-// rollUp sums up what is pending, as the workers do.
+// rollUp rolls up all pending jobs, as the workers do.
 func rollUp(ctx context.Context, databaseURL string) error {
 	pool, err := store.OpenPool(ctx, databaseURL, 1)
 	if err != nil {
@@ -219,8 +220,8 @@ func fillWith(ctx context.Context, conn *pgx.Conn, from, to, most int) error {
 	return nil
 }
 
-// listSetup makes what all jobs share, and u, which is as good as random, between 0
-// and 1, and always the same.
+// listSetup makes what all jobs share, and the function u, which returns pseudo-random
+// numbers between 0 and 1 that are the same in every run.
 const listSetup = `
 	CREATE OR REPLACE FUNCTION pg_temp.u(i bigint, salt bigint) RETURNS float8 LANGUAGE sql IMMUTABLE AS
 		$$ SELECT (hashint8extended(i, salt) & 1073741823)::float8 / 1073741824 $$;
@@ -281,7 +282,7 @@ var listStatements = []string{
 	`SET session_replication_role = DEFAULT`,
 }
 
-// facetSize is how many bytes the index of lists has for each job.
+// facetSize returns the size of the index of lists, in bytes for each job.
 func facetSize(ctx context.Context, databaseURL string, jobs int) (int64, error) {
 	pool, err := store.OpenPool(ctx, databaseURL, 1)
 	if err != nil {
