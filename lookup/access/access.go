@@ -46,6 +46,7 @@ type ForbiddenError struct {
 	Said  string // what GitHub says, where Needs is empty
 }
 
+// Error names what the token lacks, for the caller whose token it is.
 func (e *ForbiddenError) Error() string {
 	if e.Needs != "" {
 		return "the token does not suffice: it needs " + e.Needs
