@@ -165,9 +165,9 @@ func (v Version) String() string {
 
 // shortList formats a list for a message, with a bounded length.
 func shortList(of []string) string {
-	const most = 5
-	text := strings.Join(of[:min(len(of), most)], ", ")
-	if more := len(of) - most; more > 0 {
+	const maxListed = 5
+	text := strings.Join(of[:min(len(of), maxListed)], ", ")
+	if more := len(of) - maxListed; more > 0 {
 		text += fmt.Sprintf(", and %d more", more)
 	}
 	return text
