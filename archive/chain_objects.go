@@ -12,8 +12,7 @@ import (
 	"github.com/jobvault/jobvault/archive/bucket"
 )
 
-// listedObjects are the objects of a job, beside job.json, of which its last line
-// tells.
+// listedObjects are the objects of a job, apart from job.json, that its last line lists.
 type listedObjects uint32
 
 const (
@@ -40,8 +39,8 @@ func objectsIn(m *Manifest, l ManifestLine) listedObjects {
 	return o
 }
 
-// has tells whether an object of a job is one of which its last line tells, or must not
-// tell.
+// has reports whether an object of a job is one that its last line lists, or one that the
+// line cannot list.
 func (o listedObjects) has(k JobKey, name, key string) bool {
 	if o&listsWhole == 0 {
 		return true
@@ -110,7 +109,7 @@ func (c *chainVerifier) unlisted(ctx context.Context) error {
 		return nil
 	}
 	end := c.dates[len(c.dates)-1].AddDate(0, 0, 1)
-	var lastFolder JobKey // of which something was reported; the objects of a folder come together
+	var lastFolder JobKey // the last folder that was reported; the objects of a folder come together
 	for o, err := range c.bucket.List(ctx, "") {
 		if err != nil {
 			return err

@@ -36,7 +36,8 @@ func (c *chainVerifier) removals(ctx context.Context) error {
 	return nil
 }
 
-// checkFollows wants record n to follow the one before it, with its digest.
+// checkFollows reports a fault unless record n follows the one before it, with that one's
+// digest.
 func (c *chainVerifier) checkFollows(n int64, r RemovalsRecord, before int64, sum Digest) {
 	switch {
 	case n != before+1:
@@ -46,7 +47,8 @@ func (c *chainVerifier) checkFollows(n int64, r RemovalsRecord, before int64, su
 	}
 }
 
-// checkHead wants the record to be there that a manifest names, as it was.
+// checkHead reports a fault unless the record that a manifest names exists and is
+// unchanged.
 func (c *chainVerifier) checkHead(m Manifest, sums map[int64]Digest) {
 	if m.Removals == nil {
 		return

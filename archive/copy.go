@@ -9,22 +9,22 @@ import (
 	"github.com/jobvault/jobvault/archive/bucket"
 )
 
-// chunkSize is how much is written at once.
+// chunkSize is how much is written at once, in bytes.
 const chunkSize = 32 << 10
 
 var chunkPool = sync.Pool{New: func() any { return new([chunkSize]byte) }}
 
-// CopyLog writes a whole log to w, exactly as GitHub sent it, in pieces of at most
-// 32 KiB. One request fetches the object, while frames are decoded side by side.
-// It fails with ErrNotFound, and with ErrUnreadable where the object is damaged or
-// is not as long as the ledger says; what comes before that is written by then. An
-// error of w ends it at once.
+// CopyLog writes a whole log to w, exactly as GitHub sent it, in pieces of at most 32
+// KiB. One request fetches the object, while frames are decoded side by side. It fails
+// with ErrNotFound, and with ErrUnreadable where the object is damaged or is not as long
+// as the ledger says; what comes before that is written by then. It stops at once at an
+// error of w.
 //
-// Memory: a piece of 32 KiB, and up to three frames of 1 MiB with what they are
-// made of. All who read from an Archive together hold 64 frames, and 32 more that
-// are being fetched. Beyond that, who waits longest for w is left with the piece,
-// and frames are fetched when they are needed, each by a request of its own: any
-// number of slow readers is served.
+// Memory: a piece of 32 KiB, and up to three frames of 1 MiB with their compressed bytes.
+// All readers of an Archive together hold at most 64 frames, and 32 more that are being
+// fetched. Beyond that, the reader that has waited longest for w keeps only its piece,
+// and its frames are fetched when they are needed, each by a request of its own: so any
+// number of slow readers can be served.
 func (a *Archive) CopyLog(ctx context.Context, w io.Writer, layout LogLayout) error {
 	if err := layout.check(); err != nil {
 		return err
@@ -46,8 +46,8 @@ func (a *Archive) CopyLog(ctx context.Context, w io.Writer, layout LogLayout) er
 	return nil
 }
 
-// copyFrames writes to w what cut wants of frames first up to, and without, end:
-// a part of what each holds.
+// copyFrames writes to w the parts that cut selects from the frames first up to, but not
+// including, end.
 func (a *Archive) copyFrames(ctx context.Context, w io.Writer, layout LogLayout, first, end int, cut func(index int, raw []byte) (from, to int, err error)) error {
 	r := a.frames(layout, first, end)
 	return r.each(ctx, func(index int, raw []byte) error {
@@ -59,8 +59,8 @@ func (a *Archive) copyFrames(ctx context.Context, w io.Writer, layout LogLayout,
 	})
 }
 
-// write writes a part of the frame that is looked at. It holds on to no more than
-// a chunk while w is busy.
+// write writes a part of the current frame. While w is busy, it holds on to one chunk
+// only.
 func (r *frameIterator) write(ctx context.Context, w io.Writer, from, to int) error {
 	chunk := chunkPool.Get().(*[chunkSize]byte)
 	defer chunkPool.Put(chunk)

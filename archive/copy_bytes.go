@@ -10,10 +10,10 @@ import (
 	"github.com/jobvault/jobvault/archive/bucket"
 )
 
-// CopyBytes writes length bytes of a log from offset from; a negative length is
-// all that follow. What is beyond the end is left out silently. It asks the bucket
-// for one range of the object, and, unless the log has but one frame or is copied
-// whole, for the seek table. It fails and holds memory as CopyLog.
+// CopyBytes writes length bytes of a log from offset from; a negative length stands for
+// all that follow. Bytes beyond the end are left out silently. It asks the bucket for one
+// range of the object, and for the seek table, unless the log has a single frame or is
+// copied whole. It fails and uses memory as CopyLog does.
 func (a *Archive) CopyBytes(ctx context.Context, w io.Writer, layout LogLayout, from, length int64) error {
 	if err := layout.check(); err != nil {
 		return err
@@ -51,7 +51,7 @@ func (a *Archive) copyBytes(ctx context.Context, w io.Writer, layout LogLayout, 
 	})
 }
 
-// rawOffsets is where in the log each frame begins, and, last, where it ends.
+// rawOffsets returns where in the log each frame begins and, last, where the log ends.
 func (a *Archive) rawOffsets(ctx context.Context, layout LogLayout) ([]int64, error) {
 	if len(layout.FrameOffsets) == 1 {
 		return []int64{0, layout.RawBytes}, nil
@@ -60,7 +60,7 @@ func (a *Archive) rawOffsets(ctx context.Context, layout LogLayout) ([]int64, er
 	if err != nil {
 		return nil, err
 	}
-	// A server that gives more than it is asked for is not read on.
+	// Of a server that sends more than it was asked for, the rest is not read.
 	b, err := io.ReadAll(io.LimitReader(body, seekTableSize(len(layout.FrameOffsets))+1))
 	if err := errors.Join(err, body.Close()); err != nil {
 		return nil, err

@@ -7,10 +7,9 @@ import (
 	"io"
 )
 
-// CopyLines writes lines first to last of a log, from 1 and inclusive, to w,
-// exactly as they are. It asks the bucket for one range of the object, however
-// long that is. Lines beyond the end are left out silently. It fails and holds
-// memory as CopyLog.
+// CopyLines writes lines first to last of a log, from 1 and inclusive, to w, exactly as
+// they are. It asks the bucket for one range of the object, however long that is. Lines
+// beyond the end are left out silently. It fails and uses memory as CopyLog does.
 func (a *Archive) CopyLines(ctx context.Context, w io.Writer, layout LogLayout, first, last int64) error {
 	if err := layout.check(); err != nil {
 		return err

@@ -11,10 +11,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// CopyStored writes a log's object to w exactly as it is stored, decompresses it on
-// the way, and fails with ErrUnreadable unless object and log are those that want
-// tells of: by size and digest. What w has got by then is of no use. Fails with
-// ErrNotFound. Of want, lines and frames do not count, nor a StoredSHA256 of zeros.
+// CopyStored writes a log's object to w exactly as it is stored. It decompresses it on
+// the way, and fails with ErrUnreadable unless object and log have the sizes and digests
+// in want; then what w has received is of no use. It fails with ErrNotFound if there is
+// no object. Lines and frames in want are ignored, and so is a StoredSHA256 of zeros.
 func (a *Archive) CopyStored(ctx context.Context, w io.Writer, want Log) (err error) {
 	body, err := a.bucket.Get(ctx, want.Key, 0, -1)
 	if err != nil {
@@ -51,7 +51,8 @@ func (a *Archive) CopyStored(ctx context.Context, w io.Writer, want Log) (err er
 	return nil
 }
 
-// sinkWriter keeps the error it broke with: a decoder makes its own of it.
+// sinkWriter keeps the error of its writer, because a decoder would replace it by an
+// error of its own.
 type sinkWriter struct {
 	w     io.Writer
 	broke error

@@ -2,12 +2,11 @@ package archive
 
 import "context"
 
-// Describe reads an archived log back, whole, and says of it what PutLog said
-// when it was written. Fails with ErrNotFound, and with ErrUnreadable if the
-// object is cut short, changed, or no log. Whether the filters are there is not looked at.
-// An object does not tell whether the
-// log went on beyond the limit: one that is just as long as the limit is taken
-// for truncated.
+// Describe reads all of an archived log, and returns what PutLog returned when it was
+// written. It fails with ErrNotFound, and with ErrUnreadable if the object is cut short,
+// changed, or no log. It does not check whether the filters exist. An object does not say
+// whether the log was truncated at the limit: a log that is exactly as long as the limit
+// is taken for truncated.
 func (a *Archive) Describe(ctx context.Context, key JobKey) (Log, error) {
 	log, err := a.describe(ctx, key.Log())
 	if err != nil {
@@ -18,8 +17,8 @@ func (a *Archive) Describe(ctx context.Context, key JobKey) (Log, error) {
 	return log, nil
 }
 
-// DescribeRedacted is Describe for the redacted copy with a number, and says what
-// RedactLog said.
+// DescribeRedacted is Describe for the redacted copy with a number; it returns what
+// RedactLog returned.
 func (a *Archive) DescribeRedacted(ctx context.Context, key JobKey, number int) (Log, error) {
 	return a.describe(ctx, key.Redacted(number))
 }

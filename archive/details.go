@@ -13,9 +13,9 @@ import (
 	"github.com/jobvault/jobvault/archive/bucket"
 )
 
-// PutDetails keeps a job as the REST API sent it. If the job's details are kept
-// already they stay, and are returned: what the bucket holds is what counts. Fails if
-// they are longer than Details reads; nothing is stored then.
+// PutDetails stores a job as the REST API sent it. If the bucket already has details of
+// the job, they stay and are returned: the bucket's word counts. It fails, and stores
+// nothing, if they are longer than Details reads.
 func (a *Archive) PutDetails(ctx context.Context, key JobKey, raw []byte) ([]byte, error) {
 	if len(raw) > maxDetails {
 		return nil, fmt.Errorf("archive: put %s: a job of %d bytes, more than %d", key.Details(), len(raw), maxDetails)
@@ -27,7 +27,7 @@ func (a *Archive) PutDetails(ctx context.Context, key JobKey, raw []byte) ([]byt
 	return raw, err
 }
 
-// Details is the job as GitHub sent it. Fails with ErrNotFound, and with
+// Details returns the job as GitHub sent it. It fails with ErrNotFound, and with
 // ErrUnreadable if it is longer than any job.
 func (a *Archive) Details(ctx context.Context, key JobKey) ([]byte, error) {
 	return a.read(ctx, key.Details())
@@ -40,7 +40,7 @@ type Settled struct {
 	HTTPStatus int       `json:"http_status,omitempty"`
 	At         time.Time `json:"settled_at"`
 
-	Removal    *Removal    `json:"removal,omitempty"`    // of a log that was archived, and is removed
+	Removal    *Removal    `json:"removal,omitempty"`    // of a log that was archived and then removed
 	Redactions []Redaction `json:"redactions,omitempty"` // copies of it, by their numbers; the last one may be there
 }
 
@@ -59,8 +59,8 @@ type Removal struct {
 	ArchivedAt  time.Time `json:"archived_at"`
 }
 
-// Redaction says what a redacted copy is, who made it, and why; and if it is removed,
-// the same of that.
+// Redaction says what a redacted copy is, who made it, and why; and if the copy was
+// removed, who removed it, and why.
 type Redaction struct {
 	Number        int        `json:"number"`
 	SHA256        Digest     `json:"sha256"` // of its text
@@ -78,8 +78,8 @@ type Redaction struct {
 	RemovedReason string     `json:"removed_reason,omitempty"`
 }
 
-// PutSettled keeps the record, and returns its bytes. If there is one already it stays,
-// and is returned: what the bucket holds is what counts.
+// PutSettled stores the record, and returns its bytes. If there is a record already, that
+// one stays and is returned: the bucket's word counts.
 func (a *Archive) PutSettled(ctx context.Context, key JobKey, s Settled) ([]byte, error) {
 	b, err := s.Bytes()
 	if err != nil {
@@ -92,8 +92,8 @@ func (a *Archive) PutSettled(ctx context.Context, key JobKey, s Settled) ([]byte
 	return b, err
 }
 
-// ReplaceSettled is PutSettled for a job that may have a record, of what it was before.
-// A record that says the same stays.
+// ReplaceSettled is PutSettled for a job that may have a record of an earlier state,
+// which it replaces. A record with the same content stays.
 func (a *Archive) ReplaceSettled(ctx context.Context, key JobKey, s Settled) ([]byte, error) {
 	b, err := s.Bytes()
 	if err != nil {
@@ -108,8 +108,8 @@ func (a *Archive) ReplaceSettled(ctx context.Context, key JobKey, s Settled) ([]
 	return b, err
 }
 
-// Bytes is the record as it is kept. Records that say the same have the same bytes:
-// times are in UTC, to the microsecond, as a database keeps them.
+// Bytes returns the record as it is stored. Records that say the same have the same
+// bytes: times are in UTC, to the microsecond, as a database keeps them.
 func (s Settled) Bytes() ([]byte, error) {
 	s.At = kept(s.At)
 	if s.Removal != nil {
@@ -134,14 +134,14 @@ func (s Settled) Bytes() ([]byte, error) {
 
 func kept(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-// Settled is the record of why the job has no log. Fails with ErrNotFound if
-// there is none, and with ErrUnreadable if what is there is no such record.
+// Settled returns the record of why the job has no log. It fails with ErrNotFound if
+// there is none, and with ErrUnreadable if the object is no such record.
 func (a *Archive) Settled(ctx context.Context, key JobKey) (Settled, error) {
 	_, s, err := a.SettledBytes(ctx, key)
 	return s, err
 }
 
-// SettledBytes is Settled, with the record's own bytes.
+// SettledBytes is Settled that also returns the record's own bytes.
 func (a *Archive) SettledBytes(ctx context.Context, key JobKey) (b []byte, s Settled, err error) {
 	if b, err = a.read(ctx, key.Settled()); err != nil {
 		return nil, Settled{}, err
@@ -170,7 +170,7 @@ func (a *Archive) read(ctx context.Context, key string) ([]byte, error) {
 	return b, nil
 }
 
-// HasLog tells whether the job has a log in the bucket.
+// HasLog reports whether the job has a log in the bucket.
 func (a *Archive) HasLog(ctx context.Context, key JobKey) (bool, error) {
 	_, err := a.bucket.Size(ctx, key.Log())
 	if errors.Is(err, bucket.ErrNotFound) {

@@ -7,13 +7,13 @@ import (
 )
 
 // Digest is a SHA-256. In JSON and in texts it is written in hex, in lower case. The zero
-// value means that there is none.
+// value stands for no digest.
 type Digest [sha256.Size]byte
 
 // MarshalText writes the digest in hex.
 func (d Digest) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, d[:]), nil }
 
-// UnmarshalText wants exactly what MarshalText writes.
+// UnmarshalText accepts exactly what MarshalText writes.
 func (d *Digest) UnmarshalText(text []byte) error {
 	if len(text) != hex.EncodedLen(len(d)) {
 		return fmt.Errorf("a digest of %d characters", len(text))

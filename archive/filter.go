@@ -16,11 +16,11 @@ import (
 	"github.com/jobvault/jobvault/archive/ngram"
 )
 
-// The filters of a log are one object beside it: filterMagic; the SHA-256 of the log;
-// for each frame a byte; the bits of those that have some; and a CRC-32C of all that.
-// A frame's byte is 128 if it begins within a line, 64 if it has odd letters, and one
-// more than the binary logarithm of how many bytes its filter has; or nothing more, if
-// it has none.
+// The filters of a log are one object beside it, with these parts: filterMagic; the
+// SHA-256 of the log; a byte for each frame; the bits of the filters; and a CRC-32C of
+// all that. A frame's byte is a sum: 128 if the frame begins within a line; 64 if its
+// filter has NonASCIIFold; and, if its filter has bits, one more than the binary
+// logarithm of their number of bytes.
 const (
 	filterMagic        = "jobvault filters 1\n"
 	filterMidLine      = 0x80
@@ -29,8 +29,9 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// withFilters writes the filters of a log, if it has any, beside it, and notes their size.
-// They are made of the log and can be made again: others that are there give way.
+// withFilters writes the filters of a log, if it has any, and notes their size. They
+// replace filters that exist already, since filters can always be made again from the
+// log.
 func (a *Archive) withFilters(ctx context.Context, key JobKey, log Log) (Log, error) {
 	if len(log.Filters) == 0 {
 		return log, nil
@@ -42,7 +43,7 @@ func (a *Archive) withFilters(ctx context.Context, key JobKey, log Log) (Log, er
 	return log, nil
 }
 
-// filterBytes is the size of what formatFilters makes, 0 for a log without filters.
+// filterBytes is the size of what formatFilters makes; 0 for a log without filters.
 func (l Log) filterBytes() int64 {
 	if len(l.Filters) == 0 {
 		return 0
@@ -85,18 +86,18 @@ func formatFilters(log Log) []byte {
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
-// Filters reads the filters, of so many bytes, of a log with this digest and so many
-// frames. It fails with ErrNotFound, and with ErrUnreadable if they are damaged or
-// another log's.
+// Filters reads the filters of the log with this digest and this number of frames; size
+// is that of the object with the filters, in bytes. It fails with ErrNotFound, and with
+// ErrUnreadable if they are damaged or another log's.
 func (a *Archive) Filters(ctx context.Context, key JobKey, size int64, sha256 []byte, frames int) (Filters, error) {
 	return a.readFilters(ctx, key, new([]byte), size, sha256, frames)
 }
 
-// filterPool keeps the memory of filters that were looked into.
+// filterPool keeps the memory of filters that are no longer used.
 var filterPool = sync.Pool{New: func() any { return new([]byte) }}
 
-// Candidates reads the filters of a log as Filters does, and finds the frames in which
-// a line that matches may begin. There may be none.
+// Candidates reads the filters of a log as Filters does, and returns the frames in which
+// a matching line may begin. There may be none.
 func (a *Archive) Candidates(ctx context.Context, key JobKey, size int64, sha256 []byte, frames int, p *ngram.Pattern) ([]Candidate, error) {
 	buffer := filterPool.Get().(*[]byte)
 	defer filterPool.Put(buffer)
@@ -107,9 +108,9 @@ func (a *Archive) Candidates(ctx context.Context, key JobKey, size int64, sha256
 	return filters.candidates(frames, p), nil
 }
 
-// readFilters reads filters into a buffer, which they are part of.
+// readFilters reads filters into a buffer; the filters' bits are slices of it.
 func (a *Archive) readFilters(ctx context.Context, key JobKey, buffer *[]byte, size int64, sha256 []byte, frames int) (Filters, error) {
-	if most := int64(filterHead + ngram.MaxFilters*(1+ngram.MaxFilter) + checksumSize); size < 0 || size > most {
+	if maxSize := int64(filterHead + ngram.MaxFilters*(1+ngram.MaxFilter) + checksumSize); size < 0 || size > maxSize {
 		return nil, fmt.Errorf("archive: the ledger says that %s has %d bytes", key.Filter(), size)
 	}
 	body, err := a.bucket.Get(ctx, key.Filter(), 0, size)
@@ -168,26 +169,27 @@ func parseFilters(b, sha256 []byte, frames int) (Filters, error) {
 	return filters, nil
 }
 
-// Filters are those of a log's first frames; of none, where there are none.
+// Filters returns the filters of a log's first frames; none if the log has no filters.
 type Filters []ngram.BloomFilter
 
-// Candidate is a frame in which a line that matches may begin.
+// Candidate is a frame in which a matching line may begin.
 type Candidate struct {
 	Frame         int  // from 0
 	StartsMidLine bool // it begins within a line
 }
 
-// AllFrames are a log's frames, of so many, as candidates.
+// AllFrames returns all of a log's frames, 0 to frames-1, as candidates.
 func AllFrames(frames int) []Candidate { return Filters(nil).candidates(frames, nil) }
 
-// candidates finds those of a log's frames, of so many, in which a line that matches
-// may begin: all that have no filter among them.
+// candidates returns those of a log's frames, 0 to frames-1, in which a matching line may
+// begin; frames without a filter are always among them.
 func (f Filters) candidates(frames int, p *ngram.Pattern) []Candidate {
 	var candidates []Candidate
 	for i := range frames {
 		c := Candidate{Frame: i}
 		if i < len(f) {
-			// A line of the last one with a filter may go on in those without.
+			// A line that begins in the last frame with a filter may continue in the
+			// frames without.
 			if (i+1 < len(f) || len(f) == frames) && !p.MayBeIn(f[i]) {
 				continue
 			}
@@ -198,7 +200,7 @@ func (f Filters) candidates(frames int, p *ngram.Pattern) []Candidate {
 	return candidates
 }
 
-// MergeFrames puts candidates together that follow each other.
+// MergeFrames merges consecutive candidates into ranges.
 func MergeFrames(candidates []Candidate) []FrameRange {
 	var joined []FrameRange
 	for _, c := range candidates {

@@ -13,12 +13,12 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// maxFrame bounds what a frame may hold when it is read: eight times what is
-// written, so that an object that lies about its sizes costs little memory.
+// maxFrame bounds the decoded size of a frame when it is read, at eight times what is
+// written, so that an object with false sizes costs little memory.
 const maxFrame = 8 << 20
 
-// maxStored bounds a frame in the object: what does not compress grows by a
-// header for each block.
+// maxStored bounds the stored size of a frame: incompressible data grows by a header for
+// each block.
 const maxStored = maxFrame + 64<<10
 
 // frame is one frame of a log that is being read, with its buffers.
@@ -30,10 +30,10 @@ type frame struct {
 	decoded chan error // of scanObject: one value for each decode
 }
 
-// framePool keeps the buffers of frames that nobody reads any more.
+// framePool keeps the buffers of frames that are no longer read.
 var framePool = sync.Pool{New: func() any { return &frame{decoded: make(chan error, 1)} }}
 
-// readStored reads a frame whose place is known, and its header.
+// readStored reads a frame whose offset and size are known, and parses its header.
 func (f *frame) readStored(r io.Reader, layout LogLayout, index int) error {
 	f.offset = layout.offset(index)
 	size := int(layout.offset(index+1) - f.offset)
@@ -70,8 +70,8 @@ func (f *frame) decode(d *zstd.Decoder) error {
 
 var errHeader = errors.New("frame header is not as written")
 
-// checkHeader compares the frame's header with the one that belongs to what the
-// frame holds. Decoders overlook a bit of it, and a window that is too large.
+// checkHeader compares the frame's header with the one that PutLog would write for the
+// frame's content. Decoders ignore one of its bits, and a window that is too large.
 func (f *frame) checkHeader() error {
 	want := zstd.Header{
 		SingleSegment:    f.header.SingleSegment,

@@ -17,14 +17,14 @@ const (
 )
 
 // frameCache is an LRU cache that bounds what all readers together hold in memory. A
-// decoded frame is in it until it is read. When there are too many, the one that was used
-// longest ago is dropped: its reader waits for somebody slow, and fetches it again.
+// decoded frame stays in it until it is read. When there are too many, the least recently
+// used one is dropped: its reader is waiting for a slow client, and will fetch it again.
 type frameCache struct {
 	decoder *zstd.Decoder
 	loading chan struct{}
 
 	mu    sync.Mutex
-	order list.List // of *shelved; the one used last comes first
+	order list.List // of *cachedFrame; the most recently used comes first
 }
 
 func newFrameCache(d *zstd.Decoder) *frameCache {
@@ -41,7 +41,7 @@ type cachedFrame struct {
 	place *list.Element
 }
 
-// load fetches a frame and begins to decode it.
+// load fetches a frame and starts decoding it.
 func (s *frameCache) load(ctx context.Context, index int, fetch func(*frame) error) (*cachedFrame, error) {
 	select {
 	case s.loading <- struct{}{}:
@@ -78,8 +78,8 @@ func (s *frameCache) put(b *cachedFrame, f *frame) {
 	}
 }
 
-// get gives what a decoded frame holds, until the reader releases it. It is not ok if the
-// frame was dropped.
+// get returns the bytes of a decoded frame, which are valid until the reader releases it.
+// ok is false if the frame was dropped.
 func (s *frameCache) get(b *cachedFrame) (raw []byte, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,7 +90,7 @@ func (s *frameCache) get(b *cachedFrame) (raw []byte, ok bool) {
 	return b.frame.raw, true
 }
 
-// release takes a frame out that nobody reads any more.
+// release removes a frame that is no longer read.
 func (s *frameCache) release(b *cachedFrame) {
 	<-b.decoded
 	s.mu.Lock()
@@ -102,7 +102,7 @@ func (s *frameCache) release(b *cachedFrame) {
 	}
 }
 
-// hasRoom tells whether there is room for frames that nobody waits for yet.
+// hasRoom reports whether there is room for frames that no reader waits for yet.
 func (s *frameCache) hasRoom() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

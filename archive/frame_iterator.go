@@ -10,11 +10,11 @@ import (
 	"github.com/jobvault/jobvault/archive/bucket"
 )
 
-// frameIterator gives frames of a log, whose places the ledger knows, one after the other.
-// As long as the cache has room, the next are decoded side by side while one is looked at,
-// and the bucket is asked once for all of them. Without room, each is fetched when it is
-// needed, by a request of its own: a reader who waits for somebody slow keeps no
-// connection.
+// frameIterator gives the frames of a log, whose offsets are known from the ledger, one
+// after the other. As long as the cache has room, the next frames are decoded in parallel
+// while one is read, and one request fetches all of them. Without room, each frame is
+// fetched when it is needed, by a request of its own, so that a reader that waits for a
+// slow client keeps no connection.
 type frameIterator struct {
 	cache  *frameCache
 	bucket bucket.Bucket
@@ -23,17 +23,17 @@ type frameIterator struct {
 	end    int            // frame after the last one
 	body   io.ReadCloser  // at the next frame; nil: not open
 	until  int            // frame at which the body ends
-	frames []*cachedFrame // fetched; the first one is looked at
-	broke  error          // why no more can be fetched
+	frames []*cachedFrame // fetched; the first one is the current frame
+	broke  error          // the error that keeps further frames from being fetched
 }
 
-// frames is to read frames from first up to, and without, end.
+// frames returns an iterator over the frames first up to, but not including, end.
 func (a *Archive) frames(layout LogLayout, first, end int) *frameIterator {
 	return &frameIterator{cache: a.cache, bucket: a.bucket, layout: layout, next: first, end: end}
 }
 
-// each gives visit what each frame holds, in order, and ends the reading. Frames
-// are counted from 0. What has been fetched before an error is given first.
+// each gives visit the bytes of each frame, in order, and then closes the iterator.
+// Frames are counted from 0. Frames that were fetched before an error are given first.
 func (r *frameIterator) each(ctx context.Context, visit func(index int, raw []byte) error) (err error) {
 	defer func() { err = errors.Join(err, r.close()) }()
 	for {
@@ -62,7 +62,7 @@ func (r *frameIterator) wantsMore() bool {
 	return len(r.frames) == 0 || len(r.frames) <= framesAhead && r.cache.hasRoom()
 }
 
-// fetchNext has the next frame fetched and decoded, or else says what broke.
+// fetchNext fetches the next frame and starts decoding it, or notes the error.
 func (r *frameIterator) fetchNext(ctx context.Context) {
 	b, err := r.cache.load(ctx, r.next, func(f *frame) error { return r.fetch(ctx, f) })
 	if err != nil {
@@ -72,8 +72,7 @@ func (r *frameIterator) fetchNext(ctx context.Context) {
 	r.frames = append(r.frames, b)
 }
 
-// raw gives what the frame that is looked at holds, if need be after fetching it
-// once more.
+// raw returns the bytes of the current frame, after fetching it again if it was dropped.
 func (r *frameIterator) raw(ctx context.Context) ([]byte, error) {
 	for {
 		b := r.frames[0]
@@ -97,7 +96,7 @@ func (r *frameIterator) fetch(ctx context.Context, f *frame) error {
 	fresh := r.body == nil
 	err := r.continueBody(ctx, f)
 	if err != nil && !fresh && ctx.Err() == nil {
-		// A server ends a connection on which nothing moved for long.
+		// A server closes a connection that was idle for long.
 		err = r.continueBody(ctx, f)
 	}
 	if err == nil {
@@ -109,7 +108,7 @@ func (r *frameIterator) fetch(ctx context.Context, f *frame) error {
 	return err
 }
 
-// continueBody reads the next frame from the open body, or opens it there.
+// continueBody reads the next frame from the open body, or opens a body at that frame.
 func (r *frameIterator) continueBody(ctx context.Context, f *frame) (err error) {
 	if r.body == nil {
 		r.until = r.next + 1

@@ -34,8 +34,8 @@ func newFrameScanner(body io.Reader) *frameScanner {
 	return &frameScanner{r: bufio.NewReaderSize(source, 16<<10), source: source}
 }
 
-// next reads a frame; io.EOF where the seek table begins. Any other error is
-// ErrUnreadable, or that of the bucket.
+// next reads a frame. It returns io.EOF where the seek table begins; any other error is
+// ErrUnreadable, or the bucket's own.
 func (r *frameScanner) next(f *frame) error {
 	err := r.walk(f)
 	if err == nil {
@@ -112,8 +112,8 @@ func (r *frameScanner) take(f *frame, n int) error {
 	return nil
 }
 
-// end reads the seek table, which must be exactly the one given, and the end of
-// the object after it.
+// end reads the seek table, which must equal the given one, and checks that the object
+// ends after it.
 func (r *frameScanner) end(table []byte) error {
 	got := make([]byte, len(table))
 	if _, err := io.ReadFull(r.r, got); err != nil {
@@ -128,7 +128,7 @@ func (r *frameScanner) end(table []byte) error {
 	return nil
 }
 
-// explain tells what failed: the bucket, or else the object.
+// explain distinguishes a failure of the bucket from a damaged object.
 func (r *frameScanner) explain(err error) error {
 	if r.source.broke != nil {
 		return r.source.broke
@@ -136,7 +136,7 @@ func (r *frameScanner) explain(err error) error {
 	return fmt.Errorf("%w: %w", bucket.ErrUnreadable, err)
 }
 
-// sourceReader counts what an object gives, and keeps the error it broke with:
+// sourceReader counts an object's bytes, and keeps the error of its reader, because
 // io.ReadFull makes the end of an object and a broken connection look alike.
 type sourceReader struct {
 	r     io.Reader

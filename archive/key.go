@@ -14,11 +14,12 @@ const (
 	FilterName  = "log.filter"   // which frames of the log to look into; made of the log
 )
 
-// RedactedName is what ParseKey calls a redacted copy of a log, whatever its number;
-// the object is "redacted-N.zst".
+// RedactedName is the name that ParseKey returns for a redacted copy of a log, whatever
+// its number; the object is "redacted-N.zst".
 const RedactedName = "redacted.zst"
 
-// JobKey names a job in the bucket. Ids only: names change and hold anything.
+// JobKey names a job in the bucket. It has ids only, because names change and may hold
+// any character.
 type JobKey struct {
 	RepositoryID int64
 	RunID        int64
@@ -44,8 +45,8 @@ func (k JobKey) Log() string { return k.object(LogName) }
 // Redacted is the key of the redacted copy with a number, from 1.
 func (k JobKey) Redacted(number int) string { return k.object(fmt.Sprintf("redacted-%d.zst", number)) }
 
-// LogObjects are the keys of the log and of all that is made of its text and stands
-// beside it: what a removal removes.
+// LogObjects returns the keys that a removal deletes: of the log, and of all that is
+// derived from its text.
 func (k JobKey) LogObjects() []string { return []string{k.Log(), k.Filter()} }
 
 // Prefix is what the keys of all of the job's objects begin with.
@@ -60,9 +61,9 @@ func (k JobKey) Filter() string { return k.object(FilterName) }
 // RepositoryPrefix is what the keys of all of a repository's objects begin with.
 func RepositoryPrefix(repositoryID int64) string { return fmt.Sprintf("v1/%d/", repositoryID) }
 
-// ParseKey finds the job and which of its objects the key names: DetailsName,
-// LogName, SettledName, FilterName or RedactedName. It knows exactly the keys that JobKey
-// makes of ids and numbers above zero; any other is not ok.
+// ParseKey returns the job of a key, and which of its objects the key names: DetailsName,
+// LogName, SettledName, FilterName or RedactedName. ok is true for exactly the keys that
+// JobKey makes of ids and numbers above zero.
 func ParseKey(key string) (k JobKey, name string, ok bool) {
 	parts := strings.Split(key, "/")
 	if len(parts) != 6 || parts[0] != "v1" {

@@ -3,12 +3,12 @@ package archive
 import "bytes"
 
 // lineCutter cuts frames, one after the other, into blocks of whole lines. A line that
-// goes over the end of a frame is a block of its own.
+// crosses the end of a frame is a block of its own.
 type lineCutter struct {
 	layout  LogLayout
-	limit   int                                   // bytes of a line that are kept, if it is cut by the end of a frame
+	limit   int                                   // maximum of bytes that are kept of a line that crosses the end of a frame
 	visit   func(first int64, lines []byte) error // gets a block, good until it returns, and the number of its first line
-	midLine bool                                  // the next frame begins in a line that is not wanted
+	midLine bool                                  // the next frame begins within a line that is not wanted
 	lastOne bool                                  // only the end of the open line is wanted
 	open    bool                                  // a line has not ended
 	number  int64                                 // of the open line
@@ -17,8 +17,8 @@ type lineCutter struct {
 	cut     int64                                 // lines that had
 }
 
-// add takes the next frame. It returns ErrStop at the end of the open line, if only that is
-// wanted, and else what visit returns.
+// add cuts the next frame. It returns ErrStop at the end of the open line if only that
+// line's end is wanted, and otherwise what visit returns.
 func (c *lineCutter) add(index int, raw []byte) error {
 	number := c.layout.FrameLines[index]
 	if c.midLine || c.open {

@@ -29,14 +29,14 @@ import (
 // few lines, large enough to compress well.
 const frameSize = 1 << 20
 
-// Log is all that is known of an archived log, or of a redacted copy.
+// Log describes an archived log, or a redacted copy.
 type Log struct {
 	LogLayout
 	SHA256       Digest
 	StoredSHA256 Digest // of the object as it is stored
-	Truncated    bool   // the log went on beyond the limit
+	Truncated    bool   // GitHub's log was longer than the limit
 	Index        *joblog.Index
-	Filters      []ngram.BloomFilter // of its frames; none of a log that is too small for them
+	Filters      []ngram.BloomFilter // of its frames; a small log has none
 	FilterBytes  int64               // size of the object with the filters; 0: the log has none
 }
 
@@ -49,9 +49,9 @@ type Archive struct {
 	limit   int64
 }
 
-// New uses a bucket. A log is cut at limit bytes, as GitHub sends them.
+// New returns an Archive in a bucket. Logs are truncated at limit bytes, uncompressed.
 func New(b bucket.Bucket, limit int64) (*Archive, error) {
-	// One encoder for all logs: it runs at most one EncodeAll per CPU and keeps
+	// All logs share one encoder: it runs at most one EncodeAll per CPU and keeps only
 	// the tables of those, so memory does not grow with the number of logs.
 	enc, err := zstd.NewWriter(nil,
 		zstd.WithEncoderLevel(zstd.SpeedFastest),
@@ -60,7 +60,7 @@ func New(b bucket.Bucket, limit int64) (*Archive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("archive: encoder: %w", err)
 	}
-	// One decoder for all reads, likewise.
+	// Likewise, all reads share one decoder.
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxFrame))
 	if err != nil {
 		return nil, fmt.Errorf("archive: decoder: %w", err)
@@ -71,10 +71,10 @@ func New(b bucket.Bucket, limit int64) (*Archive, error) {
 // Bucket is the bucket that New was given.
 func (a *Archive) Bucket() bucket.Bucket { return a.bucket }
 
-// PutLog streams a log into the bucket, once through hash, line index and
+// PutLog streams a log into the bucket, in one pass of hashing, indexing of lines and
 // compression, and then writes its filters. It fails with ErrExists if the job has a log
-// already, and with r's error if r fails; then nothing is stored. If only the filters
-// could not be written, the log is there: AdoptLog makes them again.
+// already, and with r's error if r fails; then nothing is stored. If it fails because the
+// filters could not be written, the log is stored: AdoptLog makes the filters again.
 func (a *Archive) PutLog(ctx context.Context, key JobKey, r io.Reader) (Log, error) {
 	log, err := a.store(ctx, key.Log(), a.limit, r, a.bucket.Put, nil)
 	if err != nil {
@@ -84,9 +84,9 @@ func (a *Archive) PutLog(ctx context.Context, key JobKey, r io.Reader) (Log, err
 }
 
 // AdoptLog is PutLog for a log that is in the bucket already: it reads the log back as
-// Describe does, fails as Describe does, and writes its filters. A log without the wanted
-// SHA-256 (nil: any will do) gets none and is returned with ErrDigestMismatch. It may be
-// repeated.
+// Describe does, fails as Describe does, and writes its filters. A log that does not have
+// the wanted SHA-256 (nil: any) gets no filters, and is returned with ErrDigestMismatch.
+// AdoptLog may be repeated.
 func (a *Archive) AdoptLog(ctx context.Context, key JobKey, want *Digest) (Log, error) {
 	log, err := a.Describe(ctx, key)
 	if err != nil {
@@ -98,13 +98,13 @@ func (a *Archive) AdoptLog(ctx context.Context, key JobKey, want *Digest) (Log, 
 	return a.withFilters(ctx, key, log)
 }
 
-// ErrDigestMismatch says that a log is not the one that is wanted.
+// ErrDigestMismatch says that a log does not have the wanted SHA-256.
 var ErrDigestMismatch = errors.New("this is another log")
 
-// RestoreLog is PutLog for a job whose log is lost or damaged: what is there gives
-// way, at the moment at which the new object is whole. A log without the wanted
-// SHA-256 (nil: any will do) fails with ErrDigestMismatch; with any error but one of the
-// filters, what is there stays as it is. The Log is returned with ErrDigestMismatch too.
+// RestoreLog is PutLog for a job whose log is lost or damaged: the new object replaces
+// the old one once it is complete. If the log does not have the wanted SHA-256 (nil:
+// any), it fails with ErrDigestMismatch, and returns the Log too. After any error except
+// one about the filters, the old object is unchanged.
 func (a *Archive) RestoreLog(ctx context.Context, key JobKey, r io.Reader, want *Digest) (Log, error) {
 	log, err := a.store(ctx, key.Log(), a.limit, r, a.bucket.Replace, func(log *Log) error {
 		if want != nil && log.SHA256 != *want {
@@ -118,8 +118,8 @@ func (a *Archive) RestoreLog(ctx context.Context, key JobKey, r io.Reader, want 
 	return a.withFilters(ctx, key, log)
 }
 
-// store streams a log through compression into the bucket, cut at limit bytes, if check
-// has nothing against it when it has been read.
+// store compresses a log, truncated at limit bytes, into the bucket, unless check returns
+// an error once the log has been read.
 func (a *Archive) store(ctx context.Context, key string, limit int64, r io.Reader, put func(context.Context, string, io.Reader) (int64, error), check func(*Log) error) (Log, error) {
 	log := Log{LogLayout: LogLayout{Key: key}}
 	pr, pw := io.Pipe()
@@ -135,7 +135,7 @@ func (a *Archive) store(ctx context.Context, key string, limit int64, r io.Reade
 	size, err := put(ctx, log.Key, pr)
 	// Ends the writer if Put gave up early.
 	pr.CloseWithError(errPutEnded)
-	// What r or the compression failed with comes first: Put only passes it on.
+	// The error of r or of the compression takes precedence: Put only passes it on.
 	if cerr := <-done; errors.Is(cerr, ErrDigestMismatch) {
 		return log, cerr
 	} else if cerr != nil && !errors.Is(cerr, errPutEnded) {
@@ -172,14 +172,14 @@ func (a *Archive) compress(ctx context.Context, w io.Writer, r io.Reader, limit 
 	return nil
 }
 
-// frameSource cuts a log into frames, and hashes and indexes it on the way.
+// frameSource cuts a log into frames, and meanwhile hashes and indexes it.
 type frameSource struct {
 	r          io.Reader
 	left       int64 // of the limit
 	raw        int64
 	sum        hash.Hash
 	index      *joblog.Indexer
-	filters    *ngram.FilterBuilder // nil: the log is too small for them
+	filters    *ngram.FilterBuilder // nil: the log is too small for filters
 	frameLines []int64
 	truncated  bool
 	ended      bool
@@ -195,8 +195,8 @@ func (s *frameSource) next() ([]byte, error) {
 		return nil, nil
 	}
 	size := min(frameSize, s.left)
-	// Most logs are far smaller than a frame: the first buffer grows with what
-	// comes. A log that fills one frame mostly fills another.
+	// Most logs are far smaller than a frame, so the first buffer grows with the log. A
+	// log that fills one frame usually fills another.
 	expected := int64(smallLog)
 	if s.raw > 0 {
 		expected = size

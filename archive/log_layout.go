@@ -5,7 +5,7 @@ import (
 	"sort"
 )
 
-// LogLayout is what it takes to find and read an archived log, or a part of it.
+// LogLayout is what one needs to know to find and read an archived log, or a part of it.
 type LogLayout struct {
 	Key          string
 	RawBytes     int64   // as GitHub sent it
@@ -15,8 +15,8 @@ type LogLayout struct {
 	FrameOffsets []int64 // where each frame starts in the object
 }
 
-// check refuses what PutLog never said of a log: these numbers become ranges and
-// sizes of buffers.
+// check fails for a layout that PutLog cannot have returned, because its numbers become
+// ranges and sizes of buffers.
 func (r LogLayout) check() error {
 	if len(r.FrameLines) != len(r.FrameOffsets) {
 		return fmt.Errorf("archive: the ledger says of %s that %d frames begin lines, and %d are stored", r.Key, len(r.FrameLines), len(r.FrameOffsets))
@@ -37,8 +37,8 @@ func (r LogLayout) check() error {
 	return nil
 }
 
-// offset is where frame i, from 0, starts in the object; beyond the last one,
-// where the seek table does.
+// offset returns where frame i, from 0, starts in the object. If i is the number of
+// frames, that is where the seek table starts.
 func (r LogLayout) offset(i int) int64 {
 	if i < len(r.FrameOffsets) {
 		return r.FrameOffsets[i]
@@ -46,9 +46,9 @@ func (r LogLayout) offset(i int) int64 {
 	return r.StoredBytes - seekTableSize(len(r.FrameOffsets))
 }
 
-// frameRange finds the frames that hold those of the lines that there are: from frame up
-// to, and without, end. A line may begin in a frame before the first one that starts
-// with its number.
+// frameRange returns the frames that hold lines first to last, as far as these exist:
+// from frame up to, but not including, end. A line may begin in the frame before the
+// first frame that starts with its number.
 func (r LogLayout) frameRange(first, last int64) (frame, end int) {
 	first, last = max(first, 1), min(last, r.Lines)
 	if first > last {
@@ -59,6 +59,6 @@ func (r LogLayout) frameRange(first, last int64) (frame, end int) {
 	return frame, end
 }
 
-// StoredSize is how many bytes the log's frames have as they are stored: the
-// object without its seek table.
+// StoredSize returns the size of the log's frames as they are stored: that of the object
+// without its seek table.
 func (r LogLayout) StoredSize() int64 { return r.offset(len(r.FrameOffsets)) }

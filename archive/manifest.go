@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// A daily manifest lists every settlement of a day, and has the digest of the
-// manifest before it, so that nothing can be changed or dropped unseen.
-// docs/manifests.md has the format.
+// A daily manifest lists every settlement of a day, and has the digest of the manifest
+// before it, so that nothing can be changed or dropped unnoticed. docs/manifests.md has
+// the format.
 
 // ManifestPrefix is what the keys of all manifests begin with.
 const ManifestPrefix = "v1/manifests/"
@@ -40,17 +40,17 @@ type Manifest struct {
 	StoredSHA256   Digest // of the object
 	Jobs           int64
 	StoredBytes    int64
-	Whole          bool          // its lines tell of settled.json and redacted copies too, where there are any
-	Removals       *RemovalsHead // the last record of the log of removals by then; nil: there was none, or nothing tells
+	Whole          bool          // its lines also list settled.json and redacted copies, where there are any
+	Removals       *RemovalsHead // the last record of the log of removals at that time; nil: there was none, or the manifest does not say
 	Header, End    []byte        // its first and last line, where it was read
 }
 
-// manifestVersion is the format's. It stays with fields that a reader may pass over:
-// what it knows is as true without them.
+// manifestVersion is the version of the format. It does not change for new fields that a
+// reader may ignore, because what the reader knows is true without them.
 const manifestVersion = 1
 
-// manifestLists are the objects that lines tell of. Headers of before there was such a
-// list have none, and their lines tell of logs and job.json alone.
+// manifestLists are the kinds of objects that lines list. A header without them is from
+// before they were introduced; the lines of its manifest list only logs and job.json.
 var manifestLists = []string{LogName, DetailsName, SettledName, listedCopies}
 
 const listedCopies = "redacted-N.zst"
@@ -63,13 +63,13 @@ type manifestHeader struct {
 	PreviousSHA256 *string `json:"previous_sha256"`
 	// Removals is the last record of the log of removals when this was written.
 	Removals *RemovalsHead `json:"removals,omitempty"`
-	// Lists are the objects of a job of which a line tells; of one that it does not
-	// tell of, there was none.
+	// Lists are the kinds of objects of a job that a line lists; if the line does not
+	// list one of these, the job had no such object.
 	Lists []string `json:"lists,omitempty"`
 }
 
-// ManifestLine is a settlement: what the ledger said of a job. Digests are hex
-// digits; what there is none of is left out.
+// ManifestLine is a settlement: what the ledger said of a job. Digests are in hex; values
+// that do not exist are left out.
 type ManifestLine struct {
 	RepositoryID  int64     `json:"repository_id"`
 	RunID         int64     `json:"run_id"`
@@ -91,8 +91,8 @@ type ManifestLine struct {
 	SettledSHA256 string    `json:"settled_sha256,omitempty"` // of settled.json
 	SettledBytes  *int64    `json:"settled_bytes,omitempty"`
 
-	// Redactions are the redacted copies that are there; a copy that is not there any
-	// more is told of in settled.json.
+	// Redactions are the redacted copies that exist; settled.json lists those that were
+	// removed, too.
 	Redactions []ListedRedaction `json:"redactions,omitempty"`
 
 	// Before is the SHA-256 of all bytes of the manifest before this line.

@@ -18,8 +18,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// maxManifestLine bounds a line of a manifest. What GitHub says as a reason is cut
-// far below.
+// maxManifestLine bounds a line of a manifest, in bytes. Reasons that GitHub gives are
+// cut at far less.
 const maxManifestLine = 1 << 20
 
 // ManifestEntry is a line of a manifest and where it is.
@@ -29,16 +29,16 @@ type ManifestEntry struct {
 	Raw    []byte // the line itself, with its newline; the next one is read into it
 }
 
-// ReadManifest reads the manifest of a day and gives visit each job's line, in
-// order. It fails with ErrNotFound, and with the first Fault; what comes before
-// that was given by then. What the manifest before it should be is not looked at.
+// ReadManifest reads the manifest of a day and gives visit each job's line, in order. It
+// fails with ErrNotFound, and with the first Fault; lines before the fault have been
+// given to visit by then. It does not check which manifest should come before this one.
 // Memory: a line, and a window of Zstandard.
 func (a *Archive) ReadManifest(ctx context.Context, date time.Time, visit func(ManifestEntry) error) (Manifest, error) {
 	return a.scanManifest(ctx, date, func(_ *Manifest, l ManifestEntry) error { return visit(l) }, func(f Fault) error { return f })
 }
 
-// scanManifest reads on after faults, as far as there is something to read, and
-// gives each to report, whose error ends it. visit also gets what the header says.
+// scanManifest continues after faults as long as it can read, and gives each fault to
+// report, whose error ends the scan. visit also gets what the header says.
 func (a *Archive) scanManifest(ctx context.Context, date time.Time, visit func(*Manifest, ManifestEntry) error, report func(Fault) error) (m Manifest, err error) {
 	key := ManifestKey(date)
 	body, err := a.bucket.Get(ctx, key, 0, -1)
@@ -61,7 +61,7 @@ func (a *Archive) scanManifest(ctx context.Context, date time.Time, visit func(*
 		}
 		return s.m, fmt.Errorf("archive: read %s: %w", key, err)
 	}
-	// What a decoder gives up in the middle of is part of the object all the same.
+	// Bytes that the decoder has given up on are still part of the object.
 	if _, err := io.Copy(io.Discard, source); err != nil {
 		return s.m, fmt.Errorf("archive: read %s: %w", key, err)
 	}
@@ -84,7 +84,7 @@ type manifestScan struct {
 	lastJob int64
 	end     *manifestEnd
 	after   int    // lines after it
-	broken  *Fault // the first line whose Before is another: those after it can only be wrong too
+	broken  *Fault // the first line whose Before is wrong: those of all later lines must be wrong too
 	m       Manifest
 }
 
@@ -170,8 +170,8 @@ func (s *manifestScan) job(l ManifestEntry) error {
 	return s.visit(&s.m, l)
 }
 
-// checkBefore notes the first line that does not follow what is before it. What it
-// means is known at the end.
+// checkBefore notes the first line whose Before is not the digest of what precedes it.
+// What that means is known only at the end.
 func (s *manifestScan) checkBefore(before string, job int64) {
 	if s.broken != nil || before == hex.EncodeToString(s.sum.Sum(nil)) {
 		return
@@ -214,7 +214,7 @@ func (s *manifestScan) header(raw []byte) error {
 	return nil
 }
 
-// finish says what the file as a whole tells.
+// finish reports the faults that only the file as a whole shows.
 func (s *manifestScan) finish() error {
 	missing := int64(0)
 	if s.end != nil {

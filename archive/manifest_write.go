@@ -16,11 +16,11 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// WriteManifest puts the manifest of a day: lines, which come sorted by their jobs
-// and whose Before it fills in. removals is the last record of the log of removals; nil:
-// there is none. It fails with ErrExists if the day has one already,
-// and with the error that lines end with; then nothing is stored. It holds one line
-// at a time, however many there are.
+// WriteManifest stores the manifest of a day. lines must come sorted by their jobs; it
+// fills in their Before. removals is the last record of the log of removals; nil: there
+// is none. It fails with ErrExists if the day has a manifest already, and with the error
+// that lines end with; then nothing is stored. It holds one line in memory at a time,
+// however many there are.
 func (a *Archive) WriteManifest(ctx context.Context, date time.Time, previous *Manifest, removals *RemovalsHead, lines iter.Seq2[ManifestLine, error]) (Manifest, error) {
 	m := Manifest{Date: date, Whole: true, Removals: removals}
 	if previous != nil {
@@ -65,7 +65,7 @@ func writeManifest(w io.Writer, m *Manifest, lines iter.Seq2[ManifestLine, error
 	return nil
 }
 
-// lineWriter writes lines of JSON, and knows the digest of what it has written.
+// lineWriter writes lines of JSON, and computes the digest of all that it has written.
 type lineWriter struct {
 	w   io.Writer
 	sum hash.Hash
@@ -98,7 +98,7 @@ func (w *lineWriter) all(m *Manifest, lines iter.Seq2[ManifestLine, error]) erro
 	return w.line(manifestEnd{End: true, Jobs: m.Jobs, Before: w.before()})
 }
 
-// before is the digest of all that is written.
+// before returns the digest of all that was written so far.
 func (w *lineWriter) before() string { return hex.EncodeToString(w.sum.Sum(nil)) }
 
 func (w *lineWriter) line(v any) error {

@@ -10,8 +10,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// OpenLog reads a whole log as GitHub sent it. Close it after use. Where there is
-// a writer and a LogLayout, CopyLog is faster.
+// OpenLog opens a whole log for reading, as GitHub sent it. The caller must close it. If
+// you have a writer and a LogLayout, CopyLog is faster.
 func (a *Archive) OpenLog(ctx context.Context, key string) (io.ReadCloser, error) {
 	body, err := a.bucket.Get(ctx, key, 0, -1)
 	if err != nil {
@@ -43,11 +43,11 @@ func (r *logReader) Close() error {
 	return r.body.Close()
 }
 
-// OpenStored reads the log's frames as they are stored, which are Zstandard, and
-// not the seek table after them: what a client is sent with `Content-Encoding:
-// zstd`. StoredSize tells how many bytes it gives. Nothing is decoded, so damage
-// is found by the client, by each frame's checksum; only an object that is too
-// short fails here, with ErrUnreadable. Fails with ErrNotFound. Close it after use.
+// OpenStored opens the log's frames, without the seek table after them, as they are
+// stored: in Zstandard, for a client that accepts `Content-Encoding: zstd`. It gives
+// StoredSize bytes. Nothing is decoded, so it is the client that finds damage, by each
+// frame's checksum; only an object that is too short fails here, with ErrUnreadable.
+// OpenStored fails with ErrNotFound. The caller must close it.
 func (a *Archive) OpenStored(ctx context.Context, layout LogLayout) (io.ReadCloser, error) {
 	if err := layout.check(); err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (a *Archive) OpenStored(ctx context.Context, layout LogLayout) (io.ReadClos
 	return &storedReader{ReadCloser: body, key: layout.Key, left: layout.StoredSize()}, nil
 }
 
-// storedReader fails where the object ends too early.
+// storedReader fails if the object ends too early.
 type storedReader struct {
 	io.ReadCloser
 	key  string

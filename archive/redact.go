@@ -17,11 +17,11 @@ import (
 	"github.com/jobvault/jobvault/archive/joblog"
 )
 
-// Redacted is what stands in a redacted copy where text was taken out.
+// Redacted replaces, in a redacted copy, the text that was taken out.
 const Redacted = "[redacted]"
 
 var (
-	// ErrLongLine says that a line is too long to be looked at as a whole.
+	// ErrLongLine says that a line is too long to be searched as a whole.
 	ErrLongLine = fmt.Errorf("a line longer than %d bytes cannot be redacted", MaxLine)
 	// ErrNoMatch says that a pattern is not found in the log.
 	ErrNoMatch = errors.New("it is not found in the log")
@@ -29,27 +29,29 @@ var (
 	ErrEmptyMatch = errors.New("it matches the empty text")
 )
 
-// RedactionCount is what a redaction took out.
+// RedactionCount says how much a redaction took out.
 type RedactionCount struct {
 	Matches int64 `json:"matches"` // pieces of text; those that overlap are one
 	Lines   int64 `json:"lines"`   // in which they were
 }
 
-// RedactLog puts a copy of a log into the bucket, as the one with a number: in the text
-// of every line, what a pattern matches becomes Redacted. Timestamps, byte order marks
-// and line ends stay, so that a line keeps its number. Patterns see one line at a time,
-// without these. from is the object to be copied, and want the SHA-256 of its text.
+// RedactLog stores a copy of a log, under a number, in which everything that a pattern
+// matches in the text of a line is replaced by Redacted. Timestamps, byte order marks and
+// line ends stay, so that a line keeps its number; patterns are matched against one line
+// at a time, without these. from is the key of the object to be copied, and want the
+// SHA-256 of its text.
 //
-// Nothing is stored if it fails: with ErrExists if there is a copy with the number;
-// ErrDigestMismatch if the text is another; ErrLongLine with the line's number; ErrNoMatch or
-// ErrEmptyMatch with the place of the pattern, and never with the pattern itself.
+// If it fails, nothing is stored. It fails with ErrExists if there is a copy with this
+// number; with ErrDigestMismatch if the text has another digest; with ErrLongLine and the
+// line's number; and with ErrNoMatch or ErrEmptyMatch and the position of the pattern in
+// the list, never with the pattern itself.
 func (a *Archive) RedactLog(ctx context.Context, from string, want Digest, key JobKey, number int, patterns []*regexp.Regexp) (Log, RedactionCount, error) {
 	body, err := a.OpenLog(ctx, from)
 	if err != nil {
 		return Log{}, RedactionCount{}, err
 	}
 	r := newRedactor(body, patterns)
-	// A copy may be longer than the log, and must not lose its end for that.
+	// A copy may be longer than the log, and must not be truncated because of that.
 	log, err := a.store(ctx, key.Redacted(number), math.MaxInt64, r, a.bucket.Put, func(*Log) error {
 		if Digest(r.sum.Sum(nil)) != want {
 			return fmt.Errorf("archive: read %s: %w", from, ErrDigestMismatch)
@@ -63,15 +65,15 @@ func (a *Archive) RedactLog(ctx context.Context, from string, want Digest, key J
 // firstLines is how many lines a preview names.
 const firstLines = 10
 
-// RedactionPreview is what a redaction would take out of a log, told without its text.
+// RedactionPreview says how much a redaction would take out of a log, without quoting it.
 type RedactionPreview struct {
 	RedactionCount
 	Bytes      int64   `json:"bytes"`       // of the text that would be taken out
 	FirstLines []int64 `json:"first_lines"` // the first few lines in which it is, from 1
 }
 
-// PreviewRedaction says what RedactLog would take out, stores nothing, and fails as it
-// does.
+// PreviewRedaction returns what RedactLog would take out, stores nothing, and fails as
+// RedactLog does.
 func (a *Archive) PreviewRedaction(ctx context.Context, from string, want Digest, patterns []*regexp.Regexp) (RedactionPreview, error) {
 	body, err := a.OpenLog(ctx, from)
 	if err != nil {
@@ -90,7 +92,7 @@ func (a *Archive) PreviewRedaction(ctx context.Context, from string, want Digest
 	return RedactionPreview{RedactionCount: r.count, Bytes: r.taken, FirstLines: r.first}, errors.Join(err, body.Close())
 }
 
-// redactor gives a log's lines with what matches replaced.
+// redactor gives a log's lines with all matches replaced.
 type redactor struct {
 	lines    *bufio.Reader
 	sum      hash.Hash // of what is read
@@ -133,8 +135,8 @@ func (r *redactor) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// redact replaces what matches in a line with its end. What it returns is good until
-// the next line.
+// redact replaces the matches in a line, which comes with its line end. The result is
+// valid until the next call.
 func (r *redactor) redact(line []byte) ([]byte, error) {
 	text := joblog.ParseLine(line).Text
 	bare := bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
@@ -186,7 +188,7 @@ func (r *redactor) match(text []byte) ([][]int, error) {
 	return spans, nil
 }
 
-// missing fails if a pattern has matched nothing.
+// missing returns an error if a pattern has matched nothing.
 func (r *redactor) missing() error {
 	var errs []error
 	for i, found := range r.found {

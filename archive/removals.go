@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// The log of removals says in the bucket, in order, which logs were removed or
-// redacted, so that a database restored from an older dump can hear of it. Each record
-// has the digest of the one before it. docs/removals.md has the format.
+// The log of removals records in the bucket, in order, which logs were removed or
+// redacted, so that a database restored from an older dump can catch up. Each record has
+// the digest of the one before it. docs/removals.md has the format.
 
 // RemovalsPrefix is what the keys of all records of the log of removals begin with.
 const RemovalsPrefix = "v1/removals/"
@@ -49,14 +49,14 @@ type RemovalsHead struct {
 	SHA256 Digest `json:"sha256"`
 }
 
-// RemovalsLine is what is known of a job's removal: as much as its settled.json will
-// say. A later line of the same job says more.
+// RemovalsLine describes a job's removal, with all that its settled.json will say. A
+// later line of the same job says more.
 type RemovalsLine struct {
 	RepositoryID int64   `json:"repository_id"`
 	RunID        int64   `json:"run_id"`
 	RunAttempt   int64   `json:"run_attempt"` // 1 where GitHub did not say
 	JobID        int64   `json:"job_id"`
-	Settled      Settled `json:"settled"` // with the removal, and all redacted copies there ever were
+	Settled      Settled `json:"settled"` // with the removal, and all redacted copies that were ever made
 }
 
 // Key is where the job is in the bucket.
@@ -64,14 +64,14 @@ func (l RemovalsLine) Key() JobKey {
 	return JobKey{RepositoryID: l.RepositoryID, RunID: l.RunID, RunAttempt: l.RunAttempt, JobID: l.JobID}
 }
 
-// RemovalsLineOf is the line of a job.
+// RemovalsLineOf returns the line of a job.
 func RemovalsLineOf(key JobKey, s Settled) RemovalsLine {
 	return RemovalsLine{RepositoryID: key.RepositoryID, RunID: key.RunID, RunAttempt: key.RunAttempt, JobID: key.JobID, Settled: s}
 }
 
-// Steps counts what was done to a log that the record is of: 0, it is not removed; 1,
-// it is; and then one for each copy that was made, and each that was removed. Of two
-// records of one job, that with more steps is the later one.
+// Steps counts what was done to the log: 0 if it is not removed; else 1, and one more for
+// each redacted copy that was made and for each that was removed. Of two records of one
+// job, the one with more steps is the later one.
 func (s Settled) Steps() int {
 	if s.Removal == nil {
 		return 0

@@ -15,10 +15,10 @@ import (
 // removedState is the ledger's state of jobs whose log was removed.
 const removedState = "removed"
 
-// WriteRemovals puts the record after previous, nil before the first one. It holds the
-// first of the lines, at least one and as many as fit: the record's own say which. It
-// fails with ErrExists if the number is taken, and if a line does not pass its Check; then
-// nothing is stored.
+// WriteRemovals stores the record after previous, which is nil for the first record. The
+// record has the first of the lines, at least one and as many as fit: those in the
+// returned record. It fails with ErrExists if the number is taken, and if a line does not
+// pass its Check; then nothing is stored.
 func (a *Archive) WriteRemovals(ctx context.Context, previous *RemovalsRecord, at time.Time, lines []RemovalsLine) (RemovalsRecord, error) {
 	r := RemovalsRecord{Number: 1, WrittenAt: at.UTC()}
 	if previous != nil {
@@ -51,8 +51,8 @@ func (a *Archive) WriteRemovals(ctx context.Context, previous *RemovalsRecord, a
 }
 
 // ReadRemovals reads the record with a number. It fails with ErrNotFound, and with
-// ErrUnreadable if it is not as WriteRemovals wrote it. Whether it follows the one
-// before is not looked at.
+// ErrUnreadable if it is not as WriteRemovals wrote it. It does not check whether the
+// record follows the one before.
 func (a *Archive) ReadRemovals(ctx context.Context, number int64) (RemovalsRecord, error) {
 	key := RemovalsKey(number)
 	b, err := a.read(ctx, key)
@@ -109,14 +109,14 @@ func parseRemovals(number int64, b []byte) (RemovalsRecord, error) {
 	return r, nil
 }
 
-// Check fails if a reader would not accept the line: a record with such a line keeps every
-// reader out, and under Object Lock for as long as that lasts.
+// Check fails if a reader would not accept the line. A record with such a line would stop
+// every reader, and under Object Lock for as long as the lock lasts.
 func (l RemovalsLine) Check() error {
 	_, err := l.encode()
 	return err
 }
 
-// encode is the line as it is written, without the line's end.
+// encode returns the line as it is written, without its newline.
 func (l RemovalsLine) encode() ([]byte, error) {
 	b, err := json.Marshal(l)
 	if err == nil && len(b) > maxRemovalLine {
@@ -135,7 +135,7 @@ func (l RemovalsLine) encode() ([]byte, error) {
 	return b, nil
 }
 
-// check wants a line to say enough for its removal to be done again.
+// check fails unless the line says enough for its removal to be repeated.
 func (l RemovalsLine) check() error {
 	if k, _, ok := ParseKey(l.Key().Details()); !ok || k != l.Key() {
 		return fmt.Errorf("it names no job")
@@ -153,8 +153,8 @@ func (l RemovalsLine) check() error {
 	return nil
 }
 
-// Removals lists the numbers of the records that are in the bucket, rising. Of objects
-// among them that are none it calls stray.
+// Removals lists the numbers of the records in the bucket, in ascending order. It calls
+// stray for objects among them that are no records.
 func (a *Archive) Removals(ctx context.Context, stray func(bucket.Object)) ([]int64, error) {
 	var numbers []int64
 	for o, err := range a.bucket.List(ctx, RemovalsPrefix) {

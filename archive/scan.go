@@ -7,18 +7,18 @@ import (
 	"fmt"
 )
 
-// MaxLine is how many bytes of a line ScanLines gives.
+// MaxLine is the maximum of bytes that ScanLines gives of a line.
 const MaxLine = 1 << 20
 
-// ErrStop is what ScanLines' visit returns when it has seen enough.
+// ErrStop is the error that visit of ScanLines returns to end the scan.
 var ErrStop = errors.New("seen enough")
 
-// ScanLines gives visit lines first to last of a log, from 1 and inclusive, in
-// order and each with its number, without its newline; of a line longer than
-// MaxLine, its first MaxLine bytes. Lines beyond the end are left out silently.
-// visit must not keep line, nor wait for anybody: it holds frames meanwhile. Its
-// error ends the scan and is returned; ErrStop ends it without an error. It asks
-// the bucket for one range of the object, holds a few frames, and fails as CopyLog.
+// ScanLines gives visit lines first to last of a log, from 1 and inclusive, in order and
+// each with its number, without its newline; of a line longer than MaxLine, its first
+// MaxLine bytes. Lines beyond the end are left out silently. visit must not keep line,
+// nor wait for a client, because frames are held meanwhile. Its error ends the scan and
+// is returned; ErrStop ends it without an error. It asks the bucket for one range of the
+// object, holds a few frames in memory, and fails as CopyLog does.
 func (a *Archive) ScanLines(ctx context.Context, log LogLayout, first, last int64, visit func(n int64, line []byte) error) error {
 	if err := log.check(); err != nil {
 		return err

@@ -10,14 +10,14 @@ import (
 	"github.com/jobvault/jobvault/archive/bucket"
 )
 
-// framesAhead is how many frames wait, being decoded, while one is looked at.
+// framesAhead is how many frames are decoded in advance while one is visited.
 const framesAhead = 2
 
-// scanObject gives visit what each frame of a log holds, in order, and where it
-// starts in the object; visit must not keep raw. It returns what the object is like.
-// It fails with ErrNotFound, with ErrUnreadable, or because the bucket did not
-// answer. One request fetches the object, frames are decoded side by side, and
-// a few are in memory whatever the log's size.
+// scanObject gives visit the bytes of each frame of a log, in order, and where the frame
+// starts in the object; visit must not keep raw. It returns the object's size and digest.
+// It fails with ErrNotFound, with ErrUnreadable, or because the bucket did not answer.
+// One request fetches the object, frames are decoded side by side, and a few are in
+// memory whatever the log's size.
 func (a *Archive) scanObject(ctx context.Context, key string, visit func(offset int64, raw []byte)) (o stored, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -66,7 +66,7 @@ type stored struct {
 	sum  Digest // SHA-256
 }
 
-// fetchFrames reads frames and has them decoded, until the seek table begins.
+// fetchFrames reads frames, and starts decoding each, until the seek table begins.
 func (a *Archive) fetchFrames(ctx context.Context, r *frameScanner, ahead chan<- *frame) error {
 	for {
 		f := framePool.Get().(*frame)
@@ -81,7 +81,8 @@ func (a *Archive) fetchFrames(ctx context.Context, r *frameScanner, ahead chan<-
 		select {
 		case ahead <- f:
 		case <-ctx.Done():
-			// Its buffers are the decoder's still; the garbage collector has them.
+			// The decoder may still use its buffers, so they are left to the garbage
+			// collector.
 			return ctx.Err()
 		}
 	}

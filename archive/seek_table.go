@@ -5,14 +5,14 @@ import (
 	"encoding/binary"
 )
 
-// seekTable is the table that belongs to frames, as bytes: a skippable frame of
-// an entry for each, and a footer. The format is
+// seekTable is the seek table of some frames, as bytes: a skippable frame that has an
+// entry for each of them, and a footer. The format is
 // https://github.com/facebook/zstd/blob/dev/contrib/seekable_format/zstd_seekable_compression_format.md
 type seekTable struct {
 	entries []byte
 }
 
-// Of the seekable format.
+// Constants of the seekable format.
 const (
 	seekTableMagic  = 0x184D2A5E
 	seekFooterMagic = 0x8F92EAB1
@@ -22,12 +22,13 @@ const (
 	seekChecksums   = 0x80 // each entry has the checksum of what the frame holds
 )
 
-// seekTableSize is the size of the table of so many frames.
+// seekTableSize returns the size of the seek table of a number of frames, in bytes.
 func seekTableSize(frames int) int64 {
 	return int64(seekHeaderSize + frames*seekEntrySize + seekFooterSize)
 }
 
-// add takes the next frame, decoded: only then its checksum is known to be right.
+// add adds an entry for the next frame, which must be decoded: only then is its checksum
+// known to be right.
 func (t *seekTable) add(f *frame) {
 	t.entries = binary.LittleEndian.AppendUint32(t.entries, uint32(len(f.stored)))
 	t.entries = binary.LittleEndian.AppendUint32(t.entries, uint32(len(f.raw)))
@@ -43,9 +44,9 @@ func (t *seekTable) bytes() []byte {
 	return binary.LittleEndian.AppendUint32(b, seekFooterMagic)
 }
 
-// parseSeekTable tells where in the log each frame begins, and, last, where the
-// log ends. It believes a table that is as PutLog writes it, and agrees with the
-// ledger on the frames and on the sum.
+// parseSeekTable returns where in the log each frame begins and, last, where the log
+// ends. It accepts a table only if it is as PutLog writes it, and agrees with the ledger
+// on the frames and on the sum of their sizes.
 func parseSeekTable(b []byte, layout LogLayout) ([]int64, error) {
 	frames := len(layout.FrameOffsets)
 	if int64(len(b)) != seekTableSize(frames) {

@@ -15,9 +15,9 @@ import (
 // WatchConfig is what a Watch needs.
 type WatchConfig struct {
 	Clock   *store.Clock   // of the database that the workers work on
-	Workers *WorkersConfig // nil: this process has none
+	Workers *WorkersConfig // nil: this process has none, and only its clock is watched
 	Grace   time.Duration  // what running work has to finish when the clock is found wrong
-	Logger  *slog.Logger
+	Logger  *slog.Logger   // of stops and starts; required
 }
 
 // Watch has this process work only while its clock and Postgres' agree. When they do not,

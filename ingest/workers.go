@@ -39,8 +39,8 @@ type WorkersConfig struct {
 	// Clock is what snoozes and periods are counted from; nil: this process's own, for
 	// tests.
 	Clock   *store.Clock
-	Logger  *slog.Logger
-	Metrics *Metrics
+	Logger  *slog.Logger // of the workers and of River; required
+	Metrics *Metrics     // of this process; required
 }
 
 // Workers run the delivery worker and the archive jobs of this process.

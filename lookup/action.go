@@ -40,7 +40,7 @@ func ParseUses(q url.Values, now time.Time) (store.ActionFilter, error) {
 	return f, nil
 }
 
-// FindUses asks who used an action.
+// FindUses finds who used an action.
 func FindUses(ctx context.Context, db *store.DB, f store.ActionFilter) (Uses, error) {
 	found, err := db.ActionUses(ctx, f)
 	if err != nil {
@@ -50,7 +50,7 @@ func FindUses(ctx context.Context, db *store.DB, f store.ActionFilter) (Uses, er
 	return Uses{Uses: found, Moved: movedRefs(found), Whole: whole}, err
 }
 
-// movedRefs are those of an action, ACTION@REF, that were more than one commit.
+// movedRefs returns the refs of an action, as ACTION@REF, that were more than one commit.
 func movedRefs(uses []store.ActionUse) []string {
 	commits := make(map[string]string) // one of each
 	moved := []string{}

@@ -12,7 +12,8 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// RedactedHeader says of an answer that it is of a redacted copy: what RedactedNote says.
+// RedactedHeader is the header of an answer from a redacted copy; its value is
+// RedactedNote.
 const RedactedHeader = "X-Jobvault-Redacted"
 
 // codingStored is the content coding that whole logs are stored in.
@@ -60,7 +61,7 @@ func (a answer) hasBody() bool {
 	return a.status == http.StatusOK || a.status == http.StatusPartialContent
 }
 
-// String says what is sent, as the table reads has it.
+// String describes what is sent, in the words of the table reads.
 func (a answer) String() string {
 	if a.bytes != nil {
 		return fmt.Sprintf("bytes %d-%d", a.bytes.from, a.bytes.to)
@@ -68,7 +69,7 @@ func (a answer) String() string {
 	return a.sel.String()
 }
 
-// describe sets the headers that say what is sent, but for those of a range.
+// describe sets the headers that describe the answer, except those of a range.
 func (a answer) describe() {
 	h, log := a.header, a.log
 	h.Set("Content-Type", "text/plain; charset=utf-8")
@@ -92,7 +93,7 @@ func (a answer) describe() {
 		h.Set("Accept-Ranges", "bytes")
 		h.Set("Content-Length", strconv.FormatInt(*log.RawBytes, 10))
 	case a.coding == codingStored:
-		h.Set("Content-Length", strconv.FormatInt(RefOf(log).StoredSize(), 10))
+		h.Set("Content-Length", strconv.FormatInt(LayoutOf(log).StoredSize(), 10))
 	}
 }
 
@@ -125,10 +126,11 @@ func codingFor(req *http.Request) string {
 	return ""
 }
 
-// weightOfNone is the weight of a coding that the client does not take.
+// weightOfNone is the weight of a coding that the client does not accept.
 var weightOfNone = regexp.MustCompile(`^\s*q\s*=\s*0(\.0*)?\s*$`)
 
-// etag is the log's digest, and how it is sent.
+// etag is made of the log's digest, what is selected of it, and the coding that it is
+// sent in.
 func etag(log store.JobLog, sel Selection, coding string) string {
 	tag := hex.EncodeToString(log.SHA256)
 	if !sel.IsWhole() {
@@ -147,10 +149,10 @@ func (r byteRange) size() int64 { return r.to - r.from + 1 }
 
 var oneRange = regexp.MustCompile(`^bytes=(\d{0,18})-(\d{0,18})$`)
 
-// rangeOf is the range of bytes that a request asks for; nil: it asks for all. All is also
-// what it gets that asks for several ranges at once, because each would be another reading
-// of the bucket, and what asks for a range of another log than this one. RFC 9110 allows
-// both.
+// rangeOf returns the range of bytes that a request asks for; nil: all of the log. A
+// request for several ranges gets all of it too, because each range would be another
+// reading of the bucket, and so does one for a range of another log than this one. RFC
+// 9110 allows both.
 func rangeOf(req *http.Request, log store.JobLog) *byteRange {
 	m := oneRange.FindStringSubmatch(req.Header.Get("Range"))
 	if m == nil || m[1] == "" && m[2] == "" {

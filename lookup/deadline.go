@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// stallTime is how long a client may take nothing of what it is sent, as far as can
-// be seen: a writer may go on when a third of its socket's buffer is free, and the
-// client's machine asks for more when a sixteenth of its own is. A slow client has
-// to be given time for that much.
+// stallTime is how long a client may accept none of the bytes that it is sent, as far as
+// can be seen from here: a writer can write again when a third of its socket's buffer is
+// free, and the client's machine asks for more when a sixteenth of its own buffer is. A
+// slow client must be given the time for that much.
 const stallTime = 5 * time.Minute
 
-// deadlineWriter puts the deadline off with everything that the client takes: an answer
-// may take as long as it needs, but not without moving.
+// deadlineWriter postpones the deadline whenever the client accepts bytes: an answer may
+// take as long as it needs, as long as it makes progress.
 type deadlineWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
@@ -26,7 +26,7 @@ func newDeadlineWriter(w http.ResponseWriter, stall time.Duration) deadlineWrite
 }
 
 func (d deadlineWriter) Write(b []byte) (int, error) {
-	// Only a writer that is none of net/http's has no deadline.
+	// It fails only for a writer that is not net/http's, which has no deadline.
 	_ = d.control.SetWriteDeadline(time.Now().Add(d.stall))
 	return d.ResponseWriter.Write(b)
 }
@@ -34,8 +34,9 @@ func (d deadlineWriter) Write(b []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (d deadlineWriter) Unwrap() http.ResponseWriter { return d.ResponseWriter }
 
-// Stream is for an answer that is made while it is sent: what is written goes out at
-// once, and the client may take as long as it needs, but not without moving.
+// Stream wraps the writer of an answer that is made while it is sent: what is written
+// goes out at once, and the client may take as long as it needs, as long as it makes
+// progress.
 func Stream(w http.ResponseWriter) io.Writer {
 	return stream{newDeadlineWriter(w, stallTime)}
 }
@@ -51,7 +52,7 @@ func (s stream) Write(b []byte) (int, error) {
 }
 
 // lateHeader is an answer whose status and header are sent with the first byte of the
-// body: until then another answer can be given instead.
+// body: until then, another answer can still be given.
 type lateHeader struct {
 	deadlineWriter
 	status int

@@ -26,11 +26,12 @@ type Evidence struct {
 	Now     func() time.Time // for the README; required
 }
 
-// Write makes a package of these jobs in dir, which must not be there, or be empty.
-// what says in the README what it is of. Everything in it is read, and compared with the
-// ledger and the manifests, before dir gets its name: if anything is damaged, Write fails
-// with bucket.ErrUnreadable, names the object and both digests, and leaves nothing behind.
-// Of a job without a log, the package has what the ledger says.
+// Write makes a package of these jobs in dir, which must not be there, or be empty. what
+// is the README's description of the jobs. Everything in the package is read, and
+// compared with the ledger and the manifests, before dir gets its name: if anything is
+// damaged, Write fails with bucket.ErrUnreadable, names the object and both digests, and
+// leaves nothing behind. For a job without a log, the package contains what the ledger
+// says.
 func (e Evidence) Write(ctx context.Context, dir, what string, jobs []store.JobDetails) (err error) {
 	dir, err = filepath.Abs(dir)
 	if err == nil {
@@ -74,16 +75,16 @@ func checkEmpty(dir string) error {
 	return err
 }
 
-// manifestRecord is what manifests tell of a job.
+// manifestRecord is what manifests say about a job.
 type manifestRecord struct {
 	text []byte               // manifest.jsonl
 	last archive.ManifestLine // of the last one
 	date time.Time            // of that
 
-	archived string // digest of the log, as the first manifest told that had one
+	archived string // digest of the log in the first manifest that had one
 }
 
-// manifestLines reads the manifests that may tell of the jobs.
+// manifestLines reads the manifests that may list the jobs.
 func (e Evidence) manifestLines(ctx context.Context, jobs []store.JobDetails) (map[int64]*manifestRecord, error) {
 	all, err := e.DB.Manifests(ctx)
 	if err != nil {
@@ -124,7 +125,8 @@ func (e Evidence) manifestLines(ctx context.Context, jobs []store.JobDetails) (m
 	return wanted, nil
 }
 
-// followsWritten checks that a manifest follows the one that was written before it.
+// followsWritten checks that a manifest names the digest that the database has of the
+// manifest before it.
 func followsWritten(m archive.Manifest, before store.Manifest) error {
 	key := archive.ManifestKey(m.Date)
 	if m.Previous == nil {
@@ -133,7 +135,7 @@ func followsWritten(m archive.Manifest, before store.Manifest) error {
 	return compareDigests(fmt.Sprintf("%s: the manifest before it", key), hex.EncodeToString(m.PreviousSHA256[:]), "the database", hex.EncodeToString(before.SHA256))
 }
 
-// readManifest takes from a manifest what it tells of the jobs.
+// readManifest collects the lines of a manifest that list the jobs.
 func (e Evidence) readManifest(ctx context.Context, m store.Manifest, wanted map[int64]*manifestRecord) (archive.Manifest, error) {
 	texts := make(map[int64][]byte)
 	found, err := e.Archive.ReadManifest(ctx, m.Date, func(l archive.ManifestEntry) error {
@@ -190,7 +192,7 @@ func (e Evidence) putJob(ctx context.Context, p *evidencePack, j store.JobDetail
 	return p.file(folder+"/"+evidenceManifest, t.text)
 }
 
-// putLog puts the log in, or the redacted copy of it, exactly as it is stored.
+// putLog puts the log, or its redacted copy, into the package exactly as it is stored.
 func (e Evidence) putLog(ctx context.Context, p *evidencePack, folder string, key archive.JobKey, l store.JobLog) error {
 	own, name := key.Log(), archive.LogName
 	switch {

@@ -13,8 +13,9 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// compareDigests fails with ErrUnreadable unless what, with digest says, has the digest
-// other, which who tells of. Digests are in hex; empty: it is not there.
+// compareDigests fails with ErrUnreadable unless what, whose digest is says, has the
+// digest other, which is the one that who names. Digests are in hex; empty: there is
+// none.
 func compareDigests(what, says, who, other string) error {
 	if says == other {
 		return nil
@@ -60,8 +61,8 @@ func (t *manifestRecord) confirm(key archive.JobKey, l store.JobLog) error {
 	return errors.Join(err, t.confirmCopy(manifest, l))
 }
 
-// confirmEarlier compares what the ledger says by now with the last manifest that told
-// of the job: a settlement has one job.json and one settled.json.
+// confirmEarlier compares what the ledger says now with the last manifest that lists the
+// job: a settlement has one job.json and one settled.json.
 func (t *manifestRecord) confirmEarlier(key archive.JobKey, l store.JobLog) error {
 	if t.date.IsZero() {
 		return nil
@@ -96,7 +97,7 @@ func (t *manifestRecord) confirmCopy(manifest string, l store.JobLog) error {
 	return err
 }
 
-// putDetails puts job.json in, if there is one.
+// putDetails puts job.json into the package, if there is one.
 func (e Evidence) putDetails(ctx context.Context, p *evidencePack, folder string, key archive.JobKey, l store.JobLog) error {
 	raw, err := e.Archive.Details(ctx, key)
 	if errors.Is(err, bucket.ErrNotFound) && l.DetailsSHA256 == nil {
@@ -111,8 +112,8 @@ func (e Evidence) putDetails(ctx context.Context, p *evidencePack, folder string
 	return p.putRecorded(folder, key.Details(), raw, l.DetailsSHA256)
 }
 
-// putSettled puts settled.json in: where there is no log there must be one, and where
-// the log came later there may be.
+// putSettled puts settled.json into the package: a job without a log must have one, and a
+// job whose log came later may have one.
 func (e Evidence) putSettled(ctx context.Context, p *evidencePack, folder string, key archive.JobKey, l store.JobLog) error {
 	raw, s, err := e.Archive.SettledBytes(ctx, key)
 	without := l.SettledAt != nil && l.State != store.LogArchived
@@ -131,7 +132,8 @@ func (e Evidence) putSettled(ctx context.Context, p *evidencePack, folder string
 	return p.putRecorded(folder, key.Settled(), raw, l.SettledSHA256)
 }
 
-// putRecorded puts an object in, whose digest has to be the recorded one, if one is recorded.
+// putRecorded puts an object into the package. If a digest is recorded for it, the object
+// must have that digest.
 func (p *evidencePack) putRecorded(folder, key string, raw, recorded []byte) error {
 	sum, err := p.put(folder+"/"+path.Base(key), raw)
 	if err == nil && recorded != nil {

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// Names of files in a package, beside archive's.
+// Names of files in a package, in addition to those of package archive.
 const (
 	evidenceSums     = "SHA256SUMS"
 	evidenceLogs     = "LOGS.sha256"
@@ -31,7 +31,7 @@ var evidenceReadme string
 
 var evidenceTemplate = template.Must(template.New("README.md").Parse(evidenceReadme))
 
-// evidencePack is a package that is being made, beside where it will be.
+// evidencePack is a package that is being made, in a folder next to its destination.
 type evidencePack struct {
 	dir      string
 	sums     []evidenceSum // of all files
@@ -68,7 +68,7 @@ func (p *evidencePack) create(name string) (*evidenceFile, error) {
 	return &evidenceFile{Writer: io.MultiWriter(f, sum), pack: p, name: name, f: f, sum: sum}, nil
 }
 
-// close notes the file's digest.
+// close closes the file and notes its digest.
 func (f *evidenceFile) close() (sum [32]byte, err error) {
 	err = errors.Join(f.f.Sync(), f.f.Close())
 	f.sum.Sum(sum[:0])
@@ -99,7 +99,7 @@ func (p *evidencePack) json(name string, v any) error {
 	return p.file(name, append(b, '\n'))
 }
 
-// finish writes what is about the package as a whole; the digests last.
+// finish writes the files about the package as a whole, the digests last.
 func (p *evidencePack) finish(what string, at time.Time) error {
 	if len(p.logs) > 0 {
 		if err := p.file(evidenceLogs, sumsText(p.logs)); err != nil {
@@ -120,7 +120,7 @@ func (p *evidencePack) finish(what string, at time.Time) error {
 	return p.file(evidenceSums, sumsText(p.sums))
 }
 
-// sumsText is what sha256sum --check reads.
+// sumsText formats digests as sha256sum --check reads them.
 func sumsText(sums []evidenceSum) []byte {
 	slices.SortFunc(sums, func(a, b evidenceSum) int { return strings.Compare(a.name, b.name) })
 	var b bytes.Buffer
@@ -130,7 +130,7 @@ func sumsText(sums []evidenceSum) []byte {
 	return b.Bytes()
 }
 
-// rename gives the finished package its name, which an empty folder may have.
+// rename gives the finished package its name; an empty folder of that name is replaced.
 func (p *evidencePack) rename(dir string) error {
 	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err

@@ -11,11 +11,11 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// FilterNames are the parameters that a list of jobs is filtered by, in pages and in
-// the API. Beside them is after, where the list goes on.
+// FilterNames are the parameters that a list of jobs is filtered by, in pages and in the
+// API. The parameter after, which continues a list, comes on top of these.
 var FilterNames = []string{"repository", "workflow", "branch", "commit", "conclusion", "status", "label", "runner", "log", "run", "since", "until"}
 
-// ParseFilter reads them.
+// ParseFilter reads the parameters of FilterNames, and after.
 func ParseFilter(q url.Values, now time.Time) (store.JobFilter, error) {
 	f := store.JobFilter{
 		Repository: q.Get("repository"), Workflow: q.Get("workflow"), Branch: q.Get("branch"), SHA: q.Get("commit"), Status: q.Get("status"),
@@ -37,18 +37,18 @@ func ParseFilter(q url.Values, now time.Time) (store.JobFilter, error) {
 		return f, fmt.Errorf("until=%w", err)
 	}
 	if after := q.Get("after"); after != "" {
-		place, err := decodePlace(after)
+		cursor, err := decodeCursor(after)
 		if err != nil {
 			return f, err
 		}
-		f.After = &place
+		f.After = &cursor
 	}
 	return f, nil
 }
 
-// EncodePlace writes a place for the parameter after: MICROSECONDS.ID, or .ID where
-// the time is not known.
-func EncodePlace(p store.Cursor) string {
+// EncodeCursor writes a cursor for the parameter after: MICROSECONDS.ID, or .ID where the
+// time is not known.
+func EncodeCursor(p store.Cursor) string {
 	at := ""
 	if !p.CreatedAt.IsZero() {
 		at = strconv.FormatInt(p.CreatedAt.UnixMicro(), 10)
@@ -56,7 +56,7 @@ func EncodePlace(p store.Cursor) string {
 	return at + "." + strconv.FormatInt(p.ID, 10)
 }
 
-func decodePlace(s string) (store.Cursor, error) {
+func decodeCursor(s string) (store.Cursor, error) {
 	at, id, ok := strings.Cut(s, ".")
 	var p store.Cursor
 	var micro int64

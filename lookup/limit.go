@@ -5,12 +5,12 @@ import (
 	"sync"
 )
 
-// ErrBusy says that as much is being read or searched at once as can be served, in all
-// or for this subject.
+// ErrBusy says that the maximum of readings or searches is reached, in all or for this
+// subject.
 var ErrBusy = errors.New("too many logs are being read at once")
 
-// SubjectLimit bounds how much is done at once, in all and for one subject, so that
-// nobody takes the places of all others. Goroutines may share it.
+// SubjectLimit bounds how much is done at once, in all and for each subject, so that no
+// subject takes all places. Goroutines may share it.
 type SubjectLimit struct {
 	total, perSubject int
 
@@ -19,14 +19,14 @@ type SubjectLimit struct {
 	takenFor map[string]int // by subject
 }
 
-// NewSubjectLimit makes a limit of total places, of which one subject has
-// perSubject at most.
+// NewSubjectLimit makes a limit of total places, of which each subject gets at most
+// perSubject.
 func NewSubjectLimit(total, perSubject int) *SubjectLimit {
 	return &SubjectLimit{total: total, perSubject: perSubject, takenFor: make(map[string]int)}
 }
 
-// Acquire takes a place for a subject. It never waits: where there is none, it fails with
-// ErrBusy. The caller calls release exactly once, when it is done.
+// Acquire takes a place for a subject. It never waits: if no place is free, it fails with
+// ErrBusy. The caller must call release exactly once, when it is done.
 func (l *SubjectLimit) Acquire(subject string) (release func(), err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

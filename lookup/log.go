@@ -56,8 +56,8 @@ func CheckAvailable(log store.JobLog) error {
 }
 
 // Readable is a job's log as readers get it: where there is a redacted copy, the ledger's
-// line with that copy's key, sizes, digest and time, or else the line as it is. To call it
-// twice changes nothing.
+// line with that copy's key, sizes, digest and time, or else the line as it is. Calling
+// it on its own result changes nothing.
 func Readable(log store.JobLog) store.JobLog {
 	c := log.Redaction
 	if c == nil {
@@ -68,8 +68,8 @@ func Readable(log store.JobLog) store.JobLog {
 	return log
 }
 
-// RedactedNote says of a redacted copy what was taken out, and when; empty: the log is
-// as GitHub sent it.
+// RedactedNote says how much was taken out of a redacted copy, and when. It is empty for
+// a log as GitHub sent it.
 func RedactedNote(log store.JobLog) string {
 	c := log.Redaction
 	if c == nil {
@@ -78,8 +78,8 @@ func RedactedNote(log store.JobLog) string {
 	return fmt.Sprintf("%d matches in %d lines; %s", c.Matches, c.RedactedLines, c.At.UTC().Format(time.RFC3339))
 }
 
-// LineRange says which lines a selection is; of a step, by estimate. It fails with
-// ErrNoStep.
+// LineRange returns the lines that a selection stands for; for a step, they are an
+// estimate. It fails with ErrNoStep.
 func (l Logs) LineRange(ctx context.Context, log store.JobLog, sel Selection) (first, last int64, err error) {
 	log = Readable(log)
 	switch {
@@ -104,22 +104,22 @@ func (l Logs) LineRange(ctx context.Context, log store.JobLog, sel Selection) (f
 	return 0, 0, fmt.Errorf("job %d: %w: it has no step %d", log.JobID, ErrNoStep, *sel.Step)
 }
 
-// Copy writes what is selected of a log to w, byte for byte as GitHub sent it, or of its
-// redacted copy. Lines beyond the end are left out. It fails with ErrNoStep, and as
-// archive.CopyLog.
+// Copy writes the selected part of a log to w, byte for byte as GitHub sent it, or that
+// part of its redacted copy. Lines beyond the end are left out. It fails with ErrNoStep,
+// and as archive.CopyLog.
 func (l Logs) Copy(ctx context.Context, w io.Writer, log store.JobLog, sel Selection) error {
 	if sel.IsWhole() {
-		return l.Archive.CopyLog(ctx, w, RefOf(log))
+		return l.Archive.CopyLog(ctx, w, LayoutOf(log))
 	}
 	first, last, err := l.LineRange(ctx, log, sel)
 	if err != nil {
 		return err
 	}
-	return l.Archive.CopyLines(ctx, w, RefOf(log), first, last)
+	return l.Archive.CopyLines(ctx, w, LayoutOf(log), first, last)
 }
 
-// RefOf is where the ledger says that a log, or its redacted copy, is.
-func RefOf(log store.JobLog) archive.LogLayout {
+// LayoutOf returns the layout that the ledger has of a log, or of its redacted copy.
+func LayoutOf(log store.JobLog) archive.LogLayout {
 	log = Readable(log)
 	return archive.LogLayout{
 		Key: *log.ObjectKey, StoredBytes: *log.StoredBytes, RawBytes: *log.RawBytes, Lines: *log.Lines,

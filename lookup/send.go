@@ -15,8 +15,8 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// maxSends bounds how many logs are sent at once, and maxSendsPerSubject how many of
-// them to one subject.
+// maxSends bounds how many logs are sent at once, and maxSendsPerSubject how many of them
+// go to one subject.
 const (
 	maxSends           = 500
 	maxSendsPerSubject = 100
@@ -30,19 +30,20 @@ type Sender struct {
 	stall  time.Duration
 }
 
-// NewSender makes one for all who send from these logs.
+// NewSender makes the one sender that all callers share.
 func NewSender(logs Logs, logger *slog.Logger) *Sender {
 	return &Sender{Logs: logs, logger: logger, limit: NewSubjectLimit(maxSends, maxSendsPerSubject), stall: stallTime}
 }
 
-// Send answers with what is selected of an archived log, or of its redacted copy, as
-// text, compressed if the client takes that; of a whole log, with the range of bytes that
-// the request asks for, if it is one range. That the subject reads it is recorded first.
+// Send answers with the selected part of an archived log, or of its redacted copy, as
+// text, compressed if the client accepts that. If all of the log is selected and the
+// request asks for one range of bytes, it answers with that range. That the subject reads
+// the log is recorded first.
 //
 // It fails before anything is sent, with ErrBusy, ErrNoStep or an error of the database
-// or the bucket. What fails later ends the connection, so that the client cannot take
-// what it got for the whole. Of a step, the header X-Jobvault-Lines says which lines it is
-// taken to be; of a copy, the header RedactedHeader says so.
+// or the bucket. A later failure ends the connection, so that the client cannot take what
+// it got for the whole answer. For a step, the header X-Jobvault-Lines says which lines
+// are estimated to be the step's; for a copy, the header RedactedHeader is set.
 func (s *Sender) Send(w http.ResponseWriter, req *http.Request, log store.JobLog, sel Selection, subject string) error {
 	release, err := s.limit.Acquire(subject)
 	if err != nil {
@@ -73,12 +74,12 @@ func (s *Sender) Send(w http.ResponseWriter, req *http.Request, log store.JobLog
 	panic(http.ErrAbortHandler)
 }
 
-// body sends the body of an answer. Where it fails before the first byte of the log, it
-// has sent none.
+// body sends the body of an answer. If it fails before the first byte of the log, it has
+// sent nothing.
 func (s *Sender) body(ctx context.Context, w io.Writer, a answer) error {
 	switch {
 	case a.bytes != nil:
-		return s.Archive.CopyBytes(ctx, w, RefOf(a.log), a.bytes.from, a.bytes.size())
+		return s.Archive.CopyBytes(ctx, w, LayoutOf(a.log), a.bytes.from, a.bytes.size())
 	case a.coding == "":
 		return s.Copy(ctx, w, a.log, a.sel)
 	case a.coding == codingStored && a.sel.IsWhole():
@@ -102,7 +103,7 @@ func (s *Sender) body(ctx context.Context, w io.Writer, a answer) error {
 
 // copyStored sends a whole log as it is stored.
 func (s *Sender) copyStored(ctx context.Context, w io.Writer, log store.JobLog) error {
-	stored, err := s.Archive.OpenStored(ctx, RefOf(log))
+	stored, err := s.Archive.OpenStored(ctx, LayoutOf(log))
 	if err != nil {
 		return err
 	}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// ParseTime reads a date, a time (RFC 3339), or a span back from now. Empty: the
-// zero time.
+// ParseTime reads a date, a time (RFC 3339), or a span back from now. An empty text is
+// the zero time.
 func ParseTime(s string, now time.Time) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil

@@ -39,7 +39,7 @@ func (e *HeldError) Error() string {
 // AlreadyRemoved counts the jobs of a hold that it came too late for.
 type AlreadyRemoved struct {
 	Removed    int64 `json:"removed"`    // jobs whose log, as GitHub sent it, is removed
-	Unfinished int64 `json:"unfinished"` // those of them of which the bucket still has something: the hold keeps it
+	Unfinished int64 `json:"unfinished"` // those of them whose log the bucket still has a part of, which the hold keeps
 }
 
 const alreadyRemoved = `

@@ -26,11 +26,11 @@ type JobFilter struct {
 	RunID        int64
 	Since        time.Time // created at or after
 	Until        time.Time // created before
-	After        *Cursor   // where the list goes on; nil: from the newest job
+	After        *Cursor   // where the list continues; nil: from the newest job
 	Limit        int       // 0: 100
 }
 
-// Cursor is where a list of jobs, the newest first, goes on.
+// Cursor is where a list of jobs, the newest first, continues.
 type Cursor struct {
 	CreatedAt time.Time // of the job before; zero: not known, such jobs come last
 	ID        int64     // of the job before
@@ -39,7 +39,7 @@ type Cursor struct {
 // JobPage is a part of a list.
 type JobPage struct {
 	Jobs []JobSummary
-	Next *Cursor // where the list goes on; nil: this was its end
+	Next *Cursor // where the list continues; nil: this was its end
 }
 
 // JobSummary is a job as a list shows it.
@@ -65,7 +65,7 @@ type JobSummary struct {
 	Lines        *int64     `json:"log_lines"`
 }
 
-// Cursor is where a list goes on after the job.
+// Cursor returns where a list continues after the job.
 func (j JobSummary) Cursor() Cursor {
 	p := Cursor{ID: j.ID}
 	if j.CreatedAt != nil {

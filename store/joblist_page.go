@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// pageOf reads columns of the jobs among a plan's candidates that the filter selects,
-// and says where the list goes on. testdata/joblist has the statements.
+// pageOf reads columns of the jobs among a plan's candidates that the filter selects, and
+// says where the list continues. testdata/joblist has the statements.
 func pageOf[T any](ctx context.Context, tx pgx.Tx, f JobFilter, p plan, columns string, cursor func(T) Cursor) ([]T, *Cursor, error) {
 	a := arguments{}
 	sql := f.pageSQL(&a, p, columns)

@@ -73,7 +73,7 @@ func (f *JobFilter) plan(ctx context.Context, tx pgx.Tx) (plan, error) {
 		return plan{direct: columns + `jobs j WHERE j.status <> 'completed' AND j.status = ?`, arg: f.Status}, nil
 	}
 	if facets := f.facets(); len(facets) > 0 {
-		p, n, err := f.shortest(ctx, tx, facets)
+		p, n, err := f.fewestJobs(ctx, tx, facets)
 		// Either all of the facet is read, or nobody is kept from seeing any of it.
 		if err != nil || n < maxCandidates || f.Repositories == nil {
 			return p, err
@@ -117,9 +117,9 @@ func (f *JobFilter) fewRuns(ctx context.Context, tx pgx.Tx) (bool, error) {
 	return n <= maxRuns, err
 }
 
-// shortest counts the jobs of each facet, up to maxCandidates, and returns the plan that
+// fewestJobs counts the jobs of each facet, up to maxCandidates, and returns the plan that
 // scans the one with the fewest.
-func (f *JobFilter) shortest(ctx context.Context, tx pgx.Tx, facets []facet) (plan, int, error) {
+func (f *JobFilter) fewestJobs(ctx context.Context, tx pgx.Tx, facets []facet) (plan, int, error) {
 	var counts []string
 	a := arguments{}
 	for i, c := range facets {

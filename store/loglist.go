@@ -14,7 +14,7 @@ type ListedLog struct {
 	CreatedAt *time.Time // of the job
 }
 
-// Cursor is where a list goes on after the log's job.
+// Cursor returns where a list continues after the log's job.
 func (l ListedLog) Cursor() Cursor { return JobSummary{ID: l.JobID, CreatedAt: l.CreatedAt}.Cursor() }
 
 // LogPage lists the logs of the jobs that JobPage lists.

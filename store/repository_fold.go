@@ -156,9 +156,9 @@ const foldIntoRepositories = `
 	   OR excluded.installation_id IS NOT NULL AND (r.installation_id IS NULL
 	      OR (excluded.installation_at, excluded.installation_id) > (r.installation_at, r.installation_id))`
 
-// foldIntoNames keeps the words on names that are not the present ones: that a
-// repository had a name at a time may mean that another has it no more. A name that
-// ceases to be the present one is kept by the trigger keep_repository_name.
+// foldIntoNames keeps the words on names that are not the present ones: that a repository
+// had a name at a time may mean that another no longer has it. A name that ceases to be
+// the present one is kept by the trigger keep_repository_name.
 const foldIntoNames = `
 	INSERT INTO repository_names AS n (owner, name, repository_id, until, named_at, named_by_api)
 	SELECT f.owner, f.name, f.id, now(), f.named_at, f.named_by_api

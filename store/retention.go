@@ -61,7 +61,7 @@ func (db *DB) ExpiringLogs(ctx context.Context, now time.Time, after int64, limi
 		if err != nil {
 			return err
 		}
-		minDays := rules.shortest()
+		minDays := rules.minDays()
 		if minDays == nil {
 			return nil
 		}

@@ -226,9 +226,9 @@ func (all retention) endsNamed(j RetentionJob, now time.Time) *RetentionRule {
 	return nil
 }
 
-// shortest is the smallest number of days that any log is kept; nil: all are kept for
+// minDays is the smallest number of days that any log is kept; nil: all are kept for
 // ever.
-func (all retention) shortest() *int {
+func (all retention) minDays() *int {
 	var minDays *int
 	for _, r := range all {
 		if r.KeepDays != nil && (minDays == nil || *r.KeepDays < *minDays) {

@@ -25,11 +25,11 @@ var (
 	// ErrLocked says that the bucket itself keeps an object, by Object Lock. The message
 	// says until when, if the bucket tells.
 	ErrLocked = errors.New("object is locked")
-	// ErrRemains says that a bucket has something still that it was told to remove,
+	// ErrRemains says that a bucket still has something that it was told to remove,
 	// whatever it answered. The message says what.
 	ErrRemains = errors.New("object is still there")
-	// ErrVersionsUnknown says that a bucket may keep versions of what is removed, and does
-	// not let them be listed.
+	// ErrVersionsUnknown says that a bucket may keep versions of what is removed, and
+	// does not let us list them.
 	ErrVersionsUnknown = errors.New("whether the bucket keeps versions cannot be known: allow s3:GetBucketVersioning, and s3:ListBucketVersions if it does")
 	// ErrUnreadable says that the bucket gave an object that is not as this
 	// package writes it: cut short, changed, or something else altogether.
@@ -40,45 +40,47 @@ var (
 // '_' and '/'. Implementations may be used by any number of goroutines and
 // processes at once.
 type Bucket interface {
-	// Put stores all that r gives under a key that is free, or fails with
-	// ErrExists. The object is there whole, with the size and checksum of what
-	// was read, once Put returns nil; else, also when the process is killed,
-	// not at all. An error of r fails the Put with that error.
+	// Put stores all that r gives under a free key; if the key is taken, it fails with
+	// ErrExists. Once Put returns nil, the object is complete, with the size and checksum
+	// of what was read; otherwise, even if the process is killed, there is no object. Put
+	// fails with any error of r.
 	Put(ctx context.Context, key string, r io.Reader) (size int64, err error)
-	// Replace is Put for a key that may be taken: what was there is there until
-	// the new object is, whole, and then no more. Only for what is damaged: if the
-	// server stores something else than it was sent, neither may be left. Of two at
-	// once, one may fail with ErrExists.
+	// Replace is Put for a key that may be taken: the old object stays until the new one
+	// is complete and takes its place. It is only for damaged objects: if the server
+	// stores something else than it was sent, neither object may be left. Of two
+	// concurrent calls, one may fail with ErrExists.
 	Replace(ctx context.Context, key string, r io.Reader) (size int64, err error)
-	// Get reads length bytes from offset; a negative length reads to the end.
-	// Fails with ErrNotFound. Reading past the end gives what there is.
+	// Get reads length bytes from offset; a negative length reads to the end. It fails
+	// with ErrNotFound. A range that ends beyond the object's end gives the bytes that
+	// there are.
 	Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)
-	// Size is the object's size in bytes. Fails with ErrNotFound.
+	// Size returns the object's size in bytes. It fails with ErrNotFound.
 	Size(ctx context.Context, key string) (int64, error)
-	// List gives every object whose key begins with prefix, which is empty or a
-	// folder with its '/', once; the objects of one folder come together. What
-	// is put or removed meanwhile may be among them or not. It holds a bounded
-	// part of the listing in memory. Keys that Put would refuse are given too.
-	// The sequence ends after an error: without one it is complete.
+	// List gives every object whose key begins with prefix, which is empty or a folder
+	// with its '/', once; the objects of one folder come together. Objects that are put
+	// or removed meanwhile may be among them or not. It holds a bounded part of the
+	// listing in memory. Keys that Put would refuse are given too. The sequence ends
+	// after an error; without an error it is complete.
 	List(ctx context.Context, prefix string) iter.Seq2[Object, error]
-	// Remove removes an object; that there is none is no error. An S3 bucket
-	// with versioning only hides it behind a delete marker: Get and List do not
-	// find it any more, but its bytes stay until the bucket's own rules end them.
+	// Remove removes an object; it is no error if there is none. An S3 bucket with
+	// versioning only hides it behind a delete marker: Get and List no longer find it,
+	// but its bytes stay until the bucket's own rules delete them.
 	Remove(ctx context.Context, key string) error
-	// Purge is Remove with nothing hidden: every version of the object goes, and is then
-	// asked for. It may be repeated. Fails with ErrLocked, and the rest of it stays, where
-	// the bucket keeps one by Object Lock; with ErrRemains, if the bucket has something of
-	// it still after it said that it had not; with ErrVersionsUnknown.
+	// Purge is Remove that hides nothing: it deletes every version of the object, and
+	// then checks that each is gone. It may be repeated. It fails with ErrLocked if the
+	// bucket keeps a version by Object Lock, and then leaves the rest of the object; with
+	// ErrRemains if the bucket still has something of it after it said that it had not;
+	// and with ErrVersionsUnknown.
 	Purge(ctx context.Context, key string) error
-	// ListVersions is List with what is hidden: where the bucket keeps versions, or has
-	// kept some, each version of each object, and each delete marker; else what List
-	// gives. Fails with ErrVersionsUnknown where there may be versions and they cannot be
-	// listed.
+	// ListVersions is List including what is hidden: if the bucket keeps versions, or has
+	// kept some, it gives each version of each object, and each delete marker; otherwise
+	// it gives what List gives. It fails with ErrVersionsUnknown if there may be versions
+	// and they cannot be listed.
 	ListVersions(ctx context.Context, prefix string) iter.Seq2[Version, error]
-	// Check tells whether the bucket answers; it stores nothing. Fails with
-	// ErrNotFound, and with ErrNoLock.
+	// Check fails unless the bucket answers; it stores nothing. It fails with ErrNotFound
+	// if there is no such bucket, and with ErrNoLock.
 	Check(ctx context.Context) error
-	// String is the bucket's URL, without credentials.
+	// String returns the bucket's URL, without credentials.
 	String() string
 }
 
@@ -93,7 +95,7 @@ type Object struct {
 type Version struct {
 	Key    string
 	ID     string // empty: the bucket keeps no versions, and this is the object
-	Hidden bool   // a version that another one, or a delete marker, stands before
+	Hidden bool   // another version, or a delete marker, is newer than this version
 	Marker bool   // a delete marker, which has no bytes
 }
 
@@ -102,9 +104,9 @@ type Version struct {
 //	file:///path
 //	s3://bucket/prefix?endpoint=host:port&region=R&tls=false&lock=compliance&lock_days=N
 //
-// With lock, governance or compliance, each object is locked for so many days from
-// when it is put; what replaces or removes one then hides it, and the bucket keeps it.
-// It does not ask whether the bucket is there; Check does.
+// With lock, which is governance or compliance, each object is locked for lock_days days
+// from when it is put; replacing or removing a locked object only hides it, and the
+// bucket keeps it. Open does not ask whether the bucket is there; Check does.
 func Open(rawURL string) (Bucket, error) {
 	open, err := opener(rawURL)
 	if err != nil {
@@ -113,7 +115,7 @@ func Open(rawURL string) (Bucket, error) {
 	return open()
 }
 
-// CheckURL tells whether Open would understand the URL. It touches nothing.
+// CheckURL fails if Open would not understand the URL. It opens nothing.
 func CheckURL(rawURL string) error {
 	_, err := opener(rawURL)
 	return err
@@ -136,8 +138,8 @@ func opener(rawURL string) (func() (Bucket, error), error) {
 
 const keyCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
 
-// checkKey refuses keys that could leave the bucket or mean two things. All keys
-// are made by this package from ids; this is the second lock on the door.
+// checkKey refuses keys that could leave the bucket or mean two things. All keys are made
+// from ids, so none should ever be refused: this is a second line of defence.
 func checkKey(key string) error {
 	start := 0
 	for i := 0; i <= len(key); i++ {

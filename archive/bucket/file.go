@@ -140,7 +140,7 @@ func link(from, to, root string) error {
 	return syncAbove(to, root)
 }
 
-// rename gives the file a name that may be another's, whose it is no more.
+// rename gives the file a name that another file may have; that one is replaced.
 func rename(from, to, root string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o750); err != nil {
 		return err
@@ -174,7 +174,7 @@ func (b *fileBucket) Get(_ context.Context, key string, offset, length int64) (i
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
-	// Which changes nothing for a file, but spares Go four calls to find that out.
+	// This changes nothing for a file, but spares Go four calls to find that out.
 	f, err := os.OpenFile(b.path(key), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fileError("get", key, err)
@@ -203,8 +203,8 @@ func (b *fileBucket) Size(_ context.Context, key string) (int64, error) {
 	return info.Size(), nil
 }
 
-// Remove leaves the object's folder, even an empty one: a Put may be about to
-// use it.
+// Remove removes the object's file. It leaves the folder, even an empty one, because a
+// Put may be about to use it.
 func (b *fileBucket) Remove(_ context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return err
@@ -241,8 +241,8 @@ func fileError(op, key string, err error) error {
 	return fmt.Errorf("archive: %s %s: %w", op, key, err)
 }
 
-// isAbsent tells that there is nothing under a path, for one because part of it
-// is a file.
+// isAbsent reports whether an error says that there is nothing under a path; another
+// reason than a missing file is that a part of the path is itself a file.
 func isAbsent(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }

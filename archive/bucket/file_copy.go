@@ -9,8 +9,8 @@ import (
 
 var errCopy = errors.New("a copy of a bucket is only read")
 
-// OpenCopy opens a directory that a bucket was copied to, such as by `aws s3 sync`.
-// It must be there; it is only read, and nothing is made in it.
+// OpenCopy opens a directory that a bucket was copied to, such as by `aws s3 sync`. The
+// directory must exist. It is only read; nothing is created in it.
 func OpenCopy(dir string) (Bucket, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

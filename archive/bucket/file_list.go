@@ -16,7 +16,7 @@ import (
 // repository's folder has one for each of its runs.
 const listBatch = 256
 
-// List does not follow symbolic links below the bucket's own directory.
+// List lists files. It does not follow symbolic links below the bucket's own directory.
 func (b *fileBucket) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
 		if err := checkPrefix(prefix); err != nil {
@@ -26,7 +26,8 @@ func (b *fileBucket) List(ctx context.Context, prefix string) iter.Seq2[Object, 
 		l := fileLister{ctx: ctx, bucket: b, yield: yield}
 		err := l.folder(b.path(strings.TrimSuffix(prefix, "/")))
 		if isAbsent(err) {
-			// No such folder is no object; no such bucket is not none.
+			// A folder that does not exist has no objects; a bucket that does not exist
+			// is an error.
 			err = b.Check(ctx)
 		}
 		if err != nil && !errors.Is(err, errListEnded) {
@@ -35,7 +36,7 @@ func (b *fileBucket) List(ctx context.Context, prefix string) iter.Seq2[Object, 
 	}
 }
 
-// errListEnded says that the caller wants no more.
+// errListEnded says that the caller has stopped the iteration.
 var errListEnded = errors.New("listing ended")
 
 // fileLister walks through folders, depth first.
@@ -45,7 +46,7 @@ type fileLister struct {
 	yield  func(Object, error) bool
 }
 
-// folder lists a folder and those in it, in the order of the directory: sorting
+// folder lists a folder and the folders in it, in the directory's own order: sorting
 // would need all of it in memory.
 func (l *fileLister) folder(path string) error {
 	if path == l.bucket.temp() || strings.HasPrefix(path, l.bucket.temp()+string(filepath.Separator)) {

@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// Purge removes the file, and the temporary name that a Put which was killed may have
-// left of it: the same bytes.
+// Purge removes the file, and any temporary name of the same file that a killed Put may
+// have left.
 func (b *fileBucket) Purge(ctx context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return err
@@ -35,7 +35,7 @@ func (b *fileBucket) Purge(ctx context.Context, key string) error {
 	return nil
 }
 
-// links is how many names a file has.
+// links returns how many names (hard links) a file has.
 func links(info fs.FileInfo) uint64 {
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
 		return uint64(s.Nlink) //nolint:unconvert // it has other sizes elsewhere
@@ -61,7 +61,7 @@ func (b *fileBucket) removeTemp(of fs.FileInfo) error {
 	return nil
 }
 
-// ListVersions is List: a folder has no versions.
+// ListVersions is List, because a folder has no versions.
 func (b *fileBucket) ListVersions(ctx context.Context, prefix string) iter.Seq2[Version, error] {
 	return func(yield func(Version, error) bool) {
 		for o, err := range b.List(ctx, prefix) {

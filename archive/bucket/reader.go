@@ -6,8 +6,9 @@ import (
 )
 
 // ReadUpTo reads up to size bytes, into a buffer of expected bytes that grows with what
-// comes; fewer than size mean the end. It reads by hand, because io.ReadFull calls a
-// clean end in the middle by the name of a body cut short.
+// comes; fewer than size mean the end. It does not use io.ReadFull, which reports a clean
+// end before the buffer is full as io.ErrUnexpectedEOF, the error of a body that was cut
+// short.
 func ReadUpTo(r io.Reader, size, expected int64) ([]byte, error) {
 	b := make([]byte, min(size, expected))
 	for read := int64(0); read < size; {
@@ -26,10 +27,11 @@ func ReadUpTo(r io.Reader, size, expected int64) ([]byte, error) {
 	return b, nil
 }
 
-// WithContext gives what r gives, until ctx is done; then it fails with ctx's error.
+// WithContext returns a reader that gives what r gives until ctx is done, and then fails
+// with ctx's error.
 func WithContext(ctx context.Context, r io.Reader) io.Reader { return contextReader{ctx, r} }
 
-// contextReader ends with the context's error once that is done.
+// contextReader fails with the context's error once the context is done.
 type contextReader struct {
 	ctx context.Context
 	r   io.Reader

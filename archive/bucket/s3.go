@@ -110,7 +110,7 @@ func (b *s3Bucket) Replace(ctx context.Context, key string, r io.Reader) (int64,
 	return b.put(ctx, key, r, false)
 }
 
-// put stores what r gives, and makes sure that it is stored.
+// put stores what r gives, and checks that it was stored as sent.
 func (b *s3Bucket) put(ctx context.Context, key string, r io.Reader, free bool) (int64, error) {
 	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
 	sent := &countingReader{r: io.TeeReader(r, sum)}
@@ -127,8 +127,8 @@ func (b *s3Bucket) put(ctx context.Context, key string, r io.Reader, free bool) 
 	return sent.n, nil
 }
 
-// takeBack removes what this Put has just stored, wrong; nothing names it yet. What
-// is locked stays, hidden.
+// takeBack removes an object that this Put has just stored and that is wrong; nothing
+// refers to it yet. A locked object stays, hidden.
 func (b *s3Bucket) takeBack(ctx context.Context, key, version string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stall)
 	defer cancel()
@@ -145,7 +145,7 @@ func (b *s3Bucket) Remove(ctx context.Context, key string) error {
 	return b.removeVersion(ctx, key, "")
 }
 
-// removeVersion removes one version, or, unnamed, the object.
+// removeVersion removes one version or, if the id is empty, the object.
 func (b *s3Bucket) removeVersion(ctx context.Context, key, version string) error {
 	err := b.client.RemoveObject(ctx, b.bucket, b.prefix+key, minio.RemoveObjectOptions{VersionID: version})
 	if err == nil {
@@ -158,7 +158,7 @@ func (b *s3Bucket) removeVersion(ctx context.Context, key, version string) error
 	return err
 }
 
-// send uploads in one request what fits into one, and the rest in parts.
+// send uploads an object in one request if it fits into one part, and otherwise in parts.
 func (b *s3Bucket) send(ctx context.Context, key string, r io.Reader, free bool) (minio.UploadInfo, error) {
 	opts := minio.PutObjectOptions{
 		ContentType: "application/octet-stream",
@@ -210,7 +210,8 @@ func (b *s3Bucket) checkStored(ctx context.Context, key string, info minio.Uploa
 	return nil
 }
 
-// readBack is the checksum of what is stored, as long as it is with this ETag.
+// readBack returns the checksum of what is stored, read under the condition that it has
+// this ETag.
 func (b *s3Bucket) readBack(ctx context.Context, key, etag string) (string, error) {
 	var opts minio.GetObjectOptions
 	if err := opts.SetMatchETag(etag); err != nil {
@@ -283,7 +284,8 @@ func (b *s3Bucket) Check(ctx context.Context) error {
 	return b.checkLock(ctx)
 }
 
-// error names the operation and turns S3's codes into this package's errors.
+// error returns an error that names the operation, with S3's codes turned into this
+// package's errors.
 func (b *s3Bucket) error(op, key string, err error) error {
 	var resp minio.ErrorResponse
 	if errors.As(err, &resp) {

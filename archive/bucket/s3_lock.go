@@ -12,7 +12,7 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-// ErrNoLock says that objects are to be locked in a bucket without Object Lock.
+// ErrNoLock says that the URL asks for locked objects, but the bucket has no Object Lock.
 var ErrNoLock = errors.New("the bucket has no Object Lock, and can have it only from when it is made; make one that has it, or leave lock and lock_days out of its URL")
 
 // objectLock is how long objects are locked, from when they are put.
@@ -43,7 +43,7 @@ func parseLock(q url.Values) (*objectLock, error) {
 	return l, nil
 }
 
-// set has an object locked that is put now.
+// set makes an upload's options lock the object from now on.
 func (l *objectLock) set(opts *minio.PutObjectOptions) {
 	if l == nil {
 		return

@@ -12,8 +12,8 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-// versioned tells whether the bucket keeps versions, or may have kept some. A server
-// that knows nothing of versions has none; one that does not let us ask may.
+// versioned reports whether the bucket keeps versions, or may have kept some. A server
+// that does not know versions has none; a server that does not let us ask may have some.
 func (b *s3Bucket) versioned(ctx context.Context) (bool, error) {
 	c, err := b.client.GetBucketVersioning(ctx, b.bucket)
 	var resp minio.ErrorResponse
@@ -23,12 +23,12 @@ func (b *s3Bucket) versioned(ctx context.Context) (bool, error) {
 	case errors.As(err, &resp) && (resp.StatusCode == http.StatusNotImplemented || resp.Code == "NotImplemented"):
 		return false, nil
 	case refusedQuestion(err):
-		return true, nil // the list of versions tells, if that is allowed
+		return true, nil // the list of versions will tell, if we may list them
 	}
 	return false, fmt.Errorf("archive: versioning of bucket %s: %w", b.bucket, err)
 }
 
-// refusedQuestion tells that a server does not answer this question, now or later.
+// refusedQuestion reports whether a server refuses this question for good.
 func refusedQuestion(err error) bool {
 	var resp minio.ErrorResponse
 	if !errors.As(err, &resp) {
@@ -132,8 +132,8 @@ func (b *s3Bucket) Purge(ctx context.Context, key string) error {
 	return b.checkGone(ctx, key, found)
 }
 
-// checkGone fails with ErrRemains if the object answers by its name, or if versions of
-// it are listed.
+// checkGone fails with ErrRemains if the object is found under its name, or if versions
+// of it are listed.
 func (b *s3Bucket) checkGone(ctx context.Context, key string, listed []Version) error {
 	var still []string
 	size, err := b.Size(ctx, key)
@@ -163,18 +163,18 @@ func (v Version) String() string {
 	return "the object"
 }
 
-// shortList is a list for a message, of bounded length.
+// shortList formats a list for a message, with a bounded length.
 func shortList(of []string) string {
-	const most = 5
-	text := strings.Join(of[:min(len(of), most)], ", ")
-	if more := len(of) - most; more > 0 {
+	const maxListed = 5
+	text := strings.Join(of[:min(len(of), maxListed)], ", ")
+	if more := len(of) - maxListed; more > 0 {
 		text += fmt.Sprintf(", and %d more", more)
 	}
 	return text
 }
 
-// explainKept asks why a version could not be removed. Servers say of a lock only that
-// access is denied. What cannot be asked changes nothing: the removal failed.
+// explainKept asks why a version could not be removed, because servers report a lock only
+// as denied access. If the question fails, the removal's own error stands.
 func (b *s3Bucket) explainKept(ctx context.Context, key, version string, err error) error {
 	mode, until, rerr := b.client.GetObjectRetention(ctx, b.bucket, b.prefix+key, version)
 	if rerr == nil && mode != nil && until != nil && until.After(time.Now()) {

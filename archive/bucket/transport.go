@@ -12,8 +12,8 @@ import (
 // may take as long as it needs.
 const stall = time.Minute
 
-// newTransport speaks HTTP/1.1 only: over HTTP/2, requests share a connection,
-// and one that moves would hide another that stalls.
+// newTransport returns a transport that speaks HTTP/1.1 only: over HTTP/2, requests share
+// a connection, and one that makes progress would hide another that stalls.
 func newTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
 	return &http.Transport{

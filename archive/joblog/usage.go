@@ -210,10 +210,10 @@ func (u *usageReader) finish() *Usage {
 	return &u.usage
 }
 
-// plainText is text that a table takes and a terminal shows: valid UTF-8 without
-// colours and other control characters, cut after so many bytes.
-func plainText(b []byte, most int) string {
-	s := strings.ToValidUTF8(string(b[:min(len(b), 4*most)]), "\ufffd")
+// plainText is text that a table takes and a terminal shows: valid UTF-8 without colours
+// and other control characters, cut after maxBytes bytes.
+func plainText(b []byte, maxBytes int) string {
+	s := strings.ToValidUTF8(string(b[:min(len(b), 4*maxBytes)]), "\ufffd")
 	s = colours.ReplaceAllString(s, "")
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\t' || r >= 0x7f && r < 0xa0 {
@@ -221,8 +221,8 @@ func plainText(b []byte, most int) string {
 		}
 		return r
 	}, s)
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "")
+	if len(s) > maxBytes {
+		s = strings.ToValidUTF8(s[:maxBytes], "")
 	}
 	return s
 }

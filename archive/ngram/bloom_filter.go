@@ -35,13 +35,14 @@ const (
 	ngramBytes = 5
 )
 
-// hashNgram is the bit of an n-gram, whose first byte is the lowest, in the largest filter.
-// In a smaller one it is the lower bits of that.
+// hashNgram returns the number of an n-gram's bit in the largest filter; the n-gram's
+// first byte is the lowest. In a smaller filter, the bit's number is the lower bits of
+// that.
 func hashNgram(ngram uint64) uint32 {
 	return uint32(ngram << (64 - 8*ngramBytes) * 0x9e3779b97f4a7c15 >> (64 - hashBits))
 }
 
-// has tells whether a line may hold the n-gram with this hash.
+// has reports whether a line may hold the n-gram with this hash.
 func (f BloomFilter) has(hash uint32) bool {
 	hash &= uint32(8*len(f.Bits)) - 1
 	return f.Bits[hash/8]>>(hash%8)&1 == 1
@@ -58,10 +59,11 @@ type FilterBuilder struct {
 	last    []byte              // the last of these, fewer than an n-gram has
 }
 
-// MaxFilters is how many frames of a log have filters. Those after them are always read.
+// MaxFilters is the maximum of frames of a log that have filters. Frames after these are
+// always read.
 const MaxFilters = 512
 
-// Add takes the next frame, which is not empty.
+// Add adds the next frame, which must not be empty.
 func (m *FilterBuilder) Add(frame []byte) {
 	known := len(m.filters) < MaxFilters
 	if known {
@@ -136,9 +138,9 @@ func (m *FilterBuilder) noteNonASCIIFold(p []byte) {
 	f.NonASCIIFold = f.NonASCIIFold || bytes.Contains(p, []byte("\u212a")) || bytes.Contains(p, []byte("\u017f"))
 }
 
-// mark marks every second n-gram that begins in p from i up to end. It may mark a few that
-// begin after that. It is where the time goes: eight bytes are loaded
-// and folded at once, and the n-grams that begin in them are cut out.
+// mark marks every second n-gram that begins in p from i up to end; it may mark a few
+// that begin after that. Most of the time is spent here, so eight bytes are loaded and
+// folded at once, and the n-grams that begin in them are cut out.
 func (m *FilterBuilder) mark(p []byte, i, end int) {
 	if i+16 <= len(p) {
 		v := lower(binary.LittleEndian.Uint64(p[i:]))
@@ -156,7 +158,7 @@ func (m *FilterBuilder) mark(p []byte, i, end int) {
 	}
 }
 
-// ngramOf is the n-gram that a text begins with.
+// ngramOf returns the n-gram that a text begins with.
 func ngramOf[T []byte | string](p T) (ngram uint64) {
 	for i := range ngramBytes {
 		ngram |= uint64(p[i]) << (8 * i)
@@ -164,7 +166,7 @@ func ngramOf[T []byte | string](p T) (ngram uint64) {
 	return lower(ngram)
 }
 
-// lower makes ASCII letters of eight bytes lower-case ones.
+// lower turns the ASCII letters among eight bytes into lower case.
 func lower(v uint64) uint64 {
 	const every = 0x0101010101010101
 	low := v & (0x7f * every)
@@ -176,9 +178,9 @@ func lower(v uint64) uint64 {
 // Without it, the filter of a small log would be half as large as the log.
 const filterShare = 40
 
-// close makes a filter of what is marked: as small as it can be with at most a
-// quarter of its bits set, so that of texts of ten letters that are not there it lets
-// one in 32 pass; smaller still, and fuller, if its share is less.
+// close makes a filter of the marks. It is as small as it can be with at most a quarter
+// of its bits set, so that it lets pass one in 32 of the ten-letter texts that are not in
+// the frame; it is smaller still, and fuller, if filterShare demands that.
 func (m *FilterBuilder) close() {
 	marks := m.marks[:]
 	for size := MaxFilter; size > 1; size /= 2 {

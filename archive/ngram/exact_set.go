@@ -37,7 +37,7 @@ func (b queryBuilder) exactSet(re *syntax.Regexp) exactSet {
 	return nil
 }
 
-// combine puts the sets of expressions together, of which there is one at least.
+// combine combines the sets of expressions, at least one, by an operation on two sets.
 func (b queryBuilder) combine(subs []*syntax.Regexp, with func(exactSet, exactSet) exactSet) exactSet {
 	all := b.exactSet(subs[0])
 	for _, sub := range subs[1:] {
@@ -49,8 +49,8 @@ func (b queryBuilder) combine(subs []*syntax.Regexp, with func(exactSet, exactSe
 	return all
 }
 
-// exactClass are the characters of a class, which is given by pairs of the first and the
-// last one of a range.
+// exactClass returns the characters of a class, which is given as pairs of the first and
+// the last character of a range.
 func exactClass(ranges []rune) exactSet {
 	var all exactSet
 	for i := 0; i < len(ranges); i += 2 {
@@ -64,7 +64,7 @@ func exactClass(ranges []rune) exactSet {
 	return all
 }
 
-// union are the texts of both sets.
+// union returns the texts of both sets.
 func (s exactSet) union(other exactSet) exactSet {
 	if s == nil || other == nil || len(s)+len(other) > maxExact {
 		return nil
@@ -72,7 +72,7 @@ func (s exactSet) union(other exactSet) exactSet {
 	return append(s[:len(s):len(s)], other...)
 }
 
-// cross are the texts of one set, each with each text of the other after it.
+// cross returns each text of one set followed by each text of the other.
 func (s exactSet) cross(other exactSet) exactSet {
 	if s == nil || other == nil || len(s)*len(other) > maxExact {
 		return nil
@@ -86,9 +86,9 @@ func (s exactSet) cross(other exactSet) exactSet {
 	return all
 }
 
-// query is that one of the texts is there. Of a text, a filter has the n-grams at even
-// places or those at odd ones, depending on where in its line it begins. A text that is
-// too short to have both may be anywhere.
+// query requires that one of the texts is there. Of a text, a filter has the n-grams at
+// even places or those at odd ones, depending on where in its line it begins. A text that
+// is too short to have both may be anywhere.
 func (s exactSet) query() ngramQuery {
 	q := ngramQuery{or: true}
 	for _, text := range s {

@@ -10,8 +10,8 @@ import (
 )
 
 // requiredLiterals are texts of which at least one is in every line that a pattern
-// matches: "error" and "panic" of (error|panic): .*. To look for them is much faster than
-// to match every line.
+// matches: "error" and "panic" of (error|panic): .*. Looking for them is much faster than
+// matching every line.
 type requiredLiterals struct {
 	list [][]byte
 	fold bool // they are in lower case, and match upper-case ASCII letters too
@@ -20,7 +20,8 @@ type requiredLiterals struct {
 // maxLiterals bounds them: with more, matching every line is as fast.
 const maxLiterals = 4
 
-// requiredLiteralsOf finds them in an expression. It is nil if there are none, or too many.
+// requiredLiteralsOf returns the required literals of an expression; nil if there are
+// none, or too many.
 func requiredLiteralsOf(tree *syntax.Regexp) *requiredLiterals {
 	some, fold := needed(tree)
 	if len(some) == 0 || len(some) > maxLiterals {
@@ -36,8 +37,8 @@ func requiredLiteralsOf(tree *syntax.Regexp) *requiredLiterals {
 	return t
 }
 
-// needed are texts of which each match of the expression has at least one; none, if
-// nothing is known. fold says that case does not count for some of them.
+// needed returns texts of which each match of the expression contains at least one; none
+// if nothing is known. fold says that some of them are to be found in either case.
 func needed(re *syntax.Regexp) (some []string, fold bool) {
 	switch re.Op {
 	case syntax.OpLiteral:
@@ -123,8 +124,8 @@ func (t *requiredLiterals) scan(block []byte) *literalScan {
 	return s
 }
 
-// next is where the first literal at a place or after it begins; -1: nowhere. Places must
-// not go back.
+// next returns where the first literal begins at or after an offset; -1: nowhere. Offsets
+// must not decrease from call to call.
 func (s *literalScan) next(at int) int {
 	first := -1
 	for i, text := range s.list {

@@ -41,10 +41,10 @@ type Pattern struct {
 	inverse   bool
 }
 
-// PatternOptions say how a pattern is read. The zero value is an expression of which case
-// counts, and wants the lines that match.
+// PatternOptions say how a pattern is read. The zero value stands for a case-sensitive
+// expression, and selects the lines that match.
 type PatternOptions struct {
-	Fixed      bool // the pattern is a text, not an expression
+	Fixed      bool // the pattern is a literal text, not an expression
 	IgnoreCase bool // letters match both of their cases, and what Unicode folds to them
 	Inverse    bool // the lines that do not match are wanted
 }
@@ -99,8 +99,9 @@ func ParsePattern(s string, o PatternOptions) (*Pattern, error) {
 	return p, nil
 }
 
-// programSize is about how many instructions an expression is compiled to; from
-// maxProgram on, just more. It is told before that is done: to do it takes long.
+// programSize estimates how many instructions an expression compiles to; any result above
+// maxProgram just means too many. It does not compile the expression, because that might
+// take long.
 func programSize(re *syntax.Regexp) int {
 	size := 1
 	switch re.Op {
@@ -135,7 +136,7 @@ func explain(err error) error {
 	return fmt.Errorf("%s: %s", e.Code, e.Expr)
 }
 
-// Match tells whether a line is wanted, by its text.
+// Match reports whether a line with this text is wanted.
 func (p *Pattern) Match(text []byte) bool {
 	if p.literal != nil {
 		return bytes.Contains(text, p.literal) != p.inverse
@@ -143,8 +144,8 @@ func (p *Pattern) Match(text []byte) bool {
 	return p.re.Match(text) != p.inverse
 }
 
-// Find gives where in a text the pattern matches: at most limit pairs of start and end, all
-// if limit is negative, and none if the pattern is inverse.
+// Find returns where in a text the pattern matches: at most limit pairs of start and end,
+// all if limit is negative, and none if the pattern is inverse.
 func (p *Pattern) Find(text []byte, limit int) [][]int {
 	if p.inverse {
 		return nil
@@ -152,11 +153,11 @@ func (p *Pattern) Find(text []byte, limit int) [][]int {
 	return p.re.FindAllIndex(text, limit)
 }
 
-// Selective tells whether MayBeIn can rule out any frame.
+// Selective reports whether MayBeIn can rule out any frame.
 func (p *Pattern) Selective() bool { return p.query.restricts() }
 
-// MayBeIn tells whether the pattern may match a line that begins in the frame with this
-// filter. It never says no to a frame with a match.
+// MayBeIn reports whether the pattern may match a line that begins in the frame with this
+// filter. It is never false for a frame with a match.
 func (p *Pattern) MayBeIn(f BloomFilter) bool {
 	if f.NonASCIIFold {
 		return len(f.Bits) > 0 && p.foldQuery.mayMatch(f)
@@ -164,8 +165,9 @@ func (p *Pattern) MayBeIn(f BloomFilter) bool {
 	return len(f.Bits) > 0 && p.query.mayMatch(f)
 }
 
-// Each gives visit where the wanted lines of a block are, in order: without their
-// newlines. The block is of whole lines. An error of visit ends it.
+// Each gives visit the start and end of each wanted line of a block, in order, without
+// its newline. The block must consist of whole lines. An error of visit ends it, and is
+// returned.
 func (p *Pattern) Each(block []byte, visit func(start, end int) error) error {
 	if p.literals == nil {
 		return p.eachLine(block, visit)
@@ -189,9 +191,10 @@ func (p *Pattern) Each(block []byte, visit func(start, end int) error) error {
 	return nil
 }
 
-// matchAt tells whether a line is wanted in which one of the literals begins at hit.
+// matchAt reports whether a line is wanted in which one of the literals begins at hit.
 func (p *Pattern) matchAt(block []byte, start, hit, end int) bool {
-	// Behind what a timestamp may be, before what a line end may be: in the text for sure.
+	// The literal comes after any timestamp and before any line end, so it is certainly
+	// in the text.
 	if p.literal != nil && hit-start >= joblog.MaxPrefix && hit+len(p.literal) < end {
 		return true
 	}
@@ -212,7 +215,7 @@ func (p *Pattern) eachLine(block []byte, visit func(start, end int) error) error
 	return nil
 }
 
-// endOf is where the line ends that goes on at a place.
+// endOf returns where the line ends that an offset lies in.
 func endOf(block []byte, at int) int {
 	if n := bytes.IndexByte(block[at:], '\n'); n >= 0 {
 		return at + n

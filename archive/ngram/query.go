@@ -16,10 +16,10 @@ type ngramQuery struct {
 	subs   []ngramQuery
 }
 
-// restricts tells whether there are frames that the query rules out.
+// restricts reports whether there are frames that the query rules out.
 func (q ngramQuery) restricts() bool { return q.never || len(q.hashes) > 0 || len(q.subs) > 0 }
 
-// mayMatch tells whether the frame with this filter fits the query.
+// mayMatch reports whether the frame with this filter fits the query.
 func (q ngramQuery) mayMatch(f BloomFilter) bool {
 	if q.never {
 		return false
@@ -49,7 +49,7 @@ type queryBuilder struct {
 	nonASCIIFold bool // the frame has letters beyond ASCII that are k or s, if case does not count
 }
 
-// query is what a frame needs to hold for any match of the expression.
+// query returns what a frame must hold for the expression to match in it.
 func (b queryBuilder) query(re *syntax.Regexp) ngramQuery {
 	if exact := b.exactSet(re); exact != nil {
 		return exact.query()
@@ -73,7 +73,8 @@ func (b queryBuilder) query(re *syntax.Regexp) ngramQuery {
 	return ngramQuery{}
 }
 
-// alternateQuery is that of a|b: one of theirs; nothing, if one of them needs nothing.
+// alternateQuery returns the query of a|b: any one of the alternatives' queries. It is
+// empty if the query of one alternative is.
 func (b queryBuilder) alternateQuery(subs []*syntax.Regexp) ngramQuery {
 	q := ngramQuery{or: true}
 	for _, sub := range subs {
@@ -86,8 +87,8 @@ func (b queryBuilder) alternateQuery(subs []*syntax.Regexp) ngramQuery {
 	return q
 }
 
-// concatQuery is that of expressions that follow each other: all of theirs. Neighbours
-// with exact sets are joined first, as n-grams may begin in one and end in another.
+// concatQuery returns the query of a concatenation: all of its parts' queries. Neighbours
+// with exact sets are joined first, because n-grams may begin in one and end in another.
 func (b queryBuilder) concatQuery(subs []*syntax.Regexp) (q ngramQuery) {
 	joined := exactSet{""}
 	for _, sub := range subs {
@@ -106,8 +107,8 @@ func (b queryBuilder) concatQuery(subs []*syntax.Regexp) (q ngramQuery) {
 	return q
 }
 
-// inexact tells the characters of a literal that a filter may know as other bytes: one
-// that stands for an invalid byte, and, if case does not count, those with a case that is
+// inexact reports whether a filter may have a character of a literal as other bytes: one
+// that stands for an invalid byte, or, if case does not count, one with a case that is
 // not in ASCII.
 func (b queryBuilder) inexact(re *syntax.Regexp) func(rune) bool {
 	return func(c rune) bool {

@@ -8,17 +8,17 @@ import (
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
 
-// connections is how many clients each side has.
+// connections is how many clients each side uses.
 const connections = 64
 
-// What the accept measurement wants.
+// Targets of the accept measurement.
 const (
 	wantAccept = 1.5
 	wantP99    = 250 * time.Millisecond
 )
 
-// measureAccept holds deliveries accepted durably against pgbench inserting the
-// same payload into the same server, in turns.
+// measureAccept compares the rate of deliveries accepted durably with pgbench inserting
+// the same payload into the same server, in turns.
 func measureAccept(ctx context.Context, l *lab) ([]row, error) {
 	body, err := benchPayload()
 	if err != nil {

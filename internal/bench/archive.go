@@ -21,9 +21,9 @@ const (
 	wantRequests   = 2.0
 )
 
-// measureArchive counts jobs from delivery to settled ledger, and what a job
-// costs in REST requests. To say what bounds the rate it measures twice: as a user
-// would have it, and with everything in memory.
+// measureArchive counts jobs from delivery to settled ledger, and what a job costs in
+// REST requests. To find what bounds the rate, it measures twice: as a user would run it,
+// and with everything in memory.
 func measureArchive(ctx context.Context, l *lab) ([]row, error) {
 	disk, err := archiveRate(ctx, l, "archive", l.dir+"/archive")
 	if err != nil {
@@ -62,8 +62,8 @@ func measureArchive(ctx context.Context, l *lab) ([]row, error) {
 type archived struct {
 	rate     float64 // jobs a second
 	requests float64 // REST requests a job
-	cpu      float64 // cores that jobvault itself kept busy
-	all      float64 // cores that were busy, of all
+	cpu      float64 // cores that jobvault itself kept busy, on average
+	all      float64 // cores that were busy in all, on average
 }
 
 func (a archived) bounds() string {
@@ -120,8 +120,8 @@ func archiveRate(ctx context.Context, l *lab, database, dir string) (archived, e
 	}, nil
 }
 
-// busyTime is how long all cores have been busy since the machine started; 0
-// where the kernel does not tell.
+// busyTime returns how long all cores together have been busy since the machine started;
+// 0 if the kernel does not say.
 func busyTime() time.Duration {
 	stat, err := os.ReadFile("/proc/stat")
 	if err != nil {
@@ -141,7 +141,7 @@ func busyTime() time.Duration {
 	return time.Duration(ticks) * 10 * time.Millisecond // a tick is a hundredth of a second
 }
 
-// awaitArchived returns when so many jobs are archived.
+// awaitArchived returns when the given number of jobs is archived.
 func awaitArchived(ctx context.Context, url string, jobs int) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()

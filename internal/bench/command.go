@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// command runs jobvault to its end and returns how long it took. A code other
-// than 0 is an error with what it said.
+// command runs jobvault to its end and returns how long it took. An exit code other than
+// 0 is an error that quotes its output.
 func (l *lab) command(ctx context.Context, settings []string, args ...string) (time.Duration, error) {
 	cmd := exec.CommandContext(ctx, l.binary, args...)
 	cmd.Env = append(os.Environ(), "JOBVAULT_DATA_DIR="+l.dir+"/jobvault-data")

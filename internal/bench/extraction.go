@@ -16,7 +16,7 @@ import (
 
 const wantExtraction = 0.9
 
-// measureExtraction holds archiving, which reads from a log what its job used, against
+// measureExtraction compares archiving, which reads from a log what its job used, with
 // archiving by a program that does not.
 func measureExtraction(ctx context.Context, l *lab) ([]row, error) {
 	on, err := os.Executable()
@@ -57,8 +57,8 @@ func measureExtraction(ctx context.Context, l *lab) ([]row, error) {
 	return rows, nil
 }
 
-// buildWithoutExtraction builds this program from its sources as they are, but for the
-// one call that hands a line to the reader of usage.
+// buildWithoutExtraction builds this program from its own sources, without the one call
+// that hands a line to the reader of usage.
 func (l *lab) buildWithoutExtraction(ctx context.Context) (string, error) {
 	const call = "x.usage.tells("
 	source, err := filepath.Abs(filepath.Join("archive", "joblog", "indexer.go"))
@@ -85,7 +85,8 @@ func (l *lab) buildWithoutExtraction(ctx context.Context) (string, error) {
 	return binary, build.Run()
 }
 
-// archiveRateOf is how fast a program, in a process of its own, archives a log, in MB/s.
+// archiveRateOf returns how fast a program archives a log in a process of its own, in
+// MB/s.
 func (l *lab) archiveRateOf(ctx context.Context, program string, log githubsim.Log, name string) (float64, error) {
 	sim, err := githubsim.Start(githubsim.Options{Seed: 1})
 	if err != nil {

@@ -27,9 +27,9 @@ const (
 	massiveWord = "downloading" // a quarter of all lines
 )
 
-// measureGrep holds `jobvault grep`, the whole command, against `rg -z` over the same
-// objects in the bucket's folder: for a word that many lines have, and for one that a
-// single log has. Both write what they find to a file.
+// measureGrep compares `jobvault grep`, the whole command, with `rg -z` over the same
+// objects in the bucket's folder: for a word that many lines have, and for one that only
+// a single log has. Both write what they find to a file.
 func measureGrep(ctx context.Context, l *lab) ([]row, error) {
 	rg, err := exec.LookPath("rg")
 	if err != nil {
@@ -96,8 +96,8 @@ func measureGrep(ctx context.Context, l *lab) ([]row, error) {
 	}}, nil
 }
 
-// timed runs a command with its output in a file, and says how long it took and how
-// many lines there are.
+// timed runs a command with its output in a file, and returns how long it took and how
+// many lines it wrote.
 func (l *lab) timed(ctx context.Context, settings []string, name string, args ...string) (time.Duration, int, error) {
 	out, err := os.Create(filepath.Join(l.dir, "found.txt"))
 	if err != nil {
@@ -118,10 +118,10 @@ func (l *lab) timed(ctx context.Context, settings []string, name string, args ..
 	return took, bytes.Count(found, []byte{'\n'}), err
 }
 
-// slot is what changes in a line of output from log to log.
+// slot matches the part of a line of output that differs from log to log.
 var slot = regexp.MustCompile(`\S*[0-9a-f]{8}\S*`)
 
-// rareWord is a word in the middle of one log that is in no other.
+// rareWord returns a word from the middle of one log that is in no other log.
 func rareWord(seed uint64, size int64) (string, error) {
 	log, err := io.ReadAll(githubsim.GeneratedLog(seed, size, githubsim.LogStyle{}).Reader())
 	if err != nil {
@@ -136,7 +136,7 @@ func rareWord(seed uint64, size int64) (string, error) {
 	return "", errors.New("no such word in the log")
 }
 
-// sizeOf is the size of all files of a name in a folder.
+// sizeOf returns the total size of all files with a name in a folder.
 func sizeOf(dir, name string) (size int64, err error) {
 	err = filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
 		if err != nil || e.Name() != name {

@@ -14,11 +14,11 @@ import (
 	"github.com/jobvault/jobvault/internal/localpg"
 )
 
-// lab is what all measurements share: a folder, the jobvault binary, and a
-// Postgres as a user would have it, with fsync on.
+// lab is what all measurements share: a folder, the jobvault binary, and a Postgres as a
+// user would run it, with fsync on.
 type lab struct {
 	scale    scale
-	each     bool // tell of each of many figures that go into one
+	each     bool // print each of the many figures that are summed up in one
 	dir      string
 	binary   string
 	postgres *localpg.Server

@@ -87,7 +87,7 @@ func measureLists(ctx context.Context, l *lab) ([]row, error) {
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", 1000*d.Seconds()) }
 
-// listFigures are those of all filters together, and of the worst.
+// listFigures are the figures of all filters together, and of the slowest one.
 type listFigures struct {
 	filters  int
 	p50, p99 time.Duration
@@ -95,10 +95,10 @@ type listFigures struct {
 	worstP95 time.Duration
 }
 
-func (l *lab) measureFilters(ctx context.Context, base string, jobs, most int) (listFigures, error) {
+func (l *lab) measureFilters(ctx context.Context, base string, jobs, maxJobs int) (listFigures, error) {
 	f := listFigures{}
 	var all []time.Duration
-	for _, query := range listQueries(jobs, most) {
+	for _, query := range listQueries(jobs, maxJobs) {
 		f.filters++
 		var took []time.Duration
 		for range listTurns {
@@ -113,7 +113,8 @@ func (l *lab) measureFilters(ctx context.Context, base string, jobs, most int) (
 		if l.each {
 			fmt.Fprintf(os.Stderr, "%8s  %s\n", ms(took[len(took)/2]), query)
 		}
-		// Of so few, the next to last: the last may be the machine's.
+		// Of this few times, take the second slowest: the slowest may be the machine's
+		// fault.
 		if p := took[len(took)-2]; p > f.worstP95 {
 			f.worst, f.worstP95 = query, p
 		}
@@ -129,20 +130,20 @@ var listEnd = time.Now().UTC().Truncate(24 * time.Hour)
 
 const listSpan = 400 * 24 * time.Hour
 
-// listTime is when job i of most was created.
-func listTime(i, most int) time.Time {
-	return listEnd.Add(-time.Duration(float64(listSpan) * float64(i) / float64(most)))
+// listTime is when job i of the given number of jobs was created.
+func listTime(i, jobs int) time.Time {
+	return listEnd.Add(-time.Duration(float64(listSpan) * float64(i) / float64(jobs)))
 }
 
-// commitOf is that of a run.
+// commitOf returns the commit of a run.
 func commitOf(run int) string {
 	a, b := md5.Sum([]byte(strconv.Itoa(run))), md5.Sum([]byte("x"+strconv.Itoa(run)))
 	return hex.EncodeToString(a[:]) + hex.EncodeToString(b[:4])
 }
 
-// listQueries are filters: each thing alone, common, rare, of long ago and unknown;
-// and several together; at the list's begin and in its middle.
-func listQueries(jobs, most int) []string {
+// listQueries returns filters: each criterion alone, with values that are common, rare,
+// old and unknown; several together; and each at the list's beginning and in its middle.
+func listQueries(jobs, maxJobs int) []string {
 	filters := []string{
 		"", "repository=acme/repository-1", "repository=acme/repository-59", "repository=repository-30", "repository=acme/none",
 		"repository=acme/*", "repository=acme/*&conclusion=timed_out", "repository=acme/*&log=expired",
@@ -161,7 +162,7 @@ func listQueries(jobs, most int) []string {
 		at := listEnd.AddDate(0, 0, -days).Format("2006-01-02")
 		filters = append(filters, "since="+at, "until="+at, "since="+at+"&conclusion=failure", "until="+at+"&repository=acme/repository-1")
 	}
-	middle := url.QueryEscape(strconv.FormatInt(listTime(jobs/2, most).UnixMicro(), 10) + ".0")
+	middle := url.QueryEscape(strconv.FormatInt(listTime(jobs/2, maxJobs).UnixMicro(), 10) + ".0")
 	queries := filters
 	for _, f := range filters {
 		queries = append(queries, f+"&after="+middle)
@@ -169,20 +170,20 @@ func listQueries(jobs, most int) []string {
 	return queries
 }
 
-// fillLists makes jobs from+1 to to. Job 1 is the newest; what is of long ago is of
-// the last tenth of those there are so far.
-func fillLists(ctx context.Context, databaseURL string, from, to, most int) error {
+// fillLists makes jobs from+1 to to. Job 1 is the newest; old values are those of the
+// last tenth of the jobs so far.
+func fillLists(ctx context.Context, databaseURL string, from, to, maxJobs int) error {
 	conn, err := pgx.Connect(ctx, databaseURL)
 	if err != nil {
 		return err
 	}
-	if err = errors.Join(fillWith(ctx, conn, from, to, most), conn.Close(ctx)); err != nil {
+	if err = errors.Join(fillWith(ctx, conn, from, to, maxJobs), conn.Close(ctx)); err != nil {
 		return err
 	}
 	return rollUp(ctx, databaseURL)
 }
 
-// rollUp sums up what is pending, as the workers do.
+// rollUp rolls up all pending jobs, as the workers do.
 func rollUp(ctx context.Context, databaseURL string) error {
 	pool, err := store.OpenPool(ctx, databaseURL, 1)
 	if err != nil {
@@ -202,7 +203,7 @@ func rollUp(ctx context.Context, databaseURL string) error {
 	return err
 }
 
-func fillWith(ctx context.Context, conn *pgx.Conn, from, to, most int) error {
+func fillWith(ctx context.Context, conn *pgx.Conn, from, to, maxJobs int) error {
 	if _, err := conn.Exec(ctx, listSetup); err != nil {
 		return err
 	}
@@ -211,7 +212,7 @@ func fillWith(ctx context.Context, conn *pgx.Conn, from, to, most int) error {
 		last := min(first+piece-1, to)
 		old := to - to/10
 		for _, statement := range listStatements {
-			if _, err := conn.Exec(ctx, statement, pgx.NamedArgs{"first": first, "last": last, "old": old, "most": most}); err != nil {
+			if _, err := conn.Exec(ctx, statement, pgx.NamedArgs{"first": first, "last": last, "old": old, "maxJobs": maxJobs}); err != nil {
 				return fmt.Errorf("%.60s: %w", statement, err)
 			}
 		}
@@ -219,8 +220,8 @@ func fillWith(ctx context.Context, conn *pgx.Conn, from, to, most int) error {
 	return nil
 }
 
-// listSetup makes what all jobs share, and u, which is as good as random, between 0
-// and 1, and always the same.
+// listSetup makes what all jobs share, and the function u, which returns pseudo-random
+// numbers between 0 and 1 that are the same in every run.
 const listSetup = `
 	CREATE OR REPLACE FUNCTION pg_temp.u(i bigint, salt bigint) RETURNS float8 LANGUAGE sql IMMUTABLE AS
 		$$ SELECT (hashint8extended(i, salt) & 1073741823)::float8 / 1073741824 $$;
@@ -236,24 +237,24 @@ var listStatements = []string{
 		     ELSE 'feature/' || floor(5000 * pg_temp.u(k, 6)) END, md5(k::text) || left(md5('x' || k), 8)
 	FROM generate_series(@first::bigint / 7, @last::bigint / 7) k ON CONFLICT DO NOTHING`,
 	`INSERT INTO jobs (id, run_id, run_attempt, repository_id, name, status, conclusion, created_at, started_at, completed_at, runner_id, runner_name)
-	SELECT @most::bigint - i + 1, r.id, 1, r.repository_id, 'job ' || i % 7, 'completed',
+	SELECT @maxJobs::bigint - i + 1, r.id, 1, r.repository_id, 'job ' || i % 7, 'completed',
 		CASE WHEN u < 0.85 THEN 'success' WHEN u < 0.93 THEN 'failure' WHEN u < 0.97 THEN 'cancelled' WHEN u < 0.9995 THEN 'skipped' ELSE 'timed_out' END,
 		at, at + interval '20 s', at + interval '3 min', 1,
 		CASE WHEN i > @old AND pg_temp.u(i, 7) < 0.01 THEN 'old-runner' ELSE 'runner-' || floor(500 * pg_temp.u(i, 8)) END
-	FROM (SELECT i, pg_temp.u(i, 9) AS u, (SELECT date_trunc('day', now(), 'UTC')) - i::float8 / @most * interval '400 days' AS at FROM generate_series(@first::bigint, @last::bigint) i) j
+	FROM (SELECT i, pg_temp.u(i, 9) AS u, (SELECT date_trunc('day', now(), 'UTC')) - i::float8 / @maxJobs * interval '400 days' AS at FROM generate_series(@first::bigint, @last::bigint) i) j
 	JOIN workflow_runs r ON r.id = j.i / 7`,
 	`INSERT INTO job_labels (job_id, label_id, position)
-	SELECT @most::bigint - i + 1, l.id, 0
+	SELECT @maxJobs::bigint - i + 1, l.id, 0
 	FROM generate_series(@first::bigint, @last::bigint) i
 	JOIN labels l ON l.name = CASE WHEN i > @old AND pg_temp.u(i, 10) < 0.005 THEN 'old-label' ELSE 'label-' || floor(30 * pg_temp.u(i, 11) ^ 2) END`,
 	`INSERT INTO job_logs (job_id, state, object_key, raw_bytes, stored_bytes, lines, sha256, archived_at, settled_at, usage_version)
-	SELECT @most::bigint - i + 1, s, CASE s WHEN 'archived' THEN 'v1/x' END, 1000, 100, 10, decode(repeat('00', 32), 'hex'), now(), now(), CASE s WHEN 'archived' THEN 2 END
+	SELECT @maxJobs::bigint - i + 1, s, CASE s WHEN 'archived' THEN 'v1/x' END, 1000, 100, 10, decode(repeat('00', 32), 'hex'), now(), now(), CASE s WHEN 'archived' THEN 2 END
 	FROM generate_series(@first::bigint, @last::bigint) i, LATERAL (SELECT CASE WHEN pg_temp.u(i, 12) < 0.98 THEN 'archived' ELSE 'expired' END AS s) s`,
 	// Their jobs are there: to look for each of ten million would take longer than
 	// all else.
 	`SET session_replication_role = replica`,
 	`INSERT INTO steps (job_id, number, name, status, conclusion, started_at, completed_at)
-	SELECT @most::bigint - i + 1, n, 'step ' || n, 'completed', 'success', timestamptz '2026-01-01Z', timestamptz '2026-01-01Z' + n * interval '1 s'
+	SELECT @maxJobs::bigint - i + 1, n, 'step ' || n, 'completed', 'success', timestamptz '2026-01-01Z', timestamptz '2026-01-01Z' + n * interval '1 s'
 	FROM generate_series(@first::bigint, @last::bigint) i, generate_series(1, 10) n`,
 	// A workflow asks for an action as a tag, which moves every hundred days, or as a
 	// commit.
@@ -265,7 +266,7 @@ var listStatements = []string{
 			WHEN 3 THEN 'actions/upload-artifact' WHEN 4 THEN 'docker/login-action' ELSE 'acme/tool-' || floor(300 * pg_temp.u(w, 13) ^ 3) END AS action,
 			CASE WHEN n = 5 THEN 'sub/action' END AS path) a,
 		LATERAL (SELECT CASE WHEN pg_temp.u(w, 20 + n) < 0.7 THEN 'v4' WHEN pg_temp.u(w, 20 + n) < 0.9 THEN 'v3' ELSE pg_temp.commit(action) END AS ref) f
-	WHERE j.id BETWEEN @most::bigint - @last + 1 AND @most::bigint - @first + 1`,
+	WHERE j.id BETWEEN @maxJobs::bigint - @last + 1 AND @maxJobs::bigint - @first + 1`,
 	`INSERT INTO job_annotations (job_id, log_line, level, message)
 	SELECT j.id, 100 * n, CASE WHEN pg_temp.u(j.id, 30 + n) < 0.6 THEN 'error' ELSE 'warning' END,
 		CASE floor(6 * pg_temp.u(j.id, 40 + n)) WHEN 0 THEN 'Process completed with exit code ' || j.id % 4 || '.'
@@ -275,13 +276,13 @@ var listStatements = []string{
 			WHEN 4 THEN format('panic at 0x%s: index %s out of range with length %s', left(md5(j.id::text), 12), j.id % 100, j.id % 90)
 			ELSE format('The runner lost communication with the server after %s minutes; see run %s', j.id % 300, j.run_id) END
 	FROM jobs j, generate_series(1, 1 + j.id % 5) n
-	WHERE j.id BETWEEN @most::bigint - @last + 1 AND @most::bigint - @first + 1 AND pg_temp.u(j.id, 14) < 0.2`,
+	WHERE j.id BETWEEN @maxJobs::bigint - @last + 1 AND @maxJobs::bigint - @first + 1 AND pg_temp.u(j.id, 14) < 0.2`,
 	// For the roll-up, as the triggers would.
-	`INSERT INTO action_pending (job_id) SELECT i FROM generate_series(@most::bigint - @last + 1, @most::bigint - @first + 1) i`,
+	`INSERT INTO action_pending (job_id) SELECT i FROM generate_series(@maxJobs::bigint - @last + 1, @maxJobs::bigint - @first + 1) i`,
 	`SET session_replication_role = DEFAULT`,
 }
 
-// facetSize is how many bytes the index of lists has for each job.
+// facetSize returns the size of the index of lists, in bytes for each job.
 func facetSize(ctx context.Context, databaseURL string, jobs int) (int64, error) {
 	pool, err := store.OpenPool(ctx, databaseURL, 1)
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 	"time"
 )
 
-// row is one line of the table.
+// row is a line of the table.
 type row struct {
 	what    string
 	ours    string

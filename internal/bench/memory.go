@@ -36,8 +36,8 @@ func runArchiveOne(args []string) error {
 
 var highWater = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
 
-// ownPeak is this process's peak memory in MiB. On Linux getrusage would count
-// what the parent held when it forked.
+// ownPeak returns this process's peak memory in MiB. It does not use getrusage on Linux,
+// which would count what the parent held when it forked.
 func ownPeak() (float64, error) {
 	if peak, err := peakOf(os.Getpid()); err == nil {
 		return peak, nil
@@ -63,8 +63,8 @@ func peakOf(pid int) (float64, error) {
 	return kib / 1024, err
 }
 
-// measureMemory holds the peak memory with a huge log against that with a small
-// one.
+// measureMemory compares the peak memory of archiving a huge log with that of archiving a
+// small one.
 func measureMemory(ctx context.Context, l *lab) ([]row, error) {
 	large, err := peakMemory(ctx, l, "large", l.scale.memoryLog)
 	if err != nil {

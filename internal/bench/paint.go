@@ -15,8 +15,8 @@ import (
 
 const wantPaint = 1000.0 // ms
 
-// measurePaint looks at the page of a job with a huge log, at its middle, in a real
-// browser, and asks that when it first painted something.
+// measurePaint opens the page of a job with a huge log, at its middle, in a real browser,
+// and asks the browser when it first painted something.
 func measurePaint(ctx context.Context, l *lab) ([]row, error) {
 	path, err := exec.LookPath("chromium")
 	if err != nil {

@@ -33,8 +33,8 @@ const (
 	wantReadMore = 32.0 // MiB
 )
 
-// measureReading holds reading a log over HTTP against zstd reading the same object:
-// lines from its middle, and all of it; and the memory that takes.
+// measureReading compares reading a log over HTTP with zstd reading the same object:
+// lines from its middle, and all of it. It also measures the memory that this takes.
 func measureReading(ctx context.Context, l *lab) ([]row, error) {
 	zstd, err := exec.LookPath("zstd")
 	if err != nil {
@@ -152,7 +152,8 @@ func (r *reading) lines(ctx context.Context) ([]row, error) {
 	}, nil
 }
 
-// countReads answers the same request in this process, over a bucket that counts.
+// countReads answers the same request in this process, over a bucket that counts what is
+// read.
 func (r *reading) countReads(ctx context.Context, path string) (int64, error) {
 	pool, err := store.OpenPool(ctx, r.settings[0][len("JOBVAULT_DATABASE_URL="):], 4)
 	if err != nil {
@@ -227,8 +228,8 @@ func (r *reading) whole(ctx context.Context) (row, error) {
 	}, err
 }
 
-// memory holds the peak of a server that has sent the large log against that of one
-// that has sent the small one.
+// memory compares the peak memory of a server that has sent the large log with that of
+// one that has sent the small one.
 func (r *reading) memory(ctx context.Context) (row, error) {
 	var peaks [2]float64
 	for i := range peaks {
@@ -255,7 +256,7 @@ func (r *reading) memory(ctx context.Context) (row, error) {
 	}, nil
 }
 
-// plain asks for no compression.
+// plain is a client that asks for no compression.
 var plain = &http.Client{Transport: &http.Transport{DisableCompression: true}}
 
 func request(ctx context.Context, address string) (*http.Response, error) {

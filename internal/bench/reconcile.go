@@ -14,9 +14,9 @@ import (
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
 
-// What the numbers of reconciling and backfilling may be.
+// The maxima of the numbers of reconciling and backfilling.
 const (
-	wantSecondSweep = 1.0  // requests for 100 runs
+	wantSecondSweep = 1.0  // requests for each 100 runs
 	wantBackfill    = 1.05 // requests a job beyond the listing of runs
 	backfillRunJobs = 40   // jobs a run of the backfill
 )
@@ -139,8 +139,8 @@ func (h *history) requests() int64 {
 	return n
 }
 
-// compare counts the jobs that are not settled, and those that are settled as
-// something else than GitHub's answers mean.
+// compare counts the jobs that are not settled, and those that are settled in another
+// state than GitHub's answers imply.
 func (h *history) compare(ctx context.Context) (open, wrong int, err error) {
 	conn, err := pgx.Connect(ctx, h.url)
 	if err != nil {
@@ -205,7 +205,7 @@ func awaitQuiet(ctx context.Context, url string) error {
 	}
 }
 
-// measureBackfill counts what a job of the past costs in requests.
+// measureBackfill counts how many requests the backfill of a job costs.
 func measureBackfill(ctx context.Context, l *lab) ([]row, error) {
 	var rows []row
 	for _, perRun := range []int{backfillRunJobs, 7} {

@@ -19,11 +19,11 @@ const (
 	wantAsked      = 1
 )
 
-// asked is a question to GitHub that is about a repository, and whose it is.
+// asked is a question to GitHub about a repository, with the token that asks it.
 type asked struct{ token, path string }
 
-// measureRights counts what callers' reading costs at GitHub, with tokens of theirs of
-// which each repository has to be asked after; all begin at once.
+// measureRights counts how many requests to GitHub callers' reading costs, if each
+// repository must be asked about with each caller's token, and all callers begin at once.
 func measureRights(ctx context.Context, l *lab) ([]row, error) {
 	settings, _, err := l.archiveLogs(ctx, "rights", 64<<10, 64<<10)
 	if err != nil {

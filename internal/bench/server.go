@@ -62,7 +62,7 @@ func (s *server) stop() (time.Duration, error) {
 	return s.cmd.ProcessState.UserTime() + s.cmd.ProcessState.SystemTime(), err
 }
 
-// abandon ends a server that was not stopped: its measurement failed.
+// abandon kills a server that was not stopped because its measurement failed.
 func (s *server) abandon() {
 	if s.cmd.ProcessState == nil {
 		_ = s.cmd.Process.Kill()

@@ -18,8 +18,8 @@ import (
 
 const wantThroughput = 1.0
 
-// measureThroughput holds a log's whole way into the bucket against zstd
-// compressing the same bytes from a file to a file.
+// measureThroughput compares a log's whole way into the bucket with zstd compressing the
+// same bytes from a file to a file.
 func measureThroughput(ctx context.Context, l *lab) ([]row, error) {
 	zstd, err := exec.LookPath("zstd")
 	if err != nil {

@@ -27,7 +27,7 @@ type usesFigure struct {
 	uses   int // that it finds
 }
 
-// usesTimes asks who used an action, as the command, the page and the API do.
+// usesTimes measures asking who used an action, as the command, the page and the API do.
 func (l *lab) usesTimes(ctx context.Context, databaseURL string) (map[string]usesFigure, error) {
 	pool, err := store.OpenPool(ctx, databaseURL, 1)
 	if err != nil {
@@ -92,7 +92,7 @@ func usesFilters(all store.ActionFilter) []store.ActionFilter {
 	return append(filters, all)
 }
 
-// timeUses asks several times, and keeps the time if it is the worst of its kind so
+// timeUses asks several times, and keeps the time if it is the slowest of its kind so
 // far.
 func (l *lab) timeUses(ctx context.Context, db *store.DB, kind string, f store.ActionFilter, worst map[string]usesFigure) ([]store.ActionUse, error) {
 	var took []time.Duration
@@ -109,14 +109,14 @@ func (l *lab) timeUses(ctx context.Context, db *store.DB, kind string, f store.A
 	if l.each {
 		fmt.Fprintf(os.Stderr, "%8s  %d uses of %+v\n", ms(took[len(took)/2]), len(found.Uses), f)
 	}
-	// Of so few, the next to last: the last may be the machine's.
+	// Of this few times, take the second slowest: the slowest may be the machine's fault.
 	if p := took[len(took)-2]; p > worst[kind].took {
 		worst[kind] = usesFigure{fmt.Sprintf("%s@%s by %q since %s", f.Action, f.Ref, f.Repository, f.Since.Format(time.DateTime)), p, len(found.Uses)}
 	}
 	return found.Uses, nil
 }
 
-// usesRows tells of each kind, over few jobs and over many.
+// usesRows makes the table's rows of each kind, over few jobs and over many.
 func usesRows(few, many map[string]usesFigure, jobs int) []row {
 	var rows []row
 	for _, kind := range usesKinds {

@@ -20,8 +20,8 @@ const (
 	verifyLogCount = 200
 )
 
-// measureVerify holds `jobvault verify --deep`, which reads ledger and bucket and
-// compares digests, lines and frames, against `zstd -t` over the same objects.
+// measureVerify compares `jobvault verify --deep`, which reads ledger and bucket and
+// compares digests, lines and frames, with `zstd -t` over the same objects.
 func measureVerify(ctx context.Context, l *lab) ([]row, error) {
 	zstd, err := exec.LookPath("zstd")
 	if err != nil {

@@ -55,7 +55,7 @@ func viewTimes(ctx context.Context, databaseURL string) (map[string]time.Duratio
 	return times, errors.Join(err, conn.Close(ctx))
 }
 
-// timeQuery asks twice: the second time counts.
+// timeQuery runs a query twice and returns the second time.
 func timeQuery(ctx context.Context, conn *pgx.Conn, sql string) (time.Duration, error) {
 	var took time.Duration
 	for range 2 {
@@ -96,7 +96,7 @@ func dashboardQueries() ([]string, error) {
 	return queries, nil
 }
 
-// viewRows tells of each view, over few jobs and over many.
+// viewRows makes the table's rows of each view, over few jobs and over many.
 func viewRows(few, many map[string]time.Duration, jobs int) []row {
 	var rows []row
 	for _, view := range append(viewNames, slowestQuery) {
@@ -104,7 +104,7 @@ func viewRows(few, many map[string]time.Duration, jobs int) []row {
 		rows = append(rows, row{
 			what: fmt.Sprintf("30 days of %s within %d jobs", view, jobs), ours: ms(many[view]), against: ms(few[view]) + " within a tenth of them",
 			ratio: fmt.Sprintf("%.1f", ratio), wanted: fmt.Sprintf("< %s, ≤ %.0f ×", ms(wantView), wantViewGrows),
-			// Of next to nothing, a ratio says nothing.
+			// A ratio of times near zero means nothing.
 			missed: many[view] >= wantView || ratio > wantViewGrows && many[view] > 100*time.Millisecond,
 		})
 	}

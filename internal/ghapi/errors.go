@@ -30,6 +30,7 @@ const (
 	Denied            // 401, or a 403 that is no limit
 )
 
+// String returns the class in words, for messages.
 func (c Class) String() string {
 	return [...]string{"transient", "rate limited", "not found", "expired", "denied"}[c]
 }
@@ -46,6 +47,7 @@ type Error struct {
 	Err     error     // the cause when there was no answer
 }
 
+// Error names the operation, the class and the cause. It holds no token and no signed link.
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s", e.Op, e.Class)
@@ -61,6 +63,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// Unwrap returns the cause; nil if GitHub answered.
 func (e *Error) Unwrap() error { return e.Err }
 
 // IsNotFound tells whether an error is a 404, of the API or of the storage.

@@ -79,8 +79,8 @@ func (s *Server) apiHandler() http.Handler {
 	return mux
 }
 
-// serve does what all of the API has in common, in GitHub's order: what is
-// broken, the version, the caller, the limits.
+// serve does what all endpoints have in common, in GitHub's order: faults, the version,
+// the caller, the limits.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, e Endpoint, need access, h func(*call)) {
 	jobID := pathInt(r, "job_id")
 	s.counters.add(e, jobID)
@@ -111,7 +111,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, e Endpoint, need 
 	}
 }
 
-// admit finds out who calls and whether that may be now, or answers.
+// admit finds who the caller is and whether the request is allowed now; otherwise it
+// answers the request.
 func (s *Server) admit(c *call, need access, hasPlace bool) bool {
 	version := c.r.Header.Get("X-GitHub-Api-Version")
 	if !s.supports(version) {
@@ -177,8 +178,8 @@ func (s *Server) writeJSON(c *call, status int, v any) {
 	writeBody(c.w, status, body)
 }
 
-// apiError answers as GitHub does when it will not. An empty documentation page
-// is left out.
+// apiError answers with an error in GitHub's form. An empty documentation page is left
+// out.
 func (s *Server) apiError(w http.ResponseWriter, status int, message, docs string) {
 	o := object{{"message", message}}
 	if docs != "" {
@@ -194,8 +195,8 @@ func writeBody(w http.ResponseWriter, status int, body []byte) {
 	w.Write(body)
 }
 
-// notFound is the answer for what is not there and for what the caller may not
-// know to be there.
+// notFound answers for what does not exist, and for what the caller may not know to
+// exist.
 func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
 	docs := docsREST
 	switch {
@@ -217,10 +218,10 @@ func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
 	s.apiError(w, http.StatusNotFound, "Not Found", docs)
 }
 
-// urlOf is the URL of a request, less its query.
+// urlOf returns the URL of a request without its query.
 func (s *Server) urlOf(r *http.Request) string { return s.URL() + strings.TrimPrefix(r.URL.Path, "/") }
 
-// pathInt is a number in the path; 0 is no number.
+// pathInt returns a number in the path; 0 if it is no number.
 func pathInt(r *http.Request, name string) int64 {
 	n, err := strconv.ParseInt(r.PathValue(name), 10, 64)
 	if err != nil {

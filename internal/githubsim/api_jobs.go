@@ -113,8 +113,8 @@ func (s *Server) findRepository(c *call) (r Repository, ok bool) {
 	return r, s.mayAsk(c, r)
 }
 
-// byID is the request's URL, less its query, with the repository named by its
-// id. GitHub uses it for redirects and for links to other pages; Gitea, the present name.
+// byID returns the request's URL, without its query, with the repository named by its id.
+// GitHub uses it for redirects and for links to other pages; Gitea, the present name.
 func (s *Server) byID(r *http.Request, repository Repository) string {
 	parts := strings.SplitN(strings.TrimPrefix(r.URL.Path, "/"), "/", 4) // repos, owner, name, perhaps more
 	if r.PathValue("repository_id") != "" {

@@ -17,7 +17,7 @@ import (
 type access int
 
 const (
-	byAnyone access = iota // who has a token, or has none
+	byAnyone access = iota // with or without a token
 	byToken                // the token, or an installation's
 	byApp                  // an App's JWT
 )
@@ -29,12 +29,12 @@ type identity struct {
 	rights       Rights
 }
 
-// sees tells whether the caller has access to the repository.
+// sees reports whether the caller has access to the repository.
 func (id identity) sees(r Repository) bool {
 	return !r.Private || id.belongs(r)
 }
 
-// belongs tells whether the caller has more to do with the repository than anybody.
+// belongs reports whether the caller has more rights to the repository than anybody has.
 func (id identity) belongs(r Repository) bool {
 	switch {
 	case id.user != nil:
@@ -69,8 +69,8 @@ func (s *Server) authenticate(r *http.Request, need access) (identity, *refusal)
 	return identity{}, &refusal{http.StatusUnauthorized, "Bad credentials"}
 }
 
-// callerOf is whom the limits count a request for. Tokens of an installation
-// come and go; they share its limits.
+// callerOf returns the caller whose limits a request counts for. All tokens of an
+// installation share its limits.
 func (s *Server) callerOf(r *http.Request, need access) string {
 	if need == byApp {
 		return "app"

@@ -73,7 +73,7 @@ func (m *dayMaker) cancelledBeforeRunner(u *dayRun) {
 	m.add(j, none)
 }
 
-// runnersDied has a job whose log never came and one of which a part came.
+// runnersDied has a job whose log never came, and one of whose log only a part came.
 func (m *dayMaker) runnersDied(u *dayRun) {
 	labels := []string{"self-hosted", "linux", "spot"}
 	lost := u.job(draft{name: "spot instance taken away", conclusion: "failure", labels: labels})

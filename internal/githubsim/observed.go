@@ -2,8 +2,8 @@ package githubsim
 
 import "net/http"
 
-// observed is a ResponseWriter that tells when the answer begins: before a client
-// can know of it, so that whatever the client does next comes after.
+// observed is a ResponseWriter that calls a function just before the answer begins, so
+// that whatever the client does next comes after that call.
 type observed struct {
 	http.ResponseWriter
 	begins func(status int)

@@ -29,7 +29,7 @@ type limitAnswers struct {
 	runs map[string]int // by caller, up to its last answer
 }
 
-// LimitAnswers has all answers so far that told a caller to wait.
+// LimitAnswers returns all answers so far that told a caller to wait.
 func (s *Server) LimitAnswers() []LimitAnswer {
 	s.waits.mu.Lock()
 	defer s.waits.mu.Unlock()
@@ -47,7 +47,8 @@ func (s *Server) LongestLimitRun() int {
 	return longest
 }
 
-// noteAnswer is told of every answer, since any other one ends a caller's run.
+// noteAnswer must be called for every answer, because an answer without a limit ends a
+// caller's run.
 func (s *Server) noteAnswer(c *call, status int, h http.Header, f Fault) {
 	w := &s.waits
 	w.mu.Lock()
@@ -63,8 +64,8 @@ func (s *Server) noteAnswer(c *call, status int, h http.Header, f Fault) {
 	w.list = append(w.list, LimitAnswer{c.caller, c.endpoint, status, s.now(), w.runs[c.caller]})
 }
 
-// tellsToWait knows a limit by the headers. Only a fault can be a secondary
-// limit without one.
+// tellsToWait recognises a limit by the headers. Only a fault can be a secondary limit
+// without such a header.
 func tellsToWait(status int, h http.Header, f Fault) bool {
 	switch status {
 	case http.StatusTooManyRequests:

@@ -76,12 +76,13 @@ func (r Rights) seesPrivate(gitea bool) bool {
 	return gitea || r.Scopes == nil || slices.Contains(r.Scopes, "repo")
 }
 
-// hides tells what only single sign-on would show: it is refused, and left out of lists.
+// hides reports whether a repository needs single sign-on, which the token lacks: it is
+// refused, and left out of lists.
 func (r Rights) hides(repository Repository) bool {
 	return repository.Private && r.SingleSignOn != "" && strings.EqualFold(r.SingleSignOn, repository.Owner)
 }
 
-// tellScopes sets the headers that classic tokens get.
+// tellScopes sets the headers with a classic token's scopes.
 func (s *Server) tellScopes(c *call) {
 	if s.o.Gitea || c.who.rights.Scopes == nil {
 		return
@@ -94,8 +95,8 @@ func (s *Server) tellScopes(c *call) {
 	c.w.Header().Set("X-Accepted-Oauth-Scopes", accepted)
 }
 
-// hasScopes tells whether a Gitea lets a token ask at all, or answers: before it looks
-// whether there is what is asked for.
+// hasScopes reports whether a Gitea lets the token ask at all; otherwise it answers the
+// request. A Gitea checks that before it looks whether the thing exists.
 func (s *Server) hasScopes(c *call) bool {
 	if !s.o.Gitea || c.who.rights.Scopes == nil {
 		return true
@@ -118,8 +119,8 @@ func (s *Server) hasScopes(c *call) bool {
 	return true
 }
 
-// mayAsk tells whether the token may ask what it asks of a repository that it sees, or
-// answers.
+// mayAsk reports whether the token may ask this of a repository that it sees; otherwise
+// it answers the request.
 func (s *Server) mayAsk(c *call, r Repository) bool {
 	rights := c.who.rights
 	switch {

@@ -2,7 +2,7 @@ package githubsim
 
 import "sync"
 
-// lies are what listings add to the truth.
+// lies are the numbers that listings add to their true totals.
 type lies struct {
 	mu     sync.Mutex
 	totals map[Endpoint]int

@@ -17,8 +17,8 @@ type users struct {
 	by map[string]*user
 }
 
-// AddUser makes a token good: it is the user's, who belongs to the repositories,
-// and sees public ones besides. Again, it changes to which.
+// AddUser makes a token valid for a user, who belongs to the repositories, and who also
+// sees public ones. Calling it again for the token replaces the repositories.
 func (s *Server) AddUser(login, token string, repositories ...int64) {
 	s.users.mu.Lock()
 	defer s.users.mu.Unlock()

@@ -5,11 +5,10 @@ import (
 	"time"
 )
 
-// Deliveries is the life of a job as GitHub would tell it, up to the job's
-// status: queued, in_progress, completed, or only completed for a job that was
-// skipped or that nothing ever ran; Job.Life overrules. Its repository must have
-// been added, or there are none. GUIDs depend on the seed, the job and the place
-// in its life.
+// Deliveries returns the life of a job as GitHub's webhooks report it, up to the job's
+// status: queued, in_progress, completed, or only completed for a job that was skipped or
+// that nothing ever ran; Job.Life overrules. Its repository must have been added, or
+// there are none. GUIDs depend on the seed, the job and the place in its life.
 func (s *Server) Deliveries(j Job) []Delivery {
 	r, ok := s.world.repository(j.RepositoryID)
 	if !ok {
@@ -90,7 +89,7 @@ func (f frame) payload(o object) []byte {
 	return append(b, f[1:]...)
 }
 
-// life has the actions that GitHub tells of the job, in order.
+// life returns the actions that GitHub's webhooks report of the job, in order.
 func (j Job) life() []string {
 	if j.Life != nil {
 		return j.Life
@@ -111,7 +110,7 @@ func (j Job) life() []string {
 	return []string{"queued"}
 }
 
-// when is the job as it was at the i-th action of its life, and that time.
+// when returns the job as it was at the i-th action of its life, and that time.
 func (j Job) when(life []string, i int) (Job, time.Time) {
 	switch life[i] {
 	case "completed":
@@ -143,7 +142,7 @@ func (j Job) asQueued() Job {
 	return j
 }
 
-// asStarted is the job with its first step just begun.
+// asStarted returns the job with its first step just begun.
 func (j Job) asStarted() Job {
 	j.Status, j.Conclusion, j.CompletedAt = "in_progress", nil, nil
 	if len(j.Steps) > 0 {

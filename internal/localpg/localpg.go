@@ -1,11 +1,11 @@
 // Package localpg runs a private Postgres: the database of a jobvault that was
 // given none, and of the tests.
 //
-// The cluster lives in the data directory and listens on loopback only. Its
-// port and its random password are remembered beside it, in postgres.json. An
-// exclusive lock makes one jobvault at a time the owner of a data directory.
-// Postgres runs in a session of its own, so it outlives an owner that was
-// killed; the next owner finds it and goes on with it.
+// The cluster lives in the data directory and listens on loopback only. Its port and its
+// random password are remembered beside it, in postgres.json. An exclusive lock makes one
+// jobvault at a time the owner of a data directory. Postgres runs in a session of its
+// own, so it outlives an owner that was killed; the next owner finds it and takes it
+// over.
 package localpg
 
 import (
@@ -36,15 +36,14 @@ type Config struct {
 	// The cluster is in Dir/postgres, what is needed to connect to it in
 	// Dir/postgres.json (mode 0600), what it says in Dir/postgres.log.
 	Dir string
-	// Settings are further Postgres settings, as in postgresql.conf; they
-	// win over our defaults, but cannot change where Postgres listens. They
-	// count when Postgres is started: one that a killed owner left behind
-	// goes on with those it has.
+	// Settings are further Postgres settings, as in postgresql.conf; they win over our
+	// defaults, but cannot change where Postgres listens. They take effect when Postgres
+	// is started: one that a killed owner left behind keeps those it has.
 	Settings map[string]string
-	// BinDir, if not empty, is the only folder where initdb and postgres are
-	// looked for.
+	// BinDir, if not empty, is the only folder where initdb and postgres are looked for.
+	// Empty: PATH, the usual folders of packages, and then a download.
 	BinDir string
-	// Logger hears of starts and stops. Nil means silence.
+	// Logger gets a message at each start and stop. Nil means no log.
 	Logger *slog.Logger
 
 	programs *catalogue // nil: this machine's; the tests have their own

@@ -29,12 +29,12 @@ func openLog(path string) (*os.File, error) {
 // tail returns the last few lines of what was written to the log since it was
 // from bytes long.
 func tail(log *os.File, from int64) string {
-	const most = 2 << 10
+	const maxTail = 2 << 10
 	size, err := log.Seek(0, io.SeekEnd)
 	if err != nil {
 		return ""
 	}
-	from = min(max(from, size-most), size) // size is less than from if somebody has cut the log
+	from = min(max(from, size-maxTail), size) // size is less than from if somebody has cut the log
 	text := make([]byte, size-from)
 	n, _ := log.ReadAt(text, from)
 	return strings.TrimSpace(string(text[:n]))

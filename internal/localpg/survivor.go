@@ -64,8 +64,8 @@ func (v survivor) environment() []string {
 	return []string{"PG_GRANDPARENT_PID=" + strconv.Itoa(v.stale)}
 }
 
-// adopt goes on with the Postgres that a killed owner left behind. If there is
-// none, or it is just ending, s.postmaster stays nil.
+// adopt takes over the Postgres that a killed owner left behind. If there is none, or it
+// is just ending, s.postmaster stays nil.
 func (s *Server) adopt(ctx context.Context) error {
 	found, err := s.survivor()
 	if err != nil || found.process == nil {

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// part is a program that tests use and that Go does not bring.
+// part is a program that tests use and that does not come with Go.
 type part struct {
 	names  []string               // what it may be called in PATH, the best first
 	tool   bool                   // `make tools` builds it, into .cache/bin, which is looked at before PATH
@@ -60,7 +60,7 @@ func Program(t testing.TB, name string) string {
 	return path
 }
 
-// find is Program for what has no test.
+// find is Program for callers without a test.
 func find(name string) (string, error) {
 	p, ok := parts[name]
 	if !ok {

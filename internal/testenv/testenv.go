@@ -39,8 +39,8 @@ func Run(m *testing.M) int {
 	return code
 }
 
-// guard has a server and its folder go when this process goes, also by a panic:
-// the shell reads from a pipe that only this process holds open.
+// guard kills a server and removes its folder when this process ends, even by a panic: a
+// shell waits on a pipe that only this process holds open.
 func guard(pid int, dir string) error {
 	cmd := exec.Command("sh", "-c", `read -r _; kill -INT "$1" 2>/dev/null && while kill -0 "$1" 2>/dev/null; do sleep 0.1; done; rm -rf "$2"`,
 		"guard", strconv.Itoa(pid), dir)
@@ -60,15 +60,15 @@ func guard(pid int, dir string) error {
 	return nil
 }
 
-// atEnd has Main call f.
+// atEnd makes Main call f at its end.
 func atEnd(f func()) {
 	stopsMu.Lock()
 	defer stopsMu.Unlock()
 	stops = append(stops, f)
 }
 
-// Missing skips the test for want of a part, and says how to get it. In CI
-// every part must be there.
+// Missing skips a test that lacks a part, and says how to get that part. In CI, where
+// every part must exist, it fails the test.
 func Missing(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {

@@ -11,7 +11,7 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// Vault is a database and a bucket in a folder, for tests of what reads them.
+// Vault is a database, and a bucket in a folder, for tests of code that reads them.
 type Vault struct {
 	T       testing.TB
 	DB      *store.DB
@@ -19,7 +19,7 @@ type Vault struct {
 	At      time.Time // of everything that is written
 }
 
-// NewVault makes empty ones.
+// NewVault makes an empty database and an empty bucket.
 func NewVault(t testing.TB) *Vault {
 	t.Helper()
 	b, err := bucket.Open("file://" + t.TempDir())
@@ -41,8 +41,8 @@ func (v *Vault) Check(err error) {
 	}
 }
 
-// Facts are those of an ordinary completed job of acme/rocket, with steps 1, 2, ...
-// of these names.
+// Facts returns the facts of an ordinary completed job of acme/rocket, with steps 1, 2,
+// ... of these names.
 func (v *Vault) Facts(id int64, steps ...string) store.Facts {
 	at := func(seconds int64) *time.Time { return new(v.At.Add(time.Duration(seconds) * time.Second)) }
 	f := store.Facts{

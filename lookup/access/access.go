@@ -22,9 +22,9 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// Errors of Reader. None tells what there is to read.
+// Errors of Reader. None of them reveals what there is to read.
 var (
-	// ErrNoCredentials: the caller says nothing of who it is.
+	// ErrNoCredentials: the request carries no credentials.
 	ErrNoCredentials = errors.New("requires authentication")
 	// ErrBadCredentials: the caller's token or session is not, or no longer, good.
 	ErrBadCredentials = errors.New("bad credentials")
@@ -32,20 +32,21 @@ var (
 	ErrNotLocal = errors.New("nothing is readable from elsewhere: set JOBVAULT_READ_AUTH")
 	// ErrOtherSite: another site has a browser make the request.
 	ErrOtherSite = errors.New("another site has sent this request")
-	// ErrAway: whoever knows the answer cannot be asked now.
+	// ErrAway: GitHub or Postgres, which would know the answer, cannot be asked now.
 	ErrAway = errors.New("access cannot be checked now")
 	// ErrTooMany: a list would be of more repositories than may be asked about.
 	ErrTooMany = fmt.Errorf("more than %d repositories would have to be asked after: name one, as OWNER/NAME, or an OWNER/ of fewer, or use a classic token with the scope repo", maxAskedPerList)
 )
 
-// ForbiddenError is of a token whose scopes or permissions do not let jobvault ask
-// what has to be asked with it. It tells of the token, and of nothing that there is to
+// ForbiddenError says that a token's scopes or permissions do not let jobvault ask GitHub
+// what it has to ask. It reveals something of the token, and nothing of what there is to
 // read here: see Named.
 type ForbiddenError struct {
 	Needs string // the scope or permission, in words; empty: not known
 	Said  string // what GitHub says, where Needs is empty
 }
 
+// Error names what the token lacks, for the caller whose token it is.
 func (e *ForbiddenError) Error() string {
 	if e.Needs != "" {
 		return "the token does not suffice: it needs " + e.Needs
@@ -64,19 +65,19 @@ type Reader struct {
 // rule decides by a caller's token. Its errors are ErrBadCredentials, ErrAway with the
 // cause, and *ForbiddenError.
 type rule interface {
-	// identify finds whose token it is.
+	// identify returns the subject that the token belongs to.
 	identify(ctx context.Context, token string) (subject string, err error)
 	// mayRead says whether the token may read a repository.
 	mayRead(ctx context.Context, token string, r store.Repository) (bool, error)
 	// repositories lists what the token may read; nil: all. With a name, as in
-	// store.JobFilter, it may leave out what has and had another. What may be read
-	// besides, but is not listed, is found by OWNER/NAME only. It may fail with
-	// ErrTooMany too.
+	// store.JobFilter, it may leave out what has and had another. A repository that may
+	// be read but is not listed is found by OWNER/NAME only. It may also fail with
+	// ErrTooMany.
 	repositories(ctx context.Context, token, name string) ([]int64, error)
 }
 
 // MayRead says whether the reader may read a repository. If the token does not suffice to
-// find out, the answer is no: to say that it needs a permission would tell that there is
+// find out, the answer is no: to name the missing permission would reveal that there is
 // such a repository.
 func (r Reader) MayRead(ctx context.Context, repository store.Repository) (bool, error) {
 	may, err := r.mayRead(ctx, repository)
@@ -101,15 +102,15 @@ var namePattern = regexp.MustCompile(`^\.{0,2}[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$
 const askParallel = 8
 
 // maxAskedOfName bounds how many repositories are asked about of those that have or had
-// one name. There is no end to those: a test suite may make and delete a repository of
+// one name. Their number has no bound: a test suite may create and delete a repository of
 // the same name at every run.
 const maxAskedOfName = 20
 
 // Named finds the repositories that have or had a name, as far as the reader may read
-// them, as store.RepositoriesNamed does. The rule is asked also where there is none:
-// the time that the answer takes must not tell. Where there is a rule, it is asked about
-// the first maxAskedOfName only, whatever is looked for by the name: the others are found
-// by their own names, and by their jobs' ids.
+// them, as store.RepositoriesNamed does. The rule is asked even if there is no such
+// repository, so that the time of the answer reveals nothing. Where there is a rule, it
+// is asked about the first maxAskedOfName only, whatever is looked for by the name: the
+// others are found by their own names, and by their jobs' ids.
 //
 // It fails with a *ForbiddenError if none may be read, and the token does not suffice to
 // ask about the one that has the name. GitHub says that only of repositories that the
@@ -147,9 +148,9 @@ func (r Reader) Named(ctx context.Context, owner, name string) ([]store.Reposito
 	return readable, nil
 }
 
-// mayReadEach asks about repositories side by side: the time that it takes must not tell
-// how many they are either. refused has an error for each repository for which the token
-// does not suffice to ask.
+// mayReadEach asks about repositories in parallel, so that the time it takes does not
+// reveal how many there are either. refused has an error for each repository for which
+// the token does not suffice to ask.
 func (r Reader) mayReadEach(ctx context.Context, rs []store.Repository) (may []bool, refused []*ForbiddenError, err error) {
 	may, refused = make([]bool, len(rs)), make([]*ForbiddenError, len(rs))
 	g, ctx := errgroup.WithContext(ctx)
@@ -165,7 +166,7 @@ func (r Reader) mayReadEach(ctx context.Context, rs []store.Repository) (may []b
 	return may, refused, g.Wait()
 }
 
-// Repositories are those whose jobs the reader is shown in lists; nil: all.
+// Repositories returns the repositories whose jobs lists show to the reader; nil: all.
 func (r Reader) Repositories(ctx context.Context) ([]int64, error) {
 	return r.repositories(ctx, "")
 }
@@ -180,9 +181,10 @@ func (r Reader) repositories(ctx context.Context, name string) ([]int64, error) 
 	return r.rule.repositories(ctx, r.token, name)
 }
 
-// Listed are the repositories whose jobs a list may show that is filtered by a name, as
-// in store.JobFilter; nil: all. If the name is OWNER/NAME, they are what the reader may
-// read of that name, whether or not Repositories has it, and nothing else is asked about.
+// Listed returns the repositories whose jobs may be shown by a list that is filtered by a
+// name, as in store.JobFilter; nil: all. If the name is OWNER/NAME, these are the
+// repositories of that name that the reader may read, whether or not Repositories has
+// them, and the rule is asked about no others.
 func (r Reader) Listed(ctx context.Context, name string) ([]int64, error) {
 	owner, repository, _ := strings.Cut(name, "/")
 	if r.rule == nil || owner == "" || repository == "" || repository == "*" {
@@ -206,19 +208,19 @@ type Gate struct {
 	now  func() time.Time // for the store
 }
 
-// postgresTime has the store ask Postgres: whether a token or a session has ended is
-// nothing that this machine's clock knows.
+// postgresTime has the store use Postgres' clock: this machine's clock does not decide
+// whether a token or a session has ended.
 func postgresTime() time.Time { return time.Time{} }
 
-// Loopback is the rule that only this machine may read.
+// Loopback returns a Gate for the rule loopback: only this machine may read.
 func Loopback(db *store.DB) *Gate { return &Gate{db: db, now: postgresTime} }
 
-// GitHub is the rule that a caller's GitHub token decides.
+// GitHub returns a Gate for the rule github: a caller's GitHub token decides.
 func GitHub(db *store.DB, clients *ghapi.Clients) *Gate {
 	return &Gate{db: db, rule: newGitHubRule(db, clients, time.Now), now: postgresTime}
 }
 
-// Tokens is the rule that tokens made by jobvault decide.
+// Tokens returns a Gate for the rule tokens: tokens made by jobvault decide.
 func Tokens(db *store.DB) *Gate {
 	return &Gate{db: db, rule: tokenRule{db: db, now: postgresTime}, now: postgresTime}
 }
@@ -226,18 +228,18 @@ func Tokens(db *store.DB) *Gate {
 // SignsIn says whether readers have to say who they are.
 func (g *Gate) SignsIn() bool { return g.rule != nil }
 
-// Reader finds who makes a request: by its Authorization header, or by the cookie
-// of a session. What another site has a browser send, without being told a token, fails
-// with ErrOtherSite, whatever it is: it would cost, and be recorded as somebody's
-// reading.
+// Reader finds who makes a request, by its Authorization header or by the cookie of a
+// session. A request without a token that another site has made a browser send fails with
+// ErrOtherSite, whatever it asks for: it would cost something, and be recorded as
+// somebody's reading.
 func (g *Gate) Reader(req *http.Request) (Reader, error) {
 	return g.admit(req, isCrossSite(req))
 }
 
 // PageReader is Reader for pages, to which links on other sites may lead, if a person
-// follows them. That one was followed is seen, as the window shows it, and it is one
-// request; the site learns nothing of it. Where a page costs more than that, see
-// FromOtherSite.
+// follows them. The person sees that a link was followed, as the window shows the page;
+// it is one request, and the site learns nothing from it. Where a page costs more than
+// that, see FromOtherSite.
 func (g *Gate) PageReader(req *http.Request) (Reader, error) {
 	return g.admit(req, isCrossSite(req) && !followedLink(req))
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Lengths of tokens that are looked at at all.
+// The lengths that a token may have; any other is refused unseen.
 const (
 	minTokenLength = 20
 	maxTokenLength = 1000
@@ -38,7 +38,8 @@ func credentials(req *http.Request) (string, error) {
 	return token, nil
 }
 
-// looksLikeToken keeps what cannot be a token from being asked about.
+// looksLikeToken reports whether a text can be a token, so that GitHub is not asked about
+// anything else.
 func looksLikeToken(token string) bool {
 	if len(token) < minTokenLength || len(token) > maxTokenLength {
 		return false

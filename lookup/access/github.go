@@ -21,14 +21,14 @@ import (
 const (
 	// answerLife is how long an answer of GitHub's is believed, a yes and a no.
 	answerLife = 3 * time.Minute
-	// maxAnswers bounds how many are kept, and maxBadTokens how many tokens that are not
-	// good: those may be any number.
+	// maxAnswers bounds how many answers are kept, and maxBadTokens how many invalid
+	// tokens: anybody can send any number of those.
 	maxAnswers   = 100_000
 	maxBadTokens = 10_000
 )
 
-// gitHubRule reads with callers' own GitHub tokens, by the rule of the original
-// endpoints: whoever may read the Actions of the repository.
+// gitHubRule decides by callers' own GitHub tokens, as GitHub's own endpoints do: a
+// caller that may read a repository's Actions may read its logs here.
 type gitHubRule struct {
 	db      *store.DB
 	clients *ghapi.Clients
@@ -40,7 +40,7 @@ type gitHubRule struct {
 	bad     map[question]answer
 }
 
-// question is what was asked, by the digest of whose token.
+// question is a question to GitHub, with the digest of the token that asks it.
 type question struct {
 	token [32]byte
 	what  string
@@ -75,8 +75,9 @@ func (g *gitHubRule) mayRead(ctx context.Context, token string, r store.Reposito
 	})
 }
 
-// ask asks GitHub, or remembers its answer. Who asks the same at the same time
-// waits for the one answer; it is asked for although whoever came first goes away.
+// ask asks GitHub, or returns the answer that it remembers. Callers that ask the same
+// thing at the same time wait for one answer; that request goes on even if the caller
+// that came first goes away.
 func ask[T any](ctx context.Context, g *gitHubRule, token, what string, f func(context.Context, ghapi.Caller) (T, error)) (T, error) {
 	q := question{sha256.Sum256([]byte(token)), what}
 	a, ok := g.remembered(q)
@@ -105,7 +106,7 @@ func ask[T any](ctx context.Context, g *gitHubRule, token, what string, f func(c
 	return v, a.err
 }
 
-// classify tells a token that is not good, and one that does not suffice, from a GitHub
+// classify distinguishes an invalid token, and one that does not suffice, from a GitHub
 // that does not answer.
 func classify(err error) error {
 	var e *ghapi.Error
@@ -133,7 +134,7 @@ func (g *gitHubRule) remembered(q question) (answer, bool) {
 // loginQuestion is what is asked of every token first.
 const loginQuestion = "login"
 
-// wasGood says whether a token was, the last time that GitHub was asked.
+// wasGood says whether the token was valid the last time that GitHub was asked.
 func (g *gitHubRule) wasGood(token [32]byte) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -141,7 +142,7 @@ func (g *gitHubRule) wasGood(token [32]byte) bool {
 	return ok
 }
 
-// remember keeps an answer, but not that there was none.
+// remember keeps an answer; it does not keep that GitHub gave none.
 func (g *gitHubRule) remember(q question, a answer) {
 	if errors.Is(a.err, ErrAway) {
 		return

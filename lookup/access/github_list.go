@@ -13,12 +13,12 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// maxAskedPerList bounds the repositories that one list may have to ask about: a token has
-// 5,000 requests an hour at GitHub, and an answer is believed for three minutes.
+// maxAskedPerList bounds how many repositories one list may ask GitHub about: a token has
+// 5,000 requests an hour there, and an answer is believed for three minutes.
 const maxAskedPerList = 200
 
-// visible is what a token lists as visible, at GitHub and now: what the archive has heard
-// of a repository's being private may not be so any more.
+// visible is what GitHub lists for a token now: whether a repository is private may have
+// changed since the archive last heard of it.
 type visible struct {
 	extent          ghapi.Extent
 	private, public []int64
@@ -39,10 +39,11 @@ func (g *gitHubRule) visibleTo(ctx context.Context, token string) (visible, erro
 	})
 }
 
-// repositories are, of those that the token sees and the archive has, those whose
-// Actions it may read: seeing a repository is not reading them. To ask about one that
-// the token does not suffice for, or that is gone, is a no. What needs asking about is
-// asked once for all lists and readings, see ask.
+// repositories returns, of the repositories that the token sees and the archive has,
+// those whose Actions it may read: a token may see a repository and yet not read its
+// Actions. If the token does not suffice to ask about a repository, or the repository is
+// gone, the answer is no. Each question is asked once for all lists and readings, see
+// ask.
 func (g *gitHubRule) repositories(ctx context.Context, token, name string) ([]int64, error) {
 	ids, err := g.readable(ctx, token, name)
 	slices.Sort(ids)
@@ -78,7 +79,8 @@ func (g *gitHubRule) readable(ctx context.Context, token, name string) ([]int64,
 	return g.askEach(ctx, token, append(private, public...))
 }
 
-// archived are the repositories that the archive has, of a name if there is one.
+// archived returns the repositories that the archive has; if there is a name, those of
+// that name.
 func (g *gitHubRule) archived(ctx context.Context, name string, ids []int64) (archived []int64, err error) {
 	if name == "" {
 		archived, err = g.db.KnownRepositories(ctx, ids)
@@ -92,8 +94,8 @@ func (g *gitHubRule) archived(ctx context.Context, name string, ids []int64) (ar
 	return append([]int64{}, archived...), nil
 }
 
-// askEach asks about each repository, some side by side. If they are too many, none is
-// asked about.
+// askEach asks about each repository, several in parallel. If there are too many, it asks
+// about none.
 func (g *gitHubRule) askEach(ctx context.Context, token string, ids []int64) ([]int64, error) {
 	if len(ids) > maxAskedPerList {
 		return nil, ErrTooMany
@@ -123,8 +125,8 @@ func (g *gitHubRule) askEach(ctx context.Context, token string, ids []int64) ([]
 	return readable, nil
 }
 
-// askOne asks about repositories one by one until an answer is one about the token,
-// which then holds for those that are left.
+// askOne asks about repositories one by one until an answer is about the token itself,
+// which then holds for the rest.
 func (g *gitHubRule) askOne(ctx context.Context, token string, ids []int64) ([]int64, error) {
 	for i, id := range ids[:min(len(ids), maxAskedPerList)] {
 		yes, lacks, err := g.askAbout(ctx, token, id)
@@ -140,7 +142,7 @@ func (g *gitHubRule) askOne(ctx context.Context, token string, ids []int64) ([]i
 	return []int64{}, nil
 }
 
-// askAbout asks about one repository; lacks: the token does not suffice for it.
+// askAbout asks about one repository. lacks says that the token does not suffice to ask.
 func (g *gitHubRule) askAbout(ctx context.Context, token string, id int64) (may, lacks bool, err error) {
 	may, err = g.mayRead(ctx, token, store.Repository{ID: id})
 	var forbidden *ForbiddenError

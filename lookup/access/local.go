@@ -9,12 +9,13 @@ import (
 
 const subjectLoopback = "loopback"
 
-// fromThisMachine says whether a request comes from this machine, to this machine, and for
-// this machine: a proxy on it makes anybody's requests look like its own, and a
-// page of another site may have its name lead here.
+// fromThisMachine says whether a request comes from this machine, was sent to this
+// machine, and names this machine as its host: a proxy on this machine makes anybody's
+// requests look like its own, and the name of another site may resolve to this machine.
 func fromThisMachine(req *http.Request) bool {
 	to, ok := req.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	// Nobody speaks HTTP/1.0 any more but proxies that were told nothing else.
+	// The only clients that still speak HTTP/1.0 are proxies that were not configured
+	// otherwise.
 	return ok && req.ProtoAtLeast(1, 1) && loopbackAddress(to.String()) && loopbackAddress(req.RemoteAddr) && LoopbackHost(req.Host) && !cameThroughProxy(req)
 }
 
@@ -23,8 +24,8 @@ func loopbackAddress(s string) bool {
 	return err == nil && a.Addr().Unmap().IsLoopback()
 }
 
-// LoopbackHost says whether a host, with or without a port, is this machine by its
-// very name.
+// LoopbackHost says whether a host, with or without a port, is by its name alone certain
+// to be this machine.
 func LoopbackHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// proxyHeaders are what proxies, tunnels and the networks before them add to requests
-// that are somebody else's. None is what curl, gh, go-github, octokit, browsers or
-// Grafana's server send of themselves: not so headers that follow a request around,
-// such as X-Request-Id or traceparent.
+// proxyHeaders are the headers that proxies, tunnels and content delivery networks add to
+// requests of others. None of them is sent by curl, gh, go-github, octokit, browsers or
+// Grafana's server on their own; so headers that follow a request around, such as
+// X-Request-Id or traceparent, are not in the list.
 //
-// What adds none, as a tunnel of plain TCP (bore, ssh -R, nginx' stream), is told by
-// the Host alone, and only if it is not rewritten.
+// A tunnel that adds none, such as one of plain TCP (bore, ssh -R, nginx' stream), is
+// recognised by the Host alone, and only if it does not rewrite that.
 var proxyHeaders = []struct {
 	by    string   // who sends it
 	names []string // in lower case; with a * at the end, all that begin so
@@ -50,7 +50,7 @@ var proxyHeaders = []struct {
 	}},
 }
 
-// proxyNames and proxyPrefixes are the same, to be looked up.
+// proxyNames and proxyPrefixes are the names in proxyHeaders, prepared for look-ups.
 var proxyNames, proxyPrefixes = splitProxyHeaders()
 
 func splitProxyHeaders() (names map[string]bool, prefixes []string) {
@@ -67,8 +67,8 @@ func splitProxyHeaders() (names map[string]bool, prefixes []string) {
 	return names, prefixes
 }
 
-// cameThroughProxy says whether a proxy tells that a request is somebody else's, in a header
-// or in what is announced to come as a trailer, whatever its value, also none.
+// cameThroughProxy says whether a request has one of the proxyHeaders, or announces one
+// as a trailer, whatever its value, even an empty one.
 func cameThroughProxy(req *http.Request) bool {
 	for _, header := range []http.Header{req.Header, req.Trailer} {
 		for name := range header {
@@ -80,8 +80,8 @@ func cameThroughProxy(req *http.Request) bool {
 	return false
 }
 
-// isProxyHeader looks a header's name up. net/http gives it in one spelling, but not a
-// name with underscores, which some servers take for hyphens, and some proxies send.
+// isProxyHeader looks a header's name up. net/http brings names into one spelling, but
+// not names with underscores, which some proxies send and some servers take for hyphens.
 func isProxyHeader(name string) bool {
 	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
 	if proxyNames[name] {

@@ -16,16 +16,16 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// sessionLife is how long somebody stays signed in. The token is looked at on every
-// request: when it is not good any more, neither is the session.
+// sessionLife is how long somebody stays signed in. The token is checked on every
+// request: when it is no longer valid, neither is the session.
 const sessionLife = 12 * time.Hour
 
-// overTLS says whether a session's cookie is for TLS only: it is, but for a browser
-// on this machine. A proxy may put this machine's name in place of its own.
+// overTLS says whether a session's cookie is for TLS only: it is, except for a browser on
+// this machine. A proxy may have put this machine's name in place of its own.
 func overTLS(req *http.Request) bool { return !LoopbackHost(req.Host) || cameThroughProxy(req) }
 
-// cookieName is that of a session's cookie. Off loopback a browser takes the longer
-// one only over TLS, for this very host, and from it.
+// cookieName returns the name of a session's cookie. A browser accepts the longer name,
+// which is used off loopback, only over TLS, for exactly this host, and from this host.
 func cookieName(req *http.Request) string {
 	if !overTLS(req) {
 		return "jobvault_session"
@@ -33,8 +33,8 @@ func cookieName(req *http.Request) string {
 	return "__Host-jobvault_session"
 }
 
-// SignIn checks a token and begins a session: the answer carries its cookie. Its
-// errors are those of Reader.
+// SignIn checks a token and begins a session, whose cookie the answer carries. It fails
+// as Reader does.
 func (g *Gate) SignIn(w http.ResponseWriter, req *http.Request, token string) error {
 	if g.rule == nil {
 		return ErrNotLocal
@@ -54,8 +54,8 @@ func (g *Gate) SignIn(w http.ResponseWriter, req *http.Request, token string) er
 	return nil
 }
 
-// SignOut ends the session of a request, if it has one. Its only error is ErrAway:
-// then the browser forgets the session, but it has not ended.
+// SignOut ends the session of a request, if it has one. Its only error is ErrAway: then
+// the browser forgets the session, although it has not ended.
 func (g *Gate) SignOut(w http.ResponseWriter, req *http.Request) error {
 	http.SetCookie(w, sessionCookie(req, "", -1))
 	secret, err := sessionSecret(req)
@@ -111,8 +111,8 @@ func sessionSecret(req *http.Request) ([]byte, error) {
 	return secret, nil
 }
 
-// seal encrypts a token with a key that is made of the cookie's secret, which the
-// database does not have: it holds only the secret's digest.
+// seal encrypts a token with a key derived from the cookie's secret, of which the
+// database holds only the digest.
 func seal(secret []byte, token string) []byte {
 	aead, nonce := sealer(secret)
 	return aead.Seal(nil, nonce, []byte(token), nil)
@@ -127,8 +127,8 @@ func unseal(secret, sealed []byte) (string, error) {
 	return string(token), nil
 }
 
-// sealer seals one token: no secret is used twice. It cannot fail, as the lengths
-// are right.
+// sealer returns the cipher that seals one token: no secret is used twice. It cannot
+// fail, because the lengths are right.
 func sealer(secret []byte) (cipher.AEAD, []byte) {
 	const keySize, nonceSize = 32, 12
 	derived, err := hkdf.Key(sha256.New, secret, nil, "jobvault session", keySize+nonceSize)

@@ -14,7 +14,7 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// tokenPrefix tells people, and scanners for leaked secrets, what it is.
+// tokenPrefix lets people, and scanners for leaked secrets, recognise a token.
 const tokenPrefix = "jobvault_"
 
 // NewToken makes a token of 256 random bits. Its digest is what is kept.
@@ -25,7 +25,8 @@ func NewToken() (token string, digest [32]byte) {
 	return token, sha256.Sum256([]byte(token))
 }
 
-// scopes are what GitHub allows in names, and a star for all of an owner's.
+// scopes matches OWNER/NAME, with the characters that GitHub allows in names, and
+// OWNER/*.
 var scopePattern = regexp.MustCompile(`^[A-Za-z0-9._-]+/(\*|[A-Za-z0-9._-]+)$`)
 
 // CheckScope refuses what is neither OWNER/NAME nor OWNER/*.
@@ -36,7 +37,7 @@ func CheckScope(s string) error {
 	return nil
 }
 
-// tokenRule reads with tokens that jobvault has made.
+// tokenRule decides by tokens that jobvault has made.
 type tokenRule struct {
 	db  *store.DB
 	now func() time.Time
@@ -64,7 +65,8 @@ func (t tokenRule) mayRead(ctx context.Context, token string, r store.Repository
 		return false, err
 	}
 	if !r.HasName {
-		// The name may be another's by now: it gives no right to this one's logs.
+		// Another repository may have the name by now: then it gives no right to this
+		// one's logs.
 		return false, nil
 	}
 	for _, scope := range found.Repositories {

@@ -82,8 +82,8 @@ func percent(v any) string {
 
 // ticks are at most eight of the days.
 func ticks(days []store.DayFigures) []chart.Tick {
-	const most = 8
-	every := (len(days) + most - 1) / most
+	const maxTicks = 8
+	every := (len(days) + maxTicks - 1) / maxTicks
 	var ts []chart.Tick
 	for i := 0; i < len(days); i += every {
 		ts = append(ts, chart.Tick{Value: chart.TimeToFloat64(days[i].Day), Label: days[i].Day.Format("01-02")})

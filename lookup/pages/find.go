@@ -72,10 +72,10 @@ type foundLine struct {
 
 // forward looks from a line to the end, until limit lines are found or findTime is
 // over.
-func forward(ctx context.Context, a *archive.Archive, ref archive.LogLayout, from int64, is lineTest, limit int) (found, error) {
-	f := found{At: ref.Lines}
+func forward(ctx context.Context, a *archive.Archive, log archive.LogLayout, from int64, is lineTest, limit int) (found, error) {
+	f := found{At: log.Lines}
 	deadline, looked := time.Now().Add(findTime), 0
-	err := a.ScanLines(ctx, ref, from, ref.Lines, func(n int64, b []byte) error {
+	err := a.ScanLines(ctx, log, from, log.Lines, func(n int64, b []byte) error {
 		if len(b) == archive.MaxLine {
 			f.Huge++
 		}
@@ -89,7 +89,7 @@ func forward(ctx context.Context, a *archive.Archive, ref archive.LogLayout, fro
 			looked, late = 0, time.Now().After(deadline)
 		}
 		if len(f.Lines) == limit || late {
-			f.At, f.More = n, n < ref.Lines
+			f.At, f.More = n, n < log.Lines
 			return archive.ErrStop
 		}
 		return nil
@@ -99,16 +99,16 @@ func forward(ctx context.Context, a *archive.Archive, ref archive.LogLayout, fro
 
 // backward finds the last such line before another; 0: there is none, or, with
 // More, none down to At.
-func backward(ctx context.Context, a *archive.Archive, ref archive.LogLayout, before int64, is lineTest) (int64, found, error) {
+func backward(ctx context.Context, a *archive.Archive, log archive.LogLayout, before int64, is lineTest) (int64, found, error) {
 	deadline := time.Now().Add(findTime)
 	for end := before - 1; end >= 1; {
-		frame := sort.Search(len(ref.FrameLines), func(i int) bool { return ref.FrameLines[i] > end }) - framesBack
+		frame := sort.Search(len(log.FrameLines), func(i int) bool { return log.FrameLines[i] > end }) - framesBack
 		first := int64(1)
 		if frame > 0 {
-			first = min(ref.FrameLines[frame], end)
+			first = min(log.FrameLines[frame], end)
 		}
 		last := int64(0)
-		err := a.ScanLines(ctx, ref, first, end, func(n int64, b []byte) error {
+		err := a.ScanLines(ctx, log, first, end, func(n int64, b []byte) error {
 			if is(b) {
 				last = n
 			}

@@ -103,11 +103,11 @@ func (c *call) window(d store.JobDetails) (window, error) {
 		}
 		first = max(1, min(n, total))
 	}
-	ref := lookup.RefOf(d.Log)
-	w, err := readWindow(c.ctx(), c.Sender.Archive, ref, first, marked, d.Steps)
+	log := lookup.LayoutOf(d.Log)
+	w, err := readWindow(c.ctx(), c.Sender.Archive, log, first, marked, d.Steps)
 	if err == nil && marked.First > w.Last && marked.First <= total {
 		// Huge lines stand before it.
-		w, err = readWindow(c.ctx(), c.Sender.Archive, ref, marked.First, marked, d.Steps)
+		w, err = readWindow(c.ctx(), c.Sender.Archive, log, marked.First, marked, d.Steps)
 	}
 	if err != nil || w.Last < w.First {
 		return w, err
@@ -163,15 +163,15 @@ func (c *call) find() error {
 	}
 	defer release()
 	p := findPage{JobDetails: d, Path: detailsPath(d), Query: what, From: from, Back: q.Get("back") != ""}
-	ref := lookup.RefOf(d.Log)
+	log := lookup.LayoutOf(d.Log)
 	switch {
 	case what != "":
-		if p.Found, err = forward(c.ctx(), c.Sender.Archive, ref, from, contains(what), maxFound); err != nil {
+		if p.Found, err = forward(c.ctx(), c.Sender.Archive, log, from, contains(what), maxFound); err != nil {
 			return err
 		}
 	case p.Back:
 		var line int64
-		if line, p.Found, err = backward(c.ctx(), c.Sender.Archive, ref, min(from, ref.Lines+1), isMarked); err != nil {
+		if line, p.Found, err = backward(c.ctx(), c.Sender.Archive, log, min(from, log.Lines+1), isMarked); err != nil {
 			return err
 		}
 		if line != 0 {
@@ -183,7 +183,7 @@ func (c *call) find() error {
 			p.None = fmt.Sprintf("No error and no warning from line %d to line %d; lines before that were not looked at yet.", p.Found.At, from-1)
 		}
 	default:
-		if p.Found, err = forward(c.ctx(), c.Sender.Archive, ref, from, isMarked, 1); err != nil {
+		if p.Found, err = forward(c.ctx(), c.Sender.Archive, log, from, isMarked, 1); err != nil {
 			return err
 		}
 		if len(p.Found.Lines) > 0 {

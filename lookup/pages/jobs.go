@@ -53,7 +53,7 @@ func (c *call) jobs() error {
 		p.Filtered = p.Filtered || q.Get(name) != ""
 	}
 	if page.Next != nil {
-		p.Older = "/?" + withParameter(q, "after", lookup.EncodePlace(*page.Next))
+		p.Older = "/?" + withParameter(q, "after", lookup.EncodeCursor(*page.Next))
 		if len(page.Jobs) < pageJobs && !page.Next.CreatedAt.IsZero() {
 			p.LookedTo = &page.Next.CreatedAt
 		}

@@ -32,8 +32,8 @@ type Config struct {
 	Gate     *access.Gate            // decides who may read what
 	Sender   *lookup.Sender          // which the API may share, so that its limits hold for both
 	Searcher *search.LimitedSearcher // likewise
-	Logger   *slog.Logger
-	Now      func() time.Time // nil: time.Now
+	Logger   *slog.Logger            // of errors that are not the caller's
+	Now      func() time.Time        // nil: time.Now
 }
 
 type site struct {

@@ -89,7 +89,7 @@ func (c *call) search() error {
 		ended.Failed = true
 	}
 	if !sum.Complete && sum.Next != nil {
-		ended.Further = "/search?" + withParameter(q, "after", lookup.EncodePlace(*sum.Next))
+		ended.Further = "/search?" + withParameter(q, "after", lookup.EncodeCursor(*sum.Next))
 	}
 	out.write("searched", ended)
 	if out.broken == nil {

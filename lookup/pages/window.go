@@ -57,17 +57,17 @@ func startOf(line, total int64) int64 {
 
 // readWindow reads the lines from first on. It asks the bucket for one range. Where
 // lines are huge it ends early.
-func readWindow(ctx context.Context, a *archive.Archive, ref archive.LogLayout, first int64, marked span, steps []store.Step) (window, error) {
+func readWindow(ctx context.Context, a *archive.Archive, log archive.LogLayout, first int64, marked span, steps []store.Step) (window, error) {
 	begins := make(map[int64]*store.Step)
 	for i, s := range steps {
 		if s.LogFirstLine != nil {
 			begins[*s.LogFirstLine] = &steps[i]
 		}
 	}
-	w := window{First: first, Last: min(first+windowLines-1, ref.Lines), Total: ref.Lines, Marked: marked}
+	w := window{First: first, Last: min(first+windowLines-1, log.Lines), Total: log.Lines, Marked: marked}
 	var open *group // the group that lines go into, if one was begun
 	read, made := 0, 0
-	err := a.ScanLines(ctx, ref, w.First, w.Last, func(n int64, b []byte) error {
+	err := a.ScanLines(ctx, log, w.First, w.Last, func(n int64, b []byte) error {
 		if read > windowBytes || made > windowBytes {
 			w.Last = n - 1
 			return archive.ErrStop

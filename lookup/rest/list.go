@@ -130,7 +130,7 @@ func (c *call) listJobs() {
 	}
 	list := JobList{Jobs: page.Jobs}
 	if page.Next != nil {
-		list.Next = lookup.EncodePlace(*page.Next)
+		list.Next = lookup.EncodeCursor(*page.Next)
 	}
 	c.answer(list)
 }

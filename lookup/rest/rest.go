@@ -35,7 +35,7 @@ type Config struct {
 	Searcher *search.LimitedSearcher // likewise
 	// Base is the scheme and host by which the caller reaches jobvault, for links.
 	Base   func(*http.Request) string
-	Logger *slog.Logger
+	Logger *slog.Logger     // of errors that are not the caller's
 	Now    func() time.Time // nil: time.Now
 }
 

@@ -73,7 +73,7 @@ func (c *call) search() {
 	}
 	last.CutShort = explainBound(stats, q)
 	if !stats.Complete && stats.Next != nil {
-		last.Next = lookup.EncodePlace(*stats.Next)
+		last.Next = lookup.EncodeCursor(*stats.Next)
 	}
 	_ = out.write(last) // without it, the client knows
 }

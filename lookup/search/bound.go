@@ -7,10 +7,10 @@ import (
 	"github.com/jobvault/jobvault/archive"
 )
 
-// DefaultLimit is the limit of lines of one answer that does not ask for another.
+// DefaultLimit is the maximum of lines in one answer, unless the query sets another one.
 const DefaultLimit = 10_000
 
-// What else bounds an answer that has a limit.
+// The other bounds of an answer that has a limit.
 const (
 	maxAnswerBytes = 64 << 20
 	maxAnswerTime  = time.Minute
@@ -23,15 +23,15 @@ const (
 	BoundTime  = "time"
 )
 
-// CutLog is a log within which an answer ended: it does not have all matching lines of
-// this log, and the next answer begins with the next log.
+// CutLog is a log in the middle of which an answer ended: the answer lacks some matching
+// lines of this log, and the next answer begins with the next log.
 type CutLog struct {
 	JobID int64 `json:"job_id"`
 	Lines int64 `json:"lines"` // that match and are in the answer
 }
 
 // boundedSink ends a search when its answer has become long. Unless one log alone has
-// more lines than the limit, it ends behind a log: what follows can then be asked for,
+// more lines than the limit, it ends after a whole log: the rest can then be asked for,
 // and no line is left out or comes twice.
 type boundedSink struct {
 	sink     ResultSink
@@ -47,10 +47,10 @@ type boundedSink struct {
 	job, inLog int64 // the present log, and the lines in it that match
 	reached    string
 	cut        *CutLog
-	inMiddle   bool // the search ended within a log, which is not in the stats
+	inMiddle   bool // the search ended in the middle of a log, which the stats do not count
 }
 
-// runBounded is Run within the bounds of q.Limit; without one, Run.
+// runBounded is Run within the bounds of q.Limit; without a limit it is just Run.
 func (s *LimitedSearcher) runBounded(ctx context.Context, q Query, sink ResultSink, audit func(jobIDs []int64) error) (Stats, error) {
 	if q.Limit <= 0 {
 		return Run(ctx, s.logs, q, sink, audit)
@@ -110,7 +110,7 @@ func (b *boundedSink) Matches(matches []Match, last bool) error {
 // Fault passes a fault on.
 func (b *boundedSink) Fault(f Fault) { b.sink.Fault(f) }
 
-// Progress looks at the time only when a log has been searched, so that each answer comes
+// Progress checks the time only after a log has been searched, so that each answer gets
 // further than the one before.
 func (b *boundedSink) Progress(stats Stats) {
 	b.sink.Progress(stats)

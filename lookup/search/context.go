@@ -12,7 +12,7 @@ type cursor struct {
 	line int64 // number of the line that begins there
 }
 
-// next is the line at the cursor. It moves the cursor behind it.
+// next returns the line at the cursor, and moves the cursor past it.
 func (c *cursor) next() (n int64, line []byte) {
 	n = c.line
 	line, _, _ = bytes.Cut(c.text[c.at:], []byte{'\n'})
@@ -44,7 +44,7 @@ func (l *logRun) addContextBetween(ctx context.Context, c *cursor, first, n int6
 }
 
 // addContextAfter adds the lines before line n that are context after a match in an
-// earlier block, and stand in no block that is read.
+// earlier block, and that are in no block that is read.
 func (l *logRun) addContextAfter(ctx context.Context, n int64) error {
 	return l.addLines(ctx, l.lastAdded+1, min(l.contextUntil, n-1))
 }
@@ -54,5 +54,5 @@ func (l *logRun) addLines(ctx context.Context, first, last int64) error {
 	if first > last {
 		return nil
 	}
-	return l.logs.Archive.ScanLines(ctx, l.ref, first, last, func(n int64, line []byte) error { return l.add(ctx, n, line, true) })
+	return l.logs.Archive.ScanLines(ctx, l.layout, first, last, func(n int64, line []byte) error { return l.add(ctx, n, line, true) })
 }

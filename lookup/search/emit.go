@@ -9,12 +9,12 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// event is something that the sink gets of a log.
+// event is something that the sink gets about a log.
 type event struct {
 	matches []Match
 	done    *Stats // what the log adds to the stats; nil: more of the log follows
 	fault   *Fault
-	place   *store.Cursor // that the search has come to, or will have with the log
+	cursor  *store.Cursor // that the search has come to, or will have with the log
 }
 
 // maxWaitingEvents bounds how many events wait to be dispatched.
@@ -52,8 +52,8 @@ func (r *run) send(ctx context.Context, previous <-chan struct{}, e event) error
 	}
 }
 
-// dispatch passes events on to the sink, in order. Those that wait are audited together,
-// by one statement; no event waits for others.
+// dispatch passes events on to the sink, in order. Those that are waiting are audited
+// together, by one statement, but no event waits for others to come.
 func (r *run) dispatch() error {
 	for e := range r.events {
 		batch := []event{e}
@@ -79,8 +79,8 @@ func (r *run) dispatch() error {
 	return nil
 }
 
-// auditBatch records each job of which the sink gets matches, once. It has to come before
-// them: nobody sees a line of a log without a record of it.
+// auditBatch records, once, each job whose matches the sink gets. It must be called
+// before the sink gets them: nobody sees a line of a log without a record of it.
 func (r *run) auditBatch(batch []event) error {
 	if r.audit == nil {
 		return nil
@@ -101,8 +101,8 @@ func (r *run) auditBatch(batch []event) error {
 	return r.audit(ids)
 }
 
-// emit passes one event on, and moves the place where the search can be continued: only
-// behind a log that the sink has got all of, or has stopped the search in.
+// emit passes one event on, and moves the cursor where the search can be continued, but
+// only past a log that the sink has received completely or has stopped the search in.
 func (r *run) emit(e event) error {
 	if e.done != nil {
 		r.stats.add(*e.done)
@@ -115,8 +115,8 @@ func (r *run) emit(e event) error {
 		err = r.sink.Matches(e.matches, e.done != nil)
 	}
 	ended := len(e.matches) == 0 || e.done != nil
-	if e.place != nil && (err == nil && ended || errors.Is(err, archive.ErrStop)) {
-		r.stats.Next = e.place
+	if e.cursor != nil && (err == nil && ended || errors.Is(err, archive.ErrStop)) {
+		r.stats.Next = e.cursor
 	}
 	if e.done != nil {
 		r.sink.Progress(r.stats)

@@ -8,15 +8,15 @@ import (
 )
 
 const (
-	// maxSearches bounds how many searches run at once, and maxSearchesPerSubject how many
-	// of them are one subject's: each may keep a processor busy for long.
+	// maxSearches bounds how many searches run at once, and maxSearchesPerSubject how
+	// many of them belong to one subject: each may keep a processor busy for long.
 	maxSearches           = 8
 	maxSearchesPerSubject = 2
-	// parallelLogs is how many logs one of them reads at once.
+	// parallelLogs is how many logs one search reads at once.
 	parallelLogs = 8
 )
 
-// AuditEntry is what the table reads says of a log of which a search has shown lines.
+// AuditEntry is the entry in the table reads for a log of which a search has shown lines.
 const AuditEntry = "lines found by a search"
 
 // LimitedSearcher searches logs for callers over HTTP: it bounds how many searches run at
@@ -28,19 +28,20 @@ type LimitedSearcher struct {
 	maxTime  time.Duration
 }
 
-// NewLimitedSearcher makes one for all who search these logs.
+// NewLimitedSearcher makes the one searcher that all callers share.
 func NewLimitedSearcher(logs lookup.Logs) *LimitedSearcher {
 	return &LimitedSearcher{logs: logs, limit: lookup.NewSubjectLimit(maxSearches, maxSearchesPerSubject), maxBytes: maxAnswerBytes, maxTime: maxAnswerTime}
 }
 
-// Search is Run for a subject, of whom the reading of each log with a match is recorded
-// before it gets lines of it. It fails with lookup.ErrBusy at once.
+// Search is Run for a subject. That the subject reads a log is recorded before it gets
+// lines of that log. Where no place is free, it does not wait: it fails with
+// lookup.ErrBusy.
 //
-// If q.Limit is set, the answer ends with the log in which it comes to that many matching
-// lines (if they are only counted, to that many logs), and it has no more than that of one
-// log. It also ends after 64 MiB, and with the first log that ends after a minute. The
-// stats say which bound it was, where the search goes on, and of which log lines were left
-// out, if of any.
+// If q.Limit is set, the answer ends with the log in which it reaches that many matching
+// lines (or, if lines are only counted, that many logs), and it has at most that many
+// lines of one log. It also ends after 64 MiB, and with the first log that ends after a
+// minute. The stats say which bound ended it, where the search can be continued, and
+// which log lacks lines, if one does.
 func (s *LimitedSearcher) Search(ctx context.Context, subject string, q Query, sink ResultSink) (Stats, error) {
 	release, err := s.limit.Acquire(subject)
 	if err != nil {

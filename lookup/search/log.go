@@ -17,9 +17,10 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// searchLog searches one log, and sends what it finds after all that came before.
+// searchLog searches one log, and sends what it finds after everything that was put in
+// order before it.
 func (r *run) searchLog(ctx context.Context, candidate candidateLog, readNames func() (names, error), previous <-chan struct{}) error {
-	log, e := candidate.JobLog, event{place: new(candidate.Cursor())}
+	log, e := candidate.JobLog, event{cursor: new(candidate.Cursor())}
 	if log.State == store.LogRemoved {
 		var err error
 		if log, err = r.logs.DB.JobLog(ctx, log.JobID); err != nil {
@@ -30,9 +31,9 @@ func (r *run) searchLog(ctx context.Context, candidate candidateLog, readNames f
 		return r.send(ctx, previous, e)
 	}
 	log = lookup.Readable(log)
-	l := &logRun{run: r, id: log.JobID, place: e.place, ref: lookup.RefOf(log), readNames: readNames, previous: previous}
+	l := &logRun{run: r, id: log.JobID, cursor: e.cursor, layout: lookup.LayoutOf(log), readNames: readNames, previous: previous}
 	err := l.search(ctx, candidate.frames)
-	e.done = &Stats{Logs: 1, RawBytes: l.ref.RawBytes, ReadBytes: l.readBytes, Cut: l.cutLines}
+	e.done = &Stats{Logs: 1, RawBytes: l.layout.RawBytes, ReadBytes: l.readBytes, Cut: l.cutLines}
 	switch {
 	case errors.Is(err, bucket.ErrUnreadable), errors.Is(err, bucket.ErrNotFound):
 		e.done.Faults, e.fault = 1, &Fault{log.JobID, err}
@@ -52,8 +53,8 @@ func (r *run) searchLog(ctx context.Context, candidate candidateLog, readNames f
 type logRun struct {
 	*run
 	id        int64
-	place     *store.Cursor
-	ref       archive.LogLayout
+	cursor    *store.Cursor
+	layout    archive.LogLayout
 	readNames func() (names, error) // of this job and others
 	previous  <-chan struct{}
 
@@ -72,7 +73,7 @@ type logRun struct {
 	cutLines     int64
 }
 
-// search reads the frames that may have a match; nil: all.
+// search reads the frames that may have a match; nil stands for all frames.
 func (l *logRun) search(ctx context.Context, frames []archive.Candidate) error {
 	if l.Step != "" {
 		if err := l.selectSteps(); err != nil || len(l.selected) == 0 {
@@ -80,14 +81,14 @@ func (l *logRun) search(ctx context.Context, frames []archive.Candidate) error {
 		}
 	}
 	if frames == nil {
-		frames = archive.AllFrames(len(l.ref.FrameOffsets))
+		frames = archive.AllFrames(len(l.layout.FrameOffsets))
 	}
 	frames = slices.DeleteFunc(frames, func(c archive.Candidate) bool { return !l.hasSelectedStep(c.Frame) })
 	for _, f := range archive.MergeFrames(frames) {
 		if l.reachedMax() {
 			break
 		}
-		cut, err := l.logs.Archive.ReadBlocks(ctx, l.ref, f, func(first int64, lines []byte) error { return l.searchBlock(ctx, first, lines) })
+		cut, err := l.logs.Archive.ReadBlocks(ctx, l.layout, f, func(first int64, lines []byte) error { return l.searchBlock(ctx, first, lines) })
 		l.cutLines += cut
 		if err != nil {
 			return err
@@ -135,9 +136,9 @@ func (l *logRun) hasSelectedStep(frame int) bool {
 	if l.Step == "" {
 		return true
 	}
-	first, last := l.ref.FrameLines[frame], l.ref.Lines
-	if frame+1 < len(l.ref.FrameLines) {
-		last = l.ref.FrameLines[frame+1] // which may begin in this frame
+	first, last := l.layout.FrameLines[frame], l.layout.Lines
+	if frame+1 < len(l.layout.FrameLines) {
+		last = l.layout.FrameLines[frame+1] // which may begin in this frame
 	}
 	return slices.ContainsFunc(l.selected, func(s store.Step) bool { return *s.LogFirstLine <= last && *s.LogLastLine >= first })
 }
@@ -151,7 +152,7 @@ func stepOf(steps []store.Step, line int64) *store.Step {
 	return nil
 }
 
-// reachedMax tells that no more lines are looked for.
+// reachedMax reports whether the log has had its maximum of matching lines.
 func (l *logRun) reachedMax() bool { return l.MaxCount > 0 && l.count == l.MaxCount }
 
 // errMaxCount ends the search of a block.
@@ -204,11 +205,11 @@ func (l *logRun) searchBlock(ctx context.Context, first int64, text []byte) erro
 	return nil
 }
 
-// sendBytes is how many bytes of matches a log holds until it is its turn.
+// sendBytes is how many bytes of matches a log may hold while it waits for its turn.
 const sendBytes = 512 << 10
 
-// add adds a line to the matches. When they are more than the log may hold, it waits for
-// the log's turn, and sends them.
+// add adds a line to the matches. When these exceed what the log may hold, it waits for
+// the log's turn and sends them.
 func (l *logRun) add(ctx context.Context, n int64, raw []byte, isContext bool) error {
 	at, text := joblog.SplitLine(raw)
 	whole := string(at) + string(text)
@@ -232,5 +233,5 @@ func (l *logRun) add(ctx context.Context, n int64, raw []byte, isContext bool) e
 	}
 	full := l.matches
 	l.matches, l.lines, l.size = nil, nil, 0
-	return l.send(ctx, l.previous, event{matches: full, place: l.place})
+	return l.send(ctx, l.previous, event{matches: full, cursor: l.cursor})
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// maxFilterReads bounds the number of logs whose filters are read at once: those of one
-// log have up to 8 MiB.
+// maxFilterReads bounds how many logs' filters are read at once: the filters of one log
+// take up to 8 MiB.
 const maxFilterReads = 16
 
 // candidateLog is a log that may have a match.
@@ -26,8 +26,8 @@ type candidateLog struct {
 // search saves its time.
 //
 // A log is read whole if the query is unfiltered, if its pattern requires no text that
-// filters could tell of, or if the log's filters are missing or damaged. Logs that are not
-// in the archive are neither candidates nor counted.
+// filters could rule out, or if the log's filters are missing or damaged. Logs that are
+// not in the archive are neither candidates nor counted.
 func (r *run) prefilter(ctx context.Context, logs []store.ListedLog) (candidates []candidateLog, skipped Stats, err error) {
 	all := make([]*candidateLog, len(logs))
 	g, gctx := errgroup.WithContext(ctx)
@@ -60,8 +60,8 @@ func (r *run) prefilter(ctx context.Context, logs []store.ListedLog) (candidates
 	return candidates, skipped, nil
 }
 
-// candidateFrames are the frames of a log that may have a match; nil: the log's filters
-// are of no use. That they are damaged is for jobvault verify to tell.
+// candidateFrames returns the frames of a log that may have a match; nil: the log's
+// filters are of no use. Reporting damaged filters is left to jobvault verify.
 func (r *run) candidateFrames(ctx context.Context, log store.JobLog) ([]archive.Candidate, error) {
 	key, _, ok := archive.ParseKey(*log.ObjectKey)
 	if !ok {

@@ -73,8 +73,8 @@ func ParseQuery(values url.Values, now time.Time) (q Query, err error) {
 	return q, nil
 }
 
-// parseLineCount reads a number of lines by either name of its parameter; 0: it is not
-// given.
+// parseLineCount reads a number of lines by either name of its parameter. It is 0 if
+// neither is given.
 func parseLineCount(values url.Values, name, earlier string, limit int64) (n int64, err error) {
 	given := ""
 	for _, by := range []string{name, earlier} {

@@ -9,7 +9,7 @@ type ResultSink interface {
 	// archive.ErrStop ends the search: what is left of this log is left out, and the
 	// search can be continued with the next log. Any other error ends the search with it.
 	Matches(matches []Match, last bool) error
-	// Fault gets a log that cannot be read. The search goes on.
+	// Fault gets a log that cannot be read. The search continues.
 	Fault(Fault)
 	// Progress comes after each log.
 	Progress(Stats)
@@ -55,7 +55,7 @@ type Stats struct {
 	Complete  bool          `json:"complete"`          // all logs were searched that the query selects
 	Bound     string        `json:"bound,omitempty"`   // which bound of a LimitedSearcher ended it before that: one of Bound*
 	CutLog    *CutLog       `json:"cut_log,omitempty"` // the log within which it ended; nil: it ended with a log
-	Next      *store.Cursor `json:"-"`                 // where the search goes on; nil: at its beginning
+	Next      *store.Cursor `json:"-"`                 // where the search can be continued; nil: at its beginning
 }
 
 func (s *Stats) add(more Stats) {

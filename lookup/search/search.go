@@ -57,11 +57,12 @@ type Query struct {
 }
 
 // Run searches logs, q.Parallel of them side by side. audit is called with jobs' ids
-// before sink gets matches of their logs; nil: nobody has to know.
+// before sink gets matches of their logs; nil: nothing is recorded.
 //
 // It holds, for each of the logs that are read at once, a few frames and some 512 KiB of
-// matches, and as much again for 16 more. It fails if Postgres or the bucket does not
-// answer, or if sink or audit does; the stats then say where to go on.
+// matches, and the same for 16 more logs. It fails if Postgres or the bucket does not
+// answer, and with an error of sink or audit; the stats then say where the search can be
+// continued.
 func Run(ctx context.Context, logs lookup.Logs, q Query, sink ResultSink, audit func(jobIDs []int64) error) (Stats, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -72,7 +73,7 @@ func Run(ctx context.Context, logs lookup.Logs, q Query, sink ResultSink, audit 
 		defer close(dispatched)
 		if err := r.dispatch(); err != nil {
 			cancel(err)
-			for range r.events { // whoever waits to send gives up
+			for range r.events { // end those that wait to send
 			}
 		}
 	}()

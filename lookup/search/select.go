@@ -62,13 +62,13 @@ func (r *run) searchAll(ctx context.Context) error {
 			}
 		}
 		if page.next != nil {
-			r.inOrder(ctx, func(previous <-chan struct{}) error { return r.send(ctx, previous, event{place: page.next}) })
+			r.inOrder(ctx, func(previous <-chan struct{}) error { return r.send(ctx, previous, event{cursor: page.next}) })
 		}
 	}
 	return ctx.Err()
 }
 
-// searchBatch searches those of some logs that may have a match.
+// searchBatch searches those logs of a batch that may have a match.
 func (r *run) searchBatch(ctx context.Context, logs []store.ListedLog) error {
 	candidates, skipped, err := r.prefilter(ctx, logs)
 	if err != nil {
@@ -78,19 +78,19 @@ func (r *run) searchBatch(ctx context.Context, logs []store.ListedLog) error {
 	for _, c := range candidates {
 		r.inOrder(ctx, func(previous <-chan struct{}) error { return r.searchLog(ctx, c, readNames, previous) })
 	}
-	e := event{done: &skipped, place: new(logs[len(logs)-1].Cursor())}
+	e := event{done: &skipped, cursor: new(logs[len(logs)-1].Cursor())}
 	r.inOrder(ctx, func(previous <-chan struct{}) error { return r.send(ctx, previous, e) })
 	return nil
 }
 
-// names is what jobs and their steps are called, by the jobs' ids.
+// names are the names of jobs and of their steps, by the jobs' ids.
 type names struct {
 	jobs  map[int64]store.JobSummary
 	steps map[int64][]store.Step
 }
 
-// readNames reads what the jobs of a batch are called: once for all of them, and only if
-// one of their logs needs it.
+// readNames reads the names of a batch's jobs: once for all of them, and only if one of
+// their logs needs it.
 func (r *run) readNames(ctx context.Context, logs []candidateLog) (n names, err error) {
 	ids := make([]int64, len(logs))
 	for i, l := range logs {

@@ -1,4 +1,4 @@
-// Package buckettest has what the tests of buckets share, and of what is kept in them.
+// Package buckettest has what tests of buckets, and of what is kept in buckets, share.
 package buckettest
 
 import (
@@ -77,7 +77,7 @@ func Put(t testing.TB, b bucket.Bucket, key string, data []byte) {
 	}
 }
 
-// Noise is n bytes that do not compress, always the same.
+// Noise returns n bytes that do not compress. They are the same at every call.
 func Noise(n int) []byte {
 	b := make([]byte, n)
 	r := rand.NewChaCha8([32]byte{1})
