@@ -38,10 +38,14 @@ func (a *Archive) withFilters(ctx context.Context, key JobKey, log Log) (Log, er
 	}
 	log.FilterBytes = log.filterBytes()
 	if err := a.putFilters(ctx, key, formatFilters(log)); err != nil {
-		return Log{}, err
+		log.FilterBytes = 0
+		return log, fmt.Errorf("%w: %w", ErrFilters, err)
 	}
 	return log, nil
 }
+
+// ErrFilters says that a log is in the bucket, and its filters could not be written.
+var ErrFilters = errors.New("the log is stored, its filters are not")
 
 // filterBytes is the size of what formatFilters makes; 0 for a log without filters.
 func (l Log) filterBytes() int64 {

@@ -73,8 +73,8 @@ func (a *Archive) Bucket() bucket.Bucket { return a.bucket }
 
 // PutLog streams a log into the bucket, in one pass of hashing, indexing of lines and
 // compression, and then writes its filters. It fails with ErrExists if the job has a log
-// already, and with r's error if r fails; then nothing is stored. If it fails because the
-// filters could not be written, the log is stored: AdoptLog makes the filters again.
+// already, and with r's error if r fails; then nothing is stored. If it fails with
+// ErrFilters, the log is stored and returned: AdoptLog makes the filters again.
 func (a *Archive) PutLog(ctx context.Context, key JobKey, r io.Reader) (Log, error) {
 	log, err := a.store(ctx, key.Log(), a.limit, r, a.bucket.Put, nil)
 	if err != nil {
@@ -104,7 +104,7 @@ var ErrDigestMismatch = errors.New("this is another log")
 // RestoreLog is PutLog for a job whose log is lost or damaged: the new object replaces
 // the old one once it is complete. If the log does not have the wanted SHA-256 (nil:
 // any), it fails with ErrDigestMismatch, and returns the Log too. After any error except
-// one about the filters, the old object is unchanged.
+// ErrFilters, which comes with the Log of the new one, the old object is unchanged.
 func (a *Archive) RestoreLog(ctx context.Context, key JobKey, r io.Reader, want *Digest) (Log, error) {
 	log, err := a.store(ctx, key.Log(), a.limit, r, a.bucket.Replace, func(log *Log) error {
 		if want != nil && log.SHA256 != *want {

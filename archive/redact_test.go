@@ -154,7 +154,7 @@ func TestRedactLogSeesThatTheEndIsMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, _, err := a.RedactLog(t.Context(), key.Log(), log.SHA256, key, 1, expressions("s3cret")); !errors.Is(err, archive.ErrDigestMismatch) {
-		t.Errorf("%v, want ErrOtherLog", err)
+		t.Errorf("%v, want ErrDigestMismatch", err)
 	}
 }
 

@@ -112,7 +112,7 @@ func TestRestoreTakesNoOtherLog(t *testing.T) {
 		} {
 			got, err := r.a.RestoreLog(r.t.Context(), key, bytes.NewReader(other), &want)
 			if !errors.Is(err, archive.ErrDigestMismatch) {
-				r.t.Errorf("%s: %v, want ErrOtherLog", name, err)
+				r.t.Errorf("%s: %v, want ErrDigestMismatch", name, err)
 			}
 			if got.SHA256 != sha256.Sum256(other) || got.RawBytes != int64(len(other)) || got.Lines != countLines(other) {
 				r.t.Errorf("%s: described as %d bytes, %d lines, SHA-256 %x", name, got.RawBytes, got.Lines, got.SHA256)
@@ -164,7 +164,7 @@ func TestRestoreLogCutAtTheLimit(t *testing.T) {
 	b := buckettest.Open(t, "file://"+t.TempDir())
 	kept := putLog(t, newArchive(t, b, 2<<20), key, raw)
 	if _, err := newArchive(t, b, 1<<40).RestoreLog(t.Context(), key, bytes.NewReader(raw), &kept.SHA256); !errors.Is(err, archive.ErrDigestMismatch) {
-		t.Errorf("without the limit: %v, want ErrOtherLog", err)
+		t.Errorf("without the limit: %v, want ErrDigestMismatch", err)
 	}
 	r := restoring{t: t, b: b, a: newArchive(t, b, 2<<20), good: kept, was: buckettest.Get(t, b, kept.Key, 0, -1)}
 	r.untouched("without the limit")

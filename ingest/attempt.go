@@ -61,24 +61,24 @@ func (w *sweep) sweepRun(ctx context.Context, r ghapi.Run) error {
 // sweepAttempt lists one attempt and writes its jobs, and returns what there is to note
 // of it when all is checked. It says whether GitHub's list agrees with itself;
 // listed gathers the jobs of all attempts.
-func (w *sweep) sweepAttempt(ctx context.Context, r ghapi.Run, sweepAttempt int64, listed map[int64]bool) (a store.RunAttempt, agrees bool, err error) {
+func (w *sweep) sweepAttempt(ctx context.Context, r ghapi.Run, attempt int64, listed map[int64]bool) (a store.RunAttempt, agrees bool, err error) {
 	jobs, agrees, err := collect(func() iter.Seq2[ghapi.JobPage, error] {
-		return w.client.AttemptJobs(ctx, w.repo.Owner, w.repo.Name, r.ID, sweepAttempt)
+		return w.client.AttemptJobs(ctx, w.repo.Owner, w.repo.Name, r.ID, attempt)
 	})
 	if ghapi.IsNotFound(err) {
-		return w.noSuchAttempt(ctx, r, sweepAttempt)
+		return w.noSuchAttempt(ctx, r, attempt)
 	}
 	if err != nil {
 		return a, false, err
 	}
 	// What can be written is, whatever the others are like.
-	facts, bad := w.storeJobs(ctx, r, sweepAttempt, jobs)
-	ended := sweepAttempt < r.Attempt || r.Status == store.StatusCompleted
+	facts, bad := w.storeJobs(ctx, r, attempt, jobs)
+	ended := attempt < r.Attempt || r.Status == store.StatusCompleted
 	for _, f := range facts {
 		listed[f.Job.ID] = true
 		ended = ended && f.Job.Status == store.StatusCompleted
 	}
-	a = w.attemptRow(r, sweepAttempt, len(facts))
+	a = w.attemptRow(r, attempt, len(facts))
 	if err := w.recordAttempt(ctx, a, facts); err != nil || bad != nil {
 		return a, false, errors.Join(err, bad)
 	}

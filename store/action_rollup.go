@@ -25,13 +25,13 @@ const (
 	rollUpLock = `hashtextextended('jobvault action_sums', 0)`
 )
 
-// RollUpActions brings action_sums up to date with the rows of job_actions, one bounded
-// transaction at a time: call it until it says that there is no more. It adds up to
-// rollUpBatch jobs of action_pending; and where these were the last ones, it takes one
-// period of action_invalidated in which nothing has changed for rollUpQuiet, drops its
-// sums, and notes the jobs of the period, which are those of one repository in sumPeriod
-// days, as pending. It is harmless to repeat, and leaves the work to whoever is at it
-// already.
+// RollUpActions brings action_sums up to date with the rows of job_actions, a step at a
+// time: call it until it says that there is no more. It adds up to rollUpBatch jobs of
+// action_pending; and where these were the last ones, it takes, in a transaction of its
+// own, one period of action_invalidated in which nothing has changed for rollUpQuiet,
+// drops its sums, and notes the jobs of the period, which are those of one repository in
+// sumPeriod days, as pending. It is harmless to repeat, and leaves the work to whoever is
+// at it already.
 //
 // What ActionUses and the view action_uses say does not change by it; they are faster
 // after it, as they read what is pending or invalidated from the rows of the jobs.
@@ -40,27 +40,45 @@ func (db *DB) RollUpActions(ctx context.Context) (more bool, err error) {
 }
 
 func (db *DB) rollUpActions(ctx context.Context, batch int64) (more bool, err error) {
-	err = db.inTx(ctx, "roll up actions", func(ctx context.Context, tx pgx.Tx) error {
-		var alone bool
-		if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock(`+rollUpLock+`)`).Scan(&alone); err != nil || !alone {
-			return err
-		}
+	err = db.rollUpAlone(ctx, "roll up actions", func(ctx context.Context, tx pgx.Tx) error {
 		var first, last *int64
 		if err := tx.QueryRow(ctx, `SELECT min(seq), max(seq) FROM action_pending`).Scan(&first, &last); err != nil {
 			return err
 		}
-		if first != nil {
-			if _, err := tx.Exec(ctx, rollUpPending, *first+batch, []int32{sumDay, sumWeek, sumPeriod}); err != nil {
-				return err
-			}
-			if *last >= *first+batch {
-				more = true
-				return nil
-			}
+		if first == nil {
+			return nil
 		}
+		more = *last >= *first+batch
+		_, err := tx.Exec(ctx, rollUpPending, *first+batch, []int32{sumDay, sumWeek, sumPeriod})
+		return err
+	})
+	if err != nil || more {
+		return more, err
+	}
+	err = db.rollUpAlone(ctx, "sum a period of actions up anew", func(ctx context.Context, tx pgx.Tx) error {
 		return tx.QueryRow(ctx, reopenPeriod, rollUpQuiet, sumPeriod).Scan(&more)
 	})
 	return more, err
+}
+
+// rollUpAlone calls f within a transaction, unless another one rolls up.
+func (db *DB) rollUpAlone(ctx context.Context, what string, f func(context.Context, pgx.Tx) error) error {
+	return db.inTx(ctx, what, func(ctx context.Context, tx pgx.Tx) error {
+		var alone bool
+		if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock(`+rollUpLock+`)`).Scan(&alone); err != nil || !alone {
+			return err
+		}
+		return f(ctx, tx)
+	})
+}
+
+// RollUpAllActions rolls up until there is no more, or another one does.
+func (db *DB) RollUpAllActions(ctx context.Context) error {
+	for {
+		if more, err := db.RollUpActions(ctx); err != nil || !more {
+			return err
+		}
+	}
 }
 
 // rollUpPending adds the jobs noted in action_pending below seq $1 to the sums of all

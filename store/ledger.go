@@ -105,12 +105,14 @@ func (db *DB) ledger(ctx context.Context, where string, args ...any) ([]LedgerLi
 }
 
 // RepairObject corrects how an archived log is stored according to the ledger, and says
-// whether it did: only if the digest of the log itself is the one in the ledger.
+// whether it did: only if the digest of the log itself is the one in the ledger. Of
+// filters that o does not tell of, those that are noted stay.
 func (db *DB) RepairObject(ctx context.Context, jobID int64, o Object) (bool, error) {
 	tag, err := db.pool.Exec(ctx, `
-		UPDATE job_logs SET object_key = $3, raw_bytes = $4, stored_bytes = $5, lines = $6, frame_lines = $7, frame_offsets = $8, stored_sha256 = $9
+		UPDATE job_logs SET object_key = $3, raw_bytes = $4, stored_bytes = $5, lines = $6, frame_lines = $7, frame_offsets = $8, stored_sha256 = $9,
+		       filter_bytes = coalesce(nullif($10, 0::bigint), filter_bytes)
 		WHERE job_id = $1 AND state = 'archived' AND sha256 = $2`,
-		jobID, o.SHA256[:], o.Key, o.RawBytes, o.StoredBytes, o.Lines, o.FrameLines, o.FrameOffsets, o.StoredSHA256[:])
+		jobID, o.SHA256[:], o.Key, o.RawBytes, o.StoredBytes, o.Lines, o.FrameLines, o.FrameOffsets, o.StoredSHA256[:], o.FilterBytes)
 	if err != nil {
 		return false, fmt.Errorf("store: repair job %d: %w", jobID, err)
 	}

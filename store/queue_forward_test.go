@@ -68,7 +68,7 @@ func TestLiveJobIsLeftWhereItIs(t *testing.T) {
 	}
 }
 
-// Each urgency has its queue and priority, and takes over from the lesser ones
+// Each priority has its queue and priority, and takes over from the lesser ones
 // only.
 func TestPriorityDecidesTheQueue(t *testing.T) {
 	rows := map[store.Priority]string{

@@ -110,11 +110,11 @@ func (c verifyCmd) printFault(out io.Writer, p *movingProgress, f upkeep.Fault) 
 	fmt.Fprintf(out, "job %d: %s: %s: %s%s\n", f.JobID, f.Kind, plain(f.Key), plain(f.Detail), plain(repair))
 }
 
-func (c verifyCmd) printSummary(out io.Writer, printSummary upkeep.VerifyResult) error {
+func (c verifyCmd) printSummary(out io.Writer, sum upkeep.VerifyResult) error {
 	if c.JSON {
-		return jsonEncoder(out).Encode(printSummary)
+		return jsonEncoder(out).Encode(sum)
 	}
 	_, err := fmt.Fprintf(out, "%d jobs, %d logs (%s read), %d objects looked at: %d faults, %d repaired\n",
-		printSummary.Jobs, printSummary.Logs, humanize.IBytes(uint64(max(printSummary.RawBytes, 0))), printSummary.Objects, printSummary.Faults, printSummary.Repaired)
+		sum.Jobs, sum.Logs, humanize.IBytes(uint64(max(sum.RawBytes, 0))), sum.Objects, sum.Faults, sum.Repaired)
 	return err
 }

@@ -95,7 +95,10 @@ func (b *Rebuilder) Rebuild(ctx context.Context, parallel int, report func(archi
 	if err := r.logged(ctx); err != nil {
 		return r.sum, err
 	}
-	return r.sum, r.manifests(ctx)
+	if err := r.manifests(ctx); err != nil {
+		return r.sum, err
+	}
+	return r.sum, r.DB.RollUpAllActions(ctx) // there may be no worker that does
 }
 
 func (r *rebuilding) jobs(ctx context.Context, batch []folder, parallel int) error {
@@ -243,7 +246,7 @@ func (r *rebuilding) removed(ctx context.Context, f folder, facts store.Facts) (
 func (r *rebuilding) settlement(ctx context.Context, f folder, facts store.Facts) (s store.Settlement, at time.Time, err error) {
 	if o, ok := f.objects[archive.LogName]; ok {
 		log, err := r.Archive.AdoptLog(ctx, f.key, nil)
-		if errors.Is(err, bucket.ErrUnreadable) {
+		if errors.Is(err, bucket.ErrUnreadable) && !errors.Is(err, archive.ErrFilters) {
 			return s, at, archive.Fault{Kind: archive.FaultUnreadable, JobID: f.key.JobID, Key: f.key.Log(), Detail: err.Error()}
 		}
 		if err != nil {

@@ -54,7 +54,10 @@ func (x *Reindexer) Reindex(ctx context.Context, again bool, parallel int, repor
 			progress(sum)
 			return nil
 		})
-	return sum, err
+	if err != nil {
+		return sum, err
+	}
+	return sum, x.DB.RollUpAllActions(ctx) // there may be no worker that does
 }
 
 // log reads one log. What is not what the ledger says tells nothing.
@@ -65,6 +68,8 @@ func (x *Reindexer) log(ctx context.Context, l store.JobLog) (*archive.Fault, er
 	}
 	log, err := x.Archive.AdoptLog(ctx, key, new(record.DigestOf(l.SHA256)))
 	switch {
+	case errors.Is(err, archive.ErrFilters):
+		return nil, err
 	case errors.Is(err, bucket.ErrUnreadable), errors.Is(err, bucket.ErrNotFound):
 		return &archive.Fault{Kind: archive.FaultUnread, JobID: l.JobID, Key: *l.ObjectKey, Detail: err.Error()}, nil
 	case errors.Is(err, archive.ErrDigestMismatch):

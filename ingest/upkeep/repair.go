@@ -64,9 +64,10 @@ func (r *verification) fetchLog(ctx context.Context, l store.LedgerLine, want ar
 	log, err := r.Archive.RestoreLog(ctx, record.KeyOfLedgerLine(l), body, &want.SHA256)
 	if cerr := body.Close(); errors.Is(err, archive.ErrDigestMismatch) {
 		return false, fmt.Sprintf("GitHub has another log now: %d bytes, SHA-256 %x", log.RawBytes, log.SHA256), nil
-	} else if err := errors.Join(err, cerr); err != nil {
+	} else if err := errors.Join(err, cerr); err != nil && !errors.Is(err, archive.ErrFilters) {
 		return refusedRepair(err)
 	}
+	withoutFilters := err // the object is the new one all the same, which the ledger has to know
 	done, err := r.DB.RepairObject(ctx, l.JobID, record.ObjectOf(log, r.Now()))
 	if err == nil && !done {
 		err = ingest.PurgeLateLog(ctx, r.DB, r.Archive, record.KeyOfLedgerLine(l))
@@ -74,7 +75,7 @@ func (r *verification) fetchLog(ctx context.Context, l store.LedgerLine, want ar
 	if !done {
 		return false, "the ledger has changed meanwhile", err
 	}
-	return true, "fetched again from GitHub", err
+	return true, "fetched again from GitHub", errors.Join(err, withoutFilters)
 }
 
 // atGitHub asks for something of a repository where it is. One that lost its name is

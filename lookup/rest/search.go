@@ -40,11 +40,7 @@ func (c *call) search() {
 		return
 	}
 	q, err := search.ParseQuery(c.req.URL.Query(), c.Now())
-	switch {
-	case errors.Is(err, search.ErrConflict):
-		c.fail(http.StatusBadRequest, err.Error())
-		return
-	case err != nil:
+	if err != nil {
 		c.fail(http.StatusUnprocessableEntity, err.Error())
 		return
 	}

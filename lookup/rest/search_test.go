@@ -61,7 +61,7 @@ func TestASearchAnswerIsBounded(t *testing.T) {
 	cut("pattern=found&limit=0", 10_012, "", "")
 	cut("pattern=found&count=1", 3, "", "")
 	cut("pattern=found&limit=10&max_count=1", 3, "", "")
-	f.want(f.get("/search?pattern=x&max_count=1&most=2"), 400, "max_count=1 and most=2")
+	f.want(f.get("/search?pattern=x&max_count=1&most=2"), 422, "max_count=1 and most=2")
 	for _, wrong := range []string{"-1", "many", "1e3", "9223372036854775808"} {
 		f.want(f.get("/search?pattern=x&limit="+wrong), 422, `limit=`, `want a number of lines`)
 	}
