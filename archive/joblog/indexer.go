@@ -4,9 +4,9 @@ import (
 	"bytes"
 )
 
-// Index is what a log's text tells at one reading: enough to estimate later
-// which lines belong to which step, and what the job used. Its size is bounded
-// whatever the log's.
+// Index is what one reading of a log's text yields: enough to estimate later which lines
+// belong to which step, and what the job used. Its size is bounded, however large the log
+// is.
 type Index struct {
 	Lines   int64  // a last line without a newline counts
 	Seconds []Mark // the first line of each second in which something was printed
@@ -38,7 +38,7 @@ var startPrefixes = [][]byte{
 	[]byte("Stop and remove container"),
 }
 
-// headLen is how much of a line's beginning is looked at.
+// headLen is how many bytes of a line's beginning are looked at.
 const headLen = 3 + StampLen + len("##[warning]") + 4*maxMessage
 
 // Indexer reads a log piece by piece, in order.
@@ -104,7 +104,7 @@ func (x *Indexer) Finish() *Index {
 	return &x.index
 }
 
-// look takes note of the line that has just ended, by its beginning.
+// look indexes the line that has just ended, by its beginning.
 func (x *Indexer) look(head []byte) {
 	head = bytes.TrimPrefix(head, byteOrderMark)
 	if len(head) < StampLen-1 || head[StampLen-2] != 'Z' {

@@ -12,10 +12,11 @@ import (
 // One message has one timestamp, and its line ends are left alone (PagingLogger.Write):
 // whoever words a part of a message also words the lines after it, timestamps and marks
 // included. So the set-up is read in the order in which the runner prints it, each line
-// once, and no further than to the first line whose words may hold line ends. The order is
-// that of JobExtension.InitializeJob, ActionManager.PrepareActionsAsync and
+// once, and no further than to the first line whose words may hold line ends. The order
+// is that of JobExtension.InitializeJob, ActionManager.PrepareActionsAsync and
 // ExecutionContext.AddIssue in github.com/actions/runner, src/Runner.Worker, as of 2026.
-// What is there and not here tells nothing, and words of callers are not in it.
+// Lines that the runner prints and that are missing here yield nothing, and have no words
+// of callers in them.
 
 // worder is who words a line of the set-up, beyond its beginning.
 type worder uint8
@@ -175,7 +176,7 @@ func (u *usageReader) inSetUp(n int64, kind Kind, stamp, text []byte) bool {
 	return false
 }
 
-// lineOfSetUp is which of setUpLines it is; nil: none.
+// lineOfSetUp returns which of setUpLines a text is; nil: none.
 func lineOfSetUp(text []byte) *setUpLine {
 	for i := range setUpLines {
 		l := &setUpLines[i]
@@ -189,7 +190,7 @@ func lineOfSetUp(text []byte) *setUpLine {
 	return nil
 }
 
-// take reads a line that is one of setUpLines, and tells whether it is the runner's.
+// take reads a line that is one of setUpLines, and reports whether it is the runner's.
 func (u *usageReader) take(n int64, l *setUpLine, stamp, text []byte) bool {
 	s := &u.setUp
 	again := l.once && s.seen[l]
@@ -225,16 +226,17 @@ func (u *usageReader) take(n int64, l *setUpLine, stamp, text []byte) bool {
 	return true
 }
 
-// goesOn is told of a line without a timestamp: the message before it has line ends, and
-// whoever words them may have gone on.
+// goesOn must be called for each line without a timestamp: the message before it has line
+// ends, and whoever worded that message may have worded what follows.
 func (u *usageReader) goesOn() {
 	if s := &u.setUp; s.phase > queued && s.phase < over {
 		s.phase = over
 	}
 }
 
-// distrust is for a set-up with a line that the runner does not print there: somebody else
-// words some of it, and which is not known. Nothing of it is the runner's then.
+// distrust gives up a set-up with a line that the runner does not print at that place:
+// somebody else has worded some of it, and it is not known which lines. Then no line of
+// it counts as the runner's.
 func (u *usageReader) distrust() {
 	u.setUp.phase = over
 	u.usage.Environment, u.usage.Permissions = Environment{}, nil
@@ -308,7 +310,7 @@ func (u *usageReader) calledWorkflow(n int64, rest string) {
 	}
 }
 
-// setField sets what was not set yet.
+// setField sets a field that is not set yet.
 func setField(field *string, v string) {
 	if *field == "" {
 		*field = plainText([]byte(v), maxField)

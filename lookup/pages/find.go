@@ -31,8 +31,8 @@ func isMarked(b []byte) bool {
 	return kind == joblog.Error || kind == joblog.Warning
 }
 
-// contains tells lines that show a text, without regard to case: their timestamps,
-// and the colours in it, do not count.
+// contains reports lines that show a text, without regard to case; timestamps and colours
+// are ignored.
 func contains(text string) lineTest {
 	want := bytes.ToLower([]byte(text))
 	return func(b []byte) bool {
@@ -70,7 +70,7 @@ type foundLine struct {
 	HTML   template.HTML
 }
 
-// forward looks from a line to the end, until limit lines are found or findTime is
+// forward searches from a line to the end, until limit lines are found or findTime is
 // over.
 func forward(ctx context.Context, a *archive.Archive, log archive.LogLayout, from int64, is lineTest, limit int) (found, error) {
 	f := found{At: log.Lines}
@@ -97,8 +97,8 @@ func forward(ctx context.Context, a *archive.Archive, log archive.LogLayout, fro
 	return f, err
 }
 
-// backward finds the last such line before another; 0: there is none, or, with
-// More, none down to At.
+// backward finds the last such line before another line. It returns 0 if there is none
+// or, if found.More is set, none down to found.At.
 func backward(ctx context.Context, a *archive.Archive, log archive.LogLayout, before int64, is lineTest) (int64, found, error) {
 	deadline := time.Now().Add(findTime)
 	for end := before - 1; end >= 1; {

@@ -19,15 +19,15 @@ type jobPage struct {
 	store.JobDetails
 	Path       string
 	Available  bool
-	Readable   store.JobLog // what there is to read; only if Available
-	Unreadable bool         // the ledger has it, the bucket has not, or not that
+	Readable   store.JobLog // the log or its redacted copy; only if Available
+	Unreadable bool         // the ledger has the log, but the bucket does not have it, or has another object
 	Window     window
 	Next       int64 // where to look for the next error from
 	Before     int64 // and for the one before
 }
 
-// details finds the job of the path, if the reader may see it, once enter has let
-// somebody in.
+// details finds the job of the path, if the reader may see it. enter must have let
+// somebody in before.
 func (c *call) details(enter func() error) (store.JobDetails, error) {
 	if err := enter(); err != nil {
 		return store.JobDetails{}, err
@@ -203,7 +203,7 @@ func (c *call) toLine(d store.JobDetails, line int64) {
 	http.Redirect(c.w, c.req, fmt.Sprintf("%s?line=%d#L%d", detailsPath(d), line, line), http.StatusSeeOther)
 }
 
-// Further goes on where the look through the log ended.
+// Further returns the address that continues the search where it ended.
 func (p findPage) Further() string {
 	q := url.Values{"from": {strconv.FormatInt(p.Found.At+1, 10)}}
 	switch {

@@ -95,8 +95,8 @@ func New(c Config) (http.Handler, error) {
 	return guarded(protection.Handler(mux)), nil
 }
 
-// guarded sets what keeps a browser from doing anything that these pages do not
-// want, whatever they show.
+// guarded sets the headers that keep a browser from doing anything that these pages do
+// not need, whatever they show.
 func guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		h := w.Header()
@@ -133,7 +133,8 @@ func (c *call) enterFromHere() (err error) {
 	return err
 }
 
-// readingSlot waits for one of the places for reading logs. Give it back by calling release.
+// readingSlot waits for one of the places for reading logs. The caller must call release
+// when it is done.
 func (c *call) readingSlot() (release func(), err error) {
 	if err := c.readings.Acquire(c.ctx(), 1); err != nil {
 		return nil, err
@@ -141,7 +142,7 @@ func (c *call) readingSlot() (release func(), err error) {
 	return func() { c.readings.Release(1) }, nil
 }
 
-// number is a number in the path; 0, which nothing has, if it is none.
+// number returns a number in the path; 0, which nothing has, if it is not a number.
 func (c *call) number(name string) int64 {
 	n, err := strconv.ParseInt(c.req.PathValue(name), 10, 64)
 	if err != nil || n < 0 {
@@ -167,7 +168,7 @@ func (c *call) named() ([]int64, error) {
 	return ids, nil
 }
 
-// answerError answers for an error.
+// answerError answers a request that failed with an error.
 func (c *call) answerError(err error) {
 	var forbidden *access.ForbiddenError
 	switch {
@@ -214,7 +215,7 @@ func (c *call) otherSite() {
 // capital makes the beginning of a sentence of an error, which is ASCII.
 func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
-// errWrongUse is about what a reader has asked for.
+// errWrongUse marks errors in what a reader has asked for.
 var errWrongUse = errors.New("wrong use")
 
 // layout is what every page shows around its own.
@@ -252,7 +253,7 @@ func (c *call) render(name, title string, page any) (string, error) {
 	return b.String(), nil
 }
 
-// message is a page that only says something.
+// message is a page with nothing but a message.
 func (c *call) message(status int, title, text string) {
 	c.say(status, messagePage{Title: title, Text: text})
 }
@@ -266,5 +267,5 @@ func (c *call) say(status int, p messagePage) {
 
 type messagePage struct {
 	Title, Text string
-	Open        string // where the page is that was asked for; empty: no link leads there
+	Open        string // address of the page that was asked for; empty: no link to it is offered
 }

@@ -31,7 +31,7 @@ const (
 // searchPage is a form and, once it is sent, what it finds.
 type searchPage struct {
 	Query         map[string]string
-	Problem       string // what is wrong with what was asked for
+	Problem       string // what is wrong with the query
 	FromElsewhere bool   // a link on another site led here: a search has to be asked for here
 	Found         string // stands where what is found is written
 }
@@ -42,7 +42,7 @@ const matchesMark = "\ue000found\ue000"
 // searchNames are the parameters that the form has.
 var searchNames = []string{"pattern", "ignore_case", "fixed", "inverse", "repository", "workflow", "branch", "conclusion", "label", "step", "since", "until"}
 
-// search is GET /search. What is found is sent as it is.
+// search is GET /search. Matches are sent as they are found.
 func (c *call) search() error {
 	if err := c.enter(); err != nil {
 		return err
@@ -106,10 +106,10 @@ type searchSummary struct {
 	search.Stats
 	Late    bool
 	Failed  bool
-	Further string // where the search goes on
+	Further string // the address that continues the search
 }
 
-// Size is how large the logs are that were searched.
+// Size is the size of the logs that were searched, in words.
 func (e searchSummary) Size() string { return humanize.IBytes(uint64(e.RawBytes)) }
 
 func cutLast(s, sep string) (before, after string, found bool) {
@@ -128,7 +128,7 @@ type matchSections struct {
 	pattern *ngram.Pattern
 	job     int64
 	lines   int
-	broken  error // the reader takes no more
+	broken  error // the client accepts nothing any more
 }
 
 // matchSection is some of what was found in one log.
@@ -188,14 +188,14 @@ func (o *matchSections) excerpt(text string) string {
 // Fault writes nothing: the summary counts the faults.
 func (o *matchSections) Fault(search.Fault) {}
 
-// Progress has the page begin, and keeps the connection up.
+// Progress begins the page, and keeps the connection alive.
 func (o *matchSections) Progress(search.Stats) {
 	if o.begin != "" {
 		o.write("searching", nil)
 	}
 }
 
-// write adds a part to the page, the first one behind its beginning.
+// write adds a part to the page; before the first part, it writes the page's beginning.
 func (o *matchSections) write(name string, data any) {
 	b := bytes.NewBufferString(o.begin)
 	o.begin = ""

@@ -74,7 +74,7 @@ type heavyList struct {
 	List  []store.Heavy
 }
 
-// when is a time as people read it; empty for none.
+// when formats a time for people; it is empty for no time.
 func when(t *time.Time) string {
 	if t == nil {
 		return ""
@@ -82,7 +82,7 @@ func when(t *time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05Z")
 }
 
-// stamp is a time as machines read it.
+// stamp formats a time for machines.
 func stamp(t *time.Time) string {
 	if t == nil {
 		return ""
@@ -99,7 +99,7 @@ func took(from, to *time.Time) string {
 	return duration(to.Sub(*from))
 }
 
-// duration is one as people read it: 41s, 3m 07s, 2h 05m.
+// duration formats a duration for people: 41s, 3m 07s, 2h 05m.
 func duration(d time.Duration) string {
 	d = d.Round(time.Second)
 	switch {
@@ -119,7 +119,7 @@ func short(sha *string) string {
 	return (*sha)[:min(len(*sha), 8)]
 }
 
-// valueOrEmpty is a column that may be null, as a page shows it.
+// valueOrEmpty returns the value of a column that may be null; empty for null.
 func valueOrEmpty(s *string) string {
 	if s == nil {
 		return ""
@@ -127,7 +127,7 @@ func valueOrEmpty(s *string) string {
 	return *s
 }
 
-// outcome is how a job or step ended, or where it is.
+// outcome is how a job or step ended or, if it has not, its status.
 func outcome(status string, conclusion *string) string {
 	if conclusion != nil {
 		return *conclusion

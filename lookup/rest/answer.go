@@ -33,7 +33,7 @@ func (c *call) fail(status int, message string) {
 	c.write(status, errorBody{message, c.docs, strconv.Itoa(status)})
 }
 
-// answer answers 200, or 304 if the caller has it.
+// answer answers 200, or 304 if the caller has this answer already.
 func (c *call) answer(v any) {
 	b := encode(v)
 	digest := sha256.Sum256(b)
@@ -59,9 +59,9 @@ func (c *call) send(status int, b []byte) {
 	_, _ = c.w.Write(b) // the client may be gone
 }
 
-// encode cannot fail: what is encoded are texts, numbers and times of this package. JSON
-// escapes control characters; what shows the texts has to make them harmless, see
-// docs/design.md#security.
+// encode cannot fail, because it encodes only texts, numbers and times of this package.
+// JSON escapes control characters; a program that shows the texts has to make them
+// harmless, see docs/design.md#security.
 func encode(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {

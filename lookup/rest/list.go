@@ -63,8 +63,8 @@ func (c *call) list(q store.JobsOfRun) {
 	c.answer(list)
 }
 
-// page reads page and per_page. What is no number counts as not given; what is too large
-// counts as the maximum.
+// page reads page and per_page. A value that is no number counts as not given; one that
+// is too large counts as the maximum.
 func (c *call) page() (page, perPage int) {
 	read := func(name string, fallback, limit int) int {
 		n, err := strconv.ParseInt(c.req.URL.Query().Get(name), 10, 64)

@@ -38,8 +38,9 @@ func (c *call) getLogByID() {
 	d, err := c.DB.JobDetails(c.req.Context(), id)
 	unknown := errors.Is(err, store.ErrNotFound)
 	if unknown {
-		// Asked all the same: the time that the answer takes must not tell. It is one
-		// question for all that are unknown, remembered as those of a repository are.
+		// The rule is asked even so, because the time of the answer must reveal nothing.
+		// All unknown jobs share one question, whose answer is remembered like one about
+		// a repository.
 		d.Repository, err = store.Repository{ID: math.MaxInt64}, nil
 	}
 	may := false
@@ -80,7 +81,8 @@ func (c *call) linkLog(reader access.Reader, d store.JobDetails) {
 	c.w.WriteHeader(http.StatusFound)
 }
 
-// goneStatus is the status with which GitHub answers for a log that it does not have.
+// goneStatus returns the status with which GitHub answers for a log that it does not
+// have.
 func goneStatus(state string) int {
 	if state == store.LogExpired || state == store.LogRemoved {
 		return http.StatusGone
@@ -136,8 +138,8 @@ func (c *call) signature(jobID int64, q url.Values) string {
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }
 
-// sendLog is GET of a link that signedLink has made. Of a link that is not good it says only
-// that: not even whether there is such a job.
+// sendLog is GET of a link that signedLink has made. For an invalid link it says only
+// that it is invalid, and not even whether there is such a job.
 func (c *call) sendLog() {
 	q, id := c.req.URL.Query(), c.number("job_id")
 	expires, err := strconv.ParseInt(q.Get("expires"), 10, 64)
@@ -156,7 +158,7 @@ func (c *call) sendLog() {
 	}
 	log, err := c.Sender.Find(c.req.Context(), id)
 	switch {
-	case errors.Is(err, lookup.ErrNoLog): // in this minute
+	case errors.Is(err, lookup.ErrNoLog): // since the link was made
 		c.fail(goneStatus(log.State), err.Error())
 		return
 	case err == nil:

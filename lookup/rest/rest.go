@@ -88,11 +88,10 @@ type call struct {
 	*api
 	w    http.ResponseWriter
 	req  *http.Request
-	docs string // the page that tells of the endpoint
+	docs string // the documentation page of the endpoint
 }
 
-// number is a parameter of the path that is a number; 0, which no job or run has, if it is
-// not.
+// number returns a number in the path; 0, which no job or run has, if it is not a number.
 func (c *call) number(name string) int64 {
 	n, err := strconv.ParseInt(c.req.PathValue(name), 10, 64)
 	if err != nil || n < 0 {
@@ -150,7 +149,7 @@ func (c *call) getJob() {
 	}
 }
 
-// answerError answers for an error.
+// answerError answers a request that failed with an error.
 func (c *call) answerError(err error) {
 	var forbidden *access.ForbiddenError
 	switch {

@@ -13,14 +13,14 @@ import (
 	"github.com/jobvault/jobvault/lookup/search"
 )
 
-// SearchLine is a line of the answer to a search. The last one has Searched or Failed;
-// an answer without either was cut off on its way.
+// SearchLine is a line of the answer to a search. The last line has Searched or Failed;
+// an answer without such a line was cut off on its way.
 type SearchLine struct {
 	*search.Match
 	Fault    *SearchFault  `json:"fault,omitempty"`     // a log that cannot be read
 	Progress *search.Stats `json:"progress,omitempty"`  // how far the search is
 	Searched *search.Stats `json:"searched,omitempty"`  // it has ended
-	Next     string        `json:"next,omitempty"`      // where it goes on, for the parameter after
+	Next     string        `json:"next,omitempty"`      // where the search continues, for the parameter after
 	Failed   string        `json:"failed,omitempty"`    // it could not go on
 	CutShort string        `json:"cut_short,omitempty"` // a bound has ended it: which, and how more is asked for
 }
@@ -74,8 +74,8 @@ func (c *call) search() {
 	_ = out.write(last) // without it, the client knows
 }
 
-// explainBound says which bound ended an answer, and how the caller gets more; empty: none
-// did.
+// explainBound says which bound ended an answer, and how the caller gets more. It is
+// empty if no bound did.
 func explainBound(stats search.Stats, q search.Query) string {
 	var w string
 	switch stats.Bound {
@@ -101,10 +101,11 @@ func explainBound(stats search.Stats, q search.Query) string {
 type searchAnswer struct {
 	w       io.Writer
 	written time.Time // the last line
-	failed  error     // the client takes no more
+	failed  error     // the client accepts nothing any more
 }
 
-// progressInterval is how often a search that finds nothing says that it goes on.
+// progressInterval is how often a search that finds nothing reports that it is still
+// running.
 const progressInterval = 5 * time.Second
 
 // Matches writes a line for each match.
@@ -121,7 +122,7 @@ func (a *searchAnswer) Fault(f search.Fault) {
 	a.failed = a.write(SearchLine{Fault: &SearchFault{f.JobID, f.Err.Error()}})
 }
 
-// Progress writes a line if there was none for some time.
+// Progress writes a line if none was written for progressInterval.
 func (a *searchAnswer) Progress(stats search.Stats) {
 	if time.Since(a.written) >= progressInterval {
 		a.failed = a.write(SearchLine{Progress: &stats})
