@@ -95,8 +95,37 @@ JOIN jobs j ON j.id = r.job_id
 JOIN workflow_runs w ON w.id = j.run_id
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9;
 
--- What the columns mean, for psql's \d+: units, and what null says.
+-- The names of before go on working, for users' SQL and for a jobvault of before that runs
+-- beside one of now.
+CREATE VIEW action_unsummed AS SELECT seq AS n, job_id FROM action_pending;
+CREATE VIEW action_stale AS SELECT repository_id, at, noted_at FROM action_invalidated;
+CREATE VIEW action_rest AS SELECT * FROM action_unrolled;
+-- +goose StatementBegin
+CREATE FUNCTION days_of(at timestamptz, days integer) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT day_bucket(at, days)
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION days_of IS 'Earlier name of day_bucket.';
+COMMENT ON VIEW action_unsummed IS 'Earlier name of action_pending.';
+COMMENT ON COLUMN action_unsummed.n IS 'Its seq.';
+COMMENT ON COLUMN action_unsummed.job_id IS 'The job. It may be noted twice.';
+COMMENT ON VIEW action_stale IS 'Earlier name of action_invalidated.';
+COMMENT ON COLUMN action_stale.repository_id IS 'Repository of the jobs.';
+COMMENT ON COLUMN action_stale.at IS 'Start of the 56 days; -infinity: jobs whose created_at is not known.';
+COMMENT ON COLUMN action_stale.noted_at IS 'When the change was made.';
+COMMENT ON VIEW action_rest IS 'Earlier name of action_unrolled.';
+COMMENT ON COLUMN action_rest.job_id IS 'As in action_unrolled.';
+COMMENT ON COLUMN action_rest.action IS 'As in action_unrolled.';
+COMMENT ON COLUMN action_rest.path IS 'As in action_unrolled.';
+COMMENT ON COLUMN action_rest.ref IS 'As in action_unrolled.';
+COMMENT ON COLUMN action_rest.resolved_sha IS 'As in action_unrolled.';
+COMMENT ON COLUMN action_rest.version IS 'As in action_unrolled.';
+COMMENT ON COLUMN action_rest.repository_id IS 'As in action_unrolled.';
+COMMENT ON COLUMN action_rest.workflow_name IS 'As in action_unrolled.';
+COMMENT ON COLUMN action_rest.created_at IS 'As in action_unrolled.';
+COMMENT ON COLUMN action_rest.in_setup IS 'As in action_unrolled.';
 
+-- What the columns mean, for psql's \d+: units, and what null says.
 
 COMMENT ON TABLE action_callers IS 'Each combination of a workflow with an action that its jobs used. Rows are only added.';
 COMMENT ON COLUMN action_callers.id IS 'jobvault''s own number of the row.';
@@ -475,6 +504,8 @@ COMMENT ON FUNCTION has_name IS 'Whether a repository holds its present name, as
 
 -- The comments of other tables stay: they are true of the older schema too.
 
+DROP FUNCTION days_of(timestamptz, integer);
+DROP VIEW action_rest, action_stale, action_unsummed;
 DROP FUNCTION action_period;
 ALTER FUNCTION day_bucket RENAME TO days_of;
 ALTER VIEW action_unrolled RENAME TO action_rest;

@@ -84,6 +84,12 @@ var contract = map[string][]string{
 		"job_id bigint", "action text", "path text", "ref text", "resolved_sha text", "version text", "repository_id bigint", "workflow_name text",
 		"created_at timestamptz", "in_setup boolean",
 	},
+	"action_rest": {
+		"job_id bigint", "action text", "path text", "ref text", "resolved_sha text", "version text", "repository_id bigint", "workflow_name text",
+		"created_at timestamptz", "in_setup boolean",
+	},
+	"action_unsummed": {"n bigint", "job_id bigint"},
+	"action_stale":    {"repository_id bigint", "at timestamptz", "noted_at timestamptz"},
 	"delivery_hourly": {"hour timestamptz", "action text", "state text", "deliveries bigint"},
 	"job_facts": {
 		"job_id bigint", "repository_id bigint", "repository text", "run_id bigint", "run_attempt bigint", "workflow_name text", "head_branch text", "head_sha text",
