@@ -149,16 +149,18 @@ const maxFailedLooks = 60
 
 // look shows the progress, and reports whether no job waits any more.
 func (r *sweepRun) look(ctx context.Context, listed bool) (done bool, err error) {
+	waiting := 1
+	if listed { // asked first, so that the last thing shown is that none waits
+		if waiting, err = r.s.db.Waiting(ctx, r.ids(), r.since, r.until); err != nil {
+			return false, err
+		}
+	}
 	tallies, err := r.tally(ctx)
 	if err != nil {
 		return false, err
 	}
 	r.show(ctx, tallies, listed)
-	if !listed {
-		return false, nil
-	}
-	waiting, err := r.s.db.Waiting(ctx, r.ids(), r.since, r.until)
-	return err == nil && waiting == 0, err
+	return waiting == 0, nil
 }
 
 func (r *sweepRun) ids() []int64 {
