@@ -247,11 +247,7 @@ func (f *fixture) usesOfAB(want int64) {
 // rollUp rolls up until there is no more.
 func (f *fixture) rollUp() {
 	f.t.Helper()
-	for more := true; more; {
-		var err error
-		more, err = f.db.RollUpActions(f.t.Context())
-		f.check(err)
-	}
+	f.check(f.db.RollUpAllActions(f.t.Context()))
 }
 
 // What was there before the sums is summed up by the migration.

@@ -11,9 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -46,21 +44,8 @@ func (*statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndDa
 // The statements of a page by each plan, in testdata/joblist: those that choose the plan,
 // the page, and where it ends. Run with -update after a change, and read the difference.
 func TestStatementsOfEachPlanOfAList(t *testing.T) {
-	config, err := pgxpool.ParseConfig(testenv.DatabaseURL(t))
-	if err != nil {
-		t.Fatal(err)
-	}
 	asked := &statements{}
-	config.ConnConfig.Tracer = asked
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
-	db, err := store.New(pool)
-	if err != nil {
-		t.Fatal(err)
-	}
+	db, _ := tracedDB(t, asked)
 	many := make([]int64, 1001)
 	for i := range many {
 		many[i] = int64(i)

@@ -30,21 +30,8 @@ func (*lastQuery) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndDat
 // A list shows the newest of millions of jobs: it must begin at the end of an
 // index, not sort all there is.
 func TestListsOfJobsFollowAnIndex(t *testing.T) {
-	config, err := pgxpool.ParseConfig(testenv.DatabaseURL(t))
-	if err != nil {
-		t.Fatal(err)
-	}
 	asked := &lastQuery{}
-	config.ConnConfig.Tracer = asked
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
-	db, err := store.New(pool)
-	if err != nil {
-		t.Fatal(err)
-	}
+	db, pool := tracedDB(t, asked)
 	for name, filter := range map[string]store.JobFilter{
 		"all":          {},
 		"of a time":    {Since: day, Until: day.AddDate(0, 0, 1)},
@@ -79,4 +66,24 @@ func TestListsOfJobsFollowAnIndex(t *testing.T) {
 			t.Errorf("%s:\n%s", name, strings.Join(plan, "\n"))
 		}
 	}
+}
+
+// tracedDB opens a fresh database whose statements a tracer is told of.
+func tracedDB(t *testing.T, tracer pgx.QueryTracer) (*store.DB, *pgxpool.Pool) {
+	t.Helper()
+	config, err := pgxpool.ParseConfig(testenv.DatabaseURL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.ConnConfig.Tracer = tracer
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	db, err := store.New(pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db, pool
 }

@@ -67,6 +67,9 @@ func TestReindexReadsWhatArchivingWould(t *testing.T) {
 	if diff := cmp.Diff(before, usage()); diff != "" {
 		t.Errorf("(-archived +read again):\n%s", diff)
 	}
+	if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM action_pending`); n != 0 {
+		t.Errorf("%d jobs are left to be rolled up, and no worker runs", n)
+	}
 	if sum, _, err := reindex(0); err != nil || sum.Jobs != 0 {
 		t.Errorf("with nothing to read: %+v, %v", sum, err)
 	}
