@@ -111,7 +111,7 @@ func TestNamesInAnyOrder(t *testing.T) {
 }
 
 // JOBVAULT_REPOSITORIES goes by the names that repositories have: a late delivery of one
-// that lost its name, or has another, gets no job, though the words are kept.
+// that lost its name, or has another, gets no job, though the report is kept.
 func TestSelectedByTheNameThatItHas(t *testing.T) {
 	selected := func(name string) bool { return name == "acme/rocket" }
 	for name, c := range map[string]struct {

@@ -81,9 +81,9 @@ func TestDecisionsAreByPostgresTime(t *testing.T) {
 	}
 	ids := func() (ids []int64) {
 		t.Helper()
-		endings, _, err := f.db.ExpiringLogs(t.Context(), time.Time{}, 0, 10)
+		expiring, _, err := f.db.ExpiringLogs(t.Context(), time.Time{}, 0, 10)
 		f.check(err)
-		for _, e := range endings {
+		for _, e := range expiring {
 			ids = append(ids, e.JobID)
 		}
 		return ids
