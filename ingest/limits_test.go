@@ -48,9 +48,9 @@ func (a *agenda) Pop() any {
 	return last
 }
 
-// A backfill of two hours' worth of requests, beside live jobs that need two
-// fifths of the limit, on a simulated clock: no live job ever waits, and GitHub
-// never has to refuse the same caller twice in a row; in fact, never at all.
+// A backfill needs the requests of two hours, beside live jobs that need two fifths of
+// the limit, on a simulated clock: no live job ever waits, and GitHub never has to refuse
+// a request.
 func TestBackfillDelaysNoLiveJob(t *testing.T) {
 	t.Parallel()
 	jobs := limitJobs
@@ -134,9 +134,9 @@ func (r *rig) playAgenda(now *ingesttest.Clock, plan *agenda, perHour int) (wait
 	return waits, live
 }
 
-// A job of the past waits for its limit where it is, so that it is not put off
-// again and again with all others; when a webhook tells of it, it goes on at once;
-// and it does not keep the process from ending.
+// A job of a backfill waits for its limit in its worker, so that it is not put off again
+// and again with all others; when a webhook tells of it, it goes on at once; and it does
+// not keep the process from ending.
 func TestPastWaitsForItsLimitInPlace(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, ingesttest.Options{GitHub: githubsim.Options{RateLimit: 40}})
@@ -183,8 +183,8 @@ func withLive(day githubsim.Day, live []githubsim.Job) githubsim.Day {
 	return day
 }
 
-// Somebody else uses the same token up, again and again: GitHub says no once,
-// and nobody asks again before the reset; of three replicas, none.
+// When somebody else uses up the same token, GitHub refuses one request, and no replica
+// asks again before the reset.
 func TestReplicasHeedALimitTogether(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []githubsim.FaultKind{githubsim.PrimaryLimit, githubsim.SecondaryLimit, githubsim.TooMany} {

@@ -35,8 +35,8 @@ func TestLateAndReplayedDeliveries(t *testing.T) {
 	}
 }
 
-// Nothing tells of the future: what a payload says of a time that is not yet, it does
-// not say; and a payload that comes again speaks of no later time than when it first came.
+// A payload is not believed about the future: a time that has not come yet does not
+// count, and a payload that comes again counts as of when it first came.
 func TestPayloadsDoNotTellOfTheFuture(t *testing.T) {
 	r := newRig(t, ingesttest.Options{})
 	ahead := ingesttest.Told(1, 7, "acme/rocket", "completed", -3*time.Hour, false)

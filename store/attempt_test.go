@@ -76,7 +76,8 @@ func TestAttemptIsRecordedWhole(t *testing.T) {
 	}
 }
 
-// The listing's word on completed jobs is final: a late webhook only fills.
+// What a listing says of completed jobs is final: a late webhook only fills in what is
+// missing.
 func TestListedJobIsFinal(t *testing.T) {
 	f := newFixture(t)
 	f.attempt(attemptOf(2, 0, 1, true), store.PrioritySweep, full(4, "completed", 1), full(5, "in_progress", 1))
@@ -89,7 +90,7 @@ func TestListedJobIsFinal(t *testing.T) {
 	}
 }
 
-// A caller's facts are its own: what RecordAttempt makes of them stays inside.
+// RecordAttempt does not change the facts that it is given.
 func TestRecordAttemptLeavesFactsAlone(t *testing.T) {
 	f := newFixture(t)
 	at := hour(9)

@@ -44,8 +44,8 @@ func TestSkew(t *testing.T) {
 	}
 }
 
-// What is asked too slowly is not held against the clock: by how much it is off is known
-// only within half of what the question took.
+// A slow answer of Postgres makes no clock wrong: the skew is known only within half of
+// the time that the question took.
 func TestSlowQuestionsProveNothing(t *testing.T) {
 	db := testenv.DB(t)
 	asked := -1
