@@ -13,8 +13,8 @@ import (
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
 
-// A jobvault whose clock is two hours ahead or behind, beside a Postgres whose clock is
-// right.
+// A jobvault whose clock is two hours ahead of Postgres', or behind it, changes nothing
+// by that clock.
 func TestWrongClock(t *testing.T) {
 	t.Parallel()
 	shifted := buildShifted(t)

@@ -318,7 +318,7 @@ func (w *world) neverOfTwoMinds(id int64) {
 	}
 }
 
-// The same at random moments, among many jobs.
+// The same holds for retention apply that is killed at random moments, among many jobs.
 func TestRetentionKilledAtRandomMoments(t *testing.T) {
 	t.Parallel()
 	bucketURL := "file://" + t.TempDir()
