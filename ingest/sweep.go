@@ -23,7 +23,7 @@ const (
 	// may be listed some time after its creation.
 	sweepOverlap = 2 * time.Hour
 	// firstSweep is how far back the first sweep of a repository looks. What is
-	// older is history: backfill's.
+	// older is left to backfills.
 	firstSweep = 72 * time.Hour
 	// deepEvery and deepSweep: a run may be run again for 30 days, which leaves
 	// its creation as it was.
