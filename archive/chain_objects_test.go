@@ -59,8 +59,9 @@ func (b *books) old(keys ...string) {
 	}
 }
 
-// A manifest tells of settled.json and of redacted copies: what is another one is
-// found, its settled.json always, and so is what it does not tell of.
+// A manifest has the digests of settled.json and of redacted copies: an object with
+// another digest is found, a settled.json also without deep, and so is an object that it
+// does not list.
 func TestChainKnowsRecordsAndCopies(t *testing.T) {
 	t.Parallel()
 	b := newBooks(t)
@@ -144,7 +145,8 @@ func TestChainTellsOfWhatWasReplaced(t *testing.T) {
 	}
 }
 
-// A manifest of before there was `lists` says nothing of what it does not tell of.
+// A manifest from before there was `lists` says nothing about objects that it does not
+// name.
 func TestOlderManifestsTellOfLogsAlone(t *testing.T) {
 	t.Parallel()
 	b := newBooks(t)

@@ -131,8 +131,8 @@ func (b *books) put(key string, content []byte) {
 
 var beforeInLine = regexp.MustCompile(`"before":"[0-9a-f]*"`)
 
-// consistent gives each line its right before, and the end line the right number: what
-// somebody would do who knows the format.
+// consistent corrects `before` in each line and the number in the end line, as somebody
+// would do who knows the format.
 func consistent(lines []string) []string {
 	sum, out := sha256.New(), slices.Clone(lines)
 	for i, l := range out {
@@ -254,8 +254,8 @@ func TestChainFindsWhatWasTamperedWith(t *testing.T) {
 	}
 }
 
-// Objects of which a manifest is the last word are held against it, with digests if
-// deep.
+// Objects are compared with the latest manifest that lists their job; deep, their digests
+// too.
 func TestChainFindsWhatIsWrongInTheBucket(t *testing.T) {
 	t.Parallel()
 	b := newBooks(t)
@@ -341,8 +341,8 @@ func TestChainKnowsTheLastWord(t *testing.T) {
 	}
 }
 
-// A manifest whose digest somebody noted tells of a last one that was dropped or
-// rewritten.
+// If somebody has noted the digest of the last manifest, it is found when that one is
+// dropped or rewritten.
 func TestChainIsHeldAgainstANotedHead(t *testing.T) {
 	t.Parallel()
 	b := newBooks(t)

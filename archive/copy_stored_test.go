@@ -11,7 +11,7 @@ import (
 	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 )
 
-// brokenWriter takes so many bytes.
+// brokenWriter fails after a number of bytes.
 type brokenWriter struct{ left int }
 
 var errFull = errors.New("no space")

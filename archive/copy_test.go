@@ -28,7 +28,7 @@ func (b *countingBucket) Get(ctx context.Context, key string, offset, length int
 	return b.Bucket.Get(ctx, key, offset, length)
 }
 
-// asked wants so many requests at most since the last time it was called.
+// asked fails if there were more than a number of requests since it was last called.
 func (b *countingBucket) asked(t testing.TB, what string, most int64) {
 	t.Helper()
 	if n := b.gets.Swap(0); n > most {
@@ -187,7 +187,7 @@ func TestCopyEndsWithItsWriter(t *testing.T) {
 
 var errLeft = errors.New("the reader left")
 
-// leavingWriter takes so many bytes.
+// leavingWriter fails after a number of bytes.
 type leavingWriter struct{ left, calls int }
 
 func (w *leavingWriter) Write(p []byte) (int, error) {

@@ -137,8 +137,8 @@ func FuzzLogObject(f *testing.F) {
 
 const maxDepth = 10_000 // encoding/json's own
 
-// Objects of JSON that are nested as deep as may be are read; one level more, and they
-// are unreadable.
+// Objects of JSON are read if they are nested as deep as the bound allows; with one level
+// more they are unreadable.
 func TestDeepObjectsAreUnreadable(t *testing.T) {
 	key, date := JobKey{1, 2, 3, 4}, time.Date(2024, 7, 8, 0, 0, 0, 0, time.UTC)
 	enc, err := zstd.NewWriter(nil)

@@ -17,7 +17,8 @@ import (
 	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 )
 
-// removalLine is of a job whose log was redacted so many times; each reason is long.
+// removalLine is the line of a job whose log was redacted a number of times; each reason
+// is long.
 func removalLine(id int64, redactions, reason int) archive.RemovalsLine {
 	at := time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC)
 	s := archive.Settled{

@@ -132,7 +132,7 @@ func heapNow() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// breakingBucket gives bodies that break after so many bytes.
+// breakingBucket gives bodies that break off after a number of bytes.
 type breakingBucket struct {
 	bucket.Bucket
 	after int64

@@ -117,7 +117,7 @@ func pattern(expression string) *ngram.Pattern {
 	return p
 }
 
-// runsOf are the different runs of so many hexadecimal digits in a text.
+// runsOf are the different runs of N hexadecimal digits in a text.
 func runsOf(text []byte, digits int) map[string]bool {
 	runs := make(map[string]bool)
 	for i := range len(text) - digits + 1 {

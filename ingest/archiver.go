@@ -66,14 +66,14 @@ func (a *Archiver) Work(ctx context.Context, job *river.Job[store.ArchiveArgs]) 
 	}
 }
 
-// awaitPoll is how soon a job that waits for the limit of history sees that it has
+// awaitPoll is how soon a job of a backfill that waits for its limit sees that it has
 // become more urgent.
 const awaitPoll = 2 * time.Second
 
-// await keeps a job of the past until a limit ends, or it has become more urgent.
+// await keeps a job of a backfill until a limit ends, or it has become more urgent.
 // If all that a long backfill has left were put off instead, each would be read
 // and written again every hour.
-func (a *Archiver) await(ctx context.Context, id int64, pause time.Duration) (u store.Priority, stopped bool) {
+func (a *Archiver) await(ctx context.Context, id int64, pause time.Duration) (priority store.Priority, stopped bool) {
 	end := time.After(pause)
 	poll := time.NewTicker(awaitPoll)
 	defer poll.Stop()
@@ -87,8 +87,8 @@ func (a *Archiver) await(ctx context.Context, id int64, pause time.Duration) (u 
 			return store.PriorityBackfill, false
 		case <-poll.C:
 			// Without an answer it waits on.
-			if u, err := a.DB.PriorityOf(ctx, id); err == nil && u != store.PriorityBackfill {
-				return u, false
+			if now, err := a.DB.PriorityOf(ctx, id); err == nil && now != store.PriorityBackfill {
+				return now, false
 			}
 		}
 	}

@@ -23,8 +23,8 @@ func attemptOf(r *rig, id int64) int64 {
 	return ingesttest.Scalar[int64](r.Rig, `SELECT coalesce(run_attempt, -1) FROM jobs WHERE id = $1`, id)
 }
 
-// What a list says of a job's attempt counts for nothing against the job's own
-// word, from a webhook or from itself.
+// If a list says another attempt than the job itself, in a webhook or in its own answer,
+// the job is believed.
 func TestAttemptIsWhatTheJobSays(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, ingesttest.Options{})

@@ -65,47 +65,80 @@ const scrapeTime = 5 * time.Second
 func (b *Backlog) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
 	defer cancel()
+	for _, part := range []struct {
+		missing *prometheus.Desc // what is said to be missing if the part cannot be collected
+		collect func(context.Context, gauges) error
+	}{
+		{b.deliveries, b.collectWaiting}, {b.failing, b.collectSweeps}, {b.manifest, b.collectManifest},
+		{b.removals, b.collectRemovals}, {b.remaining, b.collectLimits},
+	} {
+		if err := part.collect(ctx, ch); err != nil {
+			ch <- prometheus.NewInvalidMetric(part.missing, err)
+			return // the next would wait for the same Postgres
+		}
+	}
+}
+
+// gauges takes the gauges of one scrape.
+type gauges chan<- prometheus.Metric
+
+func (g gauges) set(d *prometheus.Desc, value float64, labels ...string) {
+	g <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+}
+
+func (b *Backlog) collectWaiting(ctx context.Context, g gauges) error {
 	backlog, err := b.db.Backlog(ctx)
 	if err != nil {
-		ch <- prometheus.NewInvalidMetric(b.deliveries, err)
-		return
+		return err
 	}
-	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
-	}
-	gauge(b.deliveries, float64(backlog.Deliveries))
-	gauge(b.unsettled, float64(backlog.Pending), store.LogPending)
-	gauge(b.unsettled, float64(backlog.Denied), store.LogDenied)
-	gauge(b.oldest, b.since(backlog.OldestPending))
-	gauge(b.queue, float64(backlog.Queued))
+	g.set(b.deliveries, float64(backlog.Deliveries))
+	g.set(b.unsettled, float64(backlog.Pending), store.LogPending)
+	g.set(b.unsettled, float64(backlog.Denied), store.LogDenied)
+	g.set(b.oldest, b.since(backlog.OldestPending))
+	g.set(b.queue, float64(backlog.Queued))
+	return nil
+}
+
+func (b *Backlog) collectSweeps(ctx context.Context, g gauges) error {
 	ends, err := b.db.SweepEnds(ctx)
 	if err != nil {
-		ch <- prometheus.NewInvalidMetric(b.failing, err)
-		return
+		return err
 	}
 	failing, oldest := b.sweeps(ends)
-	gauge(b.failing, float64(failing))
+	g.set(b.failing, float64(failing))
 	if oldest != nil {
-		gauge(b.sweepAge, b.since(oldest))
+		g.set(b.sweepAge, b.since(oldest))
 	}
+	return nil
+}
+
+func (b *Backlog) collectManifest(ctx context.Context, g gauges) error {
 	last, err := b.db.LastManifest(ctx)
-	switch {
-	case err == nil:
-		gauge(b.manifest, b.now().Sub(last.Date.AddDate(0, 0, 1)).Seconds())
-	case !errors.Is(err, store.ErrNotFound):
-		ch <- prometheus.NewInvalidMetric(b.manifest, err)
-		return
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
 	}
+	if err != nil {
+		return err
+	}
+	g.set(b.manifest, b.now().Sub(last.Date.AddDate(0, 0, 1)).Seconds())
+	return nil
+}
+
+func (b *Backlog) collectRemovals(ctx context.Context, g gauges) error {
 	unfinished, err := b.db.CountUnfinishedRemovals(ctx)
 	if err != nil {
-		ch <- prometheus.NewInvalidMetric(b.removals, err)
-		return
+		return err
 	}
-	gauge(b.removals, float64(unfinished))
+	g.set(b.removals, float64(unfinished))
+	return nil
+}
+
+// collectLimits leaves out limits of which nothing is known. What was left of one that
+// has begun anew since does not count: all of it is.
+func (b *Backlog) collectLimits(ctx context.Context, g gauges) error {
 	limits, err := b.db.RateLimits(ctx)
 	if err != nil {
-		ch <- prometheus.NewInvalidMetric(b.remaining, err)
-		return
+		return err
 	}
 	for _, l := range limits {
 		if l.RequestLimit == 0 {
@@ -115,8 +148,9 @@ func (b *Backlog) Collect(ch chan<- prometheus.Metric) {
 		if !l.ResetAt.After(b.now()) {
 			left = l.RequestLimit
 		}
-		gauge(b.remaining, float64(left), strconv.FormatInt(l.InstallationID, 10))
+		g.set(b.remaining, float64(left), strconv.FormatInt(l.InstallationID, 10))
 	}
+	return nil
 }
 
 // sweeps counts the repositories whose last sweep failed, and finds the oldest

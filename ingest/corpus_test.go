@@ -233,7 +233,7 @@ func TestGiteaDeliveries(t *testing.T) {
 
 func compareGitea(t *testing.T, got map[int64]jobJSON, ds []githubsim.Delivery, api map[int64]json.RawMessage) {
 	t.Helper()
-	told := lastWord(t, ds)
+	told := lastAction(t, ds)
 	if len(got) != len(told) {
 		t.Errorf("%d jobs, want %d", len(got), len(told))
 	}
@@ -262,11 +262,11 @@ func compareGitea(t *testing.T, got map[int64]jobJSON, ds []githubsim.Delivery, 
 	}
 }
 
-// lastWord is the furthest action that the deliveries tell of each job.
-func lastWord(t *testing.T, ds []githubsim.Delivery) map[int64]string {
+// lastAction is the furthest action that the deliveries tell of each job.
+func lastAction(t *testing.T, ds []githubsim.Delivery) map[int64]string {
 	t.Helper()
 	rank := map[string]int{"waiting": 1, "queued": 2, "in_progress": 3, "completed": 4}
-	words := make(map[int64]string)
+	actions := make(map[int64]string)
 	for _, d := range ds {
 		var p struct {
 			Action string `json:"action"`
@@ -277,11 +277,11 @@ func lastWord(t *testing.T, ds []githubsim.Delivery) map[int64]string {
 		if err := json.Unmarshal(d.Body, &p); err != nil {
 			t.Fatal(err)
 		}
-		if rank[p.Action] > rank[words[p.Job.ID]] {
-			words[p.Job.ID] = p.Action
+		if rank[p.Action] > rank[actions[p.Job.ID]] {
+			actions[p.Job.ID] = p.Action
 		}
 	}
-	return words
+	return actions
 }
 
 // A recorded job, as the REST API sent it in 2021, is archived with all that it

@@ -9,9 +9,8 @@ import (
 	"github.com/jobvault/jobvault/internal/testenv"
 )
 
-// A whole day, on both buckets: every delivery twice or in any order, and at
-// the end each job is in the state that GitHub's answers mean, and each log is
-// what was served.
+// After a whole day whose deliveries come twice or in any order, each job is in the state
+// that GitHub's answers mean, and each log is what was served, in both kinds of bucket.
 func TestDay(t *testing.T) {
 	for name, bucket := range map[string]func(testing.TB) string{
 		"file": func(t testing.TB) string { return "file://" + t.TempDir() },

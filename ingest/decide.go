@@ -19,8 +19,8 @@ const (
 	deniedPause = maxPause
 	// maxPause bounds the pause of a completed job, and that of a round. A limit that
 	// lasts longer is met again after it, without a request to GitHub.
-	maxPause    = time.Hour
-	minAttempts = 2 // a 404 is believed after this many, however old the job
+	maxPause = time.Hour
+	minTries = 2 // a 404 is believed after this many, however old the job
 	// maxUnseen is how long a repository may be out of our sight before its jobs
 	// are given up: access that was lost by mistake can be granted again.
 	maxUnseen = 7 * 24 * time.Hour
@@ -35,14 +35,14 @@ const (
 	targetRepository
 )
 
-// attemptState is what the meaning of an error depends on.
-type attemptState struct {
+// errorContext is what the meaning of an error depends on.
+type errorContext struct {
 	target      target
 	now         time.Time
 	completedAt time.Time     // as near as GitHub says
 	deadline    time.Duration // how long after completion a 404 log may still come
-	attempts    int           // how often that was asked for, this time included
-	unlikely    bool          // nothing about the job suggests that it has a log
+	tries       int           // how often that was asked for, this time included
+	logUnlikely bool          // nothing about the job suggests that it has a log
 	unseen      time.Duration // since the repository was last heard of
 }
 
@@ -57,7 +57,7 @@ type outcome struct {
 
 // decide is the one place that says what GitHub's "no" means for a job: the table is
 // docs/design.md#what-githubs-answers-mean. It is pure but for the jitter of pauses.
-func decide(err error, c attemptState) outcome {
+func decide(err error, c errorContext) outcome {
 	var e *ghapi.Error
 	if !errors.As(err, &e) {
 		return outcome{reason: record.Reason(err)}
@@ -79,19 +79,19 @@ func decide(err error, c attemptState) outcome {
 		case c.target == targetRepository:
 			o.state, o.pause = store.LogDenied, deniedPause
 			o.reason = "the repository is gone, or not shown to us: " + o.reason
-		case c.attempts < minAttempts && (c.target == targetJob || !c.unlikely):
-			o.pause = backoff(c.attempts)
-		case c.target == targetJob && !c.unlikely:
+		case c.tries < minTries && (c.target == targetJob || !c.logUnlikely):
+			o.pause = backoff(c.tries)
+		case c.target == targetJob && !c.logUnlikely:
 			o.state = store.LogMissing
 			o.reason = "GitHub knows no such job: " + o.reason
-		case c.unlikely:
+		case c.logUnlikely:
 			o.state = store.LogNone
 			o.reason = "no steps, no runner, no log: " + o.reason
 		case c.now.Sub(c.completedAt) > c.deadline:
 			o.state = store.LogMissing
 			o.reason = fmt.Sprintf("no log within %s: %s", c.deadline, o.reason)
 		default:
-			o.pause = backoff(c.attempts)
+			o.pause = backoff(c.tries)
 		}
 	default:
 		o.reason = record.Reason(e)
@@ -102,13 +102,13 @@ func decide(err error, c attemptState) outcome {
 	return o
 }
 
-// backoff is the pause after an attempt, the first of which is 1: from firstPause it
+// backoff is the pause after a try, the first of which is 1: from firstPause it
 // doubles up to maxBackoff.
-func backoff(attempts int) time.Duration {
-	if attempts > 16 {
+func backoff(tries int) time.Duration {
+	if tries > 16 {
 		return maxBackoff
 	}
-	return min(firstPause<<max(attempts-1, 0), maxBackoff)
+	return min(firstPause<<max(tries-1, 0), maxBackoff)
 }
 
 func jitter(d time.Duration) time.Duration { return rand.N(d) } //nolint:gosec // no secret

@@ -24,8 +24,8 @@ func jobPayload(more string) []byte {
 	return fmt.Appendf(nil, `{"workflow_job":{"id":1,"run_id":2,"status":"queued","name":"x"%s},"repository":{"id":3,"full_name":"a/b"}}`, more)
 }
 
-// Small payloads may be large ones: of a job's deliveries the newest are read that have
-// some bytes together, as they were sent.
+// A small compressed payload may be a large one: how many of a job's newest deliveries
+// are read is bounded by their size as they were sent.
 func TestDeliveriesOfAJobAreBoundedAsTheyWereSent(t *testing.T) {
 	w, err := NewDeliveryWorker(nil, nil, nil)
 	if err != nil {

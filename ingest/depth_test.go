@@ -20,12 +20,12 @@ import (
 // maxDepth is the bound on outside JSON.
 const maxDepth = 10_000
 
-// nested is an array of so many levels.
+// nested is an array with a number of levels.
 func nested(levels int) []byte {
 	return append(bytes.Repeat([]byte("["), levels), bytes.Repeat([]byte("]"), levels)...)
 }
 
-// usableAt is a usable payload of a job that is so many levels deep.
+// usableAt is a usable payload of a job, nested a number of levels deep.
 func usableAt(job int64, depth int) []byte {
 	b := usable(job)
 	return append(append(append(b[:len(b)-1:len(b)-1], `,"deep":`...), nested(depth-1)...), '}')

@@ -13,14 +13,14 @@ import (
 )
 
 // handleError does what decide says about an error, GitHub's or our own, of asking for a
-// target: it settles the ledger, or notes the attempt and returns what River is to do.
+// target: it settles the ledger, or notes the try and returns what River is to do.
 func (t *task) handleError(ctx context.Context, what target, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
 	answered := class(err) != classOwn
 	t.Metrics.githubErrors.WithLabelValues(class(err)).Inc()
-	c, cerr := t.attemptState(ctx, what)
+	c, cerr := t.errorContext(ctx, what)
 	if cerr != nil {
 		return errors.Join(err, cerr)
 	}
@@ -58,10 +58,10 @@ func (t *task) handleError(ctx context.Context, what target, err error) error {
 	return err
 }
 
-// attemptState gathers what decide needs, from what the REST API or, failing that,
+// errorContext gathers what decide needs, from what the REST API or, failing that,
 // webhooks told of the job.
-func (t *task) attemptState(ctx context.Context, what target) (attemptState, error) {
-	c := attemptState{target: what, now: t.Now(), deadline: t.Deadline, attempts: t.known.Log.Attempts + 1}
+func (t *task) errorContext(ctx context.Context, what target) (errorContext, error) {
+	c := errorContext{target: what, now: t.Now(), deadline: t.Deadline, tries: t.known.Log.Attempts + 1}
 	job, steps := t.facts.Job, t.facts.Steps
 	if what != targetLog {
 		job = t.known.Job
@@ -69,13 +69,13 @@ func (t *task) attemptState(ctx context.Context, what target) (attemptState, err
 		if steps, err = t.DB.Steps(ctx, t.id); err != nil {
 			return c, err
 		}
-		// A 404 for the job itself is noted with its status, and no attempt.
+		// A 404 for the job itself is noted with its status, and does not count as a try.
 		if s := t.known.Log.HTTPStatus; s != nil && *s == http.StatusNotFound {
-			c.attempts = minAttempts
+			c.tries = minTries
 		}
 	}
 	c.unseen = c.now.Sub(t.known.Repository.SeenAt)
-	c.unlikely = len(steps) == 0 && job.RunnerID == nil && job.RunnerName == nil
+	c.logUnlikely = len(steps) == 0 && job.RunnerID == nil && job.RunnerName == nil
 	c.completedAt = c.now
 	for _, at := range []*time.Time{job.CompletedAt, t.known.Job.CompletedAt, job.StartedAt, job.CreatedAt} {
 		if at != nil {

@@ -48,9 +48,9 @@ func (a *agenda) Pop() any {
 	return last
 }
 
-// A backfill of two hours' worth of requests, beside live jobs that need two
-// fifths of the limit, on a simulated clock: no live job ever waits, and GitHub
-// never has to refuse the same caller twice in a row; in fact, never at all.
+// A backfill needs the requests of two hours, beside live jobs that need two fifths of
+// the limit, on a simulated clock: no live job ever waits, and GitHub never has to refuse
+// a request.
 func TestBackfillDelaysNoLiveJob(t *testing.T) {
 	t.Parallel()
 	jobs := limitJobs
@@ -85,19 +85,19 @@ func TestBackfillDelaysNoLiveJob(t *testing.T) {
 		t.Errorf("GitHub refused %d times in a row", n)
 	}
 	r.CompareDay(withLive(day, done))
-	t.Logf("%d jobs of the past and %d live ones in %s, under a limit of %d an hour", len(day.Jobs), len(done), now.Now().Sub(ingesttest.NewClock().Now()), jobs/2)
+	t.Logf("%d jobs of a backfill and %d live ones in %s, under a limit of %d an hour", len(day.Jobs), len(done), now.Now().Sub(ingesttest.NewClock().Now()), jobs/2)
 }
 
 // playAgenda works through the plan, with as many live jobs an hour besides,
-// until the past is done. A request takes a tenth of a second. It returns how
+// until the backfill is done. A request takes a tenth of a second. It returns how
 // many live jobs were put off, and all live jobs.
 func (r *rig) playAgenda(now *ingesttest.Clock, plan *agenda, perHour int) (waits int, live []githubsim.Job) {
 	r.T.Helper()
 	r.GitHub.OnRequest(func(githubsim.Endpoint, *http.Request) { now.Advance(100 * time.Millisecond) })
 	archiver := r.Archiver()
-	past := plan.Len()
+	left := plan.Len()
 	heap.Push(plan, due{at: now.Now(), live: true})
-	for past > 0 {
+	for left > 0 {
 		next := heap.Pop(plan).(due)
 		if wait := next.at.Sub(now.Now()); wait > 0 {
 			now.Advance(wait)
@@ -119,7 +119,7 @@ func (r *rig) playAgenda(now *ingesttest.Clock, plan *agenda, perHour int) (wait
 		var snooze *river.JobSnoozeError
 		switch {
 		case err == nil && !next.live:
-			past--
+			left--
 		case err == nil:
 		case ingesttest.AsSnooze(err, &snooze):
 			if next.live {
@@ -134,28 +134,28 @@ func (r *rig) playAgenda(now *ingesttest.Clock, plan *agenda, perHour int) (wait
 	return waits, live
 }
 
-// A job of the past waits for its limit where it is, so that it is not put off
-// again and again with all others; when a webhook tells of it, it goes on at once;
-// and it does not keep the process from ending.
+// A job of a backfill waits for its limit in its worker, so that it is not put off again
+// and again with all others; when a webhook tells of it, it goes on at once; and it does
+// not keep the process from ending.
 func TestPastWaitsForItsLimitInPlace(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, ingesttest.Options{GitHub: githubsim.Options{RateLimit: 40}})
 	r.GitHub.AddRepository(ingesttest.Repository)
-	var past []store.Facts
+	var old []store.Facts
 	var jobs []githubsim.Job
 	for id := range int64(30) {
 		j := ingesttest.Completed(id+1, time.Now(), githubsim.TextLog([]byte("x\n")))
 		r.GitHub.AddJob(j)
 		jobs = append(jobs, j)
-		past = append(past, store.Facts{
+		old = append(old, store.Facts{
 			Repository: store.Repository{ID: ingesttest.Repository.ID, Owner: ingesttest.Repository.Owner, Name: ingesttest.Repository.Name},
 			Run:        store.WorkflowRun{ID: j.RunID, RepositoryID: ingesttest.Repository.ID},
 			Job:        store.Job{ID: j.ID, RunID: j.RunID, RepositoryID: ingesttest.Repository.ID, Status: store.StatusCompleted, CompletedAt: j.CompletedAt},
 		})
 	}
-	r.Check(r.DB.RecordListed(t.Context(), past, time.Now(), store.PriorityBackfill))
+	r.Check(r.DB.RecordListed(t.Context(), old, time.Now(), store.PriorityBackfill))
 	r.Work()
-	// Half of the limit is history's. Then its workers wait, and the rest with them.
+	// Half of the limit is the backfill's. Then its workers wait, and the rest with them.
 	waiting := `(SELECT count(*) FROM queue.river_job WHERE kind = 'archive' AND state = 'running') = 8
 		AND NOT EXISTS (SELECT FROM queue.river_job WHERE kind = 'archive' AND state = 'scheduled')
 		AND (SELECT count(*) FROM job_logs WHERE state = 'archived') > 5`
@@ -183,8 +183,8 @@ func withLive(day githubsim.Day, live []githubsim.Job) githubsim.Day {
 	return day
 }
 
-// Somebody else uses the same token up, again and again: GitHub says no once,
-// and nobody asks again before the reset; of three replicas, none.
+// When somebody else uses up the same token, GitHub refuses one request, and no replica
+// asks again before the reset.
 func TestReplicasHeedALimitTogether(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []githubsim.FaultKind{githubsim.PrimaryLimit, githubsim.SecondaryLimit, githubsim.TooMany} {

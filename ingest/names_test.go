@@ -35,8 +35,8 @@ func TestLateAndReplayedDeliveries(t *testing.T) {
 	}
 }
 
-// Nothing tells of the future: what a payload says of a time that is not yet, it does
-// not say; and a payload that comes again speaks of no later time than when it first came.
+// A payload is not believed about the future: a time that has not come yet does not
+// count, and a payload that comes again counts as of when it first came.
 func TestPayloadsDoNotTellOfTheFuture(t *testing.T) {
 	r := newRig(t, ingesttest.Options{})
 	ahead := ingesttest.Told(1, 7, "acme/rocket", "completed", -3*time.Hour, false)
@@ -111,7 +111,7 @@ func TestNamesInAnyOrder(t *testing.T) {
 }
 
 // JOBVAULT_REPOSITORIES goes by the names that repositories have: a late delivery of one
-// that lost its name, or has another, gets no job, though the words are kept.
+// that lost its name, or has another, gets no job, though the report is kept.
 func TestSelectedByTheNameThatItHas(t *testing.T) {
 	selected := func(name string) bool { return name == "acme/rocket" }
 	for name, c := range map[string]struct {

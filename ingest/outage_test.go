@@ -93,7 +93,7 @@ func TestS3StopsAndStarts(t *testing.T) {
 	r.CompareDay(day)
 }
 
-// GitHub misbehaves in every way at once, for a while.
+// If GitHub misbehaves in every way at once for a while, all is settled in the end.
 func TestGitHubMisbehaves(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, ingesttest.Options{Client: func(c *ghapi.Config) { c.Stall = 500 * time.Millisecond }})

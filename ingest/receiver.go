@@ -151,8 +151,14 @@ func (r *Receiver) verified(w http.ResponseWriter, req *http.Request, contentTyp
 			return answer(w, http.StatusAccepted, "not of interest")
 		}
 	}
+	return r.commit(w, req, guid, head, body)
+}
+
+// commit stores a delivery about a job, and answers once that is durable. One that is of
+// no use is kept for somebody to look at.
+func (r *Receiver) commit(w http.ResponseWriter, req *http.Request, guid uuid.UUID, head record.Head, body []byte) int {
 	d := store.Delivery{
-		GUID: guid, Event: event, Action: head.Action, RepositoryID: head.RepositoryID, JobID: head.JobID,
+		GUID: guid, Event: eventWorkflowJob, Action: head.Action, RepositoryID: head.RepositoryID, JobID: head.JobID,
 		Payload: r.zstd.EncodeAll(body, nil), State: store.DeliveryReceived,
 	}
 	if head.Unusable != "" {

@@ -21,8 +21,8 @@ const (
 	blb = githubsim.EndpointBlob
 )
 
-// Each of GitHub's refusals, what the worker does at once, and where the job
-// ends when GitHub has come to its senses.
+// For each of GitHub's refusals: what the worker does at once, and how the job ends once
+// GitHub answers as it should.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -193,8 +193,8 @@ func TestJobThatGitHubDoesNotKnow(t *testing.T) {
 	}
 }
 
-// What is not an answer about the log is no attempt at it: after hours of other
-// troubles a 404 is still asked for again.
+// Only an answer about the log counts as a try: after hours of other failures, a first
+// 404 is still asked for again.
 func TestOtherTroublesAreNoAttempts(t *testing.T) {
 	now := ingesttest.NewClock()
 	r := newRig(t, ingesttest.Options{Now: now.Now, Deadline: time.Hour})
@@ -262,7 +262,7 @@ func TestJobsThatNeverHadALog(t *testing.T) {
 	}
 }
 
-// A server that answers with the log itself, as Gitea does.
+// A server may answer with the log itself instead of a redirect, as Gitea does.
 func TestLogWithoutRedirect(t *testing.T) {
 	r := newRig(t, ingesttest.Options{GitHub: githubsim.Options{DirectLogs: true}})
 	j := ingesttest.Completed(1, time.Now(), githubsim.GeneratedLog(1, 3<<20, githubsim.LogStyle{CRLF: true}))
@@ -273,7 +273,7 @@ func TestLogWithoutRedirect(t *testing.T) {
 	r.CompareLog(j)
 }
 
-// What is strange about logs comes back as it was.
+// Strange logs come back as they were.
 func TestStrangeLogs(t *testing.T) {
 	r := newRig(t, ingesttest.Options{})
 	logs := []githubsim.Log{
@@ -292,7 +292,8 @@ func TestStrangeLogs(t *testing.T) {
 	}
 }
 
-// The webhook said completed, the API is behind.
+// If the webhook said completed and the API is behind, the job stays completed and is
+// asked for again.
 func TestAPIBehindItsWebhook(t *testing.T) {
 	now := ingesttest.NewClock()
 	r := newRig(t, ingesttest.Options{Now: now.Now})
@@ -353,7 +354,7 @@ func TestArchivedStaysArchived(t *testing.T) {
 	r.CompareLog(j)
 }
 
-// A worker was killed between two steps; the next one goes on from there.
+// If a worker was killed between two steps, the next one goes on from there.
 func TestGoesOnAfterAKill(t *testing.T) {
 	dir := t.TempDir()
 	r := newRig(t, ingesttest.Options{BucketURL: "file://" + dir})

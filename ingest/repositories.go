@@ -176,19 +176,19 @@ func (s *Sweeper) Owned(ctx context.Context, owner string) ([]store.Repository, 
 // asked: those that are selected by that name, and those that are known, whatever they are
 // called now. It returns those that are selected.
 func (s *Sweeper) recordRepositories(ctx context.Context, asked time.Time, found []ghapi.Repository) ([]store.Repository, error) {
-	words := repositoryRows(asked, found...)
-	ids := make([]int64, len(words))
-	for i, r := range words {
-		words[i].HasName, ids[i] = true, r.ID
+	reports := repositoryRows(asked, found...)
+	ids := make([]int64, len(reports))
+	for i, r := range reports {
+		reports[i].HasName, ids[i] = true, r.ID
 	}
 	known, err := s.DB.RepositoriesOf(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	words = slices.DeleteFunc(words, func(r store.Repository) bool {
+	reports = slices.DeleteFunc(reports, func(r store.Repository) bool {
 		return !s.selected(r) && !slices.ContainsFunc(known, func(k store.Repository) bool { return k.ID == r.ID })
 	})
-	rs, err := s.DB.SeeRepositories(ctx, words)
+	rs, err := s.DB.SeeRepositories(ctx, reports)
 	return slices.DeleteFunc(rs, func(r store.Repository) bool { return !s.selected(r) }), err
 }
 

@@ -22,18 +22,18 @@ func ResolveRepository(ctx context.Context, db *store.DB, github *ghapi.Clients,
 	}
 	github.Forget(repo.Owner, repo.Name)
 	found, err := github.Repository(ctx, repo.Owner, repo.Name)
-	words := repositoryRows(asked, found)
+	reports := repositoryRows(asked, found)
 	if err != nil || found.ID != repo.ID {
 		// Whoever sees what has the name now may see it too.
 		if found, err = github.RepositoryByID(ctx, cmp.Or(repo.InstallationID, found.InstallationID), repo.ID); err != nil {
-			if _, serr := db.SeeRepositories(ctx, words); serr != nil {
+			if _, serr := db.SeeRepositories(ctx, reports); serr != nil {
 				err = errors.Join(err, serr)
 			}
 			return repo, err
 		}
-		words = append(words, repositoryRows(asked, found)...)
+		reports = append(reports, repositoryRows(asked, found)...)
 	}
-	rs, err := db.SeeRepositories(ctx, words)
+	rs, err := db.SeeRepositories(ctx, reports)
 	if err != nil {
 		return repo, err
 	}
@@ -43,16 +43,16 @@ func ResolveRepository(ctx context.Context, db *store.DB, github *ghapi.Clients,
 // repositoryRows turns repositories of the REST API into rows, named as of when GitHub was
 // asked. Those without an id or a name are left out.
 func repositoryRows(asked time.Time, found ...ghapi.Repository) []store.Repository {
-	var words []store.Repository
+	var reports []store.Repository
 	for _, r := range found {
 		owner, name := r.Names()
 		if owner, name = record.Clean(owner), record.Clean(name); r.ID > 0 && owner != "" && name != "" {
-			words = append(words, store.Repository{
+			reports = append(reports, store.Repository{
 				ID: r.ID, Owner: owner, Name: name, Private: r.Private, InstallationID: r.InstallationID, NamedAt: asked,
 			})
 		}
 	}
-	return words
+	return reports
 }
 
 // Moved says whether a repository has another name, or another installation, than before.

@@ -41,7 +41,7 @@ func (t *task) settle(ctx context.Context, s store.Settlement) error {
 	case store.LogDenied:
 		level = slog.LevelError
 	case store.LogMissing, store.LogExpired:
-		if t.priority != store.PriorityBackfill { // of history it is no news
+		if t.priority != store.PriorityBackfill { // of a backfill it is no news
 			level = slog.LevelWarn
 		}
 	}

@@ -23,7 +23,7 @@ const (
 	// may be listed some time after its creation.
 	sweepOverlap = 2 * time.Hour
 	// firstSweep is how far back the first sweep of a repository looks. What is
-	// older is history: backfill's.
+	// older is left to backfills.
 	firstSweep = 72 * time.Hour
 	// deepEvery and deepSweep: a run may be run again for 30 days, which leaves
 	// its creation as it was.
@@ -111,11 +111,11 @@ func (s *Sweeper) Backfill(ctx context.Context, repo store.Repository, since, un
 
 // sweepRepository does the work, once more if the repository is not where it
 // was, and notes a failure.
-func (s *Sweeper) sweepRepository(ctx context.Context, repo store.Repository, u store.Priority, work func(context.Context, *sweep, *listing) error) (SweepResult, error) {
-	swept, err := s.attemptSweep(ctx, repo, u, work)
+func (s *Sweeper) sweepRepository(ctx context.Context, repo store.Repository, priority store.Priority, work func(context.Context, *sweep, *listing) error) (SweepResult, error) {
+	swept, err := s.trySweep(ctx, repo, priority, work)
 	if ghapi.IsNotFound(err) || ghapi.IsDenied(err) || errors.Is(err, errOtherRepository) {
 		if now, rerr := ResolveRepository(ctx, s.DB, s.GitHub, repo); rerr == nil && Moved(repo, now) {
-			swept, err = s.attemptSweep(ctx, now, u, work)
+			swept, err = s.trySweep(ctx, now, priority, work)
 		}
 	}
 	if err == nil || ctx.Err() != nil || ghapi.IsRateLimited(err) {
@@ -125,7 +125,7 @@ func (s *Sweeper) sweepRepository(ctx context.Context, repo store.Repository, u 
 	return swept, errors.Join(err, s.DB.SweepFailed(ctx, repo.ID, record.Clean(err.Error()), s.Now()))
 }
 
-func (s *Sweeper) attemptSweep(ctx context.Context, repo store.Repository, u store.Priority, work func(context.Context, *sweep, *listing) error) (SweepResult, error) {
+func (s *Sweeper) trySweep(ctx context.Context, repo store.Repository, priority store.Priority, work func(context.Context, *sweep, *listing) error) (SweepResult, error) {
 	asked, err := s.DB.AskedAt(ctx)
 	if err != nil {
 		return SweepResult{}, err
@@ -134,7 +134,7 @@ func (s *Sweeper) attemptSweep(ctx context.Context, repo store.Repository, u sto
 	if err != nil {
 		return SweepResult{}, err
 	}
-	w := &sweep{Sweeper: s, repo: repo, client: client, priority: u}
+	w := &sweep{Sweeper: s, repo: repo, client: client, priority: priority}
 	l := &listing{
 		client: client, repo: repo, visit: w.visit,
 		swept: func(ctx context.Context, from, to time.Time, certain bool) error {
@@ -144,7 +144,7 @@ func (s *Sweeper) attemptSweep(ctx context.Context, repo store.Repository, u sto
 			if !certain {
 				s.Logger.WarnContext(ctx, "GitHub's list of runs does not have as many as it says", KeyRepository, repo.FullName(), "from", from, "to", to)
 			}
-			return s.DB.NoteSwept(ctx, repo.ID, store.TimeRange{From: from, To: to, Certain: certain, Onward: u == store.PrioritySweep})
+			return s.DB.NoteSwept(ctx, repo.ID, store.TimeRange{From: from, To: to, Certain: certain, Onward: priority == store.PrioritySweep})
 		},
 		confirm: w.checkRepository,
 	}

@@ -53,8 +53,8 @@ func (r *rig) jobs() int {
 	return ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM jobs`)
 }
 
-// More runs than one listing has, and counts that are wrong: all are found, and
-// the listing ends.
+// All runs are found and the listing ends, also if there are more than one listing has,
+// or GitHub's counts are wrong.
 func TestSweepListsEveryRun(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -97,8 +97,8 @@ func TestSweepListsEveryRun(t *testing.T) {
 	}
 }
 
-// The listing shifts while it is read: runs are deleted, which pulls others onto
-// pages that were read already, and new ones come.
+// No run is missed if the listing shifts while it is read: deleted runs pull others onto
+// pages that were read already, and new runs come.
 func TestListingThatChangesBetweenPages(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
@@ -175,7 +175,7 @@ func TestWatermarkNeverPassesWhatIsNotWritten(t *testing.T) {
 	}
 }
 
-// Our clock is an hour fast, or slow: the watermark is by GitHub's.
+// If our clock is an hour fast or slow, the watermark goes by GitHub's.
 func TestSweepWithAWrongClock(t *testing.T) {
 	t.Parallel()
 	for name, off := range map[string]time.Duration{"fast": time.Hour, "slow": -time.Hour} {
@@ -253,8 +253,8 @@ func TestUnchangedListingIsFree(t *testing.T) {
 	}
 }
 
-// The repository is renamed, moved, made private, deleted, or its name becomes
-// another's, between two pages of its listing.
+// A repository may be renamed, moved, made private or deleted, or another may take its
+// name, between two pages of its listing.
 func TestRepositoryChangesInTheMiddle(t *testing.T) {
 	t.Parallel()
 	type change func(*githubsim.Server)

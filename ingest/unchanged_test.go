@@ -8,8 +8,8 @@ import (
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
 
-// The list was empty and ours; now it is empty and another's, and unchanged by its
-// ETag: that says nothing of ours.
+// A list that was empty and is unchanged by its ETag may by now be that of another
+// repository: then it says nothing about ours.
 func TestUnchangedEmptyListingOfAnother(t *testing.T) {
 	t.Parallel()
 	for name, leave := range map[string]func(*githubsim.Server){

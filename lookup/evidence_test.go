@@ -239,7 +239,7 @@ func TestEvidenceIsComparedWithManifests(t *testing.T) {
 	}
 }
 
-// What was changed in a package shows, even with SHA256SUMS made anew.
+// A change in a package is found, even if SHA256SUMS was made anew.
 func TestEvidenceThatWasChangedFailsItsChecks(t *testing.T) {
 	t.Parallel()
 	f := newEvidence(t)

@@ -199,7 +199,8 @@ func TestNoLogSaysTheStateAndWhy(t *testing.T) {
 	}
 }
 
-// The ledger is right and the bucket is not: that is no "no log".
+// If the ledger has a log and the bucket does not, the answer is an error, and not "no
+// log".
 func TestALogThatIsGoneFromTheBucketIsAnError(t *testing.T) {
 	f := newFixture(t)
 	f.job(3, "set up")

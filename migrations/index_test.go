@@ -35,7 +35,7 @@ func plan(t testing.TB, pool *pgxpool.Pool, query string) string {
 
 var wholeTable = regexp.MustCompile(`Seq Scan|\bSort\b`)
 
-// In which order jobs are listed is tested where they are: in store.
+// The order in which jobs are listed is tested in store, where they are listed.
 func TestReadersQueriesHaveAnIndex(t *testing.T) {
 	pool := testenv.Pool(t)
 	for _, c := range []struct{ name, query, index string }{
@@ -72,7 +72,8 @@ func TestReadersQueriesHaveAnIndex(t *testing.T) {
 	}
 }
 
-// Else a delete or a change of key there reads all of the table here.
+// Each foreign key has an index: else a delete or a change of key there reads all of the
+// table here.
 func TestEveryForeignKeyHasAnIndex(t *testing.T) {
 	bare := column[string](t, testenv.Pool(t), `
 		SELECT format('%s %s', conrelid::regclass, pg_get_constraintdef(c.oid)) FROM pg_constraint c

@@ -12,7 +12,7 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// Replicas start together, each with a pool of its own.
+// Replicas that start together, each with a pool of its own, migrate once.
 func TestManyUpAtOnceApplyEachMigrationOnce(t *testing.T) {
 	t.Parallel() // those that wait for the lock ask for it every few seconds only
 	const replicas = 8

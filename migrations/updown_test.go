@@ -219,7 +219,7 @@ func TestUpGoesOnWhereAKilledProcessStopped(t *testing.T) {
 	}
 }
 
-// As above, on the way down: the schema is gone and goose still counts it.
+// The same on the way down: River's schema is gone and goose still counts it as applied.
 func TestDownGoesOnWhereAKilledProcessStopped(t *testing.T) {
 	pool := testenv.PoolAt(t, testenv.EmptyDatabaseURL(t))
 	m := newMigrator(t, pool)

@@ -19,9 +19,9 @@ func attemptOf(run int64, created, age int, complete bool) store.RunAttempt {
 	}
 }
 
-func (f *fixture) attempt(a store.RunAttempt, u store.Priority, facts ...store.Facts) {
+func (f *fixture) attempt(a store.RunAttempt, priority store.Priority, facts ...store.Facts) {
 	f.t.Helper()
-	f.check(f.db.RecordAttempt(f.t.Context(), a, facts, u))
+	f.check(f.db.RecordAttempt(f.t.Context(), a, facts, priority))
 }
 
 // attempts are the rows, each as text.
@@ -43,8 +43,8 @@ func (f *fixture) archiveRows() []string {
 // One listing writes the jobs, enqueues what is to be archived, and notes the
 // attempt.
 func TestAttemptIsRecordedWhole(t *testing.T) {
-	for _, u := range []store.Priority{store.PrioritySweep, store.PriorityBackfill} {
-		t.Run(fmt.Sprint(u), func(t *testing.T) {
+	for _, priority := range []store.Priority{store.PrioritySweep, store.PriorityBackfill} {
+		t.Run(fmt.Sprint(priority), func(t *testing.T) {
 			f := newFixture(t)
 			settled := factsOf(3, "completed")
 			f.fetch(settled)
@@ -54,12 +54,12 @@ func TestAttemptIsRecordedWhole(t *testing.T) {
 			f.settle(settledAs(6, store.LogDenied))
 			a := attemptOf(2, 0, 1, false)
 			a.Jobs = 5
-			f.attempt(a, u, full(4, "completed", 1), settled, factsOf(5, "in_progress"), denied, factsOf(1, "queued"))
+			f.attempt(a, priority, full(4, "completed", 1), settled, factsOf(5, "in_progress"), denied, factsOf(1, "queued"))
 
 			if diff := cmp.Diff([]string{"2/1 of 1: 5 jobs, complete f, swept 1"}, f.attempts()); diff != "" {
 				t.Errorf("attempts (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff([]string{fmt.Sprintf("4 in %s at %d, available", map[store.Priority]string{store.PrioritySweep: "archive", store.PriorityBackfill: "history"}[u], u)}, f.archiveRows()); diff != "" {
+			if diff := cmp.Diff([]string{fmt.Sprintf("4 in %s at %d, available", map[store.Priority]string{store.PrioritySweep: "archive", store.PriorityBackfill: "history"}[priority], priority)}, f.archiveRows()); diff != "" {
 				t.Errorf("queue (-want +got):\n%s", diff)
 			}
 			got := column[string](f, `SELECT format('%s %s %s %s', j.id, j.status, l.state, extract(epoch FROM j.fetched_at - $1)::bigint / 3600)
@@ -76,7 +76,8 @@ func TestAttemptIsRecordedWhole(t *testing.T) {
 	}
 }
 
-// The listing's word on completed jobs is final: a late webhook only fills.
+// What a listing says of completed jobs is final: a late webhook only fills in what is
+// missing.
 func TestListedJobIsFinal(t *testing.T) {
 	f := newFixture(t)
 	f.attempt(attemptOf(2, 0, 1, true), store.PrioritySweep, full(4, "completed", 1), full(5, "in_progress", 1))
@@ -89,7 +90,7 @@ func TestListedJobIsFinal(t *testing.T) {
 	}
 }
 
-// A caller's facts are its own: what RecordAttempt makes of them stays inside.
+// RecordAttempt does not change the facts that it is given.
 func TestRecordAttemptLeavesFactsAlone(t *testing.T) {
 	f := newFixture(t)
 	at := hour(9)

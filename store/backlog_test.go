@@ -38,8 +38,8 @@ func TestBacklogCountsWhatWaits(t *testing.T) {
 	}
 }
 
-// The oldest completed job that is not settled, what is in the queue, and how
-// sweeps fare.
+// The backlog has the oldest completed job that is not settled, what is in the queue, and
+// how sweeps fare.
 func TestBacklogTellsWhatIsLate(t *testing.T) {
 	f := newFixture(t)
 	backlog := func() store.Backlog {

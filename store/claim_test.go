@@ -74,8 +74,8 @@ func TestOnlyTheJobsOfDeadWorkersAreGivenBack(t *testing.T) {
 	f.wantReleased(me, 0)
 }
 
-// Postgres was gone before the answer to a claim arrived: the row says running,
-// and nobody runs it.
+// If Postgres goes away before the answer to a claim arrives, a row says running and
+// nobody runs it: it is given back.
 func TestAWorkersOwnLostClaimsAreGivenBack(t *testing.T) {
 	f := newFixture(t)
 	me, _ := f.claim("me")
@@ -180,7 +180,7 @@ func TestAWorkerWhoseConnectionIsLostIsTold(t *testing.T) {
 	f.wantReleased(me, 1)
 }
 
-// All see the dead worker at once; each of its jobs is given back once.
+// If all see a dead worker at once, each of its jobs is given back once.
 func TestManyLookersGiveEachJobBackOnce(t *testing.T) {
 	f := newFixture(t)
 	const jobs = 20

@@ -44,8 +44,8 @@ func TestSkew(t *testing.T) {
 	}
 }
 
-// What is asked too slowly is not held against the clock: by how much it is off is known
-// only within half of what the question took.
+// A slow answer of Postgres makes no clock wrong: the skew is known only within half of
+// the time that the question took.
 func TestSlowQuestionsProveNothing(t *testing.T) {
 	db := testenv.DB(t)
 	asked := -1
@@ -81,9 +81,9 @@ func TestDecisionsAreByPostgresTime(t *testing.T) {
 	}
 	ids := func() (ids []int64) {
 		t.Helper()
-		endings, _, err := f.db.ExpiringLogs(t.Context(), time.Time{}, 0, 10)
+		expiring, _, err := f.db.ExpiringLogs(t.Context(), time.Time{}, 0, 10)
 		f.check(err)
-		for _, e := range endings {
+		for _, e := range expiring {
 			ids = append(ids, e.JobID)
 		}
 		return ids

@@ -148,7 +148,8 @@ func TestManyInsertTheSameDeliveriesAtOnce(t *testing.T) {
 	insertAtOnce(t, func([]store.Delivery) {})
 }
 
-// GitHub sends again in any order, and two replicas group as it comes.
+// Two replicas may insert the same deliveries at once, in any order and grouped in any
+// way.
 func TestManyInsertTheSameDeliveriesAtOnceInAnyOrder(t *testing.T) {
 	insertAtOnce(t, func(ds []store.Delivery) {
 		rand.Shuffle(len(ds), func(i, j int) { ds[i], ds[j] = ds[j], ds[i] })

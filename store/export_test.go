@@ -9,8 +9,8 @@ import (
 )
 
 // WriteRepositories writes reports of repositories in one transaction.
-func WriteRepositories(ctx context.Context, pool *pgxpool.Pool, words []Repository) error {
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return upsertRepositories(ctx, tx, words) })
+func WriteRepositories(ctx context.Context, pool *pgxpool.Pool, reports []Repository) error {
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return upsertRepositories(ctx, tx, reports) })
 }
 
 // SetWall gives the process of a DB another clock.

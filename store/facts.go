@@ -71,14 +71,14 @@ func writeInterpreted(ctx context.Context, tx pgx.Tx, u Interpretation) error {
 }
 
 func writeRepositories(ctx context.Context, tx pgx.Tx, facts []Facts) error {
-	var words []Repository
+	var reports []Repository
 	for _, f := range facts {
-		words = append(append(words, f.Repository), f.OtherNames...)
+		reports = append(append(reports, f.Repository), f.OtherNames...)
 	}
-	if len(words) == 0 {
+	if len(reports) == 0 {
 		return nil
 	}
-	if err := upsertRepositories(ctx, tx, words); err != nil {
+	if err := upsertRepositories(ctx, tx, reports); err != nil {
 		return fmt.Errorf("repositories: %w", err)
 	}
 	return nil

@@ -129,7 +129,7 @@ func TestAWebhookFillsWhatTheRESTAPILeftOpen(t *testing.T) {
 	}
 }
 
-// An API that is behind its own webhooks.
+// The API may be behind its own webhooks: that it calls a job running takes nothing back.
 func TestAFetchOfARunningJobIsNotFinal(t *testing.T) {
 	f := newFixture(t)
 	f.fetch(full(3, "in_progress", 1))

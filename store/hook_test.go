@@ -10,7 +10,8 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// How far a hook is accounted for never goes back, and each has its own.
+// The time up to which a hook is accounted for never goes back, and each hook has its
+// own.
 func TestHookResolvedToOnlyGoesOn(t *testing.T) {
 	f := newFixture(t)
 	resolvedTo := func(name string) time.Time {

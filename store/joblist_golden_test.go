@@ -41,8 +41,9 @@ func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.
 
 func (*statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// The statements of a page by each plan, in testdata/joblist: those that choose the plan,
-// the page, and where it ends. Run with -update after a change, and read the difference.
+// The statements of a page by each plan are in testdata/joblist: those that choose the
+// plan, the page, and where it ends. Run with -update after a change, and read the
+// difference.
 func TestStatementsOfEachPlanOfAList(t *testing.T) {
 	asked := &statements{}
 	db, _ := tracedDB(t, asked)

@@ -80,7 +80,7 @@ func TestRateLimitThatIsGoneIsNotChanged(t *testing.T) {
 	}
 }
 
-// The version counts requests, for years.
+// The version is large enough to count requests for years.
 func TestRateLimitVersionMayBeLarge(t *testing.T) {
 	f := newFixture(t)
 	f.saveLimit(limitOf(5))

@@ -19,8 +19,8 @@ func (f *fixture) finish(job int64, settled string) {
 	f.t.Helper()
 	f.exec(`UPDATE log_removals SET logged_in = 1 WHERE job_id = $1`, job)
 	f.check(f.db.FinishRemoval(f.t.Context(), job, func() time.Time { return day },
-		func(context.Context, store.RemovalRecord) (store.Details, error) { return recordOf(settled), nil },
-		func(context.Context, store.RemovalRecord) error { return nil }))
+		func(context.Context, store.RemovedJob) (store.Details, error) { return recordOf(settled), nil },
+		func(context.Context, store.RemovedJob) error { return nil }))
 }
 
 // settled.json is noted where it is put, and a job is listed again whenever it is

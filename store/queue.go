@@ -31,7 +31,7 @@ var (
 
 // Priority says which jobs are archived first: those of the lowest number. It is the
 // priority of a job's row in River's table. internal/ghapi, which cannot import this,
-// has the same words and numbers for whose request is made first.
+// has the same names and numbers for whose request is made first.
 type Priority int
 
 // PriorityLive is for jobs of a webhook, PrioritySweep for those that a sweep found

@@ -10,17 +10,17 @@ import (
 )
 
 // listed writes completed jobs as found by a listing.
-func (f *fixture) listed(u store.Priority, ids ...int64) {
+func (f *fixture) listed(priority store.Priority, ids ...int64) {
 	f.t.Helper()
 	var facts []store.Facts
 	for _, id := range ids {
 		facts = append(facts, factsOf(id, "completed"))
 	}
-	f.check(f.db.RecordListed(f.t.Context(), facts, day, u))
+	f.check(f.db.RecordListed(f.t.Context(), facts, day, priority))
 }
 
-// A job that waits among history comes forward when its webhook arrives, however
-// far off it is; one that runs does so too, for its next try.
+// A job that waits in the backfill queue comes forward when its webhook arrives, however
+// far off it is; so does one that runs, for its next try.
 func TestLiveJobComesForward(t *testing.T) {
 	forward := []string{"4 in archive at 1, available"}
 	for _, c := range []struct {

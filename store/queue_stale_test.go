@@ -110,7 +110,7 @@ func TestStaleOnlyIfOpenAndIdle(t *testing.T) {
 	}
 }
 
-// There may be more than one transaction takes.
+// More stale jobs than one transaction takes are all enqueued.
 func TestStaleGoesOnUntilAllAreThere(t *testing.T) {
 	f := newFixture(t)
 	f.fetch(factsOf(1, "queued"))

@@ -100,9 +100,9 @@ func (db *DB) RemoveByHand(ctx context.Context, jobID int64, actor, reason strin
 	})
 }
 
-// RemovalRecord is a removal with the job, its row in the ledger and all of its redacted
+// RemovedJob is a removal with the job, its row in the ledger and all of its redacted
 // copies.
-type RemovalRecord struct {
+type RemovedJob struct {
 	Job        Job
 	Log        JobLog
 	Removal    Removal
@@ -110,16 +110,16 @@ type RemovalRecord struct {
 }
 
 // Removal reads a removal. It fails with ErrNotFound for a job whose log is not removed.
-func (db *DB) Removal(ctx context.Context, jobID int64) (RemovalRecord, error) {
-	var r RemovalRecord
+func (db *DB) Removal(ctx context.Context, jobID int64) (RemovedJob, error) {
+	var r RemovedJob
 	err := db.inTx(ctx, fmt.Sprintf("removal of job %d", jobID), func(ctx context.Context, tx pgx.Tx) (err error) {
-		r, err = removalRecord(ctx, tx, jobID)
+		r, err = removedJob(ctx, tx, jobID)
 		return err
 	})
 	return r, err
 }
 
-func removalRecord(ctx context.Context, tx pgx.Tx, jobID int64) (r RemovalRecord, err error) {
+func removedJob(ctx context.Context, tx pgx.Tx, jobID int64) (r RemovedJob, err error) {
 	if r.Removal, err = queryRow[Removal](ctx, tx, `SELECT `+removalColumns+` FROM log_removals WHERE job_id = $1`, jobID); err != nil {
 		return r, err
 	}
@@ -134,7 +134,7 @@ func removalRecord(ctx context.Context, tx pgx.Tx, jobID int64) (r RemovalRecord
 }
 
 // Present returns the redacted copy that is present; nil: there is none.
-func (r RemovalRecord) Present() *Redaction {
+func (r RemovedJob) Present() *Redaction {
 	for i := range r.Redactions {
 		if r.Redactions[i].RemovedAt == nil {
 			return &r.Redactions[i]
@@ -151,15 +151,15 @@ const bucketTime = 25 * time.Second
 var ErrUnlogged = errors.New("the log of removals in the bucket does not tell of it yet")
 
 // FinishRemoval makes the bucket agree with the ledger about a removal. It fails with
-// ErrUnlogged until the log of removals has the removal. keep writes to the bucket that
-// the log is removed, and returns how that object is stored; remove then deletes the log,
-// unless a hold covers the job by now: then FinishRemoval fails with HeldError and
+// ErrUnlogged until the log of removals has the removal. writeSettled writes to the bucket
+// that the log is removed, and returns how that object is stored; purge then deletes the
+// log, unless a hold covers the job by now: then FinishRemoval fails with HeldError and
 // nothing is deleted. The row is marked as finished last, so that a removal that was
-// interrupted is tried again. keep and remove run within the transaction that locks out
-// holds and other changes of the job; they must not use the database, and may be
+// interrupted is tried again. writeSettled and purge run within the transaction that locks
+// out holds and other changes of the job; they must not use the database, and may be
 // repeated. now is for tests; nil: Postgres' time, and SkewError before anything is done.
 func (db *DB) FinishRemoval(ctx context.Context, jobID int64, now func() time.Time,
-	keep func(context.Context, RemovalRecord) (Details, error), remove func(context.Context, RemovalRecord) error) error {
+	writeSettled func(context.Context, RemovedJob) (Details, error), purge func(context.Context, RemovedJob) error) error {
 	return db.inTx(ctx, fmt.Sprintf("finish removal of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
 		var at time.Time
 		if now != nil {
@@ -174,7 +174,7 @@ func (db *DB) FinishRemoval(ctx context.Context, jobID int64, now func() time.Ti
 		if err := lockJobs(ctx, tx, []int64{jobID}); err != nil {
 			return err
 		}
-		r, err := removalRecord(ctx, tx, jobID)
+		r, err := removedJob(ctx, tx, jobID)
 		if err != nil || r.Removal.FinishedAt != nil {
 			return err
 		}
@@ -183,7 +183,7 @@ func (db *DB) FinishRemoval(ctx context.Context, jobID int64, now func() time.Ti
 		}
 		bucket, cancel := context.WithTimeout(ctx, bucketTime)
 		defer cancel()
-		settled, err := keep(bucket, r)
+		settled, err := writeSettled(bucket, r)
 		if err == nil {
 			err = noteSettled(ctx, tx, jobID, settled)
 		}
@@ -193,7 +193,7 @@ func (db *DB) FinishRemoval(ctx context.Context, jobID int64, now func() time.Ti
 		if err := checkHold(ctx, tx, jobID); err != nil {
 			return err
 		}
-		if err := remove(bucket, r); err != nil {
+		if err := purge(bucket, r); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, `

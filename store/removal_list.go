@@ -21,10 +21,10 @@ func (db *DB) RemovalsAfter(ctx context.Context, after int64, limit int) ([]Remo
 	return list, nil
 }
 
-// RemovalRecords reads the removals of these jobs, by job id, with the Job field left
+// RemovedJobs reads the removals of these jobs, by job id, with the Job field left
 // empty. Jobs whose log is not removed are left out.
-func (db *DB) RemovalRecords(ctx context.Context, jobIDs []int64) (map[int64]RemovalRecord, error) {
-	records := make(map[int64]RemovalRecord, len(jobIDs))
+func (db *DB) RemovedJobs(ctx context.Context, jobIDs []int64) (map[int64]RemovedJob, error) {
+	records := make(map[int64]RemovedJob, len(jobIDs))
 	err := db.inTx(ctx, "records of removals", func(ctx context.Context, tx pgx.Tx) error {
 		removals, err := byID(query(ctx, tx, `SELECT `+removalColumns+` FROM log_removals WHERE job_id = ANY($1)`, jobIDs), func(m Removal) int64 { return m.JobID })
 		if err != nil {
@@ -35,7 +35,7 @@ func (db *DB) RemovalRecords(ctx context.Context, jobIDs []int64) (map[int64]Rem
 			return err
 		}
 		for id, m := range removals {
-			records[id] = RemovalRecord{Log: logs[id], Removal: m}
+			records[id] = RemovedJob{Log: logs[id], Removal: m}
 		}
 		copies, err := pgx.CollectRows(query(ctx, tx, `SELECT `+redactionColumns+` FROM log_redactions WHERE job_id = ANY($1) ORDER BY job_id, number`, jobIDs), pgx.RowToStructByName[Redaction])
 		for _, c := range copies {

@@ -11,35 +11,35 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// RemovalsRecord is a record of the log of removals in the bucket that this database has
+// AppliedRecord is a record of the log of removals in the bucket that this database has
 // applied.
-type RemovalsRecord struct {
+type AppliedRecord struct {
 	Number    int64
 	SHA256    []byte `db:"sha256"` // of the object
 	Lines     int64
 	WrittenAt time.Time
 }
 
-const removalsRecordColumns = `number, sha256, lines, written_at`
+const appliedRecordColumns = `number, sha256, lines, written_at`
 
-// LastRemovalsRecord reads the record with the largest number that this database has
+// LastAppliedRecord reads the record with the largest number that this database has
 // applied. It fails with ErrNotFound if there is none.
-func (db *DB) LastRemovalsRecord(ctx context.Context) (RemovalsRecord, error) {
-	var r RemovalsRecord
+func (db *DB) LastAppliedRecord(ctx context.Context) (AppliedRecord, error) {
+	var r AppliedRecord
 	err := db.inTx(ctx, "last record of removals", func(ctx context.Context, tx pgx.Tx) (err error) {
-		r, err = queryRow[RemovalsRecord](ctx, tx, `SELECT `+removalsRecordColumns+` FROM removal_log ORDER BY number DESC LIMIT 1`)
+		r, err = queryRow[AppliedRecord](ctx, tx, `SELECT `+appliedRecordColumns+` FROM removal_log ORDER BY number DESC LIMIT 1`)
 		return err
 	})
 	return r, err
 }
 
-// RemovalsRecords lists all records that this database has applied, by number.
-func (db *DB) RemovalsRecords(ctx context.Context) ([]RemovalsRecord, error) {
-	rows, err := db.pool.Query(ctx, `SELECT `+removalsRecordColumns+` FROM removal_log ORDER BY number`)
+// AppliedRecords lists all records that this database has applied, by number.
+func (db *DB) AppliedRecords(ctx context.Context) ([]AppliedRecord, error) {
+	rows, err := db.pool.Query(ctx, `SELECT `+appliedRecordColumns+` FROM removal_log ORDER BY number`)
 	if err != nil {
 		return nil, fmt.Errorf("store: records of removals: %w", err)
 	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[RemovalsRecord])
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[AppliedRecord])
 	if err != nil {
 		return nil, fmt.Errorf("store: records of removals: %w", err)
 	}
@@ -70,18 +70,18 @@ type LoggedRemoval struct {
 	Steps int
 }
 
-// NoteRemovalsRecord notes that a record is in the bucket, and marks the removals that it
+// NoteAppliedRecord notes that a record is in the bucket, and marks the removals that it
 // has wholly; a job to which more was done meanwhile is left for the next record. Call it
 // when everything in the record is in the ledger. Repeating it is harmless; if another
 // record with this number is noted, it fails with ErrOtherRecord.
-func (db *DB) NoteRemovalsRecord(ctx context.Context, r RemovalsRecord, logged []LoggedRemoval) error {
+func (db *DB) NoteAppliedRecord(ctx context.Context, r AppliedRecord, logged []LoggedRemoval) error {
 	ids, steps := make([]int64, len(logged)), make([]int, len(logged))
 	for i, l := range logged {
 		ids[i], steps[i] = l.JobID, l.Steps
 	}
 	return db.inTx(ctx, fmt.Sprintf("note record %d of removals", r.Number), func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `
-			INSERT INTO removal_log (`+removalsRecordColumns+`) VALUES ($1, $2, $3, $4) ON CONFLICT (number) DO NOTHING`,
+			INSERT INTO removal_log (`+appliedRecordColumns+`) VALUES ($1, $2, $3, $4) ON CONFLICT (number) DO NOTHING`,
 			r.Number, r.SHA256, r.Lines, r.WrittenAt); err != nil {
 			return err
 		}

@@ -67,27 +67,27 @@ func later(a, b *time.Time, tie func() bool) bool {
 
 // foldRepositories merges the reports of each repository, and lists the latest report of
 // each name.
-func foldRepositories(words []Repository) (accounts, names []Repository) {
+func foldRepositories(reports []Repository) (accounts, names []Repository) {
 	type named struct {
 		id          int64
 		owner, name string
 	}
 	account, name := make(map[int64]int), make(map[named]int)
-	for _, w := range words {
-		w = w.timed()
-		if i, known := account[w.ID]; known {
-			accounts[i] = accounts[i].Fold(w)
+	for _, r := range reports {
+		r = r.timed()
+		if i, known := account[r.ID]; known {
+			accounts[i] = accounts[i].Fold(r)
 		} else {
-			account[w.ID] = len(accounts)
-			accounts = append(accounts, w)
+			account[r.ID] = len(accounts)
+			accounts = append(accounts, r)
 		}
-		key := named{w.ID, w.Owner, w.Name}
-		w = Repository{ID: w.ID, Owner: w.Owner, Name: w.Name, NamedAt: w.NamedAt, NamedByAPI: w.NamedByAPI}
+		key := named{r.ID, r.Owner, r.Name}
+		r = Repository{ID: r.ID, Owner: r.Owner, Name: r.Name, NamedAt: r.NamedAt, NamedByAPI: r.NamedByAPI}
 		if i, known := name[key]; !known {
 			name[key] = len(names)
-			names = append(names, w)
-		} else if names[i].compareNames(w) < 0 {
-			names[i] = w
+			names = append(names, r)
+		} else if names[i].compareNames(r) < 0 {
+			names[i] = r
 		}
 	}
 	return accounts, names
@@ -95,8 +95,8 @@ func foldRepositories(words []Repository) (accounts, names []Repository) {
 
 // FoldRepository merges the reports of one repository, of which there must be at least
 // one, and returns the latest report of each name other than the present one.
-func FoldRepository(words []Repository) (account Repository, otherNames []Repository) {
-	accounts, names := foldRepositories(words)
+func FoldRepository(reports []Repository) (account Repository, otherNames []Repository) {
+	accounts, names := foldRepositories(reports)
 	account = accounts[0]
 	names = slices.DeleteFunc(names, func(r Repository) bool { return r.Owner == account.Owner && r.Name == account.Name })
 	if len(names) == 0 {
@@ -106,14 +106,14 @@ func FoldRepository(words []Repository) (account Repository, otherNames []Reposi
 	return account, names
 }
 
-// upsertRepositories folds words into the tables: what they say then does not depend on
-// the order in which words come, nor on how they are grouped. seen_at alone is worth a
+// upsertRepositories folds reports into the tables: what they say then does not depend on
+// the order in which reports come, nor on how they are grouped. seen_at alone is worth a
 // write once a minute only.
 //
 // The rows of repositories are locked in the order of their ids, and those of
 // repository_names belong to them: transactions cannot deadlock.
-func upsertRepositories(ctx context.Context, tx pgx.Tx, words []Repository) error {
-	accounts, names := foldRepositories(words)
+func upsertRepositories(ctx context.Context, tx pgx.Tx, reports []Repository) error {
+	accounts, names := foldRepositories(reports)
 	param, err := records(accounts)
 	if err != nil {
 		return err
@@ -156,7 +156,7 @@ const foldIntoRepositories = `
 	   OR excluded.installation_id IS NOT NULL AND (r.installation_id IS NULL
 	      OR (excluded.installation_at, excluded.installation_id) > (r.installation_at, r.installation_id))`
 
-// foldIntoNames keeps the words on names that are not the present ones: that a repository
+// foldIntoNames keeps the reports of names that are not the present ones: that a repository
 // had a name at a time may mean that another no longer has it. A name that ceases to be
 // the present one is kept by the trigger keep_repository_name.
 const foldIntoNames = `

@@ -15,16 +15,16 @@ import (
 )
 
 // word is what GitHub says of a repository, some seconds after day.
-func word(id int64, name string, seconds int) store.Repository {
+func report(id int64, name string, seconds int) store.Repository {
 	at := day.Add(time.Duration(seconds) * time.Second)
 	return store.Repository{ID: id, Owner: "acme", Name: name, SeenAt: at, NamedAt: at}
 }
 
-// hear writes words as deliveries of jobs that tell them, one after the other. What is
+// hear writes reports as deliveries of jobs that tell them, one after the other. What is
 // the REST API's comes from there.
-func (f *fixture) hear(words ...store.Repository) {
+func (f *fixture) hear(reports ...store.Repository) {
 	f.t.Helper()
-	for _, w := range words {
+	for _, w := range reports {
 		if w.NamedByAPI {
 			_, err := f.db.SeeRepositories(f.t.Context(), []store.Repository{w})
 			f.check(err)
@@ -56,37 +56,37 @@ func (f *fixture) names() map[int64]string {
 func TestWhoHasAName(t *testing.T) {
 	const first, second = 1, 2
 	api := func(r store.Repository) store.Repository { r.NamedByAPI = true; return r }
-	moved := word(first, "rocket", 5)
+	moved := report(first, "rocket", 5)
 	moved.Owner = "umbrella"
 	for _, c := range []struct {
-		name  string
-		words []store.Repository
-		want  map[int64]string
+		name    string
+		reports []store.Repository
+		want    map[int64]string
 	}{
-		{"a late delivery", []store.Repository{word(first, "starship", 5), word(first, "rocket", 1)}, map[int64]string{first: "acme/starship *"}},
-		{"a transfer and a late delivery", []store.Repository{moved, word(first, "rocket", 1)}, map[int64]string{first: "umbrella/rocket *"}},
-		{"of one time the API's", []store.Repository{api(word(first, "starship", 5)), word(first, "rocket", 5)}, map[int64]string{first: "acme/starship *"}},
-		{"used again", []store.Repository{word(first, "rocket", 1), word(second, "Rocket", 2)}, map[int64]string{first: "acme/rocket", second: "acme/Rocket *"}},
-		{"used again, and told late of the first", []store.Repository{word(second, "rocket", 2), word(first, "rocket", 1)},
+		{"a late delivery", []store.Repository{report(first, "starship", 5), report(first, "rocket", 1)}, map[int64]string{first: "acme/starship *"}},
+		{"a transfer and a late delivery", []store.Repository{moved, report(first, "rocket", 1)}, map[int64]string{first: "umbrella/rocket *"}},
+		{"of one time the API's", []store.Repository{api(report(first, "starship", 5)), report(first, "rocket", 5)}, map[int64]string{first: "acme/starship *"}},
+		{"used again", []store.Repository{report(first, "rocket", 1), report(second, "Rocket", 2)}, map[int64]string{first: "acme/rocket", second: "acme/Rocket *"}},
+		{"used again, and told late of the first", []store.Repository{report(second, "rocket", 2), report(first, "rocket", 1)},
 			map[int64]string{first: "acme/rocket", second: "acme/rocket *"}},
-		{"used again at the same time: the newer", []store.Repository{word(second, "rocket", 1), word(first, "rocket", 1)},
+		{"used again at the same time: the newer", []store.Repository{report(second, "rocket", 1), report(first, "rocket", 1)},
 			map[int64]string{first: "acme/rocket", second: "acme/rocket *"}},
-		{"nobody's when the newer is renamed", []store.Repository{word(first, "rocket", 1), word(second, "rocket", 2), word(second, "lander", 3)},
+		{"nobody's when the newer is renamed", []store.Repository{report(first, "rocket", 1), report(second, "rocket", 2), report(second, "lander", 3)},
 			map[int64]string{first: "acme/rocket", second: "acme/lander *"}},
-		{"nobody's, told in another order", []store.Repository{word(second, "lander", 3), word(first, "rocket", 1), word(second, "rocket", 2)},
+		{"nobody's, told in another order", []store.Repository{report(second, "lander", 3), report(first, "rocket", 1), report(second, "rocket", 2)},
 			map[int64]string{first: "acme/rocket", second: "acme/lander *"}},
-		{"had again when GitHub says so", []store.Repository{word(first, "rocket", 1), word(second, "rocket", 2), word(second, "lander", 3), word(first, "rocket", 4)},
+		{"had again when GitHub says so", []store.Repository{report(first, "rocket", 1), report(second, "rocket", 2), report(second, "lander", 3), report(first, "rocket", 4)},
 			map[int64]string{first: "acme/rocket *", second: "acme/lander *"}},
-		{"a swap", []store.Repository{word(first, "a", 1), word(second, "b", 1), word(first, "b", 5), word(second, "a", 6)},
+		{"a swap", []store.Repository{report(first, "a", 1), report(second, "b", 1), report(first, "b", 5), report(second, "a", 6)},
 			map[int64]string{first: "acme/b *", second: "acme/a *"}},
-		{"half of a swap", []store.Repository{word(first, "a", 1), word(second, "b", 1), word(second, "a", 6)},
+		{"half of a swap", []store.Repository{report(first, "a", 1), report(second, "b", 1), report(second, "a", 6)},
 			map[int64]string{first: "acme/a", second: "acme/a *"}},
-		{"another case", []store.Repository{word(first, "rocket", 1), word(first, "Rocket", 2)}, map[int64]string{first: "acme/Rocket *"}},
-		{"another case, late", []store.Repository{word(first, "Rocket", 2), word(first, "rocket", 1)}, map[int64]string{first: "acme/Rocket *"}},
+		{"another case", []store.Repository{report(first, "rocket", 1), report(first, "Rocket", 2)}, map[int64]string{first: "acme/Rocket *"}},
+		{"another case, late", []store.Repository{report(first, "Rocket", 2), report(first, "rocket", 1)}, map[int64]string{first: "acme/Rocket *"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFixture(t)
-			f.hear(c.words...)
+			f.hear(c.reports...)
 			if diff := cmp.Diff(c.want, f.names()); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -97,26 +97,26 @@ func TestWhoHasAName(t *testing.T) {
 // A delivery that comes late does not make a private repository public.
 func TestLateDeliveryMakesNothingPublic(t *testing.T) {
 	f := newFixture(t)
-	public, private := word(1, "rocket", 1), word(1, "rocket", 5)
+	public, private := report(1, "rocket", 1), report(1, "rocket", 5)
 	public.Private, private.Private = new(false), new(true)
 	public.InstallationID, private.InstallationID = new(int64(7)), new(int64(8))
-	silent := word(1, "rocket", 9)
-	between := word(1, "rocket", 7)
+	silent := report(1, "rocket", 9)
+	between := report(1, "rocket", 7)
 	between.Private = new(false)
 	for _, c := range []struct {
-		words []store.Repository
-		want  bool
+		reports []store.Repository
+		want    bool
 	}{
 		{[]store.Repository{private, public}, true},
 		{[]store.Repository{private, silent, public}, true},
 		{[]store.Repository{private, silent, between}, false}, // though a later word does not say
 	} {
 		f.exec(`UPDATE repositories SET named_at = 'epoch', private = NULL, private_at = NULL, installation_id = NULL, installation_at = NULL`)
-		f.hear(c.words...)
+		f.hear(c.reports...)
 		rs, err := f.db.Repositories(t.Context())
 		f.check(err)
 		if r := rs[0]; r.Private == nil || *r.Private != c.want || r.InstallationID == nil || *r.InstallationID != 8 {
-			t.Errorf("%+v: private %v, installation %v", c.words, *r.Private, *r.InstallationID)
+			t.Errorf("%+v: private %v, installation %v", c.reports, *r.Private, *r.InstallationID)
 		}
 	}
 }
@@ -142,17 +142,17 @@ func TestAnswersGoByWhenTheyWereAskedFor(t *testing.T) {
 	}
 }
 
-// anyWords draws words about a few repositories, names and times, so that all of them
+// anyReports draws reports about a few repositories, names and times, so that all of them
 // meet.
-func anyWords(t *rapid.T) []store.Repository {
+func anyReports(t *rapid.T) []store.Repository {
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) store.Repository {
-		w := word(rapid.Int64Range(1, 3).Draw(t, "id"), rapid.SampledFrom([]string{"a", "b", "B"}).Draw(t, "name"), rapid.IntRange(0, 4).Draw(t, "seconds"))
+		w := report(rapid.Int64Range(1, 3).Draw(t, "id"), rapid.SampledFrom([]string{"a", "b", "B"}).Draw(t, "name"), rapid.IntRange(0, 4).Draw(t, "seconds"))
 		w.SeenAt = day
 		w.NamedByAPI = rapid.Bool().Draw(t, "api")
 		w.Private = rapid.Ptr(rapid.Bool(), true).Draw(t, "private")
 		w.InstallationID = rapid.Ptr(rapid.Int64Range(7, 8), true).Draw(t, "installation")
 		return w
-	}), 1, 8).Draw(t, "words")
+	}), 1, 8).Draw(t, "reports")
 }
 
 // rows are what the tables say of repositories, but for when jobvault heard it.
@@ -168,12 +168,12 @@ func (f *fixture) rows() []string {
 func TestRepositoriesAreAFold(t *testing.T) {
 	f := newFixture(t)
 	rapid.Check(t, func(t *rapid.T) {
-		words := anyWords(t)
+		reports := anyReports(t)
 		var want []string
 		for round := range 3 {
 			f.exec(`DELETE FROM repository_names`)
 			f.exec(`DELETE FROM repositories`)
-			rest := slices.Clone(words)
+			rest := slices.Clone(reports)
 			if round > 0 { // again, in another order
 				rest = append(rest, rest[:rapid.IntRange(0, len(rest)).Draw(t, "again")]...)
 				rand.Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] })
@@ -186,11 +186,11 @@ func TestRepositoriesAreAFold(t *testing.T) {
 			if got := f.rows(); round == 0 {
 				want = got
 			} else if diff := cmp.Diff(want, got); diff != "" {
-				t.Fatalf("%s\n(-in order +otherwise):\n%s", textOfWords(words), diff)
+				t.Fatalf("%s\n(-in order +otherwise):\n%s", textOfReports(reports), diff)
 			}
 		}
 		byID := make(map[int64][]store.Repository)
-		for _, w := range words {
+		for _, w := range reports {
 			byID[w.ID] = append(byID[w.ID], w)
 		}
 		rs, err := f.db.Repositories(t.Context())
@@ -199,23 +199,23 @@ func TestRepositoriesAreAFold(t *testing.T) {
 			folded, others := store.FoldRepository(byID[r.ID])
 			folded.HasName, folded.SeenAt = r.HasName, r.SeenAt
 			if diff := cmp.Diff(folded, r); diff != "" {
-				t.Fatalf("%s\n(-folded +row):\n%s", textOfWords(words), diff)
+				t.Fatalf("%s\n(-folded +row):\n%s", textOfReports(reports), diff)
 			}
 			if n := scalar[int](f, `SELECT count(*) FROM repository_names WHERE repository_id = $1`, r.ID); n != len(others) {
-				t.Fatalf("%s\n%d other names, want %d", textOfWords(words), n, len(others))
+				t.Fatalf("%s\n%d other names, want %d", textOfReports(reports), n, len(others))
 			}
-			if want := mayHave(r, words); want != r.HasName {
-				t.Fatalf("%s\nrepository %d has its name: %t, want %t", textOfWords(words), r.ID, r.HasName, want)
+			if want := mayHave(r, reports); want != r.HasName {
+				t.Fatalf("%s\nrepository %d has its name: %t, want %t", textOfReports(reports), r.ID, r.HasName, want)
 			}
 		}
 	})
 }
 
-// mayHave is the rule in words: no word tells of another repository under the name that
+// mayHave is the rule in Go: no report tells of another repository under the name that
 // is later than the last of this one's.
-func mayHave(r store.Repository, words []store.Repository) bool {
+func mayHave(r store.Repository, reports []store.Repository) bool {
 	rank := func(w store.Repository) string { return fmt.Sprint(w.NamedAt.Unix(), w.NamedByAPI, w.ID) }
-	for _, w := range words {
+	for _, w := range reports {
 		if w.ID != r.ID && strings.EqualFold(w.FullName(), r.FullName()) && rank(w) > rank(r) {
 			return false
 		}
@@ -223,9 +223,9 @@ func mayHave(r store.Repository, words []store.Repository) bool {
 	return true
 }
 
-func textOfWords(words []store.Repository) string {
+func textOfReports(reports []store.Repository) string {
 	var b strings.Builder
-	for _, w := range words {
+	for _, w := range reports {
 		fmt.Fprintf(&b, "%d is %s at %s, by the API: %t\n", w.ID, w.FullName(), w.NamedAt.Format(time.TimeOnly), w.NamedByAPI)
 	}
 	return b.String()
@@ -240,9 +240,9 @@ func TestNamesAtOnce(t *testing.T) {
 	for w := range writers {
 		go func() {
 			for i := range rounds {
-				words := []store.Repository{word(1, fmt.Sprint("n", (i+w)%3), i), word(2, fmt.Sprint("n", (i+w+1)%3), i), word(3, "n0", i)}
-				rand.Shuffle(len(words), func(i, j int) { words[i], words[j] = words[j], words[i] })
-				if err := store.WriteRepositories(t.Context(), f.pool, words); err != nil {
+				reports := []store.Repository{report(1, fmt.Sprint("n", (i+w)%3), i), report(2, fmt.Sprint("n", (i+w+1)%3), i), report(3, "n0", i)}
+				rand.Shuffle(len(reports), func(i, j int) { reports[i], reports[j] = reports[j], reports[i] })
+				if err := store.WriteRepositories(t.Context(), f.pool, reports); err != nil {
 					errs <- err
 					return
 				}

@@ -73,7 +73,7 @@ func (db *DB) ExpiringLogs(ctx context.Context, now time.Time, after int64, limi
 		}
 		for _, j := range jobs {
 			last = j.JobID
-			if rule := rules.ends(j, now); rule != nil {
+			if rule := rules.expires(j, now); rule != nil {
 				expiring = append(expiring, ExpiringLog{j, *rule})
 			}
 		}
@@ -118,7 +118,7 @@ func (db *DB) RemoveByRule(ctx context.Context, listed RetentionJob, actor strin
 		if err != nil || len(jobs) == 0 {
 			return err
 		}
-		if rule = rules.ends(jobs[0], at); rule == nil {
+		if rule = rules.expires(jobs[0], at); rule == nil {
 			return nil
 		}
 		text := rule.String()

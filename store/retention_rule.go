@@ -200,20 +200,21 @@ func compileRules(rules []RetentionRule) (retention, error) {
 	return all, nil
 }
 
-// ends returns the rule by which a job's log is removed now; nil: it is kept. If the
+// expires returns the rule by which a job's log is removed now; nil: it is kept. If the
 // repository does not hold its name, the name may be another's, and rules about the name
 // meant for that one: then the log is removed only if it would be under the name and
 // without one. So no rule about the name removes it, while one that keeps logs of the
 // name still does.
-func (all retention) ends(j RetentionJob, now time.Time) *RetentionRule {
-	if rule := all.endsNamed(j, now); rule == nil || j.HasName {
+func (all retention) expires(j RetentionJob, now time.Time) *RetentionRule {
+	if rule := all.firstFit(j, now); rule == nil || j.HasName {
 		return rule
 	}
 	j.Repository = ""
-	return all.endsNamed(j, now)
+	return all.firstFit(j, now)
 }
 
-func (all retention) endsNamed(j RetentionJob, now time.Time) *RetentionRule {
+// firstFit returns the first rule that fits; nil also if that one keeps the log for longer.
+func (all retention) firstFit(j RetentionJob, now time.Time) *RetentionRule {
 	for _, r := range all {
 		if !r.fits(j, now) {
 			continue

@@ -50,8 +50,8 @@ func (f *fixture) swept(repository int64) []string {
 		FROM (SELECT unnest(swept) FROM sweeps WHERE repository_id = $1) s(r)`, repository, day)
 }
 
-// Stretches are one where they touch or overlap, in whatever order they come,
-// and only those that go onward move the watermark, which never goes back.
+// Time ranges are joined where they touch or overlap, in whatever order they come, and
+// only those that go onward move the watermark, which never goes back.
 func TestSweptStretchesAreUnited(t *testing.T) {
 	for _, c := range []struct {
 		name      string
@@ -114,7 +114,7 @@ func TestSweptDoesNotDependOnOrder(t *testing.T) {
 	}
 }
 
-// A stretch of a repository that nobody knows is an error, not a row.
+// A time range of a repository that nobody knows is an error, not a row.
 func TestSweepNeedsItsRepository(t *testing.T) {
 	f := newFixture(t)
 	if err := f.db.NoteSwept(t.Context(), 7, store.TimeRange{From: hour(0), To: hour(1), Certain: true, Onward: true}); err == nil {

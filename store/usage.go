@@ -19,9 +19,20 @@ func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage) er
 	if u == nil {
 		return nil
 	}
-	e := u.Environment
 	b := &pgx.Batch{}
 	b.Queue(`UPDATE job_logs SET usage_version = $2 WHERE job_id = $1`, jobID, usageVersion)
+	queueEnvironment(b, jobID, u)
+	queuePermissions(b, jobID, u.Permissions)
+	queueActions(b, jobID, u.Actions)
+	queueAnnotations(b, jobID, u.Annotations)
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("usage: %w", err)
+	}
+	return nil
+}
+
+func queueEnvironment(b *pgx.Batch, jobID int64, u *joblog.Usage) {
+	e := u.Environment
 	b.Queue(`
 		INSERT INTO job_environment (job_id, runner_version, image, image_version, os, secret_source, job_defined_at, workflow_ref, actions_cut, annotations_cut)
 		VALUES ($1, nullif($2, ''), nullif($3, ''), nullif($4, ''), nullif($5, ''), nullif($6, ''), nullif($7, ''), nullif($8, ''), $9, $10)
@@ -29,25 +40,30 @@ func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage) er
 			= (excluded.runner_version, excluded.image, excluded.image_version, excluded.os, excluded.secret_source, excluded.job_defined_at, excluded.workflow_ref,
 			   excluded.actions_cut, excluded.annotations_cut)`,
 		jobID, e.RunnerVersion, e.Image, e.ImageVersion, e.OS, e.SecretSource, e.JobDefinedAt, e.WorkflowRef, u.ActionsCut, u.AnnotationsCut)
-	for _, table := range []string{"job_permissions", "job_annotations"} {
-		b.Queue(`DELETE FROM `+table+` WHERE job_id = $1`, jobID)
-	}
+}
+
+func queuePermissions(b *pgx.Batch, jobID int64, permissions []joblog.Permission) {
 	var scopes, levels []string
-	for _, p := range u.Permissions {
+	for _, p := range permissions {
 		scopes, levels = append(scopes, p.Scope), append(levels, p.Level)
 	}
+	b.Queue(`DELETE FROM job_permissions WHERE job_id = $1`, jobID)
 	b.Queue(`
 		INSERT INTO job_permissions (job_id, scope, level) SELECT $1, scope, level FROM unnest($2::text[], $3::text[]) AS p(scope, level)
 		ON CONFLICT (job_id, scope) DO NOTHING`, jobID, scopes, levels)
+}
+
+// queueActions does not write rows that do not change: a change invalidates the sums of
+// actions.
+func queueActions(b *pgx.Batch, jobID int64, actions []joblog.Action) {
 	var names, paths, refs, shas, versions, digests []string
 	var lines []int64
 	var inSetup []bool
-	for _, a := range u.Actions {
+	for _, a := range actions {
 		names, paths, refs, shas = append(names, a.Name), append(paths, a.Path), append(refs, a.Ref), append(shas, a.SHA)
 		versions, digests = append(versions, a.Version), append(digests, a.Digest)
 		lines, inSetup = append(lines, a.Line), append(inSetup, a.InSetup)
 	}
-	// Rows that do not change are not written: a change invalidates the sums of actions.
 	b.Queue(`
 		INSERT INTO job_actions AS j (job_id, seq, action, path, ref, resolved_sha, version, digest, log_line, in_setup)
 		SELECT $1, seq - 1, action, nullif(path, ''), ref, nullif(sha, ''), nullif(version, ''), nullif(digest, ''), line, in_setup
@@ -57,18 +73,18 @@ func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage) er
 			= (excluded.action, excluded.path, excluded.ref, excluded.resolved_sha, excluded.version, excluded.digest, excluded.log_line, excluded.in_setup)
 		WHERE j IS DISTINCT FROM excluded`, jobID, names, paths, refs, shas, versions, digests, lines, inSetup)
 	b.Queue(`DELETE FROM job_actions WHERE job_id = $1 AND seq >= $2`, jobID, len(names))
-	var at []int64
-	var kinds, messages []string
-	for _, a := range u.Annotations {
-		at, kinds, messages = append(at, a.Line), append(kinds, string(a.Level)), append(messages, a.Message)
+}
+
+func queueAnnotations(b *pgx.Batch, jobID int64, annotations []joblog.Annotation) {
+	var lines []int64
+	var levels, messages []string
+	for _, a := range annotations {
+		lines, levels, messages = append(lines, a.Line), append(levels, string(a.Level)), append(messages, a.Message)
 	}
+	b.Queue(`DELETE FROM job_annotations WHERE job_id = $1`, jobID)
 	b.Queue(`
 		INSERT INTO job_annotations (job_id, log_line, level, message)
-		SELECT $1, line, level, message FROM unnest($2::bigint[], $3::text[], $4::text[]) AS a(line, level, message)`, jobID, at, kinds, messages)
-	if err := tx.SendBatch(ctx, b).Close(); err != nil {
-		return fmt.Errorf("usage: %w", err)
-	}
-	return nil
+		SELECT $1, line, level, message FROM unnest($2::bigint[], $3::text[], $4::text[]) AS a(line, level, message)`, jobID, lines, levels, messages)
 }
 
 // AllLogsRead says whether all archived logs were read by the present usageVersion.

@@ -94,7 +94,8 @@ func TestBucketListsByPrefix(t *testing.T) {
 	})
 }
 
-// More than fits in a batch of a directory or a page of S3's.
+// A bucket lists more objects than fit into one batch of a directory, or one page of
+// S3's.
 func TestBucketListsManyObjectsFolderByFolder(t *testing.T) {
 	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		const folders = 350
@@ -169,7 +170,7 @@ func listError(ctx context.Context, b bucket.Bucket, prefix string) (last error)
 	return last
 }
 
-// That a bucket cannot be reached must not pass for its being empty.
+// Listing a bucket that cannot be reached is an error, and no empty list.
 func TestListOfNoBucketFails(t *testing.T) {
 	dir := t.TempDir()
 	file := buckettest.Open(t, "file://"+dir)
@@ -251,7 +252,7 @@ func TestBucketRemoves(t *testing.T) {
 	})
 }
 
-// Removing while listing is what retention does.
+// Objects may be removed while they are listed, as retention does.
 func TestBucketRemovesWhileListing(t *testing.T) {
 	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		for i := range 600 {

@@ -81,8 +81,8 @@ func asksVersioning(req *http.Request) bool { return req.URL.Query().Has("versio
 
 const noVersions = `<ListVersionsResult><Name>x</Name><IsTruncated>false</IsTruncated></ListVersionsResult>`
 
-// A removal is looked at after it is done: whatever a store answers, what is there
-// still is named.
+// After a purge the bucket is looked at: whatever the store answered, what is still there
+// is named.
 func TestPurgeIsLookedAt(t *testing.T) {
 	kinds := map[string]func(testing.TB) string{
 		"plain":     testenv.S3BucketURL,
@@ -205,7 +205,7 @@ func versionsIn(t *testing.T, b bucket.Bucket) (all []string) {
 	return all
 }
 
-// A store that is asked too much says so for a while.
+// A purge goes on when a store that was busy for a while answers again.
 func TestPurgeWhileTheStoreIsBusy(t *testing.T) {
 	t.Parallel()
 	l, b, honest := behindLiar(t, testenv.S3VersionedBucketURL(t, minio.MakeBucketOptions{}))

@@ -46,7 +46,7 @@ func wantOnly(t *testing.T, b bucket.Bucket, key string, content []byte) {
 	}
 }
 
-// Whatever was there, or nothing, the new object is there afterwards, alone.
+// After Replace the new object is there, alone, whatever was there before.
 func TestBucketReplaces(t *testing.T) {
 	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		sizes := []int{-1, 0, 1000, inParts} // -1: nothing is there
@@ -75,8 +75,8 @@ func TestBucketReplaces(t *testing.T) {
 	})
 }
 
-// A body that breaks off, or whose reader gives up, leaves what was there, and
-// where nothing was, nothing.
+// If the body breaks off, or its reader gives up, Replace leaves the old object, and
+// where there was none, none.
 func TestBucketKeepsTheOldAfterAFailedReplace(t *testing.T) {
 	broken := errors.New("the source broke")
 	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
@@ -115,7 +115,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// While the new object is on its way, however much of it, the old one is there.
+// Until all of the new object has arrived, the old one is there.
 func TestBucketReplacesAtTheEnd(t *testing.T) {
 	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		for _, size := range []int{1000, inParts} {
@@ -209,8 +209,8 @@ func TestBucketReplaceRefusesStrangeKeys(t *testing.T) {
 	})
 }
 
-// A server that says it holds something else than was sent: with versioning, what
-// was there is there again.
+// If a server with versioning says that it holds something else than was sent, the object
+// of before is there again.
 func TestS3ReplacementStoredWrongIsTakenBack(t *testing.T) {
 	var lies atomic.Bool
 	b := buckettest.OpenProxied(t, func(resp *http.Response) error {

@@ -35,38 +35,61 @@ const partSize = 8 << 20
 // firstBuffer is the size of the buffer that an upload begins with: most objects are small.
 const firstBuffer = 64 << 10
 
+// parseS3URL checks all of a bucket's URL, without a request.
 func parseS3URL(u *url.URL) (func() (Bucket, error), error) {
-	bad := func(why string) (func() (Bucket, error), error) {
-		return nil, fmt.Errorf("archive: bucket URL %q: %s", u.Redacted(), why)
+	b, err := newS3Bucket(u)
+	if err != nil {
+		return nil, fmt.Errorf("archive: bucket URL %q: %w", u.Redacted(), err)
 	}
+	return func() (Bucket, error) { return b, nil }, nil
+}
+
+func newS3Bucket(u *url.URL) (*s3Bucket, error) {
 	q := u.Query()
 	for k := range q {
 		if k != "endpoint" && k != "region" && k != "tls" && k != "lock" && k != "lock_days" {
-			return bad("unknown parameter " + strconv.Quote(k))
-		}
-	}
-	tls := true
-	if v := q.Get("tls"); v != "" {
-		var err error
-		if tls, err = strconv.ParseBool(v); err != nil {
-			return bad("tls must be true or false")
+			return nil, errors.New("unknown parameter " + strconv.Quote(k))
 		}
 	}
 	lock, err := parseLock(q)
 	if err != nil {
-		return bad(err.Error())
+		return nil, err
 	}
 	if u.Host == "" {
-		return bad("no bucket name; want s3://bucket/prefix?endpoint=host:port")
+		return nil, errors.New("no bucket name; want s3://bucket/prefix?endpoint=host:port")
 	}
 	if u.User != nil {
-		return bad("credentials belong into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+		return nil, errors.New("credentials belong into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+	}
+	client, err := newS3Client(q)
+	if err != nil {
+		return nil, err
+	}
+	prefix := strings.Trim(u.Path, "/")
+	if prefix != "" {
+		if err := checkKey(prefix); err != nil {
+			return nil, err
+		}
+		prefix += "/"
+	}
+	return &s3Bucket{client: client, bucket: u.Host, prefix: prefix, url: u.Redacted(), lock: lock}, nil
+}
+
+// newS3Client makes the client that the URL's parameters tell of; without an endpoint, it
+// is Amazon's.
+func newS3Client(q url.Values) (*minio.Client, error) {
+	tls := true
+	if v := q.Get("tls"); v != "" {
+		var err error
+		if tls, err = strconv.ParseBool(v); err != nil {
+			return nil, errors.New("tls must be true or false")
+		}
 	}
 	endpoint := q.Get("endpoint")
 	if endpoint == "" {
 		endpoint = "s3.amazonaws.com"
 	}
-	client, err := minio.New(endpoint, &minio.Options{
+	return minio.New(endpoint, &minio.Options{
 		// Environment first, then the machine's role.
 		Creds:           credentials.NewChainCredentials([]credentials.Provider{&credentials.EnvAWS{}, &credentials.IAM{}}),
 		Secure:          tls,
@@ -74,18 +97,6 @@ func parseS3URL(u *url.URL) (func() (Bucket, error), error) {
 		Transport:       newTransport(),
 		TrailingHeaders: true,
 	})
-	if err != nil {
-		return bad(err.Error())
-	}
-	prefix := strings.Trim(u.Path, "/")
-	if prefix != "" {
-		if err := checkKey(prefix); err != nil {
-			return bad(err.Error())
-		}
-		prefix += "/"
-	}
-	b := &s3Bucket{client: client, bucket: u.Host, prefix: prefix, url: u.Redacted(), lock: lock}
-	return func() (Bucket, error) { return b, nil }, nil
 }
 
 func (b *s3Bucket) String() string { return b.url }

@@ -16,8 +16,8 @@ import (
 	"github.com/jobvault/jobvault/internal/testenv"
 )
 
-// A server that says it holds something else than was sent: the put fails, what
-// it stored is taken back, and the next put has the key for itself.
+// If the server says that it holds something else than was sent, the put fails, what it
+// stored is taken back, and the next put finds the key free.
 func TestS3ObjectStoredWrongIsTakenBack(t *testing.T) {
 	var lies atomic.Bool
 	b := buckettest.OpenProxied(t, func(resp *http.Response) error {

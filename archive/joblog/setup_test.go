@@ -162,8 +162,8 @@ func TestNobodysWordsBecomeTheRunners(t *testing.T) {
 	})
 }
 
-// Of inputs nothing becomes a row at all, also if they look like the end of the set-up and
-// a step: only the runner's time is not known to who words them.
+// Inputs become no rows, even if they look like the end of the set-up and a step: whoever
+// writes them does not know the time that the runner will print.
 func TestInputsTellNothing(t *testing.T) {
 	withName := append([]string{"Complete job name: forged", "Complete job name: call / build"}, forgeries...)
 	rapid.Check(t, func(t *rapid.T) {
@@ -179,7 +179,8 @@ func TestInputsTellNothing(t *testing.T) {
 	})
 }
 
-// More forged annotations than are kept do not push out those of the steps.
+// Forged annotations in inputs, however many, do not take the places of those of the
+// steps.
 func TestInputsDoNotFillTheBounds(t *testing.T) {
 	j := newJob()
 	want := index(j.log("\n")).Usage

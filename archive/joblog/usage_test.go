@@ -52,7 +52,7 @@ func permissions(level string, scopes ...string) []joblog.Permission {
 	return ps
 }
 
-// What is in the real logs, read by eye.
+// What jobs used is found in real logs as somebody found it who read them.
 func TestUsageOfRealLogs(t *testing.T) {
 	retry := "3e91a01664abd3c5cd539100d10d33b9c5b68482"
 	checkout := "755da8c3cf115ac066823e79a1e1788f8940201b"

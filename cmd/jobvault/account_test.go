@@ -28,7 +28,8 @@ func (w *world) runs(id int64, ago time.Duration, completed bool) {
 	w.github.AddJob(j)
 }
 
-// A job that runs is told apart, and is no fault: CI is always busy somewhere.
+// coverage tells jobs that still run from others, and they are no fault: CI is always
+// busy somewhere.
 func TestRunningJobIsNoFault(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -65,8 +66,8 @@ func TestUnselectedRepositoryIsRefused(t *testing.T) {
 	}
 }
 
-// A sweep that fails is told by coverage, in words that do nothing to a terminal;
-// and so is a time that nobody looked at.
+// coverage reports a sweep that failed, in text that does nothing to a terminal, and a
+// time that was not swept.
 func TestCoverageTellsOfSweeps(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -128,7 +129,7 @@ func TestCommandsNeedTheBucket(t *testing.T) {
 	}
 }
 
-// Who asks again means it: the second signal does not wait for what still runs.
+// A second signal ends the process without waiting for what still runs.
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -13,8 +13,8 @@ import (
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
 
-// A jobvault whose clock is two hours ahead or behind, beside a Postgres whose clock is
-// right.
+// A jobvault whose clock is two hours ahead of Postgres', or behind it, changes nothing
+// by that clock.
 func TestWrongClock(t *testing.T) {
 	t.Parallel()
 	shifted := buildShifted(t)
@@ -56,7 +56,7 @@ func (w *world) contents() string {
 
 var timeInText = regexp.MustCompile(`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 
-// wrongCommands holds what commands do against what they may.
+// wrongCommands compares what commands do with what they may do.
 func wrongCommands(t *testing.T, shifted *shiftedBinary, by time.Duration) {
 	w := newWorld(t)
 	now := time.Now()

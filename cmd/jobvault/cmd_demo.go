@@ -36,6 +36,9 @@ jobvault demo --jobs=1000 --seed=7`, usualExit)
 // succeeds only if every job is settled as GitHub's answers mean, and every
 // archived log is, byte for byte, what was served.
 func (d demoCmd) Run(ctx context.Context, e *environment) error {
+	if d.Jobs < 1 {
+		return usageError{errors.New(e.given.number("jobs", d.Jobs) + ": want a number of jobs, at least 1")}
+	}
 	started := time.Now()
 	github, err := githubsim.Start(githubsim.Options{Seed: d.Seed})
 	if err != nil {

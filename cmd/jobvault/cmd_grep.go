@@ -88,21 +88,8 @@ func (c grepCmd) run(ctx context.Context, e *environment) error {
 	if server != nil {
 		sum, err = server.search(ctx, q, p)
 	} else {
-		err = runSession(ctx, e, readNeeds, func(s *session) error {
-			now, err := s.db.Time(ctx)
-			if err != nil {
-				return err
-			}
-			if query, err = search.ParseQuery(q, now); err != nil {
-				return err
-			}
-			query.Unfiltered, query.Parallel = c.NoFilters, grepParallel
-			if p.progress != nil {
-				counting, stop := context.WithCancel(ctx)
-				defer stop()
-				go func() { p.total.Store(countOf(counting, s.db, query.Jobs)) }()
-			}
-			sum, err = search.Run(ctx, s.logs(), query, p, func(jobIDs []int64) error { return s.db.NoteReads(ctx, subject(), jobIDs, search.AuditEntry) })
+		err = runSession(ctx, e, readNeeds, func(s *session) (err error) {
+			sum, err = c.searchHere(ctx, s, q, p)
 			return err
 		})
 	}
@@ -119,6 +106,26 @@ func (c grepCmd) run(ctx context.Context, e *environment) error {
 		return exitError{grepNothing, nil}
 	}
 	return nil
+}
+
+// searchHere searches the database and the bucket of the settings. Durations count back
+// from Postgres' time.
+func (c grepCmd) searchHere(ctx context.Context, s *session, q url.Values, p *foundPrinter) (search.Stats, error) {
+	now, err := s.db.Time(ctx)
+	if err != nil {
+		return search.Stats{}, err
+	}
+	query, err := search.ParseQuery(q, now)
+	if err != nil {
+		return search.Stats{}, err
+	}
+	query.Unfiltered, query.Parallel = c.NoFilters, grepParallel
+	if p.progress != nil {
+		counting, stop := context.WithCancel(ctx)
+		defer stop()
+		go func() { p.total.Store(countOf(counting, s.db, query.Jobs)) }()
+	}
+	return search.Run(ctx, s.logs(), query, p, func(jobIDs []int64) error { return s.db.NoteReads(ctx, subject(), jobIDs, search.AuditEntry) })
 }
 
 // grepGCPercent is GOGC while a search runs.

@@ -37,6 +37,13 @@ type holdReleaseCmd struct {
 }
 
 // Help is kong's: examples and exit status.
+func (holdCmd) Help() string {
+	return helpText(`jobvault hold set --repo=acme/rocket --reason='case 7'
+jobvault hold list
+jobvault hold release 3`, usualExit)
+}
+
+// Help is kong's: examples and exit status.
 func (holdSetCmd) Help() string {
 	return helpText(`jobvault hold set --repo=acme/rocket --reason='case 7'
 jobvault hold set --job=21483648 --reason='case 7'`, usualExit)

@@ -27,6 +27,12 @@ type (
 )
 
 // Help is kong's: examples and exit status.
+func (migrateCmd) Help() string {
+	return helpText(`jobvault migrate status
+jobvault migrate up`, "0 if it is done, 1 if it failed or the schema is not this binary's, 2 if it was used wrongly.")
+}
+
+// Help is kong's: examples and exit status.
 func (migrateUpCmd) Help() string {
 	return helpText("jobvault migrate up", usualExit)
 }

@@ -37,6 +37,13 @@ type retentionDeleteCmd struct {
 }
 
 // Help is kong's: examples and exit status.
+func (retentionCmd) Help() string {
+	return helpText(`jobvault retention add --repo='acme/*' --keep=90d
+jobvault retention plan
+jobvault retention apply`, usualExit)
+}
+
+// Help is kong's: examples and exit status.
 func (retentionAddCmd) Help() string {
 	return helpText(`jobvault retention add --conclusion=failure --keep=forever
 jobvault retention add --repo='acme/*,!acme/audited' --keep=90d --at=1`, usualExit)

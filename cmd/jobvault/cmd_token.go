@@ -35,6 +35,13 @@ type tokenRevokeCmd struct {
 }
 
 // Help is kong's: examples and exit status.
+func (tokenCmd) Help() string {
+	return helpText(`jobvault token create --name=ci --repo=acme/rocket --expires=90d
+jobvault token list
+jobvault token revoke ci`, usualExit)
+}
+
+// Help is kong's: examples and exit status.
 func (tokenCreateCmd) Help() string {
 	return helpText("jobvault token create --name=ci --repo=acme/rocket --expires=90d", usualExit)
 }

@@ -36,14 +36,11 @@ jobvault verify --manifests --from=DIR`, "0 if nothing is wrong or all was repai
 // Run compares the ledger with the bucket. It fails if anything is wrong that it did not
 // repair.
 func (c verifyCmd) Run(ctx context.Context, e *environment) error {
-	if c.Manifests && c.Database {
-		return usageError{errors.New("--manifests and --database cannot be used together: run one after the other")}
+	if err := c.checkTogether(e.given); err != nil {
+		return err
 	}
 	if c.Manifests {
 		return c.verifyManifests(ctx, e)
-	}
-	if c.From != "" || c.Head != "" {
-		return usageError{fmt.Errorf("%s: only with --manifests", e.given.anyOf("from", "head"))}
 	}
 	o := upkeep.VerifyOptions{Deep: c.Deep, Repair: c.Repair}
 	var err error
@@ -58,38 +55,56 @@ func (c verifyCmd) Run(ctx context.Context, e *environment) error {
 			return err
 		}
 	}
-	if c.Database && (c.Deep || c.Repair) {
-		return usageError{fmt.Errorf("%s: not with --database, which reads everything and repairs nothing", e.given.anyOf("deep", "repair"))}
-	}
-	n := maintenanceNeeds
-	n.clock = anyClock // which is right enough to look
-	if c.Repair {
-		// Nothing is repaired by the word of a database that is older than a removal.
-		n = maintenanceNeeds.withGitHub().withRemovals()
-	}
-	return runSession(ctx, e, n, func(s *session) error {
+	return runSession(ctx, e, c.needs(), func(s *session) error {
 		if o.Since, err = timeOf(ctx, s.db, "--since", c.Since); err != nil {
 			return err
 		}
 		if o.RepositoryID, err = repositoryID(ctx, s.db, c.Repo); err != nil {
 			return err
 		}
-		v := s.verifier()
 		p := newMovingProgress(e.stderr, "verify")
 		if c.Database {
-			return c.verifyDatabase(ctx, e, v, o, p)
+			return c.verifyDatabase(ctx, e, s.verifier(), o, p)
 		}
-		sum, err := v.Verify(ctx, o, func(f upkeep.Fault) { c.printFault(e.stdout, p, f) },
-			func(done, total int) { p.set(done, total, "", 0) })
-		p.end()
-		if serr := c.printSummary(e.stdout, sum); err == nil {
-			err = serr
-		}
-		if err == nil && sum.Faults > sum.Repaired {
-			err = fmt.Errorf("%d faults, %d of them repaired", sum.Faults, sum.Repaired)
-		}
-		return err
+		return c.verifyBucket(ctx, e, s.verifier(), o, p)
 	})
+}
+
+// checkTogether refuses flags that cannot be used together.
+func (c verifyCmd) checkTogether(given givenFlags) error {
+	switch {
+	case c.Manifests && c.Database:
+		return usageError{errors.New("--manifests and --database cannot be used together: run one after the other")}
+	case !c.Manifests && (c.From != "" || c.Head != ""):
+		return usageError{fmt.Errorf("%s: only with --manifests", given.anyOf("from", "head"))}
+	case c.Database && (c.Deep || c.Repair):
+		return usageError{fmt.Errorf("%s: not with --database, which reads everything and repairs nothing", given.anyOf("deep", "repair"))}
+	}
+	return nil
+}
+
+func (c verifyCmd) needs() needs {
+	n := maintenanceNeeds
+	n.clock = anyClock // which is right enough to look
+	if c.Repair {
+		// Nothing is repaired by the word of a database that is older than a removal.
+		n = maintenanceNeeds.withGitHub().withRemovals()
+	}
+	return n
+}
+
+// verifyBucket looks whether the bucket has what the ledger says.
+func (c verifyCmd) verifyBucket(ctx context.Context, e *environment, v *upkeep.Verifier, o upkeep.VerifyOptions, p *movingProgress) error {
+	sum, err := v.Verify(ctx, o, func(f upkeep.Fault) { c.printFault(e.stdout, p, f) },
+		func(done, total int) { p.set(done, total, "", 0) })
+	p.end()
+	if serr := c.printSummary(e.stdout, sum); err == nil {
+		err = serr
+	}
+	if err == nil && sum.Faults > sum.Repaired {
+		err = fmt.Errorf("%d faults, %d of them repaired", sum.Faults, sum.Repaired)
+	}
+	return err
 }
 
 func (c verifyCmd) printFault(out io.Writer, p *movingProgress, f upkeep.Fault) {

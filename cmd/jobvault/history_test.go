@@ -33,9 +33,9 @@ func summaryOf(t testing.TB, s said) (sum summary, jobs int64) {
 	return sum, jobs
 }
 
-// A year nobody told jobvault of, from the command line: archived, accounted for,
-// verified, and rebuilt from the bucket. A second backfill asks for nothing but
-// the list of runs.
+// A year of which no webhook told is archived, accounted for, verified, and rebuilt from
+// the bucket, all from the command line. A second backfill asks for nothing but the list
+// of runs.
 func TestHistoryFromTheCommandLine(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

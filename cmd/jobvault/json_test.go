@@ -72,7 +72,8 @@ func hostileText() *rapid.Generator[string] {
 	})
 }
 
-// Whatever is written, it is the same value as elsewhere, and nothing is acted on.
+// JSON for a terminal is the same value as JSON for a file, and has nothing on which a
+// terminal acts.
 func TestJSONOnATerminalMeansTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := rapid.MapOf(hostileText(), rapid.SliceOf(hostileText())).Draw(t, "value")

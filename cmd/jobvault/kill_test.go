@@ -66,9 +66,9 @@ func TestKilledAtRandomMoments(t *testing.T) {
 	w.checkDeliveries(accepted)
 }
 
-// sendAndKill delivers and kills the process at a random moment: after so many
-// answers, or after it has settled so many jobs, whatever comes first. It
-// returns the GUIDs that were answered 202.
+// sendAndKill delivers and kills the process at a random moment: after a number of
+// answers, or after a number of settled jobs, whichever comes first. It returns the GUIDs
+// that were answered 202.
 func sendAndKill(t *testing.T, p *process, ds []githubsim.Delivery, random *rand.Rand) map[string]bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

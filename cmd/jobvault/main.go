@@ -54,6 +54,13 @@ type cli struct {
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
+// Help is kong's: examples and exit status.
+func (cli) Help() string {
+	return helpText(`jobvault demo
+jobvault serve
+jobvault grep -i 'timed out' --since=7d`, "0 if it is done, 1 if it failed or found something wrong, 2 if it was used wrongly.")
+}
+
 // exitError ends the process with a code of its own; with a nil error it prints nothing.
 type exitError struct {
 	code int
@@ -127,6 +134,7 @@ func newParser(c *cli, more ...kong.Option) (*kong.Kong, error) {
 		kong.Name("jobvault"),
 		kong.Description("Keeps what GitHub Actions forgets: jobs in Postgres, logs in a bucket."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
+		kong.Help(printHelp),
 		kong.ValueFormatter(flagHelp),
 		kong.ExplicitGroups(helpGroups),
 		kong.KindMapper(reflect.Int, numberMapper(strconv.IntSize)),

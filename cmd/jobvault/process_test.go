@@ -172,7 +172,7 @@ func (w *world) check(err error) {
 	}
 }
 
-// awaitSettled returns when so many jobs are known and all are settled.
+// awaitSettled returns when a number of jobs are known and all of them are settled.
 func (w *world) awaitSettled(within time.Duration, jobs int) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), within)
@@ -193,7 +193,7 @@ func (w *world) awaitSettled(within time.Duration, jobs int) {
 	}
 }
 
-// compare holds ledger and bucket against what the simulator served.
+// compare compares ledger and bucket with what the simulator served.
 func (w *world) compare(day githubsim.Day) {
 	w.t.Helper()
 	for _, j := range day.Jobs {

@@ -65,8 +65,8 @@ func TestRedactLeavesNoVersion(t *testing.T) {
 	w.rebuiltIsWhole()
 }
 
-// What the bucket itself keeps is named, with the time until when it does. The ledger
-// says removed all the same, and nobody reads it.
+// redact names an object that the bucket locks, and until when. The ledger says removed
+// all the same, and nobody reads the log.
 func TestRedactInABucketThatLocks(t *testing.T) {
 	t.Parallel()
 	bucketURL := testenv.S3VersionedBucketURL(t, minio.MakeBucketOptions{ObjectLocking: true})
@@ -96,8 +96,8 @@ func TestRedactInABucketThatLocks(t *testing.T) {
 	w.rebuiltIsWhole()
 }
 
-// What the bucket keeps of one log keeps no other from being removed: it is told at the
-// end, with what is there still, and in the end it goes too.
+// A log that the bucket locks keeps no other from being removed: retention apply names it
+// last, with what is still there, and it goes once the lock has ended.
 func TestRetentionGoesOnPastALockedLog(t *testing.T) {
 	t.Parallel()
 	bucketURL := testenv.S3VersionedBucketURL(t, minio.MakeBucketOptions{ObjectLocking: true})

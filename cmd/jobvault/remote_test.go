@@ -15,8 +15,8 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// What the commands print is the same, whether they ask the database or a jobvault
-// elsewhere; and that asks who they are.
+// The commands print the same, whether they ask the database or a jobvault elsewhere,
+// which checks who asks.
 func TestCommandsAskAJobvaultElsewhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -167,7 +167,7 @@ func TestFollowErrors(t *testing.T) {
 	}
 }
 
-// What errors repeat is text.
+// An error that repeats what a server said is plain text.
 func TestErrorsAreText(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNotFound)

@@ -304,8 +304,8 @@ func TestRemovalsKilledAtEachStep(t *testing.T) {
 	}
 }
 
-// neverOfTwoMinds wants the log of removals to tell of a job before anything of it is
-// gone from the bucket.
+// neverOfTwoMinds fails if anything of a job is gone from the bucket and the log of
+// removals does not have it.
 func (w *world) neverOfTwoMinds(id int64) {
 	w.t.Helper()
 	key := archive.JobKey{RepositoryID: 1, RunID: 2, RunAttempt: 1, JobID: id}
@@ -318,7 +318,7 @@ func (w *world) neverOfTwoMinds(id int64) {
 	}
 }
 
-// The same at random moments, among many jobs.
+// The same holds for retention apply that is killed at random moments, among many jobs.
 func TestRetentionKilledAtRandomMoments(t *testing.T) {
 	t.Parallel()
 	bucketURL := "file://" + t.TempDir()

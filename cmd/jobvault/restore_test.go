@@ -81,8 +81,9 @@ func (w *world) speechless(p *process, secret string) {
 	}
 }
 
-// A database restored from a dump of before a redaction does not speak again: not the
-// first answer of a serving jobvault, not a command that is run before one serves.
+// A database restored from a dump of before a redaction gives nobody the redacted text
+// again: neither in the first answer of a serving jobvault, nor to a command that is run
+// before one serves.
 func TestARestoredDatabaseDoesNotSpeakAgain(t *testing.T) {
 	t.Parallel()
 	bucketURL := "file://" + t.TempDir()
@@ -286,7 +287,7 @@ func TestABrokenLogOfRemovals(t *testing.T) {
 	}
 }
 
-// What was killed, a serving jobvault finishes by itself.
+// A serving jobvault finishes a removal that was killed by itself.
 func TestServeFinishesRemovals(t *testing.T) {
 	t.Parallel()
 	g, gated, direct := gatedBucket(t)

@@ -9,8 +9,8 @@ import (
 	"github.com/jobvault/jobvault/internal/testenv"
 )
 
-// The real binary from outside: help, wrong settings, exit codes, and a little
-// of everything against a database.
+// The scripts run the real binary: help, wrong settings, exit codes, and a little of
+// everything against a database.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",

@@ -10,9 +10,9 @@ import (
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
 
-// SIGTERM while logs hang in the middle: jobvault ends cleanly within its
-// time-out, what it could not finish is given back without an attempt charged,
-// and the next process finishes it.
+// After SIGTERM while logs hang in the middle, jobvault ends cleanly within its time-out;
+// what it could not finish is given back, which costs no attempt, and the next process
+// finishes it.
 func TestTerminateGivesBackWhatIsRunning(t *testing.T) {
 	w := newWorld(t)
 	day := w.github.PlayableDay(24, 40, 1<<20)

@@ -176,7 +176,7 @@ func values(t *testing.T, b []byte) (all []any) {
 	}
 }
 
-// jobvault's own log, as JSON, is read by people too.
+// jobvault's own log, as JSON, does nothing to a terminal either.
 func TestTheLogAsJSONOnATerminal(t *testing.T) {
 	shown := onTerminal(t, func(terminal *os.File) {
 		newLogger(config{Settings: Settings{LogFormat: "json"}}, terminal).Info("x", "name", evil)

@@ -10,8 +10,7 @@ import (
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
 
-// The rows are compared with the bucket; one that somebody changed is named, and what
-// helps.
+// verify --database names a row that somebody changed, and says what helps.
 func TestVerifyDatabaseFromTheCommandLine(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -27,11 +27,11 @@ func Fold(snapshots []store.Facts) store.Facts {
 	}
 	// Names go by the time that is told of, whatever the job's state; those that do not
 	// count are known, too.
-	words := make([]store.Repository, len(ordered))
+	reports := make([]store.Repository, len(ordered))
 	for i, s := range ordered {
-		words[i] = s.Repository
+		reports[i] = s.Repository
 	}
-	out.Repository, out.OtherNames = store.FoldRepository(words)
+	out.Repository, out.OtherNames = store.FoldRepository(reports)
 	return out
 }
 

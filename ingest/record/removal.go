@@ -10,7 +10,7 @@ import (
 )
 
 // SettledOfRemoval is the settled.json of a removed log.
-func SettledOfRemoval(r store.RemovalRecord) archive.Settled {
+func SettledOfRemoval(r store.RemovedJob) archive.Settled {
 	m, s := r.Removal, SettledOf(r.Log)
 	s.Removal = &archive.Removal{
 		Kind: m.Kind, Reason: m.Reason, Actor: m.Actor, DecidedAt: m.DecidedAt, SHA256: DigestOf(m.SHA256),

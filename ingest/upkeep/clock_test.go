@@ -46,8 +46,8 @@ func TestManifestAhead(t *testing.T) {
 	}
 }
 
-// Of the way out that docs/manifests.md tells: the manifest is taken back, and is written
-// when its day is over.
+// The way out that docs/manifests.md describes works: the manifest is taken back, and is
+// written again when its day is over.
 func TestManifestAheadIsTakenBack(t *testing.T) {
 	now := ingesttest.NewClock()
 	r := newRig(t, ingesttest.Options{Now: now.Now})

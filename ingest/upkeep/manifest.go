@@ -107,13 +107,19 @@ func (m *Manifests) WriteDue(ctx context.Context, written func(archive.Manifest)
 	if err != nil {
 		return err
 	}
-	date := due
+	return m.writeAfter(ctx, previous, due, written)
+}
+
+// writeAfter writes the manifests that follow previous until none is due; nil: none was
+// ever written, and first is the date of the first.
+func (m *Manifests) writeAfter(ctx context.Context, previous *archive.Manifest, first time.Time, written func(archive.Manifest)) error {
+	date := first
 	if previous != nil {
 		date = previous.Date.AddDate(0, 0, 1)
 	}
 	for ; ; date = date.AddDate(0, 0, 1) {
 		// Asked for each: one may take long, and clocks are set at any time.
-		if due, _, err = m.due(ctx); err != nil || date.After(due) {
+		if due, _, err := m.due(ctx); err != nil || date.After(due) {
 			return err
 		}
 		removals, err := m.removals(ctx)

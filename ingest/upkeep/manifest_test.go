@@ -226,9 +226,9 @@ func (r *rig) hooked(h putHook) *upkeep.Manifests {
 	return m
 }
 
-// Killed when the manifest is in the bucket and nothing is marked, or half of it: the
-// next run takes it from there. What was settled anew or late meanwhile is in the next
-// manifest.
+// If a run is killed when the manifest is in the bucket and none or half of its jobs are
+// marked, the next run goes on from there. What was settled anew or late meanwhile is in
+// the next manifest.
 func TestManifestWriterIsKilled(t *testing.T) {
 	t.Parallel()
 	for _, marked := range []int{0, 1, 3} {
@@ -261,7 +261,7 @@ func TestManifestWriterIsKilled(t *testing.T) {
 	}
 }
 
-// Many write at once: each settlement is listed once.
+// If many write at once, each settlement is listed once.
 func TestManifestWritersAtOnce(t *testing.T) {
 	t.Parallel()
 	now := ingesttest.NewClock()
@@ -319,8 +319,8 @@ func TestManifestWriterIsOvertaken(t *testing.T) {
 	r.wantManifests("overtaken", "03-03 1 archived")
 }
 
-// The bucket's manifests are not those that were written: nothing is written after
-// them, and verify names it.
+// If the bucket's manifests are not those that were written, nothing is written after
+// them, and verify names what is wrong.
 func TestManifestWriterRefuses(t *testing.T) {
 	t.Parallel()
 	key := archive.ManifestKey(time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC))
@@ -388,8 +388,8 @@ func TestManifestWriterRefuses(t *testing.T) {
 	}
 }
 
-// The database is an older dump: what the bucket has beyond it is taken from there,
-// and nothing is listed again.
+// If the database is an older dump, the manifests that the bucket has beyond it are taken
+// from there, and nothing is listed again.
 func TestManifestsAfterARestoredDump(t *testing.T) {
 	t.Parallel()
 	now := ingesttest.NewClock()

@@ -108,7 +108,7 @@ func (l *RemovalLog) Head(ctx context.Context) (number int64, sum [32]byte, err 
 
 // head is the last record that the database knows, without its lines; nil: none.
 func (l *RemovalLog) head(ctx context.Context) (*archive.RemovalsRecord, error) {
-	r, err := l.DB.LastRemovalsRecord(ctx)
+	r, err := l.DB.LastAppliedRecord(ctx)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}
@@ -285,6 +285,6 @@ func (l *RemovalLog) note(ctx context.Context, r archive.RemovalsRecord) error {
 	for i, line := range r.Lines {
 		logged[i] = store.LoggedRemoval{JobID: line.JobID, Steps: line.Settled.Steps()}
 	}
-	row := store.RemovalsRecord{Number: r.Number, SHA256: r.SHA256[:], Lines: int64(len(r.Lines)), WrittenAt: r.WrittenAt}
-	return l.DB.NoteRemovalsRecord(ctx, row, logged)
+	row := store.AppliedRecord{Number: r.Number, SHA256: r.SHA256[:], Lines: int64(len(r.Lines)), WrittenAt: r.WrittenAt}
+	return l.DB.NoteAppliedRecord(ctx, row, logged)
 }

@@ -435,8 +435,8 @@ func (b *awayBucket) Check(context.Context) error {
 	return nil
 }
 
-// Two that apply at once, on one database and on a copy of it beside the first: no
-// number is used twice, nothing is missing, and both databases hear of everything.
+// If two apply at once, one on a database and one on a copy of it, no number is used
+// twice, nothing is missing, and both databases hear of everything.
 func TestTwoWriteOneLogOfRemovals(t *testing.T) {
 	t.Parallel()
 	c := newCellar(t)

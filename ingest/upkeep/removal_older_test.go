@@ -132,8 +132,8 @@ func (a *asked) Size(ctx context.Context, key string) (int64, error) {
 	return a.Bucket.Size(ctx, key)
 }
 
-// A removal that somebody else has decided, and is about to write down, is his: it is not
-// reported, and does not wait for it.
+// A removal that somebody else has decided and is about to write into the log is left to
+// them: it is neither reported nor put off.
 func TestARemovalThatSomebodyElseIsAbout(t *testing.T) {
 	t.Parallel()
 	c := newCellar(t)

@@ -19,22 +19,22 @@ import (
 // later. So what seems to be wrong is asked once more before it is told.
 type removalsCheck struct {
 	*verification
-	known   map[int64]store.RemovalsRecord // by number; those that were met are taken out
-	told    map[int64]int                  // steps of the last line of each job
-	last    int64                          // the last record that was listed; 0: there was none
-	later   map[int64]bool                 // records after it that were read for what they tell
-	unknown []archive.RemovalsHead         // that the database did not know when it was asked
-	empty   bool                           // neither bucket nor database has any record
+	known   map[int64]store.AppliedRecord // by number; those that were met are taken out
+	told    map[int64]int                 // steps of the last line of each job
+	last    int64                         // the last record that was listed; 0: there was none
+	later   map[int64]bool                // records after it that were read for what they tell
+	unknown []archive.RemovalsHead        // that the database did not know when it was asked
+	empty   bool                          // neither bucket nor database has any record
 }
 
 // removals verifies the log of removals. Memory: some 40 bytes for each removal there
 // ever was.
 func (r *verification) removals(ctx context.Context) error {
-	rows, err := r.DB.RemovalsRecords(ctx)
+	rows, err := r.DB.AppliedRecords(ctx)
 	if err != nil {
 		return err
 	}
-	c := &removalsCheck{verification: r, known: make(map[int64]store.RemovalsRecord, len(rows)), told: make(map[int64]int), later: make(map[int64]bool)}
+	c := &removalsCheck{verification: r, known: make(map[int64]store.AppliedRecord, len(rows)), told: make(map[int64]int), later: make(map[int64]bool)}
 	for _, row := range rows {
 		c.known[row.Number] = row
 	}
@@ -114,7 +114,7 @@ func (c *removalsCheck) record(ctx context.Context, number int64, previous *arch
 	return &r, c.lines(ctx, r)
 }
 
-func otherKnown(sum [32]byte, row store.RemovalsRecord) string {
+func otherKnown(sum [32]byte, row store.AppliedRecord) string {
 	return fmt.Sprintf("it has SHA-256 %x; the database knows one with %x", sum, row.SHA256)
 }
 
@@ -131,12 +131,12 @@ func (c *removalsCheck) askAgain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rows, err := c.DB.RemovalsRecords(ctx)
+	rows, err := c.DB.AppliedRecords(ctx)
 	unlock()
 	if err != nil {
 		return err
 	}
-	known := make(map[int64]store.RemovalsRecord, len(rows))
+	known := make(map[int64]store.AppliedRecord, len(rows))
 	for _, row := range rows {
 		known[row.Number] = row
 	}
@@ -164,7 +164,7 @@ func (c *removalsCheck) lines(ctx context.Context, r archive.RemovalsRecord) err
 	if err != nil {
 		return err
 	}
-	records, err := c.DB.RemovalRecords(ctx, ids)
+	records, err := c.DB.RemovedJobs(ctx, ids)
 	if err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func (c *removalsCheck) lines(ctx context.Context, r archive.RemovalsRecord) err
 
 // differsFromRecord says what the ledger tells less than a line does, or otherwise; steps
 // are the ledger's, if it is one that it knows.
-func differsFromRecord(l archive.RemovalsLine, steps int, known bool, r store.RemovalRecord) string {
+func differsFromRecord(l archive.RemovalsLine, steps int, known bool, r store.RemovedJob) string {
 	told := l.Settled.Steps()
 	switch {
 	case !known:
@@ -210,6 +210,6 @@ func differsFromRecord(l archive.RemovalsLine, steps int, known bool, r store.Re
 	return ""
 }
 
-func saysTheSame(r store.RemovalRecord, s archive.Settled) bool {
+func saysTheSame(r store.RemovedJob, s archive.Settled) bool {
 	return r.Log.SettledAt != nil && sameSettled(record.SettledOfRemoval(r), s)
 }

@@ -89,7 +89,7 @@ func (c *removalsCheck) unlogged(ctx context.Context, jobIDs []int64) (unlogged 
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	records, err := c.DB.RemovalRecords(ctx, ids)
+	records, err := c.DB.RemovedJobs(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +135,7 @@ func (c *removalsCheck) readLater(ctx context.Context, number int64) error {
 }
 
 // lastChange is when a log was last removed, or redacted.
-func lastChange(r store.RemovalRecord) time.Time {
+func lastChange(r store.RemovedJob) time.Time {
 	last := r.Removal.DecidedAt
 	for _, c := range r.Redactions {
 		for _, at := range []*time.Time{&c.At, c.RemovedAt} {

@@ -208,7 +208,8 @@ func TestVerifyWhileARecordIsPut(t *testing.T) {
 	c.verified("in the end")
 }
 
-// Removals of before there was a log, which a serving jobvault is writing down right now.
+// Removals from before there was a log are no faults while a serving jobvault is writing
+// them down.
 func TestVerifyWhileOldRemovalsAreWrittenDown(t *testing.T) {
 	t.Parallel()
 	c := newCellar(t)

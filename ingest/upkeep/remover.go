@@ -62,7 +62,7 @@ func (m *Remover) log() *RemovalLog { return &RemovalLog{DB: m.DB, Archive: m.Ar
 // Not done, and nothing told: the log of removals does not tell of it, although Append was
 // called. Then Append has said why, or somebody decided it since and goes on with it.
 func (m *Remover) finish(ctx context.Context, jobID int64) (done bool, left *Unfinished, err error) {
-	err = m.DB.FinishRemoval(ctx, jobID, m.Now, m.keep, m.purge)
+	err = m.DB.FinishRemoval(ctx, jobID, m.Now, m.writeSettled, m.purge)
 	var held *store.HeldError
 	switch {
 	case err == nil:
@@ -105,16 +105,16 @@ func (m *Remover) away(ctx context.Context, failed error) error {
 	return nil
 }
 
-// keep has settled.json say that a log is removed. It fails with ErrOlderDatabase if it
-// tells of more than the ledger: before anything goes.
-func (m *Remover) keep(ctx context.Context, r store.RemovalRecord) (store.Details, error) {
+// writeSettled has settled.json say that a log is removed. If that tells of more than the
+// ledger, it fails with ErrOlderDatabase, before anything goes.
+func (m *Remover) writeSettled(ctx context.Context, r store.RemovedJob) (store.Details, error) {
 	kept, err := ingest.ReplaceSettled(ctx, m.Archive, record.KeyOf(r.Job), record.SettledOfRemoval(r))
 	return *record.DetailsOf(kept), err
 }
 
 // purge removes what is left: what the ledger names, and copies that a killed redaction
 // left without a row. Then it looks whether all of it is gone.
-func (m *Remover) purge(ctx context.Context, r store.RemovalRecord) error {
+func (m *Remover) purge(ctx context.Context, r store.RemovedJob) error {
 	key, present := record.KeyOf(r.Job), ""
 	keys := append(key.LogObjects(), r.Removal.ObjectKey)
 	for _, c := range r.Redactions {

@@ -35,7 +35,7 @@ func (m *Remover) Plan(ctx context.Context, limit int, visit func(store.Expiring
 	if p.Unfinished, err = FirstUnfinished(ctx, m.DB); err != nil {
 		return p, err
 	}
-	err = m.endings(ctx, func(batch []store.ExpiringLog) (bool, error) {
+	err = m.expiring(ctx, func(batch []store.ExpiringLog) (bool, error) {
 		for _, e := range batch {
 			if limit > 0 && p.Jobs == int64(limit) {
 				return true, nil
@@ -79,9 +79,9 @@ func FirstUnfinished(ctx context.Context, db *store.DB) ([]Unfinished, error) {
 	return named, nil
 }
 
-// endings goes through all jobs whose log goes, in batches, until visit says that it
+// expiring goes through all jobs whose log goes, in batches, until visit says that it
 // is enough.
-func (m *Remover) endings(ctx context.Context, visit func([]store.ExpiringLog) (enough bool, err error)) error {
+func (m *Remover) expiring(ctx context.Context, visit func([]store.ExpiringLog) (enough bool, err error)) error {
 	at := m.at()
 	for after := int64(0); ; {
 		batch, last, err := m.DB.ExpiringLogs(ctx, at, after, retentionBatch)
@@ -147,7 +147,7 @@ func (m *Remover) Apply(ctx context.Context, actor string, limit int, report fun
 		return a.sum, err
 	}
 	size := firstBatch
-	err = m.endings(ctx, func(batch []store.ExpiringLog) (bool, error) {
+	err = m.expiring(ctx, func(batch []store.ExpiringLog) (bool, error) {
 		for len(batch) > 0 && !a.enough() {
 			// No more at once than may go.
 			n := min(len(batch), size)

@@ -107,7 +107,7 @@ func (l *jobComparison) compareRemoval(object string, s archive.Settled) {
 	of := func(m archive.Removal, objectKey string) []tableRow {
 		return []tableRow{{jobKey(id), append(cellsOf(m), cells("object_key", objectKey)...)}}
 	}
-	want := record.SettledOfRemoval(store.RemovalRecord{Job: l.rows.Job, Log: l.rows.Log, Removal: orZero(l.rows.Log.Removal), Redactions: l.rows.Redactions})
+	want := record.SettledOfRemoval(store.RemovedJob{Job: l.rows.Job, Log: l.rows.Log, Removal: orZero(l.rows.Log.Removal), Redactions: l.rows.Redactions})
 	if m := l.rows.Log.Removal; m != nil {
 		says = of(*want.Removal, m.ObjectKey)
 	}

@@ -97,8 +97,8 @@ func TestRowsThatTheBucketCannotTell(t *testing.T) {
 	}
 }
 
-// Of runs whose jobs contradict each other the greatest word stands in the row: no job
-// of them is a fault for that, and another word is.
+// If the jobs of a run contradict each other about it, the row has the greatest value:
+// that is no fault, and any other value is one.
 func TestRowsOfARunWhoseJobsContradictEachOther(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
@@ -117,8 +117,9 @@ func TestRowsOfARunWhoseJobsContradictEachOther(t *testing.T) {
 	}
 }
 
-// What cures a row: reindex all that an archived log tells, and rebuild, of an empty
-// database, everything. A rebuild of one that has the jobs does nothing for them.
+// Wrong rows are cured by reindex, as far as an archived log tells, and by a rebuild of
+// an empty database. A rebuild of a database that has the jobs changes none of their
+// rows.
 func TestWhatCuresARow(t *testing.T) {
 	t.Parallel()
 	w := newEvidenceWorld(t)

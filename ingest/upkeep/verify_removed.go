@@ -86,7 +86,7 @@ func (r *verification) remaining(ctx context.Context, l store.LedgerLine, key ar
 }
 
 // removedSettled compares what the bucket says of a removal with the ledger.
-func (r *verification) removedSettled(ctx context.Context, l store.LedgerLine, key archive.JobKey, row store.RemovalRecord) error {
+func (r *verification) removedSettled(ctx context.Context, l store.LedgerLine, key archive.JobKey, row store.RemovedJob) error {
 	f := archive.Fault{Kind: archive.FaultSettled, JobID: l.JobID, Key: key.Settled()}
 	s, found, changed, err := r.record(ctx, l, key)
 	want := record.SettledOfRemoval(row)

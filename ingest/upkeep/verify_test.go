@@ -158,7 +158,7 @@ func aged(t testing.TB, a *archive.Archive) {
 	}
 }
 
-// GitHub has another log by now: what is damaged stays as it is, and is named.
+// If GitHub has another log by now, what is damaged stays as it is, and is named.
 func TestRepairTakesNoOtherLog(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
@@ -279,7 +279,7 @@ func tables(r *rig, query string) []string {
 	return out
 }
 
-// rebuild rebuilds, and stops after so many jobs as a kill would (0: not).
+// rebuild rebuilds, and stops after a number of jobs, as if killed (0: does not stop).
 func (r *rig) rebuild(stopAfter int) upkeep.RebuildResult {
 	r.T.Helper()
 	ctx, cancel := context.WithCancel(r.T.Context())

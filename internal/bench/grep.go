@@ -28,7 +28,7 @@ const (
 )
 
 // measureGrep compares `jobvault grep`, the whole command, with `rg -z` over the same
-// objects in the bucket's folder: for a word that many lines have, and for one that only
+// objects in the bucket's folder: for words that many lines have, and for one that only
 // a single log has. Both write what they find to a file.
 func measureGrep(ctx context.Context, l *lab) ([]row, error) {
 	rg, err := exec.LookPath("rg")
@@ -38,62 +38,78 @@ func measureGrep(ctx context.Context, l *lab) ([]row, error) {
 	if _, err := exec.LookPath("zstd"); err != nil {
 		return nil, fmt.Errorf("install the package zstd, which rg -z runs: %w", err)
 	}
-	settings, bucket, err := l.archiveLogs(ctx, "grep", slices.Repeat([]int64{grepLogSize}, l.scale.grepLogs)...)
-	if err != nil {
+	g := grepping{lab: l, rg: rg}
+	if g.settings, g.bucket, err = l.archiveLogs(ctx, "grep", slices.Repeat([]int64{grepLogSize}, l.scale.grepLogs)...); err != nil {
 		return nil, err
 	}
 	rare, err := rareWord(uint64(l.scale.grepLogs/2), grepLogSize)
 	if err != nil {
 		return nil, err
 	}
-	raw := int64(l.scale.grepLogs) * grepLogSize
-	search := func(word string, want float64) (row, error) {
-		var ours, theirs, ratios []float64
-		found := 0
-		for range l.scale.logTurns {
-			their, n, err := l.timed(ctx, nil, rg, "-z", "-F", "-n", "--no-ignore", "-g", "*.zst", "-e", word, bucket)
-			if err != nil {
-				return row{}, err
-			}
-			our, m, err := l.timed(ctx, settings, l.binary, "grep", "-F", "--", word)
-			if err != nil {
-				return row{}, err
-			}
-			if n != m || n == 0 {
-				return row{}, fmt.Errorf("%q: rg finds %d lines, jobvault %d", word, n, m)
-			}
-			found = n
-			ours, theirs, ratios = append(ours, our.Seconds()*1e3), append(theirs, their.Seconds()*1e3), append(ratios, their.Seconds()/our.Seconds())
-		}
-		ratio := median(ratios)
-		return row{
-			what: fmt.Sprintf("grep of %d MiB in %d logs for a word of %d lines", raw>>20, l.scale.grepLogs, found),
-			ours: fmt.Sprintf("%.0f ms", median(ours)), against: fmt.Sprintf("%.0f ms rg -z", median(theirs)),
-			ratio: fmt.Sprintf("%.1f", ratio), wanted: fmt.Sprintf("≥ %.0f", want), missed: ratio < want,
-		}, nil
-	}
-	common, err := search(commonWord, wantCommon)
+	common, err := g.search(ctx, commonWord, wantCommon)
 	if err != nil {
 		return nil, err
 	}
-	seldom, err := search(rare, wantRare)
+	seldom, err := g.search(ctx, rare, wantRare)
 	if err != nil {
 		return nil, err
 	}
-	massive, err := search(massiveWord, 0)
+	massive, err := g.search(ctx, massiveWord, 0)
 	if err != nil {
 		return nil, err
 	}
 	massive.wanted, massive.missed = "reported", false
-	filters, err := sizeOf(bucket, "log.filter")
-	if err != nil {
-		return nil, err
+	filters, err := g.filterSize()
+	return []row{common, seldom, massive, filters}, err
+}
+
+// grepping is a bucket of logs that are searched.
+type grepping struct {
+	*lab
+	rg       string
+	settings []string
+	bucket   string
+}
+
+// raw is the size of all logs.
+func (g *grepping) raw() int64 { return int64(g.scale.grepLogs) * grepLogSize }
+
+// search measures how long both take to find a word. It fails unless both find it in the
+// same number of lines.
+func (g *grepping) search(ctx context.Context, word string, want float64) (row, error) {
+	var ours, theirs, ratios []float64
+	found := 0
+	for range g.scale.logTurns {
+		their, n, err := g.timed(ctx, nil, g.rg, "-z", "-F", "-n", "--no-ignore", "-g", "*.zst", "-e", word, g.bucket)
+		if err != nil {
+			return row{}, err
+		}
+		our, m, err := g.timed(ctx, g.settings, g.binary, "grep", "-F", "--", word)
+		if err != nil {
+			return row{}, err
+		}
+		if n != m || n == 0 {
+			return row{}, fmt.Errorf("%q: rg finds %d lines, jobvault %d", word, n, m)
+		}
+		found = n
+		ours, theirs, ratios = append(ours, our.Seconds()*1e3), append(theirs, their.Seconds()*1e3), append(ratios, their.Seconds()/our.Seconds())
 	}
-	share := 100 * float64(filters) / float64(raw)
-	return []row{common, seldom, massive, {
-		what: "filters that grep looks into", ours: fmt.Sprintf("%.1f MiB", float64(filters)/(1<<20)), against: fmt.Sprintf("%d MiB of logs", raw>>20),
+	ratio := median(ratios)
+	return row{
+		what: fmt.Sprintf("grep of %d MiB in %d logs for a word of %d lines", g.raw()>>20, g.scale.grepLogs, found),
+		ours: fmt.Sprintf("%.0f ms", median(ours)), against: fmt.Sprintf("%.0f ms rg -z", median(theirs)),
+		ratio: fmt.Sprintf("%.1f", ratio), wanted: fmt.Sprintf("≥ %.0f", want), missed: ratio < want,
+	}, nil
+}
+
+// filterSize compares the size of the filters with that of the logs.
+func (g *grepping) filterSize() (row, error) {
+	filters, err := sizeOf(g.bucket, "log.filter")
+	share := 100 * float64(filters) / float64(g.raw())
+	return row{
+		what: "filters that grep looks into", ours: fmt.Sprintf("%.1f MiB", float64(filters)/(1<<20)), against: fmt.Sprintf("%d MiB of logs", g.raw()>>20),
 		ratio: fmt.Sprintf("%.2f %%", share), wanted: fmt.Sprintf("≤ %.0f %%", wantFilters), missed: share > wantFilters,
-	}}, nil
+	}, err
 }
 
 // timed runs a command with its output in a file, and returns how long it took and how

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -66,7 +65,6 @@ type reading struct {
 	settings []string
 	bucket   string
 	object   string // the large log's
-	count    int64  // lines
 }
 
 func (r *reading) prepare(ctx context.Context) error {
@@ -98,38 +96,20 @@ func (r *reading) lines(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	defer s.abandon()
-	var list rest.JobList
-	b, err := fetch(ctx, s.url+"/api/v3/jobs")
-	if err == nil {
-		err = json.Unmarshal(b, &list)
-	}
+	lines, err := s.linesOf(ctx, 1)
 	if err != nil {
 		return nil, err
 	}
-	for _, j := range list.Jobs {
-		if j.ID == 1 {
-			r.count = *j.Lines
-		}
-	}
-	first := r.count / 2
+	first := lines / 2
 	last := first + readLines - 1
 	path := fmt.Sprintf("%s?lines=%d-%d", logPath(1), first, last)
-	var ours, theirs []float64
-	var got, want []byte
-	for range 21 {
-		started := time.Now()
-		if got, err = fetch(ctx, s.url+path); err != nil {
-			return nil, err
-		}
-		ours = append(ours, time.Since(started).Seconds())
+	got, ours, err := s.fetchTimes(ctx, path)
+	if err != nil {
+		return nil, err
 	}
-	for range r.scale.logTurns {
-		started := time.Now()
-		peer := exec.CommandContext(ctx, "sh", "-c", fmt.Sprintf(`"$0" -dc "$1" | sed -n '%d,%dp;%dq'`, first, last, last), r.zstd, r.object)
-		if want, err = peer.Output(); err != nil {
-			return nil, fmt.Errorf("zstd -dc | sed: %w", err)
-		}
-		theirs = append(theirs, time.Since(started).Seconds())
+	want, theirs, err := r.sedTimes(ctx, first, last)
+	if err != nil {
+		return nil, err
 	}
 	if !bytes.Equal(got, want) {
 		return nil, fmt.Errorf("lines %d to %d: %d bytes, sed has %d", first, last, len(got), len(want))
@@ -150,6 +130,19 @@ func (r *reading) lines(ctx context.Context) ([]row, error) {
 		},
 		{what: "range reads of the bucket for those lines", ours: strconv.FormatInt(reads, 10), against: "–", ratio: "–", wanted: "≤ 1", missed: reads > 1},
 	}, nil
+}
+
+// sedTimes cuts the same lines out of the object with zstd and sed.
+func (r *reading) sedTimes(ctx context.Context, first, last int64) (want []byte, took []float64, err error) {
+	for range r.scale.logTurns {
+		started := time.Now()
+		peer := exec.CommandContext(ctx, "sh", "-c", fmt.Sprintf(`"$0" -dc "$1" | sed -n '%d,%dp;%dq'`, first, last, last), r.zstd, r.object)
+		if want, err = peer.Output(); err != nil {
+			return nil, nil, fmt.Errorf("zstd -dc | sed: %w", err)
+		}
+		took = append(took, time.Since(started).Seconds())
+	}
+	return want, took, nil
 }
 
 // countReads answers the same request in this process, over a bucket that counts what is

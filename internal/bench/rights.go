@@ -39,44 +39,62 @@ func measureRights(ctx context.Context, l *lab) ([]row, error) {
 		sim.AddUser(fmt.Sprint("caller", n), rightsToken(n), benchRepository.ID)
 		sim.SetRights(rightsToken(n), githubsim.Rights{Permissions: []string{"metadata", "actions"}})
 	}
-	var mu sync.Mutex
-	all, each := 0, make(map[asked]int)
-	sim.OnRequest(func(e githubsim.Endpoint, req *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		if all++; e == githubsim.EndpointRuns {
-			each[asked{req.Header.Get("Authorization"), req.URL.Path}]++
-		}
-	})
+	questions := countQuestions(sim)
 	s, err := l.startServer(ctx, append(settings, "JOBVAULT_ROLES=lookup", "JOBVAULT_READ_AUTH=github", "JOBVAULT_GITHUB_API_URL="+sim.URL(), "JOBVAULT_GITHUB_TOKEN="+sim.Token())...)
 	if err != nil {
 		return nil, err
 	}
 	defer s.abandon()
-	began := time.Now()
-	g, gctx := errgroup.WithContext(ctx)
-	for n := range rightsCallers {
-		for range rightsAtOnce {
-			g.Go(func() error { return readAs(gctx, s.url, rightsToken(n)) })
-		}
-	}
-	if err := g.Wait(); err != nil {
+	took, err := readAtOnce(ctx, s.url)
+	if err != nil {
 		return nil, err
 	}
-	took := time.Since(began)
 	if _, err := s.stop(); err != nil {
 		return nil, err
 	}
-	most := 0
-	for _, n := range each {
-		most = max(most, n)
+	maxAsked := 0
+	for _, n := range questions.each {
+		maxAsked = max(maxAsked, n)
 	}
 	readings := rightsCallers * rightsAtOnce * rightsReadings
 	return []row{{
 		what: fmt.Sprintf("requests to GitHub for a token and a repository, %d readings by %d tokens", readings, rightsCallers),
-		ours: fmt.Sprint(most), against: fmt.Sprintf("%d in all, at %.0f readings/s", all, float64(readings)/took.Seconds()),
-		ratio: fmt.Sprintf("%.4f a reading", float64(all)/float64(readings)), wanted: fmt.Sprintf("≤ %d", wantAsked), missed: most > wantAsked || len(each) != rightsCallers,
+		ours: fmt.Sprint(maxAsked), against: fmt.Sprintf("%d in all, at %.0f readings/s", questions.all, float64(readings)/took.Seconds()),
+		ratio:  fmt.Sprintf("%.4f a reading", float64(questions.all)/float64(readings)),
+		wanted: fmt.Sprintf("≤ %d", wantAsked), missed: maxAsked > wantAsked || len(questions.each) != rightsCallers,
 	}}, nil
+}
+
+// questions counts requests to GitHub: all, and of those about rights each one.
+type questions struct {
+	mu   sync.Mutex
+	all  int
+	each map[asked]int
+}
+
+func countQuestions(sim *githubsim.Server) *questions {
+	q := &questions{each: make(map[asked]int)}
+	sim.OnRequest(func(e githubsim.Endpoint, req *http.Request) {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		if q.all++; e == githubsim.EndpointRuns {
+			q.each[asked{req.Header.Get("Authorization"), req.URL.Path}]++
+		}
+	})
+	return q
+}
+
+// readAtOnce has all callers read, and returns how long that took.
+func readAtOnce(ctx context.Context, base string) (time.Duration, error) {
+	began := time.Now()
+	g, gctx := errgroup.WithContext(ctx)
+	for n := range rightsCallers {
+		for range rightsAtOnce {
+			g.Go(func() error { return readAs(gctx, base, rightsToken(n)) })
+		}
+	}
+	err := g.Wait()
+	return time.Since(began), err
 }
 
 func rightsToken(n int) string { return fmt.Sprintf("ghp_caller_%020d", n) }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,8 @@ import (
 	"regexp"
 	"syscall"
 	"time"
+
+	"github.com/jobvault/jobvault/lookup/rest"
 )
 
 // server is the real jobvault in a process of its own.
@@ -68,4 +71,35 @@ func (s *server) abandon() {
 		_ = s.cmd.Process.Kill()
 		_ = s.cmd.Wait()
 	}
+}
+
+// linesOf asks the server how many lines the log of a job has.
+func (s *server) linesOf(ctx context.Context, jobID int64) (int64, error) {
+	var list rest.JobList
+	b, err := fetch(ctx, s.url+"/api/v3/jobs")
+	if err == nil {
+		err = json.Unmarshal(b, &list)
+	}
+	if err != nil {
+		return 0, err
+	}
+	for _, j := range list.Jobs {
+		if j.ID == jobID && j.Lines != nil {
+			return *j.Lines, nil
+		}
+	}
+	return 0, fmt.Errorf("job %d has no log", jobID)
+}
+
+// fetchTimes asks the server for a path again and again, and returns the last answer and
+// how many seconds each took.
+func (s *server) fetchTimes(ctx context.Context, path string) (got []byte, took []float64, err error) {
+	for range 21 {
+		started := time.Now()
+		if got, err = fetch(ctx, s.url+path); err != nil {
+			return nil, nil, err
+		}
+		took = append(took, time.Since(started).Seconds())
+	}
+	return got, took, nil
 }

@@ -59,19 +59,23 @@ func measureThroughput(ctx context.Context, l *lab) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	ratio := median(ratios)
+	return throughputRows(l.scale.logSize, median(ours), median(theirs), median(ratios), stored, compressed.Size()), nil
+}
+
+// throughputRows compares the speeds, in MB/s, and what became of the log's size.
+func throughputRows(size int64, ours, theirs, ratio float64, stored, compressed int64) []row {
 	return []row{
 		{
-			what: fmt.Sprintf("one log of %d MiB: fetched, hashed, indexed, compressed, in the bucket", l.scale.logSize>>20),
-			ours: fmt.Sprintf("%.0f MB/s", median(ours)), against: fmt.Sprintf("%.0f MB/s zstd -3 --single-thread, file to file", median(theirs)),
+			what: fmt.Sprintf("one log of %d MiB: fetched, hashed, indexed, compressed, in the bucket", size>>20),
+			ours: fmt.Sprintf("%.0f MB/s", ours), against: fmt.Sprintf("%.0f MB/s zstd -3 --single-thread, file to file", theirs),
 			ratio: fmt.Sprintf("%.2f", ratio), wanted: fmt.Sprintf("≥ %.1f", wantThroughput), missed: ratio < wantThroughput,
 		},
 		{
 			what: "size of that log in the bucket", ours: fmt.Sprintf("%.1f MB", float64(stored)/1e6),
-			against: fmt.Sprintf("%.1f MB zstd -3", float64(compressed.Size())/1e6),
-			ratio:   fmt.Sprintf("%.2f", float64(stored)/float64(compressed.Size())), wanted: "reported",
+			against: fmt.Sprintf("%.1f MB zstd -3", float64(compressed)/1e6),
+			ratio:   fmt.Sprintf("%.2f", float64(stored)/float64(compressed)), wanted: "reported",
 		},
-	}, nil
+	}
 }
 
 // simulateLog starts a GitHub with one job that has a log of the size.

@@ -29,7 +29,8 @@ func TestKindsOfAddresses(t *testing.T) {
 	}
 }
 
-// Of the API's own host's kind, and of no other.
+// A loopback, link-local or other special address may be reached only if the API's own
+// host has one of the same kind.
 func TestReachIsOfTheAPIsOwnKind(t *testing.T) {
 	examples := map[addressKind]string{
 		loopback: "127.0.0.1:80", linkLocal: "[fe80::1%lo]:443", unspecified: "0.0.0.0:80", multicast: "224.0.0.1:80", metadata: "169.254.169.254:80",

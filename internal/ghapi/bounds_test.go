@@ -30,7 +30,8 @@ func wantTransient(t *testing.T, err error, says string) {
 	}
 }
 
-// Answers of all kinds, as deep as may be and one level deeper.
+// Answers of all kinds are read if they are nested as deep as the bound allows, and
+// refused one level deeper.
 func TestDeepAnswers(t *testing.T) {
 	ask := map[string]func(*Client) error{
 		`{"id":7,"x":%s}`: func(c *Client) error { _, err := c.Job(t.Context(), "a", "b", 7); return err },

@@ -16,7 +16,7 @@ import (
 	"github.com/jobvault/jobvault/internal/githubsim"
 )
 
-// What is written in the settings is what is meant, and comes out as it went in.
+// A hook is read from the settings and written again as it was.
 func TestParseHook(t *testing.T) {
 	for _, c := range []struct {
 		text string

@@ -268,7 +268,7 @@ func TestAddressOfAnUnreachableStorageIsInNoError(t *testing.T) {
 	}
 }
 
-// Every fault of the simulator, at every operation.
+// No error shows a secret, for every fault of the simulator at every operation.
 func TestNoFaultTellsASecret(t *testing.T) {
 	for kind := githubsim.Status; kind <= githubsim.WrongMD5; kind++ {
 		for _, op := range operations {

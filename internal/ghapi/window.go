@@ -14,7 +14,7 @@ type Priority int
 const (
 	Live     Priority = 1 + iota // archiving what has just completed
 	Sweep                        // looking for what was missed
-	Backfill                     // history
+	Backfill                     // archiving the past, because somebody asked for it
 )
 
 // sweepReserve is the share of a limit that sweeps leave to live archiving.

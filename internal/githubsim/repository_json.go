@@ -11,13 +11,9 @@ var founded = time.Date(2021, 3, 1, 9, 0, 0, 0, time.UTC)
 // repositoryObject is a repository as webhooks and lists have it.
 func repositoryObject(r Repository) object {
 	var (
-		full       = r.Owner + "/" + r.Name
-		web        = webHost + "/" + full
-		visibility = "public"
+		full = r.Owner + "/" + r.Name
+		web  = webHost + "/" + full
 	)
-	if r.Private {
-		visibility = "private"
-	}
 	o := object{
 		{"id", r.ID},
 		{"node_id", nodeID("R", r.ID)},
@@ -30,7 +26,7 @@ func repositoryObject(r Repository) object {
 		{"fork", false},
 	}
 	o = append(o, repositoryLinks(apiHost+"/repos/"+full)...)
-	return append(o, object{
+	o = append(o, object{
 		{"created_at", founded},
 		{"updated_at", founded.AddDate(1, 0, 0)},
 		{"pushed_at", founded.AddDate(1, 0, 0)},
@@ -39,6 +35,17 @@ func repositoryObject(r Repository) object {
 		{"clone_url", web + ".git"},
 		{"svn_url", web},
 		{"homepage", nil},
+	}...)
+	return append(o, repositoryFeatures(r)...)
+}
+
+// repositoryFeatures are a repository's counts and settings.
+func repositoryFeatures(r Repository) object {
+	visibility := "public"
+	if r.Private {
+		visibility = "private"
+	}
+	return object{
 		{"size", 4711},
 		{"stargazers_count", 12},
 		{"watchers_count", 12},
@@ -65,7 +72,7 @@ func repositoryObject(r Repository) object {
 		{"watchers", 12},
 		{"default_branch", "main"},
 		{"custom_properties", object{}},
-	}...)
+	}
 }
 
 // linkSuffixes are the links of a repository, in order: key, then path.

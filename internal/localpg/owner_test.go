@@ -29,7 +29,8 @@ func TestSecondOwnerIsRefusedAcrossProcesses(t *testing.T) {
 	expectLocked(t, err, c.Dir, owner.Process.Pid)
 }
 
-// A process that is just being started has a copy of the lock's file.
+// A released lock can be taken again, even while a process that is just being started has
+// a copy of its file.
 func TestReleaseDespiteACopyOfTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	lock, err := acquire(path)

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// The machine was rebooted, and the process id in the pid file is another
-// program's now.
+// If the machine was rebooted, the process id in the pid file may be another program's:
+// Postgres starts all the same.
 func TestStalePIDFile(t *testing.T) {
 	t.Parallel()
 	c := testConfig(t)

@@ -35,7 +35,7 @@ func TestCredentials(t *testing.T) {
 	f.refused(access.ErrNoCredentials)
 }
 
-// What cannot be a token is not asked about.
+// GitHub is not asked about what cannot be a token.
 func TestNoCredentials(t *testing.T) {
 	sim := simulated(t, githubsim.Options{Seed: 1})
 	f := newFixture(t, gitHubGate(t, sim))

@@ -274,7 +274,8 @@ func TestGitHubAnswersThoughTheFirstIsGone(t *testing.T) {
 	}
 }
 
-// An App's installation is nobody with a login.
+// The token of an App's installation has no login: its reader is named by the token's
+// digest.
 func TestGitHubInstallation(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {

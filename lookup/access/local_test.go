@@ -31,7 +31,7 @@ func TestThisMachineReadsAll(t *testing.T) {
 	}
 }
 
-// A page of another site may have its name lead to this machine.
+// A page of another site whose name leads to this machine (DNS rebinding) is not let in.
 func TestForeignHostIsNotLocal(t *testing.T) {
 	f := newFixture(t, access.Loopback)
 	for _, host := range []string{
@@ -69,7 +69,7 @@ func TestOthersAreNotLocal(t *testing.T) {
 	}
 }
 
-// Whoever calls the machine by its other addresses may not be on it.
+// Whoever calls this machine at another address than loopback is not let in.
 func TestOtherAddressesAreNotLocal(t *testing.T) {
 	f := newFixture(t, access.Loopback)
 	for _, to := range []net.Addr{&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 80}, &net.UnixAddr{Name: "/run/jobvault.sock", Net: "unix"}, nil} {

@@ -51,7 +51,8 @@ var strangersHeaders = map[string]string{
 	"what is not forwarded": "X-Forwarded-Ssl",
 }
 
-// A proxy on this machine makes anybody's requests look like its own.
+// Requests that a proxy on this machine passes on are refused, although they come from
+// this machine.
 func TestForwardedIsNotLocal(t *testing.T) {
 	f := newFixture(t, access.Loopback)
 	for by, names := range strangersHeaders {

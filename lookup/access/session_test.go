@@ -183,7 +183,7 @@ func TestGarbageCookies(t *testing.T) {
 	f.refused(access.ErrNoCredentials, "Cookie", "__Host-jobvault_session="+good) // that of TLS
 }
 
-// Whoever has the table has neither tokens nor cookies.
+// The table of sessions gives neither tokens nor cookies to whoever has it.
 func TestStolenSessions(t *testing.T) {
 	f := newFixture(t, access.Tokens)
 	var cookies []string

@@ -78,7 +78,7 @@ func (f *fixture) failedJob() {
 		store.StepLines{Number: 3, First: 2901, Last: 3000})
 }
 
-// What somebody does who looks into a failure.
+// Somebody looks into a failure in a browser: from the list to the error in the log.
 func TestBrowserFindsAFailureAndReadsItsLog(t *testing.T) {
 	ctx := browser(t)
 	f := newFixture(t)
@@ -122,7 +122,7 @@ func TestBrowserFindsAFailureAndReadsItsLog(t *testing.T) {
 	f.run(ctx, "the lines come into sight", chromedp.Poll(`(r => r.top >= 0 && r.bottom <= innerHeight)(document.getElementById("L2498").getBoundingClientRect())`, nil))
 }
 
-// Without JavaScript all of it is there too.
+// Without JavaScript the pages do the same.
 func TestBrowserWithoutJavaScript(t *testing.T) {
 	ctx := browser(t)
 	f := newFixture(t)
@@ -165,7 +165,7 @@ func TestBrowserSignsInAndOut(t *testing.T) {
 		chromedp.Navigate(f.url+"/acme/rocket/jobs/31"), chromedp.WaitVisible(`#token`))
 }
 
-// Hostile logs are looked at, and nothing happens.
+// Whatever a hostile log holds is text in its pages: the browser runs nothing of it.
 func TestBrowserRunsNothingOfALog(t *testing.T) {
 	ctx := browser(t)
 	f := newFixture(t)

@@ -144,15 +144,9 @@ func (c *call) find() error {
 	if err != nil {
 		return err
 	}
-	q := c.req.URL.Query()
-	from, err := strconv.ParseInt(q.Get("from"), 10, 64)
-	if err != nil || from < 1 {
-		from = 1
-	}
-	from = min(from, math.MaxInt64-1)
-	what := q.Get("q")
-	if len(what) > 1000 {
-		return fmt.Errorf("%w: the text to look for is longer than 1000 bytes", errWrongUse)
+	p, err := c.parseFind(d)
+	if err != nil {
+		return err
 	}
 	if err := c.DB.NoteRead(c.ctx(), c.reader.Subject, d.Job.ID, "search"); err != nil {
 		return err
@@ -162,40 +156,74 @@ func (c *call) find() error {
 		return err
 	}
 	defer release()
-	p := findPage{JobDetails: d, Path: detailsPath(d), Query: what, From: from, Back: q.Get("back") != ""}
-	log := lookup.LayoutOf(d.Log)
+	var line int64
 	switch {
-	case what != "":
-		if p.Found, err = forward(c.ctx(), c.Sender.Archive, log, from, contains(what), maxFound); err != nil {
-			return err
-		}
+	case p.Query != "":
+		err = c.findText(&p)
 	case p.Back:
-		var line int64
-		if line, p.Found, err = backward(c.ctx(), c.Sender.Archive, log, min(from, log.Lines+1), isMarked); err != nil {
-			return err
-		}
-		if line != 0 {
-			c.toLine(d, line)
-			return nil
-		}
-		p.None = fmt.Sprintf("No error and no warning before line %d.", from)
-		if p.Found.More {
-			p.None = fmt.Sprintf("No error and no warning from line %d to line %d; lines before that were not looked at yet.", p.Found.At, from-1)
-		}
+		line, err = c.findMarkedBefore(&p)
 	default:
-		if p.Found, err = forward(c.ctx(), c.Sender.Archive, log, from, isMarked, 1); err != nil {
-			return err
-		}
-		if len(p.Found.Lines) > 0 {
-			c.toLine(d, p.Found.Lines[0].Number)
-			return nil
-		}
-		p.None = fmt.Sprintf("No error and no warning from line %d on.", from)
-		if p.Found.More {
-			p.None = fmt.Sprintf("No error and no warning from line %d to line %d; lines after that were not looked at yet.", from, p.Found.At)
-		}
+		line, err = c.findMarkedFrom(&p)
+	}
+	if err != nil {
+		return err
+	}
+	if line != 0 {
+		c.toLine(d, line)
+		return nil
 	}
 	return c.show(http.StatusOK, "find", "Find in "+d.Job.Name, p)
+}
+
+// parseFind reads what to look for, and from where on. What is no number of a line
+// means the first one.
+func (c *call) parseFind(d store.JobDetails) (findPage, error) {
+	q := c.req.URL.Query()
+	from, err := strconv.ParseInt(q.Get("from"), 10, 64)
+	if err != nil || from < 1 {
+		from = 1
+	}
+	p := findPage{JobDetails: d, Path: detailsPath(d), Query: q.Get("q"), From: min(from, math.MaxInt64-1), Back: q.Get("back") != ""}
+	if len(p.Query) > 1000 {
+		return p, fmt.Errorf("%w: the text to look for is longer than 1000 bytes", errWrongUse)
+	}
+	return p, nil
+}
+
+// findText fills in the lines that have the text.
+func (c *call) findText(p *findPage) (err error) {
+	p.Found, err = forward(c.ctx(), c.Sender.Archive, lookup.LayoutOf(p.Log), p.From, contains(p.Query), maxFound)
+	return err
+}
+
+// findMarkedBefore returns the last error or warning before a line; 0: there is none, and
+// the page says so.
+func (c *call) findMarkedBefore(p *findPage) (line int64, err error) {
+	log := lookup.LayoutOf(p.Log)
+	if line, p.Found, err = backward(c.ctx(), c.Sender.Archive, log, min(p.From, log.Lines+1), isMarked); err != nil || line != 0 {
+		return line, err
+	}
+	p.None = fmt.Sprintf("No error and no warning before line %d.", p.From)
+	if p.Found.More {
+		p.None = fmt.Sprintf("No error and no warning from line %d to line %d; lines before that were not looked at yet.", p.Found.At, p.From-1)
+	}
+	return 0, nil
+}
+
+// findMarkedFrom returns the first error or warning from a line on; 0: there is none, and
+// the page says so.
+func (c *call) findMarkedFrom(p *findPage) (line int64, err error) {
+	if p.Found, err = forward(c.ctx(), c.Sender.Archive, lookup.LayoutOf(p.Log), p.From, isMarked, 1); err != nil {
+		return 0, err
+	}
+	if len(p.Found.Lines) > 0 {
+		return p.Found.Lines[0].Number, nil
+	}
+	p.None = fmt.Sprintf("No error and no warning from line %d on.", p.From)
+	if p.Found.More {
+		p.None = fmt.Sprintf("No error and no warning from line %d to line %d; lines after that were not looked at yet.", p.From, p.Found.At)
+	}
+	return 0, nil
 }
 
 // toLine sends the reader on to a line.

@@ -85,6 +85,14 @@ func (c *call) overview() error {
 		return err
 	}
 	defer c.overviews.Release(1)
+	if err := c.figures(&p, ids); err != nil {
+		return err
+	}
+	return c.show(http.StatusOK, "overview", "Overview", p)
+}
+
+// figures fills in what Postgres has to add up, of these repositories; nil: of all.
+func (c *call) figures(p *overviewPage, ids []int64) (err error) {
 	ctx, cancel := context.WithTimeout(c.ctx(), overviewTime)
 	defer cancel()
 	midnight := c.Now().UTC().Truncate(24 * time.Hour)
@@ -101,10 +109,7 @@ func (c *call) overview() error {
 	if p.Charts, err = charts(p.Figures); err != nil {
 		return err
 	}
-	if err := c.coverage(ctx, &p, ids, midnight); err != nil {
-		return err
-	}
-	return c.show(http.StatusOK, "overview", "Overview", p)
+	return c.coverage(ctx, p, ids, midnight)
 }
 
 // coverage fills in the table of repositories and days. Repositories that have had one

@@ -428,7 +428,7 @@ func TestPagesOfHugeLinesAndManyColoursAreBounded(t *testing.T) {
 	}
 }
 
-// A log that the bucket has lost: all else of the job is shown.
+// If the bucket has lost a log, the page shows all else of the job.
 func TestAJobWhoseLogCannotBeReadIsShown(t *testing.T) {
 	f := newFixture(t)
 	f.Record(f.Facts(31, "compile"))

@@ -67,6 +67,12 @@ func (c *call) search() error {
 		return err
 	}
 	query.CountOnly, query.MaxCount, query.Before, query.After, query.Limit = false, maxLinesPerLog, 0, 0, 0 // the page has bounds of its own
+	return c.streamMatches(p, query)
+}
+
+// streamMatches sends the page up to where matches stand in it, the matches, a summary
+// of the search, and the rest of the page. It fails only before the page is begun.
+func (c *call) streamMatches(p searchPage, query search.Query) error {
 	p.Found = matchesMark
 	page, err := c.render("search", "Search", p)
 	if err != nil {
@@ -83,15 +89,7 @@ func (c *call) search() error {
 	case out.broken != nil, c.ctx().Err() != nil: // the reader is gone
 		panic(http.ErrAbortHandler)
 	}
-	ended := searchSummary{Stats: sum, Late: errors.Is(err, context.DeadlineExceeded)}
-	if err != nil && !ended.Late {
-		c.Logger.WarnContext(c.ctx(), "a search could not go on", "error", err)
-		ended.Failed = true
-	}
-	if !sum.Complete && sum.Next != nil {
-		ended.Further = "/search?" + withParameter(q, "after", lookup.EncodeCursor(*sum.Next))
-	}
-	out.write("searched", ended)
+	out.write("searched", c.summary(sum, err))
 	if out.broken == nil {
 		_, out.broken = io.WriteString(out.w, after)
 	}
@@ -99,6 +97,19 @@ func (c *call) search() error {
 		panic(http.ErrAbortHandler)
 	}
 	return nil
+}
+
+// summary says how a search ended: err is nil, or why it could not go on.
+func (c *call) summary(sum search.Stats, err error) searchSummary {
+	s := searchSummary{Stats: sum, Late: errors.Is(err, context.DeadlineExceeded)}
+	if err != nil && !s.Late {
+		c.Logger.WarnContext(c.ctx(), "a search could not go on", "error", err)
+		s.Failed = true
+	}
+	if !sum.Complete && sum.Next != nil {
+		s.Further = "/search?" + withParameter(c.req.URL.Query(), "after", lookup.EncodeCursor(*sum.Next))
+	}
+	return s
 }
 
 // searchSummary is what stands under all that was found.

@@ -65,7 +65,7 @@ func (c *call) linkLog(reader access.Reader, d store.JobDetails) {
 		return
 	}
 	if err := lookup.CheckAvailable(d.Log); err != nil {
-		c.fail(goneStatus(d.Log.State), err.Error())
+		c.fail(noLogStatus(d.Log.State), err.Error())
 		return
 	}
 	if _, _, err := c.Sender.LineRange(c.req.Context(), d.Log, selection); errors.Is(err, lookup.ErrNoStep) {
@@ -81,9 +81,9 @@ func (c *call) linkLog(reader access.Reader, d store.JobDetails) {
 	c.w.WriteHeader(http.StatusFound)
 }
 
-// goneStatus returns the status with which GitHub answers for a log that it does not
+// noLogStatus returns the status with which GitHub answers for a log that it does not
 // have.
-func goneStatus(state string) int {
+func noLogStatus(state string) int {
 	if state == store.LogExpired || state == store.LogRemoved {
 		return http.StatusGone
 	}
@@ -159,7 +159,7 @@ func (c *call) sendLog() {
 	log, err := c.Sender.Find(c.req.Context(), id)
 	switch {
 	case errors.Is(err, lookup.ErrNoLog): // since the link was made
-		c.fail(goneStatus(log.State), err.Error())
+		c.fail(noLogStatus(log.State), err.Error())
 		return
 	case err == nil:
 		err = c.Sender.Send(c.w, c.req, log, selection, q.Get("subject"))

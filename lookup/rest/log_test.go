@@ -211,7 +211,7 @@ func TestEveryReadingIsRecorded(t *testing.T) {
 	}
 }
 
-// A log that is not there at all is an answer, not an end.
+// A log that is not there at all is answered with 503, before any byte of a log is sent.
 func TestALostLogIsAnError(t *testing.T) {
 	f := newFixture(t)
 	f.Record(f.Facts(31))
