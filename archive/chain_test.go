@@ -377,6 +377,7 @@ func TestChainIsHeldAgainstANotedHead(t *testing.T) {
 
 // The format is what docs/manifests.md promises: zstd, head and sha256sum tell all.
 func TestManifestCanBeCheckedWithoutJobvault(t *testing.T) {
+	t.Parallel()
 	zstdCommand := testenv.Program(t, "zstd")
 	b := newBooks(t)
 	run := func(i int, script string) string {
@@ -405,11 +406,13 @@ func TestManifestCanBeCheckedWithoutJobvault(t *testing.T) {
 }
 
 func TestManifestIsPutOnceAndWhole(t *testing.T) {
+	t.Parallel()
+	const lines = 8_000 // more than a megabyte: much is written before it breaks off
 	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1<<40)
 		date := time.Date(2024, 7, 8, 0, 0, 0, 0, time.UTC)
 		many := func(yield func(archive.ManifestLine, error) bool) {
-			for i := range int64(40_000) {
+			for i := range int64(lines) {
 				sum := sha256.Sum256(fmt.Appendf(nil, "%d", i))
 				if !yield(archive.ManifestLine{RepositoryID: 1, RunID: 1, RunAttempt: 1, JobID: i + 1, State: "archived", SHA256: hex.EncodeToString(sum[:])}, nil) {
 					return
@@ -444,7 +447,7 @@ func TestManifestIsPutOnceAndWhole(t *testing.T) {
 			return nil
 		})
 		found.Header, found.End = nil, nil
-		if diff := cmp.Diff(m, found); diff != "" || err != nil || n != 40_000 {
+		if diff := cmp.Diff(m, found); diff != "" || err != nil || n != lines {
 			t.Errorf("%d lines, %v (-written +read):\n%s", n, err, diff)
 		}
 		if stored := sha256.Sum256(buckettest.Get(t, b, archive.ManifestKey(date), 0, -1)); stored != m.StoredSHA256 {
@@ -460,6 +463,7 @@ func TestManifestIsPutOnceAndWhole(t *testing.T) {
 }
 
 func TestManifestKeys(t *testing.T) {
+	t.Parallel()
 	date := time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)
 	key := archive.ManifestKey(date)
 	if key != "v1/manifests/2026-11-25.jsonl.zst" {
@@ -480,6 +484,7 @@ func TestManifestKeys(t *testing.T) {
 
 // A copy is only read.
 func TestCopyOfABucketIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	b, err := bucket.OpenCopy(dir)
 	if err != nil {

@@ -24,6 +24,7 @@ func (w *brokenWriter) Write(p []byte) (int, error) {
 }
 
 func TestCopyStoredGivesTheObjectThatTheLedgerTellsOf(t *testing.T) {
+	t.Parallel()
 	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1<<40)
 		for i, raw := range [][]byte{nil, []byte("small"), buckettest.Noise(3 << 20)} {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -36,47 +37,56 @@ func (b *countingBucket) asked(t testing.TB, what string, most int64) {
 	}
 }
 
-// onEachLog puts the strange logs into each bucket, and a large ordinary one.
-func onEachLog(t *testing.T, f func(t *testing.T, a *archive.Archive, b *countingBucket, log archive.Log, raw []byte)) {
-	logs := strangeLogs()
-	logs["ordinary"] = text(20 << 20)
-	buckettest.OnEach(t, func(t *testing.T, plain bucket.Bucket) {
-		b := &countingBucket{Bucket: plain}
+// readers are the ways to read a log.
+var readers = map[string]func(t *testing.T, a *archive.Archive, b *countingBucket, log archive.Log, raw []byte){
+	"comes back": checkComesBack, "whole": checkWhole, "lines": checkLineRanges, "bytes": checkByteRanges, "scan": checkScans,
+	"one range": checkOneRange, "stored": checkStored, "verified": checkVerified,
+}
+
+// Strange logs, and a large ordinary one, are read in every way from each bucket. They
+// are put once for all readers, each of which has an archive of its own: what one has
+// read is not in the cache of another.
+func TestReaders(t *testing.T) {
+	t.Parallel()
+	logs := maps.Clone(strangeLogs())
+	logs["ordinary"] = text(6 << 20) // more frames than are decoded in advance
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1<<40)
 		var job int64
 		for name, raw := range logs {
 			job++
-			log := putLog(t, a, archive.JobKey{JobID: job}, raw)
-			b.gets.Store(0)
-			t.Run(name, func(t *testing.T) { f(t, a, b, log, raw) })
+			log := putLog(t, a, archive.JobKey{RepositoryID: 1, RunID: 1, RunAttempt: 1, JobID: job}, raw)
+			for way, check := range readers {
+				t.Run(name+"/"+way, func(t *testing.T) {
+					counting := &countingBucket{Bucket: b}
+					check(t, newArchive(t, counting, 1<<40), counting, log, raw)
+				})
+			}
 		}
 	})
 }
 
-func TestCopyLog(t *testing.T) {
-	onEachLog(t, func(t *testing.T, a *archive.Archive, b *countingBucket, log archive.Log, raw []byte) {
-		var got bytes.Buffer
-		if err := a.CopyLog(t.Context(), &got, log.LogLayout); err != nil || !bytes.Equal(got.Bytes(), raw) {
-			t.Errorf("%d bytes came back as %d (%v)", len(raw), got.Len(), err)
-		}
-		b.asked(t, "whole log", 1)
-	})
+func checkWhole(t *testing.T, a *archive.Archive, b *countingBucket, log archive.Log, raw []byte) {
+	got := bytes.NewBuffer(make([]byte, 0, len(raw)))
+	if err := a.CopyLog(t.Context(), got, log.LogLayout); err != nil || !bytes.Equal(got.Bytes(), raw) {
+		t.Errorf("%d bytes came back as %d (%v)", len(raw), got.Len(), err)
+	}
+	b.asked(t, "whole log", 1)
 }
 
-func TestReadersAskForOneRange(t *testing.T) {
-	onEachLog(t, func(t *testing.T, a *archive.Archive, b *countingBucket, log archive.Log, _ []byte) {
-		if err := a.CopyLines(t.Context(), io.Discard, log.LogLayout, log.Lines/2, log.Lines/2+200); err != nil {
-			t.Error(err)
-		}
-		b.asked(t, "lines", 1)
-		if err := a.ScanLines(t.Context(), log.LogLayout, 1, log.Lines, func(int64, []byte) error { return nil }); err != nil {
-			t.Error(err)
-		}
-		b.asked(t, "scan", 1)
-	})
+func checkOneRange(t *testing.T, a *archive.Archive, b *countingBucket, log archive.Log, _ []byte) {
+	if err := a.CopyLines(t.Context(), io.Discard, log.LogLayout, log.Lines/2, log.Lines/2+200); err != nil {
+		t.Error(err)
+	}
+	b.asked(t, "lines", 1)
+	if err := a.ScanLines(t.Context(), log.LogLayout, 1, log.Lines, func(int64, []byte) error { return nil }); err != nil {
+		t.Error(err)
+	}
+	b.asked(t, "scan", 1)
 }
 
 func TestReadersOfALogThatIsNotThere(t *testing.T) {
+	t.Parallel()
 	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1<<40)
 		ref := putLog(t, a, key, text(3<<20)).LogLayout
@@ -101,6 +111,7 @@ func wantError(t *testing.T, a *archive.Archive, ref archive.LogLayout, want err
 }
 
 func TestReadersFindDamage(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	a := newArchive(t, buckettest.Open(t, "file://"+dir), 1<<40)
 	raw := text(5 << 20)
@@ -132,6 +143,7 @@ func TestReadersFindDamage(t *testing.T) {
 
 // The ledger may be of another log than the object.
 func TestReadersRefuseAnotherLog(t *testing.T) {
+	t.Parallel()
 	a := newArchive(t, buckettest.Open(t, "file://"+t.TempDir()), 1<<40)
 	good := putLog(t, a, key, text(5<<20)).LogLayout
 	for name, change := range map[string]func(r *archive.LogLayout){
@@ -169,7 +181,7 @@ func TestCopyEndsWithItsWriter(t *testing.T) {
 	buckettest.OnEach(t, func(t *testing.T, plain bucket.Bucket) {
 		b := &countingBucket{Bucket: plain}
 		a := newArchive(t, b, 1<<40)
-		log := putLog(t, a, key, text(20<<20))
+		log := putLog(t, a, key, text(6<<20))
 		defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), goleak.IgnoreTopFunction("internal/poll.runtime_pollWait"))
 		for _, n := range []int{0, 1, 100_000, 3 << 20} {
 			w := &leavingWriter{left: n}

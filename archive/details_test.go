@@ -15,6 +15,7 @@ import (
 )
 
 func TestDetailsComeBack(t *testing.T) {
+	t.Parallel()
 	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1)
 		if _, err := a.Details(t.Context(), key); !errors.Is(err, bucket.ErrNotFound) {
@@ -31,6 +32,7 @@ func TestDetailsComeBack(t *testing.T) {
 }
 
 func TestSettledComesBack(t *testing.T) {
+	t.Parallel()
 	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1)
 		if _, err := a.Settled(t.Context(), key); !errors.Is(err, bucket.ErrNotFound) {
@@ -53,6 +55,7 @@ func TestSettledComesBack(t *testing.T) {
 
 // A removal replaces what the record said before, tells everything, and is written once.
 func TestSettledTellsOfARemoval(t *testing.T) {
+	t.Parallel()
 	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1)
 		at := time.Date(2024, 7, 8, 9, 10, 11, 12000, time.UTC)
@@ -85,6 +88,7 @@ func TestSettledTellsOfARemoval(t *testing.T) {
 
 // The largest details that are read, and one byte more.
 func TestDetailsAreNeverCut(t *testing.T) {
+	t.Parallel()
 	const most = 32 << 20
 	b := buckettest.Open(t, "file://"+t.TempDir())
 	a := newArchive(t, b, 1)

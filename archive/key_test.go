@@ -12,6 +12,7 @@ import (
 )
 
 func TestParseKeyTakesWhatJobKeyMakes(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		id := rapid.Int64Range(1, math.MaxInt64)
 		k := archive.JobKey{
@@ -32,6 +33,7 @@ func TestParseKeyTakesWhatJobKeyMakes(t *testing.T) {
 }
 
 func TestParseKeyRefusesAllElse(t *testing.T) {
+	t.Parallel()
 	for _, key := range []string{
 		"", "v1", "v1/1/2/3/4", "v1/1/2/3/4/", "v1/1/2/3/4/log.zst/", "/v1/1/2/3/4/log.zst", "v1/1/2/3/4/5/log.zst", "v1/1/2/3/log.zst",
 		"v2/1/2/3/4/log.zst", "V1/1/2/3/4/log.zst", "v1/1/2/3/4/log.zst2", "v1/1/2/3/4/LOG.ZST", "v1/1/2/3/4/log.zst\n", "v1/1/2/3/4/put-1",

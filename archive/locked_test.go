@@ -42,6 +42,7 @@ func lockedVersions(t *testing.T, b bucket.Bucket, key string) (client *minio.Cl
 // With lock and lock_days, whatever is put is locked, sent in one request or in parts;
 // what replaces it is a new version beside it.
 func TestS3ObjectsAreLocked(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []minio.RetentionMode{minio.Governance, minio.Compliance} {
 		t.Run(strings.ToLower(mode.String()), func(t *testing.T) {
 			b := buckettest.Open(t, testenv.S3LockedBucketURL(t)+"&lock="+strings.ToLower(mode.String())+"&lock_days=30")
@@ -51,7 +52,7 @@ func TestS3ObjectsAreLocked(t *testing.T) {
 			a := newArchive(t, b, 1<<40)
 			putLog(t, a, key, []byte("a log"))
 			large := archive.JobKey{RepositoryID: 1, RunID: 1, RunAttempt: 1, JobID: 1}
-			putLog(t, a, large, buckettest.Noise(20<<20))
+			putLog(t, a, large, buckettest.Noise(inParts))
 			if _, err := a.PutDetails(t.Context(), key, []byte(`{}`)); err != nil {
 				t.Fatal(err)
 			}

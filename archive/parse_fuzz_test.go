@@ -140,6 +140,7 @@ const maxDepth = 10_000 // encoding/json's own
 // Objects of JSON are read if they are nested as deep as the bound allows; with one level
 // more they are unreadable.
 func TestDeepObjectsAreUnreadable(t *testing.T) {
+	t.Parallel()
 	key, date := JobKey{1, 2, 3, 4}, time.Date(2024, 7, 8, 0, 0, 0, 0, time.UTC)
 	enc, err := zstd.NewWriter(nil)
 	if err != nil {
@@ -166,6 +167,7 @@ func TestDeepObjectsAreUnreadable(t *testing.T) {
 
 // Details are as long as can be read again, or are not stored.
 func TestDetailsAreBounded(t *testing.T) {
+	t.Parallel()
 	objects := &memoryBucket{objects: make(map[string][]byte)}
 	a, err := New(objects, 1<<40)
 	if err != nil {

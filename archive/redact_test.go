@@ -42,6 +42,7 @@ func readAll(t testing.TB, a *archive.Archive, key string) []byte {
 }
 
 func TestRedactLog(t *testing.T) {
+	t.Parallel()
 	long := strings.Repeat("x", archive.MaxLine-len("s3cret"))
 	for name, c := range map[string]struct {
 		log, want string
@@ -102,6 +103,7 @@ func TestRedactLog(t *testing.T) {
 
 // What fails stores nothing, and says nothing of the pattern.
 func TestRedactLogFails(t *testing.T) {
+	t.Parallel()
 	b := buckettest.Open(t, "file://"+t.TempDir())
 	a := newArchive(t, b, 1<<40)
 	log := putLog(t, a, key, []byte("one\ns3cret\n"+strings.Repeat("x", archive.MaxLine)+"\ntoo "+strings.Repeat("x", archive.MaxLine)+"\n"))
@@ -145,6 +147,7 @@ func TestRedactLogFails(t *testing.T) {
 // An object that ends too early at the border of a frame passes for whole to whoever
 // only decompresses it.
 func TestRedactLogSeesThatTheEndIsMissing(t *testing.T) {
+	t.Parallel()
 	b := buckettest.Open(t, "file://"+t.TempDir())
 	a := newArchive(t, b, 1<<40)
 	raw := bytes.Repeat([]byte(redactStamp+"s3cret\n"), 100_000)
@@ -161,6 +164,7 @@ func TestRedactLogSeesThatTheEndIsMissing(t *testing.T) {
 // Lines go on across frames, a copy may be longer than the log and than the limit, and
 // every line stays where it was.
 func TestRedactLogAcrossFrames(t *testing.T) {
+	t.Parallel()
 	var raw, want bytes.Buffer
 	for i := 0; raw.Len() < 3<<20; i++ {
 		line := fmt.Sprintf("%sline %d %s", redactStamp, i, strings.Repeat("-", i%977))
@@ -193,6 +197,7 @@ func TestRedactLogAcrossFrames(t *testing.T) {
 
 // Whatever the log, its lines, line ends and stamps stay, and nothing of the secret.
 func TestRedactLogOfAnything(t *testing.T) {
+	t.Parallel()
 	a := newArchive(t, buckettest.Open(t, "file://"+t.TempDir()), 1<<40)
 	job := int64(0)
 	rapid.Check(t, func(rt *rapid.T) {

@@ -38,6 +38,7 @@ func removalLine(id int64, redactions, reason int) archive.RemovalsLine {
 // What is written is read, each record follows the one before it, no number is used
 // twice, and a record is bounded, whatever it is given.
 func TestRemovals(t *testing.T) {
+	t.Parallel()
 	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a, err := archive.New(b, 1<<40)
 		if err != nil {
@@ -90,6 +91,7 @@ func TestRemovals(t *testing.T) {
 
 // A record that says what cannot be so is unreadable: nothing is done of it.
 func TestRemovalsThatCannotBe(t *testing.T) {
+	t.Parallel()
 	b := buckettest.Open(t, "file://"+t.TempDir())
 	a, err := archive.New(b, 1<<40)
 	if err != nil {
@@ -139,6 +141,7 @@ func TestRemovalsThatCannotBe(t *testing.T) {
 // What no reader accepts is not written: it could never be taken away, and nobody would
 // be let in any more.
 func TestRemovalsThatNobodyCouldRead(t *testing.T) {
+	t.Parallel()
 	a, err := archive.New(buckettest.Open(t, "file://"+t.TempDir()), 1<<40)
 	if err != nil {
 		t.Fatal(err)
@@ -171,6 +174,7 @@ func TestRemovalsThatNobodyCouldRead(t *testing.T) {
 }
 
 func TestRemovalsKeys(t *testing.T) {
+	t.Parallel()
 	for key, want := range map[string]int64{
 		"v1/removals/0000000001.jsonl": 1, "v1/removals/9999999999.jsonl": 9999999999, "v1/removals/10000000000.jsonl": 10000000000,
 		"v1/removals/0000000000.jsonl": 0, "v1/removals/1.jsonl": 0, "v1/removals/-000000001.jsonl": 0, "v1/removals/0000000001": 0, "v1/x/0000000001.jsonl": 0,

@@ -89,22 +89,18 @@ func (r restoring) untouched(when string) {
 	}
 }
 
-// The log that is wanted takes the place of whatever is there.
-func TestRestoreLog(t *testing.T) {
-	raw := text(3 << 19)
-	sum := archive.Digest(sha256.Sum256(raw))
-	onEachPlace(t, raw, func(r restoring) { r.restore(raw, &sum) })
-}
-
 // Where no digest is known, any log will do.
 func TestRestoreAnyLog(t *testing.T) {
-	raw := text(3 << 19)
+	t.Parallel()
+	raw := text(1<<20 + 1<<16)
 	onEachPlace(t, raw, func(r restoring) { r.restore(raw, nil) })
 }
 
-// Another log is read to its end, described, and not stored.
-func TestRestoreTakesNoOtherLog(t *testing.T) {
-	raw := text(3 << 19)
+// Another log is read to its end, described, and not stored. Then the log that is wanted
+// takes the place of whatever is there.
+func TestRestoreTakesTheWantedLogAlone(t *testing.T) {
+	t.Parallel()
+	raw := text(1<<20 + 1<<16)
 	want := archive.Digest(sha256.Sum256(raw))
 	onEachPlace(t, raw, func(r restoring) {
 		for name, other := range map[string][]byte{
@@ -119,7 +115,6 @@ func TestRestoreTakesNoOtherLog(t *testing.T) {
 			}
 			r.untouched(name)
 		}
-		// And then comes the right one.
 		r.restore(raw, &want)
 	})
 }
@@ -127,7 +122,8 @@ func TestRestoreTakesNoOtherLog(t *testing.T) {
 // A body that breaks off restores nothing, also where any log will do: what was
 // read so far is no log.
 func TestRestoreFromABrokenBody(t *testing.T) {
-	raw := text(3 << 19)
+	t.Parallel()
+	raw := text(1<<20 + 1<<16)
 	want := archive.Digest(sha256.Sum256(raw))
 	onEachPlace(t, raw, func(r restoring) {
 		for broken, digest := range map[error]*archive.Digest{errors.New("connection reset"): nil, io.ErrUnexpectedEOF: &want} {
@@ -144,7 +140,8 @@ func TestRestoreFromABrokenBody(t *testing.T) {
 
 // Whoever gives up in the middle restores nothing.
 func TestRestoreIsCancelled(t *testing.T) {
-	raw := text(3 << 19)
+	t.Parallel()
+	raw := text(1<<20 + 1<<16)
 	onEachPlace(t, raw, func(r restoring) {
 		ctx, cancel := context.WithCancel(r.t.Context())
 		body := io.MultiReader(bytes.NewReader(raw[:1<<20]), readerFunc(func([]byte) (int, error) {
@@ -160,6 +157,7 @@ func TestRestoreIsCancelled(t *testing.T) {
 
 // A log that was cut at the limit is wanted by the digest of what was kept.
 func TestRestoreLogCutAtTheLimit(t *testing.T) {
+	t.Parallel()
 	raw := buckettest.Noise(2<<20 + 7)
 	b := buckettest.Open(t, "file://"+t.TempDir())
 	kept := putLog(t, newArchive(t, b, 2<<20), key, raw)
@@ -176,6 +174,7 @@ func TestRestoreLogCutAtTheLimit(t *testing.T) {
 
 // A restored log is as safe from PutLog as any other.
 func TestPutLogAfterARestore(t *testing.T) {
+	t.Parallel()
 	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1<<40)
 		log, err := a.RestoreLog(t.Context(), key, strings.NewReader("whole\n"), nil)
@@ -197,4 +196,4 @@ type readerFunc func([]byte) (int, error)
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // inParts is more than the S3 backend sends at once.
-const inParts = 9 << 20
+const inParts = 8<<20 + 1

@@ -75,7 +75,7 @@ func (b openBody) Close() error {
 func TestSlowReadersHoldLittle(t *testing.T) {
 	b := &openBodies{Bucket: buckettest.Open(t, "file://"+t.TempDir())}
 	a := newArchive(t, b, 1<<40)
-	raw := text(64 << 20)
+	raw := text(16 << 20)
 	ref := putLog(t, a, key, raw).LogLayout
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	copies := map[string]func(w io.Writer) error{
@@ -84,14 +84,14 @@ func TestSlowReadersHoldLittle(t *testing.T) {
 		"CopyBytes": func(w io.Writer) error { return a.CopyBytes(t.Context(), w, ref, 0, ref.RawBytes-1) },
 	}
 	for name, read := range copies {
-		few, fewOpen := heapWhileParked(t, 100, raw, read, &b.n)
-		many, manyOpen := heapWhileParked(t, 400, raw, read, &b.n)
-		t.Logf("%s: 100 slow readers hold %d MiB and %d bodies, 400 hold %d MiB and %d", name, few>>20, fewOpen, many>>20, manyOpen)
-		if few > 128<<20 || many-few > 40<<20 {
-			t.Errorf("%s: 100 slow readers hold %d MiB, 400 hold %d MiB", name, few>>20, many>>20)
+		held := heldByParked(t, raw, read, &b.n, 100, 400)
+		few, many := held[0], held[1]
+		t.Logf("%s: 100 slow readers hold %d MiB and %d bodies, 400 hold %d MiB and %d", name, few.heap>>20, few.bodies, many.heap>>20, many.bodies)
+		if few.heap > 128<<20 || many.heap-few.heap > 40<<20 {
+			t.Errorf("%s: 100 slow readers hold %d MiB, 400 hold %d MiB", name, few.heap>>20, many.heap>>20)
 		}
-		if manyOpen > 64 {
-			t.Errorf("%s: 400 slow readers hold %d connections", name, manyOpen)
+		if many.bodies > 64 {
+			t.Errorf("%s: 400 slow readers hold %d connections", name, many.bodies)
 		}
 		if n := b.n.Load(); n != 0 {
 			t.Errorf("%s: %d bodies are left open", name, n)
@@ -99,28 +99,34 @@ func TestSlowReadersHoldLittle(t *testing.T) {
 	}
 }
 
-// heapWhileParked is what the heap grows by, and how many bodies are open, while n
-// readers wait in the middle of a log. They all must get what comes after.
-func heapWhileParked(t *testing.T, n int, raw []byte, read func(io.Writer) error, open *atomic.Int64) (heap, bodies int64) {
+// held is what the heap has grown by, and how many bodies are open.
+type held struct{ heap, bodies int64 }
+
+// heldByParked is what is held while as many readers as each count says, the first ones
+// among them, wait in the middle of a log. They all must get what comes after.
+func heldByParked(t *testing.T, raw []byte, read func(io.Writer) error, open *atomic.Int64, counts ...int) (while []held) {
 	t.Helper()
-	before := heapNow()
+	before, started := heapNow(), 0
 	gate := make(chan struct{})
-	var parked, done sync.WaitGroup
-	parked.Add(n)
-	for i := range n {
-		done.Go(func() {
-			park := (1 + i%24) * 100_000 // in one of the first three frames
-			w := &slowReader{log: raw, park: park, end: park + 1<<20, parked: parked.Done, gate: gate}
-			if err := read(w); !errors.Is(err, errLeft) {
-				t.Errorf("after %d bytes: %v", w.got, err)
-			}
-		})
+	var done sync.WaitGroup
+	for _, n := range counts {
+		var parked sync.WaitGroup
+		parked.Add(n - started)
+		for ; started < n; started++ {
+			park := (1 + started%24) * 100_000 // in one of the first three frames
+			done.Go(func() {
+				w := &slowReader{log: raw, park: park, end: park + 400_000, parked: parked.Done, gate: gate}
+				if err := read(w); !errors.Is(err, errLeft) {
+					t.Errorf("after %d bytes: %v", w.got, err)
+				}
+			})
+		}
+		parked.Wait()
+		while = append(while, held{heapNow() - before, open.Load()})
 	}
-	parked.Wait()
-	heap, bodies = heapNow()-before, open.Load()
 	close(gate)
 	done.Wait()
-	return heap, bodies
+	return while
 }
 
 func heapNow() int64 {
@@ -154,6 +160,7 @@ func (b *breakingBucket) Get(ctx context.Context, key string, offset, length int
 // A server ends a connection whose reader is slow: the reading goes on where it
 // was. If not even a frame comes, it is the bucket's error.
 func TestReadingGoesOnAfterABrokenConnection(t *testing.T) {
+	t.Parallel()
 	b := &breakingBucket{Bucket: buckettest.Open(t, "file://"+t.TempDir())}
 	a := newArchive(t, b, 1<<40)
 	raw := buckettest.Noise(9 << 20)

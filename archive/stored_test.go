@@ -13,35 +13,35 @@ import (
 	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 )
 
-func TestOpenStored(t *testing.T) {
+// checkStored wants the object without its seek table, in one request.
+func checkStored(t *testing.T, a *archive.Archive, b *countingBucket, log archive.Log, raw []byte) {
+	r, err := a.OpenStored(t.Context(), log.LogLayout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := io.ReadAll(r)
+	if err := errors.Join(err, r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	b.asked(t, "stored", 1)
+	if size := log.StoredSize(); int64(len(stored)) != size || size >= log.StoredBytes {
+		t.Errorf("%d of %d stored bytes, want %d", len(stored), log.StoredBytes, size)
+	}
 	dec, err := zstd.NewReader(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer dec.Close()
-	onEachLog(t, func(t *testing.T, a *archive.Archive, b *countingBucket, log archive.Log, raw []byte) {
-		r, err := a.OpenStored(t.Context(), log.LogLayout)
-		if err != nil {
-			t.Fatal(err)
-		}
-		stored, err := io.ReadAll(r)
-		if err := errors.Join(err, r.Close()); err != nil {
-			t.Fatal(err)
-		}
-		b.asked(t, "stored", 1)
-		if size := log.StoredSize(); int64(len(stored)) != size || size >= log.StoredBytes {
-			t.Errorf("%d of %d stored bytes, want %d", len(stored), log.StoredBytes, size)
-		}
-		if got, err := dec.DecodeAll(stored, nil); err != nil || !bytes.Equal(got, raw) {
-			t.Errorf("%d bytes came back as %d (%v)", len(raw), len(got), err)
-		}
-		if object := buckettest.Get(t, b, log.Key, 0, -1); !bytes.HasPrefix(object, stored) || !bytes.HasPrefix(object[len(stored):], []byte("\x5e\x2a\x4d\x18")) {
-			t.Error("it is not what comes before the seek table")
-		}
-	})
+	if got, err := dec.DecodeAll(stored, nil); err != nil || !bytes.Equal(got, raw) {
+		t.Errorf("%d bytes came back as %d (%v)", len(raw), len(got), err)
+	}
+	if object := buckettest.Get(t, b, log.Key, 0, -1); !bytes.HasPrefix(object, stored) || !bytes.HasPrefix(object[len(stored):], []byte("\x5e\x2a\x4d\x18")) {
+		t.Error("it is not what comes before the seek table")
+	}
 }
 
 func TestOpenStoredOfLess(t *testing.T) {
+	t.Parallel()
 	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1<<40)
 		ref := putLog(t, a, key, buckettest.Noise(3<<20)).LogLayout

@@ -16,6 +16,7 @@ import (
 // A body that ends before its Content-Length is the network's doing, though the
 // object looks just as if it were cut short there.
 func TestVerifyOverABrokenConnection(t *testing.T) {
+	t.Parallel()
 	var most atomic.Int64
 	b := buckettest.OpenProxied(t, func(resp *http.Response) error {
 		if n := most.Load(); n > 0 && resp.Request.Method == http.MethodGet && strings.HasSuffix(resp.Request.URL.Path, archive.LogName) {

@@ -16,6 +16,7 @@ import (
 // Repositories that are gone or not selected any more are swept no more: their
 // age must not hide that of the others.
 func TestSweepMetricsTellOfWhatIsSwept(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(ingest.NewBacklog(r.DB, time.Now, func(name string) bool { return name != "acme/deselected" }))

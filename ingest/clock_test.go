@@ -11,6 +11,7 @@ import (
 // A sweep that a wrong clock has noted for a time to come does not keep what is between
 // from being listed.
 func TestSweepOfAWrongClock(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	repo := r.knowRepository()
 	skippedRuns(r.GitHub, time.Now().Add(-time.Hour), 3)

@@ -44,6 +44,7 @@ func readCorpus(t testing.TB, name string) []byte {
 
 // Every recorded payload is accepted, and every workflow_job of them makes rows.
 func TestCorpusPayloads(t *testing.T) {
+	t.Parallel()
 	paths, err := filepath.Glob(filepath.Join(testenv.Corpus(t), "webhooks", "*.json"))
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no webhooks in the corpus: %v", err)
@@ -217,6 +218,7 @@ func decodeJob(t testing.TB, raw []byte) jobJSON {
 // The deliveries that a real Gitea sent end in the rows that its API told of,
 // in the order recorded and in any other.
 func TestGiteaDeliveries(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	ds := giteaDeliveries(t)
 	api := giteaJobs(t)
@@ -287,6 +289,7 @@ func lastAction(t *testing.T, ds []githubsim.Delivery) map[int64]string {
 // A recorded job, as the REST API sent it in 2021, is archived with all that it
 // says, and kept as it was sent.
 func TestRecordedJob(t *testing.T) {
+	t.Parallel()
 	raw, log := readCorpus(t, "rest/hub4j-job-2270858630.json"), readCorpus(t, "logs/hub4j-job-2270858630.log")
 	var api *httptest.Server
 	api = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

@@ -18,7 +18,7 @@ func TestDay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, ingesttest.Options{BucketURL: bucket(t)})
-			day := r.GitHub.PlayableDay(7, 150, 20<<20)
+			day := r.GitHub.PlayableDay(7, 150, 5<<20)
 			r.Work()
 			r.Send(day.Deliveries, githubsim.SendOptions{Duplicates: .2, Shuffle: true, Seed: 1, Concurrency: 16})
 			r.Await(time.Minute, ingesttest.Settled)

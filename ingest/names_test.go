@@ -17,6 +17,7 @@ import (
 // What counts of a delivery is the time that it tells of, not when it comes: one that is
 // late, or replayed, gives a repository no name back, and does not make it public.
 func TestLateAndReplayedDeliveries(t *testing.T) {
+	t.Parallel()
 	for name, after := range map[string]string{"renamed": "acme/starship", "transferred": "umbrella/rocket", "another case": "ACME/Rocket"} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, ingesttest.Options{})
@@ -38,6 +39,7 @@ func TestLateAndReplayedDeliveries(t *testing.T) {
 // A payload is not believed about the future: a time that has not come yet does not
 // count, and a payload that comes again counts as of when it first came.
 func TestPayloadsDoNotTellOfTheFuture(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	ahead := ingesttest.Told(1, 7, "acme/rocket", "completed", -3*time.Hour, false)
 	r.Hears(ahead, ingesttest.Told(2, 7, "acme/starship", "completed", time.Hour, false))
@@ -53,6 +55,7 @@ func TestPayloadsDoNotTellOfTheFuture(t *testing.T) {
 
 // A name that is used again, or was swapped, is the newest repository's.
 func TestNamesUsedAgain(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	first, second := ingesttest.Told(1, 7, "acme/rocket", "queued", 3*time.Hour, true), ingesttest.Told(2, 8, "acme/rocket", "queued", time.Hour, true)
 	r.Hears(second, first)
@@ -75,6 +78,7 @@ func TestNamesUsedAgain(t *testing.T) {
 
 // The rows are the same in whatever order deliveries come, and however they are drained.
 func TestNamesInAnyOrder(t *testing.T) {
+	t.Parallel()
 	payloads := [][]byte{
 		ingesttest.Told(1, 7, "acme/a", "queued", 9*time.Hour, true), ingesttest.Told(1, 7, "acme/b", "completed", 7*time.Hour, false),
 		ingesttest.Told(2, 8, "acme/a", "queued", 8*time.Hour, true), ingesttest.Told(2, 8, "acme/c", "completed", 5*time.Hour, true),
@@ -113,6 +117,7 @@ func TestNamesInAnyOrder(t *testing.T) {
 // JOBVAULT_REPOSITORIES goes by the names that repositories have: a late delivery of one
 // that lost its name, or has another, gets no job, though the report is kept.
 func TestSelectedByTheNameThatItHas(t *testing.T) {
+	t.Parallel()
 	selected := func(name string) bool { return name == "acme/rocket" }
 	for name, c := range map[string]struct {
 		before []byte // what is known
@@ -146,6 +151,7 @@ func TestSelectedByTheNameThatItHas(t *testing.T) {
 // What is swept is what is selected by the name that it has now; a repository whose name
 // is another's is found by its id.
 func TestSweepsGoByTheNamesOfNow(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{Selected: func(name string) bool { return name == "acme/rocket" || name == "acme/starship" }})
 	r.GitHub.AddRepository(githubsim.Repository{ID: 7, Owner: "acme", Name: "rocket"})
 	r.Hears(ingesttest.Told(1, 7, "acme/rocket", "queued", 2*time.Hour, true))
@@ -182,6 +188,7 @@ func TestSweepsGoByTheNamesOfNow(t *testing.T) {
 // What GitHub does not find is asked after once a day, and not in every round; but at
 // once when there is a new word about it.
 func TestARepositoryThatIsGoneIsAskedAfterOnceADay(t *testing.T) {
+	t.Parallel()
 	var ahead time.Duration
 	r := newRig(t, ingesttest.Options{Now: func() time.Time { return time.Now().Add(ahead) }})
 	const uses = 5
@@ -224,6 +231,7 @@ func TestARepositoryThatIsGoneIsAskedAfterOnceADay(t *testing.T) {
 // A job of a repository whose name another has is not asked for under that name: what
 // that one says is no answer.
 func TestJobOfARepositoryThatLostItsName(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	j := ingesttest.Completed(1, time.Now(), githubsim.TextLog([]byte("x\n")))
 	r.Know(j)
@@ -247,6 +255,7 @@ func TestJobOfARepositoryThatLostItsName(t *testing.T) {
 // Of a deleted repository whose name is used again no job is settled by what its
 // successor says: it is out of sight, for a week.
 func TestJobOfADeletedRepositoryWhoseNameIsUsedAgain(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	r.Know(ingesttest.Completed(1, time.Now().Add(-30*24*time.Hour), githubsim.TextLog([]byte("x\n"))))
 	r.GitHub.RemoveRepository(ingesttest.Repository.ID)
@@ -265,6 +274,7 @@ func TestJobOfADeletedRepositoryWhoseNameIsUsedAgain(t *testing.T) {
 
 // A sweep that finds nothing new still has heard that the repository has its name.
 func TestSweepConfirmsTheName(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	j := ingesttest.Completed(1, time.Now(), githubsim.TextLog([]byte("x\n")))
 	r.Know(j)

@@ -112,6 +112,7 @@ func step(number int, name string, startedAt any) map[string]any {
 // Whatever order the deliveries come in, however they are grouped, and however
 // often one comes: the rows are the same.
 func TestAnyOrderGivesTheSameRows(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	rapid.Check(t, func(rt *rapid.T) {
 		ds := anyLife(rt)

@@ -21,7 +21,9 @@ const recovery = 90 * time.Second
 // there, what was not is answered 503, and the workers go on by themselves.
 func TestPostgresStopsAndStarts(t *testing.T) {
 	t.Parallel()
-	server, err := localpg.Start(t.Context(), localpg.Config{Dir: t.TempDir()})
+	server, err := localpg.Start(t.Context(), localpg.Config{
+		Dir: t.TempDir(), Settings: map[string]string{"fsync": "off"}, // it is stopped, and the machine is not
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +82,7 @@ func TestS3StopsAndStarts(t *testing.T) {
 	t.Parallel()
 	s3 := testenv.NewS3(t)
 	r := newRig(t, ingesttest.Options{BucketURL: s3.BucketURL(t)})
-	day := r.GitHub.PlayableDay(12, 100, 40<<20)
+	day := r.GitHub.PlayableDay(12, 100, 9<<20)
 	r.Work()
 	half := len(day.Deliveries) / 2
 	r.Send(day.Deliveries[:half], githubsim.SendOptions{Concurrency: 8})

@@ -60,6 +60,7 @@ func header(key, value string) func(*http.Request) {
 }
 
 func TestAnswers(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{
 		Secrets:  []string{"old secret", ingesttest.Secret},
 		Selected: func(name string) bool { return !strings.EqualFold(name, "acme/secret") },
@@ -132,6 +133,7 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestUnusablePayloadsAreKeptWithTheReason(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	bodies := map[string]string{
 		`{"action":"queued","workflow_job":null,"repository":{"id":1}}`:                                                                                             "workflow_job is null or missing",
@@ -175,6 +177,7 @@ func TestUnusablePayloadsAreKeptWithTheReason(t *testing.T) {
 
 // What Postgres refuses is set aside, and harms nothing else in its batch.
 func TestPoisonHarmsNoOther(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	_, err := r.Pool.Exec(t.Context(), `ALTER TABLE jobs ADD CONSTRAINT poison CHECK (id % 10 <> 3)`)
 	r.Check(err)
@@ -195,6 +198,7 @@ func TestPoisonHarmsNoOther(t *testing.T) {
 // A bad delivery does not take the good ones of its own job with it, whichever
 // comes first.
 func TestPoisonHarmsNotItsOwnJob(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	_, err := r.Pool.Exec(t.Context(), `ALTER TABLE jobs ADD CONSTRAINT poison CHECK (name <> 'poison')`)
 	r.Check(err)
@@ -212,6 +216,7 @@ func TestPoisonHarmsNotItsOwnJob(t *testing.T) {
 
 // Times at the end of the calendar are no times, and stop nothing.
 func TestTimesBeyondTheCalendar(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	body := bytes.ReplaceAll(usable(1), []byte(`"name"`), []byte(`"started_at":"9999-12-31T23:59:59-01:00","completed_at":"0000-01-01T00:00:00+01:00","name"`))
 	if status, answer, _ := r.post(body, nil); status != 202 {
@@ -225,6 +230,7 @@ func TestTimesBeyondTheCalendar(t *testing.T) {
 
 // Names may hold anything that JSON can.
 func TestStrangeNames(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	body := []byte(`{"action":"com\u0000pleted","workflow_job":{"id":1,"run_id":2,"status":"queued","name":"a\u0000b \ud800 \u202e <script> ../../etc",
 		"labels":["\u0000",""],"head_branch":"` + "\xff" + `","steps":[{"number":1,"name":"x"},{"number":1,"name":"\u0000"}]},
@@ -242,6 +248,7 @@ func TestStrangeNames(t *testing.T) {
 }
 
 func TestSignedBytesAreKept(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	guid := uuid.NewString()
 	body := githubsim.Delivery{Body: []byte("  " + string(usable(5)) + "\n")}.Form().Body
@@ -271,6 +278,7 @@ func TestSignedBytesAreKept(t *testing.T) {
 // Deliveries that come together are committed together, and each is answered
 // only when it is committed.
 func TestGroupCommit(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	lock, err := r.Pool.Begin(t.Context())
 	r.Check(err)
@@ -309,6 +317,7 @@ func TestGroupCommit(t *testing.T) {
 }
 
 func TestPostgresAway(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	_, err := r.Pool.Exec(t.Context(), `ALTER TABLE deliveries RENAME TO elsewhere`)
 	r.Check(err)
@@ -325,6 +334,7 @@ func TestPostgresAway(t *testing.T) {
 
 // A client that is gone does not take its delivery with it, once it waits.
 func TestClientGone(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	lock, err := r.Pool.Begin(t.Context())
 	r.Check(err)
@@ -347,6 +357,7 @@ func TestClientGone(t *testing.T) {
 // That a repository has left what is selected, or is in it by now, is heard of a delivery
 // whose own name is not selected.
 func TestARepositoryLeavesWhatIsSelected(t *testing.T) {
+	t.Parallel()
 	inAcme := func(name string) bool { return strings.HasPrefix(name, "acme/") }
 	r := newRig(t, ingesttest.Options{Selected: inAcme})
 	told := func(owner, at string, job int64) []byte {

@@ -105,6 +105,7 @@ func deref[T any](p *T) any {
 
 // A limit stops the whole installation: nobody asks again before it ends.
 func TestLimitStopsTheInstallation(t *testing.T) {
+	t.Parallel()
 	now := ingesttest.NewClock()
 	r := newRig(t, ingesttest.Options{Now: now.Now})
 	for id := range int64(5) {
@@ -132,6 +133,7 @@ func TestLimitStopsTheInstallation(t *testing.T) {
 // A log that is not there is asked for at growing intervals until the deadline,
 // and at least twice however late the first try comes.
 func TestLogNeverComes(t *testing.T) {
+	t.Parallel()
 	now := ingesttest.NewClock()
 	r := newRig(t, ingesttest.Options{Now: now.Now, Deadline: time.Hour})
 	r.Know(ingesttest.Completed(1, now.Now(), githubsim.Log{}), ingesttest.Completed(2, now.Now(), githubsim.Log{}))
@@ -173,6 +175,7 @@ func TestLogNeverComes(t *testing.T) {
 // A job that GitHub does not know is asked for twice, and then believed missing;
 // one that never had steps or a runner never had a log.
 func TestJobThatGitHubDoesNotKnow(t *testing.T) {
+	t.Parallel()
 	now := ingesttest.NewClock()
 	r := newRig(t, ingesttest.Options{Now: now.Now})
 	known := ingesttest.Completed(1, now.Now(), githubsim.Log{})
@@ -196,6 +199,7 @@ func TestJobThatGitHubDoesNotKnow(t *testing.T) {
 // Only an answer about the log counts as a try: after hours of other failures, a first
 // 404 is still asked for again.
 func TestOtherTroublesAreNoAttempts(t *testing.T) {
+	t.Parallel()
 	now := ingesttest.NewClock()
 	r := newRig(t, ingesttest.Options{Now: now.Now, Deadline: time.Hour})
 	r.Know(ingesttest.Completed(1, now.Now(), githubsim.Log{}))
@@ -219,6 +223,7 @@ func TestOtherTroublesAreNoAttempts(t *testing.T) {
 }
 
 func TestLogComesLate(t *testing.T) {
+	t.Parallel()
 	now := ingesttest.NewClock()
 	r := newRig(t, ingesttest.Options{Now: now.Now})
 	j := ingesttest.Completed(1, now.Now(), githubsim.GeneratedLog(1, 5000, githubsim.LogStyle{}))
@@ -234,6 +239,7 @@ func TestLogComesLate(t *testing.T) {
 
 // What can have no log is not waited for.
 func TestJobsThatNeverHadALog(t *testing.T) {
+	t.Parallel()
 	now := ingesttest.NewClock()
 	r := newRig(t, ingesttest.Options{Now: now.Now})
 	bare := func(id int64, conclusion string) githubsim.Job {
@@ -264,6 +270,7 @@ func TestJobsThatNeverHadALog(t *testing.T) {
 
 // A server may answer with the log itself instead of a redirect, as Gitea does.
 func TestLogWithoutRedirect(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{GitHub: githubsim.Options{DirectLogs: true}})
 	j := ingesttest.Completed(1, time.Now(), githubsim.GeneratedLog(1, 3<<20, githubsim.LogStyle{CRLF: true}))
 	r.Know(j)
@@ -275,6 +282,7 @@ func TestLogWithoutRedirect(t *testing.T) {
 
 // Strange logs come back as they were.
 func TestStrangeLogs(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	logs := []githubsim.Log{
 		githubsim.TextLog([]byte{}), githubsim.TextLog([]byte("no newline")), githubsim.TextLog([]byte("a\x00b\n\xff\xfe\n")),
@@ -295,6 +303,7 @@ func TestStrangeLogs(t *testing.T) {
 // If the webhook said completed and the API is behind, the job stays completed and is
 // asked for again.
 func TestAPIBehindItsWebhook(t *testing.T) {
+	t.Parallel()
 	now := ingesttest.NewClock()
 	r := newRig(t, ingesttest.Options{Now: now.Now})
 	j := ingesttest.Completed(1, now.Now(), githubsim.GeneratedLog(1, 5000, githubsim.LogStyle{}))
@@ -317,6 +326,7 @@ func TestAPIBehindItsWebhook(t *testing.T) {
 
 // A repository that was renamed is found under its old name, by the redirect.
 func TestRenamedRepository(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	j := ingesttest.Completed(1, time.Now(), githubsim.GeneratedLog(1, 5000, githubsim.LogStyle{}))
 	r.Know(j)
@@ -329,6 +339,7 @@ func TestRenamedRepository(t *testing.T) {
 
 // What was archived stays, whatever a second worker or GitHub says later.
 func TestArchivedStaysArchived(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	j := ingesttest.Completed(1, time.Now(), githubsim.GeneratedLog(1, 50_000, githubsim.LogStyle{}))
 	r.Know(j)
@@ -356,6 +367,7 @@ func TestArchivedStaysArchived(t *testing.T) {
 
 // If a worker was killed between two steps, the next one goes on from there.
 func TestGoesOnAfterAKill(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	r := newRig(t, ingesttest.Options{BucketURL: "file://" + dir})
 	j := ingesttest.Completed(1, time.Now(), githubsim.GeneratedLog(1, 3<<20, githubsim.LogStyle{}))
@@ -400,6 +412,7 @@ func TestGoesOnAfterAKill(t *testing.T) {
 
 // A settled job without a log leaves a record of why in the bucket.
 func TestSettledIsKeptInTheBucket(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	r := newRig(t, ingesttest.Options{BucketURL: "file://" + dir})
 	r.Know(ingesttest.Completed(1, time.Now(), githubsim.GeneratedLog(1, 500, githubsim.LogStyle{})))

@@ -11,6 +11,7 @@ import (
 // What jobs used is summed up by the workers, however much has been left for them, and
 // what is said of it stays the same.
 func TestWorkersRollUpWhatIsPending(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	for _, sql := range []string{
 		`INSERT INTO repositories (id, owner, name, seen_at) VALUES (1, 'acme', 'rocket', now())`,

@@ -15,6 +15,7 @@ import (
 // A thousand connections that say nothing, or drip their request byte by byte,
 // keep nobody else from being answered, and are cut off in time.
 func TestIdleAndDrippingConnections(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := startProcess(t, append(w.settings, "JOBVAULT_ROLES=receive")...)
 	address := strings.TrimPrefix(p.url, "http://")

@@ -29,7 +29,7 @@ func TestKilledAtRandomMoments(t *testing.T) {
 		}
 	}
 	w := newWorld(t)
-	day := w.github.PlayableDay(21, 6*rounds, 10<<20)
+	day := w.github.PlayableDay(21, 6*rounds, 3<<20)
 	random := rand.New(rand.NewPCG(21, 1))
 	random.Shuffle(len(day.Deliveries), func(i, j int) { day.Deliveries[i], day.Deliveries[j] = day.Deliveries[j], day.Deliveries[i] })
 	accepted := make(map[string]bool)
@@ -174,7 +174,7 @@ func (w *world) checkDeliveries(accepted map[string]bool) {
 // middle: its jobs are taken over, nothing is done twice, nothing is left.
 func TestThreeReplicasOneKilled(t *testing.T) {
 	w := newWorld(t)
-	day := w.github.PlayableDay(22, 300, 10<<20)
+	day := w.github.PlayableDay(22, 300, 3<<20)
 	replicas := []*process{startProcess(t, w.settings...), startProcess(t, w.settings...), startProcess(t, w.settings...)}
 	var wg sync.WaitGroup
 	results := make([][]githubsim.SendResult, len(replicas))

@@ -14,6 +14,7 @@ import (
 // what it could not finish is given back, which costs no attempt, and the next process
 // finishes it.
 func TestTerminateGivesBackWhatIsRunning(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	day := w.github.PlayableDay(24, 40, 1<<20)
 	release := w.github.Inject(githubsim.Fault{Endpoint: githubsim.EndpointBlob, Kind: githubsim.HangBody})
@@ -61,6 +62,7 @@ func (w *world) await(within time.Duration, query string) {
 // Without a database of its own jobvault runs one: it is there again after a
 // kill, a second jobvault is refused, and reading commands work beside it.
 func TestEmbeddedDefault(t *testing.T) {
+	t.Parallel()
 	sim, err := githubsim.Start(githubsim.Options{Seed: 3})
 	if err != nil {
 		t.Fatal(err)

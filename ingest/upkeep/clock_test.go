@@ -15,6 +15,7 @@ import (
 // The last manifest is of a day that is not over: it is named, in the table and in the
 // bucket alone, until the day is over; then the chain goes on.
 func TestManifestAhead(t *testing.T) {
+	t.Parallel()
 	now := ingesttest.NewClock()
 	r := newRig(t, ingesttest.Options{Now: now.Now})
 	r.Archived(1)
@@ -49,6 +50,7 @@ func TestManifestAhead(t *testing.T) {
 // The way out that docs/manifests.md describes works: the manifest is taken back, and is
 // written again when its day is over.
 func TestManifestAheadIsTakenBack(t *testing.T) {
+	t.Parallel()
 	now := ingesttest.NewClock()
 	r := newRig(t, ingesttest.Options{Now: now.Now})
 	r.Archived(1)

@@ -13,6 +13,7 @@ import (
 
 // What is repaired is fetched from the job's own repository, wherever that is now.
 func TestRepairOfARepositoryThatLostItsName(t *testing.T) {
+	t.Parallel()
 	for name, known := range map[string]bool{"which is known": true, "which nobody told": false} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, ingesttest.Options{})
@@ -45,6 +46,7 @@ func TestRepairOfARepositoryThatLostItsName(t *testing.T) {
 // Names out of the bucket are as old as the jobs that tell them: they do not beat what
 // GitHub has told since, and of two repositories of one name the newest job's has it.
 func TestRebuildTellsOldNames(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
 	r.Know(ingesttest.Completed(1, time.Now().Add(-2*time.Hour), githubsim.TextLog([]byte("x\n"))))
 	if says, _ := r.Try(1); says != "done" {

@@ -14,7 +14,8 @@ var evidenceTables = []string{
 	"log_removals", "log_redactions", "manifests",
 }
 
-// tampered changes the database with a statement, and gives what puts all rows back.
+// tampered changes the database with a statement, and gives what puts all rows back. They
+// are saved the first time: a test calls undo before it tampers again.
 func (r *rig) tampered(sql string) (undo func()) {
 	r.T.Helper()
 	untouched := func(f func(ctx context.Context, tx pgx.Tx) error) {
@@ -29,7 +30,7 @@ func (r *rig) tampered(sql string) (undo func()) {
 	}
 	untouched(func(ctx context.Context, tx pgx.Tx) error {
 		for _, table := range evidenceTables {
-			if _, err := tx.Exec(ctx, fmt.Sprintf(`CREATE TABLE saved.%[1]s AS TABLE %[1]s`, table)); err != nil {
+			if _, err := tx.Exec(ctx, fmt.Sprintf(`CREATE TABLE IF NOT EXISTS saved.%[1]s AS TABLE %[1]s`, table)); err != nil {
 				return err
 			}
 		}
@@ -45,7 +46,7 @@ func (r *rig) tampered(sql string) (undo func()) {
 		untouched(func(ctx context.Context, tx pgx.Tx) error {
 			var errs []error
 			for _, table := range evidenceTables {
-				_, err := tx.Exec(ctx, fmt.Sprintf(`DELETE FROM %[1]s; INSERT INTO %[1]s OVERRIDING SYSTEM VALUE SELECT * FROM saved.%[1]s; DROP TABLE saved.%[1]s`, table))
+				_, err := tx.Exec(ctx, fmt.Sprintf(`DELETE FROM %[1]s; INSERT INTO %[1]s OVERRIDING SYSTEM VALUE SELECT * FROM saved.%[1]s`, table))
 				errs = append(errs, err)
 			}
 			return errors.Join(errs...)
