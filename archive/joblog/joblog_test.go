@@ -114,7 +114,7 @@ func TestIndexIsBounded(t *testing.T) {
 	}
 }
 
-func TestEstimateSteps(t *testing.T) {
+func TestAlignSteps(t *testing.T) {
 	at := func(s string) time.Time {
 		v, err := time.Parse(time.RFC3339, "2024-07-08T16:48:"+s+"Z")
 		if err != nil {
@@ -140,16 +140,16 @@ second line of it
 		{Number: 29, StartedAt: at("21")},
 	}
 	want := []joblog.Range{
-		{Number: 1, First: 1, Last: 2}, {Number: 2, First: 3, Last: 5}, {Number: 3, First: 6, Last: 7},
-		{Number: 29, First: 8, Last: 8}, {Number: 30, First: 9, Last: 9},
+		{Number: 1, First: 1, Last: 2, Certainty: joblog.Estimated}, {Number: 2, First: 3, Last: 5, Certainty: joblog.Estimated}, {Number: 3, First: 6, Last: 7, Certainty: joblog.Estimated},
+		{Number: 29, First: 8, Last: 8, Certainty: joblog.Estimated}, {Number: 30, First: 9, Last: 9, Certainty: joblog.Estimated},
 	}
-	if diff := cmp.Diff(want, joblog.EstimateSteps(index([]byte(log)), steps)); diff != "" {
+	if diff := cmp.Diff(want, joblog.AlignSteps(index([]byte(log)), steps)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if got := joblog.EstimateSteps(index(nil), steps); got != nil {
+	if got := joblog.AlignSteps(index(nil), steps); got != nil {
 		t.Errorf("steps of an empty log: %v", got)
 	}
-	if got := joblog.EstimateSteps(index([]byte("no\nstamps\n")), steps); len(got) != 1 || got[0].Last != 2 {
+	if got := joblog.AlignSteps(index([]byte("no\nstamps\n")), steps); len(got) != 1 || got[0].Last != 2 {
 		t.Errorf("steps of a log without stamps: %v, want all lines in the first", got)
 	}
 }
@@ -170,7 +170,7 @@ func TestEstimateCoversEveryLineOnce(t *testing.T) {
 		}
 		index := x.Finish()
 		next := int64(1)
-		for _, r := range joblog.EstimateSteps(index, steps) {
+		for _, r := range joblog.AlignSteps(index, steps) {
 			if r.First != next || r.Last < r.First {
 				t.Fatalf("range %v, want one from line %d", r, next)
 			}
@@ -229,7 +229,7 @@ func TestEstimateAgainstGroundTruth(t *testing.T) {
 	// Lines of the whole log that stand before the first step's file.
 	lead := int(x.Lines) - len(expect)
 	right := 0
-	for _, r := range joblog.EstimateSteps(x, steps) {
+	for _, r := range joblog.AlignSteps(x, steps) {
 		for line := r.First; line <= r.Last; line++ {
 			if i := int(line) - 1 - lead; i < 0 && r.Number == numbers[0] || i >= 0 && expect[i] == r.Number {
 				right++

@@ -5,28 +5,43 @@ import (
 	"time"
 )
 
-// Step is what the REST API says of a step that left lines in the log.
+// Step is what the REST API says of a step that ran. Times are to the second.
 type Step struct {
-	Number    int64
-	StartedAt time.Time // to the second
+	Number      int64
+	Name        string
+	Conclusion  string // empty: it has none
+	StartedAt   time.Time
+	CompletedAt time.Time // zero: not known
 }
 
-// Range is a step's lines in the log, from 1 and inclusive.
+// Certainty is how a step's lines are known.
+type Certainty string
+
+// The certainties of ranges.
+const (
+	Exact     Certainty = "exact"     // the log names the step, or it is from the attempt's step files
+	Estimated Certainty = "estimated" // by times and by what the runner prints at a step's beginning
+	Shared    Certainty = "shared"    // with other steps: they overlap in time, or cannot be told apart
+)
+
+// Range is a step's lines in the log, from 1 and inclusive. Ranges of a job have no line in
+// common, but for those that are Shared.
 type Range struct {
 	Number      int64
 	First, Last int64
+	Certainty   Certainty
 }
 
 // slack is how long after a step's start, in seconds, its first line may come
 // and still be taken for it.
 const slack = 2
 
-// EstimateSteps says which lines belong to which step. It is an estimate: a log
+// AlignSteps says which lines belong to which step. It is an estimate: a log
 // has no step marker, and step times are known to the second. Every line goes
 // to exactly one step; a step whose place is taken by its neighbours gets none.
 // Steps that did not run (skipped, never started) must be left out by the
 // caller.
-func EstimateSteps(x *Index, steps []Step) []Range {
+func AlignSteps(x *Index, steps []Step) []Range {
 	if x.Lines == 0 || len(steps) == 0 {
 		return nil
 	}
@@ -46,7 +61,7 @@ func EstimateSteps(x *Index, steps []Step) []Range {
 	next := x.Lines + 1
 	for i := len(steps) - 1; i >= 0; i-- {
 		if firsts[i] < next {
-			out = append(out, Range{Number: steps[i].Number, First: firsts[i], Last: next - 1})
+			out = append(out, Range{Number: steps[i].Number, First: firsts[i], Last: next - 1, Certainty: Estimated})
 			next = firsts[i]
 		}
 	}
