@@ -71,6 +71,7 @@ type alignment struct {
 	units []unit
 	sums  []int32 // of the weights of the marks before each
 	least int32   // what the best alignment costs
+	clean int64   // the last line that cleans up
 }
 
 // unit is a step, or several whose lines cannot be told apart.
@@ -117,14 +118,17 @@ var shares = [owners]int32{anyOwner: 10, carefree: 0, composite: 1, setUpOwner: 
 
 // weights are what it costs that a mark begins nothing, in tenths.
 var weights = [markTypes]int32{
-	RunMark: 10, PullMark: 20, BuildMark: 20, ContainersMark: 20, StopMark: 15, HookStartedMark: 20, HookCompletedMark: 20,
-	PostMark: 15, CompleteMark: 20, BackgroundMark: 10, ActMark: 20, NamedMark: 10,
+	RunMark: 10, PullMark: 20, BuildMark: 20, ContainersMark: 20, HookStartedMark: 20, HookCompletedMark: 20,
+	PostMark: 15, CompleteMark: 20, CleanUpMark: 20, BackgroundMark: 10, ActMark: 20, NamedMark: 10,
 }
 
 func newAlignment(x *Index, steps []Step) *alignment {
 	a := &alignment{x: x, sums: make([]int32, len(x.Marks)+1)}
 	for i, m := range x.Marks {
 		a.sums[i+1] = a.sums[i] + weights[m.Type]
+		if m.Type == CleanUpMark {
+			a.clean = m.Line
+		}
 	}
 	a.units = unitsOf(x, steps)
 	a.findCandidates()

@@ -4,27 +4,35 @@ import (
 	"cmp"
 	"slices"
 	"sort"
+	"strings"
 )
 
 // titles are those of a job's steps, as marks have them.
 type titles struct {
-	of   []uint64 // of each unit's first step
-	runs map[uint64]bool
+	of   []uint64         // of each unit's first step
+	runs map[uint64]int32 // what it costs that a step with such a name begins with another title
 }
 
 func (a *alignment) titles() titles {
-	t := titles{of: make([]uint64, len(a.units)), runs: make(map[uint64]bool)}
+	t := titles{of: make([]uint64, len(a.units)), runs: make(map[uint64]int32)}
 	for i, u := range a.units {
 		if name := u.steps[0].Name; name != "" {
 			t.of[i] = titleHash([]byte(name))
 		}
 		for _, s := range u.steps {
-			if hasPrefix([]byte(s.Name[:min(len(s.Name), len("Run "))]), "Run ") {
-				t.runs[titleHash([]byte(s.Name))] = true
+			if rest, ok := strings.CutPrefix(s.Name, "Run "); ok {
+				t.runs[titleHash([]byte(s.Name))] = costOfOther(rest)
 			}
 		}
 	}
 	return t
+}
+
+func costOfOther(rest string) int32 {
+	if isAction([]byte(rest)) {
+		return otherAction
+	}
+	return otherTitle
 }
 
 // findCandidates finds where each unit may begin: at marks within its time, or at the first
@@ -75,6 +83,9 @@ func (a *alignment) markCandidates(u *unit, t titles, i int, latest []int64) {
 	inspect := func(from, to int) {
 		for k := from; k < to; k++ {
 			if cost := a.cost(u, t, t.of[i], a.x.Marks[k]); cost < never {
+				if a.x.Marks[k].Type == StopMark && k > from && a.x.Marks[k-1].Type == StopMark {
+					cost += notFirst
+				}
 				n := int32(k)
 				u.candidates = append(u.candidates, candidate{line: a.x.Marks[k].first(), mark: n, before: n, after: n + 1, cost: cost, owner: a.ownerOf(u, k)})
 			}
@@ -102,7 +113,7 @@ func (a *alignment) timeCandidate(u *unit) {
 // ownerOf tells what marks within a unit mean that begins with the given mark.
 func (a *alignment) ownerOf(u *unit, mark int) owner {
 	switch {
-	case u.overlap, u.kind == stopStep, u.kind == completeStep:
+	case u.overlap, u.kind == completeStep:
 		return carefree
 	case mark >= 0 && a.x.Marks[mark].Action && mark+1 < len(a.x.Marks) && a.x.Marks[mark+1].Direct:
 		return composite
@@ -117,6 +128,9 @@ func (a *alignment) cost(u *unit, t titles, title uint64, m Mark) int32 {
 		return never
 	}
 	cost += lateness(m.At-u.from-early) + ofTitle(t, title, m)
+	if m.Type == CleanUpMark && m.Line != a.clean {
+		cost += notLast
+	}
 	switch {
 	case m.Named == 0 || title == 0:
 	case m.Named == title:
@@ -150,11 +164,8 @@ func ofTitle(t titles, title uint64, m Mark) int32 {
 	case m.Type != RunMark:
 		return 0
 	}
-	cost := int32(0)
-	if t.runs[title] {
-		cost += otherTitle
-	}
-	if t.runs[m.Title] {
+	cost := t.runs[title]
+	if t.runs[m.Title] > 0 {
 		cost += elsewhere
 	}
 	return cost

@@ -41,7 +41,8 @@ const (
 	HookStartedMark                   // "Set up runner"
 	HookCompletedMark                 // "Complete runner"
 	PostMark                          // "Post …"
-	CompleteMark                      // "Complete job"; several lines of it may stand in a log
+	CompleteMark                      // "Complete job"; several lines of it may stand in a log,
+	CleanUpMark                       // of which this one is the last, or the only one
 	BackgroundMark                    // a step that waits for background steps, or cancels them
 	ActMark                           // a step of act's runner
 	ActPostMark                       // what comes after act's steps
@@ -68,7 +69,7 @@ var plainMarks = byFirstByte([]plainMark{
 	{begins: "Evaluate and set environment url", whole: true, begun: CompleteMark},
 	{begins: "Evaluate and set job outputs", whole: true, begun: CompleteMark},
 	{begins: "Uploading runner diagnostic logs", begun: CompleteMark},
-	{begins: "Cleaning up orphan processes", whole: true, begun: CompleteMark},
+	{begins: "Cleaning up orphan processes", whole: true, begun: CleanUpMark},
 	{begins: "Waiting for background step(s)", begun: BackgroundMark},
 	{begins: "Cancelling background step(s)", begun: BackgroundMark},
 	{begins: actMain, begun: ActMark},
@@ -136,9 +137,10 @@ type marker struct {
 
 // lead is the lines before a mark that belong to what it begins.
 type lead struct {
-	first, next int64 // from the first to the line before next; zero: there are none
-	named       uint64
-	at          int64 // of the line that names it
+	first, next int64  // from the first to the line before next; zero: there are none
+	asked       uint64 // of the step whose condition was evaluated
+	named       uint64 // of the step that was started
+	at          int64  // of the line that says so
 }
 
 // look takes note of line n, whose first byte mayMark. Text is without the timestamp.
@@ -243,17 +245,19 @@ func (m *marker) failure(n int64, head, message []byte) {
 
 // debug is a line that the runner prints if debug logging is on, or a script at any time.
 func (m *marker) debug(n int64, head, text []byte) {
-	name, starts := bytes.CutPrefix(text, []byte("Starting: "))
+	const evaluating, starting = "Evaluating condition for step: '", "Starting: "
 	switch {
-	case hasPrefix(text, "Evaluating condition for step: '"):
+	case hasPrefix(text, evaluating):
 		m.nameAlone()
 		m.leads(n)
-	case starts:
-		if m.lead.named != 0 {
+		m.lead.asked = titleHash(bytes.TrimSuffix(text[len(evaluating):], []byte("'")))
+	case hasPrefix(text, starting):
+		name := titleHash(text[len(starting):])
+		if m.lead.named != 0 || m.lead.asked != name { // what was asked for was skipped
 			m.nameAlone()
 		}
 		m.leads(n)
-		m.lead.named, m.lead.at = titleHash(name), markTime(head)
+		m.lead.named, m.lead.at = name, markTime(head)
 	case hasPrefix(text, "Finishing: "):
 		m.nameAlone()
 		m.append(head, Mark{Line: n, Type: FinishingMark, Title: titleHash(text[len("Finishing: "):])})

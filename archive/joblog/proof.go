@@ -18,8 +18,8 @@ func (a *alignment) proven() []bool {
 	if last > 0 {
 		p[1] = a.provenFirst(c)
 	}
-	if a.units[last].kind == completeStep && c.types[CompleteMark] == 1 {
-		p[last] = a.begins(last, CompleteMark)
+	if a.units[last].kind == completeStep && c.types[CleanUpMark] == 1 && c.types[CompleteMark] == 0 {
+		p[last] = a.begins(last, CleanUpMark)
 	}
 	for i, u := range a.units {
 		if u.kind == stopStep && c.types[StopMark] == 1 && c.steps[stopStep] == 1 && c.steps[containersStep] == 1 && c.types[ContainersMark] == 1 {
@@ -46,7 +46,7 @@ func (a *alignment) census() census {
 			c.titles[m.Title]++
 		}
 		switch m.Type {
-		case PathMark, StopMark, CompleteMark, ErrorMark, NamedMark, FinishingMark:
+		case PathMark, StopMark, CompleteMark, CleanUpMark, ErrorMark, NamedMark, FinishingMark:
 		default:
 			c.main = append(c.main, i)
 		}

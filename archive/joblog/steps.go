@@ -78,10 +78,13 @@ const (
 	otherKind   = 250 // a step that is called as the runner's own, and is a workflow's
 	perhapsKind = 150 // such as "Build …", which many workflows have
 	otherTitle  = 100 // the step is called "Run …", and the mark otherwise
-	elsewhere   = 200 // another step is called as the mark
+	otherAction = 500 // the same of an action: hardly anybody names a step so
+	elsewhere   = 60  // another step is called as the mark
 	namedBonus  = 200 // debug lines name the step
 	misnamed    = 300 // and here another
 	clockBack   = 200
+	notFirst    = 100 // containers are stopped one after the other
+	notLast     = 300 // the runner cleans up once, after all scripts
 	failedBare  = 350 // an error begins a step, which did not succeed
 	bare        = 450 // or which did
 	byTime      = 600
@@ -110,7 +113,7 @@ var fits = func() (costs [completeStep + 1][markTypes]int32) {
 		{stopStep, StopMark, 0}, {stopStep, PathMark, margin},
 		{hookStartedStep, HookStartedMark, 0}, {hookCompletedStep, HookCompletedMark, 0},
 		{postStep, PostMark, 0}, {postStep, ActPostMark, 0},
-		{completeStep, CompleteMark, 0}, {completeStep, RunMark, never}, {setUpStep, ActMark, never},
+		{completeStep, CompleteMark, 0}, {completeStep, CleanUpMark, 0}, {completeStep, RunMark, never}, {setUpStep, ActMark, never},
 	} {
 		costs[f.kind][f.mark] = f.cost
 	}
