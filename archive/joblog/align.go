@@ -69,9 +69,9 @@ func inOrder(steps []Step) []Step {
 type alignment struct {
 	x     *Index
 	units []unit
-	sums  []int32 // of the weights of the marks before each
-	least int32   // what the best alignment costs
-	clean int64   // the last line that cleans up
+	sums  [owners][]int32 // of what the marks before each cost that begin nothing
+	best int32           // what the best alignment costs
+	clean int64           // the last line that cleans up
 }
 
 // unit is a step, or several whose lines cannot be told apart.
@@ -79,6 +79,7 @@ type unit struct {
 	steps      []Step
 	kind       stepKind
 	overlap    bool // the steps overlap in time
+	hasty      bool // they seem to have begun before the end of one before
 	from, to   int64
 	candidates []candidate // in the order of their lines
 	timed      int64       // where it begins by time alone; zero: nowhere
@@ -113,19 +114,33 @@ const (
 	maxInspected = 4 << 10 // marks for each unit
 )
 
-// shares are how much of a mark's weight counts, in tenths.
-var shares = [owners]int32{anyOwner: 10, carefree: 0, composite: 1, setUpOwner: 30}
-
-// weights are what it costs that a mark begins nothing, in tenths.
+// weights are what it costs that a mark begins nothing.
 var weights = [markTypes]int32{
-	RunMark: 10, PullMark: 20, BuildMark: 20, ContainersMark: 20, HookStartedMark: 20, HookCompletedMark: 20,
-	PostMark: 15, CompleteMark: 20, CleanUpMark: 20, BackgroundMark: 10, ActMark: 20, NamedMark: 10,
+	RunMark: 100, PullMark: 200, BuildMark: 200, ContainersMark: 200, HookStartedMark: 200, HookCompletedMark: 200,
+	PostMark: 150, CompleteMark: 200, CleanUpMark: 200, BackgroundMark: 100, ActMark: 200, NamedMark: 100,
+}
+
+func weight(o owner, t MarkType) int32 {
+	switch {
+	case o == carefree:
+		return 0
+	case o == composite && t == RunMark:
+		return weights[t] / 10
+	case o == setUpOwner:
+		return weights[t] * 3
+	}
+	return weights[t]
 }
 
 func newAlignment(x *Index, steps []Step) *alignment {
-	a := &alignment{x: x, sums: make([]int32, len(x.Marks)+1)}
-	for i, m := range x.Marks {
-		a.sums[i+1] = a.sums[i] + weights[m.Type]
+	a := &alignment{x: x}
+	for o := range a.sums {
+		a.sums[o] = make([]int32, len(x.Marks)+1)
+		for i, m := range x.Marks {
+			a.sums[o][i+1] = a.sums[o][i] + weight(owner(o), m.Type)
+		}
+	}
+	for _, m := range x.Marks {
 		if m.Type == CleanUpMark {
 			a.clean = m.Line
 		}
@@ -144,16 +159,19 @@ func unitsOf(x *Index, steps []Step) []unit {
 		slack = 0
 	}
 	var units []unit
-	var until time.Time
+	var until, latest time.Time
 	for i, s := range steps {
 		if i > 0 && s.StartedAt.Add(slack).Before(until) {
 			last := &units[len(units)-1]
 			last.steps, last.overlap = steps[i-len(last.steps):i+1], true
 		} else {
-			units, until = append(units, unit{steps: steps[i : i+1], kind: kindOfStep(s.Name)}), time.Time{}
+			units, until = append(units, unit{steps: steps[i : i+1], kind: kindOfStep(s.Name), hasty: s.StartedAt.Before(latest)}), time.Time{}
 		}
 		if s.CompletedAt.After(until) {
 			until = s.CompletedAt
+		}
+		if until.After(latest) {
+			latest = until
 		}
 	}
 	setWindows(units)

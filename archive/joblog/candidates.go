@@ -94,9 +94,9 @@ func (a *alignment) markCandidates(u *unit, t titles, i int, latest []int64) {
 	inspect(from, min(to, from+maxInspected/2))
 	inspect(max(from+maxInspected/2, to-maxInspected/2), to)
 	u.marked = len(u.candidates) > 0
-	if most := max(min(maxCells/len(a.units), maxPerUnit), minPerUnit); len(u.candidates) > most {
+	if room := max(min(maxCells/len(a.units), maxPerUnit), minPerUnit); len(u.candidates) > room {
 		slices.SortFunc(u.candidates, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.cost, b.cost), cmp.Compare(a.line, b.line)) })
-		u.candidates = slices.Clone(u.candidates[:most])
+		u.candidates = slices.Clone(u.candidates[:room])
 	}
 }
 

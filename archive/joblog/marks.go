@@ -203,16 +203,16 @@ func (m *marker) group(n int64, head, title []byte) {
 		if !hasPrefix(title, p.begins) {
 			continue
 		}
-		mark := Mark{Line: n, Type: p.begun, Title: titleHash(title)}
+		mark := Mark{Line: n, Type: p.begun}
 		rest := title[len(p.begins):]
 		switch {
 		case p.begun == PullMark:
 			mark.Title = titleHash(append([]byte("Pull "), bytes.TrimSuffix(rest, []byte("'"))...))
-		case p.begun != RunMark:
+		case p.begun != RunMark: // its title does not tell which step it is of
 		case len(rest) > 2 && rest[0] == '\'' && rest[len(rest)-1] == '\'':
 			mark.Type = PathMark
 		default:
-			mark.Action = isAction(rest)
+			mark.Title, mark.Action = titleHash(title), isAction(rest)
 		}
 		m.add(head, mark)
 		m.inGroup = true

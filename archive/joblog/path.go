@@ -26,31 +26,31 @@ func (a *alignment) ending(i int, c *candidate) int32 {
 
 // idle is what it costs that marks begin nothing.
 func (a *alignment) idle(o owner, from, to int32) int32 {
-	return shares[o] * (a.sums[to] - a.sums[from])
+	return a.sums[o][to] - a.sums[o][from]
 }
 
 func (a *alignment) comeFrom(u, next *unit, joins int32) {
-	least := unreached()
+	best := unreached()
 	b := len(next.candidates) - 1
 	for i := len(u.candidates) - 1; i >= 0; i-- {
 		c := &u.candidates[i]
 		for ; b >= 0 && next.candidates[b].line > c.line; b-- {
 			n := &next.candidates[b]
-			for o := range least {
-				least[o] = min(least[o], n.cost+n.rest+shares[o]*a.sums[n.before])
+			for o := range best {
+				best[o] = min(best[o], n.cost+n.rest+a.sums[o][n.before])
 			}
 		}
-		if least[c.owner] < never {
-			c.rest = min(c.rest, joins+least[c.owner]-shares[c.owner]*a.sums[c.after])
+		if best[c.owner] < never {
+			c.rest = min(c.rest, joins+best[c.owner]-a.sums[c.owner][c.after])
 		}
 	}
 }
 
-func unreached() (least [owners]int32) {
-	for o := range least {
-		least[o] = never
+func unreached() (best [owners]int32) {
+	for o := range best {
+		best[o] = never
 	}
-	return least
+	return best
 }
 
 // forward keeps, of each unit's candidates, those of alignments that are about as good as
@@ -69,7 +69,7 @@ func (a *alignment) forward() {
 			}
 		}
 		for k := range u.candidates {
-			if c := &u.candidates[k]; c.spent+a.ending(i, c) <= a.least+margin {
+			if c := &u.candidates[k]; c.spent+a.ending(i, c) <= a.best+margin {
 				a.merge(i+1, len(a.units))
 			}
 		}
@@ -82,18 +82,18 @@ func (a *alignment) begin() {
 			a.units[i].candidates[k].spent = never
 		}
 	}
-	a.least = never
+	a.best = never
 	for k := range a.units[0].candidates {
 		c := &a.units[0].candidates[k]
 		c.spent = c.cost
-		a.least = min(a.least, c.spent+c.rest)
+		a.best = min(a.best, c.spent+c.rest)
 	}
 }
 
 func (a *alignment) keepGood(u *unit) {
 	good := u.candidates[:0]
 	for _, c := range u.candidates {
-		if c.spent < never && c.spent+c.rest <= a.least+margin {
+		if c.spent < never && c.spent+c.rest <= a.best+margin {
 			good = append(good, c)
 		}
 	}
@@ -103,22 +103,18 @@ func (a *alignment) keepGood(u *unit) {
 // goOn tells whether a good alignment goes from u to the next unit, of which it notes what
 // it costs.
 func (a *alignment) goOn(u, next *unit, joins int32) (good bool) {
-	least, k := unreached(), 0
+	best, k := unreached(), 0
 	for b := range next.candidates {
 		n := &next.candidates[b]
 		for ; k < len(u.candidates) && u.candidates[k].line < n.line; k++ {
 			c := &u.candidates[k]
-			for o := range least {
-				if owner(o) == c.owner {
-					least[o] = min(least[o], c.spent-shares[o]*a.sums[c.after])
-				}
-			}
+			best[c.owner] = min(best[c.owner], c.spent-a.sums[c.owner][c.after])
 		}
-		for o := range least {
-			if least[o] < never {
-				spent := joins + n.cost + least[o] + shares[o]*a.sums[n.before]
+		for o := range best {
+			if best[o] < never {
+				spent := joins + n.cost + best[o] + a.sums[o][n.before]
 				n.spent = min(n.spent, spent)
-				good = good || spent+n.rest <= a.least+margin
+				good = good || spent+n.rest <= a.best+margin
 			}
 		}
 	}
@@ -143,11 +139,11 @@ func (a *alignment) goDirect(u, next *unit) {
 		return
 	}
 	for _, n := range next.candidates {
-		if n.mark != c.after || c.spent+n.cost+n.rest > a.least+margin {
+		if n.mark != c.after || c.spent+n.cost+n.rest > a.best+margin {
 			continue
 		}
 		next.candidates = append(next.candidates[:0], n)
-		a.least = c.spent + n.cost + n.rest
+		a.best = c.spent + n.cost + n.rest
 		return
 	}
 }

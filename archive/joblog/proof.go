@@ -63,16 +63,22 @@ func (a *alignment) begins(i int, t MarkType) bool {
 	return ok && m.Type == t
 }
 
-// plainly returns the mark with which a unit begins, if it is of one step that succeeded and
-// nothing about it is doubtful.
-func (a *alignment) plainly(i int) (Mark, bool) {
+// markOf returns the mark with which a unit begins, if it is of one step that succeeded, and
+// the mark is of its time.
+func (a *alignment) markOf(i int) (Mark, bool) {
 	u := &a.units[i]
 	if len(u.steps) != 1 || !u.known() || u.candidates[0].mark < 0 || u.steps[0].Conclusion != "success" {
 		return Mark{}, false
 	}
 	m := a.x.Marks[u.candidates[0].mark]
 	after := m.At - u.from - early
-	return m, m.Lead == 0 && !m.Warned && m.Type < ErrorMark && after >= 0 && after < microsecond+microsecond/5
+	return m, m.Type < ErrorMark && after >= 0 && after < microsecond+microsecond/5
+}
+
+// plainly is markOf, if there is also no doubt that the step's first line is the mark.
+func (a *alignment) plainly(i int) (Mark, bool) {
+	m, ok := a.markOf(i)
+	return m, ok && m.Lead == 0 && !m.Warned && !a.units[i].hasty
 }
 
 // provenFirst is of the step after the set-up: no script has run before its mark, which is
@@ -95,11 +101,10 @@ func (a *alignment) proveByCount(c census, p []bool) {
 	}
 	var main []int
 	for i := 1; i < len(a.units); i++ {
-		m, ok := a.plainly(i)
-		switch kind := a.units[i].kind; {
-		case kind == stopStep || kind == completeStep:
+		if kind := a.units[i].kind; kind == stopStep || kind == completeStep {
 			continue
-		case !ok && (m.Line == 0 || m.Lead == 0 && !m.Warned):
+		}
+		if _, ok := a.markOf(i); !ok {
 			return
 		}
 		main = append(main, i)

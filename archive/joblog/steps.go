@@ -99,7 +99,7 @@ var fits = func() (costs [completeStep + 1][markTypes]int32) {
 		for mark := range costs[kind] {
 			costs[kind][mark] = never
 		}
-		costs[kind][RunMark], costs[kind][ActMark], costs[kind][NamedMark] = otherKind, otherKind, 50
+		costs[kind][RunMark], costs[kind][ActMark], costs[kind][NamedMark] = otherKind, otherKind, namedBonus
 	}
 	for _, f := range []struct {
 		kind stepKind
