@@ -70,7 +70,7 @@ type alignment struct {
 	x     *Index
 	units []unit
 	sums  [owners][]int32 // of what the marks before each cost that begin nothing
-	best int32           // what the best alignment costs
+	best  int32           // what the best alignment costs
 	clean int64           // the last line that cleans up
 }
 

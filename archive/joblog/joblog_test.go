@@ -109,8 +109,34 @@ func TestIndexIsBounded(t *testing.T) {
 		at = at.Add(time.Second)
 	}
 	got := x.Finish()
-	if got.Lines != 150_000 || len(got.Seconds) > 100_000 || len(got.Marks) > 100_000 {
+	if got.Lines != 150_000 || len(got.Seconds) > 100_000 || len(got.Marks) > 40_000 || !got.MarksCut {
 		t.Errorf("%d lines, %d seconds, %d marks", got.Lines, len(got.Seconds), len(got.Marks))
+	}
+}
+
+// A step's mark is found beside those of a script that prints a million of them.
+func TestMarksAreKeptBesideAMillion(t *testing.T) {
+	x := joblog.NewIndexer()
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	print := func(after time.Duration, text string) {
+		x.Add([]byte(at.Add(after).Format(stamp) + text + "\n"))
+	}
+	print(0, "Current runner version: '2.337.0'")
+	print(time.Second, "##[group]Run make")
+	for i := range 1_000_000 {
+		print(2*time.Second+time.Duration(i)*100*time.Microsecond, "##[group]Run things")
+	}
+	print(110*time.Second, "##[group]Run make test")
+	print(111*time.Second, "Cleaning up orphan processes")
+	var steps []joblog.Step
+	for i, s := range []struct {
+		name     string
+		from, to int
+	}{{"Set up job", 0, 1}, {"Run make", 1, 110}, {"Test", 110, 111}, {"Complete job", 111, 111}} {
+		steps = append(steps, joblog.Step{Number: int64(i), Name: s.name, Conclusion: "success", StartedAt: at.Add(time.Duration(s.from) * time.Second), CompletedAt: at.Add(time.Duration(s.to) * time.Second)})
+	}
+	if got := told(joblog.AlignSteps(x.Finish(), steps)); got != "0:1-1 1:2-1000002 2:1000003-1000003 3:1000004-1000004" {
+		t.Errorf("steps: %s", got)
 	}
 }
 
