@@ -4,39 +4,26 @@ import (
 	"bytes"
 )
 
-// Index is what one reading of a log's text yields: enough to estimate later which lines
-// belong to which step, and what the job used. Its size is bounded, however large the log
-// is.
+// Index is what one reading of a log's text yields: enough to say later which lines belong
+// to which step, and what the job used. Its size is bounded, however large the log is.
 type Index struct {
-	Lines   int64  // a last line without a newline counts
-	Seconds []Mark // the first line of each second in which something was printed
-	Starts  []Mark // lines with which a step may begin
-	Usage   *Usage
+	Lines    int64    // a last line without a newline counts
+	Seconds  []Second // those in which something was printed
+	Marks    []Mark   // in the order of their lines
+	MarksCut bool     // there were too many marks, and some are left out
+	// MarksHidden: some stood within inner steps of composite actions, and are left out.
+	MarksHidden bool
+	Usage       *Usage
 }
 
-// Mark is a line and the second it was printed in.
-type Mark struct {
+// Second is the first line of a second.
+type Second struct {
 	Line int64 // from 1
 	Unix int64
 }
 
-// Bounds of an Index: a second of a day each, and more steps than GitHub allows
-// composite actions to have. What comes after them is left out.
-const (
-	maxSeconds = 100_000
-	maxStarts  = 100_000
-)
-
-// startPrefixes begin the first line of a step: of a command or an action, of
-// an action's clean-up, and of the runner's own last one.
-var startPrefixes = [][]byte{
-	[]byte("##[group]Run "),
-	[]byte("Post job cleanup."),
-	[]byte("Cleaning up orphan processes"),
-	[]byte("Evaluate and set job outputs"),
-	[]byte("##[group]Checking docker version"),
-	[]byte("Stop and remove container"),
-}
+// maxSeconds is more than a day. What comes after them is left out.
+const maxSeconds = 100_000
 
 // headLen is how many bytes of a line's beginning are looked at.
 const headLen = 3 + StampLen + len("##[warning]") + 4*maxMessage
@@ -50,6 +37,7 @@ type Indexer struct {
 	second [len("2006-01-02T15:04:05")]byte
 	unix   int64
 	usage  usageReader
+	marks  marker
 }
 
 // NewIndexer starts at line 1.
@@ -101,6 +89,8 @@ func (x *Indexer) Finish() *Index {
 	}
 	x.index.Lines = x.line - 1
 	x.index.Usage = x.usage.finish()
+	x.index.Marks = x.marks.finish()
+	x.index.MarksCut, x.index.MarksHidden = x.marks.marks.cut, x.marks.hid
 	return &x.index
 }
 
@@ -109,6 +99,7 @@ func (x *Indexer) look(head []byte) {
 	head = bytes.TrimPrefix(head, byteOrderMark)
 	if len(head) < StampLen-1 || head[StampLen-2] != 'Z' {
 		x.usage.goesOn()
+		x.marks.goesOn(x.line)
 		return
 	}
 	if !bytes.Equal(head[:len(x.second)], x.second[:]) {
@@ -125,17 +116,9 @@ func (x *Indexer) look(head []byte) {
 			x.usage.look(x.line, stamp, bytes.TrimSuffix(text[1:min(len(text), headLen)], []byte("\r")))
 		}
 	}
-	// Almost every line ends here: the prefixes begin with four letters.
-	switch text[1] {
-	case '#', 'P', 'C', 'E', 'S':
-	default:
-		return
-	}
-	for _, p := range startPrefixes {
-		if bytes.HasPrefix(text[1:], p) && len(x.index.Starts) < maxStarts {
-			x.index.Starts = append(x.index.Starts, Mark{Line: x.line, Unix: x.unix})
-			return
-		}
+	// Almost every line ends here.
+	if mayMark[text[1]] && text[0] == ' ' {
+		x.marks.look(x.line, head, text[1:])
 	}
 }
 
@@ -148,7 +131,7 @@ func (x *Indexer) newSecond(head []byte) {
 	unix := l.Time.Unix()
 	// Clocks step back; the index does not.
 	if unix > x.unix && len(x.index.Seconds) < maxSeconds {
-		x.index.Seconds = append(x.index.Seconds, Mark{Line: x.line, Unix: unix})
+		x.index.Seconds = append(x.index.Seconds, Second{Line: x.line, Unix: unix})
 	}
 	x.unix = max(x.unix, unix)
 }

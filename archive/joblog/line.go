@@ -4,6 +4,9 @@
 // Lines without a timestamp exist (a message with newlines in it), as do byte
 // order marks at the start and in the middle, CRLF, ANSI colours and lines of
 // hundreds of kilobytes. None of it is an error: every byte sequence is a log.
+//
+// An Indexer reads a log once. Its Index says what the job used, and has the marks from
+// which AlignSteps tells later which lines are which step's.
 package joblog
 
 import (

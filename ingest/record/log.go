@@ -34,17 +34,24 @@ func truncatedReason(log archive.Log) string {
 	return fmt.Sprintf("cut at %d bytes, the limit that is set", log.RawBytes)
 }
 
-// StepLines estimates which lines belong to the steps that ran.
+// StepLines are the lines of the steps that ran.
 func StepLines(x *joblog.Index, steps []store.Step) []store.StepLines {
 	var ran []joblog.Step
 	for _, s := range steps {
 		if s.StartedAt == nil || (s.Conclusion != nil && *s.Conclusion == "skipped") {
 			continue
 		}
-		ran = append(ran, joblog.Step{Number: s.Number, StartedAt: *s.StartedAt})
+		step := joblog.Step{Number: s.Number, Name: s.Name, StartedAt: *s.StartedAt}
+		if s.Conclusion != nil {
+			step.Conclusion = *s.Conclusion
+		}
+		if s.CompletedAt != nil {
+			step.CompletedAt = *s.CompletedAt
+		}
+		ran = append(ran, step)
 	}
 	var lines []store.StepLines
-	for _, r := range joblog.EstimateSteps(x, ran) {
+	for _, r := range joblog.AlignSteps(x, ran) {
 		lines = append(lines, store.StepLines{Number: r.Number, First: r.First, Last: r.Last})
 	}
 	return lines

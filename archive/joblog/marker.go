@@ -1,0 +1,229 @@
+package joblog
+
+import (
+	"bytes"
+	"time"
+)
+
+// marker finds marks line by line.
+type marker struct {
+	marks    markList
+	inner    innerSteps
+	lead     lead
+	inGroup  bool  // of the last mark
+	groupEnd int64 // the line that ended it
+	errorAt  int64 // the last line that is an error
+	warnedAt int64 // or a warning
+	hid      bool  // a mark stood within an inner step
+}
+
+// lead is the lines before a mark that belong to what it begins.
+type lead struct {
+	first, next int64  // from the first to the line before next; zero: there are none
+	asked       uint64 // of the step whose condition was evaluated
+	named       uint64 // of the step that was started
+	at          int64  // of the line that says so
+}
+
+// look takes note of line n, whose first byte mayMark. Text is without the timestamp.
+func (m *marker) look(n int64, head, text []byte) {
+	switch {
+	case text[0] == '#':
+		m.command(n, head, text)
+		return
+	case text[0] == 'N' && isLead(text):
+		m.leads(n)
+		return
+	}
+	for _, p := range plainMarks[text[0]] {
+		if hasPrefix(text, p.begins) {
+			if rest := text[len(p.begins):min(len(text), maxTitle)]; !p.whole || len(bytes.TrimSuffix(rest, []byte("\r"))) == 0 {
+				m.add(head, Mark{Line: n, Type: p.begun, Title: actTitle(p.begins, rest)})
+			}
+			return
+		}
+	}
+}
+
+func actTitle(begins string, rest []byte) uint64 {
+	if begins != actMain {
+		return 0
+	}
+	return titleHash(rest)
+}
+
+// hasPrefix is without the allocation of a conversion.
+func hasPrefix(text []byte, prefix string) bool {
+	return len(text) >= len(prefix) && string(text[:len(prefix)]) == prefix
+}
+
+// command is a line that begins with a sign of the runner's.
+func (m *marker) command(n int64, head, text []byte) {
+	switch {
+	case hasPrefix(text, "##[group]"):
+		m.group(n, head, bytes.TrimSuffix(text[len("##[group]"):min(len(text), maxTitle)], []byte("\r")))
+	case hasPrefix(text, "##[endgroup]"):
+		if m.inGroup {
+			m.inGroup, m.groupEnd = false, n
+		}
+	case hasPrefix(text, "##[debug]"):
+		m.debug(n, head, bytes.TrimSuffix(text[len("##[debug]"):min(len(text), maxTitle)], []byte("\r")))
+	case hasPrefix(text, "##[error]"):
+		m.failure(n, head, text[len("##[error]"):])
+	case hasPrefix(text, "##[warning]"):
+		if m.warnedAt = n; isLead(text) {
+			m.leads(n)
+		}
+	case hasPrefix(text, startAction), hasPrefix(text, endAction):
+		m.innerMark(n, bytes.TrimSuffix(text, []byte("\r")))
+	}
+}
+
+func (m *marker) group(n int64, head, title []byte) {
+	m.inGroup = false
+	for _, p := range groupMarks {
+		if !hasPrefix(title, p.begins) {
+			continue
+		}
+		mark := Mark{Line: n, Type: p.begun}
+		rest := title[len(p.begins):]
+		switch {
+		case p.begun == PullMark:
+			mark.Title = titleHash(append([]byte("Pull "), bytes.TrimSuffix(rest, []byte("'"))...))
+		case p.begun != RunMark: // its title does not tell which step it is of
+		case len(rest) > 2 && rest[0] == '\'' && rest[len(rest)-1] == '\'':
+			mark.Type = PathMark
+		default:
+			mark.Title, mark.Action = titleHash(title), isAction(rest)
+		}
+		m.add(head, mark)
+		m.inGroup = true
+		return
+	}
+}
+
+// isAction tells whether a title is that of an action, and not the first line of a command.
+func isAction(title []byte) bool {
+	if hasPrefix(title, "./") || hasPrefix(title, "../") {
+		return true
+	}
+	name, _, ok := bytes.Cut(title, []byte("@"))
+	return ok && bytes.IndexByte(name, '/') > 0 && bytes.IndexByte(title, ' ') < 0
+}
+
+// failure is an error. Only the first of several lines may begin a step, and none with
+// which the runner ends one.
+func (m *marker) failure(n int64, head, message []byte) {
+	again := m.errorAt == n-1
+	m.errorAt = n
+	for _, ends := range []string{"Process completed with exit code ", "The operation was canceled.", "The action '"} {
+		again = again || hasPrefix(message, ends)
+	}
+	if !again {
+		m.nameAlone()
+		m.append(head, Mark{Line: n, Type: ErrorMark})
+	}
+}
+
+// debug is a line that the runner prints if debug logging is on, or a script at any time.
+func (m *marker) debug(n int64, head, text []byte) {
+	const evaluating, starting = "Evaluating condition for step: '", "Starting: "
+	switch {
+	case hasPrefix(text, evaluating):
+		m.nameAlone()
+		m.leads(n)
+		m.lead.asked = titleHash(bytes.TrimSuffix(text[len(evaluating):], []byte("'")))
+	case hasPrefix(text, starting):
+		name := titleHash(text[len(starting):])
+		if m.lead.named != 0 || m.lead.asked != name { // what was asked for was skipped
+			m.nameAlone()
+		}
+		m.leads(n)
+		m.lead.named, m.lead.at = name, markTime(head)
+	case hasPrefix(text, "Finishing: "):
+		m.nameAlone()
+		m.append(head, Mark{Line: n, Type: FinishingMark, Title: titleHash(text[len("Finishing: "):])})
+	default:
+		m.goesOn(n)
+	}
+}
+
+func isLead(text []byte) bool {
+	if hasPrefix(text, leadLines[0]) {
+		digits := bytes.TrimLeft(text[len(leadLines[0]):min(len(text), maxTitle)], "0123456789")
+		return hasPrefix(digits, nodeDeprecated)
+	}
+	return hasPrefix(text, leadLines[1]) || hasPrefix(text, leadLines[2])
+}
+
+// leads takes line n as one that comes before a mark.
+func (m *marker) leads(n int64) {
+	if m.lead.next != n {
+		m.nameAlone()
+		m.lead.first = n
+	}
+	m.lead.next = n + 1
+}
+
+// goesOn is a line that belongs to the one before: it has no timestamp, or is of debug
+// logging and says nothing of steps.
+func (m *marker) goesOn(n int64) {
+	if m.lead.next == n {
+		m.lead.next = n + 1
+	}
+}
+
+// nameAlone ends the lines before a mark, without one.
+func (m *marker) nameAlone() {
+	if l := m.lead; l.named != 0 {
+		m.marks.add(Mark{Line: l.first, At: l.at, Type: NamedMark, Named: l.named})
+	}
+	m.lead = lead{}
+}
+
+// add takes a mark that begins a step, with the lines before it.
+func (m *marker) add(head []byte, mark Mark) {
+	if m.lead.next != mark.Line {
+		m.nameAlone()
+	} else {
+		mark.Lead, mark.Named = int32(mark.Line-m.lead.first), m.lead.named
+		m.lead = lead{}
+	}
+	mark.Direct = m.groupEnd > 0 && mark.first() == m.groupEnd+1
+	mark.Warned = m.warnedAt > 0 && mark.first() == m.warnedAt+1
+	m.append(head, mark)
+}
+
+func (m *marker) append(head []byte, mark Mark) {
+	mark.At = markTime(head)
+	m.marks.add(mark)
+}
+
+func markTime(head []byte) int64 {
+	l := ParseLine(head[:StampLen-1])
+	if l.Time.IsZero() {
+		return time.Time{}.UnixMicro() // never near a step
+	}
+	return l.Time.UnixMicro()
+}
+
+// innerMark is a line around an inner step of a composite action. What stands between
+// begins no step of the job.
+func (m *marker) innerMark(n int64, text []byte) {
+	mark, ok := readInnerMark(text)
+	if !ok {
+		return
+	}
+	if first, ended := m.inner.see(n, mark); ended {
+		m.nameAlone()
+		if m.marks.removeFrom(first) {
+			m.hid = true
+		}
+	}
+}
+
+// finish returns all marks, in the order of their lines.
+func (m *marker) finish() []Mark {
+	m.nameAlone()
+	return m.marks.marks
+}

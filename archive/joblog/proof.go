@@ -1,0 +1,184 @@
+package joblog
+
+// What makes a range exact. Scripts can print every mark, so that a mark alone proves
+// nothing. But a step that succeeded has printed one of its own, and none is printed by
+// nobody: where there are as many marks as steps, each of them is a step's. Where the log is
+// not as plain as that, or a line before a mark may belong to what it begins, nothing is
+// said to be exact.
+
+// proven tells of each unit, and of the end of the log, whether its first line is certain.
+func (a *alignment) proven() []bool {
+	last := len(a.units) - 1
+	p := make([]bool, len(a.units)+1)
+	if a.x.MarksCut || a.units[0].kind != setUpStep || a.units[0].candidates[0].line != 1 {
+		return p
+	}
+	p[0], p[last+1] = true, true
+	c := a.census()
+	if last > 0 {
+		p[1] = a.provenFirst(c)
+	}
+	if a.units[last].kind == completeStep && c.types[CleanUpMark] == 1 && c.types[CompleteMark] == 0 {
+		p[last] = a.begins(last, CleanUpMark)
+	}
+	for i, u := range a.units {
+		if u.kind == stopStep && c.types[StopMark] == 1 && c.steps[stopStep] == 1 && c.steps[containersStep] == 1 && c.types[ContainersMark] == 1 {
+			p[i] = a.begins(i, StopMark)
+		}
+	}
+	a.proveByCount(c, p)
+	return p
+}
+
+// census counts what there is.
+type census struct {
+	types  [markTypes]int
+	steps  [completeStep + 1]int
+	titles map[uint64]int // of groups of commands and images
+	main   []int          // the marks of steps that print one each
+}
+
+func (a *alignment) census() census {
+	c := census{titles: make(map[uint64]int)}
+	for i, m := range a.x.Marks {
+		c.types[m.Type]++
+		if m.Title != 0 && m.Type != FinishingMark {
+			c.titles[m.Title]++
+		}
+		switch m.Type {
+		case PathMark, StopMark, CompleteMark, CleanUpMark, ErrorMark, NamedMark, FinishingMark:
+		default:
+			c.main = append(c.main, i)
+		}
+	}
+	for _, u := range a.units {
+		c.steps[u.kind]++
+	}
+	return c
+}
+
+// begins tells whether a unit of one step, which succeeded, begins at the one mark of a type.
+func (a *alignment) begins(i int, t MarkType) bool {
+	m, ok := a.plainly(i)
+	return ok && m.Type == t
+}
+
+// markOf returns the mark with which a unit begins, if it is of one step that succeeded, and
+// the mark is of its time.
+func (a *alignment) markOf(i int) (Mark, bool) {
+	u := &a.units[i]
+	if len(u.steps) != 1 || !u.known() || u.candidates[0].mark < 0 || u.steps[0].Conclusion != "success" {
+		return Mark{}, false
+	}
+	m := a.x.Marks[u.candidates[0].mark]
+	after := m.At - u.from - early
+	return m, m.Type < ErrorMark && after >= 0 && after < microsecond+microsecond/5
+}
+
+// plainly is markOf, if there is also no doubt that the step's first line is the mark.
+func (a *alignment) plainly(i int) (Mark, bool) {
+	m, ok := a.markOf(i)
+	return m, ok && m.Lead == 0 && !m.Warned && !a.units[i].hasty
+}
+
+// provenFirst is of the step after the set-up: no script has run before its mark, which is
+// the first, and there is no other like it.
+func (a *alignment) provenFirst(c census) bool {
+	m, ok := a.plainly(1)
+	if !ok || len(c.main) == 0 || a.x.Marks[c.main[0]] != m || !a.named(1) {
+		return false
+	}
+	if m.Title != 0 {
+		return c.titles[m.Title] == 1
+	}
+	return c.types[m.Type] == 1
+}
+
+// proveByCount is of jobs in which all went well, and whose steps have printed a mark each.
+func (a *alignment) proveByCount(c census, p []bool) {
+	if a.x.MarksHidden || c.types[ErrorMark] > 0 || c.types[BackgroundMark] > 0 {
+		return
+	}
+	var main []int
+	for i := 1; i < len(a.units); i++ {
+		if kind := a.units[i].kind; kind == stopStep || kind == completeStep {
+			continue
+		}
+		if _, ok := a.markOf(i); !ok {
+			return
+		}
+		main = append(main, i)
+	}
+	if len(main) != len(c.main) {
+		return
+	}
+	for k, i := range main {
+		if int(a.units[i].candidates[0].mark) != c.main[k] {
+			return
+		}
+	}
+	for _, i := range main {
+		_, p[i] = a.plainly(i)
+	}
+}
+
+// named tells whether the log names the unit's step at its beginning.
+func (a *alignment) named(i int) bool {
+	u := &a.units[i]
+	if i == 0 {
+		return u.kind == setUpStep
+	}
+	m := a.x.Marks[u.candidates[0].mark]
+	switch {
+	case m.Type == RunMark:
+		return m.Title == titleHash([]byte(u.steps[0].Name))
+	case m.Title != 0 && m.Title != titleHash([]byte(u.steps[0].Name)):
+		return false
+	}
+	return u.kind != unnamedStep && u.kind != userStep && fits[u.kind][m.Type] == 0
+}
+
+// debugChain is of logs with debug lines for each step, which name it at its beginning and
+// at its end. A script can print such lines, but not before the log's first line, which
+// shows that the runner prints them, and then there are too many.
+func debugChain(x *Index, steps []Step) ([]Range, bool) {
+	if x.MarksCut || x.MarksHidden || len(x.Marks) == 0 || x.Marks[0].first() != 1 {
+		return nil, false
+	}
+	var out []Range
+	var ended int64 // by the line that says so
+	for _, m := range x.Marks {
+		switch {
+		case m.Type == BackgroundMark:
+			return nil, false
+		case m.Type == FinishingMark:
+			if ended != 0 || len(out) == 0 || m.Title != titleHash([]byte(steps[len(out)-1].Name)) {
+				return nil, false
+			}
+			ended = m.Line
+		case m.Named != 0:
+			if len(out) == len(steps) || len(out) > 0 && ended == 0 || m.Named != titleHash([]byte(steps[len(out)].Name)) {
+				return nil, false
+			}
+			out = begin(out, steps[len(out)].Number, m.first(), ended)
+			ended = 0
+		}
+	}
+	if len(out) != len(steps) || ended == 0 {
+		return nil, false
+	}
+	out[len(out)-1].Last = x.Lines
+	return out, true
+}
+
+// begin adds a range, and ends the one before. If there are lines between its end and the
+// next step, such as those of one that was skipped, they are not its for sure.
+func begin(out []Range, number, first, ended int64) []Range {
+	if n := len(out) - 1; n >= 0 {
+		out[n].Last = first - 1
+		if ended != first-1 {
+			out[n].Certainty = Estimated
+		}
+	}
+	return append(out, Range{Number: number, First: first, Certainty: Exact})
+}

@@ -1,0 +1,53 @@
+package githubsim
+
+// output is what a script or an action prints: up to so many lines, now and then with some
+// that look like the runner's, and over some seconds unless the job is quick.
+func (s *shaper) output(lines int) {
+	ms := 3
+	if !s.quick && s.oneIn(2) {
+		ms = 2500
+	}
+	for range s.rng.below(lines + 1) {
+		s.pass(ms)
+		s.print(s.outputLine())
+		if s.forges && s.oneIn(12) {
+			s.mimic()
+		}
+		if s.oneIn(400) {
+			s.now -= ticks(s.rng.below(ticksPerSecond))
+		}
+	}
+	s.pass(ms)
+}
+
+func (s *shaper) outputLine() string {
+	lines := []string{
+		"ok", "added 12 packages", "##[warning]an old option", "Compiling rocket v0.1.0", "Node is here", "Error: first\n    at second\n    at third",
+		"##[group]Details", "##[endgroup]", "  ##[group]Run indented", "::group::Run as it was written", "Post job cleanup. (by a script)",
+		"Cleaning up", "##[\\start-action display=x;id=y]", "##[debug]by a script", "caf\xe9", "",
+	}
+	return lines[s.rng.below(len(lines))]
+}
+
+// mimic prints what only the runner prints otherwise.
+func (s *shaper) mimic() {
+	switch s.rng.below(5) {
+	case 0:
+		s.forge("Post job cleanup.", postClass, false)
+	case 1:
+		s.forge("Cleaning up orphan processes", cleanClass, false)
+	case 2:
+		s.print("##[error]by a script")
+	default:
+		s.forge("##[group]Run the "+word(&s.rng), runClass, false)
+		s.print("x", "##[endgroup]")
+	}
+}
+
+// forge prints a line that looks as if it began a step.
+func (s *shaper) forge(text string, class markClass, inner bool) {
+	s.print(text)
+	if !inner || !s.markers {
+		s.sigil = append(s.sigil, shapedMark{line: s.lines, at: s.now, class: class, inner: inner})
+	}
+}
