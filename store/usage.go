@@ -14,8 +14,8 @@ import (
 const usageVersion = 2
 
 // writeUsage replaces the rows of what a job used by what its log says; nil: it was not
-// read.
-func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage) error {
+// read. ranges are the lines of its steps.
+func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage, ranges []StepLines) error {
 	if u == nil {
 		return nil
 	}
@@ -63,8 +63,9 @@ func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage) er
 		at, kinds, messages = append(at, a.Line), append(kinds, string(a.Level)), append(messages, a.Message)
 	}
 	b.Queue(`
-		INSERT INTO job_annotations (job_id, log_line, level, message)
-		SELECT $1, line, level, message FROM unnest($2::bigint[], $3::text[], $4::text[]) AS a(line, level, message)`, jobID, at, kinds, messages)
+		INSERT INTO job_annotations (job_id, log_line, level, message, step_number)
+		SELECT $1, line, level, message, step FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[]) AS a(line, level, message, step)`,
+		jobID, at, kinds, messages, CertainSteps(ranges, u.Annotations))
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return fmt.Errorf("usage: %w", err)
 	}
