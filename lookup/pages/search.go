@@ -83,7 +83,7 @@ func (c *call) search() error {
 	case out.broken != nil, c.ctx().Err() != nil: // the reader is gone
 		panic(http.ErrAbortHandler)
 	}
-	ended := searchSummary{Stats: sum, Late: errors.Is(err, context.DeadlineExceeded)}
+	ended := searchSummary{Stats: sum, OfSteps: query.Step != "", Late: errors.Is(err, context.DeadlineExceeded)}
 	if err != nil && !ended.Late {
 		c.Logger.WarnContext(c.ctx(), "a search could not go on", "error", err)
 		ended.Failed = true
@@ -104,6 +104,7 @@ func (c *call) search() error {
 // searchSummary is what stands under all that was found.
 type searchSummary struct {
 	search.Stats
+	OfSteps bool // only lines of steps were looked for
 	Late    bool
 	Failed  bool
 	Further string // the address that continues the search
