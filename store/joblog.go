@@ -192,7 +192,7 @@ func (db *DB) Settle(ctx context.Context, s Settlement, at time.Time) (bool, err
 				return err
 			}
 		}
-		if s.Object == nil {
+		if s.Object == nil && s.Usage == nil {
 			return nil
 		}
 		return writeIndex(ctx, tx, s.JobID, s.Steps, s.Usage)
