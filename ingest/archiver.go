@@ -237,7 +237,12 @@ func (t *task) archiveLog(ctx context.Context) error {
 	if err != nil {
 		return t.handleError(ctx, targetLog, err)
 	}
-	s := record.SettlementOf(t.id, log, t.facts.Steps, t.Now())
+	// As the table has them, which may know more than the API told: a webhook filled it in.
+	steps, err := t.DB.Steps(ctx, t.id)
+	if err != nil {
+		return err
+	}
+	s := record.SettlementOf(t.id, log, steps, t.Now())
 	s.Settled = kept
 	return t.settle(ctx, s)
 }

@@ -32,7 +32,7 @@ type answer struct {
 // answer decides how a request is answered. It fails with ErrNoStep, or if the database
 // does not answer.
 func (s *Sender) answer(req *http.Request, log store.JobLog, sel Selection) (answer, error) {
-	first, last, err := s.LineRange(req.Context(), log, sel)
+	lines, err := s.Lines(req.Context(), log, sel)
 	if err != nil {
 		return answer{}, err
 	}
@@ -45,7 +45,7 @@ func (s *Sender) answer(req *http.Request, log store.JobLog, sel Selection) (ans
 	}
 	a.describe()
 	if sel.Step != nil {
-		a.header.Set("X-Jobvault-Lines", fmt.Sprintf("%d-%d; estimated", first, last))
+		a.header.Set(StepLinesHeader, lines.String())
 	}
 	switch match := req.Header.Get("If-None-Match"); {
 	case match != "" && strings.Contains(match, a.header.Get("ETag")):

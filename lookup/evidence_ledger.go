@@ -38,6 +38,18 @@ type evidenceLedger struct {
 	DetailsSHA256 string     `json:"details_sha256,omitempty"`
 	SettledSHA256 string     `json:"settled_sha256,omitempty"`
 	ManifestDate  string     `json:"manifest_date,omitempty"`
+
+	Steps []evidenceStep `json:"steps,omitempty"`
+}
+
+// evidenceStep is which lines of the log, or of its redacted copy, are a step's.
+type evidenceStep struct {
+	Number       int64   `json:"number"`
+	Name         string  `json:"name"`
+	Conclusion   *string `json:"conclusion"`
+	LogFirstLine *int64  `json:"log_first_line"`
+	LogLastLine  *int64  `json:"log_last_line"`
+	LogLines     *string `json:"log_lines"`
 }
 
 func ledgerOf(j store.JobDetails) evidenceLedger {
@@ -52,6 +64,9 @@ func ledgerOf(j store.JobDetails) evidenceLedger {
 	}
 	if j.Log.ManifestDate != nil {
 		l.ManifestDate = j.Log.ManifestDate.Format(time.DateOnly)
+	}
+	for _, s := range j.Steps {
+		l.Steps = append(l.Steps, evidenceStep{s.Number, s.Name, s.Conclusion, s.LogFirstLine, s.LogLastLine, s.LogLines})
 	}
 	return l
 }

@@ -78,32 +78,6 @@ func RedactedNote(log store.JobLog) string {
 	return fmt.Sprintf("%d matches in %d lines; %s", c.Matches, c.RedactedLines, c.At.UTC().Format(time.RFC3339))
 }
 
-// LineRange returns the lines that a selection stands for; for a step, they are an
-// estimate. It fails with ErrNoStep.
-func (l Logs) LineRange(ctx context.Context, log store.JobLog, sel Selection) (first, last int64, err error) {
-	log = Readable(log)
-	switch {
-	case sel.IsWhole():
-		return 1, *log.Lines, nil
-	case sel.Step == nil:
-		return sel.First, min(sel.Last, *log.Lines), nil
-	}
-	steps, err := l.DB.Steps(ctx, log.JobID)
-	if err != nil {
-		return 0, 0, err
-	}
-	for _, s := range steps {
-		if s.Number != *sel.Step {
-			continue
-		}
-		if s.LogFirstLine == nil {
-			return 0, 0, fmt.Errorf("job %d: %w: step %d (%s) has no lines", log.JobID, ErrNoStep, s.Number, s.Name)
-		}
-		return *s.LogFirstLine, *s.LogLastLine, nil
-	}
-	return 0, 0, fmt.Errorf("job %d: %w: it has no step %d", log.JobID, ErrNoStep, *sel.Step)
-}
-
 // Copy writes the selected part of a log to w, byte for byte as GitHub sent it, or that
 // part of its redacted copy. Lines beyond the end are left out. It fails with ErrNoStep,
 // and as archive.CopyLog.
@@ -111,11 +85,11 @@ func (l Logs) Copy(ctx context.Context, w io.Writer, log store.JobLog, sel Selec
 	if sel.IsWhole() {
 		return l.Archive.CopyLog(ctx, w, LayoutOf(log))
 	}
-	first, last, err := l.LineRange(ctx, log, sel)
+	lines, err := l.Lines(ctx, log, sel)
 	if err != nil {
 		return err
 	}
-	return l.Archive.CopyLines(ctx, w, LayoutOf(log), first, last)
+	return l.Archive.CopyLines(ctx, w, LayoutOf(log), lines.First, lines.Last)
 }
 
 // LayoutOf returns the layout that the ledger has of a log, or of its redacted copy.

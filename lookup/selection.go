@@ -11,7 +11,7 @@ import (
 // the lines of that step. The zero value selects all of it.
 type Selection struct {
 	First, Last int64  // numbers of lines, from 1 and inclusive
-	Step        *int64 // the lines of the step with this number, by estimate
+	Step        *int64 // the lines of the step with this number, also those that it shares with others
 }
 
 // ParseSelection reads "100-200", "100-" or "100".

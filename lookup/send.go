@@ -42,8 +42,8 @@ func NewSender(logs Logs, logger *slog.Logger) *Sender {
 //
 // It fails before anything is sent, with ErrBusy, ErrNoStep or an error of the database
 // or the bucket. A later failure ends the connection, so that the client cannot take what
-// it got for the whole answer. For a step, the header X-Jobvault-Lines says which lines
-// are estimated to be the step's; for a copy, the header RedactedHeader is set.
+// it got for the whole answer. For a step, the header StepLinesHeader says which lines
+// are the step's and how that is known; for a copy, the header RedactedHeader is set.
 func (s *Sender) Send(w http.ResponseWriter, req *http.Request, log store.JobLog, sel Selection, subject string) error {
 	release, err := s.limit.Acquire(subject)
 	if err != nil {

@@ -24,7 +24,7 @@ var contract = map[string][]string{
 	},
 	"steps": {
 		"job_id bigint", "number bigint", "name text", "status text", "conclusion text", "started_at timestamptz",
-		"completed_at timestamptz", "log_first_line bigint", "log_last_line bigint",
+		"completed_at timestamptz", "log_first_line bigint", "log_last_line bigint", "log_lines text",
 	},
 	"labels":     {"id bigint", "name text"},
 	"job_labels": {"job_id bigint", "label_id bigint", "position integer"},
@@ -66,7 +66,11 @@ var contract = map[string][]string{
 		"workflow_ref text", "actions_cut bigint", "annotations_cut bigint",
 	},
 	"job_permissions": {"job_id bigint", "scope text", "level text"},
-	"job_annotations": {"job_id bigint", "log_line bigint", "level text", "message text"},
+	"job_annotations": {"job_id bigint", "log_line bigint", "level text", "message text", "step_number bigint"},
+	"annotation_facts": {
+		"job_id bigint", "log_line bigint", "level text", "message text", "step_number bigint", "job_name text", "repository text", "workflow_name text",
+		"head_branch text", "day date",
+	},
 	"action_uses": {
 		"action text", "path text", "ref text", "resolved_sha text", "version text", "repository text", "workflow_name text", "jobs bigint",
 		"first_used_at timestamptz", "last_used_at timestamptz", "in_setup boolean", "repository_id bigint",
@@ -100,6 +104,7 @@ var contract = map[string][]string{
 	"step_facts": {
 		"job_id bigint", "number bigint", "name text", "conclusion text", "started_at timestamptz", "completed_at timestamptz", "duration_seconds double precision",
 		"log_first_line bigint", "log_last_line bigint", "job_name text", "repository text", "workflow_name text", "head_branch text", "day date",
+		"log_lines text",
 	},
 	"run_facts": {
 		"run_id bigint", "repository text", "workflow_name text", "head_branch text", "head_sha text", "attempts bigint", "jobs bigint", "succeeded bigint",

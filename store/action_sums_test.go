@@ -54,7 +54,7 @@ var sumSteps = map[string]func(f *fixture, t *rapid.T, job int64){
 	},
 	"read again": func(f *fixture, t *rapid.T, job int64) {
 		digest := archivedAs(job).Object.SHA256
-		_, err := f.db.RecordIndex(f.t.Context(), job, digest[:], anyActions(t), 0)
+		_, err := f.db.RecordIndex(f.t.Context(), job, digest[:], nil, anyActions(t), 0)
 		f.check(err)
 	},
 	"change the job": func(f *fixture, t *rapid.T, job int64) {

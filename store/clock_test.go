@@ -94,9 +94,11 @@ func TestDecisionsAreByPostgresTime(t *testing.T) {
 	for _, by := range []time.Duration{2 * time.Hour, -2 * time.Hour} {
 		store.SetWall(f.db, func() time.Time { return time.Now().Add(by) })
 		for name, do := range map[string]func() error{
-			"RemoveByRule":  func() error { _, err := f.db.RemoveByRule(t.Context(), listed(2), "ada", time.Time{}); return err },
-			"RemoveByHand":  func() error { return f.db.RemoveByHand(t.Context(), 2, "ada", "why", time.Time{}) },
-			"Redact":        func() error { return f.db.Redact(t.Context(), store.Redaction{JobID: 2, Number: 1}, nil, nil, nil) },
+			"RemoveByRule": func() error { _, err := f.db.RemoveByRule(t.Context(), listed(2), "ada", time.Time{}); return err },
+			"RemoveByHand": func() error { return f.db.RemoveByHand(t.Context(), 2, "ada", "why", time.Time{}) },
+			"Redact": func() error {
+				return f.db.Redact(t.Context(), store.Redaction{JobID: 2, Number: 1}, nil, nil, nil, nil)
+			},
 			"DecidingTime":  func() error { _, err := f.db.DecidingTime(t.Context()); return err },
 			"FinishRemoval": func() error { return f.db.FinishRemoval(t.Context(), 2, nil, nil, nil) },
 		} {

@@ -149,12 +149,6 @@ type Object struct {
 	FilterBytes  int64 // of the object with its filters; 0: it has none
 }
 
-// StepLines says which lines of the log are a step's, by estimate.
-type StepLines struct {
-	Number      int64
-	First, Last int64
-}
-
 // Settle writes the outcome into the ledger if the row's state may become the new one,
 // and says whether it did: an archived log stays archived, whatever a second worker
 // finds. Call it last, when the object is complete in the bucket: if it came first and
@@ -198,10 +192,10 @@ func (db *DB) Settle(ctx context.Context, s Settlement, at time.Time) (bool, err
 				return err
 			}
 		}
-		if err := writeStepLines(ctx, tx, s.JobID, s.Steps); err != nil {
-			return err
+		if s.Object == nil && s.Usage == nil {
+			return nil
 		}
-		return writeUsage(ctx, tx, s.JobID, s.Usage)
+		return writeIndex(ctx, tx, s.JobID, s.Steps, s.Usage)
 	})
 	return changed, err
 }
@@ -219,21 +213,6 @@ func boolInt(b bool) int {
 		return 1
 	}
 	return 0
-}
-
-func writeStepLines(ctx context.Context, tx pgx.Tx, jobID int64, lines []StepLines) error {
-	if len(lines) == 0 {
-		return nil
-	}
-	n, first, last := make([]int64, len(lines)), make([]int64, len(lines)), make([]int64, len(lines))
-	for i, l := range lines {
-		n[i], first[i], last[i] = l.Number, l.First, l.Last
-	}
-	_, err := tx.Exec(ctx, `
-		UPDATE steps s SET log_first_line = l.first, log_last_line = l.last
-		FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS l(number, first, last)
-		WHERE s.job_id = $1 AND s.number = l.number`, jobID, n, first, last)
-	return err
 }
 
 // NoteAttempt notes that a job is still pending, with GitHub's last status (0: no answer)

@@ -61,7 +61,7 @@ func TestJobsAreListedAgainWithAnotherRecord(t *testing.T) {
 	copied := store.Redaction{
 		JobID: 2, Number: 1, ObjectKey: "v1/1/2/1/2/redacted-1.zst", SHA256: sum("copy"), StoredSHA256: sum("stored"), Actor: "eve", Reason: "a token", At: day,
 	}
-	f.check(f.db.Redact(t.Context(), copied, f.log(2).SHA256, nil, there))
+	f.check(f.db.Redact(t.Context(), copied, f.log(2).SHA256, nil, nil, there))
 	if l := f.log(2); l.SettledSHA256 != nil || l.SettledBytes != nil {
 		t.Errorf("settled.json is about to be another one, and is noted as %+v", l)
 	}
@@ -78,7 +78,7 @@ func TestJobsAreListedAgainWithAnotherRecord(t *testing.T) {
 	was := f.listedAs(2)
 	was.Redactions = sum("copy")
 	copied.Number, copied.SHA256, copied.At = 2, sum("second"), day.Add(time.Minute)
-	f.check(f.db.Redact(t.Context(), copied, sum("copy"), nil, there))
+	f.check(f.db.Redact(t.Context(), copied, sum("copy"), nil, nil, there))
 	if n := f.mark(date, was); n != 0 {
 		t.Errorf("redacted again since the line was written, and marked")
 	}

@@ -44,11 +44,11 @@ var ErrOtherText = errors.New("its text has changed meanwhile")
 // Redact replaces a job's log, or its present redacted copy, by another copy that is
 // already in the bucket, and fails as RemoveByHand does. of is the SHA-256 of the text
 // that the copy was made of; if the job has another text by now, Redact fails with
-// ErrOtherText. u, what the copy's text says the job used, replaces what was read from
-// the log. there is called within the transaction and must fail if the copy is not in the
+// ErrOtherText. What the copy's text tells replaces what was read from the log: ranges,
+// which lines are its steps', and u, what the job used. there is called within the transaction and must fail if the copy is not in the
 // bucket any more, because FinishRemoval deletes copies that no row has; it must not use
 // the database, and may be repeated. c.At is zero except in tests.
-func (db *DB) Redact(ctx context.Context, c Redaction, of []byte, u *joblog.Usage, there func(context.Context) error) error {
+func (db *DB) Redact(ctx context.Context, c Redaction, of []byte, ranges []StepLines, u *joblog.Usage, there func(context.Context) error) error {
 	return db.inTx(ctx, fmt.Sprintf("redact log of job %d", c.JobID), func(ctx context.Context, tx pgx.Tx) error {
 		at, err := db.decide(ctx, tx, c.At)
 		if err != nil {
@@ -80,7 +80,7 @@ func (db *DB) Redact(ctx context.Context, c Redaction, of []byte, u *joblog.Usag
 		if err := insertRedaction(ctx, tx, c); err != nil {
 			return err
 		}
-		return writeUsage(ctx, tx, c.JobID, u)
+		return writeIndex(ctx, tx, c.JobID, ranges, u)
 	})
 }
 

@@ -20,7 +20,7 @@ type RestoredRemoval struct {
 	Settled    *Details      // the settled.json that tells so; nil: another object does
 	Steps      int           // what was done to the log in all, see RemovalSteps
 	Usage      *joblog.Usage // of the present copy; nil: there is none
-	StepLines  []StepLines
+	StepLines  []StepLines   // of the present copy
 }
 
 // removalSteps counts what was done to the log of job l: 0, it is not removed; 1, it
@@ -125,15 +125,15 @@ func restoreRemoval(ctx context.Context, tx pgx.Tx, r RestoredRemoval) error {
 			return err
 		}
 	}
-	if err := writeStepLines(ctx, tx, m.JobID, r.StepLines); err != nil {
-		return err
-	}
-	if len(r.Redactions) > 0 && r.Usage == nil {
+	switch {
+	case r.Usage != nil:
+		return writeIndex(ctx, tx, m.JobID, r.StepLines, r.Usage)
+	case len(r.Redactions) > 0:
 		// What the ledger says that the job used, the log said as it was before anything was
 		// taken out; what was left of it, nothing tells any more.
 		return forgetUsage(ctx, tx, m.JobID)
 	}
-	return writeUsage(ctx, tx, m.JobID, r.Usage)
+	return nil
 }
 
 func forgetUsage(ctx context.Context, tx pgx.Tx, jobID int64) error {

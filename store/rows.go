@@ -15,7 +15,8 @@ type JobRows struct {
 	Redactions []Redaction  // all there ever were, by their numbers
 	Usage      joblog.Usage // what its log tells, as the tables have it
 	Seqs       []int        // of the actions
-	UsageRead  bool         // these rows are of the present way of reading logs
+	StepOf     []*int64     // step_number of each of the annotations
+	UsageRead  bool         // these rows, and the lines of steps, are of the present way of reading logs
 	Described  bool         // there is a row of job_environment
 }
 
@@ -132,11 +133,12 @@ func readFound(ctx context.Context, tx pgx.Tx, ids []int64, rows map[int64]*JobR
 	}
 	var n joblog.Annotation
 	var level string
+	var step *int64
 	_, err := pgx.ForEachRow(query(ctx, tx, `
-		SELECT job_id, log_line, level, message FROM job_annotations WHERE job_id = ANY($1) ORDER BY job_id, log_line, level, message`, ids),
-		[]any{&id, &n.Line, &level, &n.Message}, func() error {
+		SELECT job_id, log_line, level, message, step_number FROM job_annotations WHERE job_id = ANY($1) ORDER BY job_id, log_line, level, message`, ids),
+		[]any{&id, &n.Line, &level, &n.Message, &step}, func() error {
 			n.Level = joblog.Kind(level)
-			rows[id].Usage.Annotations = append(rows[id].Usage.Annotations, n)
+			rows[id].Usage.Annotations, rows[id].StepOf = append(rows[id].Usage.Annotations, n), append(rows[id].StepOf, step)
 			return nil
 		})
 	return err

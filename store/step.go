@@ -8,8 +8,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Step is a step of a job. LogFirstLine and LogLastLine are estimates, from 1,
-// inclusive.
+// Step is a step of a job. LogFirstLine and LogLastLine are its lines in the log, from 1,
+// inclusive, and LogLines is the joblog.Certainty with which they are known; all are nil
+// if it has none.
 type Step struct {
 	JobID        int64      `json:"job_id"`
 	Number       int64      `json:"number"`
@@ -20,9 +21,10 @@ type Step struct {
 	CompletedAt  *time.Time `json:"completed_at"`
 	LogFirstLine *int64     `json:"log_first_line"`
 	LogLastLine  *int64     `json:"log_last_line"`
+	LogLines     *string    `json:"log_lines"`
 }
 
-const stepColumns = `job_id, number, name, status, conclusion, started_at, completed_at, log_first_line, log_last_line`
+const stepColumns = `job_id, number, name, status, conclusion, started_at, completed_at, log_first_line, log_last_line, log_lines`
 
 // replaceSteps makes the steps of newer facts the steps of their jobs; those of
 // older facts count only where a job has none. Facts without steps say nothing.
@@ -117,11 +119,11 @@ func (db *DB) Steps(ctx context.Context, jobID int64) ([]Step, error) {
 }
 
 // StepsWithLines reads the steps of these jobs that have lines in the log, in the order
-// of lines.
+// of their first lines and then of their numbers.
 func (db *DB) StepsWithLines(ctx context.Context, jobIDs []int64) (map[int64][]Step, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT `+stepColumns+` FROM steps
-		WHERE job_id = ANY($1) AND log_first_line IS NOT NULL ORDER BY job_id, log_first_line`, jobIDs)
+		WHERE job_id = ANY($1) AND log_first_line IS NOT NULL ORDER BY job_id, log_first_line, number`, jobIDs)
 	if err != nil {
 		return nil, fmt.Errorf("store: steps: %w", err)
 	}

@@ -114,8 +114,8 @@ func TestReplacedStepsKeepTheirLogLines(t *testing.T) {
 	f.fetch(withSteps(3, "completed", steps(3, "set up", "build", "post")...))
 	f.tell(withSteps(3, "completed", steps(3, "late")...))
 	want := steps(3, "set up", "build", "post")
-	want[0].LogFirstLine, want[0].LogLastLine = new(int64(1)), new(int64(4))
-	want[1].LogFirstLine, want[1].LogLastLine = new(int64(5)), new(int64(9))
+	want[0].LogFirstLine, want[0].LogLastLine, want[0].LogLines = new(int64(1)), new(int64(4)), new("estimated")
+	want[1].LogFirstLine, want[1].LogLastLine, want[1].LogLines = new(int64(5)), new(int64(9)), new("estimated")
 	if diff := cmp.Diff(want, f.steps(3)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

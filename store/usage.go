@@ -14,8 +14,8 @@ import (
 const usageVersion = 2
 
 // writeUsage replaces the rows of what a job used by what its log says; nil: it was not
-// read.
-func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage) error {
+// read. ranges are the lines of its steps.
+func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage, ranges []StepLines) error {
 	if u == nil {
 		return nil
 	}
@@ -24,7 +24,7 @@ func writeUsage(ctx context.Context, tx pgx.Tx, jobID int64, u *joblog.Usage) er
 	queueEnvironment(b, jobID, u)
 	queuePermissions(b, jobID, u.Permissions)
 	queueActions(b, jobID, u.Actions)
-	queueAnnotations(b, jobID, u.Annotations)
+	queueAnnotations(b, jobID, u.Annotations, ranges)
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return fmt.Errorf("usage: %w", err)
 	}
@@ -75,7 +75,7 @@ func queueActions(b *pgx.Batch, jobID int64, actions []joblog.Action) {
 	b.Queue(`DELETE FROM job_actions WHERE job_id = $1 AND seq >= $2`, jobID, len(names))
 }
 
-func queueAnnotations(b *pgx.Batch, jobID int64, annotations []joblog.Annotation) {
+func queueAnnotations(b *pgx.Batch, jobID int64, annotations []joblog.Annotation, ranges []StepLines) {
 	var lines []int64
 	var levels, messages []string
 	for _, a := range annotations {
@@ -83,8 +83,9 @@ func queueAnnotations(b *pgx.Batch, jobID int64, annotations []joblog.Annotation
 	}
 	b.Queue(`DELETE FROM job_annotations WHERE job_id = $1`, jobID)
 	b.Queue(`
-		INSERT INTO job_annotations (job_id, log_line, level, message)
-		SELECT $1, line, level, message FROM unnest($2::bigint[], $3::text[], $4::text[]) AS a(line, level, message)`, jobID, lines, levels, messages)
+		INSERT INTO job_annotations (job_id, log_line, level, message, step_number)
+		SELECT $1, line, level, message, step FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[]) AS a(line, level, message, step)`,
+		jobID, lines, levels, messages, CertainSteps(ranges, annotations))
 }
 
 // AllLogsRead says whether all archived logs were read by the present usageVersion.

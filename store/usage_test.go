@@ -104,14 +104,14 @@ func TestUsageIsWrittenOnceAndReadAgain(t *testing.T) {
 		t.Errorf("unread (-want +got):\n%s", diff)
 	}
 	digest := archivedAs(2).Object.SHA256
-	if recorded, err := f.db.RecordIndex(t.Context(), 2, []byte("another log's"), usage(goodSHA, true), 5000); err != nil || recorded {
+	if recorded, err := f.db.RecordIndex(t.Context(), 2, []byte("another log's"), nil, usage(goodSHA, true), 5000); err != nil || recorded {
 		t.Errorf("another log's index: %v, %v", recorded, err)
 	}
 	if got := unread(false); len(got) != 1 {
 		t.Errorf("what another log tells was taken for this one's: %v", got)
 	}
 	for range 2 { // again is harmless
-		if recorded, err := f.db.RecordIndex(t.Context(), 2, digest[:], usage(evilSHA, true), 5000); err != nil || !recorded {
+		if recorded, err := f.db.RecordIndex(t.Context(), 2, digest[:], nil, usage(evilSHA, true), 5000); err != nil || !recorded {
 			t.Errorf("its index: %v, %v", recorded, err)
 		}
 	}

@@ -36,7 +36,7 @@ type grepCmd struct {
 	Runner     string `group:"jobs" help:"Search jobs that ran on the runner with this name." placeholder:"NAME"`
 	Since      string `group:"jobs" help:"Search jobs created at or after TIME: a date (2026-03-31), a time (2026-03-31T14:00:00Z) or a duration back from now (36h, 7d)." placeholder:"TIME"`
 	Until      string `group:"jobs" help:"Search jobs created before TIME, given as for --since." placeholder:"TIME"`
-	Step       string `group:"jobs" help:"Search lines of the steps with this number, or with this text in their name. Step boundaries are estimated." placeholder:"STEP"`
+	Step       string `group:"jobs" help:"Search lines of the steps with this number, or with this text in their name, also lines that they share with other steps." placeholder:"STEP"`
 	NoFilters  bool   `hidden:"" help:"Read every log whole."`
 	JSON       bool   `help:"Print one JSON object per line."`
 

@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
+	"strings"
 
 	"golang.org/x/term"
 
+	"github.com/jobvault/jobvault/archive/joblog"
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/store"
 )
@@ -18,7 +21,7 @@ import (
 type logCmd struct {
 	JobID        int64  `arg:"" help:"Id of the job."`
 	Lines        string `help:"Print only these lines, counted from 1: 100-200, 100- or 100." xor:"part" placeholder:"RANGE"`
-	Step         *int64 `help:"Print only the lines of the step with this number. Step boundaries are estimated." xor:"part" placeholder:"NUM"`
+	Step         *int64 `help:"Print only the lines of the step with this number. If they are an estimate, or other steps have them too, standard error says so." xor:"part" placeholder:"NUM"`
 	FollowErrors bool   `help:"Print only lines marked as errors or warnings, with their line numbers and leading context."`
 	Context      int    `help:"With --follow-errors, print NUM lines of leading context." default:"3" placeholder:"NUM"`
 	Raw          bool   `help:"Print every byte unchanged and without a pager, also on a terminal."`
@@ -53,7 +56,10 @@ func (c logCmd) Run(ctx context.Context, e *environment) error {
 	}
 	if server != nil {
 		return c.print(ctx, e, max(part.First, 1), func(w io.Writer) error {
-			return server.log(ctx, w, c.JobID, part, func(note string) { noteRedacted(e, c.JobID, note) })
+			return server.log(ctx, w, c.JobID, part, func(header http.Header) {
+				noteRedacted(e, c.JobID, header.Get(lookup.RedactedHeader))
+				noteStepLines(e, c.Step, header.Get(lookup.StepLinesHeader))
+			})
 		})
 	}
 	return runSession(ctx, e, readNeeds, func(s *session) error {
@@ -65,7 +71,7 @@ func (c logCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil {
 			return err
 		}
-		first, _, err := logs.LineRange(ctx, log, part)
+		lines, err := logs.Lines(ctx, log, part)
 		if err != nil {
 			return err
 		}
@@ -73,7 +79,8 @@ func (c logCmd) Run(ctx context.Context, e *environment) error {
 			return err
 		}
 		noteRedacted(e, c.JobID, lookup.RedactedNote(log))
-		return c.print(ctx, e, first, func(w io.Writer) error { return logs.Copy(ctx, w, log, part) })
+		noteStepLines(e, c.Step, lines.String())
+		return c.print(ctx, e, lines.First, func(w io.Writer) error { return logs.Copy(ctx, w, log, part) })
 	})
 }
 
@@ -121,6 +128,14 @@ func (c logCmd) printTo(w io.Writer, first int64, terminal bool, copy func(io.Wr
 func noteRedacted(e *environment, jobID int64, note string) {
 	if note != "" {
 		fmt.Fprintf(e.stderr, "jobvault: the log of job %d is redacted: %s\n", jobID, plain(note))
+	}
+}
+
+// noteStepLines says beside the lines of a step that others may have printed them, by
+// what lookup.StepLinesHeader says of them.
+func noteStepLines(e *environment, step *int64, lines string) {
+	if step != nil && lines != "" && !strings.HasSuffix(lines, "; "+string(joblog.Exact)) {
+		fmt.Fprintf(e.stderr, "jobvault: lines of step %d: %s\n", *step, plain(lines))
 	}
 }
 

@@ -21,7 +21,8 @@ func (reindexCmd) Help() string {
 jobvault reindex --all`, "0 if it is done, 1 if it failed or a log could not be read, 2 if it was used wrongly.")
 }
 
-// Run reads archived logs for what their jobs used. Stopped, it goes on where it was.
+// Run reads archived logs for the lines of their steps and for what their jobs used.
+// Stopped, it goes on where it was.
 func (c reindexCmd) Run(ctx context.Context, e *environment) error {
 	return runSession(ctx, e, maintenanceNeeds.withRemovals(), func(s *session) error {
 		p := newMovingProgress(e.stderr, "reindex")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -82,7 +83,7 @@ func (p *foundPrinter) print(f search.Match) error {
 }
 
 // flat is a line for programs: REPOSITORY:JOB:STEP:LINE:TIME:TEXT, or with minus signs
-// for context.
+// for context. Of steps that share the line, STEP has all the numbers, with commas.
 func (p *foundPrinter) flat(f search.Match) []byte {
 	sign := byte(':')
 	if f.Context {
@@ -95,6 +96,12 @@ func (p *foundPrinter) flat(f search.Match) []byte {
 	b = strconv.AppendInt(append(b, sign), f.JobID, 10)
 	if b = append(b, sign); f.Step != nil {
 		b = strconv.AppendInt(b, *f.Step, 10)
+	}
+	for i, s := range f.SharedBy {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, s.Number, 10)
 	}
 	b = strconv.AppendInt(append(b, sign), f.Line, 10)
 	b = append(append(b, sign), f.Time...)
@@ -110,7 +117,7 @@ func (p *foundPrinter) show(f search.Match, same bool) error {
 		}
 		fmt.Fprintf(p.out, "\x1b[1m%s\x1b[0m  %s / %s  job %d  %s\n", plain(f.Repository), plain(orEmpty(f.Workflow)), plain(f.Job), f.JobID, plain(orEmpty(f.Conclusion)))
 	}
-	fmt.Fprintf(p.out, "\x1b[2m%7d  %s  %s\x1b[0m  ", f.Line, plain(f.Time[:min(len(f.Time), len(time.DateTime))]), plain(orEmpty(f.StepName)))
+	fmt.Fprintf(p.out, "\x1b[2m%7d  %s  %s\x1b[0m  ", f.Line, plain(f.Time[:min(len(f.Time), len(time.DateTime))]), plain(stepNames(f.MatchLines)))
 	var line bytes.Buffer
 	last := 0
 	const maxHighlights = 100
@@ -130,6 +137,22 @@ func (p *foundPrinter) show(f search.Match, same bool) error {
 	}
 	_, err := p.out.WriteString("\x1b[0m\n")
 	return err
+}
+
+// stepNames is the name of the step that has a line, or the names of those that share it.
+func stepNames(m search.MatchLines) string {
+	if len(m.SharedBy) == 0 {
+		return orEmpty(m.StepName)
+	}
+	const maxNamed = 3
+	var names []string
+	for _, s := range m.SharedBy[:min(len(m.SharedBy), maxNamed)] {
+		names = append(names, s.Name)
+	}
+	if more := len(m.SharedBy) - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(names, " or ")
 }
 
 // Fault reports a log that cannot be read.
@@ -156,6 +179,12 @@ func (p *foundPrinter) end(sum search.Stats) error {
 	if p.progress != nil {
 		p.progress.set(sum.Logs, sum.Logs, fmt.Sprintf("%s, of which %s were read; %d lines in %d logs", humanize.IBytes(uint64(sum.RawBytes)), humanize.IBytes(uint64(sum.ReadBytes)), sum.Lines, sum.Matched), -1)
 		p.progress.end()
+	}
+	if p.Step != "" && sum.Shared > 0 {
+		fmt.Fprintf(p.stderr, "jobvault: %d of the lines are shared with other steps, which may have printed them\n", sum.Shared)
+	}
+	if p.Step != "" && sum.Estimated > 0 {
+		fmt.Fprintf(p.stderr, "jobvault: of %d of the lines it is an estimate that they are the step's\n", sum.Estimated)
 	}
 	if sum.Cut > 0 {
 		fmt.Fprintf(p.stderr, "jobvault: %d lines were searched in their first 4 MiB only\n", sum.Cut)

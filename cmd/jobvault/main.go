@@ -40,7 +40,7 @@ type cli struct {
 	Rebuild   rebuildCmd   `cmd:"" help:"Fill the database from the bucket alone."`
 	Manifest  manifestCmd  `cmd:"" help:"Write the daily manifests that are due."`
 	Export    exportCmd    `cmd:"" help:"Write jobs and their logs to a directory that an auditor can check."`
-	Reindex   reindexCmd   `cmd:"" help:"Read archived logs again for the actions that they used and for the filters of grep."`
+	Reindex   reindexCmd   `cmd:"" help:"Read archived logs again for the lines of their steps, for what their jobs used, and for the filters of grep."`
 	Retention retentionCmd `cmd:"" help:"Manage how long logs are kept, and remove those that expired."`
 	Hold      holdCmd      `cmd:"" help:"Set, list and release legal holds, which keep logs from being removed."`
 	Redact    redactCmd    `cmd:"" help:"Remove a job's log, or only what patterns match in it."`

@@ -156,9 +156,9 @@ func (r *remote) jobs(ctx context.Context, q url.Values, limit int) ([]store.Job
 	}
 }
 
-// log writes a part of a job's log to w, after telling what the server notes of a
-// redacted copy (empty: nothing).
-func (r *remote) log(ctx context.Context, w io.Writer, jobID int64, p lookup.Selection, redacted func(note string)) error {
+// log writes a part of a job's log to w, after showing the header with which the server
+// sends it.
+func (r *remote) log(ctx context.Context, w io.Writer, jobID int64, p lookup.Selection, header func(http.Header)) error {
 	q := url.Values{}
 	switch {
 	case p.Step != nil:
@@ -170,7 +170,7 @@ func (r *remote) log(ctx context.Context, w io.Writer, jobID int64, p lookup.Sel
 	if err != nil {
 		return err
 	}
-	redacted(resp.Header.Get(lookup.RedactedHeader))
+	header(resp.Header)
 	_, err = io.Copy(w, resp.Body)
 	return errors.Join(err, resp.Body.Close())
 }

@@ -123,7 +123,7 @@ func TestNothingThatCommandsPrintIsActedOnByATerminal(t *testing.T) {
 		case "/api/v3/jobs":
 			fmt.Fprintf(w, `{"jobs":[{"id":1,"run_id":2,"owner":"%[1]s","repository":"%[1]s","name":"%[1]s","status":"%[1]s","log_state":"%[1]s"}]}`, hostile)
 		case "/api/v3/search":
-			fmt.Fprintf(w, `{"repository":"%[1]s","job_id":1,"job":"%[1]s","line":1,"time":"%[1]s","text":"text %[1]s","count":1}`+"\n", hostile)
+			fmt.Fprintf(w, `{"repository":"%[1]s","job_id":1,"job":"%[1]s","line":1,"time":"%[1]s","log_lines":"%[1]s","shared_by":[{"number":1,"name":"%[1]s","conclusion":"%[1]s"}],"text":"text %[1]s","count":1}`+"\n", hostile)
 			fmt.Fprintln(w, `{"searched":{"logs":1}}`)
 		case "/api/v3/uses":
 			fmt.Fprintf(w, `{"uses":[{"action":"%[1]s","ref":"%[1]s","repository":"%[1]s","workflow":"%[1]s"}],"moved":["%[1]s"],"whole":true}`, hostile)

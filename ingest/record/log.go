@@ -34,7 +34,8 @@ func truncatedReason(log archive.Log) string {
 	return fmt.Sprintf("cut at %d bytes, the limit that is set", log.RawBytes)
 }
 
-// StepLines are the lines of the steps that ran.
+// StepLines are the lines of the steps that ran, by the job's log and its steps as the
+// tables have them.
 func StepLines(x *joblog.Index, steps []store.Step) []store.StepLines {
 	var ran []joblog.Step
 	for _, s := range steps {
@@ -52,7 +53,7 @@ func StepLines(x *joblog.Index, steps []store.Step) []store.StepLines {
 	}
 	var lines []store.StepLines
 	for _, r := range joblog.AlignSteps(x, ran) {
-		lines = append(lines, store.StepLines{Number: r.Number, First: r.First, Last: r.Last})
+		lines = append(lines, store.StepLines{Number: r.Number, First: r.First, Last: r.Last, Certainty: r.Certainty})
 	}
 	return lines
 }

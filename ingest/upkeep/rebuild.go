@@ -170,6 +170,10 @@ func (r *rebuilding) job(ctx context.Context, f folder) (state string, bytes int
 	if err != nil {
 		return "", 0, err
 	}
+	// As the table has them: webhooks may have told more.
+	if facts.Steps, err = r.DB.Steps(ctx, f.key.JobID); err != nil {
+		return "", 0, err
+	}
 	removed, kept, err := r.removed(ctx, f, facts)
 	if err != nil || removed {
 		return store.LogRemoved, 0, err

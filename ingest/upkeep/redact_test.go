@@ -14,7 +14,9 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/joblog"
 	"github.com/jobvault/jobvault/ingest/ingesttest"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/internal/testenv"
@@ -421,5 +423,32 @@ func TestWhatWasRemovedIsNotFetchedAgain(t *testing.T) {
 	old.Check(err)
 	if faults, _ := old.verify(upkeep.VerifyOptions{Deep: true}); faults != nil {
 		t.Errorf("in the end: %v", faults)
+	}
+}
+
+// The lines of a redacted copy's steps are found in the copy, as a rebuild finds them: of
+// the log there is nothing left to find them in.
+func TestLinesOfStepsAreThoseOfTheCopy(t *testing.T) {
+	t.Parallel()
+	c := newCellar(t)
+	c.job(1, days, "2024-07-08T16:48:14.0000000Z a\n2024-07-08T16:48:15.0000000Z b\n2024-07-08T16:48:15.0000001Z ##[group]Run make\n2024-07-08T16:48:15.0000002Z ##[error]s3cret\n")
+	_, err := c.DB.Pool().Exec(t.Context(), `UPDATE steps SET log_first_line = 1, log_last_line = 99, log_lines = 'exact' WHERE number = 1`)
+	c.Check(err)
+	_, err = c.redact(1, "Run make|s3cret")
+	c.Check(err)
+	copied, err := c.Archive.DescribeRedacted(t.Context(), archive.JobKey{RepositoryID: 1, RunID: 1001, RunAttempt: 1, JobID: 1}, 1)
+	c.Check(err)
+	steps, err := c.DB.Steps(t.Context(), 1)
+	c.Check(err)
+	var got []store.StepLines
+	for _, s := range steps {
+		got = append(got, store.StepLines{Number: s.Number, First: *s.LogFirstLine, Last: *s.LogLastLine, Certainty: joblog.Certainty(*s.LogLines)})
+	}
+	if want := record.StepLines(copied.Index, steps); len(want) != 2 || !cmp.Equal(want, got) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	v := &upkeep.Verifier{DB: c.DB, Archive: c.Archive, Now: time.Now}
+	if faults, _ := verifyRows(t, v, upkeep.VerifyOptions{}); faults != nil {
+		t.Errorf("rows that the copy does not tell: %q", faults)
 	}
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// Reindexer reads archived logs again for what their jobs used, and for the filters with
-// which they are searched: those that were archived before jobvault knew how. It may be
-// repeated, and killed: what is read is not read again.
+// Reindexer reads archived logs again for which lines are their steps', for what their jobs
+// used, and for the filters with which they are searched: those that were archived before
+// jobvault knew how. It may be repeated, and killed: what is read is not read again.
 type Reindexer struct {
 	DB      *store.DB
 	Archive *archive.Archive
@@ -77,9 +77,19 @@ func (x *Reindexer) log(ctx context.Context, l store.JobLog) (*archive.Fault, er
 	case err != nil:
 		return nil, err
 	}
-	recorded, err := x.DB.RecordIndex(ctx, l.JobID, l.SHA256, log.Index.Usage, log.FilterBytes)
+	recorded, err := recordIndex(ctx, x.DB, l.JobID, log)
 	if err == nil && !recorded {
 		err = ingest.PurgeLateLog(ctx, x.DB, x.Archive, key)
 	}
 	return nil, err
+}
+
+// recordIndex writes what an archived log tells, and says whether it did: see
+// store.DB.RecordIndex.
+func recordIndex(ctx context.Context, db *store.DB, jobID int64, log archive.Log) (bool, error) {
+	steps, err := db.Steps(ctx, jobID)
+	if err != nil {
+		return false, err
+	}
+	return db.RecordIndex(ctx, jobID, log.SHA256[:], record.StepLines(log.Index, steps), log.Index.Usage, log.FilterBytes)
 }

@@ -24,7 +24,7 @@ func TestReindexReadsWhatArchivingWould(t *testing.T) {
 	usage := func() map[string][]string {
 		all := make(map[string][]string)
 		for table, query := range rebuilt {
-			if table == "job_logs" || strings.HasPrefix(table, "job_") {
+			if table == "steps" || table == "job_logs" || strings.HasPrefix(table, "job_") {
 				all[table] = tables(r, query)
 			}
 		}
@@ -45,6 +45,7 @@ func TestReindexReadsWhatArchivingWould(t *testing.T) {
 	for _, table := range []string{"job_actions", "job_environment", "job_permissions", "job_annotations"} {
 		r.Exec(`DELETE FROM ` + table)
 	}
+	r.Exec(`UPDATE steps SET log_first_line = 1, log_last_line = 7, log_lines = 'exact' WHERE job_id IN (SELECT job_id FROM job_logs WHERE state = 'archived')`)
 	r.Exec(`UPDATE job_logs SET usage_version = NULL`)
 	x := &upkeep.Reindexer{DB: r.DB, Archive: r.Archive}
 	reindex := func(stopAfter int) (upkeep.ReindexResult, []string, error) {
@@ -66,6 +67,13 @@ func TestReindexReadsWhatArchivingWould(t *testing.T) {
 	}
 	if diff := cmp.Diff(before, usage()); diff != "" {
 		t.Errorf("(-archived +read again):\n%s", diff)
+	}
+	const written = `SELECT job_id, number, xmin FROM steps ORDER BY job_id, number`
+	steps := tables(r, written)
+	_, err := x.Reindex(t.Context(), true, 3, func(f archive.Fault) { t.Error(f.Error()) }, func(upkeep.ReindexResult) {})
+	r.Check(err)
+	if diff := cmp.Diff(steps, tables(r, written)); diff != "" {
+		t.Errorf("steps were written again that have their lines (-before +after):\n%s", diff)
 	}
 	if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM action_pending`); n != 0 {
 		t.Errorf("%d jobs are left to be rolled up, and no worker runs", n)

@@ -125,7 +125,7 @@ func (r *verification) repairFilters(ctx context.Context, l store.LedgerLine) (b
 	if err != nil {
 		return false, "", err
 	}
-	recorded, err := r.DB.RecordIndex(ctx, l.JobID, log.SHA256[:], log.Index.Usage, log.FilterBytes)
+	recorded, err := recordIndex(ctx, r.DB, l.JobID, log)
 	if err == nil && !recorded {
 		return false, "the ledger has changed meanwhile, or the log is another one", ingest.PurgeLateLog(ctx, r.DB, r.Archive, record.KeyOfLedgerLine(l))
 	}

@@ -34,8 +34,8 @@ type databaseVerification struct {
 
 // VerifyDatabase compares the rows of every job, settled or not, with what the bucket
 // tells: jobs, workflow_runs, steps and labels with job.json, by the translation that
-// rebuild uses; removals and redactions with settled.json; the ledger's line and what
-// jobs used with the log or its redacted copy, which it reads; and, where all jobs are
+// rebuild uses; removals and redactions with settled.json; the ledger's line, the lines of
+// steps and what jobs used with the log or its redacted copy, which it reads; and, where all jobs are
 // looked at, the ledger and the table of manifests with the manifests. It changes
 // nothing. Of the options, Deep and Repair do not count.
 //
@@ -121,6 +121,8 @@ type jobComparison struct {
 	facts  *store.Facts // of job.json; nil: it tells nothing
 	faults []Fault
 	seen   VerifyDatabaseResult
+
+	otherSteps bool // job.json tells of other steps than the table
 }
 
 func (l *jobComparison) differ(object string, diffs ...difference) {

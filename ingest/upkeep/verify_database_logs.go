@@ -12,7 +12,8 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
-// log reads an archived log, and compares the ledger's line and what the job used.
+// log reads an archived log, and compares the ledger's line, the lines of steps, and what
+// the job used.
 func (l *jobComparison) log(ctx context.Context) error {
 	row := l.rows.Log
 	log, ok, err := l.read(ctx, l.key.Log(), func() (archive.Log, error) { return l.Archive.Describe(ctx, l.key) })
@@ -30,7 +31,7 @@ func (l *jobComparison) log(ctx context.Context) error {
 		return nil
 	}
 	if len(diffs) == 0 {
-		l.compareUsage(log.Key, log.Index.Usage)
+		l.compareIndex(log.Key, log.Index)
 	}
 	return nil
 }
@@ -148,7 +149,7 @@ func (l *jobComparison) copyRows(copies []archive.Redaction) []tableRow {
 func (l *jobComparison) redacted(ctx context.Context) error {
 	id, row := l.rows.Job.ID, l.rows.Log.Redaction
 	if row == nil {
-		l.differ(l.key.Settled(), compareRows("job_annotations", annotationRows(id, l.rows.Usage.Annotations), nil, false)...)
+		l.differ(l.key.Settled(), compareRows("job_annotations", annotationRows(id, l.rows.Usage.Annotations, l.rows.StepOf), nil, false)...)
 		return nil
 	}
 	log, ok, err := l.read(ctx, l.key.Redacted(row.Number), func() (archive.Log, error) { return l.Archive.DescribeRedacted(ctx, l.key, row.Number) })
@@ -163,7 +164,7 @@ func (l *jobComparison) redacted(ctx context.Context) error {
 	if !l.rows.UsageRead {
 		l.seen.Unread++
 	} else if len(diffs) == 0 {
-		l.compareUsage(log.Key, log.Index.Usage)
+		l.compareIndex(log.Key, log.Index)
 	}
 	return nil
 }

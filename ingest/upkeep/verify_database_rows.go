@@ -3,6 +3,7 @@ package upkeep
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jobvault/jobvault/archive/joblog"
 	"github.com/jobvault/jobvault/ingest/record"
@@ -90,15 +91,15 @@ func without(diffs, others []difference) []difference {
 	return left
 }
 
-// compareSteps passes over where the lines of a step are: an estimate, by the jobvault
-// that archived the log. A step that had completed by a webhook stays so.
+// compareSteps passes over where the lines of a step are, of which compareIndex tells. A step
+// that had completed by a webhook stays so.
 func (l *jobComparison) compareSteps(object string, steps []store.Step) {
 	completed := make(map[string]bool)
 	rows := func(steps []store.Step) []tableRow {
 		var rows []tableRow
 		for _, s := range steps {
 			key := fmt.Sprintf("job_id %d, number %d", l.rows.Job.ID, s.Number)
-			rows = append(rows, tableRow{key, cellsOf(s, "job_id", "number", "log_first_line", "log_last_line")})
+			rows = append(rows, tableRow{key, cellsOf(s, "job_id", "number", "log_first_line", "log_last_line", "log_lines")})
 			completed[key] = s.Status == store.StatusCompleted
 		}
 		return rows
@@ -107,6 +108,7 @@ func (l *jobComparison) compareSteps(object string, steps []store.Step) {
 	for _, d := range compareRows("steps", says, tells, true) {
 		if d.column != "status" || !completed[d.key] {
 			l.differ(object, d)
+			l.otherSteps = true
 		}
 	}
 }
@@ -119,9 +121,17 @@ func labelRows(jobID int64, names []string) []tableRow {
 	return rows
 }
 
-// compareUsage compares what a log tells of its job.
-func (l *jobComparison) compareUsage(object string, u *joblog.Usage) {
-	id, says := l.rows.Job.ID, l.rows.Usage
+// compareIndex compares what a log tells of its job.
+func (l *jobComparison) compareIndex(object string, x *joblog.Index) {
+	id, says, u := l.rows.Job.ID, l.rows.Usage, x.Usage
+	stepOf, certain := l.rows.StepOf, []*int64(nil)
+	if l.otherSteps {
+		stepOf = nil // by wrong steps nobody can tell their lines
+	} else {
+		ranges := record.StepLines(x, l.rows.Steps)
+		l.differ(object, compareRows("steps", lineRows(l.rows.Steps), lineRows(withLines(l.rows.Steps, ranges)), false)...)
+		certain = store.CertainSteps(ranges, u.Annotations)
+	}
 	var environment []tableRow
 	if l.rows.Described {
 		environment = []tableRow{environmentRow(id, says)}
@@ -129,7 +139,32 @@ func (l *jobComparison) compareUsage(object string, u *joblog.Usage) {
 	l.differ(object, compareRows("job_environment", environment, []tableRow{environmentRow(id, *u)}, false)...)
 	l.differ(object, compareRows("job_permissions", permissionRows(id, says.Permissions), permissionRows(id, u.Permissions), false)...)
 	l.differ(object, compareRows("job_actions", actionRows(id, says.Actions, l.rows.Seqs), actionRows(id, u.Actions, nil), false)...)
-	l.differ(object, compareRows("job_annotations", annotationRows(id, says.Annotations), annotationRows(id, u.Annotations), false)...)
+	l.differ(object, compareRows("job_annotations", annotationRows(id, says.Annotations, stepOf), annotationRows(id, u.Annotations, certain), false)...)
+}
+
+// withLines are steps with other ranges.
+func withLines(steps []store.Step, ranges []store.StepLines) []store.Step {
+	byNumber := make(map[int64]store.StepLines, len(ranges))
+	for _, r := range ranges {
+		byNumber[r.Number] = r
+	}
+	steps = slices.Clone(steps)
+	for i, s := range steps {
+		steps[i].LogFirstLine, steps[i].LogLastLine, steps[i].LogLines = nil, nil, nil
+		if r, ok := byNumber[s.Number]; ok {
+			steps[i].LogFirstLine, steps[i].LogLastLine, steps[i].LogLines = &r.First, &r.Last, new(string(r.Certainty))
+		}
+	}
+	return steps
+}
+
+func lineRows(steps []store.Step) []tableRow {
+	var rows []tableRow
+	for _, s := range steps {
+		rows = append(rows, tableRow{fmt.Sprintf("job_id %d, number %d", s.JobID, s.Number), cells(
+			"log_first_line", s.LogFirstLine, "log_last_line", s.LogLastLine, "log_lines", s.LogLines)})
+	}
+	return rows
 }
 
 func environmentRow(id int64, u joblog.Usage) tableRow {
@@ -166,10 +201,16 @@ func actionRows(id int64, actions []joblog.Action, seqs []int) []tableRow {
 	return rows
 }
 
-func annotationRows(id int64, annotations []joblog.Annotation) []tableRow {
+// annotationRows have the step that is given for each of the annotations; no steps: they
+// are not compared.
+func annotationRows(id int64, annotations []joblog.Annotation, steps []*int64) []tableRow {
 	var rows []tableRow
-	for _, a := range annotations {
-		rows = append(rows, tableRow{fmt.Sprintf("job_id %d, log_line %d", id, a.Line), cells("level", string(a.Level), "message", a.Message)})
+	for i, a := range annotations {
+		row := tableRow{fmt.Sprintf("job_id %d, log_line %d", id, a.Line), cells("level", string(a.Level), "message", a.Message)}
+		if steps != nil {
+			row.cells = append(row.cells, cells("step_number", steps[i])...)
+		}
+		rows = append(rows, row)
 	}
 	return rows
 }

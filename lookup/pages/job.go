@@ -24,6 +24,7 @@ type jobPage struct {
 	Window     window
 	Next       int64 // where to look for the next error from
 	Before     int64 // and for the one before
+	begins     map[int64][]beginning
 }
 
 // details finds the job of the path, if the reader may see it. enter must have let
@@ -60,7 +61,7 @@ func (c *call) job() error {
 	if err != nil {
 		return err
 	}
-	p := jobPage{JobDetails: d, Path: detailsPath(d), Available: lookup.CheckAvailable(d.Log) == nil, Readable: lookup.Readable(d.Log)}
+	p := jobPage{JobDetails: d, Path: detailsPath(d), Available: lookup.CheckAvailable(d.Log) == nil, Readable: lookup.Readable(d.Log), begins: beginnings(d.Steps)}
 	if p.Available {
 		release, err := c.readingSlot()
 		if err != nil {

@@ -101,7 +101,7 @@ func (c *call) streamMatches(p searchPage, query search.Query) error {
 
 // summary says how a search ended: err is nil, or why it could not go on.
 func (c *call) summary(sum search.Stats, err error) searchSummary {
-	s := searchSummary{Stats: sum, Late: errors.Is(err, context.DeadlineExceeded)}
+	s := searchSummary{Stats: sum, OfSteps: c.req.URL.Query().Get("step") != "", Late: errors.Is(err, context.DeadlineExceeded)}
 	if err != nil && !s.Late {
 		c.Logger.WarnContext(c.ctx(), "a search could not go on", "error", err)
 		s.Failed = true
@@ -115,6 +115,7 @@ func (c *call) summary(sum search.Stats, err error) searchSummary {
 // searchSummary is what stands under all that was found.
 type searchSummary struct {
 	search.Stats
+	OfSteps bool // only lines of steps were looked for
 	Late    bool
 	Failed  bool
 	Further string // the address that continues the search

@@ -42,6 +42,7 @@ var functions = template.FuncMap{
 	"when":         when,
 	"stamp":        stamp,
 	"took":         took,
+	"meaning":      meaning,
 	"size":         func(n *int64) string { return humanize.IBytes(uint64(*n)) },
 	"comma":        humanize.Comma,
 	"hex":          func(b []byte) string { return fmt.Sprintf("%x", b) },

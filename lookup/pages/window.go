@@ -25,7 +25,7 @@ type line struct {
 	Full   string // the whole time stamp
 	Kind   joblog.Kind
 	HTML   template.HTML
-	Step   *store.Step // the step that begins here, by estimate
+	Begins []beginning // the steps that begin here
 	Marked bool        // the page was asked for it
 }
 
@@ -58,12 +58,7 @@ func startOf(line, total int64) int64 {
 // readWindow reads the lines from first on. It asks the bucket for one range. Where
 // lines are huge it ends early.
 func readWindow(ctx context.Context, a *archive.Archive, log archive.LogLayout, first int64, marked span, steps []store.Step) (window, error) {
-	begins := make(map[int64]*store.Step)
-	for i, s := range steps {
-		if s.LogFirstLine != nil {
-			begins[*s.LogFirstLine] = &steps[i]
-		}
-	}
+	begins := beginnings(steps)
 	w := window{First: first, Last: min(first+windowLines-1, log.Lines), Total: log.Lines, Marked: marked}
 	var open *group // the group that lines go into, if one was begun
 	read, made := 0, 0
@@ -74,13 +69,13 @@ func readWindow(ctx context.Context, a *archive.Archive, log archive.LogLayout, 
 		}
 		l := joblog.ParseLine(b)
 		kind, text := l.Kind()
-		shown := line{Number: n, Kind: kind, HTML: lineHTML(text), Step: begins[n], Marked: marked.has(n)}
+		shown := line{Number: n, Kind: kind, HTML: lineHTML(text), Begins: begins[n], Marked: marked.has(n)}
 		read, made = read+len(b), made+len(shown.HTML)
 		if !l.Time.IsZero() {
 			shown.Stamp, shown.Full = l.Time.Format("15:04:05"), l.Time.Format(time.RFC3339Nano)
 		}
 		// A step ends the group before it.
-		if shown.Step != nil {
+		if len(shown.Begins) > 0 {
 			open = nil
 		}
 		switch {

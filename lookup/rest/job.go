@@ -35,13 +35,18 @@ type job struct {
 	RunnerGroupName *string    `json:"runner_group_name"`
 }
 
+// step is a step as GitHub has it, and which lines of the log are its, as the table steps
+// does.
 type step struct {
-	Name        string     `json:"name"`
-	Status      string     `json:"status"`
-	Conclusion  *string    `json:"conclusion"`
-	Number      int64      `json:"number"`
-	StartedAt   *time.Time `json:"started_at"`
-	CompletedAt *time.Time `json:"completed_at"`
+	Name         string     `json:"name"`
+	Status       string     `json:"status"`
+	Conclusion   *string    `json:"conclusion"`
+	Number       int64      `json:"number"`
+	StartedAt    *time.Time `json:"started_at"`
+	CompletedAt  *time.Time `json:"completed_at"`
+	LogFirstLine *int64     `json:"log_first_line"`
+	LogLastLine  *int64     `json:"log_last_line"`
+	LogLines     *string    `json:"log_lines"`
 }
 
 func (c *call) jobOf(d store.JobDetails) job {
@@ -55,7 +60,7 @@ func (c *call) jobOf(d store.JobDetails) job {
 		RunnerID: d.Job.RunnerID, RunnerName: d.Job.RunnerName, RunnerGroupID: d.Job.RunnerGroupID, RunnerGroupName: d.Job.RunnerGroupName,
 	}
 	for i, s := range d.Steps {
-		j.Steps[i] = step{s.Name, s.Status, s.Conclusion, s.Number, s.StartedAt, s.CompletedAt}
+		j.Steps[i] = step{s.Name, s.Status, s.Conclusion, s.Number, s.StartedAt, s.CompletedAt, s.LogFirstLine, s.LogLastLine, s.LogLines}
 	}
 	return j
 }

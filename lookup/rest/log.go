@@ -68,7 +68,7 @@ func (c *call) linkLog(reader access.Reader, d store.JobDetails) {
 		c.fail(noLogStatus(d.Log.State), err.Error())
 		return
 	}
-	if _, _, err := c.Sender.LineRange(c.req.Context(), d.Log, selection); errors.Is(err, lookup.ErrNoStep) {
+	if _, err := c.Sender.Lines(c.req.Context(), d.Log, selection); errors.Is(err, lookup.ErrNoStep) {
 		c.fail(http.StatusNotFound, err.Error())
 		return
 	} else if err != nil {

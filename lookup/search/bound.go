@@ -41,13 +41,14 @@ type boundedSink struct {
 	maxTime  time.Duration
 	stop     context.CancelCauseFunc
 
-	begun      time.Time
-	lines      int64 // that match, or the number of counts
-	bytes      int64
-	job, inLog int64 // the present log, and the lines in it that match
-	reached    string
-	cut        *CutLog
-	inMiddle   bool // the search ended in the middle of a log, which the stats do not count
+	begun    time.Time
+	lines    int64 // that match, or the number of counts
+	bytes    int64
+	job      int64 // the present log
+	inLog    Stats // of which only lines are counted
+	reached  string
+	cut      *CutLog
+	inMiddle bool // the search ended in the middle of a log, which the stats do not count
 }
 
 // runBounded is Run within the bounds of q.Limit; without a limit it is just Run.
@@ -65,7 +66,7 @@ func (s *LimitedSearcher) runBounded(ctx context.Context, q Query, sink ResultSi
 	if !stats.Complete && err == nil {
 		stats.Bound, stats.CutLog = b.reached, b.cut
 		if b.inMiddle {
-			stats.add(Stats{Logs: 1, Matched: 1, Lines: b.inLog})
+			stats.add(b.inLog)
 		}
 	}
 	return stats, err
@@ -78,21 +79,21 @@ func (b *boundedSink) Matches(matches []Match, last bool) error {
 	}
 	for _, m := range matches {
 		if m.JobID != b.job {
-			b.job, b.inLog = m.JobID, 0
+			b.job, b.inLog = m.JobID, Stats{Logs: 1, Matched: 1}
 		}
-		const overhead = 200 // bytes of a match beside its text, as JSON
+		const overhead, sharedBytes = 200, 80 // bytes of a match beside its text, and of each step that shares it, as JSON
 		b.bytes += overhead
 		if m.MatchLine == nil {
 			b.lines++
 			continue
 		}
-		b.bytes += int64(len(m.Text))
+		b.bytes += int64(len(m.Text) + sharedBytes*len(m.SharedBy))
 		if !m.Context {
 			b.lines++
-			b.inLog++
+			b.inLog.count(m.Known)
 		}
 	}
-	full := b.inLog >= b.limit && !b.logFits // then there may be more lines
+	full := b.inLog.Lines >= b.limit && !b.logFits // then there may be more lines
 	switch {
 	case last && b.lines >= b.limit:
 		b.reached = BoundLines
@@ -102,7 +103,7 @@ func (b *boundedSink) Matches(matches []Match, last bool) error {
 		return nil
 	}
 	if full || !last {
-		b.cut, b.inMiddle = &CutLog{b.job, b.inLog}, !last
+		b.cut, b.inMiddle = &CutLog{b.job, b.inLog.Lines}, !last
 	}
 	return archive.ErrStop
 }

@@ -2,7 +2,6 @@ package search
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -33,17 +32,18 @@ func (r *run) searchLog(ctx context.Context, candidate candidateLog, readNames f
 	log = lookup.Readable(log)
 	l := &logRun{run: r, id: log.JobID, cursor: e.cursor, layout: lookup.LayoutOf(log), readNames: readNames, previous: previous}
 	err := l.search(ctx, candidate.frames)
-	e.done = &Stats{Logs: 1, RawBytes: l.layout.RawBytes, ReadBytes: l.readBytes, Cut: l.cutLines}
+	e.done = &l.sum
+	e.done.Logs, e.done.RawBytes = 1, l.layout.RawBytes
 	switch {
 	case errors.Is(err, bucket.ErrUnreadable), errors.Is(err, bucket.ErrNotFound):
 		e.done.Faults, e.fault = 1, &Fault{log.JobID, err}
 	case err != nil:
 		return err
 	}
-	if l.count > 0 {
-		e.done.Matched, e.done.Lines = 1, l.count
+	if e.done.Lines > 0 {
+		e.done.Matched = 1
 		if e.matches = l.matches; r.CountOnly {
-			e.matches = []Match{{MatchJob: l.job, Count: l.count}}
+			e.matches = []Match{{MatchJob: l.job, Count: e.done.Lines}}
 		}
 	}
 	return r.send(ctx, previous, e)
@@ -58,25 +58,24 @@ type logRun struct {
 	readNames func() (names, error) // of this job and others
 	previous  <-chan struct{}
 
-	job      *MatchJob    // nil: the names were not read yet
-	steps    []store.Step // that have lines, in their order
-	selected []store.Step // only lines of these, if Query.Step is set
-	step     *store.Step  // of the line that was added last
+	job      *MatchJob // nil: the names were not read yet
+	steps    lineSteps
+	selected lineSteps  // only lines of these, if Query.Step is set
+	lineOf   MatchLines // which step's a line is that matches or was added, and those up to until
+	until    int64
 
 	matches      []Match
 	lines        []MatchLine // room for some
 	size         int         // bytes of matches
-	count        int64       // lines that match
 	lastAdded    int64       // the last line that was added: a match, or context
 	contextUntil int64       // the last line that is wanted as context
-	readBytes    int64
-	cutLines     int64
+	sum          Stats
 }
 
 // search reads the frames that may have a match; nil stands for all frames.
 func (l *logRun) search(ctx context.Context, frames []archive.Candidate) error {
 	if l.Step != "" {
-		if err := l.selectSteps(); err != nil || len(l.selected) == 0 {
+		if err := l.selectSteps(); err != nil || len(l.selected.steps) == 0 {
 			return err
 		}
 	}
@@ -89,7 +88,7 @@ func (l *logRun) search(ctx context.Context, frames []archive.Candidate) error {
 			break
 		}
 		cut, err := l.logs.Archive.ReadBlocks(ctx, l.layout, f, func(first int64, lines []byte) error { return l.searchBlock(ctx, first, lines) })
-		l.cutLines += cut
+		l.sum.Cut += cut
 		if err != nil {
 			return err
 		}
@@ -108,7 +107,7 @@ func (l *logRun) nameJob() error {
 		return err
 	}
 	job := all.jobs[l.id]
-	l.steps = all.steps[l.id]
+	l.steps = newLineSteps(all.steps[l.id])
 	l.job = &MatchJob{
 		Repository: job.Owner + "/" + job.Repository, RunID: job.RunID, Workflow: job.WorkflowName, JobID: l.id, Job: job.Name, Conclusion: job.Conclusion,
 	}
@@ -116,18 +115,21 @@ func (l *logRun) nameJob() error {
 }
 
 // selectSteps finds the steps in which lines are looked for: by their number if
-// Query.Step is one, or else by their names.
+// Query.Step is one, or else by their names. Lines that they share with others are theirs
+// too.
 func (l *logRun) selectSteps() error {
 	if err := l.nameJob(); err != nil {
 		return err
 	}
 	number, err := strconv.ParseInt(l.Step, 10, 64)
-	for _, s := range l.steps {
+	var selected []store.Step
+	for _, s := range l.steps.steps {
 		named := err != nil && strings.Contains(strings.ToLower(s.Name), strings.ToLower(l.Step))
 		if named || err == nil && s.Number == number {
-			l.selected = append(l.selected, s)
+			selected = append(selected, s)
 		}
 	}
+	l.selected = newLineSteps(selected)
 	return nil
 }
 
@@ -140,40 +142,39 @@ func (l *logRun) hasSelectedStep(frame int) bool {
 	if frame+1 < len(l.layout.FrameLines) {
 		last = l.layout.FrameLines[frame+1] // which may begin in this frame
 	}
-	return slices.ContainsFunc(l.selected, func(s store.Step) bool { return *s.LogFirstLine <= last && *s.LogLastLine >= first })
+	return l.selected.has(first, last)
 }
 
-// stepOf finds the step of a line among some that are in the order of their lines.
-func stepOf(steps []store.Step, line int64) *store.Step {
-	i, _ := slices.BinarySearchFunc(steps, line, func(s store.Step, line int64) int { return cmp.Compare(*s.LogLastLine, line) })
-	if i < len(steps) && *steps[i].LogFirstLine <= line {
-		return &steps[i]
+// stepOf says which step's a line is that does not stand before the last one it was asked
+// about.
+func (l *logRun) stepOf(line int64) MatchLines {
+	if line > l.until {
+		l.lineOf, l.until = l.steps.at(line)
 	}
-	return nil
+	return l.lineOf
 }
 
 // reachedMax reports whether the log has had its maximum of matching lines.
-func (l *logRun) reachedMax() bool { return l.MaxCount > 0 && l.count == l.MaxCount }
+func (l *logRun) reachedMax() bool { return l.MaxCount > 0 && l.sum.Lines == l.MaxCount }
 
 // errMaxCount ends the search of a block.
 var errMaxCount = errors.New("the maximum of matching lines is reached")
 
 // searchBlock searches whole lines of the log; first is the number of the first one.
 func (l *logRun) searchBlock(ctx context.Context, first int64, text []byte) error {
-	l.readBytes += int64(len(text))
+	l.sum.ReadBytes += int64(len(text))
 	if err := l.addContextAfter(ctx, first); err != nil {
 		return err
 	}
 	c := cursor{text: text, line: first}
 	err := l.Pattern.Each(text, func(start, end int) error {
 		n := c.line + int64(bytes.Count(text[c.at:start], []byte{'\n'}))
-		if l.Step != "" && stepOf(l.selected, n) == nil {
+		if l.Step != "" && !l.selected.has(n, n) {
 			return nil
 		}
 		if err := l.nameJob(); err != nil {
 			return err
 		}
-		l.count++
 		if !l.CountOnly {
 			if err := l.addContextBetween(ctx, &c, first, n); err != nil {
 				return err
@@ -183,6 +184,7 @@ func (l *logRun) searchBlock(ctx context.Context, first int64, text []byte) erro
 			}
 			l.contextUntil = n + l.After
 		}
+		l.sum.count(l.stepOf(n).Known)
 		c = cursor{text: text, line: n + 1, at: min(end+1, len(text))}
 		if l.reachedMax() {
 			return errMaxCount
@@ -217,15 +219,8 @@ func (l *logRun) add(ctx context.Context, n int64, raw []byte, isContext bool) e
 		const together = 64
 		l.lines = make([]MatchLine, 0, together)
 	}
-	l.lines = append(l.lines, MatchLine{Line: n, Time: whole[:len(at)], Text: whole[len(at):], Context: isContext})
-	added := &l.lines[len(l.lines)-1]
-	if l.step == nil || n < *l.step.LogFirstLine || n > *l.step.LogLastLine {
-		l.step = stepOf(l.steps, n)
-	}
-	if l.step != nil {
-		added.Step, added.StepName = &l.step.Number, &l.step.Name
-	}
-	l.matches = append(l.matches, Match{MatchJob: l.job, MatchLine: added})
+	l.lines = append(l.lines, MatchLine{Line: n, Time: whole[:len(at)], MatchLines: l.stepOf(n), Text: whole[len(at):], Context: isContext})
+	l.matches = append(l.matches, Match{MatchJob: l.job, MatchLine: &l.lines[len(l.lines)-1]})
 	l.lastAdded = n
 	const overhead = 128 // bytes of a match beside its text
 	if l.size += len(whole) + overhead; l.size < sendBytes {

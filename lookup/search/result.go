@@ -1,6 +1,9 @@
 package search
 
-import "github.com/jobvault/jobvault/store"
+import (
+	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/store"
+)
 
 // ResultSink receives the results of a search, by one call at a time.
 type ResultSink interface {
@@ -35,12 +38,11 @@ type MatchJob struct {
 
 // MatchLine is a line of a log.
 type MatchLine struct {
-	Line     int64   `json:"line"`           // its number, from 1
-	Time     string  `json:"time,omitempty"` // its timestamp, as it is in the log
-	Step     *int64  `json:"step"`           // by estimate
-	StepName *string `json:"step_name"`
-	Text     string  `json:"text"`
-	Context  bool    `json:"context"` // it does not match, but stands near a line that does
+	Line int64  `json:"line"`           // its number, from 1
+	Time string `json:"time,omitempty"` // its timestamp, as it is in the log
+	MatchLines
+	Text    string `json:"text"`
+	Context bool   `json:"context"` // it does not match, but stands near a line that does
 }
 
 // Stats sums a search up.
@@ -50,6 +52,8 @@ type Stats struct {
 	ReadBytes int64         `json:"read_bytes"`        // of these, unpacked, that had to be read
 	Matched   int           `json:"matched"`           // logs that have a match
 	Lines     int64         `json:"lines"`             // that match
+	Estimated int64         `json:"estimated"`         // of these, lines of which it is an estimate which step's they are
+	Shared    int64         `json:"shared"`            // of these, lines that several steps share
 	Cut       int64         `json:"cut"`               // lines that are too long to be searched to their end
 	Faults    int           `json:"faults"`            // logs that cannot be read
 	Complete  bool          `json:"complete"`          // all logs were searched that the query selects
@@ -64,8 +68,22 @@ func (s *Stats) add(more Stats) {
 	s.ReadBytes += more.ReadBytes
 	s.Matched += more.Matched
 	s.Lines += more.Lines
+	s.Estimated += more.Estimated
+	s.Shared += more.Shared
 	s.Cut += more.Cut
 	s.Faults += more.Faults
+}
+
+// count counts a line that matches.
+func (s *Stats) count(known *joblog.Certainty) {
+	s.Lines++
+	switch {
+	case known == nil:
+	case *known == joblog.Estimated:
+		s.Estimated++
+	case *known == joblog.Shared:
+		s.Shared++
+	}
 }
 
 // Fault is a log that cannot be searched.

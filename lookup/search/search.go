@@ -47,7 +47,7 @@ import (
 type Query struct {
 	Pattern       *ngram.Pattern  // required
 	Jobs          store.JobFilter // whose logs; its Limit is ignored
-	Step          string          // only steps with this number, or with this in their names; empty: all
+	Step          string          // only lines of steps with this number, or with this in their names, also those that they share with others; empty: all
 	Before, After int64           // lines of context before and after each match
 	MaxCount      int64           // maximum of matching lines of one log; 0: no maximum
 	Limit         int64           // maximum of lines in a LimitedSearcher's answer, see there; 0: none
