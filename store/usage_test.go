@@ -21,7 +21,7 @@ func usage(sha string, inSetup bool) *joblog.Usage {
 		Permissions:    []joblog.Permission{{Scope: "Contents", Level: "read"}, {Scope: "Contents", Level: "write"}},
 		Actions:        []joblog.Action{{Line: 9, Name: "Tj-Actions/changed-files", Ref: "v45", SHA: sha, InSetup: inSetup}, {Line: 10, Name: "acme/mono", Path: "a/b", Ref: "main"}},
 		Annotations:    []joblog.Annotation{{Line: 12, Level: joblog.Error, Message: "it broke"}},
-		AnnotationsCut: 3,
+		AnnotationsCut: joblog.LevelCounts{Errors: 1, Warnings: 2},
 	}
 }
 
