@@ -327,7 +327,7 @@ func TestUsesAreThoseOfTheRowsWhileManyWrite(t *testing.T) {
 		}
 		got, err := f.db.ActionUses(t.Context(), store.ActionFilter{Action: "a/b"})
 		f.check(err)
-		if diff := cmp.Diff(f.rawUses("a/b", "", "", []int64(nil), (*time.Time)(nil)), got); diff != "" {
+		if diff := cmp.Diff(f.rawUses("a/b", "", "", []int64(nil), (*time.Time)(nil), ""), got); diff != "" {
 			t.Errorf("all rolled up: %t (-rows +said):\n%s", rolledUp, diff)
 		}
 	}
