@@ -100,8 +100,8 @@ func (u Uses) Gaps() []string {
 	}{
 		{u.Unknown.NoLog, "whose log is not archived may have used it"},
 		{u.Unknown.Unread, "whose log was not read by this version may have used it: run jobvault reindex"},
-		{u.Unknown.Cut, "may have used it: their logs tell of more actions than are kept"},
-		{u.Unknown.NoSHA, "used it, and their logs do not say at which commit or digest"},
+		{u.Unknown.Cut, "whose log tells of more actions than are kept may have used it"},
+		{u.Unknown.NoSHA, "used it at a commit or digest that the log does not say"},
 	} {
 		switch {
 		case gap.jobs == 1:
