@@ -56,7 +56,7 @@ func (u *usageReader) annotate(a Annotation, message string) {
 		a.Message = plainText([]byte(first), maxMessage)
 		u.usage.Annotations = append(u.usage.Annotations, a)
 		u.annotations.open = a.Level == Error
-		for line := ""; more; {
+		for line := ""; more && u.annotations.open; {
 			line, rest, more = strings.Cut(rest, "\n")
 			u.messageGoesOn([]byte(line))
 		}
@@ -66,11 +66,8 @@ func (u *usageReader) annotate(a Annotation, message string) {
 	*u.usage.AnnotationsCut.of(a.Level)++
 }
 
-// messageGoesOn is a line of the message of the last annotation, if that is open.
+// messageGoesOn is a line of the message of the last annotation, which is open.
 func (u *usageReader) messageGoesOn(line []byte) {
-	if !u.annotations.open {
-		return
-	}
 	a := &u.usage.Annotations[len(u.usage.Annotations)-1]
 	room := maxMessage - len(a.Message) - len("\n")
 	if room <= 0 {

@@ -120,6 +120,11 @@ func (u *usageReader) containerGroup(n int64, text []byte) bool {
 // pullGroup is the title of a group in which the image of an action is pulled.
 func (u *usageReader) pullGroup(n int64, s string) bool {
 	c := &u.containers
+	if len(u.usage.Actions) == maxActions {
+		u.usage.ActionsCut++ // it is not worth a look at its name
+		c.trusted = false
+		return true
+	}
 	name, ended := strings.CutSuffix(s, "'")
 	image, err := ParseImage(name)
 	if !ended || err != nil {

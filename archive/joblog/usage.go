@@ -96,7 +96,9 @@ func (u *usageReader) goesOn(text []byte) {
 		s.phase = over
 	}
 	u.containers.trusted = false
-	u.messageGoesOn(bytes.TrimSuffix(text, []byte("\r")))
+	if u.annotations.open {
+		u.messageGoesOn(bytes.TrimSuffix(text, []byte("\r")))
+	}
 }
 
 // finish returns what was found.
