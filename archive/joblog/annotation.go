@@ -52,11 +52,11 @@ type annotations struct {
 func (u *usageReader) annotate(a Annotation, message string) {
 	if kept := u.annotations.kept.of(a.Level); *kept < maxAnnotations {
 		*kept++
-		first, rest, more := strings.Cut(message, "\n")
-		a.Message = plainText([]byte(first), maxMessage)
+		line, rest, more := strings.Cut(message, "\n")
+		a.Message = plainText([]byte(line), maxMessage)
 		u.usage.Annotations = append(u.usage.Annotations, a)
 		u.annotations.open = a.Level == Error
-		for line := ""; more && u.annotations.open; {
+		for more && u.annotations.open {
 			line, rest, more = strings.Cut(rest, "\n")
 			u.messageGoesOn([]byte(line))
 		}

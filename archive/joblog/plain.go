@@ -74,7 +74,8 @@ func isInvisible(r rune) bool {
 // all of a text: it notes that there is no such end any more, so that it is not looked for
 // again.
 func escapeLen(s string, endless *bool) int {
-	introducer, n := rune(0), 0
+	var introducer rune
+	var n int
 	switch r, size := utf8.DecodeRuneInString(s); {
 	case r >= 0x80 && r < 0xa0:
 		introducer, n = r-0x40, size
