@@ -59,24 +59,28 @@ var contract = map[string][]string{
 	},
 	"job_actions": {
 		"job_id bigint", "seq integer", "action text", "path text", "ref text", "resolved_sha text", "version text", "digest text",
-		"log_line bigint", "in_setup boolean",
+		"log_line bigint", "in_setup boolean", "kind text",
 	},
 	"job_environment": {
 		"job_id bigint", "runner_version text", "image text", "image_version text", "os text", "secret_source text", "job_defined_at text",
-		"workflow_ref text", "actions_cut bigint", "annotations_cut bigint",
+		"workflow_ref text", "actions_cut bigint", "annotations_cut bigint", "runner_name text", "runner_group text", "machine text", "cache_mode text",
+		"actions_locked boolean", "defined_from text", "errors_cut bigint", "warnings_cut bigint", "notices_cut bigint",
 	},
 	"job_permissions": {"job_id bigint", "scope text", "level text"},
-	"job_annotations": {"job_id bigint", "log_line bigint", "level text", "message text", "step_number bigint"},
+	"job_annotations": {
+		"job_id bigint", "log_line bigint", "level text", "message text", "step_number bigint", "tolerated boolean", "file text", "file_line bigint",
+	},
 	"annotation_facts": {
 		"job_id bigint", "log_line bigint", "level text", "message text", "step_number bigint", "job_name text", "repository text", "workflow_name text",
-		"head_branch text", "day date",
+		"head_branch text", "day date", "tolerated boolean", "file text", "file_line bigint",
 	},
 	"action_uses": {
 		"action text", "path text", "ref text", "resolved_sha text", "version text", "repository text", "workflow_name text", "jobs bigint",
-		"first_used_at timestamptz", "last_used_at timestamptz", "in_setup boolean", "repository_id bigint",
+		"first_used_at timestamptz", "last_used_at timestamptz", "in_setup boolean", "repository_id bigint", "image_digest text",
 	},
 	"action_callers": {
 		"id bigint", "digest bytea", "action text", "path text", "ref text", "resolved_sha text", "version text", "repository_id bigint", "workflow_name text",
+		"image_digest text",
 	},
 	"action_sums": {
 		"action bigint", "days smallint", "at timestamptz", "caller_id bigint", "repository_id bigint", "jobs bigint", "first_job bigint", "last_job bigint",
@@ -86,7 +90,7 @@ var contract = map[string][]string{
 	"action_invalidated": {"repository_id bigint", "at timestamptz", "noted_at timestamptz"},
 	"action_unrolled": {
 		"job_id bigint", "action text", "path text", "ref text", "resolved_sha text", "version text", "repository_id bigint", "workflow_name text",
-		"created_at timestamptz", "in_setup boolean",
+		"created_at timestamptz", "in_setup boolean", "image_digest text",
 	},
 	"action_rest": {
 		"job_id bigint", "action text", "path text", "ref text", "resolved_sha text", "version text", "repository_id bigint", "workflow_name text",
@@ -100,6 +104,11 @@ var contract = map[string][]string{
 		"name text", "status text", "conclusion text", "day date", "created_at timestamptz", "started_at timestamptz", "completed_at timestamptz",
 		"queue_seconds double precision", "duration_seconds double precision", "runner_name text", "runner_group_name text", "labels text[]",
 		"log_state text", "log_bytes bigint", "log_lines bigint", "failed_step text",
+	},
+	"environment_facts": {
+		"job_id bigint", "repository_id bigint", "repository text", "run_id bigint", "workflow_name text", "name text", "day date", "created_at timestamptz",
+		"runner_version text", "runner_name text", "runner_group text", "machine text", "os text", "image text", "image_version text", "secret_source text",
+		"cache_mode text", "actions_locked boolean", "job_defined_at text", "workflow_ref text", "defined_from text",
 	},
 	"step_facts": {
 		"job_id bigint", "number bigint", "name text", "conclusion text", "started_at timestamptz", "completed_at timestamptz", "duration_seconds double precision",

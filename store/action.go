@@ -7,12 +7,16 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/jobvault/jobvault/archive/joblog"
 )
 
-// ActionFilter selects uses of an action. Names are compared without regard to case.
+// ActionFilter selects uses of an action or of a container image. Names are compared
+// without regard to case.
 type ActionFilter struct {
-	Action       string    // OWNER/REPO or OWNER/REPO/PATH
-	Ref          string    // as asked for, or the commit or its beginning; empty: any
+	Action       string    // OWNER/REPO or OWNER/REPO/PATH; of an image docker://NAME, as joblog.Image has it
+	Ref          string    // as asked for, or the commit or its beginning; of an image its tag; empty: any
+	Digest       string    // of an image, sha256:HEX; empty: any
 	Repository   string    // as in JobFilter
 	Repositories []int64   // nil: any
 	Since        time.Time // jobs created at or after
@@ -25,6 +29,7 @@ type ActionUse struct {
 	Ref         string     `json:"ref"`
 	SHA         *string    `json:"resolved_sha" db:"resolved_sha"`
 	Version     *string    `json:"version"`
+	Digest      *string    `json:"digest" db:"image_digest"` // of an image; null: it is none, or its digest is not known
 	Repository  string     `json:"repository"`
 	Workflow    *string    `json:"workflow"`
 	Jobs        int64      `json:"jobs"`
@@ -42,16 +47,12 @@ const minCommitPrefix = 7
 // ActionUses lists the uses of an action, by repository, workflow, ref and commit, the
 // latest first.
 func (db *DB) ActionUses(ctx context.Context, f ActionFilter) ([]ActionUse, error) {
-	parts := strings.SplitN(f.Action, "/", 3)
-	if len(parts) < 2 {
-		return nil, fmt.Errorf("store: action %q: want OWNER/REPO", f.Action)
-	}
-	path := ""
-	if len(parts) == 3 {
-		path = parts[2]
+	name, path, err := f.split()
+	if err != nil {
+		return nil, err
 	}
 	var uses []ActionUse
-	err := db.inTx(ctx, "uses of "+f.Action, func(ctx context.Context, tx pgx.Tx) error {
+	err = db.inTx(ctx, "uses of "+f.Action, func(ctx context.Context, tx pgx.Tx) error {
 		jobs := JobFilter{Repository: f.Repository, Repositories: f.Repositories}
 		if err := jobs.resolve(ctx, tx); err != nil {
 			return err
@@ -63,8 +64,8 @@ func (db *DB) ActionUses(ctx context.Context, f ActionFilter) ([]ActionUse, erro
 		// Planned for these values each time: an action that every job uses has a million
 		// times as many rows as most others.
 		rows, err := tx.Query(ctx, usesOfAction, pgx.QueryExecModeCacheDescribe,
-			parts[0]+"/"+parts[1], path, f.Ref, commit, jobs.Repositories, timeOrNull(f.Since),
-			timeOrNull(beginOf(f.Since, sumDay)), timeOrNull(beginOf(f.Since, sumWeek)), timeOrNull(beginOf(f.Since, sumPeriod)))
+			name, path, f.Ref, commit, jobs.Repositories, timeOrNull(f.Since),
+			timeOrNull(beginOf(f.Since, sumDay)), timeOrNull(beginOf(f.Since, sumWeek)), timeOrNull(beginOf(f.Since, sumPeriod)), f.Digest)
 		if err != nil {
 			return err
 		}
@@ -72,6 +73,22 @@ func (db *DB) ActionUses(ctx context.Context, f ActionFilter) ([]ActionUse, erro
 		return err
 	})
 	return uses, err
+}
+
+// split takes an action's name apart into that of its repository and the path in it. An
+// image's name is one.
+func (f ActionFilter) split() (name, path string, err error) {
+	if strings.HasPrefix(f.Action, joblog.ImageScheme) {
+		return f.Action, "", nil
+	}
+	parts := strings.SplitN(f.Action, "/", 3)
+	if len(parts) < 2 {
+		return "", "", fmt.Errorf("store: action %q: want OWNER/REPO", f.Action)
+	}
+	if len(parts) == 3 {
+		path = parts[2]
+	}
+	return parts[0] + "/" + parts[1], path, nil
 }
 
 // beginOf is the first start of a span of action_sums that is not before t. Spans are
@@ -87,11 +104,11 @@ func beginOf(t time.Time, days int) time.Time {
 // usesOfAction adds up action_sums, from the longest spans to the shortest; what these do
 // not count; and the part of a day that begins at $6.
 const usesOfAction = `
-	SELECT u.action, u.path, u.ref, u.resolved_sha, u.version, r.owner || '/' || r.name AS repository, u.workflow_name AS workflow,
+	SELECT u.action, u.path, u.ref, u.resolved_sha, u.version, u.image_digest, r.owner || '/' || r.name AS repository, u.workflow_name AS workflow,
 	       u.jobs, u.first_job, u.last_job, u.first_used_at, u.last_used_at, u.in_setup
-	FROM (SELECT action, path, ref, resolved_sha, version, repository_id, workflow_name, sum(jobs)::bigint AS jobs, min(first_job) AS first_job,
+	FROM (SELECT action, path, ref, resolved_sha, version, image_digest, repository_id, workflow_name, sum(jobs)::bigint AS jobs, min(first_job) AS first_job,
 	             max(last_job) AS last_job, min(first_used_at) AS first_used_at, max(last_used_at) AS last_used_at, bool_or(in_setup) AS in_setup
-	      FROM (SELECT c.action, c.path, c.ref, c.resolved_sha, c.version, c.repository_id, c.workflow_name,
+	      FROM (SELECT c.action, c.path, c.ref, c.resolved_sha, c.version, c.image_digest, c.repository_id, c.workflow_name,
 	                   s.jobs, s.first_job, s.last_job, s.first_used_at, s.last_used_at, s.in_setup
 	            FROM (SELECT caller_id, sum(jobs) AS jobs, min(first_job) AS first_job, max(last_job) AS last_job,
 	                         min(first_used_at) AS first_used_at, max(last_used_at) AS last_used_at, bool_or(in_setup) AS in_setup
@@ -104,20 +121,21 @@ const usesOfAction = `
 	                  GROUP BY caller_id) s
 	            JOIN action_callers c ON c.id = s.caller_id
 	            UNION ALL
-	            SELECT action, path, ref, resolved_sha, version, repository_id, workflow_name, 1, job_id, job_id, created_at, created_at, in_setup
+	            SELECT action, path, ref, resolved_sha, version, image_digest, repository_id, workflow_name, 1, job_id, job_id, created_at, created_at, in_setup
 	            FROM action_unrolled WHERE $7::timestamptz IS NULL OR created_at >= $7
 	            UNION ALL
-	            SELECT a.action, a.path, a.ref, a.resolved_sha, a.version, a.repository_id, a.workflow_name, 1, a.job_id, a.job_id, a.created_at, a.created_at, a.in_setup
+	            SELECT a.action, a.path, a.ref, a.resolved_sha, a.version, a.image_digest, a.repository_id, a.workflow_name, 1, a.job_id, a.job_id, a.created_at, a.created_at, a.in_setup
 	            FROM jobs j, LATERAL (
-	                SELECT a.job_id, a.action, a.path, a.ref, a.resolved_sha, a.version, j.repository_id, w.workflow_name, j.created_at, bool_or(a.in_setup) AS in_setup
+	                SELECT a.job_id, a.action, a.path, a.ref, a.resolved_sha, a.version, j.repository_id, w.workflow_name, j.created_at, bool_or(a.in_setup) AS in_setup,
+	                       ` + imageDigest + ` AS image_digest
 	                FROM job_actions a JOIN workflow_runs w ON w.id = j.run_id
 	                WHERE a.job_id = j.id
-	                GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9) a
+	                GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 11) a
 	            WHERE j.created_at >= $6::timestamptz AND j.created_at < $7) u
 	      WHERE lower(action) = lower($1) AND ($2 = '' OR lower(path) = lower($2))
 	        AND ($3 = '' OR ref = $3 OR ($4 <> '' AND resolved_sha LIKE $4))
-	        AND ($5 IS NULL OR repository_id = ANY($5))
+	        AND ($10 = '' OR image_digest = $10) AND ($5 IS NULL OR repository_id = ANY($5))
 	      -- The columns that differ most come first: comparing ends there.
-	      GROUP BY repository_id, workflow_name, resolved_sha, ref, path, version, action) u
+	      GROUP BY repository_id, workflow_name, resolved_sha, image_digest, ref, path, version, action) u
 	JOIN repositories r ON r.id = u.repository_id
-	ORDER BY u.last_used_at DESC NULLS LAST, repository, workflow, u.ref, u.resolved_sha, u.action, u.path, u.version`
+	ORDER BY u.last_used_at DESC NULLS LAST, repository, workflow, u.ref, u.resolved_sha, u.image_digest, u.action, u.path, u.version`

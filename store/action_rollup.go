@@ -88,19 +88,20 @@ func (db *DB) RollUpAllActions(ctx context.Context) error {
 const rollUpPending = `
 	WITH taken AS (DELETE FROM action_pending WHERE seq < $1 RETURNING job_id),
 	     used AS (
-	         SELECT action, path, ref, resolved_sha, version, repository_id, workflow_name, day_bucket(created_at, 1) AS at, count(*) AS jobs,
+	         SELECT action, path, ref, resolved_sha, version, image_digest, repository_id, workflow_name, day_bucket(created_at, 1) AS at, count(*) AS jobs,
 	                min(u.job_id) AS first_job, max(u.job_id) AS last_job, min(created_at) AS first_used_at, max(created_at) AS last_used_at, bool_or(in_setup) AS in_setup
 	         FROM (SELECT DISTINCT job_id FROM taken) t, LATERAL (
-	             SELECT a.job_id, a.action, a.path, a.ref, a.resolved_sha, a.version, j.repository_id, w.workflow_name, j.created_at, bool_or(a.in_setup) AS in_setup
+	             SELECT a.job_id, a.action, a.path, a.ref, a.resolved_sha, a.version, j.repository_id, w.workflow_name, j.created_at, bool_or(a.in_setup) AS in_setup,
+	                    ` + imageDigest + ` AS image_digest
 	             FROM jobs j JOIN workflow_runs w ON w.id = j.run_id JOIN job_actions a ON a.job_id = j.id
 	             WHERE j.id = t.job_id
-	             GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9) u
-	         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8),
+	             GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 11) u
+	         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9),
 	     daily AS MATERIALIZED (
-	         SELECT *, sha256(convert_to(ROW(action, path, ref, resolved_sha, version, repository_id, workflow_name)::text, 'UTF8')) AS digest FROM used),
+	         SELECT *, sha256(convert_to(ROW(action, path, ref, resolved_sha, version, repository_id, workflow_name)::text || coalesce(image_digest, ''), 'UTF8')) AS digest FROM used),
 	     added AS (
-	         INSERT INTO action_callers (digest, action, path, ref, resolved_sha, version, repository_id, workflow_name)
-	         SELECT DISTINCT ON (digest) digest, action, path, ref, resolved_sha, version, repository_id, workflow_name FROM daily
+	         INSERT INTO action_callers (digest, action, path, ref, resolved_sha, version, image_digest, repository_id, workflow_name)
+	         SELECT DISTINCT ON (digest) digest, action, path, ref, resolved_sha, version, image_digest, repository_id, workflow_name FROM daily
 	         WHERE NOT EXISTS (SELECT FROM action_callers c WHERE c.digest = daily.digest)
 	         RETURNING id, digest),
 	     callers AS (SELECT id, digest FROM action_callers UNION ALL SELECT id, digest FROM added)
@@ -114,6 +115,10 @@ const rollUpPending = `
 	    jobs = s.jobs + excluded.jobs, first_job = least(s.first_job, excluded.first_job), last_job = greatest(s.last_job, excluded.last_job),
 	    first_used_at = least(s.first_used_at, excluded.first_used_at), last_used_at = greatest(s.last_used_at, excluded.last_used_at),
 	    in_setup = s.in_setup OR excluded.in_setup`
+
+// imageDigest is the digest of a job's action in job_actions a, if it is an image: of an
+// action's package the commit says more. The view action_unrolled has it too.
+const imageDigest = `CASE WHEN a.kind IN ('image', 'container') THEN a.digest END`
 
 // reopenPeriod drops the sums of the period that was left alone the longest, and for $1
 // at least, and notes each of its jobs once; it says whether there is such a period. All

@@ -20,18 +20,20 @@ import (
 // rawUses is what ActionUses says, and the view action_uses, read from the rows of the
 // jobs alone.
 const rawUses = `
-	SELECT u.action, u.path, u.ref, u.resolved_sha, u.version, r.owner || '/' || r.name AS repository, u.workflow,
+	SELECT u.action, u.path, u.ref, u.resolved_sha, u.version, u.image_digest, r.owner || '/' || r.name AS repository, u.workflow,
 	       u.jobs, u.first_job, u.last_job, u.first_used_at, u.last_used_at, u.in_setup
-	FROM (SELECT a.action, a.path, a.ref, a.resolved_sha, a.version, j.repository_id, w.workflow_name AS workflow,
+	FROM (SELECT a.action, a.path, a.ref, a.resolved_sha, a.version, a.image_digest, j.repository_id, w.workflow_name AS workflow,
 	             count(DISTINCT a.job_id) AS jobs, min(a.job_id) AS first_job, max(a.job_id) AS last_job,
 	             min(j.created_at) AS first_used_at, max(j.created_at) AS last_used_at, bool_or(a.in_setup) AS in_setup
-	      FROM job_actions a JOIN jobs j ON j.id = a.job_id JOIN workflow_runs w ON w.id = j.run_id
+	      FROM (SELECT *, CASE WHEN kind IN ('image', 'container') THEN digest END AS image_digest FROM job_actions) a
+	      JOIN jobs j ON j.id = a.job_id JOIN workflow_runs w ON w.id = j.run_id
 	      WHERE ($1 = '' OR lower(a.action) = lower($1)) AND ($2 = '' OR lower(a.path) = lower($2))
 	        AND ($3 = '' OR a.ref = $3 OR (length($3) >= 7 AND a.resolved_sha LIKE lower($3) || '%'))
 	        AND ($4::bigint[] IS NULL OR j.repository_id = ANY($4)) AND ($5::timestamptz IS NULL OR j.created_at >= $5)
-	      GROUP BY a.action, a.path, a.ref, a.resolved_sha, a.version, j.repository_id, w.workflow_name) u
+	        AND ($6 = '' OR a.image_digest = $6)
+	      GROUP BY a.action, a.path, a.ref, a.resolved_sha, a.version, a.image_digest, j.repository_id, w.workflow_name) u
 	JOIN repositories r ON r.id = u.repository_id
-	ORDER BY u.last_used_at DESC NULLS LAST, repository, u.workflow, u.ref, u.resolved_sha, u.action, u.path, u.version`
+	ORDER BY u.last_used_at DESC NULLS LAST, repository, u.workflow, u.ref, u.resolved_sha, u.image_digest, u.action, u.path, u.version`
 
 // sumSteps are what may happen to jobs, and to what is kept of them; each is drawn for
 // one of a few.
@@ -104,14 +106,23 @@ func anyActions(t *rapid.T) *joblog.Usage {
 			Ref: rapid.SampledFrom([]string{"v1", "v2"}).Draw(t, "ref"), SHA: rapid.SampledFrom([]string{goodSHA, evilSHA, ""}).Draw(t, "sha"),
 			Version: rapid.SampledFrom([]string{"", "1.0"}).Draw(t, "version"), InSetup: rapid.Bool().Draw(t, "in setup"),
 		})
+		if a := &u.Actions[len(u.Actions)-1]; rapid.Bool().Draw(t, "an image") {
+			a.Kind, a.Name = rapid.SampledFrom([]joblog.ActionKind{joblog.PulledImage, joblog.ContainerImage, joblog.BuiltImage}).Draw(t, "kind"), image
+			a.Digest = rapid.SampledFrom([]string{"", "sha256:1", "sha256:2"}).Draw(t, "digest")
+		}
 	}
 	return u
 }
 
+const image = "docker://ghcr.io/acme/lint"
+
 func anyFilter(t *rapid.T) store.ActionFilter {
 	f := store.ActionFilter{
-		Action: rapid.SampledFrom([]string{"a/b", "c/d", "a/b/p"}).Draw(t, "of"), Ref: rapid.SampledFrom([]string{"", "", "v1", goodSHA, evilSHA[:7]}).Draw(t, "at"),
+		Action: rapid.SampledFrom([]string{"a/b", "c/d", "a/b/p", image}).Draw(t, "of"), Ref: rapid.SampledFrom([]string{"", "", "v1", goodSHA, evilSHA[:7]}).Draw(t, "at"),
 		Repositories: rapid.SampledFrom([][]int64{nil, nil, {1}, {2}, {1, 2}, {}}).Draw(t, "of repositories"),
+	}
+	if f.Action == image {
+		f.Digest = rapid.SampledFrom([]string{"", "sha256:1", "sha256:2"}).Draw(t, "by digest")
 	}
 	if since := anyTime(t); since != nil {
 		f.Since = *since
@@ -148,7 +159,7 @@ func (f *fixture) compareUses(t *rapid.T, filter store.ActionFilter) {
 	if since.IsZero() {
 		since = nil
 	}
-	want := f.rawUses(action, path, filter.Ref, filter.Repositories, since)
+	want := f.rawUses(action, path, filter.Ref, filter.Repositories, since, filter.Digest)
 	got, err := f.db.ActionUses(f.t.Context(), filter)
 	f.check(err)
 	if diff := cmp.Diff(want, got); diff != "" && len(want)+len(got) > 0 {
@@ -156,10 +167,10 @@ func (f *fixture) compareUses(t *rapid.T, filter store.ActionFilter) {
 	}
 	var wrong int
 	f.check(f.db.Pool().QueryRow(f.t.Context(), `
-		WITH want AS (SELECT action, path, ref, resolved_sha, version, repository, workflow, jobs, first_used_at, last_used_at, in_setup FROM (`+rawUses+`) u),
-		     got AS (SELECT action, path, ref, resolved_sha, version, repository, workflow_name, jobs, first_used_at, last_used_at, in_setup FROM action_uses)
+		WITH want AS (SELECT action, path, ref, resolved_sha, version, repository, workflow, jobs, first_used_at, last_used_at, in_setup, image_digest FROM (`+rawUses+`) u),
+		     got AS (SELECT action, path, ref, resolved_sha, version, repository, workflow_name, jobs, first_used_at, last_used_at, in_setup, image_digest FROM action_uses)
 		SELECT count(*) FROM ((TABLE want EXCEPT ALL TABLE got) UNION ALL (TABLE got EXCEPT ALL TABLE want)) d`,
-		"", "", "", []int64(nil), nil).Scan(&wrong))
+		"", "", "", []int64(nil), nil, "").Scan(&wrong))
 	if wrong != 0 {
 		t.Fatalf("the view action_uses: %d rows differ", wrong)
 	}
@@ -316,7 +327,7 @@ func TestUsesAreThoseOfTheRowsWhileManyWrite(t *testing.T) {
 		}
 		got, err := f.db.ActionUses(t.Context(), store.ActionFilter{Action: "a/b"})
 		f.check(err)
-		if diff := cmp.Diff(f.rawUses("a/b", "", "", []int64(nil), (*time.Time)(nil)), got); diff != "" {
+		if diff := cmp.Diff(f.rawUses("a/b", "", "", []int64(nil), (*time.Time)(nil), ""), got); diff != "" {
 			t.Errorf("all rolled up: %t (-rows +said):\n%s", rolledUp, diff)
 		}
 	}

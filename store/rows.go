@@ -17,7 +17,10 @@ type JobRows struct {
 	Seqs       []int        // of the actions
 	StepOf     []*int64     // step_number of each of the annotations
 	UsageRead  bool         // these rows, and the lines of steps, are of the present way of reading logs
-	Described  bool         // there is a row of job_environment
+	Described  bool         // there is a row of job_environment, of which the next two are
+
+	DefinedFrom    string // as the function DefinedFrom has it
+	AnnotationsCut int64  // of all levels, by the column for it
 }
 
 // JobRows lists up to limit jobs in the order of ids, starting after the given one,
@@ -93,17 +96,7 @@ func readUsage(ctx context.Context, tx pgx.Tx, ids []int64, rows map[int64]*JobR
 	}); err != nil {
 		return err
 	}
-	var e joblog.Environment
-	var actionsCut, annotationsCut int64
-	if _, err := pgx.ForEachRow(query(ctx, tx, `
-		SELECT job_id, coalesce(runner_version, ''), coalesce(image, ''), coalesce(image_version, ''), coalesce(os, ''), coalesce(secret_source, ''),
-			coalesce(job_defined_at, ''), coalesce(workflow_ref, ''), actions_cut, annotations_cut
-		FROM job_environment WHERE job_id = ANY($1)`, ids),
-		[]any{&id, &e.RunnerVersion, &e.Image, &e.ImageVersion, &e.OS, &e.SecretSource, &e.JobDefinedAt, &e.WorkflowRef, &actionsCut, &annotationsCut}, func() error {
-			r := rows[id]
-			r.Described, r.Usage.Environment, r.Usage.ActionsCut, r.Usage.AnnotationsCut = true, e, actionsCut, annotationsCut
-			return nil
-		}); err != nil {
+	if err := readEnvironment(ctx, tx, ids, rows); err != nil {
 		return err
 	}
 	var p joblog.Permission
@@ -117,15 +110,41 @@ func readUsage(ctx context.Context, tx pgx.Tx, ids []int64, rows map[int64]*JobR
 	return readFound(ctx, tx, ids, rows)
 }
 
+// readEnvironment reads the environments of jobs, and how much of their usage was cut.
+func readEnvironment(ctx context.Context, tx pgx.Tx, ids []int64, rows map[int64]*JobRows) error {
+	var id, actionsCut, annotationsCut int64
+	var cut joblog.LevelCounts
+	var definedFrom string
+	var locked *bool
+	var e joblog.Environment
+	_, err := pgx.ForEachRow(query(ctx, tx, `
+		SELECT job_id, coalesce(runner_version, ''), coalesce(runner_name, ''), coalesce(runner_group, ''), coalesce(machine, ''), coalesce(image, ''),
+			coalesce(image_version, ''), coalesce(os, ''), coalesce(secret_source, ''), coalesce(cache_mode, ''), actions_locked,
+			coalesce(job_defined_at, ''), coalesce(workflow_ref, ''), coalesce(defined_from, ''), actions_cut, annotations_cut, errors_cut, warnings_cut, notices_cut
+		FROM job_environment WHERE job_id = ANY($1)`, ids),
+		[]any{
+			&id, &e.RunnerVersion, &e.RunnerName, &e.RunnerGroup, &e.Machine, &e.Image, &e.ImageVersion, &e.OS, &e.SecretSource, &e.CacheMode, &locked,
+			&e.JobDefinedAt, &e.WorkflowRef, &definedFrom, &actionsCut, &annotationsCut, &cut.Errors, &cut.Warnings, &cut.Notices,
+		}, func() error {
+			r := rows[id]
+			e.ActionsLocked = locked
+			r.Described, r.DefinedFrom, r.AnnotationsCut = true, definedFrom, annotationsCut
+			r.Usage.Environment, r.Usage.ActionsCut, r.Usage.AnnotationsCut = e, actionsCut, cut
+			return nil
+		})
+	return err
+}
+
 // readFound reads the actions and annotations of jobs.
 func readFound(ctx context.Context, tx pgx.Tx, ids []int64, rows map[int64]*JobRows) error {
 	var id int64
 	var a joblog.Action
 	var seq int
 	if _, err := pgx.ForEachRow(query(ctx, tx, `
-		SELECT job_id, seq, log_line, action, coalesce(path, ''), ref, coalesce(resolved_sha, ''), coalesce(version, ''), coalesce(digest, ''), in_setup
+		SELECT job_id, seq, log_line, action, coalesce(path, ''), ref, coalesce(resolved_sha, ''), coalesce(version, ''), coalesce(digest, ''), in_setup,
+			CASE WHEN kind <> 'action' THEN kind ELSE '' END
 		FROM job_actions WHERE job_id = ANY($1) ORDER BY job_id, seq`, ids),
-		[]any{&id, &seq, &a.Line, &a.Name, &a.Path, &a.Ref, &a.SHA, &a.Version, &a.Digest, &a.InSetup}, func() error {
+		[]any{&id, &seq, &a.Line, &a.Name, &a.Path, &a.Ref, &a.SHA, &a.Version, &a.Digest, &a.InSetup, &a.Kind}, func() error {
 			rows[id].Usage.Actions, rows[id].Seqs = append(rows[id].Usage.Actions, a), append(rows[id].Seqs, seq)
 			return nil
 		}); err != nil {
@@ -135,8 +154,9 @@ func readFound(ctx context.Context, tx pgx.Tx, ids []int64, rows map[int64]*JobR
 	var level string
 	var step *int64
 	_, err := pgx.ForEachRow(query(ctx, tx, `
-		SELECT job_id, log_line, level, message, step_number FROM job_annotations WHERE job_id = ANY($1) ORDER BY job_id, log_line, level, message`, ids),
-		[]any{&id, &n.Line, &level, &n.Message, &step}, func() error {
+		SELECT job_id, log_line, level, message, tolerated, coalesce(file, ''), coalesce(file_line, 0), step_number
+		FROM job_annotations WHERE job_id = ANY($1) ORDER BY job_id, log_line, level, message`, ids),
+		[]any{&id, &n.Line, &level, &n.Message, &n.Tolerated, &n.File, &n.FileLine, &step}, func() error {
 			n.Level = joblog.Kind(level)
 			rows[id].Usage.Annotations, rows[id].StepOf = append(rows[id].Usage.Annotations, n), append(rows[id].StepOf, step)
 			return nil

@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,11 +19,13 @@ const (
 
 func usage(sha string, inSetup bool) *joblog.Usage {
 	return &joblog.Usage{
-		Environment:    joblog.Environment{RunnerVersion: "2.317.0", OS: "Ubuntu 22.04.4 LTS"},
+		Environment: joblog.Environment{
+			RunnerVersion: "2.317.0", RunnerName: "r", RunnerGroup: "g", Machine: "m", OS: "Ubuntu 22.04.4 LTS", CacheMode: "read-only", ActionsLocked: new(true), WorkflowRef: "a/b/c.yml@x",
+		},
 		Permissions:    []joblog.Permission{{Scope: "Contents", Level: "read"}, {Scope: "Contents", Level: "write"}},
-		Actions:        []joblog.Action{{Line: 9, Name: "Tj-Actions/changed-files", Ref: "v45", SHA: sha, InSetup: inSetup}, {Line: 10, Name: "acme/mono", Path: "a/b", Ref: "main"}},
-		Annotations:    []joblog.Annotation{{Line: 12, Level: joblog.Error, Message: "it broke"}},
-		AnnotationsCut: 3,
+		Actions:        []joblog.Action{{Line: 9, Name: "Tj-Actions/changed-files", Ref: "v45", SHA: sha, InSetup: inSetup}, {Line: 10, Name: "acme/mono", Path: "a/b", Ref: "main"}, {Line: 11, Kind: joblog.PulledImage, Name: "docker://ghcr.io/acme/lint", Ref: "v4", InSetup: true}},
+		Annotations:    []joblog.Annotation{{Line: 12, Level: joblog.Error, Message: "it broke", File: "a.go", FileLine: 3}},
+		AnnotationsCut: joblog.LevelCounts{Errors: 1, Warnings: 2},
 	}
 }
 
@@ -120,12 +124,137 @@ func TestUsageIsWrittenOnceAndReadAgain(t *testing.T) {
 	}
 	var rows string
 	f.check(f.db.Pool().QueryRow(t.Context(), `
-		SELECT concat_ws(' | ', (SELECT string_agg(concat_ws(',', seq, action, path, ref, left(resolved_sha, 2), log_line, in_setup), ' ' ORDER BY seq) FROM job_actions WHERE job_id = 2),
+		SELECT concat_ws(' | ', (SELECT string_agg(concat_ws(',', seq, kind, action, path, ref, left(resolved_sha, 2), log_line, in_setup), ' ' ORDER BY seq) FROM job_actions WHERE job_id = 2),
 			(SELECT string_agg(scope || level, ' ') FROM job_permissions WHERE job_id = 2),
-			(SELECT string_agg(concat_ws(',', log_line, level, message), ' ') FROM job_annotations WHERE job_id = 2),
-			(SELECT concat_ws(',', runner_version, os, image, annotations_cut) FROM job_environment WHERE job_id = 2))`).Scan(&rows))
-	want := "0,Tj-Actions/changed-files,v45,22,9,t 1,acme/mono,a/b,main,10,f | Contentsread | 12,error,it broke | 2.317.0,Ubuntu 22.04.4 LTS,3"
+			(SELECT string_agg(concat_ws(',', log_line, level, message, tolerated, file, file_line), ' ') FROM job_annotations WHERE job_id = 2),
+			(SELECT concat_ws(',', runner_version, runner_name, runner_group, machine, os, image, cache_mode, actions_locked, defined_from, annotations_cut, errors_cut, warnings_cut, notices_cut)
+			 FROM job_environment WHERE job_id = 2))`).Scan(&rows))
+	want := "0,action,Tj-Actions/changed-files,v45,22,9,t 1,action,acme/mono,a/b,main,10,f 2,image,docker://ghcr.io/acme/lint,v4,11,t" +
+		" | Contentsread | 12,error,it broke,f,a.go,3 | 2.317.0,r,g,m,Ubuntu 22.04.4 LTS,read-only,t,log,3,1,2,0"
 	if rows != want {
 		t.Errorf("%s\nwant\n%s", rows, want)
+	}
+}
+
+// versionsOfUsage are the transactions that have written the rows of what jobs used.
+const versionsOfUsage = `
+	SELECT string_agg(row, ' ' ORDER BY row) FROM (
+		SELECT concat_ws('/', 'action', job_id, seq, xmin) AS row FROM job_actions UNION ALL SELECT concat_ws('/', 'permission', job_id, scope, xmin) FROM job_permissions
+		UNION ALL SELECT concat_ws('/', 'annotation', job_id, log_line, xmin) FROM job_annotations UNION ALL SELECT concat_ws('/', 'environment', job_id, xmin) FROM job_environment
+	) rows`
+
+// What a log tells once more changes no row, and what it tells no more has none.
+func TestUsageThatIsTheSameIsNotWritten(t *testing.T) {
+	f := newFixture(t)
+	f.usedBy(1, 1, day, usage(goodSHA, true))
+	f.rollUp()
+	before := f.text(versionsOfUsage)
+	digest := archivedAs(1).Object.SHA256
+	record := func(u *joblog.Usage) {
+		t.Helper()
+		if recorded, err := f.db.RecordIndex(t.Context(), 1, digest[:], nil, u, 5000); err != nil || !recorded {
+			t.Fatalf("%v, %v", recorded, err)
+		}
+	}
+	record(usage(goodSHA, true))
+	if after := f.text(versionsOfUsage); before != after {
+		t.Errorf("%s\nbecame\n%s", before, after)
+	}
+	if n := f.text(`SELECT ((SELECT count(*) FROM action_pending) + (SELECT count(*) FROM action_invalidated))::text`); n != "0" {
+		t.Errorf("%s notes for the sums", n)
+	}
+	record(&joblog.Usage{Permissions: []joblog.Permission{{Scope: "Contents", Level: "write"}}, Annotations: []joblog.Annotation{{Line: 13, Level: joblog.Warning}}})
+	got := f.text(`SELECT concat_ws(' ', (SELECT count(*) FROM job_actions), (SELECT string_agg(level, ',') FROM job_permissions),
+		(SELECT string_agg(concat_ws('/', log_line, level, message), ',') FROM job_annotations), (SELECT count(runner_version) + count(defined_from) FROM job_environment))`)
+	if got != "0 write 13/warning/ 0" {
+		t.Errorf("%s", got)
+	}
+}
+
+// text is the one value of a query.
+func (f *fixture) text(query string, args ...any) (s string) {
+	f.t.Helper()
+	f.check(f.db.Pool().QueryRow(f.t.Context(), query, args...).Scan(&s))
+	return s
+}
+
+func TestUsesOfAnImage(t *testing.T) {
+	f := newFixture(t)
+	const name = "docker://ghcr.io/acme/lint"
+	old, now := "sha256:"+goodSHA, "sha256:"+evilSHA
+	pull := func(kind joblog.ActionKind, ref, digest string) *joblog.Usage {
+		return &joblog.Usage{Actions: []joblog.Action{{Line: 1, Kind: kind, Name: name, Ref: ref, Digest: digest, InSetup: true}}}
+	}
+	f.usedBy(1, 1, day, pull(joblog.PulledImage, "v4", old))
+	f.usedBy(2, 1, day.Add(time.Hour), pull(joblog.PulledImage, "v4", now))
+	f.usedBy(3, 2, day.Add(2*time.Hour), pull(joblog.ContainerImage, now, now))
+	f.usedBy(4, 2, day.Add(3*time.Hour), pull(joblog.PulledImage, "v5", ""))
+	for _, when := range []string{"before they are summed up", "after that"} {
+		for what, c := range map[string]struct {
+			filter store.ActionFilter
+			want   string
+		}{
+			"all":               {store.ActionFilter{Action: name}, "4 3 2 1"},
+			"by tag":            {store.ActionFilter{Action: name, Ref: "v4"}, "2 1"},
+			"by digest":         {store.ActionFilter{Action: name, Digest: now}, "3 2"},
+			"by both":           {store.ActionFilter{Action: name, Ref: "v4", Digest: old}, "1"},
+			"by another digest": {store.ActionFilter{Action: name, Digest: "sha256:0"}, ""},
+			"another image":     {store.ActionFilter{Action: name + "er"}, ""},
+			"since":             {store.ActionFilter{Action: name, Since: day.Add(90 * time.Minute)}, "4 3"},
+		} {
+			uses, err := f.db.ActionUses(t.Context(), c.filter)
+			f.check(err)
+			var jobs []string
+			for _, u := range uses {
+				jobs = append(jobs, fmt.Sprint(u.LastJob))
+			}
+			if got := strings.Join(jobs, " "); got != c.want {
+				t.Errorf("%s, %s: jobs %q, want %q", what, when, got, c.want)
+			}
+		}
+		if got := f.text(`SELECT string_agg(concat_ws('/', repository, jobs), ' ' ORDER BY repository) FROM action_uses WHERE image_digest = $1`, now); got != "acme/other/1 acme/rocket/1" {
+			t.Errorf("%s the view says %s", when, got)
+		}
+		f.rollUp()
+	}
+}
+
+// What has no text is no signature of a failure, nor is what was allowed to fail.
+func TestSignaturesAreOfTheJobsErrors(t *testing.T) {
+	f := newFixture(t)
+	f.usedBy(1, 1, day, &joblog.Usage{Annotations: []joblog.Annotation{
+		{Line: 1, Level: joblog.Error, Message: "broke 7\nall of it"}, {Line: 2, Level: joblog.Error}, {Line: 3, Level: joblog.Error, Message: "it may", Tolerated: true},
+		{Line: 4, Level: joblog.Warning, Message: "careful"},
+	}})
+	if got := f.text(`SELECT string_agg(signature, '|') FROM failure_signatures`); got != "broke #\nall of it" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestUnknownUses(t *testing.T) {
+	f := newFixture(t)
+	f.usedBy(1, 1, day, usage(goodSHA, true))
+	f.usedBy(2, 1, day, nil)
+	cut := usage(goodSHA, true)
+	cut.ActionsCut = 1
+	f.usedBy(3, 2, day.Add(time.Hour), cut)
+	for id, state := range map[int64]string{4: store.LogMissing, 5: store.LogExpired, 6: store.LogNone} {
+		f.usedBy(id, 1, day, nil)
+		f.exec(`UPDATE job_logs SET state = $2, object_key = NULL, raw_bytes = NULL, stored_bytes = NULL, lines = NULL, sha256 = NULL, frame_lines = NULL, frame_offsets = NULL,
+			archived_at = NULL, stored_sha256 = NULL WHERE job_id = $1`, id, state)
+	}
+	for what, c := range map[string]struct {
+		filter store.ActionFilter
+		want   store.UnknownUses
+	}{
+		"all":          {store.ActionFilter{}, store.UnknownUses{Unread: 1, NoLog: 2, Cut: 1}},
+		"a repository": {store.ActionFilter{Repository: "acme/other"}, store.UnknownUses{Cut: 1}},
+		"since":        {store.ActionFilter{Since: day.Add(time.Minute)}, store.UnknownUses{Cut: 1}},
+		"may be read":  {store.ActionFilter{Repositories: []int64{1}}, store.UnknownUses{Unread: 1, NoLog: 2}},
+		"nothing may":  {store.ActionFilter{Repositories: []int64{}}, store.UnknownUses{}},
+	} {
+		if got, err := f.db.UnknownUses(t.Context(), c.filter); err != nil || got != c.want {
+			t.Errorf("%s: %+v, %v, want %+v", what, got, err, c.want)
+		}
 	}
 }

@@ -17,18 +17,19 @@ import (
 type call struct {
 	at     time.Time
 	before Usage // what was found until then
-	odd    bool  // a line is of another time
-	named  bool  // there was a line with a job's name
+	kept   LevelCounts
+	odd    bool // a line is of another time
+	named  bool // there was a line with a job's name
 }
 
 // maxCall is how long the runner takes from the line that names the workflow to the one
 // that names the job. It takes two milliseconds for ten inputs.
 const maxCall = 10 * time.Millisecond
 
-func newCall(stamp []byte, u *Usage) *call {
-	c := &call{at: ParseLine(stamp).Time, before: *u}
+func newCall(stamp []byte, u *usageReader) *call {
+	c := &call{at: ParseLine(stamp).Time, before: u.usage, kept: u.annotations.kept}
 	// Without room, so that what is appended to one is not in the other.
-	c.before.Actions, c.before.Annotations = slices.Clip(u.Actions), slices.Clip(u.Annotations)
+	c.before.Actions, c.before.Annotations = slices.Clip(u.usage.Actions), slices.Clip(u.usage.Annotations)
 	return c
 }
 
@@ -40,6 +41,7 @@ func (u *usageReader) inCall(stamp, text []byte) {
 	timely := after >= 0 && after <= maxCall
 	if bytes.HasPrefix(text, []byte(jobName)) && (timely || !c.named) {
 		u.usage, u.frozen, c.named = c.before, nil, true
+		u.containers, u.annotations = containers{}, annotations{kept: c.kept}
 		if timely && !c.odd {
 			u.setUp.begun, u.setUp.call = true, nil
 		}

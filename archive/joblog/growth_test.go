@@ -17,18 +17,40 @@ func TestLogsAreReadInLinearTime(t *testing.T) {
 		stamp + "Download action repository 'a/b@v1' (SHA:" + strings.Repeat("a", 40) + ")\n", stamp + "Uses: a/b@v1\n", stamp + "Complete job name: x\n", stamp, "\ufeff",
 		stamp + "Post job cleanup.\n", stamp + "##[debug]Starting: x\n", stamp + "##[debug]Evaluating condition for step: 'x'\n", stamp + "⭐ Run Main x\n",
 		stamp + "##[start-action display=x;id=y]\n" + stamp + "##[group]Run x\n" + stamp + "##[end-action id=y;outcome=success;conclusion=success;duration_ms=1]\n",
+		stamp + "##[group]Pull down action image 'a/b:v1'\n", stamp + "##[group]Build container for action use: '/w/_actions/a/b/v1/Dockerfile'.\n",
+		stamp + "##[command]/usr/bin/docker pull a/b:v1\n", stamp + "Digest: sha256:" + strings.Repeat("a", 64) + "\n", "\x1b]", "\x1b]8;;\x07", "\u009d", "\u200b",
+		stamp + "##[start-action display=x;id=a]\n", stamp + "##[end-action id=a;outcome=failure;conclusion=success;duration_ms=1]\n",
 	} {
 		growth.Linear(t, 60_000, func(n int) func() {
-			text := []byte(stamp + strings.Repeat(unit, n/len(unit)))
-			return func() {
-				x := NewIndexer()
-				for rest := text; len(rest) > 0; {
-					piece := rest[:min(len(rest), 32<<10)]
-					x.Add(piece)
-					rest = rest[len(piece):]
-				}
-				x.Finish()
-			}
+			return func() { indexInPieces([]byte(stamp + strings.Repeat(unit, n/len(unit)))) }
+		})
+	}
+}
+
+func indexInPieces(text []byte) {
+	x := NewIndexer()
+	for rest := text; len(rest) > 0; {
+		piece := rest[:min(len(rest), 32<<10)]
+		x.Add(piece)
+		rest = rest[len(piece):]
+	}
+	x.Finish()
+}
+
+// So do logs of act, and texts after a set-up and within messages.
+func TestLogsOfOtherShapesAreReadInLinearTime(t *testing.T) {
+	const stamp = "2026-03-01T12:00:00.0000000Z "
+	act := stamp + "r(version:v1) received task 1 of job x\n"
+	setUp := stamp + "Current runner version: '2'\n" + stamp + "Prepare all required actions\n"
+	for _, c := range []struct{ begin, unit string }{
+		{act, stamp + "::error file=a,line=1::x\n"}, {act, stamp + "☁  git clone 'https://h/a/b' # ref=v1\n"}, {act, stamp + "🐳  docker pull image=a/b\n"}, {act, "::"},
+		{act + stamp + "::error ", "file=a,"}, {act + stamp + "::error::", "%0A"}, {act + stamp + "::stop-commands::x\n", stamp + "::x\n"},
+		{setUp, stamp + "##[group]Pull down action image 'a/b:v1'\n"}, {setUp + stamp + "##[group]Pull down action image 'a/b:v1'\n", stamp + "a/b:v1\n"},
+		{setUp + stamp + "Download action repository 'a/b@v1' (SHA:" + strings.Repeat("a", 40) + ")\n", stamp + "##[group]Build container for action use: '/_actions/a/b/v1/x'.\n"},
+		{stamp + "##[error]", "\n"}, {stamp + "##[error]", "\nx"}, {stamp + "##[error]", "\x1b]"}, {stamp + "##[error]", "\x1b]8;;\x07\n"},
+	} {
+		growth.Linear(t, 60_000, func(n int) func() {
+			return func() { indexInPieces([]byte(c.begin + strings.Repeat(c.unit, n/len(c.unit)))) }
 		})
 	}
 }

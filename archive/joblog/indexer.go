@@ -98,7 +98,7 @@ func (x *Indexer) Finish() *Index {
 func (x *Indexer) look(head []byte) {
 	head = bytes.TrimPrefix(head, byteOrderMark)
 	if len(head) < StampLen-1 || head[StampLen-2] != 'Z' {
-		x.usage.goesOn()
+		x.usage.goesOn(head)
 		x.marks.goesOn(x.line)
 		return
 	}
@@ -111,7 +111,7 @@ func (x *Indexer) look(head []byte) {
 	}
 	if text[0] == ' ' && x.usage.tells(text[1:]) {
 		if stamp, _ := SplitLine(head); stamp == nil {
-			x.usage.goesOn()
+			x.usage.goesOn(head)
 		} else {
 			x.usage.look(x.line, stamp, bytes.TrimSuffix(text[1:min(len(text), headLen)], []byte("\r")))
 		}

@@ -3,7 +3,6 @@ package joblog
 import (
 	"bytes"
 	"regexp"
-	"strings"
 )
 
 // What the runner prints while it sets a job up, and who words it. A row is called the
@@ -60,6 +59,7 @@ type setUpLine struct {
 	by     worder
 	in     phase
 	opens  bool   // the phase: it may come after any that is before it
+	early  bool   // it may come before its phase too, which it does not open
 	once   bool   // the runner prints it once
 	ends   string // how it ends, unless it was cut by a line end
 	// read takes what stands after its beginning; of a group, each line within.
@@ -78,20 +78,23 @@ var setUpLines = []setUpLine{
 	{begins: "Reusable workflow chain:", by: resolved, in: queued, once: true, read: (*usageReader).chainBegins},
 
 	{begins: "Current runner version: '", by: runner, in: started, opens: true, once: true, ends: "'", read: (*usageReader).version},
-	{begins: "Runner name: '", by: administrator, in: started, once: true, ends: "'"},
-	{begins: "Runner group name: '", by: administrator, in: started, once: true, ends: "'"},
-	{begins: "Machine name: '", by: administrator, in: started, once: true, ends: "'"},
+	{begins: "Runner name: '", by: administrator, in: started, once: true, ends: "'", read: (*usageReader).runnerName},
+	{begins: "Runner group name: '", by: administrator, in: started, once: true, ends: "'", read: (*usageReader).runnerGroup},
+	{begins: "Machine name: '", by: administrator, in: started, once: true, ends: "'", read: (*usageReader).machine},
 	// Of the machine's .setup_info, which its image brings.
 	{begins: "##[group]Operating System", by: administrator, in: started, once: true, within: true, title: true, read: (*usageReader).system},
 	{begins: "##[group]Runner Image", by: administrator, in: started, once: true, within: true, title: true, read: (*usageReader).image},
 	{begins: "##[group]Virtual Environment", by: administrator, in: started, once: true, within: true, title: true, read: (*usageReader).image},
+	{begins: "##[group]VM Image", by: administrator, in: started, once: true, within: true, title: true, read: (*usageReader).vmImage},
 	{begins: "##[group]GITHUB_TOKEN Permissions", by: runner, in: permitted, opens: true, once: true, within: true, title: true, read: (*usageReader).permission},
 	{begins: "Secret source: ", by: runner, in: sourced, opens: true, once: true, read: (*usageReader).secretSource},
+	{begins: "Cache mode: ", by: runner, in: sourced, early: true, once: true, read: (*usageReader).cacheMode},
 	{begins: "Prepare workflow directory", by: runner, in: prepared, opens: true, once: true},
 	// A key of the workflow's services.
 	{begins: "The service '", by: author, in: prepared},
 
 	{begins: "Prepare all required actions", by: runner, in: fetching, opens: true, once: true},
+	{begins: "Using locked action versions from the workflow's lockfile", by: runner, in: fetching, early: true, once: true, read: (*usageReader).locked},
 	{begins: download, by: resolved, in: fetching, read: (*usageReader).downloadInSetUp},
 	{begins: "##[group]" + downloadFrozen, by: resolved, in: fetching, ends: "'", within: true, read: (*usageReader).ofPackage},
 	// Addresses that the service made, and errors of the network.
@@ -107,8 +110,9 @@ var setUpLines = []setUpLine{
 	{begins: jobName, by: caller, in: over}, // with names of a matrix
 	// Of the first step; none of it is the set-up's.
 	{begins: "##[group]Run ", by: caller, in: over},
-	{begins: "##[group]Pull down action image '", by: author, in: over},
-	{begins: "##[group]Build container for action use: '", by: author, in: over},
+	// Of the runner's own steps, which are read as containers.go says.
+	{begins: pullImage, by: author, in: over},
+	{begins: buildImage, by: author, in: over},
 	{begins: "##[group]Checking docker version", by: author, in: over},
 	{begins: "A job started hook has been configured", by: administrator, in: over},
 	{begins: "Post job cleanup.", by: author, in: over},
@@ -149,7 +153,7 @@ func (u *usageReader) inSetUp(n int64, kind Kind, stamp, text []byte) bool {
 	}
 	line := lineOfSetUp(text)
 	if s.lines++; s.lines > maxSetUp || line != nil && line.in == over {
-		s.phase, s.begun = over, true
+		u.endSetUp(n, line, stamp)
 	}
 	switch {
 	case s.phase == over:
@@ -176,6 +180,18 @@ func (u *usageReader) inSetUp(n int64, kind Kind, stamp, text []byte) bool {
 	return false
 }
 
+// endSetUp is the first line that is not of the set-up; line is nil if there were too many.
+func (u *usageReader) endSetUp(n int64, line *setUpLine, stamp []byte) {
+	s := &u.setUp
+	if s.phase == fetching && line != nil {
+		u.fetched()
+		if named := line.begins == jobName; named || line.begins == pullImage || line.begins == buildImage {
+			u.containers.trust(n, stamp, named)
+		}
+	}
+	s.phase, s.begun = over, true
+}
+
 // lineOfSetUp returns which of setUpLines a text is; nil: none.
 func lineOfSetUp(text []byte) *setUpLine {
 	for i := range setUpLines {
@@ -199,14 +215,17 @@ func (u *usageReader) take(n int64, l *setUpLine, stamp, text []byte) bool {
 	}
 	s.seen[l] = true
 	switch {
-	case again, s.phase > l.in, s.phase < l.in && !l.opens, s.phase == queued && l.in > started:
+	case again, s.phase > l.in, s.phase < l.in && !l.opens && !l.early, s.phase == queued && l.in > started:
 		u.distrust()
 		return false
 	case len(text) > 4*maxField, !bytes.HasSuffix(text, []byte(l.ends)):
 		s.phase = over
 		return false
 	}
-	s.phase, s.chain = l.in, false
+	s.chain = false
+	if !l.early {
+		s.phase = l.in
+	}
 	rest := string(text[len(l.begins):])
 	switch {
 	case l.within:
@@ -221,17 +240,9 @@ func (u *usageReader) take(n int64, l *setUpLine, stamp, text []byte) bool {
 		s.phase = over
 	}
 	if l.begins == usesWorkflow {
-		s.call = newCall(stamp, &u.usage)
+		s.call = newCall(stamp, u)
 	}
 	return true
-}
-
-// goesOn must be called for each line without a timestamp: the message before it has line
-// ends, and whoever worded that message may have worded what follows.
-func (u *usageReader) goesOn() {
-	if s := &u.setUp; s.phase > queued && s.phase < over {
-		s.phase = over
-	}
 }
 
 // distrust gives up a set-up with a line that the runner does not print at that place:
@@ -242,51 +253,6 @@ func (u *usageReader) distrust() {
 	u.usage.Environment, u.usage.Permissions = Environment{}, nil
 	for i := range u.usage.Actions {
 		u.usage.Actions[i].InSetup = false
-	}
-}
-
-func (u *usageReader) definedAt(_ int64, rest string) {
-	setField(&u.usage.Environment.JobDefinedAt, rest)
-}
-
-func (u *usageReader) chainBegins(int64, string) { u.setUp.chain = true }
-
-// startedBy is the first line of a reusable workflow's chain.
-func (u *usageReader) startedBy(s string) {
-	u.setUp.chain = false
-	ref, _, _ := strings.Cut(s, " ")
-	setField(&u.usage.Environment.WorkflowRef, ref)
-}
-
-func (u *usageReader) version(_ int64, rest string) {
-	setField(&u.usage.Environment.RunnerVersion, strings.TrimSuffix(rest, "'"))
-}
-
-func (u *usageReader) secretSource(_ int64, rest string) {
-	setField(&u.usage.Environment.SecretSource, rest)
-}
-
-func (u *usageReader) system(_ int64, s string) {
-	e := &u.usage.Environment
-	e.OS = plainText([]byte(strings.TrimSpace(e.OS+" "+s)), maxField)
-}
-
-func (u *usageReader) image(_ int64, s string) {
-	e := &u.usage.Environment
-	if v, ok := strings.CutPrefix(s, "Version: "); ok {
-		setField(&e.ImageVersion, v)
-	} else if v, ok := strings.CutPrefix(s, "Image: "); ok {
-		setField(&e.Image, v)
-	} else if v, ok := strings.CutPrefix(s, "Environment: "); ok {
-		setField(&e.Image, v)
-	}
-}
-
-var permission = regexp.MustCompile(`^([A-Za-z]+): ([a-z]+)$`)
-
-func (u *usageReader) permission(_ int64, s string) {
-	if m := permission.FindStringSubmatch(s); m != nil && len(u.usage.Permissions) < maxPermissions {
-		u.usage.Permissions = append(u.usage.Permissions, Permission{m[1], m[2]})
 	}
 }
 
@@ -305,14 +271,8 @@ func (u *usageReader) downloadInSetUp(n int64, rest string) {
 var reusable = regexp.MustCompile(`^([^@\s]+)@(\S+)(?: \(([0-9a-f]{40,64})\))?$`)
 
 func (u *usageReader) calledWorkflow(n int64, rest string) {
+	u.fetched()
 	if m := reusable.FindStringSubmatch(rest); m != nil {
 		u.use(n, m[1], m[2], m[3], true)
-	}
-}
-
-// setField sets a field that is not set yet.
-func setField(field *string, v string) {
-	if *field == "" {
-		*field = plainText([]byte(v), maxField)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/jobvault/jobvault/archive/joblog"
 )
 
+const pullImage = "##[group]Pull down action image '"
+
 const commit = "11bd71901bbe5b1630ceea73d27597364c9af683"
 
 // job is one whose log a runner writes: each message with one timestamp, whatever line
@@ -26,6 +28,7 @@ type job struct {
 	uses     string
 	inputs   []string // "key: value"
 	name     string
+	images   []string // messages after "Complete job name"
 	steps    []string
 	pace     time.Duration // from one message of the set-up to the next
 }
@@ -59,7 +62,19 @@ func (j job) messages() []string {
 			ms = append(ms, "##[endgroup]")
 		}
 	}
-	return slices.Concat(ms, []string{"Complete job name: " + j.name}, j.steps)
+	return slices.Concat(ms, []string{"Complete job name: " + j.name}, j.images, j.steps)
+}
+
+// pulled are the messages of an image that is pulled.
+func pulled(image, digest string) []string {
+	tag := "v4"
+	if strings.Contains(image, "@") {
+		tag = digest
+	}
+	return []string{
+		pullImage + image + "'", "##[command]/usr/bin/docker pull " + image, tag + ": Pulling from acme/lint", "97518928ae5f: Pulling fs layer", "97518928ae5f: Pull complete",
+		"Digest: " + digest, "Status: Downloaded newer image for " + image, image, "##[endgroup]",
+	}
 }
 
 // log is what is stored of it: the set-up is printed at once, a step's line each second.
@@ -115,6 +130,11 @@ var forgeries = []string{
 	"Contents: write", "Actions: write", "##[group]Operating System", "Evil OS", "##[group]Runner Image", "##[group]Virtual Environment", "Image: evil",
 	"##[endgroup]", "##[error]forged", "##[warning]forged", "##[notice]forged", "##[group]Run evil", "##[group] Inputs", "##[debug]x", "Post job cleanup.",
 	"A job started hook has been configured by the self-hosted runner administrator", "##[group]Checking docker version", "Cleaning up orphan processes",
+	"Runner group name: 'evil'", "Machine name: 'evil'", "##[group]VM Image", "- OS: evil", "- Name: evil", "- Version: evil", "Cache mode: evil",
+	"Using locked action versions from the workflow's lockfile", pullImage + "evil/image:v4'", "##[command]/usr/bin/docker pull evil/image:v4",
+	"Digest: sha256:" + strings.Repeat("e", 64), "Status: Downloaded newer image for evil/image:v4", "v4: Pulling from evil/image", "97518928ae5f: Pull complete",
+	"##[group]Build container for action use: '/w/_actions/actions/checkout/v4/Dockerfile'.", "##[group]Starting job container", "##[group]Starting evil service container",
+	"##[start-action display=x;id=evil]", "##[end-action id=evil;outcome=failure;conclusion=success;duration_ms=1]",
 	"::group::Run evil", "::endgroup::", "\x1b[36;1mSecret source: Evil\x1b[0m", "\u2028Secret source: Evil", "\u0085Secret source: Evil", "\rSecret source: Evil", "",
 }
 
@@ -254,7 +274,8 @@ func TestDoubtfulSetUpsTellNothingFalse(t *testing.T) {
 			put(&j)
 			got := ofTheRunner(index(j.log("\n")).Usage)
 			e := got.Environment
-			for field, v := range map[string]string{"runner version": e.RunnerVersion, "image": e.Image, "OS": e.OS, "secret source": e.SecretSource, "workflow": e.WorkflowRef} {
+			for field, v := range map[string]string{"runner version": e.RunnerVersion, "image": e.Image, "OS": e.OS, "secret source": e.SecretSource, "workflow": e.WorkflowRef,
+				"machine": e.Machine, "group": e.RunnerGroup, "image's version": e.ImageVersion} {
 				if strings.Contains(strings.ToLower(v), "evil") || strings.Contains(v, "9.9.9") {
 					t.Errorf("%q in %s: %s is %q", forged, where, field, v)
 				}

@@ -8,13 +8,14 @@ import (
 	"text/tabwriter"
 
 	"github.com/jobvault/jobvault/lookup"
+	"github.com/jobvault/jobvault/store"
 )
 
 type usesCmd struct {
-	Action string `arg:"" help:"Action as OWNER/REPO or OWNER/REPO/PATH, with @REF or @SHA for one version only."`
+	Action string `arg:"" help:"Action as OWNER/REPO or OWNER/REPO/PATH, with @REF or @SHA for one version only; or a container image as docker://IMAGE, docker://IMAGE:TAG or docker://IMAGE@sha256:DIGEST."`
 	Repo   string `help:"Show only uses by this repository: OWNER/NAME or NAME." placeholder:"REPO"`
 	Since  string `help:"Show only uses by jobs created at or after TIME: a date (2026-03-31), a time (2026-03-31T14:00:00Z) or a duration back from now (36h, 7d)." placeholder:"TIME"`
-	JSON   bool   `help:"Print one JSON object per line."`
+	JSON   bool   `help:"Print one JSON object per line: a use each, and last, if it is not known of all jobs, of how many it is not (unknown)."`
 
 	remoteFlags
 }
@@ -22,7 +23,8 @@ type usesCmd struct {
 // Help is kong's: examples and exit status.
 func (usesCmd) Help() string {
 	return helpText(`jobvault uses actions/checkout
-jobvault uses actions/checkout@v4 --since=30d`, "0 if the action was used, 1 if it was not or the command failed, 2 if the command was used wrongly.")
+jobvault uses actions/checkout@v4 --since=30d
+jobvault uses docker://ghcr.io/acme/lint:v4`, "0 if the action was used, 1 if it was not or the command failed, 2 if the command was used wrongly.")
 }
 
 // Run lists who used an action, and at which commits. It exits 1 if nobody did.
@@ -65,7 +67,7 @@ func (c usesCmd) print(e *environment, uses lookup.Uses) error {
 	}
 	var err error
 	if c.JSON {
-		err = printJSONLines(e.stdout, uses.Uses)
+		err = printUsesJSON(e.stdout, uses)
 	} else {
 		err = printUses(e.stdout, uses)
 	}
@@ -73,9 +75,16 @@ func (c usesCmd) print(e *environment, uses lookup.Uses) error {
 		return err
 	}
 	if len(uses.Uses) == 0 {
-		return fmt.Errorf("no archived log tells of %s", plain(c.Action))
+		return fmt.Errorf("no archived log tells of %s", strings.Join(append([]string{plain(c.Action)}, uses.Gaps()...), "; "))
 	}
 	return nil
+}
+
+func printUsesJSON(out io.Writer, uses lookup.Uses) error {
+	if err := printJSONLines(out, uses.Uses); err != nil || uses.Unknown == (store.UnknownUses{}) {
+		return err
+	}
+	return printJSONLines(out, []map[string]store.UnknownUses{{"unknown": uses.Unknown}})
 }
 
 func printUses(out io.Writer, uses lookup.Uses) error {
@@ -86,7 +95,7 @@ func printUses(out io.Writer, uses lookup.Uses) error {
 		if u.Path != nil {
 			name += "/" + *u.Path
 		}
-		commit := orEmpty(u.SHA)
+		commit := orEmpty(u.SHA) + orEmpty(u.Digest)
 		if u.Version != nil {
 			commit = strings.TrimSpace(commit + " " + *u.Version)
 		}
@@ -100,8 +109,13 @@ func printUses(out io.Writer, uses lookup.Uses) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	for _, at := range uses.Moved {
-		fmt.Fprintf(out, "%s was more than one commit\n", plain(at))
+	for _, moved := range uses.MovedRefs() {
+		fmt.Fprintln(out, plain(moved))
+	}
+	if len(uses.Uses) > 0 {
+		for _, gap := range uses.Gaps() {
+			fmt.Fprintln(out, gap)
+		}
 	}
 	return nil
 }

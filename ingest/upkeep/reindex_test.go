@@ -91,6 +91,46 @@ func TestReindexReadsWhatArchivingWould(t *testing.T) {
 	}
 }
 
+// Rows that an older jobvault made are brought up; what is read again and says the same is
+// not written, and no sum of actions is made anew for it.
+func TestReindexWritesWhatHasChanged(t *testing.T) {
+	t.Parallel()
+	r, _ := settledDay(t, ingesttest.Options{}, 36, 40)
+	rows := func(columns string) map[string][]string {
+		all := make(map[string][]string)
+		for _, table := range []string{"job_actions", "job_environment", "job_permissions", "job_annotations"} {
+			all[table] = tables(r, `SELECT `+columns+` FROM `+table+` t ORDER BY t::text`)
+		}
+		return all
+	}
+	x := &upkeep.Reindexer{DB: r.DB, Archive: r.Archive}
+	reindex := func(again bool) {
+		t.Helper()
+		sum, err := x.Reindex(t.Context(), again, 2, func(f archive.Fault) { t.Errorf("%+v", f) }, func(upkeep.ReindexResult) {})
+		if err != nil || sum.Jobs == 0 {
+			t.Fatalf("%+v, %v", sum, err)
+		}
+	}
+	r.Check(r.DB.RollUpAllActions(t.Context()))
+	versions, want := rows("t.*, xmin::text"), rows("t.*")
+	reindex(true)
+	if diff := cmp.Diff(versions, rows("t.*, xmin::text")); diff != "" {
+		t.Errorf("rows are written that have not changed (-before +after):\n%s", diff)
+	}
+	if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM action_invalidated`); n != 0 {
+		t.Errorf("%d periods of the sums are out of date", n)
+	}
+	r.Exec(`UPDATE job_logs SET usage_version = 2`)
+	r.Exec(`UPDATE job_annotations SET message = message || E'\x1b]8;;x', tolerated = true, file = 'x', file_line = 1`)
+	r.Exec(`UPDATE job_environment SET machine = 'x', cache_mode = 'x', actions_locked = NULL, defined_from = 'run', errors_cut = 7`)
+	r.Exec(`UPDATE job_permissions SET level = 'x'`)
+	r.Exec(`UPDATE job_actions SET kind = 'build', digest = 'x'`)
+	reindex(false)
+	if diff := cmp.Diff(want, rows("t.*")); diff != "" {
+		t.Errorf("(-read by this version +brought up):\n%s", diff)
+	}
+}
+
 // before calls a function before an object is put, once.
 type before struct {
 	bucket.Bucket

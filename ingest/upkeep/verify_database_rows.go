@@ -134,9 +134,10 @@ func (l *jobComparison) compareIndex(object string, x *joblog.Index) {
 	}
 	var environment []tableRow
 	if l.rows.Described {
-		environment = []tableRow{environmentRow(id, says)}
+		environment = []tableRow{environmentRow(id, says, l.rows.DefinedFrom, l.rows.AnnotationsCut)}
 	}
-	l.differ(object, compareRows("job_environment", environment, []tableRow{environmentRow(id, *u)}, false)...)
+	tells := environmentRow(id, *u, store.DefinedFrom(u.Environment), u.AnnotationsCut.Total())
+	l.differ(object, compareRows("job_environment", environment, []tableRow{tells}, false)...)
 	l.differ(object, compareRows("job_permissions", permissionRows(id, says.Permissions), permissionRows(id, u.Permissions), false)...)
 	l.differ(object, compareRows("job_actions", actionRows(id, says.Actions, l.rows.Seqs), actionRows(id, u.Actions, nil), false)...)
 	l.differ(object, compareRows("job_annotations", annotationRows(id, says.Annotations, stepOf), annotationRows(id, u.Annotations, certain), false)...)
@@ -167,11 +168,13 @@ func lineRows(steps []store.Step) []tableRow {
 	return rows
 }
 
-func environmentRow(id int64, u joblog.Usage) tableRow {
-	e := u.Environment
+func environmentRow(id int64, u joblog.Usage, definedFrom string, annotationsCut int64) tableRow {
+	e, cut := u.Environment, u.AnnotationsCut
 	return tableRow{jobKey(id), cells(
-		"runner_version", e.RunnerVersion, "image", e.Image, "image_version", e.ImageVersion, "os", e.OS, "secret_source", e.SecretSource,
-		"job_defined_at", e.JobDefinedAt, "workflow_ref", e.WorkflowRef, "actions_cut", u.ActionsCut, "annotations_cut", u.AnnotationsCut)}
+		"runner_version", e.RunnerVersion, "runner_name", e.RunnerName, "runner_group", e.RunnerGroup, "machine", e.Machine,
+		"image", e.Image, "image_version", e.ImageVersion, "os", e.OS, "secret_source", e.SecretSource, "cache_mode", e.CacheMode,
+		"actions_locked", e.ActionsLocked, "job_defined_at", e.JobDefinedAt, "workflow_ref", e.WorkflowRef, "defined_from", definedFrom,
+		"actions_cut", u.ActionsCut, "annotations_cut", annotationsCut, "errors_cut", cut.Errors, "warnings_cut", cut.Warnings, "notices_cut", cut.Notices)}
 }
 
 // permissionRows have each scope once, as the table: the first word on it counts.
@@ -196,7 +199,7 @@ func actionRows(id int64, actions []joblog.Action, seqs []int) []tableRow {
 			seq = seqs[i]
 		}
 		rows = append(rows, tableRow{fmt.Sprintf("job_id %d, seq %d", id, seq), cells(
-			"action", a.Name, "path", a.Path, "ref", a.Ref, "resolved_sha", a.SHA, "version", a.Version, "digest", a.Digest, "log_line", a.Line, "in_setup", a.InSetup)})
+			"action", a.Name, "path", a.Path, "ref", a.Ref, "resolved_sha", a.SHA, "version", a.Version, "digest", a.Digest, "log_line", a.Line, "in_setup", a.InSetup, "kind", store.ActionKind(a.Kind))})
 	}
 	return rows
 }
@@ -206,7 +209,7 @@ func actionRows(id int64, actions []joblog.Action, seqs []int) []tableRow {
 func annotationRows(id int64, annotations []joblog.Annotation, steps []*int64) []tableRow {
 	var rows []tableRow
 	for i, a := range annotations {
-		row := tableRow{fmt.Sprintf("job_id %d, log_line %d", id, a.Line), cells("level", string(a.Level), "message", a.Message)}
+		row := tableRow{fmt.Sprintf("job_id %d, log_line %d", id, a.Line), cells("level", string(a.Level), "message", a.Message, "tolerated", a.Tolerated, "file", a.File, "file_line", a.FileLine)}
 		if steps != nil {
 			row.cells = append(row.cells, cells("step_number", steps[i])...)
 		}

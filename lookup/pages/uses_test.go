@@ -1,6 +1,7 @@
 package pages_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/jobvault/jobvault/archive/joblog"
@@ -19,7 +20,21 @@ func TestUsesOfAnAction(t *testing.T) {
 	use(32, "2222222222222222222222222222222222222222")
 	f.want(f.get("/uses?action=acme/%3Cscript%3E@v1"), 200, "was more than one commit", "not said in a set-up")
 	f.want(f.get("/uses?action=acme/none"), 200, "No archived log tells of it")
-	for _, bad := range []string{"action=x", "action=a/b&since=x", "action=/"} {
+	pull := func(id int64, digest string) {
+		f.Record(f.Facts(id))
+		f.Settle(store.Settlement{JobID: id, State: store.LogNone, Usage: &joblog.Usage{
+			Actions: []joblog.Action{{Line: 1, Kind: joblog.PulledImage, Name: "docker://ghcr.io/acme/lint", Ref: "v4", Digest: digest, InSetup: true}}, ActionsCut: id - 33,
+		}})
+	}
+	one, two := "sha256:"+strings.Repeat("1", 64), "sha256:"+strings.Repeat("2", 64)
+	pull(33, one)
+	pull(34, two)
+	pull(35, "")
+	f.want(f.get("/uses?action=docker://ghcr.io/acme/lint:v4"), 200, "docker://ghcr.io/acme/lint", one, two, "docker://ghcr.io/acme/lint:v4 was more than one digest",
+		"2 jobs whose log tells of more actions than are kept may have used it", "1 job used it at a commit or digest that the log does not say")
+	f.want(f.get("/uses?action=docker://ghcr.io/acme/lint@"+one), 200, `href="/acme/rocket/jobs/33"`)
+	f.want(f.get("/uses?action=docker://ghcr.io/acme/none"), 200, "No archived log tells of it", "2 jobs whose log tells")
+	for _, bad := range []string{"action=x", "action=a/b&since=x", "action=/", "action=docker://", "action=docker://a/B"} {
 		f.want(f.get("/uses?"+bad), 400)
 	}
 }
