@@ -74,8 +74,10 @@ func TestRunsAreAFoldOverTheirListings(t *testing.T) {
 			rt.Errorf("%d attempts of %v", n, attempts)
 		}
 		for name, told := range map[string]func(store.ListedRun) bool{
-			"event":         func(l store.ListedRun) bool { return l.Origin.Event != nil },
-			"head_name":     func(l store.ListedRun) bool { return l.Origin.HeadRepository != nil && l.Origin.HeadRepositoryID != nil },
+			"event": func(l store.ListedRun) bool { return l.Origin.Event != nil },
+			"head_name": func(l store.ListedRun) bool {
+				return l.Origin.HeadRepository != nil && l.Origin.HeadRepositoryID != nil
+			},
 			"pull_requests": func(l store.ListedRun) bool { return l.Origin.PullRequests != nil },
 			"status":        func(l store.ListedRun) bool { return l.Attempt.Status != nil },
 		} {
