@@ -125,11 +125,13 @@ func (r *remote) getJSON(ctx context.Context, path string, q url.Values, v any) 
 // uses lists who used an action.
 func (r *remote) uses(ctx context.Context, c usesCmd) (uses lookup.Uses, err error) {
 	q := url.Values{"action": {c.Action}}
-	if c.Repo != "" {
-		q.Set("repository", c.Repo)
+	for name, value := range map[string]string{"repository": c.Repo, "since": c.Since, "event": c.Event, "actor": c.Actor} {
+		if value != "" {
+			q.Set(name, value)
+		}
 	}
-	if c.Since != "" {
-		q.Set("since", c.Since)
+	if c.Fork {
+		q.Set("fork", "1")
 	}
 	err = r.getJSON(ctx, "/uses", q, &uses)
 	return uses, err
