@@ -11,7 +11,7 @@ import (
 type JobDetails struct {
 	Job        Job
 	Run        WorkflowRun
-	Start      RunStart
+	RunStart   RunStart
 	Repository Repository
 	Steps      []Step // by number
 	Labels     []string
@@ -107,7 +107,7 @@ func jobDetails(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobDetails, erro
 	details, place := make([]JobDetails, len(jobs)), make(map[int64]int, len(jobs))
 	for i, j := range jobs {
 		place[j.ID] = i
-		details[i] = JobDetails{Job: j, Run: runs[j.RunID], Start: starts[j.ID].RunStart, Repository: repositories[j.RepositoryID], Log: logs[j.ID], Steps: []Step{}, Labels: []string{}}
+		details[i] = JobDetails{Job: j, Run: runs[j.RunID], RunStart: starts[j.ID].RunStart, Repository: repositories[j.RepositoryID], Log: logs[j.ID], Steps: []Step{}, Labels: []string{}}
 	}
 	steps, err := pgx.CollectRows(query(ctx, tx, `SELECT `+stepColumns+` FROM steps WHERE job_id = ANY($1) ORDER BY job_id, number`, ids), pgx.RowToStructByName[Step])
 	if err != nil {

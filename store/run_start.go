@@ -11,6 +11,18 @@ type RunStart struct {
 	RunNumber       *int64  `json:"run_number"`
 }
 
+// RunBy is who started the job's attempt, if that is known to be somebody else than the
+// actor; empty otherwise.
+func (s RunStart) RunBy() string {
+	if s.TriggeringActor == nil || s.Actor != nil && *s.Actor == *s.TriggeringActor {
+		return ""
+	}
+	return *s.TriggeringActor
+}
+
+// IsFromFork says whether the head commit is known to be in a fork.
+func (s RunStart) IsFromFork() bool { return s.FromFork != nil && *s.FromFork }
+
 // startColumns are those of a RunStart, of workflow_runs w and joinAttempt's x.
 const startColumns = `w.event, w.actor, x.triggering_actor, w.head_repository_id <> w.repository_id AS from_fork, w.path, w.display_title, w.run_number`
 

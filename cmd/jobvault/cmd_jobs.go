@@ -160,10 +160,10 @@ func printJobs(out io.Writer, jobs []store.JobSummary, terminal bool) error {
 // actorOf is who caused a run's event, and who started the attempt where that is somebody
 // else.
 func actorOf(s store.RunStart) string {
-	if s.TriggeringActor == nil || s.Actor != nil && *s.Actor == *s.TriggeringActor {
-		return orEmpty(s.Actor)
+	if by := s.RunBy(); by != "" {
+		return orEmpty(s.Actor) + ", run by " + by
 	}
-	return orEmpty(s.Actor) + ", run by " + *s.TriggeringActor
+	return orEmpty(s.Actor)
 }
 
 // colourRow makes failures red, and faint what never ran.
