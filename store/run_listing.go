@@ -41,6 +41,15 @@ func (db *DB) RecordRuns(ctx context.Context, listed []ListedRun) error {
 	})
 }
 
+// UnlistedRuns counts the runs that no listing has told of, so that nothing is known of
+// what started them. It reads all runs.
+func (db *DB) UnlistedRuns(ctx context.Context) (n int64, err error) {
+	if err := db.pool.QueryRow(ctx, `SELECT count(*) FROM workflow_runs WHERE run_attempt IS NULL`).Scan(&n); err != nil {
+		return 0, fmt.Errorf("store: unlisted runs: %w", err)
+	}
+	return n, nil
+}
+
 // runRow is the part of a row of workflow_runs that listings tell of, with the status of
 // the latest attempt.
 type runRow struct {

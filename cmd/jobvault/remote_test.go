@@ -54,12 +54,20 @@ func TestCommandsAskAJobvaultElsewhere(t *testing.T) {
 	token := strings.TrimSpace(made.out)
 	ofMine := w.want(0, "jobs", "--repo", mine, "--limit", "200", "--json").out
 	same("with a token of jobvault's", ofMine, "jobs", "--limit", "200", "--json", "--server", byToken.url, "--server-token", token)
-	for _, filter := range [][]string{{"--conclusion", "failure"}, {"--since", "20h"}, {"--branch", "main", "--limit", "7"}, {"--log-state", "none"}} {
+	for _, filter := range [][]string{{"--conclusion", "failure"}, {"--since", "20h"}, {"--branch", "main", "--limit", "7"}, {"--log-state", "none"},
+		{"--event", "pull_request_target", "--fork"}, {"--actor", "MALLORY"}, {"--actor", "octocat", "--event", "pull_request"}} {
 		args := append([]string{"jobs", "--json", "--limit", "200"}, filter...)
-		same(fmt.Sprint(filter), w.want(0, args...).out, append(args, "--server", local.url)...)
+		found := w.want(0, args...).out
+		if n := strings.Count(found, "\n"); n == 0 || n > len(day.Jobs)*9/10 {
+			t.Errorf("%q: %d of %d jobs", filter, n, len(day.Jobs))
+		}
+		same(fmt.Sprint(filter), found, append(args, "--server", local.url)...)
 	}
 	uses := []string{"uses", "actions/checkout", "--json"}
 	same("uses", w.want(0, uses...).out, append(uses, "--server", local.url)...)
+	forked := append(uses, "--event", "pull_request_target", "--fork", "--actor", "mallory")
+	same("uses from forks", w.want(0, forked...).out, append(forked, "--server", local.url)...)
+	w.want(1, append(uses, "--event", "push", "--fork")...)
 	same("uses by what may be read", w.want(0, append(uses, "--repo", mine)...).out, append(uses, "--server", byToken.url, "--server-token", token)...)
 	for _, search := range [][]string{
 		{"Run actions/checkout", "--json"}, {"-c", "."}, {"-l", "-i", "complete JOB name"}, {"-C2", "--json", "--step", "1", "^Complete job name"}, {"-F", "-v", "-m2", "a"},
