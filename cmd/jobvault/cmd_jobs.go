@@ -64,6 +64,9 @@ func (c jobsCmd) Run(ctx context.Context, e *environment) error {
 	}
 	if server != nil {
 		jobs, err := server.jobs(ctx, c.query(), c.Limit)
+		if err == nil {
+			err = c.checkStarts(jobs)
+		}
 		if err != nil {
 			return err
 		}

@@ -175,6 +175,32 @@ func TestFollowErrors(t *testing.T) {
 	}
 }
 
+// A jobvault of before there were these filters passes over them: what it answers is not
+// taken for an answer to them.
+func TestAServerThatKnowsNoStartsIsNotBelieved(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/v3/uses" {
+			fmt.Fprint(w, `{"uses":[{"action":"acme/lint","ref":"v1","jobs":1}],"whole":true}`)
+			return
+		}
+		fmt.Fprint(w, `{"jobs":[{"id":1,"run_id":2,"owner":"acme","repository":"rocket","name":"build","status":"completed","log_state":"archived"}]}`)
+	}))
+	defer server.Close()
+	for _, filter := range []string{"", "--event=push", "--actor=mona", "--fork"} {
+		for _, command := range [][]string{{"jobs"}, {"uses", "acme/lint"}} {
+			args := append(command, "--server", server.URL)
+			if filter != "" {
+				args = append(args, filter)
+			}
+			var out, stderr bytes.Buffer
+			code := run(t.Context(), args, &out, &stderr)
+			if older := strings.Contains(stderr.String(), "too old"); older != (filter != "") || older != (code == 1) || older != (out.Len() == 0) {
+				t.Errorf("%q: %d, %s%s", args, code, out.String(), stderr.String())
+			}
+		}
+	}
+}
+
 // What errors repeat is text.
 func TestErrorsAreText(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -125,7 +125,7 @@ func TestNothingThatCommandsPrintIsActedOnByATerminal(t *testing.T) {
 		hostile = strings.ReplaceAll(strings.ReplaceAll(hostile, "\x07", `\u0007`), "\x7f", "\x7f\xff\x9b")
 		switch r.URL.Path {
 		case "/api/v3/jobs":
-			fmt.Fprintf(w, `{"jobs":[{"id":1,"run_id":2,"owner":"%[1]s","repository":"%[1]s","name":"%[1]s","status":"%[1]s","log_state":"%[1]s","event":"%[1]s","actor":"%[1]s","triggering_actor":"x%[1]s"}]}`, hostile)
+			fmt.Fprintf(w, `{"jobs":[{"id":1,"run_id":2,"owner":"%[1]s","repository":"%[1]s","name":"%[1]s","status":"%[1]s","log_state":"%[1]s","event":"%[1]s","actor":"%[1]s","triggering_actor":"x%[1]s","from_fork":true}]}`, hostile)
 		case "/api/v3/search":
 			fmt.Fprintf(w, `{"repository":"%[1]s","job_id":1,"job":"%[1]s","line":1,"time":"%[1]s","text":"text %[1]s","count":1}`+"\n", hostile)
 			fmt.Fprintln(w, `{"searched":{"logs":1}}`)
