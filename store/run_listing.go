@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -80,24 +79,12 @@ type toldRun struct {
 // lockRuns makes rows of runs that have none, and reads and locks all of them, in the order
 // of ids, with the attempts that are listed.
 func lockRuns(ctx context.Context, tx pgx.Tx, listed []ListedRun) (map[int64]*toldRun, error) {
-	rows, attempts := make([]WorkflowRun, len(listed)), make([]int64, len(listed))
+	if err := insertRuns(ctx, tx, listed); err != nil {
+		return nil, err
+	}
+	ids, attempts := make([]int64, len(listed)), make([]int64, len(listed))
 	for i, l := range listed {
-		rows[i], attempts[i] = WorkflowRun{ID: l.ID, RepositoryID: l.RepositoryID}, l.Attempt.RunAttempt
-	}
-	slices.SortFunc(rows, func(a, b WorkflowRun) int { return cmp.Compare(a.ID, b.ID) })
-	param, err := records(rows)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := tx.Exec(ctx, `
-		INSERT INTO workflow_runs (id, repository_id)
-		SELECT id, min(repository_id) FROM jsonb_to_recordset($1::jsonb) AS f(id bigint, repository_id bigint) GROUP BY id ORDER BY id
-		ON CONFLICT DO NOTHING`, param); err != nil {
-		return nil, err
-	}
-	ids := make([]int64, len(rows))
-	for i, r := range rows {
-		ids[i] = r.ID
+		ids[i], attempts[i] = l.ID, l.Attempt.RunAttempt
 	}
 	runs, err := pgx.CollectRows(query(ctx, tx, `
 		SELECT id, repository_id, `+originColumns+`, run_attempt, triggering_actor_id, triggering_actor, status, conclusion
@@ -118,13 +105,31 @@ func lockRuns(ctx context.Context, tx pgx.Tx, listed []ListedRun) (map[int64]*to
 	return told, err
 }
 
+// insertRuns makes rows of runs that have none.
+func insertRuns(ctx context.Context, tx pgx.Tx, listed []ListedRun) error {
+	rows := make([]WorkflowRun, len(listed))
+	for i, l := range listed {
+		rows[i] = WorkflowRun{ID: l.ID, RepositoryID: l.RepositoryID}
+	}
+	param, err := records(rows)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
+		INSERT INTO workflow_runs (id, repository_id)
+		SELECT id, min(repository_id) FROM jsonb_to_recordset($1::jsonb) AS f(id bigint, repository_id bigint) GROUP BY id ORDER BY id
+		ON CONFLICT DO NOTHING`, param)
+	return err
+}
+
 // originColumns are those of a RunOrigin, of workflow_runs w.
 const originColumns = `w.event, w.actor_id, w.actor, w.run_number, w.display_title, w.workflow_id, w.path, w.head_repository_id, w.head_repository,
 	w.pull_requests, w.referenced_workflows, w.created_at`
 
 // fold adds what a listing says.
 func (t *toldRun) fold(l ListedRun) {
-	t.RunOrigin = t.RunOrigin.Fold(l.Origin)
+	before := t.RunOrigin
+	t.RunOrigin = before.Fold(l.Origin)
 	attempt := l.Attempt
 	if known, ok := t.attempts[attempt.RunAttempt]; ok {
 		attempt = known.Fold(attempt)
