@@ -37,7 +37,7 @@ func (r *rig) truncate() {
 	sql := "SET LOCAL session_replication_role = replica;" // without triggers, as TRUNCATE
 	for _, table := range strings.Fields(`
 		action_callers action_sums action_pending action_invalidated manifests retention_plans holds log_removals log_redactions job_actions
-		job_annotations job_environment job_permissions job_facets repository_names job_logs deliveries job_labels labels steps jobs
+		job_annotations job_environment job_permissions job_facets repository_names job_logs deliveries job_labels labels steps jobs workflow_run_attempts
 		workflow_runs repositories sweeps run_attempts queue.river_job`) {
 		sql += "DELETE FROM " + table + ";"
 	}

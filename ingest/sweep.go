@@ -226,6 +226,9 @@ func (w *sweep) begin(before store.Sweep) (from time.Time, deep bool) {
 // others from being looked at, unless GitHub wants a pause.
 func (w *sweep) visit(ctx context.Context, runs []ghapi.Run) error {
 	w.stats.runs.Add(int64(len(runs)))
+	if err := w.recordRuns(ctx, runs...); err != nil {
+		return err
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(runsAtOnce)
 	for _, r := range runs {
@@ -242,6 +245,18 @@ func (w *sweep) visit(ctx context.Context, runs []ghapi.Run) error {
 		})
 	}
 	return g.Wait()
+}
+
+// recordRuns writes what a listing says of runs beside their jobs: who and what started
+// them. Those that cannot be runs are left to sweepRun, which refuses them.
+func (w *sweep) recordRuns(ctx context.Context, runs ...ghapi.Run) error {
+	var listed []store.ListedRun
+	for _, r := range runs {
+		if r.ID > 0 && r.Attempt > 0 && r.Attempt <= maxRunAttempts {
+			listed = append(listed, record.RunOf(r.Raw, r.ID, r.Attempt, w.repo.ID))
+		}
+	}
+	return w.DB.RecordRuns(ctx, listed)
 }
 
 // maxFailures bounds the errors of single runs that one sweep returns.
@@ -300,7 +315,7 @@ func (w *sweep) recheckUnfinished(ctx context.Context) error {
 			if r.CreatedAt.IsZero() {
 				r.CreatedAt = a.RunCreatedAt
 			}
-			err = w.sweepRun(ctx, r)
+			err = errors.Join(w.recordRuns(ctx, r), w.sweepRun(ctx, r))
 		}
 		if err != nil && (ctx.Err() != nil || ghapi.IsRateLimited(err) || errors.Is(err, errOtherRepository)) {
 			return err

@@ -45,13 +45,16 @@ func parseImage(s string) (store.ActionFilter, error) {
 	return f, nil
 }
 
-// ParseUses reads the parameters action, repository and since.
+// ParseUses reads the parameters action, repository, since, event, actor and fork.
 func ParseUses(q url.Values, now time.Time) (store.ActionFilter, error) {
 	f, err := ParseAction(strings.TrimSpace(q.Get("action")))
 	if err != nil {
 		return f, fmt.Errorf("action=%w", err)
 	}
-	f.Repository = q.Get("repository")
+	f.Repository, f.Event, f.Actor = q.Get("repository"), q.Get("event"), q.Get("actor")
+	if f.Fork, err = parseFork(q.Get("fork")); err != nil {
+		return f, err
+	}
 	if f.Since, err = ParseTime(q.Get("since"), now); err != nil {
 		return f, fmt.Errorf("since=%w", err)
 	}

@@ -14,7 +14,14 @@ var contract = map[string][]string{
 	"repositories": {"id bigint", "owner text", "name text", "private boolean", "installation_id bigint", "seen_at timestamptz",
 		"named_at timestamptz", "named_by_api boolean", "private_at timestamptz", "installation_at timestamptz"},
 	"workflow_runs": {
-		"id bigint", "repository_id bigint", "workflow_name text", "head_branch text", "head_sha text",
+		"id bigint", "repository_id bigint", "workflow_name text", "head_branch text", "head_sha text", "event text", "actor_id bigint", "actor text",
+		"triggering_actor_id bigint", "triggering_actor text", "run_number bigint", "display_title text", "workflow_id bigint", "path text",
+		"head_repository_id bigint", "head_repository text", "pull_requests bigint[]", "referenced_workflows jsonb", "run_attempt bigint", "status text",
+		"conclusion text", "created_at timestamptz",
+	},
+	"workflow_run_attempts": {
+		"run_id bigint", "run_attempt bigint", "triggering_actor_id bigint", "triggering_actor text", "status text", "conclusion text", "started_at timestamptz",
+		"updated_at timestamptz",
 	},
 	"jobs": {
 		"id bigint", "run_id bigint", "run_attempt bigint", "repository_id bigint", "name text", "status text", "conclusion text",
@@ -48,7 +55,7 @@ var contract = map[string][]string{
 	},
 	"sweeps": {
 		"repository_id bigint", "swept tstzmultirange", "watermark timestamptz", "deep_at timestamptz", "listed_from timestamptz", "etag text", "listed_runs integer",
-		"succeeded_at timestamptz", "failed_at timestamptz", "error text",
+		"succeeded_at timestamptz", "failed_at timestamptz", "error text", "described tstzmultirange",
 	},
 	"run_attempts": {
 		"run_id bigint", "run_attempt bigint", "repository_id bigint", "run_created_at timestamptz", "jobs integer",
@@ -104,6 +111,12 @@ var contract = map[string][]string{
 		"name text", "status text", "conclusion text", "day date", "created_at timestamptz", "started_at timestamptz", "completed_at timestamptz",
 		"queue_seconds double precision", "duration_seconds double precision", "runner_name text", "runner_group_name text", "labels text[]",
 		"log_state text", "log_bytes bigint", "log_lines bigint", "failed_step text",
+		"event text", "actor text", "triggering_actor text", "from_fork boolean", "path text", "display_title text", "run_number bigint",
+	},
+	"action_facts": {
+		"job_id bigint", "action text", "action_path text", "ref text", "resolved_sha text", "version text", "in_setup boolean", "log_line bigint",
+		"repository_id bigint", "repository text", "run_id bigint", "workflow_name text", "day date", "created_at timestamptz",
+		"event text", "actor text", "triggering_actor text", "from_fork boolean", "path text",
 	},
 	"environment_facts": {
 		"job_id bigint", "repository_id bigint", "repository text", "run_id bigint", "workflow_name text", "name text", "day date", "created_at timestamptz",
@@ -119,6 +132,7 @@ var contract = map[string][]string{
 		"run_id bigint", "repository text", "workflow_name text", "head_branch text", "head_sha text", "attempts bigint", "jobs bigint", "succeeded bigint",
 		"failed bigint", "cancelled bigint", "skipped bigint", "unfinished bigint", "day date", "created_at timestamptz", "completed_at timestamptz",
 		"wall_seconds double precision", "job_seconds double precision",
+		"event text", "actor text", "triggering_actor text", "from_fork boolean", "path text", "display_title text", "run_number bigint",
 	},
 	"workflow_daily": {
 		"day date", "repository text", "workflow_name text", "runs bigint", "jobs bigint", "succeeded bigint", "failed bigint", "duration_seconds_p50 double precision",
@@ -221,6 +235,7 @@ func TestPrimaryKeysAreThoseOfTheContract(t *testing.T) {
 		"sessions: PRIMARY KEY (digest)",
 		"steps: PRIMARY KEY (job_id, number)",
 		"sweeps: PRIMARY KEY (repository_id)",
+		"workflow_run_attempts: PRIMARY KEY (run_id, run_attempt)",
 		"workflow_runs: PRIMARY KEY (id)",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -256,6 +271,7 @@ func TestForeignKeysTieTheTablesTogether(t *testing.T) {
 		"run_attempts: FOREIGN KEY (repository_id) REFERENCES repositories(id)",
 		"steps: FOREIGN KEY (job_id) REFERENCES jobs(id) ON DELETE CASCADE",
 		"sweeps: FOREIGN KEY (repository_id) REFERENCES repositories(id)",
+		"workflow_run_attempts: FOREIGN KEY (run_id) REFERENCES workflow_runs(id)",
 		"workflow_runs: FOREIGN KEY (repository_id) REFERENCES repositories(id)",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

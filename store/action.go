@@ -20,7 +20,13 @@ type ActionFilter struct {
 	Repository   string    // as in JobFilter
 	Repositories []int64   // nil: any
 	Since        time.Time // jobs created at or after
+	Event        string    // these three as in JobFilter
+	Actor        string
+	Fork         bool
 }
+
+// ofStarts says whether the filter asks what started runs, which sums do not tell.
+func (f ActionFilter) ofStarts() bool { return f.Event != "" || f.Actor != "" || f.Fork }
 
 // ActionUse is the use of an action by a workflow, at one commit.
 type ActionUse struct {
@@ -37,6 +43,8 @@ type ActionUse struct {
 	LastJob     int64      `json:"last_job"`
 	FirstUsedAt *time.Time `json:"first_used_at"`
 	LastUsedAt  *time.Time `json:"last_used_at"`
+	LastEvent   *string    `json:"last_event"` // what started the run of LastJob, and who caused that; nil: not known
+	LastActor   *string    `json:"last_actor"`
 	InSetup     bool       `json:"in_setup"` // whether the runner of one of the jobs said so while it set up, where no step and no caller can forge it
 }
 
@@ -61,11 +69,16 @@ func (db *DB) ActionUses(ctx context.Context, f ActionFilter) ([]ActionUse, erro
 		if len(f.Ref) >= minCommitPrefix {
 			commit = likePrefix(strings.ToLower(f.Ref))
 		}
+		sql, args := usesOfAction, []any{
+			name, path, f.Ref, commit, jobs.Repositories, timeOrNull(f.Since),
+			timeOrNull(beginOf(f.Since, sumDay)), timeOrNull(beginOf(f.Since, sumWeek)), timeOrNull(beginOf(f.Since, sumPeriod)), f.Digest,
+		}
+		if f.ofStarts() {
+			sql, args = usesOfStarts, append(args[:6], f.Event, f.Actor, f.Fork, f.Digest)
+		}
 		// Planned for these values each time: an action that every job uses has a million
 		// times as many rows as most others.
-		rows, err := tx.Query(ctx, usesOfAction, pgx.QueryExecModeCacheDescribe,
-			name, path, f.Ref, commit, jobs.Repositories, timeOrNull(f.Since),
-			timeOrNull(beginOf(f.Since, sumDay)), timeOrNull(beginOf(f.Since, sumWeek)), timeOrNull(beginOf(f.Since, sumPeriod)), f.Digest)
+		rows, err := tx.Query(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
 		if err != nil {
 			return err
 		}
@@ -105,7 +118,7 @@ func beginOf(t time.Time, days int) time.Time {
 // not count; and the part of a day that begins at $6.
 const usesOfAction = `
 	SELECT u.action, u.path, u.ref, u.resolved_sha, u.version, u.image_digest, r.owner || '/' || r.name AS repository, u.workflow_name AS workflow,
-	       u.jobs, u.first_job, u.last_job, u.first_used_at, u.last_used_at, u.in_setup
+	       u.jobs, u.first_job, u.last_job, u.first_used_at, u.last_used_at, lw.event AS last_event, lw.actor AS last_actor, u.in_setup
 	FROM (SELECT action, path, ref, resolved_sha, version, image_digest, repository_id, workflow_name, sum(jobs)::bigint AS jobs, min(first_job) AS first_job,
 	             max(last_job) AS last_job, min(first_used_at) AS first_used_at, max(last_used_at) AS last_used_at, bool_or(in_setup) AS in_setup
 	      FROM (SELECT c.action, c.path, c.ref, c.resolved_sha, c.version, c.image_digest, c.repository_id, c.workflow_name,
@@ -136,6 +149,30 @@ const usesOfAction = `
 	        AND ($3 = '' OR ref = $3 OR ($4 <> '' AND resolved_sha LIKE $4))
 	        AND ($10 = '' OR image_digest = $10) AND ($5 IS NULL OR repository_id = ANY($5))
 	      -- The columns that differ most come first: comparing ends there.
-	      GROUP BY repository_id, workflow_name, resolved_sha, image_digest, ref, path, version, action) u
+	      GROUP BY repository_id, workflow_name, resolved_sha, image_digest, ref, path, version, action) u` + usesInOrder
+
+// usesInOrder is the end of both statements, with the run of the last job.
+const usesInOrder = `
 	JOIN repositories r ON r.id = u.repository_id
+	LEFT JOIN jobs lj ON lj.id = u.last_job
+	LEFT JOIN workflow_runs lw ON lw.id = lj.run_id
 	ORDER BY u.last_used_at DESC NULLS LAST, repository, workflow, u.ref, u.resolved_sha, u.image_digest, u.action, u.path, u.version`
+
+// usesOfStarts looks at the jobs that used the action and whose runs were started so. The
+// sums do not tell that: it takes as long as the action, or what is rarer, has jobs.
+const usesOfStarts = `
+	SELECT u.action, u.path, u.ref, u.resolved_sha, u.version, u.image_digest, r.owner || '/' || r.name AS repository, u.workflow_name AS workflow,
+	       u.jobs, u.first_job, u.last_job, u.first_used_at, u.last_used_at, lw.event AS last_event, lw.actor AS last_actor, u.in_setup
+	FROM (SELECT a.action, a.path, a.ref, a.resolved_sha, a.version, ` + imageDigest + ` AS image_digest, j.repository_id, w.workflow_name, count(DISTINCT j.id) AS jobs, min(j.id) AS first_job,
+	             max(j.id) AS last_job, min(j.created_at) AS first_used_at, max(j.created_at) AS last_used_at, bool_or(a.in_setup) AS in_setup
+	      FROM job_actions a
+	      JOIN jobs j ON j.id = a.job_id
+	      JOIN workflow_runs w ON w.id = j.run_id
+	      ` + joinAttempt + `
+	      WHERE lower(a.action) = lower($1) AND ($2 = '' OR lower(a.path) = lower($2))
+	        AND ($3 = '' OR a.ref = $3 OR ($4 <> '' AND a.resolved_sha LIKE $4))
+	        AND ($5::bigint[] IS NULL OR j.repository_id = ANY($5)) AND ($6::timestamptz IS NULL OR j.created_at >= $6)
+	        AND ($10 = '' OR ` + imageDigest + ` = $10)
+	        AND ($7 = '' OR w.event = $7) AND ($8 = '' OR lower($8) IN (lower(w.actor), lower(x.triggering_actor)))
+	        AND (NOT $9::boolean OR w.head_repository_id <> w.repository_id)
+	      GROUP BY j.repository_id, w.workflow_name, a.resolved_sha, image_digest, a.ref, a.path, a.version, a.action) u` + usesInOrder

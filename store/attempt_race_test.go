@@ -83,6 +83,16 @@ func TestListingsDoNotDeadlock(t *testing.T) {
 			return err
 		},
 		func(ctx context.Context, r *rand.Rand) error {
+			var listed []store.ListedRun
+			for _, n := range r.Perm(4) {
+				listed = append(listed, store.ListedRun{
+					ID: int64(n + 1), RepositoryID: 1, Origin: store.RunOrigin{Event: new(fmt.Sprint(r.IntN(9))), Actor: new(fmt.Sprint(r.IntN(9)))},
+					Attempt: store.RunAttemptFacts{RunAttempt: int64(1 + r.IntN(3)), TriggeringActor: new(fmt.Sprint(r.IntN(9)))},
+				})
+			}
+			return f.db.RecordRuns(ctx, listed)
+		},
+		func(ctx context.Context, r *rand.Rand) error {
 			return f.db.NoteSwept(ctx, 1, store.TimeRange{From: hour(r.IntN(9)), To: hour(9 + r.IntN(9)), Certain: true, Onward: true})
 		},
 	}

@@ -11,6 +11,7 @@ import (
 type JobDetails struct {
 	Job        Job
 	Run        WorkflowRun
+	RunStart   RunStart
 	Repository Repository
 	Steps      []Step // by number
 	Labels     []string
@@ -84,6 +85,12 @@ func jobDetails(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobDetails, erro
 	if err != nil {
 		return nil, err
 	}
+	starts, err := byID(query(ctx, tx, `
+		SELECT j.id AS job_id, `+startColumns+` FROM jobs j JOIN workflow_runs w ON w.id = j.run_id `+joinAttempt+` WHERE j.id = ANY($1)`, ids),
+		func(s jobStart) int64 { return s.JobID })
+	if err != nil {
+		return nil, err
+	}
 	repositories, err := byID(query(ctx, tx, `
 		SELECT `+repositoryColumns+` FROM repositories r
 		WHERE id IN (SELECT repository_id FROM jobs WHERE id = ANY($1))`, ids), func(r Repository) int64 { return r.ID })
@@ -100,7 +107,7 @@ func jobDetails(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobDetails, erro
 	details, place := make([]JobDetails, len(jobs)), make(map[int64]int, len(jobs))
 	for i, j := range jobs {
 		place[j.ID] = i
-		details[i] = JobDetails{Job: j, Run: runs[j.RunID], Repository: repositories[j.RepositoryID], Log: logs[j.ID], Steps: []Step{}, Labels: []string{}}
+		details[i] = JobDetails{Job: j, Run: runs[j.RunID], RunStart: starts[j.ID].RunStart, Repository: repositories[j.RepositoryID], Log: logs[j.ID], Steps: []Step{}, Labels: []string{}}
 	}
 	steps, err := pgx.CollectRows(query(ctx, tx, `SELECT `+stepColumns+` FROM steps WHERE job_id = ANY($1) ORDER BY job_id, number`, ids), pgx.RowToStructByName[Step])
 	if err != nil {
@@ -118,6 +125,12 @@ func jobDetails(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobDetails, erro
 		d.Labels = append(d.Labels, l.Name)
 	}
 	return details, err
+}
+
+// jobStart is the start of a job's run.
+type jobStart struct {
+	JobID int64
+	RunStart
 }
 
 // query runs a query. Its error, if any, is that of the rows.

@@ -23,6 +23,9 @@ type JobFilter struct {
 	Label        string  // a label that the job asked for
 	Runner       string  // name of the runner
 	LogState     string  // one of LogStateNames
+	Event        string  // event that started the run
+	Actor        string  // login of who caused that event, or started the job's attempt, in any case
+	Fork         bool    // only of runs whose head commit is in a fork, as far as is known
 	RunID        int64
 	Since        time.Time // created at or after
 	Until        time.Time // created before
@@ -63,6 +66,7 @@ type JobSummary struct {
 	LogState     string     `json:"log_state"`
 	RawBytes     *int64     `json:"log_bytes"`
 	Lines        *int64     `json:"log_lines"`
+	RunStart
 }
 
 // Cursor returns where a list continues after the job.
@@ -131,13 +135,14 @@ const summaryColumns = `
 	j.name, j.status, j.conclusion, j.created_at, j.started_at, j.completed_at, j.runner_name,
 	array(SELECT l.name FROM job_labels jl JOIN labels l ON l.id = jl.label_id
 	      WHERE jl.job_id = j.id ORDER BY jl.position) AS labels,
-	g.state AS log_state, g.raw_bytes, g.lines`
+	g.state AS log_state, g.raw_bytes, g.lines, ` + startColumns
 
 // Summaries reads the summaries of jobs.
 func (db *DB) Summaries(ctx context.Context, jobIDs []int64) (map[int64]JobSummary, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT `+summaryColumns+`
 		FROM jobs j JOIN workflow_runs w ON w.id = j.run_id JOIN repositories r ON r.id = j.repository_id JOIN job_logs g ON g.job_id = j.id
+		`+joinAttempt+`
 		WHERE j.id = ANY($1)`, jobIDs)
 	if err != nil {
 		return nil, fmt.Errorf("store: summaries: %w", err)
@@ -161,7 +166,7 @@ func (db *DB) CountJobs(ctx context.Context, f JobFilter) (n int64, err error) {
 			return err
 		}
 		a := arguments{}
-		sql := `SELECT count(*) FROM jobs j JOIN workflow_runs w ON w.id = j.run_id JOIN job_logs g ON g.job_id = j.id ` + f.conditions(&a)
+		sql := `SELECT count(*) FROM jobs j JOIN workflow_runs w ON w.id = j.run_id JOIN job_logs g ON g.job_id = j.id ` + joinAttempt + ` ` + f.conditions(&a)
 		return tx.QueryRow(ctx, sql, a...).Scan(&n)
 	})
 	return n, err

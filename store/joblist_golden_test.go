@@ -59,6 +59,7 @@ func TestStatementsOfEachPlanOfAList(t *testing.T) {
 		"facet_all":             {LogState: store.LogArchived, After: &store.Cursor{ID: 7}},
 		"facet_all_of_many":     {Repositories: many},
 		"facet_of_several":      {Workflow: "CI", Branch: "main", Label: "gpu", Runner: "r", Since: day, After: cursor},
+		"facet_of_starts":       {Event: "pull_request_target", Actor: "Mallory", Fork: true, Repositories: []int64{1}},
 		"repository_name":       {Repository: "acme/rocket", Repositories: []int64{1}},
 		"facet_repository":      {Repositories: []int64{1}, Limit: 20},
 		"merge_of_repositories": {Repositories: []int64{1, 2, 3}, Since: day, Until: day.AddDate(0, 0, 1), After: cursor},

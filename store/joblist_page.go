@@ -44,6 +44,7 @@ func (f *JobFilter) pageSQL(a *arguments, p plan, columns string) string {
 		JOIN workflow_runs w ON w.id = j.run_id
 		JOIN repositories r ON r.id = j.repository_id
 		JOIN job_logs g ON g.job_id = j.id
+		` + joinAttempt + `
 		` + f.conditions(a) + a.bind(`
 		ORDER BY c.at DESC, c.job_id DESC
 		LIMIT ?`, f.Limit+1)
@@ -55,7 +56,8 @@ func (f *JobFilter) endSQL(a *arguments, p plan) string {
 	return `SELECT coalesce(nullif(at, '-infinity'), '0001-01-01Z') AS created_at, job_id AS id FROM (` + f.end(a, p) + `) c`
 }
 
-// conditions is the WHERE of a list, over jobs j, workflow_runs w and job_logs g.
+// conditions is the WHERE of a list, over jobs j, workflow_runs w, job_logs g and
+// joinAttempt's x.
 func (f *JobFilter) conditions(a *arguments) string {
 	var conditions []string
 	add := func(use bool, condition string, value any) {
@@ -74,6 +76,9 @@ func (f *JobFilter) conditions(a *arguments) string {
 	add(f.Label != "", "EXISTS (SELECT FROM job_labels jl JOIN labels l ON l.id = jl.label_id WHERE jl.job_id = j.id AND l.name = ? OFFSET 0)", f.Label)
 	add(f.Runner != "", "j.runner_name = ?", f.Runner)
 	add(f.LogState != "", "g.state = ?", f.LogState)
+	add(f.Event != "", "w.event = ?", f.Event)
+	add(f.Actor != "", "lower(?) IN (lower(w.actor), lower(x.triggering_actor))", f.Actor)
+	add(f.Fork, "(w.head_repository_id <> w.repository_id) = ?", f.Fork)
 	add(f.RunID != 0, "j.run_id = ?", f.RunID)
 	add(!f.Since.IsZero(), "j.created_at >= ?", f.Since)
 	add(!f.Until.IsZero(), "j.created_at < ?", f.Until)

@@ -21,7 +21,7 @@ import (
 //   - direct, by status: it has a Status other than completed. Index jobs_uncompleted;
 //     as many as jobs are waiting or running at present.
 //   - facet scan: it has something that job_facets has a facet for: one repository,
-//     workflow, branch, conclusion, runner or label. Of several, the facet with the
+//     workflow, branch, conclusion, runner, label, event, actor or forks. Of several, the facet with the
 //     fewest jobs, counted up to maxCandidates. The primary key of job_facets, in its
 //     order; at most maxCandidates a page.
 //   - merge scan: it is of several repositories, at most maxMerged, and no facet has
@@ -96,10 +96,14 @@ func (f *JobFilter) facets() []facet {
 	}
 	for _, c := range []facet{
 		{"workflow", f.Workflow}, {"branch", f.Branch}, {"conclusion", f.Conclusion}, {"runner", f.Runner}, {"label", f.Label},
+		{"event", f.Event}, {"actor", f.Actor},
 	} {
 		if c.value != "" {
 			facets = append(facets, c)
 		}
+	}
+	if f.Fork {
+		facets = append(facets, facet{"fork", "true"})
 	}
 	return facets
 }
@@ -182,7 +186,7 @@ func (f *JobFilter) perRepository(a *arguments) string {
 // facetScan is the query of the newest maxCandidates jobs of a facet.
 func (f *JobFilter) facetScan(a *arguments, c facet) string {
 	value := "?"
-	if c.kind == "workflow" {
+	if c.kind == "workflow" || c.kind == "actor" {
 		value = "lower(?)"
 	}
 	return a.bind(`SELECT at, job_id FROM job_facets WHERE facet = facet('`+c.kind+`', `+value+`)`, c.value) +

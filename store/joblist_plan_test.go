@@ -37,6 +37,8 @@ func TestListsOfJobsFollowAnIndex(t *testing.T) {
 		"of a time":    {Since: day, Until: day.AddDate(0, 0, 1)},
 		"failures":     {Conclusion: "failure"},
 		"of a runner":  {Runner: "runner-1"},
+		"of an event":  {Event: "schedule"},
+		"of an actor":  {Actor: "mona", Fork: true},
 		"all the rest": {Workflow: "ci", Branch: "main", Label: "linux", LogState: "archived"},
 	} {
 		if _, err := db.Jobs(t.Context(), filter); err != nil {

@@ -84,10 +84,10 @@ func (db *DB) NoteSwept(ctx context.Context, repositoryID int64, r TimeRange) er
 		watermark = &r.To
 	}
 	_, err := db.pool.Exec(ctx, `
-		INSERT INTO sweeps AS s (repository_id, swept, watermark)
-		VALUES ($1, CASE WHEN $5 THEN tstzmultirange(tstzrange($2, $3)) ELSE '{}' END, $4)
+		INSERT INTO sweeps AS s (repository_id, swept, described, watermark)
+		SELECT $1, listed, listed, $4 FROM (VALUES (CASE WHEN $5 THEN tstzmultirange(tstzrange($2, $3)) ELSE '{}' END)) AS l(listed)
 		ON CONFLICT (repository_id) DO UPDATE SET
-			swept = s.swept + excluded.swept, watermark = CASE
+			swept = s.swept + excluded.swept, described = s.described + excluded.described, watermark = CASE
 				WHEN s.watermark > now() + $6::interval THEN coalesce(excluded.watermark, s.watermark) -- a clock was wrong
 				ELSE greatest(s.watermark, excluded.watermark) END`, repositoryID, r.From, r.To, watermark, r.Certain, MaxSkew)
 	if err != nil {
@@ -97,12 +97,13 @@ func (db *DB) NoteSwept(ctx context.Context, repositoryID int64, r TimeRange) er
 }
 
 // Unswept lists the ranges between from and to that do not count as swept, the oldest
-// first. Nothing after again counts as swept.
+// first. Nothing after again counts as swept, nor what was swept by a jobvault that did
+// not keep what started a run.
 func (db *DB) Unswept(ctx context.Context, repositoryID int64, from, to, again time.Time) ([]TimeRange, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT lower(gap) AS "from", upper(gap) AS "to", false AS certain, false AS onward
 		FROM unnest(tstzmultirange(tstzrange($2, $3))
-			- (coalesce((SELECT swept FROM sweeps WHERE repository_id = $1), '{}') * tstzmultirange(tstzrange(NULL, $4)))) gap
+			- (coalesce((SELECT described FROM sweeps WHERE repository_id = $1), '{}') * tstzmultirange(tstzrange(NULL, $4)))) gap
 		ORDER BY 1`, repositoryID, from, to, again)
 	if err != nil {
 		return nil, fmt.Errorf("store: unswept of repository %d: %w", repositoryID, err)

@@ -34,6 +34,9 @@ type grepCmd struct {
 	Conclusion string `group:"jobs" help:"Search jobs with this conclusion: success, failure, cancelled, …" placeholder:"CONCLUSION"`
 	Label      string `group:"jobs" help:"Search jobs that asked for this runner label." placeholder:"LABEL"`
 	Runner     string `group:"jobs" help:"Search jobs that ran on the runner with this name." placeholder:"NAME"`
+	Event      string `group:"jobs" help:"Search jobs of runs that this event started: push, pull_request_target, schedule, …" placeholder:"EVENT"`
+	Actor      string `group:"jobs" help:"Search jobs of runs whose event this account caused, or whose attempt it started." placeholder:"LOGIN"`
+	Fork       bool   `group:"jobs" help:"Search jobs of runs whose head commit is in a fork."`
 	Since      string `group:"jobs" help:"Search jobs created at or after TIME: a date (2026-03-31), a time (2026-03-31T14:00:00Z) or a duration back from now (36h, 7d)." placeholder:"TIME"`
 	Until      string `group:"jobs" help:"Search jobs created before TIME, given as for --since." placeholder:"TIME"`
 	Step       string `group:"jobs" help:"Search lines of the steps with this number, or with this text in their name, also lines that they share with other steps." placeholder:"STEP"`
@@ -168,13 +171,13 @@ func (c grepCmd) query() (url.Values, error) {
 	q := url.Values{"pattern": {c.Pattern}, "limit": {"all"}}
 	for name, value := range map[string]string{
 		"repository": c.Repo, "workflow": c.Workflow, "branch": c.Branch, "commit": c.Commit, "conclusion": c.Conclusion,
-		"label": c.Label, "runner": c.Runner, "since": c.Since, "until": c.Until, "step": c.Step,
+		"label": c.Label, "runner": c.Runner, "event": c.Event, "actor": c.Actor, "since": c.Since, "until": c.Until, "step": c.Step,
 	} {
 		if value != "" {
 			q.Set(name, value)
 		}
 	}
-	for name, on := range map[string]bool{"fixed": c.Fixed, "ignore_case": c.IgnoreCase, "inverse": c.Inverse, "count": c.Count} {
+	for name, on := range map[string]bool{"fixed": c.Fixed, "ignore_case": c.IgnoreCase, "inverse": c.Inverse, "count": c.Count, "fork": c.Fork} {
 		if on {
 			q.Set(name, "1")
 		}

@@ -26,6 +26,9 @@ type jobsCmd struct {
 	Conclusion string `help:"List jobs with this conclusion: success, failure, cancelled, skipped, …" placeholder:"CONCLUSION"`
 	Label      string `help:"List jobs that asked for this runner label." placeholder:"LABEL"`
 	Runner     string `help:"List jobs that ran on the runner with this name." placeholder:"NAME"`
+	Event      string `help:"List jobs of runs that this event started: push, pull_request_target, schedule, …" placeholder:"EVENT"`
+	Actor      string `help:"List jobs of runs whose event this account caused, or whose attempt it started." placeholder:"LOGIN"`
+	Fork       bool   `help:"List jobs of runs whose head commit is in a fork."`
 	LogState   string `help:"List jobs whose log is in this state: pending, archived, none, expired, missing, denied or removed." enum:",pending,archived,none,expired,missing,denied,removed" default:"" placeholder:"STATE"`
 	Since      string `help:"List jobs created at or after TIME: a date (2026-03-31), a time (2026-03-31T14:00:00Z) or a duration back from now (36h, 7d)." placeholder:"TIME"`
 	Until      string `help:"List jobs created before TIME, given as for --since." placeholder:"TIME"`
@@ -38,6 +41,7 @@ type jobsCmd struct {
 // Help is kong's: examples and exit status.
 func (jobsCmd) Help() string {
 	return helpText(`jobvault jobs --repo=acme/rocket --conclusion=failure --since=7d
+jobvault jobs --event=pull_request_target --fork
 jobvault jobs --log-state=missing --json`, usualExit)
 }
 
@@ -46,6 +50,7 @@ func (c jobsCmd) Run(ctx context.Context, e *environment) error {
 	filter := store.JobFilter{
 		Repository: c.Repo, Workflow: c.Workflow, Branch: c.Branch, SHA: c.Commit, RunID: c.RunID, Status: c.Status,
 		Conclusion: c.Conclusion, Label: c.Label, Runner: c.Runner, LogState: c.LogState, Limit: c.Limit,
+		Event: c.Event, Actor: c.Actor, Fork: c.Fork,
 	}
 	if err := errors.Join(checkTime("--since", c.Since), checkTime("--until", c.Until)); err != nil {
 		return err
@@ -59,6 +64,9 @@ func (c jobsCmd) Run(ctx context.Context, e *environment) error {
 	}
 	if server != nil {
 		jobs, err := server.jobs(ctx, c.query(), c.Limit)
+		if err == nil {
+			err = c.checkStarts(jobs)
+		}
 		if err != nil {
 			return err
 		}
@@ -86,10 +94,14 @@ func (c jobsCmd) query() url.Values {
 	for name, value := range map[string]string{
 		"repository": c.Repo, "workflow": c.Workflow, "branch": c.Branch, "commit": c.Commit, "status": c.Status, "conclusion": c.Conclusion,
 		"label": c.Label, "runner": c.Runner, "log": c.LogState, "since": c.Since, "until": c.Until,
+		"event": c.Event, "actor": c.Actor,
 	} {
 		if value != "" {
 			q.Set(name, value)
 		}
+	}
+	if c.Fork {
+		q.Set("fork", "1")
 	}
 	if c.RunID != 0 {
 		q.Set("run", strconv.FormatInt(c.RunID, 10))
@@ -107,7 +119,7 @@ func (c jobsCmd) print(ctx context.Context, e *environment, jobs []store.JobSumm
 func printJobs(out io.Writer, jobs []store.JobSummary, terminal bool) error {
 	var table bytes.Buffer
 	w := tabwriter.NewWriter(&table, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "JOB\tREPOSITORY\tRUN\tNAME\tCONCLUSION\tCREATED\tTOOK\tLOG\tSIZE")
+	fmt.Fprintln(w, "JOB\tREPOSITORY\tRUN\tNAME\tCONCLUSION\tCREATED\tTOOK\tLOG\tSIZE\tEVENT\tACTOR")
 	for _, j := range jobs {
 		run := strconv.FormatInt(j.RunID, 10)
 		if j.RunAttempt != nil && *j.RunAttempt > 1 {
@@ -127,8 +139,8 @@ func printJobs(out io.Writer, jobs []store.JobSummary, terminal bool) error {
 		if j.RawBytes != nil {
 			size = humanize.IBytes(uint64(*j.RawBytes))
 		}
-		fmt.Fprintf(w, "%d\t%s/%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", j.ID, plain(j.Owner), plain(j.Repository), run, plain(j.Name),
-			plain(conclusion), created, took, plain(j.LogState), size)
+		fmt.Fprintf(w, "%d\t%s/%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", j.ID, plain(j.Owner), plain(j.Repository), run, plain(j.Name),
+			plain(conclusion), created, took, plain(j.LogState), size, plain(orEmpty(j.Event)), plain(actorOf(j.RunStart)))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -146,6 +158,15 @@ func printJobs(out io.Writer, jobs []store.JobSummary, terminal bool) error {
 		}
 	}
 	return nil
+}
+
+// actorOf is who caused a run's event, and who started the attempt where that is somebody
+// else.
+func actorOf(s store.RunStart) string {
+	if by := s.RunBy(); by != "" {
+		return orEmpty(s.Actor) + ", run by " + by
+	}
+	return orEmpty(s.Actor)
 }
 
 // colourRow makes failures red, and faint what never ran.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"runtime"
@@ -48,6 +49,11 @@ func (rebuildCmd) Run(ctx context.Context, e *environment) error {
 		for _, state := range slices.Sorted(maps.Keys(sum.States)) {
 			fmt.Fprintf(e.stdout, "%d %s\n", sum.States[state], plain(state))
 		}
+		unlisted, cerr := s.db.UnlistedRuns(ctx)
+		if unlisted > 0 {
+			fmt.Fprintf(e.stdout, "who and what started %d runs is not in the bucket: it comes back as GitHub lists them again, for which there is jobvault backfill\n", unlisted)
+		}
+		err = errors.Join(err, cerr)
 		if err == nil && sum.Faults > 0 {
 			err = fmt.Errorf("%d faults: something of the bucket was of no use, or not as it should be; see above", sum.Faults)
 		}

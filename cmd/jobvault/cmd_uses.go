@@ -15,6 +15,9 @@ type usesCmd struct {
 	Action string `arg:"" help:"Action as OWNER/REPO or OWNER/REPO/PATH, with @REF or @SHA for one version only; or a container image as docker://IMAGE, docker://IMAGE:TAG or docker://IMAGE@sha256:DIGEST."`
 	Repo   string `help:"Show only uses by this repository: OWNER/NAME or NAME." placeholder:"REPO"`
 	Since  string `help:"Show only uses by jobs created at or after TIME: a date (2026-03-31), a time (2026-03-31T14:00:00Z) or a duration back from now (36h, 7d)." placeholder:"TIME"`
+	Event  string `help:"Show only uses in runs that this event started: push, pull_request_target, schedule, …" placeholder:"EVENT"`
+	Actor  string `help:"Show only uses in runs whose event this account caused, or whose attempt it started." placeholder:"LOGIN"`
+	Fork   bool   `help:"Show only uses in runs whose head commit is in a fork."`
 	JSON   bool   `help:"Print one JSON object per line: a use each, and last, if it is not known of all jobs, of how many it is not (unknown)."`
 
 	remoteFlags
@@ -24,6 +27,7 @@ type usesCmd struct {
 func (usesCmd) Help() string {
 	return helpText(`jobvault uses actions/checkout
 jobvault uses actions/checkout@v4 --since=30d
+jobvault uses actions/checkout --event=pull_request_target --fork
 jobvault uses docker://ghcr.io/acme/lint:v4`, "0 if the action was used, 1 if it was not or the command failed, 2 if the command was used wrongly.")
 }
 
@@ -36,7 +40,7 @@ func (c usesCmd) Run(ctx context.Context, e *environment) error {
 	if err := checkTime("--since", c.Since); err != nil {
 		return err
 	}
-	f.Repository = c.Repo
+	f.Repository, f.Event, f.Actor, f.Fork = c.Repo, c.Event, c.Actor, c.Fork
 	server, err := c.open(e.given)
 	if err != nil {
 		return err
@@ -89,7 +93,7 @@ func printUsesJSON(out io.Writer, uses lookup.Uses) error {
 
 func printUses(out io.Writer, uses lookup.Uses) error {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "ACTION\tREF\tCOMMIT\tREPOSITORY\tWORKFLOW\tJOBS\tFIRST\tLAST\tLAST JOB\t")
+	fmt.Fprintln(w, "ACTION\tREF\tCOMMIT\tREPOSITORY\tWORKFLOW\tJOBS\tFIRST\tLAST\tLAST JOB\tEVENT\tACTOR\t")
 	for _, u := range uses.Uses {
 		name := u.Action
 		if u.Path != nil {
@@ -103,8 +107,9 @@ func printUses(out io.Writer, uses lookup.Uses) error {
 		if !u.InSetup {
 			doubt = "not said in a set-up"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%d\t%s\n", plain(name), plain(u.Ref), plain(commit), plain(u.Repository), plain(orEmpty(u.Workflow)), u.Jobs,
-			formatDate(u.FirstUsedAt), formatDate(u.LastUsedAt), u.LastJob, doubt)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%d\t%s\t%s\t%s\n", plain(name), plain(u.Ref), plain(commit), plain(u.Repository), plain(orEmpty(u.Workflow)), u.Jobs,
+			formatDate(u.FirstUsedAt), formatDate(u.LastUsedAt), u.LastJob,
+			plain(orEmpty(u.LastEvent)), plain(orEmpty(u.LastActor)), doubt)
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -76,13 +76,19 @@ func TestHistoryFromTheCommandLine(t *testing.T) {
 	lost := *w
 	lost.settings = append([]string{}, w.settings...)
 	lost.settings[0] = "JOBVAULT_DATABASE_URL=" + testenv.EmptyDatabaseURL(t)
-	if s := lost.want(0, "rebuild"); !strings.Contains(s.out, "500 jobs in the bucket, 0 of them settled before") {
+	if s := lost.want(0, "rebuild"); !strings.Contains(s.out, "500 jobs in the bucket, 0 of them settled before") ||
+		!strings.Contains(s.out, "who and what started") {
 		t.Errorf("rebuild: %s", s.out)
 	}
 	lost.want(0, "verify")
 	// What no sweep has seen is not called complete.
 	if s := lost.want(1, "coverage"); !strings.Contains(s.err, "not complete") {
 		t.Errorf("coverage after a rebuild: %s", s.err)
+	}
+	// What the bucket does not tell, GitHub does.
+	lost.want(0, backfill...)
+	if s := lost.want(0, "rebuild"); strings.Contains(s.out, "who and what started") {
+		t.Errorf("a backfill leaves open what started runs: %s", s.out)
 	}
 }
 

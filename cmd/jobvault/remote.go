@@ -125,14 +125,36 @@ func (r *remote) getJSON(ctx context.Context, path string, q url.Values, v any) 
 // uses lists who used an action.
 func (r *remote) uses(ctx context.Context, c usesCmd) (uses lookup.Uses, err error) {
 	q := url.Values{"action": {c.Action}}
-	if c.Repo != "" {
-		q.Set("repository", c.Repo)
+	for name, value := range map[string]string{"repository": c.Repo, "since": c.Since, "event": c.Event, "actor": c.Actor} {
+		if value != "" {
+			q.Set(name, value)
+		}
 	}
-	if c.Since != "" {
-		q.Set("since", c.Since)
+	if c.Fork {
+		q.Set("fork", "1")
 	}
 	err = r.getJSON(ctx, "/uses", q, &uses)
+	for _, u := range uses.Uses {
+		if (c.Event != "" || c.Actor != "" || c.Fork) && u.LastEvent == nil && u.LastActor == nil {
+			return lookup.Uses{}, fmt.Errorf("%s: %w", r.base, errOlder)
+		}
+	}
 	return uses, err
+}
+
+// errOlder says that a jobvault has passed over a filter that it does not know: what it
+// answered is not what was asked for.
+var errOlder = errors.New("this jobvault is too old for --event, --actor and --fork")
+
+// checkStarts finds out that a server has passed over the filters for what started runs.
+func (c jobsCmd) checkStarts(jobs []store.JobSummary) error {
+	for _, j := range jobs {
+		by := c.Actor == "" || strings.EqualFold(orEmpty(j.Actor), c.Actor) || strings.EqualFold(orEmpty(j.TriggeringActor), c.Actor)
+		if c.Event != "" && orEmpty(j.Event) != c.Event || c.Fork && !j.IsFromFork() || !by {
+			return errOlder
+		}
+	}
+	return nil
 }
 
 // jobs lists jobs as the database would, the newest first.

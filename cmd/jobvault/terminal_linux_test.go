@@ -82,6 +82,10 @@ func hostileVault(t *testing.T) (settings []string) {
 		f.Run.WorkflowName, f.Run.HeadBranch, f.Labels = new(evil), new(evil), []string{evil}
 		v.Record(f)
 	}
+	v.Check(v.DB.RecordRuns(t.Context(), []store.ListedRun{{
+		ID: 2, RepositoryID: 1, Origin: store.RunOrigin{Event: new(evil), Actor: new(evil), DisplayTitle: new(evil), Path: new(evil), HeadRepositoryID: new(int64(9))},
+		Attempt: store.RunAttemptFacts{RunAttempt: 1, TriggeringActor: new("by " + evil)},
+	}}))
 	v.Log(1, []byte("2024-07-08T16:48:09.3750041Z text "+evil+" raw \xff\x9b\n"))
 	v.Settle(store.Settlement{JobID: 2, State: store.LogNone, Usage: &joblog.Usage{Actions: []joblog.Action{{Line: 1, Name: "acme/x", Path: evil[:4], Ref: "v1\u202e\u0085"}}}})
 	return []string{"--database-url", url, "--bucket-url", dir, "--data-dir", t.TempDir()}
@@ -91,7 +95,7 @@ func hostileVault(t *testing.T) (settings []string) {
 func ways(server string) [][]string {
 	var all [][]string
 	for _, w := range [][]string{
-		{"jobs"}, {"grep", "text"}, {"grep", "-c", "text"}, {"grep", "-l", "text"}, {"grep", "-C1", "text"}, {"uses", "acme/x/evil"}, {"coverage"},
+		{"jobs"}, {"jobs", "--fork"}, {"grep", "text"}, {"grep", "-c", "text"}, {"grep", "-l", "text"}, {"grep", "-C1", "text"}, {"uses", "acme/x/evil"}, {"uses", "acme/x/evil", "--fork"}, {"coverage"},
 		{"hold", "list"}, {"retention", "list"}, {"retention", "plan"}, {"token", "list"}, {"verify"}, {"log", "1"}, {"config", "--repositories", evil},
 	} {
 		all = append(all, w)
@@ -121,12 +125,12 @@ func TestNothingThatCommandsPrintIsActedOnByATerminal(t *testing.T) {
 		hostile = strings.ReplaceAll(strings.ReplaceAll(hostile, "\x07", `\u0007`), "\x7f", "\x7f\xff\x9b")
 		switch r.URL.Path {
 		case "/api/v3/jobs":
-			fmt.Fprintf(w, `{"jobs":[{"id":1,"run_id":2,"owner":"%[1]s","repository":"%[1]s","name":"%[1]s","status":"%[1]s","log_state":"%[1]s"}]}`, hostile)
+			fmt.Fprintf(w, `{"jobs":[{"id":1,"run_id":2,"owner":"%[1]s","repository":"%[1]s","name":"%[1]s","status":"%[1]s","log_state":"%[1]s","event":"%[1]s","actor":"%[1]s","triggering_actor":"x%[1]s","from_fork":true}]}`, hostile)
 		case "/api/v3/search":
 			fmt.Fprintf(w, `{"repository":"%[1]s","job_id":1,"job":"%[1]s","line":1,"time":"%[1]s","log_lines":"%[1]s","shared_by":[{"number":1,"name":"%[1]s","conclusion":"%[1]s"}],"text":"text %[1]s","count":1}`+"\n", hostile)
 			fmt.Fprintln(w, `{"searched":{"logs":1}}`)
 		case "/api/v3/uses":
-			fmt.Fprintf(w, `{"uses":[{"action":"%[1]s","ref":"%[1]s","repository":"%[1]s","workflow":"%[1]s"}],"moved":["%[1]s"],"whole":true}`, hostile)
+			fmt.Fprintf(w, `{"uses":[{"action":"%[1]s","ref":"%[1]s","repository":"%[1]s","workflow":"%[1]s","last_event":"%[1]s","last_actor":"%[1]s"}],"moved":["%[1]s"],"whole":true}`, hostile)
 		}
 	}))
 	defer server.Close()

@@ -1,8 +1,10 @@
 package ghapi
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"net/http"
@@ -23,6 +25,19 @@ type Run struct {
 	CreatedAt  time.Time  `json:"created_at"`  // of the first attempt; zero: not told (Gitea)
 	StartedAt  time.Time  `json:"run_started_at"`
 	Repository Repository `json:"repository"`
+	Raw        []byte     `json:"-"` // the run as GitHub sent it
+}
+
+// UnmarshalJSON keeps the text beside what is read of it.
+func (r *Run) UnmarshalJSON(text []byte) error {
+	type plain Run // without this method
+	var run plain
+	if err := json.Unmarshal(text, &run); err != nil {
+		return err
+	}
+	*r = Run(run)
+	r.Raw = bytes.Clone(text)
+	return nil
 }
 
 // RunPage is one page of a listing of runs.

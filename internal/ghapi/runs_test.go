@@ -1,6 +1,7 @@
 package ghapi_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -109,7 +110,10 @@ func TestRunIsReadAsGitHubMeansIt(t *testing.T) {
 	if name, short := one.Repository.Names(); name != owner || short != repo || one.Repository.ID != repository.ID {
 		t.Errorf("of repository %+v", one.Repository)
 	}
-	one.Repository = ghapi.Repository{}
+	if !json.Valid(one.Raw) || !bytes.Contains(one.Raw, []byte(`"event":"push"`)) {
+		t.Errorf("as sent: %s", one.Raw)
+	}
+	one.Repository, one.Raw = ghapi.Repository{}, nil
 	want := ghapi.Run{ID: 100, Attempt: 2, Status: "in_progress", CreatedAt: firstRun, StartedAt: firstRun.Add(time.Hour)}
 	if diff := cmp.Diff(want, one); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -1,7 +1,6 @@
 package githubsim
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -33,7 +32,7 @@ func (s *Server) listRuns(c *call) {
 	pg := pageOf(c.r, reachable)
 	var list []object
 	for _, u := range runs[pg.from:pg.to] {
-		list = append(list, u.object(r))
+		list = append(list, s.runObject(r, u))
 	}
 	pg.setLink(c.w.Header(), s.byID(c.r, r), c.r)
 	s.writeJSON(c, http.StatusOK, object{{"total_count", s.lies.total(c.endpoint, total)}, {"workflow_runs", list}})
@@ -59,7 +58,7 @@ func (s *Server) getRun(c *call) {
 	if !ok {
 		return
 	}
-	s.writeJSON(c, http.StatusOK, runOf(js).object(r))
+	s.writeJSON(c, http.StatusOK, s.runObject(r, runOf(js)))
 }
 
 // run is a workflow run, as far as its jobs tell.
@@ -92,32 +91,6 @@ func runOf(js []Job) *run {
 		u.updated = u.created
 	}
 	return u
-}
-
-func (u *run) object(r Repository) object {
-	api := fmt.Sprintf("%s/repos/%s/%s/actions/runs/%d", apiHost, r.Owner, r.Name, u.first.RunID)
-	var conclusion any
-	if u.status == "completed" {
-		conclusion = u.first.Conclusion
-	}
-	return object{
-		{"id", u.first.RunID},
-		{"name", orNull(u.first.WorkflowName)},
-		{"node_id", nodeID("WFR", r.ID, u.first.RunID)},
-		{"head_branch", orNull(u.first.HeadBranch)},
-		{"head_sha", u.first.HeadSHA},
-		{"run_attempt", u.attempt},
-		{"event", "push"},
-		{"status", u.status},
-		{"conclusion", conclusion},
-		{"url", api},
-		{"created_at", u.created},
-		{"updated_at", u.updated},
-		{"run_started_at", u.started},
-		{"jobs_url", api + "/jobs"},
-		{"logs_url", api + "/logs"},
-		{"repository", repositoryObject(r)},
-	}
 }
 
 // span is a time with both ends in it; an end that is zero is open.

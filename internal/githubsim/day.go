@@ -123,7 +123,28 @@ func (m *dayMaker) play(sc scene) {
 		attempt:  1,
 	}
 	run.sha = fakeSHA(run.branch + run.at.String())
+	m.s.SetRun(run.origin())
 	sc.play(run)
+}
+
+// origin is what started the run, which goes by its workflow. Titles are as hostile as
+// those who open pull requests.
+func (u *dayRun) origin() Run {
+	switch u.workflow {
+	case "Nightly":
+		return Run{ID: u.id, Event: "schedule", Actor: "Mona", Title: u.workflow}
+	case "Deploy":
+		return Run{ID: u.id, Event: "workflow_dispatch", Actor: "hubot[bot]", Referenced: []Referenced{
+			{u.repo.Owner + "/workflows/.github/workflows/deploy.yml@v2", fakeSHA("deploy"), "refs/tags/v2"},
+		}}
+	case "Scan", "Docs":
+		fork := u.repo
+		fork.ID, fork.Owner = u.repo.ID+50, "mallory"
+		return Run{ID: u.id, Event: "pull_request_target", Actor: "mallory", Title: "Fix <script>alert(1)</script> \x1b[31m\u202e", Head: &fork}
+	case "CI":
+		return Run{ID: u.id, Event: "pull_request", Actor: "Mona", StartedBy: []string{"Mona", "octocat"}, PullRequests: []int64{17}}
+	}
+	return Run{ID: u.id}
 }
 
 // add gives the job to the day, with the state its log shall end in.

@@ -18,6 +18,7 @@ type world struct {
 	jobs          map[int64]Job
 	runs          map[int64]runJobs // by repository
 	listed        map[int64][]*run  // by repository, see runsOf
+	origins       map[int64]Run     // by run, see SetRun
 	late          map[int64]int     // log requests still to be answered 404
 	expired       map[int64]bool    // jobs whose logs are gone
 }
@@ -32,6 +33,7 @@ func newWorld() *world {
 		jobs:          map[int64]Job{},
 		runs:          map[int64]runJobs{},
 		listed:        map[int64][]*run{},
+		origins:       map[int64]Run{},
 		late:          map[int64]int{},
 		expired:       map[int64]bool{},
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/jobvault/jobvault/archive/joblog"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/lookup/access"
 	"github.com/jobvault/jobvault/store"
@@ -199,5 +200,26 @@ func TestOtherSitesCannotPost(t *testing.T) {
 	for next, want := range map[string]string{"/x?y=1": "/x?y=1", "//evil.example/": "/", "https://evil.example/": "/", "/\\evil.example": "/", "x": "/", "javascript:alert(1)": "/"} {
 		a := f.get("/sign-in?next=" + strings.NewReplacer(":", "%3A", "/", "%2F", "\\", "%5C", "?", "%3F").Replace(next))
 		f.want(a, 200, `name="next" value="`+want+`"`)
+	}
+}
+
+// However long the names are that somebody gave a branch, a title or an account, no page is
+// wider than a telephone.
+func TestBrowserPagesFitATelephone(t *testing.T) {
+	ctx := browser(t)
+	f := newFixture(t)
+	f.failedJob()
+	long := strings.Repeat("w", 200)
+	f.started(2, store.RunStart{
+		Event: new("pull_request_target"), Actor: new("mallory-" + long[:40]), TriggeringActor: new("mona-" + long[:40]), FromFork: new(true),
+		Path: new(".github/workflows/" + long + ".yml"), DisplayTitle: new(long), RunNumber: new(int64(41)),
+	})
+	f.Settle(store.Settlement{JobID: 100, State: store.LogNone, Usage: &joblog.Usage{Actions: []joblog.Action{{Line: 1, Name: "acme/lint", Ref: "v1", InSetup: true}}}})
+	f.run(ctx, "a telephone", chromedp.EmulateViewport(390, 844))
+	for _, path := range []string{"/", "/acme/rocket/runs/2", "/acme/rocket/jobs/31", "/uses?action=acme/lint&event=pull_request_target&fork=1"} {
+		f.run(ctx, path, chromedp.Navigate(f.url+path), chromedp.WaitVisible(`#main`))
+		if got := f.eval(ctx, `document.documentElement.scrollWidth`); got != "390" {
+			t.Errorf("%s is %s pixels wide", path, got)
+		}
 	}
 }

@@ -106,6 +106,8 @@ func TestHostileTextIsText(t *testing.T) {
 	facts.Job.HTMLURL = new("javascript:alert(1)")
 	facts.Job.Conclusion = new(`x"><script>`)
 	f.Record(facts)
+	evil := hostile + "\x1b]0;x\x07\u202e"
+	f.started(2, store.RunStart{Event: &evil, Actor: &evil, TriggeringActor: new(evil + "2"), FromFork: new(true), Path: &evil, DisplayTitle: &evil})
 	f.Log(31, stamped(hostile, "##[group]"+hostile, "##[error]"+hostile, "##[endgroup]",
 		"\x1b]0;title\x07\x1b[2J\x1b[10A\x1b[31mred\x1b[0m \x1b]8;;javascript:alert(1)\x07link\x1b]8;;\x07 \x1b_bk;t=1\x07",
 		"a\u202eb\u2066c\u200bd\xff\xfe\x00\x7f", "\x1b]1337;File=name=eA==;inline=1:PHN2Zz4=\x07", strings.Repeat("x", 450<<10)),
@@ -116,7 +118,7 @@ func TestHostileTextIsText(t *testing.T) {
 	} {
 		a := f.get(path)
 		f.want(a, 200)
-		for _, bad := range []string{"<script>document", "<img src=x", "<script>", "href=\"javascript:", "\x1b", "\u202e", "\u2066", "\x00", "<svg>"} {
+		for _, bad := range []string{"<script>document", "<img src=x", "<script>", "href=\"javascript:", "\x1b", "\u202e", "]0;x\x07", "\u2066", "\x00", "<svg>"} {
 			if strings.Contains(strings.ReplaceAll(a.body, `<script src="/assets/`, ""), bad) {
 				t.Errorf("%s: %q is in the page", path, bad)
 			}
@@ -134,6 +136,53 @@ func TestHostileTextIsText(t *testing.T) {
 	if raw.Header.Get("Content-Type") != "text/plain; charset=utf-8" || !strings.Contains(raw.Header.Get("Content-Security-Policy"), "sandbox") {
 		t.Errorf("raw: %v", raw.Header)
 	}
+}
+
+// started has a listing tell what started a run of acme/rocket, and its first attempt.
+func (f *fixture) started(run int64, s store.RunStart) {
+	head := int64(1)
+	if s.IsFromFork() {
+		head = 66
+	}
+	f.Check(f.DB.RecordRuns(f.T.Context(), []store.ListedRun{{
+		ID: run, RepositoryID: 1,
+		Origin:  store.RunOrigin{Event: s.Event, Actor: s.Actor, Path: s.Path, DisplayTitle: s.DisplayTitle, RunNumber: s.RunNumber, HeadRepositoryID: &head},
+		Attempt: store.RunAttemptFacts{RunAttempt: 1, TriggeringActor: s.TriggeringActor},
+	}}))
+}
+
+// Who and what started a run is on the pages of its jobs and of the run, and in lists; of
+// a run that was not listed, nothing is said.
+func TestPagesTellWhatStartedARun(t *testing.T) {
+	f := newFixture(t)
+	silent := f.Facts(40)
+	silent.Job.RunID, silent.Run.ID = 3, 3
+	f.Record(silent)
+	f.Record(f.Facts(31))
+	f.started(2, store.RunStart{
+		Event: new("pull_request_target"), Actor: new("mallory"), TriggeringActor: new("mona"), FromFork: new(true), Path: new(".github/workflows/label.yml"),
+		DisplayTitle: new("Fix & <b>typo</b>"), RunNumber: new(int64(41)),
+	})
+	for _, path := range []string{"/", "/acme/rocket/jobs/31", "/acme/rocket/runs/2"} {
+		f.want(f.get(path), 200, "pull_request_target by mallory", "from a fork", "run by mona")
+	}
+	for _, path := range []string{"/acme/rocket/jobs/31", "/acme/rocket/runs/2"} {
+		f.want(f.get(path), 200, "Fix &amp; &lt;b&gt;typo&lt;/b&gt;", "#41", ".github/workflows/label.yml")
+	}
+	for _, path := range []string{"/acme/rocket/jobs/40", "/acme/rocket/runs/3"} {
+		if a := f.get(path); strings.Contains(a.body, "Started by") || strings.Contains(a.body, " by ") {
+			t.Errorf("%s tells who started a run that was not listed", path)
+		}
+	}
+	for query, want := range map[string]int{
+		"event=pull_request_target": 1, "event=push": 0, "actor=Mallory": 1, "actor=MONA": 1, "actor=mal": 0, "fork=1": 1, "fork=0": 2, "fork=1&actor=hubot": 0,
+		"event=pull_request_target&fork=1&actor=mona&repository=acme/rocket": 1,
+	} {
+		if got := strings.Count(f.get("/?"+query).body, `<td data-name="Job"`); got != want {
+			t.Errorf("%s: %d jobs, want %d", query, got, want)
+		}
+	}
+	f.want(f.get("/?fork=yes"), 400, "cannot be asked")
 }
 
 func TestJobsAreFoundByEachFilterAndPageByPage(t *testing.T) {

@@ -49,6 +49,7 @@ var functions = template.FuncMap{
 	"short":        short,
 	"outcome":      outcome,
 	"valueOrEmpty": valueOrEmpty,
+	"plain":        plain,
 	"joined":       func(s []string) string { return strings.Join(s, ", ") },
 	"jobPath":      jobPath,
 	"runPath":      runPath,
@@ -126,6 +127,13 @@ func valueOrEmpty(s *string) string {
 		return ""
 	}
 	return *s
+}
+
+// plain returns the value of a column that may be null and that anybody may have worded,
+// with each character that would not be seen, or would turn others about, as a sign.
+func plain(s *string) string {
+	shown, _ := harmless(strings.ReplaceAll(valueOrEmpty(s), "\x1b", "\u241b"))
+	return shown
 }
 
 // outcome is how a job or step ended or, if it has not, its status.

@@ -10,6 +10,7 @@ import (
 // usesPage is who used an action.
 type usesPage struct {
 	Action, Repository, Since string
+	Event, Actor, Fork        string
 	Found                     *lookup.Uses // nil: nothing was asked for
 }
 
@@ -19,7 +20,10 @@ func (c *call) uses() error {
 		return err
 	}
 	q := c.req.URL.Query()
-	p := usesPage{Action: q.Get("action"), Repository: q.Get("repository"), Since: q.Get("since")}
+	p := usesPage{
+		Action: q.Get("action"), Repository: q.Get("repository"), Since: q.Get("since"),
+		Event: q.Get("event"), Actor: q.Get("actor"), Fork: q.Get("fork"),
+	}
 	if p.Action == "" {
 		return c.show(http.StatusOK, "uses", "Uses of an action", p)
 	}

@@ -20,6 +20,17 @@ func TestUsesOfAnAction(t *testing.T) {
 	use(32, "2222222222222222222222222222222222222222")
 	f.want(f.get("/uses?action=acme/%3Cscript%3E@v1"), 200, "was more than one commit", "not said in a set-up")
 	f.want(f.get("/uses?action=acme/none"), 200, "No archived log tells of it")
+	f.started(2, store.RunStart{Event: new("pull_request_target"), Actor: new(hostile), TriggeringActor: new("mona"), FromFork: new(true)})
+	other := f.Facts(43)
+	other.Job.RunID, other.Run.ID = 3, 3
+	f.Record(other)
+	f.Settle(store.Settlement{JobID: 43, State: store.LogNone, Usage: &joblog.Usage{Actions: []joblog.Action{{Line: 1, Name: "acme/lint", Ref: "v1"}}}})
+	f.want(f.get("/uses?action=acme/%3Cscript%3E"), 200, "pull_request_target by &lt;script&gt;")
+	for _, started := range []string{"event=pull_request_target&fork=1", "actor=MONA", "fork=1"} {
+		f.want(f.get("/uses?action=acme/%3Cscript%3E&"+started), 200, "acme/&lt;script&gt;", "2222222")
+		f.want(f.get("/uses?action=acme/lint&"+started), 200, "No archived log tells of it")
+	}
+	f.want(f.get("/uses?action=acme/%3Cscript%3E&event=push"), 200, "No archived log tells of it")
 	pull := func(id int64, digest string) {
 		f.Record(f.Facts(id))
 		f.Settle(store.Settlement{JobID: id, State: store.LogNone, Usage: &joblog.Usage{
@@ -34,7 +45,7 @@ func TestUsesOfAnAction(t *testing.T) {
 		"2 jobs whose log tells of more actions than are kept may have used it", "1 job used it at a commit or digest that the log does not say")
 	f.want(f.get("/uses?action=docker://ghcr.io/acme/lint@"+one), 200, `href="/acme/rocket/jobs/33"`)
 	f.want(f.get("/uses?action=docker://ghcr.io/acme/none"), 200, "No archived log tells of it", "2 jobs whose log tells")
-	for _, bad := range []string{"action=x", "action=a/b&since=x", "action=/", "action=docker://", "action=docker://a/B"} {
+	for _, bad := range []string{"action=a/b&fork=x", "action=x", "action=a/b&since=x", "action=/", "action=docker://", "action=docker://a/B"} {
 		f.want(f.get("/uses?"+bad), 400)
 	}
 }

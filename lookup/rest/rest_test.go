@@ -15,6 +15,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-github/v60/github"
 
+	"github.com/jobvault/jobvault/archive/joblog"
 	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/lookup/access"
@@ -323,4 +324,31 @@ func TestRenamedRepositoriesKeepTheirNames(t *testing.T) {
 	f.want(f.get("/repos/acme/rocket/actions/jobs/31"), 200)
 	f.want(f.get("/repos/acme/rocket/actions/jobs/32"), 200)
 	f.want(f.get("/repos/acme/missile/actions/jobs/32"), 404)
+}
+
+// Lists of jobs and of uses carry what started the runs, and are filtered by it.
+func TestListsByWhatStartedTheRuns(t *testing.T) {
+	f := newFixture(t)
+	for id := range int64(2) {
+		facts := f.Facts(31 + id)
+		facts.Job.RunID, facts.Run.ID = 2+id, 2+id
+		f.Record(facts)
+		f.Settle(store.Settlement{JobID: 31 + id, State: store.LogNone, Usage: &joblog.Usage{Actions: []joblog.Action{{Line: 1, Name: "acme/lint", Ref: "v1", InSetup: true}}}})
+	}
+	f.Check(f.DB.RecordRuns(t.Context(), []store.ListedRun{{
+		ID: 2, RepositoryID: 1, Origin: store.RunOrigin{Event: new("pull_request_target"), Actor: new("mallory"), HeadRepositoryID: new(int64(66)), RunNumber: new(int64(41))},
+		Attempt: store.RunAttemptFacts{RunAttempt: 1, TriggeringActor: new("Mona")},
+	}}))
+	f.want(f.get("/jobs?event=pull_request_target&fork=1&actor=mona"), 200,
+		`"id":31`, `"event":"pull_request_target","actor":"mallory","triggering_actor":"Mona","from_fork":true,"path":null,"display_title":null,"run_number":41`)
+	f.want(f.get("/jobs"), 200, `"id":32`, `"event":null,"actor":null,"triggering_actor":null,"from_fork":null`)
+	f.want(f.get("/uses?action=acme/lint&event=pull_request_target&fork=1"), 200, `"jobs":1`, `"last_job":31`, `"last_event":"pull_request_target","last_actor":"mallory"`)
+	f.want(f.get("/uses?action=acme/lint"), 200, `"jobs":2`, `"last_job":32`, `"last_event":null,"last_actor":null`)
+	for _, path := range []string{"/jobs?event=push", "/jobs?actor=mal", "/uses?action=acme/lint&actor=hubot"} {
+		if a := f.get(path); a.StatusCode != 200 || strings.Contains(a.body, `acme`) {
+			t.Errorf("%s: %d %s", path, a.StatusCode, a.body)
+		}
+	}
+	f.want(f.get("/jobs?fork=yes"), 422, "want 1 or 0")
+	f.want(f.get("/uses?action=acme/lint&fork=yes"), 422, "want 1 or 0")
 }

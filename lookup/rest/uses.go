@@ -6,7 +6,7 @@ import (
 	"github.com/jobvault/jobvault/lookup"
 )
 
-// listUses is GET /api/v3/uses?action=OWNER/REPO[/PATH][@REF]&repository=&since=.
+// listUses is GET /api/v3/uses?action=OWNER/REPO[/PATH][@REF]&repository=&since=&event=&actor=&fork=.
 func (c *call) listUses() {
 	reader, err := c.Gate.Reader(c.req)
 	if err != nil {
