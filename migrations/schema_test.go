@@ -20,7 +20,7 @@ var contract = map[string][]string{
 		"id bigint", "run_id bigint", "run_attempt bigint", "repository_id bigint", "name text", "status text", "conclusion text",
 		"node_id text", "html_url text", "check_run_url text", "created_at timestamptz", "started_at timestamptz",
 		"completed_at timestamptz", "runner_id bigint", "runner_name text", "runner_group_id bigint", "runner_group_name text",
-		"fetched_at timestamptz",
+		"fetched_at timestamptz", "carried_over_from bigint",
 	},
 	"steps": {
 		"job_id bigint", "number bigint", "name text", "status text", "conclusion text", "started_at timestamptz",
@@ -95,7 +95,7 @@ var contract = map[string][]string{
 		"job_id bigint", "repository_id bigint", "repository text", "run_id bigint", "run_attempt bigint", "workflow_name text", "head_branch text", "head_sha text",
 		"name text", "status text", "conclusion text", "day date", "created_at timestamptz", "started_at timestamptz", "completed_at timestamptz",
 		"queue_seconds double precision", "duration_seconds double precision", "runner_name text", "runner_group_name text", "labels text[]",
-		"log_state text", "log_bytes bigint", "log_lines bigint", "failed_step text",
+		"log_state text", "log_bytes bigint", "log_lines bigint", "failed_step text", "carried_over_from bigint",
 	},
 	"step_facts": {
 		"job_id bigint", "number bigint", "name text", "conclusion text", "started_at timestamptz", "completed_at timestamptz", "duration_seconds double precision",
@@ -232,6 +232,7 @@ func TestForeignKeysTieTheTablesTogether(t *testing.T) {
 		"job_labels: FOREIGN KEY (label_id) REFERENCES labels(id)",
 		"job_logs: FOREIGN KEY (job_id) REFERENCES jobs(id)",
 		"job_permissions: FOREIGN KEY (job_id) REFERENCES jobs(id) ON DELETE CASCADE",
+		"jobs: FOREIGN KEY (carried_over_from) REFERENCES jobs(id) ON DELETE SET NULL",
 		"jobs: FOREIGN KEY (repository_id) REFERENCES repositories(id)",
 		"jobs: FOREIGN KEY (run_id) REFERENCES workflow_runs(id)",
 		"log_redactions: FOREIGN KEY (job_id) REFERENCES jobs(id)",
