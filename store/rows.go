@@ -17,6 +17,7 @@ type JobRows struct {
 	Seqs       []int        // of the actions
 	UsageRead  bool         // these rows are of the present way of reading logs
 	Described  bool         // there is a row of job_environment
+	RanAs      *int64       // what carried_over_from is by the rule
 }
 
 // JobRows lists up to limit jobs in the order of ids, starting after the given one,
@@ -78,6 +79,16 @@ func jobRows(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobRows, error) {
 	}
 	for _, c := range copies {
 		place[c.JobID].Redactions = append(place[c.JobID].Redactions, c)
+	}
+	var id int64
+	var ranAs *int64
+	if _, err := pgx.ForEachRow(query(ctx, tx, `
+		SELECT j.id, (SELECT e.id FROM jobs e WHERE is_carried_over(j, e) ORDER BY e.run_attempt, e.id LIMIT 1)
+		FROM jobs j WHERE j.id = ANY($1)`, ids), []any{&id, &ranAs}, func() error {
+		place[id].RanAs = ranAs
+		return nil
+	}); err != nil {
+		return nil, err
 	}
 	return rows, readUsage(ctx, tx, ids, place)
 }
