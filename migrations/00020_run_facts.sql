@@ -188,10 +188,27 @@ COMMENT ON COLUMN run_facts.path IS 'File of the workflow, perhaps with @ and th
 COMMENT ON COLUMN run_facts.display_title IS 'Title of the run; null: not known.';
 COMMENT ON COLUMN run_facts.run_number IS 'Number of the run among those of its workflow; null: not known.';
 
+CREATE OR REPLACE VIEW environment_facts AS
+SELECT j.id AS job_id, j.repository_id, r.owner || '/' || r.name AS repository, j.run_id, w.workflow_name, j.name,
+       (j.created_at AT TIME ZONE 'UTC')::date AS day, j.created_at,
+       e.runner_version, coalesce(e.runner_name, j.runner_name) AS runner_name, coalesce(e.runner_group, j.runner_group_name) AS runner_group, e.machine,
+       e.os, e.image, e.image_version, e.secret_source, e.cache_mode, e.actions_locked,
+       -- Only a run that calls no other file tells which file its jobs are of.
+       coalesce(e.job_defined_at, CASE WHEN w.referenced_workflows = '[]' THEN r.owner || '/' || r.name || '/' || w.path END) AS job_defined_at,
+       coalesce(e.workflow_ref, r.owner || '/' || r.name || '/' || w.path) AS workflow_ref,
+       coalesce(e.defined_from, CASE WHEN w.path IS NOT NULL THEN 'run' END) AS defined_from
+FROM jobs j
+JOIN repositories r ON r.id = j.repository_id
+JOIN workflow_runs w ON w.id = j.run_id
+LEFT JOIN job_environment e ON e.job_id = j.id;
+COMMENT ON COLUMN environment_facts.job_defined_at IS 'File of the job, as OWNER/REPO/PATH, perhaps with @REF: as in job_environment; where the log does not say, of a run that calls no other file, by path of workflow_runs. Null: not known.';
+COMMENT ON COLUMN environment_facts.workflow_ref IS 'File of the workflow that was started, as OWNER/REPO/PATH, perhaps with @REF: as in job_environment; where the log does not say, by path of workflow_runs. Null: not known.';
+COMMENT ON COLUMN environment_facts.defined_from IS 'Where job_defined_at and workflow_ref are from: log, or run, for what GitHub says of the run; null: they are not known.';
+
 CREATE VIEW action_facts AS
 SELECT j.id AS job_id, a.action, a.path AS action_path, a.ref, a.resolved_sha, a.version, a.in_setup, a.log_line,
        j.repository_id, r.owner || '/' || r.name AS repository, j.run_id, w.workflow_name, (j.created_at AT TIME ZONE 'UTC')::date AS day, j.created_at,
-       w.event, w.actor, x.triggering_actor, w.head_repository_id <> w.repository_id AS from_fork, w.path
+       w.event, w.actor, x.triggering_actor, w.head_repository_id <> w.repository_id AS from_fork, w.path, a.kind, a.digest
 FROM job_actions a
 JOIN jobs j ON j.id = a.job_id
 JOIN repositories r ON r.id = j.repository_id
@@ -200,7 +217,7 @@ LEFT JOIN workflow_run_attempts x ON x.run_id = j.run_id AND x.run_attempt = coa
 
 COMMENT ON VIEW action_facts IS 'An action that a job used in one row, with what started its run. Filter by lower(action).';
 COMMENT ON COLUMN action_facts.job_id IS 'GitHub''s id of the job.';
-COMMENT ON COLUMN action_facts.action IS 'OWNER/REPO of the action.';
+COMMENT ON COLUMN action_facts.action IS 'OWNER/REPO of the action; of an image docker://NAME.';
 COMMENT ON COLUMN action_facts.action_path IS 'Path within that repository; null: its top.';
 COMMENT ON COLUMN action_facts.ref IS 'Ref that the action was asked for as.';
 COMMENT ON COLUMN action_facts.resolved_sha IS 'Commit that was run; null: the log does not say.';
@@ -217,6 +234,8 @@ COMMENT ON COLUMN action_facts.event IS 'Event that started the run; null: the r
 COMMENT ON COLUMN action_facts.actor IS 'Login of the account that caused the event; null: not known.';
 COMMENT ON COLUMN action_facts.triggering_actor IS 'Login of the account that started the job''s attempt; null: not known.';
 COMMENT ON COLUMN action_facts.from_fork IS 'Whether the head commit is in a fork; null: not known, or the fork was deleted.';
+COMMENT ON COLUMN action_facts.kind IS 'As in job_actions: action, image, build or container.';
+COMMENT ON COLUMN action_facts.digest IS 'As in job_actions; null: the log does not say.';
 COMMENT ON COLUMN action_facts.path IS 'File of the workflow, perhaps with @ and the ref that it was taken from; null: not known.';
 
 -- +goose StatementBegin
@@ -231,6 +250,19 @@ END $$;
 -- +goose Down
 
 DROP VIEW action_facts;
+CREATE OR REPLACE VIEW environment_facts AS
+SELECT j.id AS job_id, j.repository_id, r.owner || '/' || r.name AS repository, j.run_id, w.workflow_name, j.name,
+       (j.created_at AT TIME ZONE 'UTC')::date AS day, j.created_at,
+       e.runner_version, coalesce(e.runner_name, j.runner_name) AS runner_name, coalesce(e.runner_group, j.runner_group_name) AS runner_group, e.machine,
+       e.os, e.image, e.image_version, e.secret_source, e.cache_mode, e.actions_locked,
+       e.job_defined_at, e.workflow_ref, e.defined_from
+FROM jobs j
+JOIN repositories r ON r.id = j.repository_id
+JOIN workflow_runs w ON w.id = j.run_id
+LEFT JOIN job_environment e ON e.job_id = j.id;
+COMMENT ON COLUMN environment_facts.job_defined_at IS 'As in job_environment.';
+COMMENT ON COLUMN environment_facts.workflow_ref IS 'As in job_environment.';
+COMMENT ON COLUMN environment_facts.defined_from IS 'As in job_environment.';
 -- A view cannot lose a column; it is made anew.
 DROP VIEW job_facts, run_facts;
 

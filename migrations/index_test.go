@@ -46,6 +46,8 @@ func TestReadersQueriesHaveAnIndex(t *testing.T) {
 		{"jobs of a repository", `SELECT id FROM jobs WHERE repository_id = 1`, "jobs_by_repository_and_time"},
 		{"jobs of a run", `SELECT id FROM jobs WHERE run_id = 1`, "jobs_by_run"},
 		{"jobs of a run's attempt", `SELECT id FROM jobs WHERE run_id = 1 AND run_attempt = 2`, "jobs_by_run"},
+		{"the job that ran in place of one", `SELECT e.id FROM jobs l JOIN jobs e ON is_carried_over(l, e) WHERE l.id = 1`, "jobs_by_execution"},
+		{"jobs that one ran in place of", `SELECT id FROM jobs WHERE carried_over_from = 1`, "jobs_by_carried_over_from"},
 		{"failures", `SELECT id FROM jobs WHERE conclusion = 'failure'`, "jobs_by_conclusion"},
 		{"jobs of a runner", `SELECT id FROM jobs WHERE runner_name = 'runner-7'`, "jobs_by_runner"},
 		{"jobs with a label", `SELECT job_id FROM job_labels WHERE label_id = 1 ORDER BY job_id DESC`, "job_labels_by_label"},
@@ -81,7 +83,8 @@ func TestEveryForeignKeyHasAnIndex(t *testing.T) {
 	bare := column[string](t, testenv.Pool(t), `
 		SELECT format('%s %s', conrelid::regclass, pg_get_constraintdef(c.oid)) FROM pg_constraint c
 		WHERE contype = 'f' AND connamespace = 'public'::regnamespace
-		  AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = conrelid AND i.indkey[0] = conkey[1] AND i.indpred IS NULL)`)
+		  AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = conrelid AND i.indkey[0] = conkey[1]
+			AND (i.indpred IS NULL OR pg_get_expr(i.indpred, conrelid) = (SELECT format('(%s IS NOT NULL)', attname) FROM pg_attribute WHERE attrelid = conrelid AND attnum = conkey[1])))`)
 	if len(bare) > 0 {
 		t.Errorf("without an index: %v", bare)
 	}

@@ -27,7 +27,7 @@ var contract = map[string][]string{
 		"id bigint", "run_id bigint", "run_attempt bigint", "repository_id bigint", "name text", "status text", "conclusion text",
 		"node_id text", "html_url text", "check_run_url text", "created_at timestamptz", "started_at timestamptz",
 		"completed_at timestamptz", "runner_id bigint", "runner_name text", "runner_group_id bigint", "runner_group_name text",
-		"fetched_at timestamptz",
+		"fetched_at timestamptz", "carried_over_from bigint",
 	},
 	"steps": {
 		"job_id bigint", "number bigint", "name text", "status text", "conclusion text", "started_at timestamptz",
@@ -112,11 +112,12 @@ var contract = map[string][]string{
 		"queue_seconds double precision", "duration_seconds double precision", "runner_name text", "runner_group_name text", "labels text[]",
 		"log_state text", "log_bytes bigint", "log_lines bigint", "failed_step text",
 		"event text", "actor text", "triggering_actor text", "from_fork boolean", "path text", "display_title text", "run_number bigint",
+		"carried_over_from bigint",
 	},
 	"action_facts": {
 		"job_id bigint", "action text", "action_path text", "ref text", "resolved_sha text", "version text", "in_setup boolean", "log_line bigint",
 		"repository_id bigint", "repository text", "run_id bigint", "workflow_name text", "day date", "created_at timestamptz",
-		"event text", "actor text", "triggering_actor text", "from_fork boolean", "path text",
+		"event text", "actor text", "triggering_actor text", "from_fork boolean", "path text", "kind text", "digest text",
 	},
 	"environment_facts": {
 		"job_id bigint", "repository_id bigint", "repository text", "run_id bigint", "workflow_name text", "name text", "day date", "created_at timestamptz",
@@ -261,6 +262,7 @@ func TestForeignKeysTieTheTablesTogether(t *testing.T) {
 		"job_labels: FOREIGN KEY (label_id) REFERENCES labels(id)",
 		"job_logs: FOREIGN KEY (job_id) REFERENCES jobs(id)",
 		"job_permissions: FOREIGN KEY (job_id) REFERENCES jobs(id) ON DELETE CASCADE",
+		"jobs: FOREIGN KEY (carried_over_from) REFERENCES jobs(id) ON DELETE SET NULL",
 		"jobs: FOREIGN KEY (repository_id) REFERENCES repositories(id)",
 		"jobs: FOREIGN KEY (run_id) REFERENCES workflow_runs(id)",
 		"log_redactions: FOREIGN KEY (job_id) REFERENCES jobs(id)",

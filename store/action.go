@@ -38,7 +38,7 @@ type ActionUse struct {
 	Digest      *string    `json:"digest" db:"image_digest"` // of an image; null: it is none, or its digest is not known
 	Repository  string     `json:"repository"`
 	Workflow    *string    `json:"workflow"`
-	Jobs        int64      `json:"jobs"`
+	Jobs        int64      `json:"jobs"` // that ran: see countsUses
 	FirstJob    int64      `json:"first_job"`
 	LastJob     int64      `json:"last_job"`
 	FirstUsedAt *time.Time `json:"first_used_at"`
@@ -114,6 +114,11 @@ func beginOf(t time.Time, days int) time.Time {
 	return t
 }
 
+// countsUses says whether the actions of job j count: those of one that is carried over
+// do only if nothing tells which the job used that ran, whose log may be lost. Without
+// OFFSET, Postgres may read the whole table once instead of a few rows of it.
+const countsUses = `(j.carried_over_from IS NULL OR NOT EXISTS (SELECT FROM job_actions e WHERE e.job_id = j.carried_over_from OFFSET 0))`
+
 // usesOfAction adds up action_sums, from the longest spans to the shortest; what these do
 // not count; and the part of a day that begins at $6.
 const usesOfAction = `
@@ -142,7 +147,7 @@ const usesOfAction = `
 	                SELECT a.job_id, a.action, a.path, a.ref, a.resolved_sha, a.version, j.repository_id, w.workflow_name, j.created_at, bool_or(a.in_setup) AS in_setup,
 	                       ` + imageDigest + ` AS image_digest
 	                FROM job_actions a JOIN workflow_runs w ON w.id = j.run_id
-	                WHERE a.job_id = j.id
+	                WHERE a.job_id = j.id AND ` + countsUses + `
 	                GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 11) a
 	            WHERE j.created_at >= $6::timestamptz AND j.created_at < $7) u
 	      WHERE lower(action) = lower($1) AND ($2 = '' OR lower(path) = lower($2))
@@ -172,7 +177,7 @@ const usesOfStarts = `
 	      WHERE lower(a.action) = lower($1) AND ($2 = '' OR lower(a.path) = lower($2))
 	        AND ($3 = '' OR a.ref = $3 OR ($4 <> '' AND a.resolved_sha LIKE $4))
 	        AND ($5::bigint[] IS NULL OR j.repository_id = ANY($5)) AND ($6::timestamptz IS NULL OR j.created_at >= $6)
-	        AND ($10 = '' OR ` + imageDigest + ` = $10)
+	        AND ($10 = '' OR ` + imageDigest + ` = $10) AND ` + countsUses + `
 	        AND ($7 = '' OR w.event = $7) AND ($8 = '' OR lower($8) IN (lower(w.actor), lower(x.triggering_actor)))
 	        AND (NOT $9::boolean OR w.head_repository_id <> w.repository_id)
 	      GROUP BY j.repository_id, w.workflow_name, a.resolved_sha, image_digest, a.ref, a.path, a.version, a.action) u` + usesInOrder

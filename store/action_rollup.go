@@ -94,7 +94,7 @@ const rollUpPending = `
 	             SELECT a.job_id, a.action, a.path, a.ref, a.resolved_sha, a.version, j.repository_id, w.workflow_name, j.created_at, bool_or(a.in_setup) AS in_setup,
 	                    ` + imageDigest + ` AS image_digest
 	             FROM jobs j JOIN workflow_runs w ON w.id = j.run_id JOIN job_actions a ON a.job_id = j.id
-	             WHERE j.id = t.job_id
+	             WHERE j.id = t.job_id AND ` + countsUses + `
 	             GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 11) u
 	         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9),
 	     daily AS MATERIALIZED (

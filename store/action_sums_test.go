@@ -27,7 +27,8 @@ const rawUses = `
 	             min(j.created_at) AS first_used_at, max(j.created_at) AS last_used_at, bool_or(a.in_setup) AS in_setup
 	      FROM (SELECT *, CASE WHEN kind IN ('image', 'container') THEN digest END AS image_digest FROM job_actions) a
 	      JOIN jobs j ON j.id = a.job_id JOIN workflow_runs w ON w.id = j.run_id
-	      WHERE ($1 = '' OR lower(a.action) = lower($1)) AND ($2 = '' OR lower(a.path) = lower($2))
+	      WHERE (j.carried_over_from IS NULL OR j.carried_over_from NOT IN (SELECT job_id FROM job_actions))
+	        AND ($1 = '' OR lower(a.action) = lower($1)) AND ($2 = '' OR lower(a.path) = lower($2))
 	        AND ($3 = '' OR a.ref = $3 OR (length($3) >= 7 AND a.resolved_sha LIKE lower($3) || '%'))
 	        AND ($4::bigint[] IS NULL OR j.repository_id = ANY($4)) AND ($5::timestamptz IS NULL OR j.created_at >= $5)
 	        AND ($6 = '' OR a.image_digest = $6)
@@ -42,12 +43,11 @@ var sumSteps = map[string]func(f *fixture, t *rapid.T, job int64){
 		facts := factsOf(job, store.StatusCompleted)
 		repository := 1 + job%2
 		facts.Repository = store.Repository{ID: repository, Owner: "acme", Name: fmt.Sprint("r", repository), SeenAt: day}
-		facts.Run.ID, facts.Run.RepositoryID, facts.Run.WorkflowName = job/3, repository, nil
+		facts.Run.ID, facts.Run.RepositoryID, facts.Run.WorkflowName = repository, repository, nil
 		facts.Job.RunID, facts.Job.RepositoryID, facts.Job.CreatedAt = facts.Run.ID, repository, anyTime(t)
-		if repository == 2 {
-			facts.Run.ID += 100
-			facts.Job.RunID += 100
-		}
+		// One of a run may be another one, in a later attempt.
+		facts.Job.RunAttempt, facts.Job.Conclusion = new(rapid.Int64Range(1, 3).Draw(t, "attempt")), new("success")
+		facts.Job.RunnerID, facts.Job.RunnerName, facts.Job.StartedAt, facts.Job.CompletedAt = new(int64(7)), new("runner"), &day, &day
 		f.fetch(facts)
 		s := archivedAs(job)
 		s.Usage = anyActions(t)
@@ -288,8 +288,13 @@ func TestUsesAreThoseOfTheRowsWhileManyWrite(t *testing.T) {
 	f.usedBy(1, 1, day, usage(goodSHA, true))
 	f.usedBy(2, 2, day, usage(goodSHA, true))
 	const jobs, writers = 60, 4
-	f.exec(`INSERT INTO jobs (id, run_id, repository_id, name, status, created_at)
-		SELECT i, 100 * (1 + i % 2), 1 + i % 2, 'j', 'completed', timestamptz '2024-06-01Z' + i * interval '2 days' FROM generate_series(3, $1::bigint) i`, jobs)
+	// Two and two are one execution, and of two writers.
+	f.exec(`INSERT INTO jobs (id, run_id, run_attempt, repository_id, name, status, conclusion, runner_id, runner_name, started_at, completed_at, created_at)
+		SELECT i, 100 * (1 + i % 2), 1 + (i % 4) / 2, 1 + i % 2, 'j' || i / 4, 'completed', 'success', 7, 'runner', '2024-06-01Z', '2024-06-01Z', timestamptz '2024-06-01Z' + i * interval '2 days'
+		FROM generate_series(3, $1::bigint) i`, jobs)
+	if n := scalar[int](f, `SELECT count(*) FROM jobs WHERE carried_over_from IS NOT NULL`); n < jobs/3 {
+		t.Fatalf("%d jobs are carried over", n)
+	}
 	steps := []string{
 		`INSERT INTO job_actions (job_id, seq, action, ref, log_line, in_setup) VALUES ($1, $2, 'a/b', 'v1', 1, true) ON CONFLICT DO NOTHING`,
 		`INSERT INTO job_actions (job_id, seq, action, ref, log_line, in_setup) SELECT id, $2, 'a/b', 'v2', 1, false FROM jobs WHERE id > 2 AND id % 4 = $1 % 4 AND id BETWEEN $1 AND $1 + 20 ON CONFLICT DO NOTHING`,

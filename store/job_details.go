@@ -9,13 +9,21 @@ import (
 
 // JobDetails is all that the tables say of a job.
 type JobDetails struct {
-	Job        Job
-	Run        WorkflowRun
-	RunStart   RunStart
-	Repository Repository
-	Steps      []Step // by number
-	Labels     []string
-	Log        JobLog
+	Job         Job
+	Run         WorkflowRun
+	RunStart    RunStart
+	Repository  Repository
+	Steps       []Step // by number
+	Labels      []string
+	Log         JobLog
+	CarriedOver *CarriedOver // nil: it ran itself
+}
+
+// CarriedOver says which job ran in place of one that a new attempt of its run has taken
+// over from an earlier attempt, with runner and times, and not run again.
+type CarriedOver struct {
+	From       int64 // the job
+	RunAttempt int64 // its attempt
 }
 
 // JobDetails reads a job. It fails with ErrNotFound for an unknown one.
@@ -117,6 +125,9 @@ func jobDetails(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobDetails, erro
 		d := &details[place[s.JobID]]
 		d.Steps = append(d.Steps, s)
 	}
+	if err := readOrigins(ctx, tx, ids, details, place); err != nil {
+		return nil, err
+	}
 	labels, err := pgx.CollectRows(query(ctx, tx, `
 		SELECT jl.job_id, l.name, jl.position FROM job_labels jl JOIN labels l ON l.id = jl.label_id
 		WHERE jl.job_id = ANY($1) ORDER BY jl.job_id, jl.position`, ids), pgx.RowToStructByName[jobLabel])
@@ -125,6 +136,19 @@ func jobDetails(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobDetails, erro
 		d.Labels = append(d.Labels, l.Name)
 	}
 	return details, err
+}
+
+// readOrigins reads which job ran in place of each that is carried over.
+func readOrigins(ctx context.Context, tx pgx.Tx, ids []int64, details []JobDetails, place map[int64]int) error {
+	var id int64
+	var from CarriedOver
+	_, err := pgx.ForEachRow(query(ctx, tx, `
+		SELECT j.id, o.id, coalesce(o.run_attempt, 1) FROM jobs j JOIN jobs o ON o.id = j.carried_over_from
+		WHERE j.id = ANY($1)`, ids), []any{&id, &from.From, &from.RunAttempt}, func() error {
+		details[place[id]].CarriedOver = new(from)
+		return nil
+	})
+	return err
 }
 
 // jobStart is the start of a job's run.

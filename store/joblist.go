@@ -67,6 +67,9 @@ type JobSummary struct {
 	RawBytes     *int64     `json:"log_bytes"`
 	Lines        *int64     `json:"log_lines"`
 	RunStart
+
+	CarriedOverFrom        *int64 `json:"carried_over_from"`         // the job of an earlier attempt that ran in place of this one; nil: it ran itself
+	CarriedOverFromAttempt *int64 `json:"carried_over_from_attempt"` // of that job
 }
 
 // Cursor returns where a list continues after the job.
@@ -135,7 +138,8 @@ const summaryColumns = `
 	j.name, j.status, j.conclusion, j.created_at, j.started_at, j.completed_at, j.runner_name,
 	array(SELECT l.name FROM job_labels jl JOIN labels l ON l.id = jl.label_id
 	      WHERE jl.job_id = j.id ORDER BY jl.position) AS labels,
-	g.state AS log_state, g.raw_bytes, g.lines, ` + startColumns
+	g.state AS log_state, g.raw_bytes, g.lines, j.carried_over_from,
+	(SELECT o.run_attempt FROM jobs o WHERE o.id = j.carried_over_from) AS carried_over_from_attempt, ` + startColumns
 
 // Summaries reads the summaries of jobs.
 func (db *DB) Summaries(ctx context.Context, jobIDs []int64) (map[int64]JobSummary, error) {

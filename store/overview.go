@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Overview selects the jobs of figures: those created at or after Since.
+// Overview selects the jobs of figures: those that ran, and were created at or after Since.
 type Overview struct {
 	Repositories []int64 // nil: all
 	Since        time.Time
@@ -38,7 +38,7 @@ func (db *DB) DailyFigures(ctx context.Context, o Overview) ([]DayFigures, error
 		FROM (SELECT created_at, conclusion,
 		             extract(epoch FROM CASE WHEN runner_id IS NOT NULL AND started_at >= created_at THEN started_at - created_at END)::float8 AS queued,
 		             extract(epoch FROM CASE WHEN runner_id IS NOT NULL AND completed_at >= started_at THEN completed_at - started_at END)::float8 AS ran
-		      FROM jobs WHERE created_at >= $2 AND ($1::bigint[] IS NULL OR repository_id = ANY($1))) j
+		      FROM jobs WHERE created_at >= $2 AND carried_over_from IS NULL AND ($1::bigint[] IS NULL OR repository_id = ANY($1))) j
 		GROUP BY 1 ORDER BY 1`, o)
 }
 
@@ -66,7 +66,7 @@ func (db *DB) HeavyJobs(ctx context.Context, o Overview) (slowest, failing []Hea
 		       count(*) FILTER (WHERE j.conclusion IN ('failure', 'timed_out')) AS failed,
 		       coalesce(percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM j.completed_at - j.started_at)::float8), 0) AS p95
 		FROM jobs j JOIN workflow_runs w ON w.id = j.run_id
-		WHERE j.created_at >= $2 AND ($1::bigint[] IS NULL OR j.repository_id = ANY($1))
+		WHERE j.created_at >= $2 AND j.carried_over_from IS NULL AND ($1::bigint[] IS NULL OR j.repository_id = ANY($1))
 		  AND j.conclusion IN ('success', 'failure', 'timed_out') AND j.completed_at >= j.started_at
 		GROUP BY 1, 2, 3`)
 }
@@ -79,7 +79,7 @@ func (db *DB) HeavySteps(ctx context.Context, o Overview) (slowest, failing []He
 		       count(*) FILTER (WHERE s.conclusion = 'failure') AS failed,
 		       coalesce(percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM s.completed_at - s.started_at)::float8), 0) AS p95
 		FROM jobs j JOIN workflow_runs w ON w.id = j.run_id JOIN steps s ON s.job_id = j.id
-		WHERE j.created_at >= $2 AND ($1::bigint[] IS NULL OR j.repository_id = ANY($1))
+		WHERE j.created_at >= $2 AND j.carried_over_from IS NULL AND ($1::bigint[] IS NULL OR j.repository_id = ANY($1))
 		  AND s.conclusion IN ('success', 'failure') AND s.completed_at >= s.started_at
 		GROUP BY 1, 2, 3, 4`)
 }

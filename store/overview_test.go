@@ -29,6 +29,13 @@ func TestOverviewCountsAndRanks(t *testing.T) {
 			facts.Job.RunnerID = nil
 		}
 		f.fetch(facts)
+		if i == 4 { // listed once more with a later attempt: it counts once
+			facts.Job.ID, facts.Job.RunAttempt = 900, new(int64(2))
+			facts.Steps[0].JobID = 900
+			f.exec(`UPDATE jobs SET run_attempt = 1, runner_name = 'runner' WHERE id = 104`)
+			facts.Job.RunnerName = new("runner")
+			f.fetch(facts)
+		}
 	}
 	first := day.AddDate(0, 0, -3).Truncate(24 * time.Hour)
 	days, err := f.db.DailyFigures(t.Context(), store.Overview{Since: first})

@@ -19,6 +19,7 @@ type JobRows struct {
 	UsageRead  bool         // these rows, and the lines of steps, are of the present way of reading logs
 	Described  bool         // there is a row of job_environment, of which the next two are
 
+	RanAs          *int64 // what carried_over_from is by the rule
 	DefinedFrom    string // as the function DefinedFrom has it
 	AnnotationsCut int64  // of all levels, by the column for it
 }
@@ -82,6 +83,16 @@ func jobRows(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobRows, error) {
 	}
 	for _, c := range copies {
 		place[c.JobID].Redactions = append(place[c.JobID].Redactions, c)
+	}
+	var id int64
+	var ranAs *int64
+	if _, err := pgx.ForEachRow(query(ctx, tx, `
+		SELECT j.id, (SELECT e.id FROM jobs e WHERE is_carried_over(j, e) ORDER BY e.run_attempt, e.id LIMIT 1)
+		FROM jobs j WHERE j.id = ANY($1)`, ids), []any{&id, &ranAs}, func() error {
+		place[id].RanAs = ranAs
+		return nil
+	}); err != nil {
+		return nil, err
 	}
 	return rows, readUsage(ctx, tx, ids, place)
 }

@@ -17,7 +17,9 @@ type WorkflowRun struct {
 
 // upsertRuns merges what the jobs of a run say of it. They all say the same;
 // greatest() passes over nulls and would make even a contradiction come out the
-// same in whatever order it arrives.
+// same in whatever order it arrives. Until the transaction ends it holds the runs, also
+// those that do not change: so that of two transactions that write jobs of one run, the
+// second one sees what the first one wrote (see link_carried_over in the migrations).
 func upsertRuns(ctx context.Context, tx pgx.Tx, facts []Facts) error {
 	rows := make([]WorkflowRun, len(facts))
 	for i, f := range facts {

@@ -121,10 +121,6 @@ func printJobs(out io.Writer, jobs []store.JobSummary, terminal bool) error {
 	w := tabwriter.NewWriter(&table, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "JOB\tREPOSITORY\tRUN\tNAME\tCONCLUSION\tCREATED\tTOOK\tLOG\tSIZE\tEVENT\tACTOR")
 	for _, j := range jobs {
-		run := strconv.FormatInt(j.RunID, 10)
-		if j.RunAttempt != nil && *j.RunAttempt > 1 {
-			run += fmt.Sprintf("#%d", *j.RunAttempt)
-		}
 		conclusion := j.Status
 		if j.Conclusion != nil {
 			conclusion = *j.Conclusion
@@ -139,7 +135,7 @@ func printJobs(out io.Writer, jobs []store.JobSummary, terminal bool) error {
 		if j.RawBytes != nil {
 			size = humanize.IBytes(uint64(*j.RawBytes))
 		}
-		fmt.Fprintf(w, "%d\t%s/%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", j.ID, plain(j.Owner), plain(j.Repository), run, plain(j.Name),
+		fmt.Fprintf(w, "%d\t%s/%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", j.ID, plain(j.Owner), plain(j.Repository), runOf(j), plain(j.Name),
 			plain(conclusion), created, took, plain(j.LogState), size, plain(orEmpty(j.Event)), plain(actorOf(j.RunStart)))
 	}
 	if err := w.Flush(); err != nil {
@@ -167,6 +163,19 @@ func actorOf(s store.RunStart) string {
 		return orEmpty(s.Actor) + ", run by " + by
 	}
 	return orEmpty(s.Actor)
+}
+
+// runOf is a job's run, with the attempt if it is not the first, and the attempt that a
+// job which did not run again ran in.
+func runOf(j store.JobSummary) string {
+	run := strconv.FormatInt(j.RunID, 10)
+	if j.RunAttempt != nil && *j.RunAttempt > 1 {
+		run += fmt.Sprintf("#%d", *j.RunAttempt)
+	}
+	if j.CarriedOverFromAttempt != nil {
+		run += fmt.Sprintf(" carried over from #%d", *j.CarriedOverFromAttempt)
+	}
+	return run
 }
 
 // colourRow makes failures red, and faint what never ran.

@@ -18,12 +18,12 @@ FROM job_logs GROUP BY state ORDER BY jobs DESC;`},
 	{"Which jobs fail most", `SELECT r.owner || '/' || r.name AS repository, j.name, count(*) AS failures,
        max(j.completed_at)::timestamp(0) AS last_failure
 FROM jobs j JOIN repositories r ON r.id = j.repository_id
-WHERE j.conclusion = 'failure' GROUP BY 1, 2 ORDER BY failures DESC, last_failure DESC LIMIT 5;`},
+WHERE j.conclusion = 'failure' AND j.carried_over_from IS NULL GROUP BY 1, 2 ORDER BY failures DESC, last_failure DESC LIMIT 5;`},
 	{"How long jobs wait for a runner, by label", `SELECT l.name AS label, count(*) AS jobs,
        percentile_disc(0.5) WITHIN GROUP (ORDER BY j.started_at - j.created_at) AS median_wait,
        max(j.started_at - j.created_at) AS longest_wait
 FROM jobs j JOIN job_labels jl ON jl.job_id = j.id JOIN labels l ON l.id = jl.label_id
-WHERE j.runner_id IS NOT NULL AND j.started_at >= j.created_at
+WHERE j.runner_id IS NOT NULL AND j.carried_over_from IS NULL AND j.started_at >= j.created_at
 GROUP BY l.name ORDER BY jobs DESC LIMIT 5;`},
 	{"The longest logs", `SELECT j.id AS job_id, j.name, g.lines, pg_size_pretty(g.raw_bytes) AS raw, left(encode(g.sha256, 'hex'), 16) AS sha256
 FROM job_logs g JOIN jobs j ON j.id = g.job_id

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"io"
+	"maps"
 	"testing"
 	"time"
 
@@ -21,10 +22,23 @@ func (r *Rig) CompareDay(day githubsim.Day) {
 	if n := Scalar[int](r, `SELECT count(*) FROM job_logs`); n != len(day.Expected) {
 		r.T.Errorf("%d jobs in the ledger, want %d", n, len(day.Expected))
 	}
+	r.compareCarriedOver(day)
 	for _, j := range day.Jobs {
 		if day.Expected[j.ID] == "archived" {
 			r.CompareLog(j)
 		}
+	}
+}
+
+// compareCarriedOver compares which jobs did not run again with what the simulator knows.
+func (r *Rig) compareCarriedOver(day githubsim.Day) {
+	r.T.Helper()
+	carried := make(map[int64]int64)
+	for _, row := range r.Rows(`SELECT id, carried_over_from FROM jobs WHERE carried_over_from IS NOT NULL`) {
+		carried[row["id"].(int64)] = row["carried_over_from"].(int64)
+	}
+	if !maps.Equal(carried, day.CarriedOver) {
+		r.T.Errorf("carried over are %v, want %v", carried, day.CarriedOver)
 	}
 }
 

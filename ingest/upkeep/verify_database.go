@@ -143,6 +143,7 @@ func (l *jobComparison) all(ctx context.Context) error {
 	if err := l.details(ctx); err != nil {
 		return err
 	}
+	l.compareOrigin()
 	switch l.rows.Log.State {
 	case store.LogArchived:
 		return l.log(ctx)

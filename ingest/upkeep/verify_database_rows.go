@@ -39,6 +39,17 @@ func (l *jobComparison) compareFacts(ctx context.Context) error {
 	return nil
 }
 
+// compareOrigin compares which job ran in place of this one with what the rows of both say,
+// which are compared with the bucket one by one.
+func (l *jobComparison) compareOrigin() {
+	var from *int64
+	if c := l.rows.CarriedOver; c != nil {
+		from = &c.From
+	}
+	key := fmt.Sprintf("id %d", l.rows.Job.ID)
+	l.differ(l.key.Details(), compareCells("jobs", key, cells("carried_over_from", from), cells("carried_over_from", l.rows.RanAs), false)...)
+}
+
 // attempt is the attempt that the bucket tells: nil where GitHub did not say, and the
 // key has 1.
 func (l *jobComparison) attempt() *int64 {

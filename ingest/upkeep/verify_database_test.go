@@ -164,6 +164,7 @@ func TestEveryColumnThatTheBucketTells(t *testing.T) {
 	archived := `(SELECT min(l.job_id) FROM job_logs l JOIN steps s USING (job_id) JOIN job_actions a USING (job_id) JOIN job_annotations n USING (job_id) WHERE state = 'archived')`
 	for sql, want := range map[string][]string{
 		`UPDATE jobs SET name = name || '!' WHERE id = ` + archived:                                                                                                                           {"row jobs name"},
+		`UPDATE jobs SET carried_over_from = (SELECT max(id) FROM jobs) WHERE id = ` + archived:                                                                                               {"row jobs carried_over_from"},
 		`UPDATE jobs SET conclusion = 'neutral' WHERE id = ` + archived:                                                                                                                       {"row jobs conclusion"},
 		`UPDATE jobs SET conclusion = NULL WHERE id = ` + archived:                                                                                                                            {"row jobs conclusion"},
 		`UPDATE jobs SET status = 'in_progress' WHERE id = ` + archived:                                                                                                                       {"row jobs status"},

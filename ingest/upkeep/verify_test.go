@@ -253,7 +253,7 @@ var rebuilt = map[string]string{
 	"repositories":  `SELECT id, owner, name FROM repositories ORDER BY id`,
 	"workflow_runs": `SELECT * FROM workflow_runs ORDER BY id`,
 	"jobs": `SELECT id, run_id, coalesce(run_attempt, 1) AS run_attempt, repository_id, name, status, conclusion, node_id, html_url, check_run_url,
-		created_at, started_at, completed_at, runner_id, runner_name, runner_group_id, runner_group_name FROM jobs ORDER BY id`,
+		created_at, started_at, completed_at, runner_id, runner_name, runner_group_id, runner_group_name, carried_over_from FROM jobs ORDER BY id`,
 	"steps":  `SELECT * FROM steps ORDER BY job_id, number`,
 	"labels": `SELECT jl.job_id, l.name, jl.position FROM job_labels jl JOIN labels l ON l.id = jl.label_id ORDER BY 1, 3`,
 	"job_logs": `SELECT job_id, state, reason, http_status, object_key, raw_bytes, stored_bytes, lines, encode(sha256, 'hex') AS sha256, encode(stored_sha256, 'hex') AS stored,

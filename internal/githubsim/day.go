@@ -14,6 +14,9 @@ type Day struct {
 	// Expected is how each job's ledger row ends, by job id: archived, none,
 	// expired or missing.
 	Expected map[int64]string
+	// CarriedOver are the jobs that a later attempt has and did not run again, each with
+	// the job that ran.
+	CarriedOver map[int64]int64
 }
 
 // The states that a job's log can end in.
@@ -93,7 +96,8 @@ func newDayMaker(s *Server, seed uint64, bigLog int64) *dayMaker {
 				{ID: 510003 + base*100, Owner: "acme", Name: "Website", InstallationID: 60001 + base*100},
 				{ID: 510004 + base*100, Owner: "acme-labs", Name: "probe_7", Private: true, InstallationID: 60002 + base*100},
 			},
-			Expected: map[int64]string{},
+			Expected:    map[int64]string{},
+			CarriedOver: map[int64]int64{},
 		},
 	}
 }

@@ -78,11 +78,15 @@ func (u *dayRun) bare(d draft) Job {
 // again: under a new id, with the old times, runner and log, and told as completed
 // at once.
 func (u *dayRun) carriedOver(old Job) Job {
-	again := u.bare(draft{})
+	again := u.bare(draft{conclusion: *old.Conclusion, labels: old.Labels})
 	again.Name, again.Steps, again.Log = old.Name, old.Steps, old.Log
 	again.StartedAt, again.CompletedAt = old.StartedAt, old.CompletedAt
 	again.RunnerID, again.RunnerName, again.RunnerGroupID, again.RunnerGroupName = old.RunnerID, old.RunnerName, old.RunnerGroupID, old.RunnerGroupName
 	again.Life = []string{"completed"}
+	u.m.day.CarriedOver[again.ID] = old.ID
+	if ran, ok := u.m.day.CarriedOver[old.ID]; ok {
+		u.m.day.CarriedOver[again.ID] = ran
+	}
 	return again
 }
 

@@ -88,7 +88,7 @@ func (h History) maker(s *Server) *dayMaker {
 		begin:   h.Begin,
 		nextRun: 100_000_000_000 + base*100_000_000,
 		nextJob: 1_000_000_000_000 + base*1_000_000_000,
-		day:     Day{Expected: make(map[int64]string, h.Jobs)},
+		day:     Day{Expected: make(map[int64]string, h.Jobs), CarriedOver: map[int64]int64{}},
 	}
 	for i := range h.Repositories {
 		m.day.Repositories = append(m.day.Repositories, Repository{

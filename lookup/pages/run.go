@@ -83,6 +83,9 @@ func (c *call) run() error {
 // place finds where each job is drawn.
 func (a *attempt) place() {
 	for _, b := range a.Jobs {
+		if b.CarriedOver != nil { // it ran before the attempt began
+			continue
+		}
 		for _, t := range []*time.Time{b.Job.CreatedAt, b.Job.StartedAt} {
 			if t != nil && (a.Begin == nil || t.Before(*a.Begin)) {
 				a.Begin = t
@@ -98,7 +101,7 @@ func (a *attempt) place() {
 	for i := range a.Jobs {
 		b := &a.Jobs[i]
 		b.Y = i * rowHeight
-		if b.Job.StartedAt == nil || a.End == nil || !a.End.After(*a.Begin) {
+		if b.CarriedOver != nil || b.Job.StartedAt == nil || a.End == nil || !a.End.After(*a.Begin) {
 			continue
 		}
 		at := func(t *time.Time) float64 { return 1000 * float64(t.Sub(*a.Begin)) / float64(a.End.Sub(*a.Begin)) }

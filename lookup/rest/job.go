@@ -33,6 +33,8 @@ type job struct {
 	RunnerName      *string    `json:"runner_name"`
 	RunnerGroupID   *int64     `json:"runner_group_id"`
 	RunnerGroupName *string    `json:"runner_group_name"`
+
+	CarriedOverFrom *int64 `json:"carried_over_from,omitempty"` // jobvault's own: the job that ran in place of this one
 }
 
 // step is a step as GitHub has it, and which lines of the log are its, as the table steps
@@ -58,6 +60,9 @@ func (c *call) jobOf(d store.JobDetails) job {
 		CreatedAt: d.Job.CreatedAt, StartedAt: d.Job.StartedAt, CompletedAt: d.Job.CompletedAt, Name: d.Job.Name,
 		Steps: make([]step, len(d.Steps)), CheckRunURL: d.Job.CheckRunURL, Labels: d.Labels,
 		RunnerID: d.Job.RunnerID, RunnerName: d.Job.RunnerName, RunnerGroupID: d.Job.RunnerGroupID, RunnerGroupName: d.Job.RunnerGroupName,
+	}
+	if d.CarriedOver != nil {
+		j.CarriedOverFrom = &d.CarriedOver.From
 	}
 	for i, s := range d.Steps {
 		j.Steps[i] = step{s.Name, s.Status, s.Conclusion, s.Number, s.StartedAt, s.CompletedAt, s.LogFirstLine, s.LogLastLine, s.LogLines}

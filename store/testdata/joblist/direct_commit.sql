@@ -7,7 +7,8 @@ j.id, r.owner, r.name AS repository, j.run_id, j.run_attempt, w.workflow_name, w
 j.name, j.status, j.conclusion, j.created_at, j.started_at, j.completed_at, j.runner_name,
 array(SELECT l.name FROM job_labels jl JOIN labels l ON l.id = jl.label_id
 WHERE jl.job_id = j.id ORDER BY jl.position) AS labels,
-g.state AS log_state, g.raw_bytes, g.lines, w.event, w.actor, x.triggering_actor, w.head_repository_id <> w.repository_id AS from_fork, w.path, w.display_title, w.run_number
+g.state AS log_state, g.raw_bytes, g.lines, j.carried_over_from,
+(SELECT o.run_attempt FROM jobs o WHERE o.id = j.carried_over_from) AS carried_over_from_attempt, w.event, w.actor, x.triggering_actor, w.head_repository_id <> w.repository_id AS from_fork, w.path, w.display_title, w.run_number
 FROM (SELECT at, job_id FROM (SELECT coalesce(j.created_at, '-infinity') AS at, j.id AS job_id FROM workflow_runs w JOIN jobs j ON j.run_id = w.id WHERE w.head_sha LIKE $1) direct WHERE true AND at > '-infinity' AND at < $2 ORDER BY at DESC, job_id DESC LIMIT $3) c
 JOIN jobs j ON j.id = c.job_id AND coalesce(j.created_at, '-infinity') = c.at
 JOIN workflow_runs w ON w.id = j.run_id
