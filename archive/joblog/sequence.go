@@ -77,8 +77,21 @@ func span(b []byte, low, high byte) int {
 // maxColour is the length of the longest sequence that is taken for a colour.
 const maxColour = 64
 
-func (s sequence) isColour() bool {
-	return s.prefix == '[' && s.final == 'm' && s.size <= maxColour && bytes.IndexByte(s.params, ':') < 0
+// colourSize is the size of the sequence that a text, which begins with ESC, CR or BS,
+// begins with, if it is one that sets colours. Almost all are.
+func colourSize(b []byte) int {
+	if len(b) < 3 || b[0] != 0x1b || b[1] != '[' {
+		return 0
+	}
+	for i, c := range b[2:min(len(b), maxColour)] {
+		switch {
+		case c == 'm':
+			return i + 3
+		case c != ';' && (c < '0' || c > '9'):
+			return 0
+		}
+	}
+	return 0
 }
 
 // number returns parameter i, from 0, of a control sequence: 1 if it is 0 or left out.

@@ -74,17 +74,20 @@ func appendVisible(dst, text []byte, colours bool) []byte {
 		if at = end; at == len(text) {
 			break
 		}
-		s := readSequence(text[at:])
-		if s.moves(shown) {
-			if colours {
+		size := colourSize(text[at:])
+		switch {
+		case size == 0:
+			s := readSequence(text[at:])
+			if s.moves(shown) && colours {
 				return AppendVisible(dst, text)
+			} else if s.moves(shown) {
+				return showMoving(out, text, begin, at, &controls)
 			}
-			return showMoving(out, text, begin, at, &controls)
+			size = s.size
+		case colours:
+			out = append(out, text[at:at+size]...)
 		}
-		if colours && s.isColour() {
-			out = append(out, text[at:at+s.size]...)
-		}
-		at += s.size
+		at += size
 	}
 	return out
 }
