@@ -166,12 +166,16 @@ func (c *call) find() error {
 	log := lookup.LayoutOf(d.Log)
 	switch {
 	case what != "":
-		if p.Found, err = forward(c.ctx(), c.Sender.Archive, log, from, contains(what), maxFound); err != nil {
+		each, err := containing(what)
+		if err != nil {
+			return err
+		}
+		if p.Found, err = forward(c.ctx(), c.Sender.Archive, log, from, each, maxFound); err != nil {
 			return err
 		}
 	case p.Back:
 		var line int64
-		if line, p.Found, err = backward(c.ctx(), c.Sender.Archive, log, min(from, log.Lines+1), isMarked); err != nil {
+		if line, p.Found, err = backward(c.ctx(), c.Sender.Archive, log, min(from, log.Lines+1)); err != nil {
 			return err
 		}
 		if line != 0 {
@@ -183,7 +187,7 @@ func (c *call) find() error {
 			p.None = fmt.Sprintf("No error and no warning from line %d to line %d; lines before that were not looked at yet.", p.Found.At, from-1)
 		}
 	default:
-		if p.Found, err = forward(c.ctx(), c.Sender.Archive, log, from, isMarked, 1); err != nil {
+		if p.Found, err = forward(c.ctx(), c.Sender.Archive, log, from, eachMarked, 1); err != nil {
 			return err
 		}
 		if len(p.Found.Lines) > 0 {

@@ -39,7 +39,7 @@ type MatchLine struct {
 	Time     string  `json:"time,omitempty"` // its timestamp, as it is in the log
 	Step     *int64  `json:"step"`           // by estimate
 	StepName *string `json:"step_name"`
-	Text     string  `json:"text"`
+	Text     string  `json:"text"`    // as it is in the log; what matches is its joblog.VisibleText, unless the pattern is raw
 	Context  bool    `json:"context"` // it does not match, but stands near a line that does
 }
 
