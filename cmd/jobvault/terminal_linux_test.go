@@ -82,7 +82,7 @@ func hostileVault(t *testing.T) (settings []string) {
 		f.Run.WorkflowName, f.Run.HeadBranch, f.Labels = new(evil), new(evil), []string{evil}
 		v.Record(f)
 	}
-	v.Log(1, []byte("2024-07-08T16:48:09.3750041Z text "+evil+" raw \xff\x9b\n"))
+	v.Log(1, []byte("2024-07-08T16:48:09.3750041Z text "+evil+" bytes \xff\x9b\n"))
 	v.Settle(store.Settlement{JobID: 2, State: store.LogNone, Usage: &joblog.Usage{Actions: []joblog.Action{{Line: 1, Name: "acme/x", Path: evil[:4], Ref: "v1\u202e\u0085"}}}})
 	return []string{"--database-url", url, "--bucket-url", dir, "--data-dir", t.TempDir()}
 }
@@ -91,7 +91,7 @@ func hostileVault(t *testing.T) (settings []string) {
 func ways(server string) [][]string {
 	var all [][]string
 	for _, w := range [][]string{
-		{"jobs"}, {"grep", "text"}, {"grep", "-c", "text"}, {"grep", "-l", "text"}, {"grep", "-C1", "text"}, {"uses", "acme/x/evil"}, {"coverage"},
+		{"jobs"}, {"grep", "bytes"}, {"grep", "--raw", "text"}, {"grep", "-c", "bytes"}, {"grep", "-l", "bytes"}, {"grep", "-C1", "bytes"}, {"uses", "acme/x/evil"}, {"coverage"},
 		{"hold", "list"}, {"retention", "list"}, {"retention", "plan"}, {"token", "list"}, {"verify"}, {"log", "1"}, {"config", "--repositories", evil},
 	} {
 		all = append(all, w)
