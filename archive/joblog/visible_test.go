@@ -73,6 +73,18 @@ func TestColouredText(t *testing.T) {
 	}
 }
 
+func TestVisiblePart(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"plain": true, "": true, "\x1b[31m\x1b[1mred\x1b[0m": true, "##[error]red\x1b[m": true, "\x1b[31m##[error]red": true, "\x1b[0m": true,
+		"##[error]\x1b[31mred": false, "a\x1b[1mb": false, "a\rb": false, "a\bb\x1b[m": false, "\x1b[1ma\x1b[K": false,
+	} {
+		if _, ok := VisiblePart([]byte(text)); ok != want {
+			t.Errorf("%q: %v", text, ok)
+		}
+	}
+}
+
 // anyText makes texts of pieces that terminals act on.
 func anyText(pieces ...string) *rapid.Generator[string] {
 	some := rapid.OneOf(rapid.SampledFrom(pieces), rapid.StringMatching(`[a-e ]{1,6}`))
@@ -123,6 +135,9 @@ func checkVisible(t interface{ Fatalf(string, ...any) }, text []byte) {
 	}
 	if again := VisibleText(visible); !bytes.Equal(again, visible) {
 		t.Fatalf("%q shows %q, which shows %q", text, visible, again)
+	}
+	if part, ok := VisiblePart(text); ok && !bytes.Equal(part, visible) {
+		t.Fatalf("%q shows %q, as a part %q", text, visible, part)
 	}
 	coloured := ColouredText(text)
 	if bare := colours.ReplaceAll(coloured, nil); !bytes.Equal(bare, visible) || len(coloured) > len(text) {

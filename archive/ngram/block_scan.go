@@ -21,12 +21,7 @@ func (p *Pattern) Each(block []byte, visit func(start, end int) error) error {
 		}
 		start := bytes.LastIndexByte(block[at:first], '\n') + 1 + at
 		end := endOf(block, first)
-		var wanted bool
-		if control < end {
-			wanted = p.Match(s.visible(start, end))
-		} else {
-			wanted = p.matchAt(block, start, hit, end)
-		}
+		wanted := control < end && p.matchVisible(s, start, hit, end) || control >= end && p.matchAt(block, start, hit, end)
 		if wanted {
 			if err := visit(start, end); err != nil {
 				return err
@@ -35,6 +30,21 @@ func (p *Pattern) Each(block []byte, visit func(start, end int) error) error {
 		at = end + 1
 	}
 	return nil
+}
+
+// matchVisible reports whether a line with controls is wanted, in which one of the literals
+// begins at hit, or none if that is beyond its end.
+func (p *Pattern) matchVisible(s *blockScan, start, hit, end int) bool {
+	_, text := joblog.SplitLine(s.block[start:end])
+	part, ok := joblog.VisiblePart(text)
+	switch {
+	case ok && hit >= end && p.literals != nil:
+		return false
+	case !ok:
+		*s.buffer = joblog.AppendVisible((*s.buffer)[:0], text)
+		part = *s.buffer
+	}
+	return p.Match(part)
 }
 
 // matchAt reports whether a line without controls is wanted, in which one of the literals
@@ -91,13 +101,6 @@ func (s *blockScan) next(at int) (hit, control int) {
 		control = s.controls.Next(at)
 	}
 	return hit, control
-}
-
-// visible returns the visible text of a line, which is good until the next call.
-func (s *blockScan) visible(start, end int) []byte {
-	_, text := joblog.SplitLine(s.block[start:end])
-	*s.buffer = joblog.AppendVisible((*s.buffer)[:0], text)
-	return *s.buffer
 }
 
 // endOf returns where the line ends that an offset lies in.

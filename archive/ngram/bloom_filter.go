@@ -132,6 +132,9 @@ func (m *FilterBuilder) lines(frame []byte) {
 // markVisible marks the visible text of a whole line.
 func (m *FilterBuilder) markVisible(line []byte) {
 	_, text := joblog.SplitLine(line)
+	if _, ok := joblog.VisiblePart(text); ok {
+		return // its n-grams are among those of the bytes
+	}
 	m.visible = joblog.AppendVisible(m.visible[:0], text)
 	m.noteNonASCIIFold(m.visible) // which may be put together from bytes that were apart
 	m.mark(m.visible, 0, len(m.visible))
