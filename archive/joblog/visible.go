@@ -89,12 +89,13 @@ func hasControls(text []byte) bool {
 func appendVisible(dst, text []byte, colours bool) []byte {
 	_, rest := Line{Text: text}.Kind()
 	at := len(text) - len(rest)
-	out := append(dst, text[:at]...)
-	begin := len(out)
+	before := len(dst)
+	dst = append(dst, text[:at]...)
+	begin := len(dst)
 	shown := false // something after the kind
 	for controls := NewControls(text); at < len(text); {
 		end := controls.Next(at)
-		out = append(out, text[at:end]...)
+		dst = append(dst, text[at:end]...)
 		shown = shown || end > at
 		if at = end; at == len(text) {
 			break
@@ -104,17 +105,17 @@ func appendVisible(dst, text []byte, colours bool) []byte {
 		case size == 0:
 			s := readSequence(text[at:])
 			if s.moves(shown) && colours {
-				return AppendVisible(dst, text)
+				return AppendVisible(dst[:before], text)
 			} else if s.moves(shown) {
-				return showMoving(out, text, begin, at, &controls)
+				return showMoving(dst, text, begin, at, &controls)
 			}
 			size = s.size
 		case colours:
-			out = append(out, text[at:at+size]...)
+			dst = append(dst, text[at:at+size]...)
 		}
 		at += size
 	}
-	return out
+	return dst
 }
 
 // Controls finds, in a text or in a block of lines, the characters that VisibleText acts
