@@ -20,9 +20,11 @@ import (
 // SHA-256 of the log; a byte for each frame; the bits of the filters; and a CRC-32C of
 // all that. A frame's byte is a sum: 128 if the frame begins within a line; 64 if its
 // filter has NonASCIIFold; and, if its filter has bits, one more than the binary
-// logarithm of their number of bytes.
+// logarithm of their number of bytes. Filters with rawFilterMagic are RawOnly, and the same
+// otherwise.
 const (
-	filterMagic        = "jobvault filters 1\n"
+	filterMagic        = "jobvault filters 2\n"
+	rawFilterMagic     = "jobvault filters 1\n"
 	filterMidLine      = 0x80
 	filterNonASCIIFold = 0x40
 )
@@ -150,7 +152,8 @@ func parseFilters(b, sha256 []byte, frames int) (Filters, error) {
 	if end < filterHead || binary.LittleEndian.Uint32(b[end:]) != crc32.Checksum(b[:end], castagnoli) {
 		return nil, errFilterSum
 	}
-	if !bytes.HasPrefix(b, []byte(filterMagic)) || !bytes.Equal(b[len(filterMagic):filterHead], sha256) {
+	rawOnly := bytes.HasPrefix(b, []byte(rawFilterMagic))
+	if !rawOnly && !bytes.HasPrefix(b, []byte(filterMagic)) || !bytes.Equal(b[len(filterMagic):filterHead], sha256) {
 		return nil, errFilterOther
 	}
 	frames = min(frames, ngram.MaxFilters)
@@ -164,7 +167,9 @@ func parseFilters(b, sha256 []byte, frames int) (Filters, error) {
 		if size > min(len(rest), ngram.MaxFilter) {
 			return nil, errFilterSum
 		}
-		filters[i] = ngram.BloomFilter{StartsMidLine: head&filterMidLine != 0, NonASCIIFold: head&filterNonASCIIFold != 0, Bits: rest[:size:size]}
+		filters[i] = ngram.BloomFilter{
+			StartsMidLine: head&filterMidLine != 0, NonASCIIFold: head&filterNonASCIIFold != 0, RawOnly: rawOnly, Bits: rest[:size:size],
+		}
 		rest = rest[size:]
 	}
 	if len(rest) > 0 {

@@ -107,6 +107,35 @@ func TestFiltersThatAreDamagedOrAnothersAreNotRead(t *testing.T) {
 	}
 }
 
+// Filters of an earlier version say nothing of what is seen of lines, but of their bytes, and
+// are replaced by AdoptLog.
+func TestFiltersOfBytesAlone(t *testing.T) {
+	t.Parallel()
+	a, key, log := filtered(t)
+	archive.MakeFiltersRawOnly(t, a, key)
+	frames := func(raw bool) int {
+		t.Helper()
+		p, err := ngram.ParsePattern("a-needle-in-it", ngram.PatternOptions{Fixed: true, Raw: raw})
+		if err != nil {
+			t.Fatal(err)
+		}
+		candidates, err := a.Candidates(t.Context(), key, log.FilterBytes, log.SHA256[:], len(log.FrameOffsets), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(candidates)
+	}
+	if seen, raw := frames(false), frames(true); seen != 4 || raw != 1 {
+		t.Errorf("%d and, of bytes, %d frames are read", seen, raw)
+	}
+	if _, err := a.AdoptLog(t.Context(), key, nil); err != nil {
+		t.Fatal(err)
+	}
+	if seen, raw := frames(false), frames(true); seen != 1 || raw != 1 {
+		t.Errorf("made again: %d and, of bytes, %d frames are read", seen, raw)
+	}
+}
+
 // noFilters is a bucket that takes no filters.
 type noFilters struct{ bucket.Bucket }
 

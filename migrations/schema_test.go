@@ -44,7 +44,7 @@ var contract = map[string][]string{
 		"raw_bytes bigint", "stored_bytes bigint", "lines bigint", "sha256 bytea", "frame_lines bigint[]",
 		"frame_offsets bigint[]", "truncated boolean", "archived_at timestamptz", "settled_at timestamptz",
 		"stored_sha256 bytea", "usage_version integer", "manifest_date date", "details_sha256 bytea", "details_bytes bigint", "filter_bytes bigint",
-		"settled_sha256 bytea", "settled_bytes bigint",
+		"settled_sha256 bytea", "settled_bytes bigint", "filter_version integer",
 	},
 	"manifests": {
 		"date date", "previous date", "sha256 bytea", "stored_sha256 bytea", "jobs bigint", "stored_bytes bigint", "written_at timestamptz",

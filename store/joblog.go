@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/archive/ngram"
 )
 
 // States of a job's log in the ledger. docs/design.md#the-ledger says what each means and
@@ -175,14 +176,16 @@ func (db *DB) Settle(ctx context.Context, s Settlement, at time.Time) (bool, err
 				settled_at = CASE WHEN $2 IN ('pending', 'denied') THEN NULL ELSE $6::timestamptz END,
 				object_key = $7, raw_bytes = $8, stored_bytes = $9, lines = $10, sha256 = $11,
 				frame_lines = $12, frame_offsets = $13, truncated = $14, archived_at = $15, stored_sha256 = $16,
-				details_sha256 = coalesce($17, details_sha256), details_bytes = coalesce($18, details_bytes), filter_bytes = nullif($19::bigint, 0)
+				details_sha256 = coalesce($17, details_sha256), details_bytes = coalesce($18, details_bytes), filter_bytes = nullif($19::bigint, 0),
+				filter_version = CASE WHEN $19 > 0 THEN $20::integer END
 			WHERE job_id = $1
 			  AND (state IN ('pending', 'denied')
 			    OR (state IN ('expired', 'missing') AND $2 = 'archived'))`,
 			s.JobID, s.State, s.Reason, s.HTTPStatus, boolInt(s.Asked), at,
 			ifArchived(s.Object, object.Key), ifArchived(s.Object, object.RawBytes), ifArchived(s.Object, object.StoredBytes),
 			ifArchived(s.Object, object.Lines), ifArchived(s.Object, object.SHA256[:]), object.FrameLines, object.FrameOffsets,
-			object.Truncated, ifArchived(s.Object, object.ArchivedAt), ifArchived(s.Object, object.StoredSHA256[:]), details, detailsBytes, object.FilterBytes)
+			object.Truncated, ifArchived(s.Object, object.ArchivedAt), ifArchived(s.Object, object.StoredSHA256[:]), details, detailsBytes, object.FilterBytes,
+			ngram.FilterVersion)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}

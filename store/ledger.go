@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/jobvault/jobvault/archive/ngram"
 )
 
 // LedgerLine is a job's row in the ledger, with what is needed to find the job in the
@@ -110,9 +112,9 @@ func (db *DB) ledger(ctx context.Context, where string, args ...any) ([]LedgerLi
 func (db *DB) RepairObject(ctx context.Context, jobID int64, o Object) (bool, error) {
 	tag, err := db.pool.Exec(ctx, `
 		UPDATE job_logs SET object_key = $3, raw_bytes = $4, stored_bytes = $5, lines = $6, frame_lines = $7, frame_offsets = $8, stored_sha256 = $9,
-		       filter_bytes = coalesce(nullif($10, 0::bigint), filter_bytes)
+		       filter_bytes = coalesce(nullif($10, 0::bigint), filter_bytes), filter_version = CASE WHEN $10 > 0 THEN $11 ELSE filter_version END
 		WHERE job_id = $1 AND state = 'archived' AND sha256 = $2`,
-		jobID, o.SHA256[:], o.Key, o.RawBytes, o.StoredBytes, o.Lines, o.FrameLines, o.FrameOffsets, o.StoredSHA256[:], o.FilterBytes)
+		jobID, o.SHA256[:], o.Key, o.RawBytes, o.StoredBytes, o.Lines, o.FrameLines, o.FrameOffsets, o.StoredSHA256[:], o.FilterBytes, ngram.FilterVersion)
 	if err != nil {
 		return false, fmt.Errorf("store: repair job %d: %w", jobID, err)
 	}

@@ -19,7 +19,8 @@ func (db *DB) RecordIndex(ctx context.Context, jobID int64, sha256 []byte, range
 			return err
 		}
 		tag, err := tx.Exec(ctx, `
-			UPDATE job_logs SET filter_bytes = nullif($3::bigint, 0) WHERE job_id = $1 AND state = 'archived' AND sha256 = $2`, jobID, sha256, filterBytes)
+			UPDATE job_logs SET filter_bytes = nullif($3::bigint, 0), filter_version = CASE WHEN $3 > 0 THEN $4::integer END
+			WHERE job_id = $1 AND state = 'archived' AND sha256 = $2`, jobID, sha256, filterBytes, ngram.FilterVersion)
 		if recorded = err == nil && tag.RowsAffected() > 0; !recorded {
 			return err
 		}
@@ -29,14 +30,14 @@ func (db *DB) RecordIndex(ctx context.Context, jobID int64, sha256 []byte, range
 }
 
 // LogsToReindex lists up to limit archived logs that were never read for what their jobs
-// used, or by an older version, or that have no filters; with again, all of them. They
-// are in the order of job ids, starting after the given one.
+// used, or by an older version, or that have no filters, or older ones; with again, all of
+// them. They are in the order of job ids, starting after the given one.
 func (db *DB) LogsToReindex(ctx context.Context, after int64, again bool, limit int) ([]JobLog, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT `+jobLogColumns+` FROM job_logs
 		WHERE state = 'archived' AND job_id > $1
-		  AND ($2 OR usage_version IS DISTINCT FROM $3 OR (filter_bytes IS NULL AND raw_bytes >= $4))
-		ORDER BY job_id LIMIT $5`, after, again, usageVersion, ngram.MinFiltered, limit)
+		  AND ($2 OR usage_version IS DISTINCT FROM $3 OR (raw_bytes >= $4 AND filter_version IS DISTINCT FROM $5))
+		ORDER BY job_id LIMIT $6`, after, again, usageVersion, ngram.MinFiltered, ngram.FilterVersion, limit)
 	if err != nil {
 		return nil, fmt.Errorf("store: logs to reindex: %w", err)
 	}

@@ -78,7 +78,7 @@ func removeText(ctx context.Context, tx pgx.Tx, m Removal) error {
 func ledgerRemoved(ctx context.Context, tx pgx.Tx, m Removal) error {
 	_, err := tx.Exec(ctx, `
 		UPDATE job_logs SET state = 'removed', reason = $2, settled_at = $3,
-			object_key = NULL, stored_bytes = NULL, stored_sha256 = NULL, frame_lines = NULL, frame_offsets = NULL, filter_bytes = NULL,
+			object_key = NULL, stored_bytes = NULL, stored_sha256 = NULL, frame_lines = NULL, frame_offsets = NULL, filter_bytes = NULL, filter_version = NULL,
 			settled_sha256 = NULL, settled_bytes = NULL
 		WHERE job_id = $1`, m.JobID, m.Reason, m.DecidedAt)
 	return err

@@ -26,6 +26,9 @@ var kindOf = map[string]Kind{
 	"::group::": Group, "::endgroup::": EndGroup,
 }
 
+// kindBegins are what kinds begin with.
+var kindBegins = []byte("#[:")
+
 // maxKind is as it is written.
 const maxKind = len("##[endgroup]")
 
@@ -33,6 +36,8 @@ const maxKind = len("##[endgroup]")
 func (l Line) Kind() (Kind, []byte) {
 	head, end := l.Text[:min(len(l.Text), maxKind)], 0
 	switch {
+	case len(head) == 0 || bytes.IndexByte(kindBegins, head[0]) < 0:
+		return Plain, l.Text
 	case bytes.HasPrefix(head, []byte("::")):
 		end = bytes.Index(head[2:], []byte("::")) + 4
 	case bytes.HasPrefix(head, []byte("##[")), bytes.HasPrefix(head, []byte("[")):

@@ -14,9 +14,10 @@ import (
 const MinFiltered = 64 << 10
 
 // BloomFilter tells which n-grams, runs of five bytes, the lines that begin in one frame of
-// a log cannot hold. It has one hash function; upper-case ASCII letters count as lower-case
-// ones. It has every second n-gram of a line, which takes half the time and room: of a text
-// that is there, it has the n-grams at even places, or those at odd ones.
+// a log cannot hold, neither in their visible text (joblog.VisibleText) nor in their bytes.
+// It has one hash function; upper-case ASCII letters count as lower-case ones. It has every
+// second n-gram of a line, which takes half the time and room: of a text that is there, it
+// has the n-grams at even places, or those at odd ones.
 //
 // Three bytes would do for words. But a frame with thousands of commits and digests in
 // it has all that there are of three or four hexadecimal digits, and could not be told
@@ -24,8 +25,12 @@ const MinFiltered = 64 << 10
 type BloomFilter struct {
 	StartsMidLine bool   // the frame begins within a line, which belongs to an earlier frame
 	NonASCIIFold  bool   // the lines have letters beyond ASCII whose lower case is k or s
+	RawOnly       bool   // it was made before FilterVersion 2, of bytes alone: it says nothing of visible text that differs
 	Bits          []byte // a power of two bytes, at most MaxFilter; empty: no line begins here
 }
+
+// FilterVersion is that of the filters which a FilterBuilder makes; earlier ones are RawOnly.
+const FilterVersion = 2
 
 // MaxFilter is how many bytes a filter has at most: for a frame of 1 MiB, 1.6 %.
 const MaxFilter = 1 << hashBits / 8
@@ -57,6 +62,8 @@ type FilterBuilder struct {
 	inLine  bool                // a line that began in its frame has not ended
 	run     int                 // bytes of this line so far
 	last    []byte              // the last of these, fewer than an n-gram has
+	whole   wholeLine           // this line
+	visible []byte              // buffer
 }
 
 // MaxFilters is the maximum of frames of a log that have filters. Frames after these are
@@ -73,9 +80,11 @@ func (m *FilterBuilder) Add(frame []byte) {
 		end := bytes.IndexByte(frame, '\n')
 		if end < 0 {
 			m.continueLine(frame)
+			m.whole.add(frame)
 			return
 		}
 		m.continueLine(frame[:end])
+		m.whole.add(bytes.TrimSuffix(frame[:end], []byte("\r")))
 		m.close()
 		frame = frame[end+1:]
 	}
@@ -102,6 +111,7 @@ func (m *FilterBuilder) Finish() []BloomFilter {
 func (m *FilterBuilder) lines(frame []byte) {
 	m.marked += len(frame)
 	m.noteNonASCIIFold(frame)
+	controls := joblog.NewControls(frame)
 	for at := 0; at < len(frame); {
 		end, from := endOf(frame, at), at
 		if end-at >= joblog.StampLen-1 && joblog.PlainStamp(frame[at:]) {
@@ -111,9 +121,23 @@ func (m *FilterBuilder) lines(frame []byte) {
 		if end == len(frame) {
 			m.inLine, m.run = true, end-from
 			m.last = append(m.last[:0], frame[max(from, end-ngramBytes+1):]...)
+			m.whole.begin(frame[at:])
+		} else if controls.Next(at) < end {
+			m.markVisible(frame[at:end])
 		}
 		at = end + 1
 	}
+}
+
+// markVisible marks the visible text of a whole line.
+func (m *FilterBuilder) markVisible(line []byte) {
+	_, text := joblog.SplitLine(line)
+	if _, ok := joblog.VisiblePart(text); ok {
+		return // its n-grams are among those of the bytes
+	}
+	m.visible = joblog.AppendVisible(m.visible[:0], text)
+	m.noteNonASCIIFold(m.visible) // which may be put together from bytes that were apart
+	m.mark(m.visible, 0, len(m.visible))
 }
 
 // continueLine marks the part in this frame of a line that began in an earlier one.
@@ -178,10 +202,26 @@ func lower(v uint64) uint64 {
 // Without it, the filter of a small log would be half as large as the log.
 const filterShare = 40
 
-// close makes a filter of the marks. It is as small as it can be with at most a quarter
-// of its bits set, so that it lets pass one in 32 of the ten-letter texts that are not in
-// the frame; it is smaller still, and fuller, if filterShare demands that.
+// close makes a filter of the marks.
 func (m *FilterBuilder) close() {
+	f := &m.filters[m.open]
+	switch {
+	case !m.inLine || !m.whole.hasControls:
+		f.Bits = m.bits()
+	case m.whole.tooLong:
+		f.Bits = []byte{0xff} // whatever is looked for may be there
+	default:
+		m.markVisible(m.whole.line)
+		f.Bits = m.bits()
+	}
+	clear(m.marks[:])
+	m.marked, m.inLine = 0, false
+}
+
+// bits packs the marks. They take as little as they can with at most a quarter of them
+// set, so that a filter lets pass one in 32 of the ten-letter texts that are not in the
+// frame; they take less still, and are fuller, if filterShare demands that.
+func (m *FilterBuilder) bits() []byte {
 	marks := m.marks[:]
 	for size := MaxFilter; size > 1; size /= 2 {
 		half := len(marks) / 2
@@ -202,7 +242,5 @@ func (m *FilterBuilder) close() {
 		// The product gathers the lowest bits of eight bytes in its highest byte.
 		packed[i] = byte(binary.LittleEndian.Uint64(marks[8*i:]) * 0x0102040810204080 >> 56)
 	}
-	m.filters[m.open].Bits = packed
-	clear(m.marks[:])
-	m.marked, m.inLine = 0, false
+	return packed
 }

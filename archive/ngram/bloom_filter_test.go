@@ -22,14 +22,19 @@ func makeFilters(log []byte, frame int) []BloomFilter {
 	return m.Finish()
 }
 
-// Whatever is in a line is found with the filter of the frame that the line begins in.
+// controls are what a terminal acts on, whole and cut.
+var controls = []string{"\x1b[31m", "\x1b[0m", "\x1b[K", "\x1b[1K", "\r", "\b", "\x1b[2D", "\x1b[9G", "\x1b]8;;abcabc\a", "\x1b]0;kissa\x1b\\", "\x1b", "\x1b[", "\x1b]8;;abca", "\x1b[A", "\xe2\x84\x1b[m\xaa"}
+
+// Whatever is in a line is found with the filter of the frame that the line begins in: in
+// what is seen of it, or in its bytes.
 func TestFiltersMissNothing(t *testing.T) {
 	t.Parallel()
-	word := rapid.StringMatching(`[a-cKkſsS\x{212a}É\n 0-1]{0,12}`)
+	word := rapid.OneOf(rapid.StringMatching(`[a-cKkſsS\x{212a}É\n 0-1]{0,12}`), rapid.SampledFrom(controls))
 	patterns := []string{
 		`abc`, `ABC`, `a(b|c)+`, `(?i)kiss`, `(ab|bc)c*a`, `[ab]{3}`, `^a`, `a$`, `abc|cba|É`, `.`, `\d+ a`, `(?i)é`, ``, `a.b`, `(?i)\x{212a}a`, `[^a]bc`,
 		`abcabc`, `abcab`, `abca`, `abca(bc|cb)ab`, `ABca|aabb(c|b)`, `(?i)kissa`, `(?i)aSKi`, `a(bc|cb)a?b`, `[ab]c(a)b+`, `aabb.*ccaa`, `(abcd|abce)?aabc`,
 		`\x{FFFD}`, `a\x{FFFD}`, `ab\x{FFFD}caa`, `(a|b)?cab`, `\bcab\b`, `09.3750`, `Z abcabc`, `abcabc`,
+		`\x1b\[31m`, `abc.{0,5}abc`, `8;;abc`, `^$`, `\x1b\[.mabc`, `^abc.*abc$`,
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		text := strings.Join(rapid.SliceOf(word).Draw(t, "words"), "")
@@ -40,7 +45,7 @@ func TestFiltersMissNothing(t *testing.T) {
 		}
 		frame := rapid.IntRange(1, 100).Draw(t, "frame")
 		expr := rapid.SampledFrom(patterns).Draw(t, "pattern")
-		o := PatternOptions{IgnoreCase: rapid.Bool().Draw(t, "ignore case"), Inverse: rapid.Bool().Draw(t, "inverse")}
+		o := PatternOptions{IgnoreCase: rapid.Bool().Draw(t, "ignore case"), Inverse: rapid.Bool().Draw(t, "inverse"), Raw: rapid.Bool().Draw(t, "raw")}
 		p, err := ParsePattern(expr, o)
 		if err != nil {
 			t.Fatal(err)
@@ -60,7 +65,11 @@ func TestFiltersMissNothing(t *testing.T) {
 			if at/frame < len(filters)-1 || len(filters) < MaxFilters {
 				f = filters[at/frame]
 			}
-			if re.Match(joblog.ParseLine(line).Text) != o.Inverse {
+			text := joblog.ParseLine(line).Text
+			if !o.Raw {
+				text = joblog.VisibleText(text)
+			}
+			if re.Match(text) != o.Inverse {
 				want = append(want, string(bytes.TrimSuffix(line, []byte("\n"))))
 				if !p.MayBeIn(f) {
 					t.Fatalf("%q is not found in frame %d", line, at/frame)
@@ -120,14 +129,87 @@ func TestLowerIsThatOfASCII(t *testing.T) {
 	}
 }
 
-// Where the time goes while a log is archived.
-func BenchmarkFilterMaker(b *testing.B) {
-	frame := bytes.Repeat([]byte("2024-07-08T16:48:09.3750041Z go: downloading example.com/module v1.2.3\n"), 1<<20/71)
-	b.SetBytes(int64(len(frame)))
-	var m FilterBuilder
-	for b.Loop() {
-		m.filters = m.filters[:0]
-		m.Add(frame)
+// A line that is too long to be put together is found, in whatever frame it ends.
+func TestFiltersOfLongLines(t *testing.T) {
+	t.Parallel()
+	const frame = 100_000
+	plain := strings.Repeat("some text of a long line ", 12_000)
+	for name, c := range map[string]struct {
+		log      string
+		anything bool // its filter may say of anything that it is there
+	}{
+		"plain":             {plain + "\r\n", false},
+		"coloured, short":   {plain[:frame-50] + "\nmem\x1b[31m" + plain[:100] + "\bdump\n", false},
+		"coloured":          {"\x1b[31m" + plain + "mem\x1b[mdump\n", true},
+		"coloured at last":  {plain + "mem\x1b[mdump\n", true},
+		"written over":      {plain + "\rmem\x1b[mdump", true},
+		"within one frame":  {plain[:frame-1000] + "\x1b[mmem\x1b[mdump\n" + plain, false},
+		"no end, no escape": {plain, false},
+	} {
+		filters := makeFilters([]byte(c.log), frame)
+		for i, line := range strings.SplitAfter(c.log, "\n") {
+			if line == "" {
+				continue
+			}
+			at := strings.Index(c.log, line) / frame
+			text := string(joblog.VisibleText([]byte(strings.TrimRight(line, "\r\n"))))
+			for _, part := range []string{text[:10], text[len(text)-10:]} {
+				if p := fixed(t, part); !p.MayBeIn(filters[at]) {
+					t.Errorf("%s: %q of line %d is not found in frame %d", name, part, i, at)
+				}
+			}
+		}
+		if got := fixed(t, "not there at all").MayBeIn(filters[0]); got != c.anything {
+			t.Errorf("%s: anything may be there: %v", name, got)
+		}
+	}
+}
+
+func fixed(t *testing.T, text string) *Pattern {
+	t.Helper()
+	p, err := ParsePattern(text, PatternOptions{Fixed: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// Where the time goes while a log is archived, and what is seen of coloured lines costs.
+func BenchmarkFilterBuilder(b *testing.B) {
+	for name, line := range benchmarkLines {
+		b.Run(name, func(b *testing.B) {
+			frame := bytes.Repeat([]byte(line), 1<<20/len(line))
+			b.SetBytes(int64(len(frame)))
+			var m FilterBuilder
+			for b.Loop() {
+				m.filters = m.filters[:0]
+				m.Add(frame)
+			}
+		})
+	}
+}
+
+var benchmarkLines = map[string]string{
+	"plain":    "2024-07-08T16:48:09.3750041Z go: downloading example.com/module v1.2.3\n",
+	"CRLF":     "2024-07-08T16:48:09.3750041Z go: downloading example.com/module v1.2.3\r\n",
+	"coloured": "2024-07-08T16:48:09.3750041Z \x1b[36;1mgo: downloading\x1b[0m example.com/module v1.2.3\n",
+	"progress": "2024-07-08T16:48:09.3750041Z go: downloading 1 %\rgo: downloading 2 %\rgo: downloading 3 %\n",
+}
+
+// How fast lines are looked for, of which there are none.
+func BenchmarkEach(b *testing.B) {
+	for name, line := range benchmarkLines {
+		b.Run(name, func(b *testing.B) {
+			block := bytes.Repeat([]byte(line), 1<<20/len(line))
+			p, err := ParsePattern("not there", PatternOptions{Fixed: true})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(int64(len(block)))
+			for b.Loop() {
+				_ = p.Each(block, func(_, _ int) error { return nil })
+			}
+		})
 	}
 }
 

@@ -26,12 +26,11 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/jobvault/jobvault/archive/joblog"
 )
 
 // Pattern is what the lines of logs are searched for. A line is looked at without its
-// timestamp, byte order mark and line end: its text, as ParseLine gives it.
+// timestamp, byte order mark and line end, and as people see it: at the VisibleText of its
+// text, as package joblog gives these. With PatternOptions.Raw it is the text itself.
 type Pattern struct {
 	re        *regexp.Regexp
 	literal   []byte            // the text to find, if the pattern is nothing else
@@ -39,6 +38,7 @@ type Pattern struct {
 	query     ngramQuery        // of the frames in which those lines begin
 	foldQuery ngramQuery        // the same for frames with a NonASCIIFold
 	inverse   bool
+	raw       bool
 }
 
 // PatternOptions say how a pattern is read. The zero value stands for a case-sensitive
@@ -47,6 +47,7 @@ type PatternOptions struct {
 	Fixed      bool // the pattern is a literal text, not an expression
 	IgnoreCase bool // letters match both of their cases, and what Unicode folds to them
 	Inverse    bool // the lines that do not match are wanted
+	Raw        bool // lines are looked at with their escape sequences and all that was written over
 }
 
 // maxPattern bounds a pattern, in bytes.
@@ -84,7 +85,7 @@ func ParsePattern(s string, o PatternOptions) (*Pattern, error) {
 	if programSize(tree) > maxProgram {
 		return nil, fmt.Errorf("with its repetitions the pattern has more than %d parts", maxProgram)
 	}
-	p := &Pattern{inverse: o.Inverse}
+	p := &Pattern{inverse: o.Inverse, raw: o.Raw}
 	if p.re, err = regexp.Compile(s); err != nil {
 		return nil, explain(err)
 	}
@@ -136,7 +137,7 @@ func explain(err error) error {
 	return fmt.Errorf("%s: %s", e.Code, e.Expr)
 }
 
-// Match reports whether a line with this text is wanted.
+// Match reports whether a line is wanted of which this is looked at.
 func (p *Pattern) Match(text []byte) bool {
 	if p.literal != nil {
 		return bytes.Contains(text, p.literal) != p.inverse
@@ -144,8 +145,11 @@ func (p *Pattern) Match(text []byte) bool {
 	return p.re.Match(text) != p.inverse
 }
 
-// Find returns where in a text the pattern matches: at most limit pairs of start and end,
-// all if limit is negative, and none if the pattern is inverse.
+// Raw reports whether the bytes of lines are looked at, instead of their visible text.
+func (p *Pattern) Raw() bool { return p.raw }
+
+// Find returns where in what is looked at of a line the pattern matches: at most limit
+// pairs of start and end, all if limit is negative, and none if the pattern is inverse.
 func (p *Pattern) Find(text []byte, limit int) [][]int {
 	if p.inverse {
 		return nil
@@ -159,66 +163,13 @@ func (p *Pattern) Selective() bool { return p.query.restricts() }
 // MayBeIn reports whether the pattern may match a line that begins in the frame with this
 // filter. It is never false for a frame with a match.
 func (p *Pattern) MayBeIn(f BloomFilter) bool {
-	if f.NonASCIIFold {
-		return len(f.Bits) > 0 && p.foldQuery.mayMatch(f)
-	}
-	return len(f.Bits) > 0 && p.query.mayMatch(f)
-}
-
-// Each gives visit the start and end of each wanted line of a block, in order, without
-// its newline. The block must consist of whole lines. An error of visit ends it, and is
-// returned.
-func (p *Pattern) Each(block []byte, visit func(start, end int) error) error {
-	if p.literals == nil {
-		return p.eachLine(block, visit)
-	}
-	found := p.literals.scan(block)
-	defer found.end()
-	for at := 0; at < len(block); {
-		hit := found.next(at)
-		if hit < 0 {
-			return nil
-		}
-		start := bytes.LastIndexByte(block[at:hit], '\n') + 1 + at
-		end := endOf(block, hit)
-		if p.matchAt(block, start, hit, end) {
-			if err := visit(start, end); err != nil {
-				return err
-			}
-		}
-		at = end + 1
-	}
-	return nil
-}
-
-// matchAt reports whether a line is wanted in which one of the literals begins at hit.
-func (p *Pattern) matchAt(block []byte, start, hit, end int) bool {
-	// The literal comes after any timestamp and before any line end, so it is certainly
-	// in the text.
-	if p.literal != nil && hit-start >= joblog.MaxPrefix && hit+len(p.literal) < end {
+	switch {
+	case len(f.Bits) == 0:
+		return false
+	case f.RawOnly && !p.raw:
 		return true
+	case f.NonASCIIFold:
+		return p.foldQuery.mayMatch(f)
 	}
-	_, text := joblog.SplitLine(block[start:end])
-	return p.Match(text)
-}
-
-func (p *Pattern) eachLine(block []byte, visit func(start, end int) error) error {
-	for at := 0; at < len(block); {
-		end := endOf(block, at)
-		if _, text := joblog.SplitLine(block[at:end]); p.Match(text) {
-			if err := visit(at, end); err != nil {
-				return err
-			}
-		}
-		at = end + 1
-	}
-	return nil
-}
-
-// endOf returns where the line ends that an offset lies in.
-func endOf(block []byte, at int) int {
-	if n := bytes.IndexByte(block[at:], '\n'); n >= 0 {
-		return at + n
-	}
-	return len(block)
+	return p.query.mayMatch(f)
 }

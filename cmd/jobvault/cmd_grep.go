@@ -14,11 +14,12 @@ import (
 )
 
 type grepCmd struct {
-	Pattern    string `arg:"" help:"Regular expression in RE2 syntax, matched against each line without its timestamp."`
+	Pattern    string `arg:"" help:"Regular expression in RE2 syntax, matched against each line as it is seen: without its timestamp, without escape sequences, and in its last state where it was written over."`
 	IgnoreCase bool   `short:"i" help:"Ignore case distinctions in the pattern and in logs."`
 	Fixed      bool   `short:"F" name:"fixed-strings" help:"Interpret the pattern as a fixed string, not as a regular expression."`
 	Extended   bool   `short:"E" name:"extended-regexp" help:"Ignored, for compatibility with grep: patterns are always RE2."`
 	Inverse    bool   `short:"v" name:"invert-match" help:"Select lines that do not match."`
+	Raw        bool   `help:"Match the bytes of lines, with escape sequences and all that was written over."`
 	Count      bool   `short:"c" help:"Print only a count of selected lines per log." xor:"what"`
 	List       bool   `short:"l" name:"files-with-matches" help:"Print only the repository and the job id of logs with selected lines." xor:"what"`
 	MaxCount   int64  `short:"m" help:"Stop reading a log after NUM selected lines." placeholder:"NUM"`
@@ -177,7 +178,7 @@ func (c grepCmd) query() (url.Values, error) {
 			q.Set(name, value)
 		}
 	}
-	for name, on := range map[string]bool{"fixed": c.Fixed, "ignore_case": c.IgnoreCase, "inverse": c.Inverse, "count": c.Count, "fork": c.Fork} {
+	for name, on := range map[string]bool{"fixed": c.Fixed, "ignore_case": c.IgnoreCase, "inverse": c.Inverse, "raw": c.Raw, "count": c.Count, "fork": c.Fork} {
 		if on {
 			q.Set(name, "1")
 		}

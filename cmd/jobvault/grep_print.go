@@ -13,6 +13,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/jobvault/jobvault/archive/joblog"
 	"github.com/jobvault/jobvault/archive/ngram"
 	"github.com/jobvault/jobvault/lookup/search"
 )
@@ -118,18 +119,15 @@ func (p *foundPrinter) show(f search.Match, same bool) error {
 		fmt.Fprintf(p.out, "\x1b[1m%s\x1b[0m  %s / %s  job %d  %s\n", plain(f.Repository), plain(orEmpty(f.Workflow)), plain(f.Job), f.JobID, plain(orEmpty(f.Conclusion)))
 	}
 	fmt.Fprintf(p.out, "\x1b[2m%7d  %s  %s\x1b[0m  ", f.Line, plain(f.Time[:min(len(f.Time), len(time.DateTime))]), plain(stepNames(f.MatchLines)))
-	var line bytes.Buffer
-	last := 0
-	const maxHighlights = 100
-	if !f.Context {
-		for _, at := range p.pattern.Find([]byte(f.Text), maxHighlights) {
-			line.WriteString(f.Text[last:at[0]] + "\x1b[1;31m" + f.Text[at[0]:at[1]] + "\x1b[0m")
-			last = at[1]
-		}
+	line := []byte(f.Text)
+	if !p.pattern.Raw() {
+		line = joblog.ColouredText(line)
 	}
-	line.WriteString(f.Text[last:])
+	if !f.Context {
+		line = p.highlight(line)
+	}
 	w := &terminalWriter{w: p.out}
-	if _, err := w.Write(line.Bytes()); err != nil {
+	if _, err := w.Write(line); err != nil {
 		return err
 	}
 	if err := w.flush(); err != nil {
@@ -153,6 +151,40 @@ func stepNames(m search.MatchLines) string {
 		names = append(names, fmt.Sprintf("%d more", more))
 	}
 	return strings.Join(names, " or ")
+}
+
+// maxHighlights bounds how many matches of a line are red.
+const maxHighlights = 100
+
+// highlight makes matches red. Colours within a match are left out.
+func (p *foundPrinter) highlight(line []byte) []byte {
+	text, size := line, func(_ []byte, n int) int { return n }
+	if !p.pattern.Raw() {
+		text, size = joblog.VisibleText(line), sizeOfText
+	}
+	var out []byte
+	at := 0 // in the text
+	for _, match := range p.pattern.Find(text, maxHighlights) {
+		n := size(line, match[0]-at)
+		out = append(out, line[:n]...)
+		out = append(append(append(out, "\x1b[1;31m"...), text[match[0]:match[1]]...), "\x1b[0m"...)
+		line = line[n+size(line[n:], match[1]-match[0]):]
+		at = match[1]
+	}
+	return append(out, line...)
+}
+
+// sizeOfText returns how many bytes the first n bytes of a coloured text take with the
+// colours between them.
+func sizeOfText(coloured []byte, n int) int {
+	at := 0
+	for ; n > 0; n-- {
+		for coloured[at] == 0x1b {
+			at += bytes.IndexByte(coloured[at:], 'm') + 1
+		}
+		at++
+	}
+	return at
 }
 
 // Fault reports a log that cannot be read.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -8,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobvault/jobvault/archive/ngram"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/lookup/search"
 )
@@ -64,15 +67,48 @@ func TestGrepPrintsWhatItFindsAndEndsLikeGrep(t *testing.T) {
 // A server may be older or newer than the command: bounds are sent by both their names.
 func TestGrepSendsBoundsByOldAndNewNames(t *testing.T) {
 	t.Parallel()
-	q, err := grepCmd{Pattern: "a", MaxCount: 3, After: 2, Context: 1}.query()
+	q, err := grepCmd{Pattern: "a", MaxCount: 3, After: 2, Context: 1, Raw: true}.query()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		"max_count": "3", "most": "3", "after_context": "2", "lines_after": "2", "before_context": "1", "lines_before": "1",
+		"max_count": "3", "most": "3", "after_context": "2", "lines_after": "2", "before_context": "1", "lines_before": "1", "raw": "1",
 	} {
 		if got := q.Get(name); got != want {
 			t.Errorf("%s is %q, want %s", name, got, want)
+		}
+	}
+}
+
+// On a terminal a line is shown as it is searched: what matches is red, in its other colours
+// or, of bytes, with all that is in it.
+func TestGrepShowsWhatItMatches(t *testing.T) {
+	t.Parallel()
+	const red, end = "\x1b[1;31m", "\x1b[0m"
+	for _, c := range []struct {
+		pattern, text, want string
+		raw                 bool
+	}{
+		{"dump", "mem dump, dump", "mem " + red + "dump" + end + ", " + red + "dump" + end, false},
+		{"memdump", "a \x1b[36mmem\x1b[1mdump\x1b[0m.py", "a " + red + "memdump" + end + "\x1b[0m.py", false},
+		{"x|b", "\x1b[31mab\x1b[32mx\x1b[0m", "\x1b[31ma" + red + "b" + end + red + "x" + end + "\x1b[0m", false},
+		{"new", "old\rnew\x1b]0;t\a", red + "new" + end, false},
+		{"^", "\x1b[31mx", red + end + "\x1b[31mx", false},
+		{"old", "old\rnew\x1b[K", red + "old" + end + "new␛[K", true},
+		{"none", "o\x1b[31mld\x1b[0m", "o\x1b[31mld\x1b[0m", false},
+	} {
+		pattern, err := ngram.ParsePattern(c.pattern, ngram.PatternOptions{Raw: c.raw})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		p := &foundPrinter{pattern: pattern, out: bufio.NewWriter(&out), job: 1}
+		if err := p.show(search.Match{MatchJob: &search.MatchJob{JobID: 1}, MatchLine: &search.MatchLine{Text: c.text}}, true); err != nil {
+			t.Fatal(err)
+		}
+		_ = p.out.Flush()
+		if _, line, _ := strings.Cut(out.String(), "\x1b[0m  "); line != c.want+"\x1b[0m\n" {
+			t.Errorf("%q of %q: %q, want %q", c.pattern, c.text, line, c.want)
 		}
 	}
 }

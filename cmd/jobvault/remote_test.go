@@ -70,7 +70,7 @@ func TestCommandsAskAJobvaultElsewhere(t *testing.T) {
 	w.want(1, append(uses, "--event", "push", "--fork")...)
 	same("uses by what may be read", w.want(0, append(uses, "--repo", mine)...).out, append(uses, "--server", byToken.url, "--server-token", token)...)
 	for _, search := range [][]string{
-		{"Run actions/checkout", "--json"}, {"-c", "."}, {"-l", "-i", "complete JOB name"}, {"-C2", "--json", "--step", "1", "^Complete job name"}, {"-F", "-v", "-m2", "a"},
+		{"Run actions/checkout", "--json"}, {"-c", "."}, {"-l", "-i", "complete JOB name"}, {"-C2", "--json", "--step", "1", "^Complete job name"}, {"-F", "-v", "-m2", "a"}, {"--raw", "-m2", `\x1b\[36;1m`},
 	} {
 		grep := append([]string{"grep"}, search...)
 		same(fmt.Sprint(grep), w.want(0, grep...).out, append(grep, "--server", local.url)...)

@@ -86,7 +86,7 @@ func hostileVault(t *testing.T) (settings []string) {
 		ID: 2, RepositoryID: 1, Origin: store.RunOrigin{Event: new(evil), Actor: new(evil), DisplayTitle: new(evil), Path: new(evil), HeadRepositoryID: new(int64(9))},
 		Attempt: store.RunAttemptFacts{RunAttempt: 1, TriggeringActor: new("by " + evil)},
 	}}))
-	v.Log(1, []byte("2024-07-08T16:48:09.3750041Z text "+evil+" raw \xff\x9b\n"))
+	v.Log(1, []byte("2024-07-08T16:48:09.3750041Z text "+evil+" bytes \xff\x9b\n"))
 	v.Settle(store.Settlement{JobID: 2, State: store.LogNone, Usage: &joblog.Usage{Actions: []joblog.Action{{Line: 1, Name: "acme/x", Path: evil[:4], Ref: "v1\u202e\u0085"}}}})
 	return []string{"--database-url", url, "--bucket-url", dir, "--data-dir", t.TempDir()}
 }
@@ -95,7 +95,7 @@ func hostileVault(t *testing.T) (settings []string) {
 func ways(server string) [][]string {
 	var all [][]string
 	for _, w := range [][]string{
-		{"jobs"}, {"jobs", "--fork"}, {"grep", "text"}, {"grep", "-c", "text"}, {"grep", "-l", "text"}, {"grep", "-C1", "text"}, {"uses", "acme/x/evil"}, {"uses", "acme/x/evil", "--fork"}, {"coverage"},
+		{"jobs"}, {"jobs", "--fork"}, {"grep", "bytes"}, {"grep", "--raw", "text"}, {"grep", "-c", "bytes"}, {"grep", "-l", "bytes"}, {"grep", "-C1", "bytes"}, {"uses", "acme/x/evil"}, {"uses", "acme/x/evil", "--fork"}, {"coverage"},
 		{"hold", "list"}, {"retention", "list"}, {"retention", "plan"}, {"token", "list"}, {"verify"}, {"log", "1"}, {"config", "--repositories", evil},
 	} {
 		all = append(all, w)

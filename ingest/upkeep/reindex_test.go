@@ -1,10 +1,14 @@
 package upkeep_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
+	"hash/crc32"
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -129,6 +133,41 @@ func TestReindexWritesWhatHasChanged(t *testing.T) {
 	if diff := cmp.Diff(want, rows("t.*")); diff != "" {
 		t.Errorf("(-read by this version +brought up):\n%s", diff)
 	}
+}
+
+// Filters of an earlier version, which know the bytes of lines alone, are whole, and are made
+// again: once.
+func TestReindexMakesEarlierFiltersAgain(t *testing.T) {
+	t.Parallel()
+	c := newCellar(t)
+	for id := int64(1); id <= 3; id++ {
+		c.job(id, days, strings.Repeat("a \x1b[1mcoloured\x1b[0m line\n", 3000))
+	}
+	x := &upkeep.Reindexer{DB: c.DB, Archive: c.Archive}
+	reindex := func() (n int) {
+		sum, err := x.Reindex(t.Context(), false, 1, func(f archive.Fault) { t.Errorf("reindex: %s", f.Error()) }, func(upkeep.ReindexResult) {})
+		c.Check(err)
+		return sum.Jobs
+	}
+	key := archive.JobKey{RepositoryID: 1, RunID: 1002, RunAttempt: 1, JobID: 2}
+	reindex()
+	made := []byte(c.object(key.Filter()))
+	earlier := bytes.Replace(made[:len(made)-4], []byte("filters 2\n"), []byte("filters 1\n"), 1)
+	earlier = binary.LittleEndian.AppendUint32(earlier, crc32.Checksum(earlier, crc32.MakeTable(crc32.Castagnoli)))
+	_, err := c.Archive.Bucket().Replace(t.Context(), key.Filter(), bytes.NewReader(earlier))
+	c.Check(err)
+	_, err = c.DB.Pool().Exec(t.Context(), `UPDATE job_logs SET filter_version = NULL WHERE job_id = 2`)
+	c.Check(err)
+	v := &upkeep.Verifier{DB: c.DB, Archive: c.Archive, Now: time.Now}
+	_, err = v.Verify(t.Context(), upkeep.VerifyOptions{Deep: true}, func(f upkeep.Fault) { t.Errorf("with an earlier version: %s", f.Error()) }, func(int, int) {})
+	c.Check(err)
+	if n, again := reindex(), c.object(key.Filter()); n != 1 || again != string(made) {
+		t.Errorf("%d logs are read, the filters are made again: %v", n, again == string(made))
+	}
+	if n := reindex(); n != 0 {
+		t.Errorf("%d logs are read once more", n)
+	}
+	c.verified("in the end")
 }
 
 // before calls a function before an object is put, once.

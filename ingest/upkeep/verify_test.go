@@ -257,7 +257,7 @@ var rebuilt = map[string]string{
 	"steps":  `SELECT * FROM steps ORDER BY job_id, number`,
 	"labels": `SELECT jl.job_id, l.name, jl.position FROM job_labels jl JOIN labels l ON l.id = jl.label_id ORDER BY 1, 3`,
 	"job_logs": `SELECT job_id, state, reason, http_status, object_key, raw_bytes, stored_bytes, lines, encode(sha256, 'hex') AS sha256, encode(stored_sha256, 'hex') AS stored,
-		frame_lines, frame_offsets, truncated, usage_version, filter_bytes, manifest_date, encode(details_sha256, 'hex') AS details, details_bytes FROM job_logs ORDER BY job_id`,
+		frame_lines, frame_offsets, truncated, usage_version, filter_bytes, filter_version, manifest_date, encode(details_sha256, 'hex') AS details, details_bytes FROM job_logs ORDER BY job_id`,
 	"job_actions":     `SELECT * FROM job_actions ORDER BY job_id, seq`,
 	"job_environment": `SELECT * FROM job_environment ORDER BY job_id`,
 	"job_permissions": `SELECT * FROM job_permissions ORDER BY job_id, scope`,

@@ -3,12 +3,14 @@ package pages
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"html/template"
 	"sort"
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/joblog"
+	"github.com/jobvault/jobvault/archive/ngram"
 )
 
 const (
@@ -16,45 +18,42 @@ const (
 	findTime = 3 * time.Second
 	// maxFound bounds how many lines one answer has.
 	maxFound = 200
-	// clockBytes is the number of bytes between two looks at the clock.
-	clockBytes = 1 << 20
 	// framesBack is the number of frames that are read at once on the way back.
 	framesBack = 8
 )
 
-// lineTest says whether a line is looked for.
-type lineTest func(text []byte) bool
+// lineFinder gives visit the start and end of each line of a block that is looked for, as
+// ngram.Pattern.Each does.
+type lineFinder func(block []byte, visit func(start, end int) error) error
 
-// isMarked reports lines that the runner marks as errors or warnings.
+// eachMarked is a lineFinder of lines that the runner marks as errors or warnings.
+func eachMarked(block []byte, visit func(start, end int) error) error {
+	at := 0
+	for line := range bytes.Lines(block) {
+		if isMarked(line) {
+			if err := visit(at, at+len(bytes.TrimSuffix(line, []byte{'\n'}))); err != nil {
+				return err
+			}
+		}
+		at += len(line)
+	}
+	return nil
+}
+
 func isMarked(b []byte) bool {
-	kind, _ := joblog.ParseLine(b).Kind()
+	_, text := joblog.SplitLine(b)
+	kind, _ := joblog.Line{Text: text}.Kind()
 	return kind == joblog.Error || kind == joblog.Warning
 }
 
-// contains reports lines that show a text, without regard to case; timestamps and colours
-// are ignored.
-func contains(text string) lineTest {
-	want := bytes.ToLower([]byte(text))
-	return func(b []byte) bool {
-		_, shown := joblog.ParseLine(b).Kind()
-		return bytes.Contains(bytes.ToLower(withoutColours(shown)), want)
+// containing finds lines that show a text, without regard to case: those that a search for
+// it in all logs would find.
+func containing(text string) (lineFinder, error) {
+	p, err := ngram.ParsePattern(text, ngram.PatternOptions{Fixed: true, IgnoreCase: true})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errWrongUse, err)
 	}
-}
-
-func withoutColours(text []byte) []byte {
-	if bytes.IndexByte(text, 0x1b) < 0 {
-		return text
-	}
-	bare := make([]byte, 0, len(text))
-	for len(text) > 0 {
-		n := colourLength(string(text[:min(len(text), maxColour)]))
-		if n == 0 {
-			bare = append(bare, text[0])
-			n = 1
-		}
-		text = text[n:]
-	}
-	return bare
+	return p.Each, nil
 }
 
 // found is what a request has found, and how far it has looked.
@@ -72,34 +71,42 @@ type foundLine struct {
 
 // forward searches from a line to the end, until limit lines are found or findTime is
 // over.
-func forward(ctx context.Context, a *archive.Archive, log archive.LogLayout, from int64, is lineTest, limit int) (found, error) {
+func forward(ctx context.Context, a *archive.Archive, log archive.LogLayout, from int64, each lineFinder, limit int) (found, error) {
 	f := found{At: log.Lines}
-	deadline, looked := time.Now().Add(findTime), 0
-	err := a.ScanLines(ctx, log, from, log.Lines, func(n int64, b []byte) error {
-		if len(b) == archive.MaxLine {
-			f.Huge++
+	deadline := time.Now().Add(findTime)
+	// The line may begin in the frame before the first one that starts with its number.
+	frame := max(sort.Search(len(log.FrameLines), func(i int) bool { return log.FrameLines[i] >= from })-1, 0)
+	stop := func(n int64) error {
+		f.At, f.More = n, n < log.Lines
+		return archive.ErrStop
+	}
+	cut, err := a.ReadBlocks(ctx, log, archive.FrameRange{First: frame, End: len(log.FrameOffsets)}, func(n int64, block []byte) error {
+		at := 0
+		err := each(block, func(start, end int) error {
+			n += int64(bytes.Count(block[at:start], []byte{'\n'}))
+			if at = start; n < from {
+				return nil
+			}
+			_, text := joblog.SplitLine(block[start:end])
+			f.Lines = append(f.Lines, foundLine{n, lineHTML(withoutKind(text))})
+			if len(f.Lines) == limit {
+				return stop(n)
+			}
+			return nil
+		})
+		if err == nil && time.Now().After(deadline) {
+			return stop(n + int64(bytes.Count(bytes.TrimSuffix(block[at:], []byte{'\n'}), []byte{'\n'})))
 		}
-		if is(b) {
-			_, text := joblog.ParseLine(b).Kind()
-			f.Lines = append(f.Lines, foundLine{n, lineHTML(text)})
-		}
-		looked += len(b) + 1
-		late := false
-		if looked > clockBytes {
-			looked, late = 0, time.Now().After(deadline)
-		}
-		if len(f.Lines) == limit || late {
-			f.At, f.More = n, n < log.Lines
-			return archive.ErrStop
-		}
-		return nil
+		return err
 	})
+	f.Huge = int(cut)
 	return f, err
 }
 
-// backward finds the last such line before another line. It returns 0 if there is none
+// backward finds the last line before another one that the runner marks as an error or a
+// warning. It returns 0 if there is none
 // or, if found.More is set, none down to found.At.
-func backward(ctx context.Context, a *archive.Archive, log archive.LogLayout, before int64, is lineTest) (int64, found, error) {
+func backward(ctx context.Context, a *archive.Archive, log archive.LogLayout, before int64) (int64, found, error) {
 	deadline := time.Now().Add(findTime)
 	for end := before - 1; end >= 1; {
 		frame := sort.Search(len(log.FrameLines), func(i int) bool { return log.FrameLines[i] > end }) - framesBack
@@ -109,7 +116,7 @@ func backward(ctx context.Context, a *archive.Archive, log archive.LogLayout, be
 		}
 		last := int64(0)
 		err := a.ScanLines(ctx, log, first, end, func(n int64, b []byte) error {
-			if is(b) {
+			if isMarked(b) {
 				last = n
 			}
 			return nil

@@ -192,8 +192,12 @@ func (c *call) parseFind(d store.JobDetails) (findPage, error) {
 }
 
 // findText fills in the lines that have the text.
-func (c *call) findText(p *findPage) (err error) {
-	p.Found, err = forward(c.ctx(), c.Sender.Archive, lookup.LayoutOf(p.Log), p.From, contains(p.Query), maxFound)
+func (c *call) findText(p *findPage) error {
+	each, err := containing(p.Query)
+	if err != nil {
+		return err
+	}
+	p.Found, err = forward(c.ctx(), c.Sender.Archive, lookup.LayoutOf(p.Log), p.From, each, maxFound)
 	return err
 }
 
@@ -201,7 +205,7 @@ func (c *call) findText(p *findPage) (err error) {
 // the page says so.
 func (c *call) findMarkedBefore(p *findPage) (line int64, err error) {
 	log := lookup.LayoutOf(p.Log)
-	if line, p.Found, err = backward(c.ctx(), c.Sender.Archive, log, min(p.From, log.Lines+1), isMarked); err != nil || line != 0 {
+	if line, p.Found, err = backward(c.ctx(), c.Sender.Archive, log, min(p.From, log.Lines+1)); err != nil || line != 0 {
 		return line, err
 	}
 	p.None = fmt.Sprintf("No error and no warning before line %d.", p.From)
@@ -214,7 +218,7 @@ func (c *call) findMarkedBefore(p *findPage) (line int64, err error) {
 // findMarkedFrom returns the first error or warning from a line on; 0: there is none, and
 // the page says so.
 func (c *call) findMarkedFrom(p *findPage) (line int64, err error) {
-	if p.Found, err = forward(c.ctx(), c.Sender.Archive, lookup.LayoutOf(p.Log), p.From, isMarked, 1); err != nil {
+	if p.Found, err = forward(c.ctx(), c.Sender.Archive, lookup.LayoutOf(p.Log), p.From, eachMarked, 1); err != nil {
 		return 0, err
 	}
 	if len(p.Found.Lines) > 0 {

@@ -130,7 +130,7 @@ func TestHostileTextIsText(t *testing.T) {
 			t.Errorf("%s: %s", path, csp)
 		}
 	}
-	f.want(f.get("/acme/rocket/jobs/31"), 200, `<span class="term-fg31">red</span>`, "␛]0;title␇␛[2J␛[10A", "⟨U+202E⟩", "⟨U+200B⟩", "␀␡", "bytes more")
+	f.want(f.get("/acme/rocket/jobs/31"), 200, `<span class="x"><span class="term-fg31">red</span> link</span>`, "⟨U+202E⟩", "⟨U+200B⟩", "␀␡", "bytes more")
 	raw := f.get("/acme/rocket/jobs/31/raw")
 	f.want(raw, 200, hostile)
 	if raw.Header.Get("Content-Type") != "text/plain; charset=utf-8" || !strings.Contains(raw.Header.Get("Content-Security-Policy"), "sandbox") {

@@ -13,6 +13,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/joblog"
 	"github.com/jobvault/jobvault/archive/ngram"
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/lookup/access"
@@ -40,7 +41,7 @@ type searchPage struct {
 const matchesMark = "\ue000found\ue000"
 
 // searchNames are the parameters that the form has.
-var searchNames = []string{"pattern", "ignore_case", "fixed", "inverse", "repository", "workflow", "branch", "conclusion", "label", "step", "since", "until"}
+var searchNames = []string{"pattern", "ignore_case", "fixed", "inverse", "raw", "repository", "workflow", "branch", "conclusion", "label", "step", "since", "until"}
 
 // search is GET /search. Matches are sent as they are found.
 func (c *call) search() error {
@@ -163,7 +164,7 @@ func (o *matchSections) Matches(found []search.Match, last bool) error {
 		if f.JobID != o.job {
 			o.job, s.Job = f.JobID, &f
 		}
-		s.Lines = append(s.Lines, foundLine{f.Line, lineHTML([]byte(o.excerpt(f.Text)))})
+		s.Lines = append(s.Lines, foundLine{f.Line, lineHTML(o.excerpt([]byte(f.Text)))})
 	}
 	o.lines += len(s.Lines)
 	s.More = last && len(found) >= maxLinesPerLog
@@ -181,20 +182,25 @@ func (o *matchSections) stopWhenFull(last bool) error {
 	return nil
 }
 
-// excerpt is the part of a line that is shown: maxShown bytes around the first match.
-func (o *matchSections) excerpt(text string) string {
+// excerpt is the part of a line that is shown: maxShown bytes around the first match, if it
+// is longer, and then without colours.
+func (o *matchSections) excerpt(text []byte) []byte {
+	shown := text
+	if !o.pattern.Raw() {
+		shown, text = joblog.ColouredText(text), joblog.VisibleText(text)
+	}
 	if len(text) <= maxShown {
-		return text
+		return shown
 	}
 	from := 0
-	if at := o.pattern.Find([]byte(text), 1); at != nil {
+	if at := o.pattern.Find(text, 1); at != nil {
 		from = min(max(at[0][0]-maxShown/4, 0), len(text)-maxShown)
 	}
-	part := strings.ToValidUTF8(text[from:from+maxShown], "") + "…"
+	part := strings.ToValidUTF8(string(text[from:from+maxShown]), "") + "…"
 	if from > 0 {
 		part = "…" + part
 	}
-	return part
+	return []byte(part)
 }
 
 // Fault writes nothing: the summary counts the faults.

@@ -62,3 +62,19 @@ func TestSearchLooksOnlyIntoWhatMayBeRead(t *testing.T) {
 		t.Errorf("%d %s", a.StatusCode, a.body)
 	}
 }
+
+// What a search finds is what pages show of a line, with the matches that escape sequences
+// are in the way of, and not what was written over; a search of bytes shows these.
+func TestSearchFindsWhatPagesShow(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.Record(f.Facts(1))
+	f.Log(1, stamped("mem\x1b[31mdump\x1b[0m.py", "\x1b]8;;https://memdump.py\amem\x1b]8;;\a", "memdump.py\rnothing at all", "##[error]memdump.py", strings.Repeat("\x1b[1mx", 1000)+"memdump.py"))
+	const job = "/acme/rocket/jobs/1"
+	a := f.get("/search?pattern=memdump.py")
+	f.want(a, 200, `<span class="x">mem<span class="term-fg31">dump</span>.py</span>`, ">##[error]memdump.py<", "xmemdump.py", "3 lines in 1 of 1 logs", `name="raw" value="1">`)
+	f.want(f.get(job+"/find?q=MEMDUMP.py"), 200, "3 lines of lines 1 to 5", `#L1">1<`, `#L4">4<`, `#L5">5<`)
+	f.want(f.get(job), 200, `<span class="x">mem<span class="term-fg31">dump</span>.py</span>`, `<span class="x">mem</span>`, ">nothing at all<")
+	f.want(f.get("/search?raw=1&pattern=memdump.py"), 200, "␛]8;;https://memdump.py␇mem", "memdump.py␍nothing at all", "4 lines in 1 of 1 logs", `name="raw" value="1" checked>`)
+	f.want(f.get("/search?raw=2&pattern=x"), 400, "raw=")
+}

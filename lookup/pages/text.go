@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	terminal "github.com/buildkite/terminal-to-html/v3"
+
+	"github.com/jobvault/jobvault/archive/joblog"
 )
 
 const (
@@ -18,9 +20,16 @@ const (
 	maxColours = 100
 )
 
-// lineHTML shows a line's text: its colours as such, and every other thing that a
+// withoutKind is a line's text as it is shown beside its kind: without escape sequences but
+// those of colours, and in its last state. Searches look at the same text.
+func withoutKind(text []byte) []byte {
+	_, rest := joblog.Line{Text: text}.Kind()
+	return joblog.ColouredText(text)[len(text)-len(rest):]
+}
+
+// lineHTML shows a text: its colours as such, and every other thing that a
 // terminal would obey, or that would hide or turn text around, as a sign that can
-// be seen. Of a line longer than maxText, it shows the beginning.
+// be seen. Of a text longer than maxText, it shows the beginning.
 func lineHTML(text []byte) template.HTML {
 	cut := ""
 	if len(text) > maxText {

@@ -68,8 +68,8 @@ func readWindow(ctx context.Context, a *archive.Archive, log archive.LogLayout, 
 			return archive.ErrStop
 		}
 		l := joblog.ParseLine(b)
-		kind, text := l.Kind()
-		shown := line{Number: n, Kind: kind, HTML: lineHTML(text), Begins: begins[n], Marked: marked.has(n)}
+		kind, _ := l.Kind()
+		shown := line{Number: n, Kind: kind, HTML: lineHTML(withoutKind(l.Text)), Begins: begins[n], Marked: marked.has(n)}
 		read, made = read+len(b), made+len(shown.HTML)
 		if !l.Time.IsZero() {
 			shown.Stamp, shown.Full = l.Time.Format("15:04:05"), l.Time.Format(time.RFC3339Nano)

@@ -20,7 +20,7 @@ var ErrConflict = errors.New("these are names of the same parameter: give only o
 
 // ParseQuery reads a query:
 //   - pattern;
-//   - fixed, ignore_case, inverse and count, which are 1 or 0 (the default);
+//   - fixed, ignore_case, inverse, raw and count, which are 1 or 0 (the default);
 //   - before_context, after_context and max_count, which are numbers of lines, 0 by
 //     default; lines_before, lines_after and most are earlier names of these, and go on
 //     working;
@@ -35,7 +35,7 @@ func ParseQuery(values url.Values, now time.Time) (q Query, err error) {
 		return q, err
 	}
 	var o ngram.PatternOptions
-	for name, to := range map[string]*bool{"fixed": &o.Fixed, "ignore_case": &o.IgnoreCase, "inverse": &o.Inverse, "count": &q.CountOnly} {
+	for name, to := range map[string]*bool{"fixed": &o.Fixed, "ignore_case": &o.IgnoreCase, "inverse": &o.Inverse, "raw": &o.Raw, "count": &q.CountOnly} {
 		switch v := values.Get(name); v {
 		case "1":
 			*to = true

@@ -41,7 +41,7 @@ type MatchLine struct {
 	Line int64  `json:"line"`           // its number, from 1
 	Time string `json:"time,omitempty"` // its timestamp, as it is in the log
 	MatchLines
-	Text    string `json:"text"`
+	Text    string `json:"text"`    // as it is in the log; what matches is its joblog.VisibleText, unless the pattern is raw
 	Context bool   `json:"context"` // it does not match, but stands near a line that does
 }
 

@@ -64,7 +64,7 @@ func searchVault(t *testing.T, v *testenv.Vault, q search.Query, expr string, o 
 // not ASCII, lines without a timestamp, and no newline at the end.
 func ripeLog() []byte {
 	r := rand.New(rand.NewPCG(1, 2))
-	words := []string{"error", "Error:", "kiss", "KISS", "ﬁle", "Straße", "É", "é", "a.b", "a+b", "foo(bar)", "x86_64", "2024", "\x1b[31mred\x1b[0m", "docker", "pull"}
+	words := []string{"error", "Error:", "kiss", "KISS", "ﬁle", "Straße", "É", "é", "a.b", "a+b", "foo(bar)", "x86_64", "2024", "\x1b[31mred\x1b[0m", "docker", "pull", "ki\x1b[1mss", "10 %\r20 %", "err\bo"}
 	var b bytes.Buffer
 	b.WriteString("\ufeff")
 	for i := range 8_000 {
@@ -85,6 +85,8 @@ func ripeLog() []byte {
 			b.WriteString(strings.Repeat("long ", 300_000) + "needle-at-the-end")
 		case 5_555:
 			b.WriteString(" memdump.py needle")
+		case 6_000: // of which frames see parts only
+			b.WriteString(strings.Repeat("wide ", 300_000) + "\x1b[1mneedle-\x1b[0mat-the-end")
 		}
 		if i%41 == 0 {
 			b.WriteByte('\r')
@@ -96,8 +98,8 @@ func ripeLog() []byte {
 	return b.Bytes()
 }
 
-// The lines that are found, counts, and context are GNU grep's own, with the filters
-// and without.
+// The lines that are found, counts, and context are GNU grep's own, in the text that is
+// seen and in the bytes, with the filters and without.
 func TestSearchFindsWhatGrepFinds(t *testing.T) {
 	t.Parallel()
 	grep := testenv.Program(t, "GNU grep")
@@ -105,13 +107,15 @@ func TestSearchFindsWhatGrepFinds(t *testing.T) {
 	v.Record(v.Facts(1))
 	raw := ripeLog()
 	v.Log(1, raw)
-	var text bytes.Buffer
+	var seen, asIs bytes.Buffer
 	for line := range bytes.Lines(raw) {
-		text.Write(joblog.ParseLine(line).Text)
-		text.WriteByte('\n')
+		text := joblog.ParseLine(line).Text
+		asIs.Write(append(text[:len(text):len(text)], '\n'))
+		seen.Write(append(joblog.AppendVisible(nil, text), '\n'))
 	}
-	file := filepath.Join(t.TempDir(), "log.txt")
-	v.Check(os.WriteFile(file, text.Bytes(), 0o600))
+	dir := t.TempDir()
+	v.Check(os.WriteFile(filepath.Join(dir, "seen.txt"), seen.Bytes(), 0o600))
+	v.Check(os.WriteFile(filepath.Join(dir, "raw.txt"), asIs.Bytes(), 0o600))
 
 	patterns := []struct {
 		expr  string
@@ -120,14 +124,14 @@ func TestSearchFindsWhatGrepFinds(t *testing.T) {
 		{"needle", true}, {"needle-at-the-end$", false}, {"memdump\\.py", false}, {"error", true}, {"a.b", true}, {"a.b", false}, {"foo(bar)", true}, {"foo\\(bar\\)", false},
 		{"kiss|pull [a-f0-9]+$", false}, {"^[0-9a-f]{8}$", false}, {"(docker ){3}", false}, {"Straße", true}, {"é", false}, {"^$", false}, {"not there at all", true},
 		{"\\bred\\b", false}, {"[[:digit:]]{3}[[:alpha:]]$", false}, {"x86_64 .*docker.*Error:", false}, {"error\ndocker", true}, {"", false}, {".*", false}, {"(a|b)+\\+b", false},
-		{"2024-07-08T", true}, {"2024-99", true},
+		{"2024-07-08T", true}, {"2024-99", true}, {"\x1b[31mred", true}, {"needle-at-the-end", true}, {"10 %", true}, {"kiss", true}, {"20 %.*red$", false}, {"error", true},
 	}
 	flags := [][]string{{}, {"-i"}, {"-v"}, {"-c"}, {"-c", "-v"}, {"-i", "-v"}, {"-m3"}, {"-A2"}, {"-B3"}, {"-A1", "-B2"}, {"-C2", "-m5"}, {"-B4", "-i"}}
 	for i, p := range patterns {
 		if i == 6 {
 			flags = flags[:3] // the rest goes the same way
 		}
-		for _, fs := range flags {
+		for j, fs := range flags {
 			args := append([]string{"-a", "-n"}, fs...)
 			if p.fixed {
 				args = append(args, "-F")
@@ -154,12 +158,18 @@ func TestSearchFindsWhatGrepFinds(t *testing.T) {
 					q.Before, q.After = n, n
 				}
 			}
-			want := grepOutput(t, grep, append(args, "--", p.expr, file))
-			for _, unfiltered := range []bool{false, true} {
-				q.Unfiltered = unfiltered
-				h, _ := searchVault(t, v, q, p.expr, o)
-				if diff := cmp.Diff(want, printed(h.found, q.CountOnly)); diff != "" {
-					t.Fatalf("grep %q, unfiltered %v: (-grep +ours)\n%.2000s", args, unfiltered, diff)
+			for file, show := range map[string]func([]byte) []byte{"seen.txt": joblog.VisibleText, "raw.txt": bytes.Clone} {
+				if j > 2 && file == "raw.txt" {
+					continue // likewise
+				}
+				want := grepOutput(t, grep, append(args, "--", p.expr, filepath.Join(dir, file)))
+				o.Raw = file == "raw.txt"
+				for _, unfiltered := range []bool{false, true} {
+					q.Unfiltered = unfiltered
+					h, _ := searchVault(t, v, q, p.expr, o)
+					if diff := cmp.Diff(want, printed(h.found, q.CountOnly, show)); diff != "" {
+						t.Fatalf("grep %q %s, unfiltered %v: (-grep +ours)\n%.2000s", args, file, unfiltered, diff)
+					}
 				}
 			}
 		}
@@ -193,17 +203,19 @@ func grepOutput(t *testing.T, grep string, args []string) []string {
 	return lines
 }
 
-func printed(found []search.Match, count bool) []string {
+// printed is what grep would print, of lines as they are shown.
+func printed(found []search.Match, count bool, show func([]byte) []byte) []string {
 	lines := []string{}
 	for _, f := range found {
-		switch {
-		case count:
+		if count {
 			lines = append(lines, strconv.FormatInt(f.Count, 10))
-		case f.Context:
-			lines = append(lines, fmt.Sprintf("%d-%s", f.Line, f.Text[:min(len(f.Text), 100)]))
-		default:
-			lines = append(lines, fmt.Sprintf("%d:%s", f.Line, f.Text[:min(len(f.Text), 100)]))
+			continue
 		}
+		sign, text := ":", show([]byte(f.Text))
+		if f.Context {
+			sign = "-"
+		}
+		lines = append(lines, fmt.Sprintf("%d%s%s", f.Line, sign, text[:min(len(text), 100)]))
 	}
 	return lines
 }
