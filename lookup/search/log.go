@@ -167,9 +167,10 @@ func (l *logRun) searchBlock(ctx context.Context, first int64, text []byte) erro
 		return err
 	}
 	c := cursor{text: text, line: first}
-	n, at := first, 0 // how far lines are counted, which c need not have come to
+	next := c // after the last line that was looked at, which c need not have come to
 	err := l.Pattern.Each(text, func(start, end int) error {
-		n, at = n+int64(bytes.Count(text[at:start], []byte{'\n'})), start
+		n := next.line + int64(bytes.Count(text[next.at:start], []byte{'\n'}))
+		next.line, next.at = n+1, min(end+1, len(text))
 		if l.Step != "" && !l.selected.has(n, n) {
 			return nil
 		}
@@ -190,7 +191,7 @@ func (l *logRun) searchBlock(ctx context.Context, first int64, text []byte) erro
 			known = l.stepOf(n).Known
 		}
 		l.sum.count(known)
-		c = cursor{text: text, line: n + 1, at: min(end+1, len(text))}
+		c = next
 		if l.reachedMax() {
 			return errMaxCount
 		}
