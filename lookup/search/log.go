@@ -147,11 +147,11 @@ func (l *logRun) hasSelectedStep(frame int) bool {
 
 // stepOf says which step's a line is that does not stand before the last one it was asked
 // about.
-func (l *logRun) stepOf(line int64) MatchLines {
+func (l *logRun) stepOf(line int64) *MatchLines {
 	if line > l.until {
 		l.lineOf, l.until = l.steps.at(line)
 	}
-	return l.lineOf
+	return &l.lineOf
 }
 
 // reachedMax reports whether the log has had its maximum of matching lines.
@@ -167,8 +167,10 @@ func (l *logRun) searchBlock(ctx context.Context, first int64, text []byte) erro
 		return err
 	}
 	c := cursor{text: text, line: first}
+	next := c // after the last line that was looked at, which c need not have come to
 	err := l.Pattern.Each(text, func(start, end int) error {
-		n := c.line + int64(bytes.Count(text[c.at:start], []byte{'\n'}))
+		n := next.line + int64(bytes.Count(text[next.at:start], []byte{'\n'}))
+		next.line, next.at = n+1, min(end+1, len(text))
 		if l.Step != "" && !l.selected.has(n, n) {
 			return nil
 		}
@@ -184,8 +186,12 @@ func (l *logRun) searchBlock(ctx context.Context, first int64, text []byte) erro
 			}
 			l.contextUntil = n + l.After
 		}
-		l.sum.count(l.stepOf(n).Known)
-		c = cursor{text: text, line: n + 1, at: min(end+1, len(text))}
+		var known *joblog.Certainty
+		if !l.CountOnly || l.Step != "" {
+			known = l.stepOf(n).Known
+		}
+		l.sum.count(known)
+		c = next
 		if l.reachedMax() {
 			return errMaxCount
 		}
@@ -219,7 +225,7 @@ func (l *logRun) add(ctx context.Context, n int64, raw []byte, isContext bool) e
 		const together = 64
 		l.lines = make([]MatchLine, 0, together)
 	}
-	l.lines = append(l.lines, MatchLine{Line: n, Time: whole[:len(at)], MatchLines: l.stepOf(n), Text: whole[len(at):], Context: isContext})
+	l.lines = append(l.lines, MatchLine{Line: n, Time: whole[:len(at)], MatchLines: *l.stepOf(n), Text: whole[len(at):], Context: isContext})
 	l.matches = append(l.matches, Match{MatchJob: l.job, MatchLine: &l.lines[len(l.lines)-1]})
 	l.lastAdded = n
 	const overhead = 128 // bytes of a match beside its text

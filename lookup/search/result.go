@@ -52,8 +52,8 @@ type Stats struct {
 	ReadBytes int64         `json:"read_bytes"`        // of these, unpacked, that had to be read
 	Matched   int           `json:"matched"`           // logs that have a match
 	Lines     int64         `json:"lines"`             // that match
-	Estimated int64         `json:"estimated"`         // of these, lines of which it is an estimate which step's they are
-	Shared    int64         `json:"shared"`            // of these, lines that several steps share
+	Estimated int64         `json:"estimated"`         // of these, lines of which it is an estimate which step's they are; 0 if lines of any step are only counted
+	Shared    int64         `json:"shared"`            // of these, lines that several steps share; likewise
 	Cut       int64         `json:"cut"`               // lines that are too long to be searched to their end
 	Faults    int           `json:"faults"`            // logs that cannot be read
 	Complete  bool          `json:"complete"`          // all logs were searched that the query selects
