@@ -45,7 +45,7 @@ func TestRunsOfBeforeTellNothingOfTheirStart(t *testing.T) {
 			t.Errorf("found by %v", found)
 		}
 		exec(t, pool, `DELETE FROM job_facets WHERE facet IN (facet('event', 'push'), facet('actor', 'mona'), facet('actor', 'hubot'), facet('fork', 'true'))`)
-		down(t, m)
+		downTo(t, m, slices.Index(all, "00020_run_facts.sql"))
 		after := column[string](t, pool, `SELECT f::text FROM job_facts f UNION ALL SELECT f::text FROM run_facts f UNION ALL SELECT facet::text FROM job_facets ORDER BY 1`)
 		if diff := cmp.Diff(before, after); diff != "" {
 			t.Errorf("after up and down (-want +got):\n%s", diff)
