@@ -21,7 +21,7 @@ import (
 // jobs alone.
 const rawUses = `
 	SELECT u.action, u.path, u.ref, u.resolved_sha, u.version, u.image_digest, r.owner || '/' || r.name AS repository, u.workflow,
-	       u.jobs, u.first_job, u.last_job, u.first_used_at, u.last_used_at, u.in_setup
+	       u.jobs, u.first_job, u.last_job, u.first_used_at, u.last_used_at, u.in_setup, l.event AS last_event, l.actor AS last_actor
 	FROM (SELECT a.action, a.path, a.ref, a.resolved_sha, a.version, a.image_digest, j.repository_id, w.workflow_name AS workflow,
 	             count(DISTINCT a.job_id) AS jobs, min(a.job_id) AS first_job, max(a.job_id) AS last_job,
 	             min(j.created_at) AS first_used_at, max(j.created_at) AS last_used_at, bool_or(a.in_setup) AS in_setup
@@ -34,6 +34,7 @@ const rawUses = `
 	        AND ($6 = '' OR a.image_digest = $6)
 	      GROUP BY a.action, a.path, a.ref, a.resolved_sha, a.version, a.image_digest, j.repository_id, w.workflow_name) u
 	JOIN repositories r ON r.id = u.repository_id
+	JOIN jobs lj ON lj.id = u.last_job JOIN workflow_runs l ON l.id = lj.run_id
 	ORDER BY u.last_used_at DESC NULLS LAST, repository, u.workflow, u.ref, u.resolved_sha, u.image_digest, u.action, u.path, u.version`
 
 // sumSteps are what may happen to jobs, and to what is kept of them; each is drawn for

@@ -87,15 +87,7 @@ func jobDetails(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobDetails, erro
 	if err != nil {
 		return nil, err
 	}
-	runs, err := byID(query(ctx, tx, `
-		SELECT id, repository_id, workflow_name, head_branch, head_sha FROM workflow_runs
-		WHERE id IN (SELECT run_id FROM jobs WHERE id = ANY($1))`, ids), func(r WorkflowRun) int64 { return r.ID })
-	if err != nil {
-		return nil, err
-	}
-	starts, err := byID(query(ctx, tx, `
-		SELECT j.id AS job_id, `+startColumns+` FROM jobs j JOIN workflow_runs w ON w.id = j.run_id `+joinAttempt+` WHERE j.id = ANY($1)`, ids),
-		func(s jobStart) int64 { return s.JobID })
+	runs, starts, err := readRuns(ctx, tx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -136,6 +128,20 @@ func jobDetails(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobDetails, erro
 		d.Labels = append(d.Labels, l.Name)
 	}
 	return details, err
+}
+
+// readRuns reads the runs of jobs by their ids, and by the jobs' ids how these were started.
+func readRuns(ctx context.Context, tx pgx.Tx, ids []int64) (runs map[int64]WorkflowRun, starts map[int64]jobStart, err error) {
+	runs, err = byID(query(ctx, tx, `
+		SELECT id, repository_id, workflow_name, head_branch, head_sha FROM workflow_runs
+		WHERE id IN (SELECT run_id FROM jobs WHERE id = ANY($1))`, ids), func(r WorkflowRun) int64 { return r.ID })
+	if err != nil {
+		return nil, nil, err
+	}
+	starts, err = byID(query(ctx, tx, `
+		SELECT j.id AS job_id, `+startColumns+` FROM jobs j JOIN workflow_runs w ON w.id = j.run_id `+joinAttempt+` WHERE j.id = ANY($1)`, ids),
+		func(s jobStart) int64 { return s.JobID })
+	return runs, starts, err
 }
 
 // readOrigins reads which job ran in place of each that is carried over.

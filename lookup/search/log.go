@@ -178,19 +178,11 @@ func (l *logRun) searchBlock(ctx context.Context, first int64, text []byte) erro
 			return err
 		}
 		if !l.CountOnly {
-			if err := l.addContextBetween(ctx, &c, first, n); err != nil {
+			if err := l.addMatch(ctx, &c, first, n, text[start:end]); err != nil {
 				return err
 			}
-			if err := l.add(ctx, n, text[start:end], false); err != nil {
-				return err
-			}
-			l.contextUntil = n + l.After
 		}
-		var known *joblog.Certainty
-		if !l.CountOnly || l.Step != "" {
-			known = l.stepOf(n).Known
-		}
-		l.sum.count(known)
+		l.count(n)
 		c = next
 		if l.reachedMax() {
 			return errMaxCount
@@ -211,6 +203,27 @@ func (l *logRun) searchBlock(ctx context.Context, first int64, text []byte) erro
 		return archive.ErrStop
 	}
 	return nil
+}
+
+// addMatch adds line n, which matches, after what stands before it.
+func (l *logRun) addMatch(ctx context.Context, c *cursor, first, n int64, line []byte) error {
+	if err := l.addContextBetween(ctx, c, first, n); err != nil {
+		return err
+	}
+	if err := l.add(ctx, n, line, false); err != nil {
+		return err
+	}
+	l.contextUntil = n + l.After
+	return nil
+}
+
+// count counts line n, which matches, and how its step is known, where that is told.
+func (l *logRun) count(n int64) {
+	var known *joblog.Certainty
+	if !l.CountOnly || l.Step != "" {
+		known = l.stepOf(n).Known
+	}
+	l.sum.count(known)
 }
 
 // sendBytes is how many bytes of matches a log may hold while it waits for its turn.
