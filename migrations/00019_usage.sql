@@ -237,6 +237,9 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
+-- Whatever was read for the columns that go must be read again, should they come back.
+UPDATE job_logs SET usage_version = NULL WHERE usage_version = 3;
+
 -- An older jobvault knows no images. What was summed up of them is dropped with the sums of
 -- their time.
 DELETE FROM job_actions WHERE kind <> 'action';

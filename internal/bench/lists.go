@@ -266,7 +266,7 @@ var listStatements = []string{
 	FROM generate_series(@first::bigint, @last::bigint) i
 	JOIN labels l ON l.name = CASE WHEN i > @old AND pg_temp.u(i, 10) < 0.005 THEN 'old-label' ELSE 'label-' || floor(30 * pg_temp.u(i, 11) ^ 2) END`,
 	`INSERT INTO job_logs (job_id, state, object_key, raw_bytes, stored_bytes, lines, sha256, archived_at, settled_at, usage_version)
-	SELECT @maxJobs::bigint - i + 1, s, CASE s WHEN 'archived' THEN 'v1/x' END, 1000, 100, 10, decode(repeat('00', 32), 'hex'), now(), now(), CASE s WHEN 'archived' THEN 2 END
+	SELECT @maxJobs::bigint - i + 1, s, CASE s WHEN 'archived' THEN 'v1/x' END, 1000, 100, 10, decode(repeat('00', 32), 'hex'), now(), now(), CASE s WHEN 'archived' THEN 3 END
 	FROM generate_series(@first::bigint, @last::bigint) i, LATERAL (SELECT CASE WHEN pg_temp.u(i, 12) < 0.98 THEN 'archived' ELSE 'expired' END AS s) s`,
 	// Their jobs are there: to look for each of ten million would take longer than
 	// all else.
@@ -277,7 +277,7 @@ var listStatements = []string{
 	// A workflow asks for an action as a tag, which moves every hundred days, or as a
 	// commit.
 	`INSERT INTO job_actions (job_id, seq, action, path, ref, resolved_sha, log_line, in_setup)
-	SELECT j.id, n, action, path, ref, CASE WHEN length(ref) = 40 THEN ref ELSE pg_temp.commit(action || ref || extract(epoch FROM j.created_at)::bigint / 8640000) END, 20 + n, n < 5
+	SELECT j.id, n, action, a.path, ref, CASE WHEN length(ref) = 40 THEN ref ELSE pg_temp.commit(action || ref || extract(epoch FROM j.created_at)::bigint / 8640000) END, 20 + n, n < 5
 	FROM jobs j JOIN workflow_runs r ON r.id = j.run_id, generate_series(0, 5) n,
 		LATERAL (SELECT hashtextextended(r.workflow_name, r.repository_id) AS w) w,
 		LATERAL (SELECT CASE n WHEN 0 THEN 'actions/checkout' WHEN 1 THEN 'actions/cache' WHEN 2 THEN 'actions/setup-' || (ARRAY['go', 'node', 'java', 'python'])[1 + (w & 3)]
