@@ -76,8 +76,8 @@ type toldRun struct {
 	stored   map[int64]RunAttemptFacts
 }
 
-// lockRuns makes rows of runs that have none, and reads and locks all of them, in the order
-// of ids, with the attempts that are listed.
+// lockRuns makes rows of runs that have none, and locks and reads all of them, with the
+// attempts that are listed.
 func lockRuns(ctx context.Context, tx pgx.Tx, listed []ListedRun) (map[int64]*toldRun, error) {
 	if err := insertRuns(ctx, tx, listed); err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func lockRuns(ctx context.Context, tx pgx.Tx, listed []ListedRun) (map[int64]*to
 	}
 	runs, err := pgx.CollectRows(query(ctx, tx, `
 		SELECT id, repository_id, `+originColumns+`, run_attempt, triggering_actor_id, triggering_actor, status, conclusion
-		FROM workflow_runs w WHERE id = ANY($1) ORDER BY id FOR UPDATE`, ids), pgx.RowToStructByName[runRow])
+		FROM workflow_runs w WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE`, ids), pgx.RowToStructByName[runRow])
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,8 @@ func lockRuns(ctx context.Context, tx pgx.Tx, listed []ListedRun) (map[int64]*to
 	return told, err
 }
 
-// insertRuns makes rows of runs that have none.
+// insertRuns makes rows of runs that have none, and locks the others: all in the order of
+// ids, as upsertRuns does.
 func insertRuns(ctx context.Context, tx pgx.Tx, listed []ListedRun) error {
 	rows := make([]WorkflowRun, len(listed))
 	for i, l := range listed {
@@ -118,7 +119,7 @@ func insertRuns(ctx context.Context, tx pgx.Tx, listed []ListedRun) error {
 	_, err = tx.Exec(ctx, `
 		INSERT INTO workflow_runs (id, repository_id)
 		SELECT id, min(repository_id) FROM jsonb_to_recordset($1::jsonb) AS f(id bigint, repository_id bigint) GROUP BY id ORDER BY id
-		ON CONFLICT DO NOTHING`, param)
+		ON CONFLICT (id) DO UPDATE SET repository_id = workflow_runs.repository_id WHERE false`, param)
 	return err
 }
 

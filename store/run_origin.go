@@ -66,8 +66,8 @@ type RunAttemptFacts struct {
 }
 
 // Fold merges two descriptions of one attempt. Its status, conclusion and time are those
-// of one description: of a completed attempt rather than of one that was still going,
-// then of the latest time. The rest is merged as by RunOrigin.Fold.
+// of one description: of a completed attempt rather than of one that was still going, of
+// those rather of one with a conclusion, then of the latest time. The rest is merged as by RunOrigin.Fold.
 func (a RunAttemptFacts) Fold(o RunAttemptFacts) RunAttemptFacts {
 	if a.compareStates(o) < 0 {
 		a.Status, a.Conclusion, a.UpdatedAt = o.Status, o.Conclusion, o.UpdatedAt
@@ -80,17 +80,21 @@ func (a RunAttemptFacts) Fold(o RunAttemptFacts) RunAttemptFacts {
 // compareStates says which description tells of the later state. One without a status
 // tells of none.
 func (a RunAttemptFacts) compareStates(o RunAttemptFacts) int {
-	completed := func(status *string) int {
-		switch {
-		case status == nil:
-			return 0
-		case *status != StatusCompleted:
-			return 1
-		}
+	return cmp.Or(cmp.Compare(a.stateRank(), o.stateRank()), compareNull(a.UpdatedAt, o.UpdatedAt, time.Time.Compare),
+		compareNull(a.Status, o.Status, cmp.Compare), compareNull(a.Conclusion, o.Conclusion, cmp.Compare))
+}
+
+// stateRank is how far a description says that its attempt has come.
+func (a RunAttemptFacts) stateRank() int {
+	switch {
+	case a.Status == nil:
+		return 0
+	case *a.Status != StatusCompleted:
+		return 1
+	case a.Conclusion == nil:
 		return 2
 	}
-	return cmp.Or(cmp.Compare(completed(a.Status), completed(o.Status)), compareNull(a.UpdatedAt, o.UpdatedAt, time.Time.Compare),
-		compareNull(a.Status, o.Status, cmp.Compare), compareNull(a.Conclusion, o.Conclusion, cmp.Compare))
+	return 3
 }
 
 // compareNull orders values, nil before all.
