@@ -8,12 +8,21 @@
 -- +goose Up
 
 -- Lines that earlier versions found are estimates. A default that is there for a moment
--- says so of all rows without one of them being written, however many there are.
+-- says so of all rows without one of them being written, however many there are. From then
+-- on a trigger says so of those that a jobvault of before writes, which goes on beside this
+-- schema while others are replaced: it knows no words.
 -- +goose StatementBegin
 DO $$
 BEGIN
     ALTER TABLE steps ADD COLUMN IF NOT EXISTS log_lines text DEFAULT 'estimated';
     ALTER TABLE steps ALTER COLUMN log_lines DROP DEFAULT;
+    CREATE OR REPLACE FUNCTION estimate_lines() RETURNS trigger LANGUAGE plpgsql AS $body$
+    BEGIN
+        NEW.log_lines := CASE WHEN NEW.log_first_line IS NOT NULL THEN 'estimated' END;
+        RETURN NEW;
+    END $body$;
+    CREATE OR REPLACE TRIGGER estimate_lines BEFORE INSERT OR UPDATE ON steps
+        FOR EACH ROW WHEN ((NEW.log_first_line IS NULL) <> (NEW.log_lines IS NULL)) EXECUTE FUNCTION estimate_lines();
 END $$;
 -- +goose StatementEnd
 
@@ -45,18 +54,6 @@ ALTER TABLE steps DROP CONSTRAINT IF EXISTS lines_are_known_somehow;
 ALTER TABLE steps ADD CONSTRAINT lines_are_known_somehow
     CHECK ((log_lines IS NULL) = (log_first_line IS NULL) AND log_lines IN ('exact', 'estimated', 'shared')) NOT VALID;
 ALTER TABLE steps VALIDATE CONSTRAINT lines_are_known_somehow;
-
--- A jobvault of before, which goes on beside this schema while others are replaced, writes
--- lines without a word: they are estimates.
--- +goose StatementBegin
-CREATE OR REPLACE FUNCTION estimate_lines() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    NEW.log_lines := 'estimated';
-    RETURN NEW;
-END $$;
--- +goose StatementEnd
-CREATE OR REPLACE TRIGGER estimate_lines BEFORE INSERT OR UPDATE ON steps
-    FOR EACH ROW WHEN (NEW.log_first_line IS NOT NULL AND NEW.log_lines IS NULL) EXECUTE FUNCTION estimate_lines();
 
 COMMENT ON COLUMN steps.log_first_line IS 'First line of the step in the job''s log, from 1; log_lines says how that is known. Null: the step has no lines, or they are not known.';
 COMMENT ON COLUMN steps.log_last_line IS 'Last line of the step in the job''s log, inclusive.';

@@ -56,9 +56,9 @@ SELECT a.job_id, a.action, a.path, a.ref, a.resolved_sha, a.version, j.repositor
        CASE WHEN a.kind IN ('image', 'container') THEN a.digest END AS image_digest
 FROM (SELECT job_id FROM action_pending
       UNION
-      SELECT j.id FROM action_invalidated i JOIN jobs j ON j.repository_id = i.repository_id AND j.created_at >= i.at AND j.created_at < i.at + 56 * interval '24 hours'
+      SELECT j.id FROM (SELECT DISTINCT repository_id, at FROM action_invalidated) i JOIN jobs j ON j.repository_id = i.repository_id AND j.created_at >= i.at AND j.created_at < i.at + 56 * interval '24 hours'
       UNION
-      SELECT j.id FROM action_invalidated i JOIN jobs j ON j.repository_id = i.repository_id AND i.at = '-infinity' AND j.created_at IS NULL) r
+      SELECT j.id FROM (SELECT DISTINCT repository_id, at FROM action_invalidated) i JOIN jobs j ON j.repository_id = i.repository_id AND i.at = '-infinity' AND j.created_at IS NULL) r
 JOIN job_actions a ON a.job_id = r.job_id
 JOIN jobs j ON j.id = r.job_id
 JOIN workflow_runs w ON w.id = j.run_id

@@ -133,7 +133,7 @@ END $$;
 CREATE OR REPLACE FUNCTION note_changed_jobs() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO action_invalidated (repository_id, at)
-    SELECT c.repository_id, action_period(c.created_at)
+    SELECT DISTINCT c.repository_id, action_period(c.created_at)
     FROM new_jobs n JOIN old_jobs o ON o.id = n.id,
          LATERAL (VALUES (o.repository_id, o.created_at), (n.repository_id, n.created_at)) c(repository_id, created_at)
     WHERE (n.created_at, n.repository_id, n.run_id) IS DISTINCT FROM (o.created_at, o.repository_id, o.run_id)
@@ -148,9 +148,9 @@ SELECT a.job_id, a.action, a.path, a.ref, a.resolved_sha, a.version, j.repositor
        CASE WHEN a.kind IN ('image', 'container') THEN a.digest END AS image_digest
 FROM (SELECT job_id FROM action_pending
       UNION
-      SELECT j.id FROM action_invalidated i JOIN jobs j ON j.repository_id = i.repository_id AND j.created_at >= i.at AND j.created_at < i.at + 56 * interval '24 hours'
+      SELECT j.id FROM (SELECT DISTINCT repository_id, at FROM action_invalidated) i JOIN jobs j ON j.repository_id = i.repository_id AND j.created_at >= i.at AND j.created_at < i.at + 56 * interval '24 hours'
       UNION
-      SELECT j.id FROM action_invalidated i JOIN jobs j ON j.repository_id = i.repository_id AND i.at = '-infinity' AND j.created_at IS NULL) r
+      SELECT j.id FROM (SELECT DISTINCT repository_id, at FROM action_invalidated) i JOIN jobs j ON j.repository_id = i.repository_id AND i.at = '-infinity' AND j.created_at IS NULL) r
 JOIN job_actions a ON a.job_id = r.job_id
 JOIN jobs j ON j.id = r.job_id
 JOIN workflow_runs w ON w.id = j.run_id
@@ -330,9 +330,9 @@ SELECT a.job_id, a.action, a.path, a.ref, a.resolved_sha, a.version, j.repositor
        CASE WHEN a.kind IN ('image', 'container') THEN a.digest END AS image_digest
 FROM (SELECT job_id FROM action_pending
       UNION
-      SELECT j.id FROM action_invalidated i JOIN jobs j ON j.repository_id = i.repository_id AND j.created_at >= i.at AND j.created_at < i.at + 56 * interval '24 hours'
+      SELECT j.id FROM (SELECT DISTINCT repository_id, at FROM action_invalidated) i JOIN jobs j ON j.repository_id = i.repository_id AND j.created_at >= i.at AND j.created_at < i.at + 56 * interval '24 hours'
       UNION
-      SELECT j.id FROM action_invalidated i JOIN jobs j ON j.repository_id = i.repository_id AND i.at = '-infinity' AND j.created_at IS NULL) r
+      SELECT j.id FROM (SELECT DISTINCT repository_id, at FROM action_invalidated) i JOIN jobs j ON j.repository_id = i.repository_id AND i.at = '-infinity' AND j.created_at IS NULL) r
 JOIN job_actions a ON a.job_id = r.job_id
 JOIN jobs j ON j.id = r.job_id
 JOIN workflow_runs w ON w.id = j.run_id

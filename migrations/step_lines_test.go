@@ -55,14 +55,14 @@ func TestLinesOfBeforeAreEstimates(t *testing.T) {
 	wantWords("after down and up")
 }
 
-// A word without lines, and other words than the three, are refused. Lines without a word,
-// as a jobvault of before writes them, are estimates.
+// Other words than the three are refused. Lines without a word, as a jobvault of before
+// writes them, are estimates, and a word without lines is none.
 func TestLinesAreKnownSomehow(t *testing.T) {
 	t.Parallel()
 	pool := withJob(t)
 	for values, code := range map[string]string{
 		"1, 2, 'exact'": "", "1, 2, 'estimated'": "", "1, 2, 'shared'": "", "NULL, NULL, NULL": "",
-		"1, 2, NULL": "", "NULL, NULL, 'exact'": checkViolation, "1, 2, 'certain'": checkViolation, "1, 2, ''": checkViolation,
+		"1, 2, NULL": "", "NULL, NULL, 'exact'": "", "1, 2, 'certain'": checkViolation, "1, 2, ''": checkViolation,
 	} {
 		wantViolation(t, pool, code, "lines_are_known_somehow", `
 			INSERT INTO steps (job_id, number, name, status, log_first_line, log_last_line, log_lines)
@@ -70,5 +70,8 @@ func TestLinesAreKnownSomehow(t *testing.T) {
 	}
 	if got := column[int64](t, pool, `SELECT count(*) FROM steps WHERE log_lines = 'estimated'`); !slices.Equal(got, []int64{2}) {
 		t.Errorf("%d steps are estimated", got)
+	}
+	if got := column[int64](t, pool, `SELECT count(*) FROM steps WHERE log_first_line IS NULL AND log_lines IS NOT NULL`); !slices.Equal(got, []int64{0}) {
+		t.Errorf("%d steps have a word and no lines", got)
 	}
 }
