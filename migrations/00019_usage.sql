@@ -5,26 +5,35 @@
 -- Images are summed up as actions are (00009, 00017). Of an image the digest counts, as of
 -- an action the commit does.
 
+-- Each statement, and what stands between BEGIN and COMMIT, may be repeated. Tables are
+-- looked through, and indexes made, beside those who write.
+-- +goose NO TRANSACTION
+
 -- +goose Up
 
-ALTER TABLE job_actions ADD COLUMN kind text NOT NULL DEFAULT 'action' CHECK (kind IN ('action', 'image', 'build', 'container'));
-CREATE INDEX job_actions_by_digest ON job_actions (digest) WHERE digest IS NOT NULL;
+BEGIN;
+
+ALTER TABLE job_actions
+    ADD COLUMN IF NOT EXISTS kind text NOT NULL DEFAULT 'action',
+    DROP CONSTRAINT IF EXISTS job_actions_kind_check,
+    ADD CONSTRAINT job_actions_kind_check CHECK (kind IN ('action', 'image', 'build', 'container')) NOT VALID;
 ALTER TABLE job_environment
-    ADD COLUMN runner_name    text,
-    ADD COLUMN runner_group   text,
-    ADD COLUMN machine        text,
-    ADD COLUMN cache_mode     text,
-    ADD COLUMN actions_locked boolean,
-    ADD COLUMN defined_from   text CHECK (defined_from IN ('log', 'run')),
-    ADD COLUMN errors_cut     bigint NOT NULL DEFAULT 0,
-    ADD COLUMN warnings_cut   bigint NOT NULL DEFAULT 0,
-    ADD COLUMN notices_cut    bigint NOT NULL DEFAULT 0;
-CREATE INDEX job_environment_cut ON job_environment (job_id) WHERE actions_cut > 0;
+    ADD COLUMN IF NOT EXISTS runner_name    text,
+    ADD COLUMN IF NOT EXISTS runner_group   text,
+    ADD COLUMN IF NOT EXISTS machine        text,
+    ADD COLUMN IF NOT EXISTS cache_mode     text,
+    ADD COLUMN IF NOT EXISTS actions_locked boolean,
+    ADD COLUMN IF NOT EXISTS defined_from   text,
+    ADD COLUMN IF NOT EXISTS errors_cut     bigint NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS warnings_cut   bigint NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS notices_cut    bigint NOT NULL DEFAULT 0,
+    DROP CONSTRAINT IF EXISTS job_environment_defined_from_check,
+    ADD CONSTRAINT job_environment_defined_from_check CHECK (defined_from IN ('log', 'run')) NOT VALID;
 ALTER TABLE job_annotations
-    ADD COLUMN tolerated boolean NOT NULL DEFAULT false,
-    ADD COLUMN file      text,
-    ADD COLUMN file_line bigint;
-ALTER TABLE action_callers ADD COLUMN image_digest text;
+    ADD COLUMN IF NOT EXISTS tolerated boolean NOT NULL DEFAULT false,
+    ADD COLUMN IF NOT EXISTS file      text,
+    ADD COLUMN IF NOT EXISTS file_line bigint;
+ALTER TABLE action_callers ADD COLUMN IF NOT EXISTS image_digest text;
 
 COMMENT ON TABLE job_actions IS 'Actions that were downloaded to run a job, reusable workflows that it came from, and container images that it used, as its log says; at most 1,000 a job.';
 COMMENT ON COLUMN job_actions.kind IS 'action: an action or a reusable workflow; image: a container image that is an action; build: the image of an action, built from its Dockerfile; container: the image of the job''s container or of a service.';
@@ -103,7 +112,7 @@ COMMENT ON COLUMN annotation_facts.tolerated IS 'As in job_annotations: true of 
 COMMENT ON COLUMN annotation_facts.file IS 'As in job_annotations.';
 COMMENT ON COLUMN annotation_facts.file_line IS 'As in job_annotations.';
 
-CREATE VIEW environment_facts AS
+CREATE OR REPLACE VIEW environment_facts AS
 SELECT j.id AS job_id, j.repository_id, r.owner || '/' || r.name AS repository, j.run_id, w.workflow_name, j.name,
        (j.created_at AT TIME ZONE 'UTC')::date AS day, j.created_at,
        e.runner_version, coalesce(e.runner_name, j.runner_name) AS runner_name, coalesce(e.runner_group, j.runner_group_name) AS runner_group, e.machine,
@@ -145,12 +154,26 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
-DROP INDEX job_logs_unread;
-CREATE INDEX job_logs_unread ON job_logs (job_id) WHERE state = 'archived' AND usage_version IS DISTINCT FROM 3;
-CREATE INDEX job_logs_removed_unread ON job_logs (job_id) WHERE state = 'removed' AND usage_version IS NULL;
+COMMIT;
+
+ALTER TABLE job_actions VALIDATE CONSTRAINT job_actions_kind_check;
+ALTER TABLE job_environment VALIDATE CONSTRAINT job_environment_defined_from_check;
+
+-- One that was left half made is made again.
+DROP INDEX CONCURRENTLY IF EXISTS job_actions_by_digest;
+CREATE INDEX CONCURRENTLY job_actions_by_digest ON job_actions (digest) WHERE digest IS NOT NULL;
+DROP INDEX CONCURRENTLY IF EXISTS job_environment_cut;
+CREATE INDEX CONCURRENTLY job_environment_cut ON job_environment (job_id) WHERE actions_cut > 0;
+DROP INDEX CONCURRENTLY IF EXISTS job_logs_removed_unread;
+CREATE INDEX CONCURRENTLY job_logs_removed_unread ON job_logs (job_id) WHERE state = 'removed' AND usage_version IS NULL;
+DROP INDEX CONCURRENTLY IF EXISTS job_logs_unread_3;
+CREATE INDEX CONCURRENTLY job_logs_unread_3 ON job_logs (job_id) WHERE state = 'archived' AND usage_version IS DISTINCT FROM 3;
+DROP INDEX CONCURRENTLY IF EXISTS job_logs_unread;
+ALTER INDEX job_logs_unread_3 RENAME TO job_logs_unread;
 
 -- +goose Down
 
+BEGIN;
 DROP INDEX job_logs_removed_unread;
 DROP INDEX job_logs_unread;
 CREATE INDEX job_logs_unread ON job_logs (job_id) WHERE state = 'archived' AND usage_version IS DISTINCT FROM 2;
@@ -290,3 +313,5 @@ COMMENT ON TABLE job_annotations IS 'Lines of logs that are marked as errors, wa
 COMMENT ON COLUMN job_annotations.message IS 'Text of the line without colours, cut at 1,000 bytes. Any step can print one.';
 COMMENT ON COLUMN action_callers.digest IS 'SHA-256 of all the columns that follow, which may be too long for an index.';
 COMMENT ON VIEW failure_signatures IS 'Errors in logs, grouped by message with numbers and hashes replaced, and counted by day.';
+
+COMMIT;

@@ -14,8 +14,10 @@ ALTER TABLE jobs ADD COLUMN IF NOT EXISTS carried_over_from bigint REFERENCES jo
 COMMENT ON COLUMN jobs.carried_over_from IS 'The job of an earlier attempt that ran in place of this one, which did not run again: the earliest with the same run, name, conclusion, runner (id and name), started_at and completed_at. Null: the job ran itself, or had no runner, or that is not known. Kept by triggers, which see all writers.';
 
 -- A runner begins one job at a time: few rows have all three in common.
-CREATE INDEX IF NOT EXISTS jobs_by_execution ON jobs (run_id, runner_id, started_at) WHERE runner_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS jobs_by_carried_over_from ON jobs (carried_over_from) WHERE carried_over_from IS NOT NULL;
+DROP INDEX CONCURRENTLY IF EXISTS jobs_by_execution;
+CREATE INDEX CONCURRENTLY jobs_by_execution ON jobs (run_id, runner_id, started_at) WHERE runner_id IS NOT NULL;
+DROP INDEX CONCURRENTLY IF EXISTS jobs_by_carried_over_from;
+CREATE INDEX CONCURRENTLY jobs_by_carried_over_from ON jobs (carried_over_from) WHERE carried_over_from IS NOT NULL;
 
 -- The rule. Null where something is not known; such a job counts for itself.
 -- +goose StatementBegin
@@ -199,7 +201,7 @@ CREATE OR REPLACE VIEW step_facts AS
 SELECT j.id AS job_id, s.number, s.name, s.conclusion, s.started_at, s.completed_at,
        CASE WHEN s.conclusion IS DISTINCT FROM 'skipped' AND j.carried_over_from IS NULL THEN seconds_between(s.started_at, s.completed_at) END AS duration_seconds,
        s.log_first_line, s.log_last_line, j.name AS job_name, r.owner || '/' || r.name AS repository, w.workflow_name, w.head_branch,
-       (j.created_at AT TIME ZONE 'UTC')::date AS day, s.log_lines
+       (j.created_at AT TIME ZONE 'UTC')::date AS day, s.log_lines, j.carried_over_from
 FROM jobs j
 JOIN repositories r ON r.id = j.repository_id
 JOIN workflow_runs w ON w.id = j.run_id,
@@ -221,6 +223,41 @@ JOIN repositories r ON r.id = f.repository_id
 JOIN workflow_runs w ON w.id = f.run_id;
 COMMENT ON COLUMN run_facts.jobs IS 'Number of jobs of all attempts, without those that are carried over.';
 COMMENT ON COLUMN run_facts.job_seconds IS 'Total seconds that runners spent on these jobs; null: no runner took any.';
+
+CREATE OR REPLACE VIEW annotation_facts AS
+SELECT j.id AS job_id, a.log_line, a.level, a.message, a.step_number, j.name AS job_name, r.owner || '/' || r.name AS repository, w.workflow_name, w.head_branch,
+       (j.created_at AT TIME ZONE 'UTC')::date AS day, a.tolerated, a.file, a.file_line, j.carried_over_from
+FROM jobs j
+JOIN repositories r ON r.id = j.repository_id
+JOIN workflow_runs w ON w.id = j.run_id,
+     LATERAL (SELECT log_line, level, message, step_number, tolerated, file, file_line FROM job_annotations WHERE job_annotations.job_id = j.id OFFSET 0) a;
+CREATE OR REPLACE VIEW action_facts AS
+SELECT j.id AS job_id, a.action, a.path AS action_path, a.ref, a.resolved_sha, a.version, a.in_setup, a.log_line,
+       j.repository_id, r.owner || '/' || r.name AS repository, j.run_id, w.workflow_name, (j.created_at AT TIME ZONE 'UTC')::date AS day, j.created_at,
+       w.event, w.actor, x.triggering_actor, w.head_repository_id <> w.repository_id AS from_fork, w.path, a.kind, a.digest, j.carried_over_from
+FROM job_actions a
+JOIN jobs j ON j.id = a.job_id
+JOIN repositories r ON r.id = j.repository_id
+JOIN workflow_runs w ON w.id = j.run_id
+LEFT JOIN workflow_run_attempts x ON x.run_id = j.run_id AND x.run_attempt = coalesce(j.run_attempt, 1);
+CREATE OR REPLACE VIEW environment_facts AS
+SELECT j.id AS job_id, j.repository_id, r.owner || '/' || r.name AS repository, j.run_id, w.workflow_name, j.name,
+       (j.created_at AT TIME ZONE 'UTC')::date AS day, j.created_at,
+       e.runner_version, coalesce(e.runner_name, j.runner_name) AS runner_name, coalesce(e.runner_group, j.runner_group_name) AS runner_group, e.machine,
+       e.os, e.image, e.image_version, e.secret_source, e.cache_mode, e.actions_locked,
+       -- Only a run that calls no other file tells which file its jobs are of.
+       coalesce(e.job_defined_at, CASE WHEN w.referenced_workflows = '[]' THEN r.owner || '/' || r.name || '/' || w.path END) AS job_defined_at,
+       coalesce(e.workflow_ref, r.owner || '/' || r.name || '/' || w.path) AS workflow_ref,
+       coalesce(e.defined_from, CASE WHEN w.path IS NOT NULL THEN 'run' END) AS defined_from,
+       j.carried_over_from
+FROM jobs j
+JOIN repositories r ON r.id = j.repository_id
+JOIN workflow_runs w ON w.id = j.run_id
+LEFT JOIN job_environment e ON e.job_id = j.id;
+COMMENT ON COLUMN step_facts.carried_over_from IS 'As in jobs: the job of an earlier attempt that ran in place of this one; null: it ran itself.';
+COMMENT ON COLUMN annotation_facts.carried_over_from IS 'As in jobs: the job of an earlier attempt that ran in place of this one; null: it ran itself.';
+COMMENT ON COLUMN action_facts.carried_over_from IS 'As in jobs: the job of an earlier attempt that ran in place of this one; null: it ran itself.';
+COMMENT ON COLUMN environment_facts.carried_over_from IS 'As in jobs: the job of an earlier attempt that ran in place of this one; null: it ran itself.';
 
 CREATE OR REPLACE VIEW workflow_daily AS
 SELECT (j.created_at AT TIME ZONE 'UTC')::date AS day, r.owner || '/' || r.name AS repository, w.workflow_name, count(DISTINCT j.run_id) AS runs, count(*) AS jobs,
@@ -339,16 +376,6 @@ JOIN workflow_runs w ON w.id = j.run_id
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 11;
 COMMENT ON COLUMN action_uses.jobs IS 'Number of jobs.';
 
-CREATE OR REPLACE VIEW step_facts AS
-SELECT j.id AS job_id, s.number, s.name, s.conclusion, s.started_at, s.completed_at,
-       CASE WHEN s.conclusion IS DISTINCT FROM 'skipped' THEN seconds_between(s.started_at, s.completed_at) END AS duration_seconds,
-       s.log_first_line, s.log_last_line, j.name AS job_name, r.owner || '/' || r.name AS repository, w.workflow_name, w.head_branch,
-       (j.created_at AT TIME ZONE 'UTC')::date AS day, s.log_lines
-FROM jobs j
-JOIN repositories r ON r.id = j.repository_id
-JOIN workflow_runs w ON w.id = j.run_id,
-     LATERAL (SELECT * FROM steps WHERE steps.job_id = j.id OFFSET 0) s;
-COMMENT ON COLUMN step_facts.duration_seconds IS 'Seconds from started_at to completed_at; null: the step was skipped or has not completed.';
 CREATE OR REPLACE VIEW run_facts AS
 SELECT f.run_id, r.owner || '/' || r.name AS repository, w.workflow_name, w.head_branch, w.head_sha, f.attempts, f.jobs, f.succeeded, f.failed, f.cancelled, f.skipped,
        f.unfinished, (f.created_at AT TIME ZONE 'UTC')::date AS day, f.created_at, f.completed_at, seconds_between(f.created_at, f.completed_at) AS wall_seconds, f.job_seconds,
@@ -408,6 +435,124 @@ FROM job_annotations a JOIN jobs j ON j.id = a.job_id JOIN repositories r ON r.i
 WHERE a.level = 'error' AND NOT a.tolerated AND btrim(a.message) <> ''
 GROUP BY 1, r.id, 3;
 COMMENT ON VIEW failure_signatures IS 'Errors in logs, grouped by message with numbers and hashes replaced, and counted by day. Without those that have no text, and those of inner steps that were allowed to fail.';
+
+-- Views cannot lose a column; they are made anew.
+DROP VIEW IF EXISTS step_facts, annotation_facts, action_facts, environment_facts;
+CREATE VIEW step_facts AS
+SELECT j.id AS job_id, s.number, s.name, s.conclusion, s.started_at, s.completed_at,
+       CASE WHEN s.conclusion IS DISTINCT FROM 'skipped' THEN seconds_between(s.started_at, s.completed_at) END AS duration_seconds,
+       s.log_first_line, s.log_last_line, j.name AS job_name, r.owner || '/' || r.name AS repository, w.workflow_name, w.head_branch,
+       (j.created_at AT TIME ZONE 'UTC')::date AS day, s.log_lines
+FROM jobs j
+JOIN repositories r ON r.id = j.repository_id
+JOIN workflow_runs w ON w.id = j.run_id,
+     LATERAL (SELECT * FROM steps WHERE steps.job_id = j.id OFFSET 0) s;
+COMMENT ON VIEW step_facts IS 'A step in one row, with its job, run and repository.';
+COMMENT ON COLUMN step_facts.job_id IS 'The job of the step.';
+COMMENT ON COLUMN step_facts.started_at IS 'When the step started, to the second.';
+COMMENT ON COLUMN step_facts.completed_at IS 'When the step completed, to the second.';
+COMMENT ON COLUMN step_facts.duration_seconds IS 'Seconds from started_at to completed_at; null: the step was skipped or has not completed.';
+COMMENT ON COLUMN step_facts.log_first_line IS 'First line of the step in the log, from 1; see log_lines.';
+COMMENT ON COLUMN step_facts.log_last_line IS 'Last line of the step in the log, inclusive; see log_lines.';
+COMMENT ON COLUMN step_facts.repository IS 'OWNER/NAME, its present name.';
+COMMENT ON COLUMN step_facts.workflow_name IS 'Workflow of the job.';
+COMMENT ON COLUMN step_facts.day IS 'Day on which the job was created, UTC. Filtering by it is fast.';
+COMMENT ON COLUMN step_facts.log_lines IS 'How these lines are known: exact, estimated, or shared with other steps; null: there are none.';
+CREATE VIEW annotation_facts AS
+SELECT j.id AS job_id, a.log_line, a.level, a.message, a.step_number, j.name AS job_name, r.owner || '/' || r.name AS repository, w.workflow_name, w.head_branch,
+       (j.created_at AT TIME ZONE 'UTC')::date AS day, a.tolerated, a.file, a.file_line
+FROM jobs j
+JOIN repositories r ON r.id = j.repository_id
+JOIN workflow_runs w ON w.id = j.run_id,
+     LATERAL (SELECT log_line, level, message, step_number, tolerated, file, file_line FROM job_annotations WHERE job_annotations.job_id = j.id OFFSET 0) a;
+COMMENT ON VIEW annotation_facts IS 'An error, warning or notice in one row, with its job, run and repository.';
+COMMENT ON COLUMN annotation_facts.job_id IS 'The job in whose log it is.';
+COMMENT ON COLUMN annotation_facts.log_line IS 'Number of its line in the log, from 1.';
+COMMENT ON COLUMN annotation_facts.level IS 'error, warning or notice.';
+COMMENT ON COLUMN annotation_facts.message IS 'Its text, as in job_annotations.';
+COMMENT ON COLUMN annotation_facts.step_number IS 'Number of the step that printed it, if that is certain. Null: it is not; lines join it to steps by estimate.';
+COMMENT ON COLUMN annotation_facts.job_name IS 'Name of the job.';
+COMMENT ON COLUMN annotation_facts.repository IS 'OWNER/NAME, its present name.';
+COMMENT ON COLUMN annotation_facts.workflow_name IS 'Workflow of the job.';
+COMMENT ON COLUMN annotation_facts.head_branch IS 'Branch or tag that the run was started for.';
+COMMENT ON COLUMN annotation_facts.day IS 'Day on which the job was created, UTC. Filtering by it is fast.';
+COMMENT ON COLUMN annotation_facts.tolerated IS 'As in job_annotations: true of an error that is none of the job.';
+COMMENT ON COLUMN annotation_facts.file IS 'As in job_annotations.';
+COMMENT ON COLUMN annotation_facts.file_line IS 'As in job_annotations.';
+CREATE VIEW action_facts AS
+SELECT j.id AS job_id, a.action, a.path AS action_path, a.ref, a.resolved_sha, a.version, a.in_setup, a.log_line,
+       j.repository_id, r.owner || '/' || r.name AS repository, j.run_id, w.workflow_name, (j.created_at AT TIME ZONE 'UTC')::date AS day, j.created_at,
+       w.event, w.actor, x.triggering_actor, w.head_repository_id <> w.repository_id AS from_fork, w.path, a.kind, a.digest
+FROM job_actions a
+JOIN jobs j ON j.id = a.job_id
+JOIN repositories r ON r.id = j.repository_id
+JOIN workflow_runs w ON w.id = j.run_id
+LEFT JOIN workflow_run_attempts x ON x.run_id = j.run_id AND x.run_attempt = coalesce(j.run_attempt, 1);
+COMMENT ON VIEW action_facts IS 'An action that a job used in one row, with what started its run. Filter by lower(action).';
+COMMENT ON COLUMN action_facts.job_id IS 'GitHub''s id of the job.';
+COMMENT ON COLUMN action_facts.action IS 'OWNER/REPO of the action; of an image docker://NAME.';
+COMMENT ON COLUMN action_facts.action_path IS 'Path within that repository; null: its top.';
+COMMENT ON COLUMN action_facts.ref IS 'Ref that the action was asked for as.';
+COMMENT ON COLUMN action_facts.resolved_sha IS 'Commit that was run; null: the log does not say.';
+COMMENT ON COLUMN action_facts.version IS 'Version of an immutable action''s package; null: none.';
+COMMENT ON COLUMN action_facts.in_setup IS 'Whether the runner said so before the job''s first step, where no step can have forged it.';
+COMMENT ON COLUMN action_facts.log_line IS 'Line of the job''s log that says so, from 1.';
+COMMENT ON COLUMN action_facts.repository_id IS 'GitHub''s id of the job''s repository.';
+COMMENT ON COLUMN action_facts.repository IS 'OWNER/NAME of the job''s repository, its present name.';
+COMMENT ON COLUMN action_facts.run_id IS 'The job''s workflow run.';
+COMMENT ON COLUMN action_facts.workflow_name IS 'Workflow of that run.';
+COMMENT ON COLUMN action_facts.day IS 'Day on which the job was created, UTC. Filtering by it is fast.';
+COMMENT ON COLUMN action_facts.created_at IS 'When the job was created.';
+COMMENT ON COLUMN action_facts.event IS 'Event that started the run; null: the run was not listed yet.';
+COMMENT ON COLUMN action_facts.actor IS 'Login of the account that caused the event; null: not known.';
+COMMENT ON COLUMN action_facts.triggering_actor IS 'Login of the account that started the job''s attempt; null: not known.';
+COMMENT ON COLUMN action_facts.from_fork IS 'Whether the head commit is in a fork; null: not known, or the fork was deleted.';
+COMMENT ON COLUMN action_facts.kind IS 'As in job_actions: action, image, build or container.';
+COMMENT ON COLUMN action_facts.digest IS 'As in job_actions; null: the log does not say.';
+COMMENT ON COLUMN action_facts.path IS 'File of the workflow, perhaps with @ and the ref that it was taken from; null: not known.';
+CREATE VIEW environment_facts AS
+SELECT j.id AS job_id, j.repository_id, r.owner || '/' || r.name AS repository, j.run_id, w.workflow_name, j.name,
+       (j.created_at AT TIME ZONE 'UTC')::date AS day, j.created_at,
+       e.runner_version, coalesce(e.runner_name, j.runner_name) AS runner_name, coalesce(e.runner_group, j.runner_group_name) AS runner_group, e.machine,
+       e.os, e.image, e.image_version, e.secret_source, e.cache_mode, e.actions_locked,
+       -- Only a run that calls no other file tells which file its jobs are of.
+       coalesce(e.job_defined_at, CASE WHEN w.referenced_workflows = '[]' THEN r.owner || '/' || r.name || '/' || w.path END) AS job_defined_at,
+       coalesce(e.workflow_ref, r.owner || '/' || r.name || '/' || w.path) AS workflow_ref,
+       coalesce(e.defined_from, CASE WHEN w.path IS NOT NULL THEN 'run' END) AS defined_from
+FROM jobs j
+JOIN repositories r ON r.id = j.repository_id
+JOIN workflow_runs w ON w.id = j.run_id
+LEFT JOIN job_environment e ON e.job_id = j.id;
+COMMENT ON VIEW environment_facts IS 'What each job ran on, in one row. A column is null where it is not known.';
+COMMENT ON COLUMN environment_facts.job_id IS 'GitHub''s id of the job.';
+COMMENT ON COLUMN environment_facts.repository_id IS 'GitHub''s id of the repository.';
+COMMENT ON COLUMN environment_facts.repository IS 'OWNER/NAME, its present name.';
+COMMENT ON COLUMN environment_facts.run_id IS 'Workflow run of the job.';
+COMMENT ON COLUMN environment_facts.workflow_name IS 'Workflow of the job.';
+COMMENT ON COLUMN environment_facts.name IS 'Display name of the job.';
+COMMENT ON COLUMN environment_facts.day IS 'Day of the job''s creation, UTC. Filtering by it is fast.';
+COMMENT ON COLUMN environment_facts.created_at IS 'When the job was created.';
+COMMENT ON COLUMN environment_facts.runner_version IS 'As in job_environment.';
+COMMENT ON COLUMN environment_facts.runner_name IS 'As in job_environment; where the log does not say, as in jobs.';
+COMMENT ON COLUMN environment_facts.runner_group IS 'As in job_environment; where the log does not say, runner_group_name as in jobs.';
+COMMENT ON COLUMN environment_facts.machine IS 'As in job_environment.';
+COMMENT ON COLUMN environment_facts.os IS 'As in job_environment.';
+COMMENT ON COLUMN environment_facts.image IS 'As in job_environment.';
+COMMENT ON COLUMN environment_facts.image_version IS 'As in job_environment.';
+COMMENT ON COLUMN environment_facts.secret_source IS 'As in job_environment.';
+COMMENT ON COLUMN environment_facts.cache_mode IS 'As in job_environment.';
+COMMENT ON COLUMN environment_facts.actions_locked IS 'As in job_environment.';
+COMMENT ON COLUMN environment_facts.job_defined_at IS 'File of the job, as OWNER/REPO/PATH, perhaps with @REF: as in job_environment; where the log does not say, of a run that calls no other file, by path of workflow_runs. Null: not known.';
+COMMENT ON COLUMN environment_facts.workflow_ref IS 'File of the workflow that was started, as OWNER/REPO/PATH, perhaps with @REF: as in job_environment; where the log does not say, by path of workflow_runs. Null: not known.';
+COMMENT ON COLUMN environment_facts.defined_from IS 'Where job_defined_at and workflow_ref are from: log, or run, for what GitHub says of the run; null: they are not known.';
+-- +goose StatementBegin
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'jobvault_reader') THEN
+        GRANT SELECT ON step_facts, annotation_facts, action_facts, environment_facts TO jobvault_reader;
+    END IF;
+END $$;
+-- +goose StatementEnd
 
 -- A view cannot lose a column; it is made anew.
 DROP VIEW IF EXISTS job_facts;

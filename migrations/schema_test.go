@@ -79,7 +79,7 @@ var contract = map[string][]string{
 	},
 	"annotation_facts": {
 		"job_id bigint", "log_line bigint", "level text", "message text", "step_number bigint", "job_name text", "repository text", "workflow_name text",
-		"head_branch text", "day date", "tolerated boolean", "file text", "file_line bigint",
+		"head_branch text", "day date", "tolerated boolean", "file text", "file_line bigint", "carried_over_from bigint",
 	},
 	"action_uses": {
 		"action text", "path text", "ref text", "resolved_sha text", "version text", "repository text", "workflow_name text", "jobs bigint",
@@ -117,17 +117,17 @@ var contract = map[string][]string{
 	"action_facts": {
 		"job_id bigint", "action text", "action_path text", "ref text", "resolved_sha text", "version text", "in_setup boolean", "log_line bigint",
 		"repository_id bigint", "repository text", "run_id bigint", "workflow_name text", "day date", "created_at timestamptz",
-		"event text", "actor text", "triggering_actor text", "from_fork boolean", "path text", "kind text", "digest text",
+		"event text", "actor text", "triggering_actor text", "from_fork boolean", "path text", "kind text", "digest text", "carried_over_from bigint",
 	},
 	"environment_facts": {
 		"job_id bigint", "repository_id bigint", "repository text", "run_id bigint", "workflow_name text", "name text", "day date", "created_at timestamptz",
 		"runner_version text", "runner_name text", "runner_group text", "machine text", "os text", "image text", "image_version text", "secret_source text",
-		"cache_mode text", "actions_locked boolean", "job_defined_at text", "workflow_ref text", "defined_from text",
+		"cache_mode text", "actions_locked boolean", "job_defined_at text", "workflow_ref text", "defined_from text", "carried_over_from bigint",
 	},
 	"step_facts": {
 		"job_id bigint", "number bigint", "name text", "conclusion text", "started_at timestamptz", "completed_at timestamptz", "duration_seconds double precision",
 		"log_first_line bigint", "log_last_line bigint", "job_name text", "repository text", "workflow_name text", "head_branch text", "day date",
-		"log_lines text",
+		"log_lines text", "carried_over_from bigint",
 	},
 	"run_facts": {
 		"run_id bigint", "repository text", "workflow_name text", "head_branch text", "head_sha text", "attempts bigint", "jobs bigint", "succeeded bigint",
