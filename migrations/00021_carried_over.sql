@@ -19,6 +19,11 @@ CREATE INDEX CONCURRENTLY jobs_by_execution ON jobs (run_id, runner_id, started_
 DROP INDEX CONCURRENTLY IF EXISTS jobs_by_carried_over_from;
 CREATE INDEX CONCURRENTLY jobs_by_carried_over_from ON jobs (carried_over_from) WHERE carried_over_from IS NOT NULL;
 
+-- What has no commit or digest is counted as not known: see usage_unknown.go.
+DROP INDEX CONCURRENTLY IF EXISTS job_actions_unresolved;
+CREATE INDEX CONCURRENTLY job_actions_unresolved ON job_actions (lower(action), job_id)
+    WHERE resolved_sha IS NULL AND CASE WHEN kind IN ('image', 'container') THEN digest END IS NULL;
+
 -- The rule. Null where something is not known; such a job counts for itself.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION is_carried_over(later jobs, earlier jobs) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -613,5 +618,5 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
-DROP INDEX IF EXISTS jobs_by_carried_over_from, jobs_by_execution;
+DROP INDEX IF EXISTS jobs_by_carried_over_from, jobs_by_execution, job_actions_unresolved;
 ALTER TABLE jobs DROP COLUMN IF EXISTS carried_over_from;
