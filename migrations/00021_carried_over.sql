@@ -13,6 +13,14 @@
 ALTER TABLE jobs ADD COLUMN IF NOT EXISTS carried_over_from bigint REFERENCES jobs (id) ON DELETE SET NULL;
 COMMENT ON COLUMN jobs.carried_over_from IS 'The job of an earlier attempt that ran in place of this one, which did not run again: the earliest with the same run, name, conclusion, runner (id and name), started_at and completed_at. Null: the job ran itself, or had no runner, or that is not known. Kept by triggers, which see all writers.';
 
+-- An older jobvault that still runs counts what is carried over, and knows no images: from
+-- here on, before the first job is linked, it cannot add to the sums, as it writes no rule.
+BEGIN;
+ALTER TABLE action_sums ADD COLUMN IF NOT EXISTS rule integer NOT NULL DEFAULT 2;
+ALTER TABLE action_sums ALTER COLUMN rule DROP DEFAULT;
+COMMENT ON COLUMN action_sums.rule IS 'The rule by which jobs were counted: 2 counts an execution once. It has no default, so that no older jobvault adds jobs by its own.';
+COMMIT;
+
 -- A runner begins one job at a time: few rows have all three in common.
 DROP INDEX CONCURRENTLY IF EXISTS jobs_by_execution;
 CREATE INDEX CONCURRENTLY jobs_by_execution ON jobs (run_id, runner_id, started_at) WHERE runner_id IS NOT NULL;
@@ -620,3 +628,4 @@ END $$;
 
 DROP INDEX IF EXISTS jobs_by_carried_over_from, jobs_by_execution, job_actions_unresolved;
 ALTER TABLE jobs DROP COLUMN IF EXISTS carried_over_from;
+ALTER TABLE action_sums DROP COLUMN IF EXISTS rule;

@@ -91,7 +91,7 @@ var contract = map[string][]string{
 	},
 	"action_sums": {
 		"action bigint", "days smallint", "at timestamptz", "caller_id bigint", "repository_id bigint", "jobs bigint", "first_job bigint", "last_job bigint",
-		"first_used_at timestamptz", "last_used_at timestamptz", "in_setup boolean",
+		"first_used_at timestamptz", "last_used_at timestamptz", "in_setup boolean", "rule integer",
 	},
 	"action_pending":     {"seq bigint", "job_id bigint"},
 	"action_invalidated": {"repository_id bigint", "at timestamptz", "noted_at timestamptz"},
