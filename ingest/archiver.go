@@ -237,12 +237,7 @@ func (t *task) archiveLog(ctx context.Context) error {
 	if err != nil {
 		return t.handleError(ctx, targetLog, err)
 	}
-	// As the table has them, which may know more than the API told: a webhook filled it in.
-	steps, err := t.DB.Steps(ctx, t.id)
-	if err != nil {
-		return err
-	}
-	s := record.SettlementOf(t.id, log, steps, t.Now())
+	s := record.SettlementOf(t.id, log, t.Now())
 	s.Settled = kept
 	return t.settle(ctx, s)
 }

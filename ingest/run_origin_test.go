@@ -187,3 +187,32 @@ func TestBackfillDescribesWhatWasSweptBefore(t *testing.T) {
 		t.Error("what is described was listed once more")
 	}
 }
+
+// What an older jobvault has listed meanwhile is described too, although nothing has changed
+// since: an unchanged listing that it read was not read for what started the runs.
+func TestSweepDescribesWhatAnOlderJobvaultListed(t *testing.T) {
+	t.Parallel()
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now, GitHub: githubsim.Options{Now: now.Now}})
+	repo := r.knowRepository()
+	r.sweepRecent(repo)
+	r.sweepRecent(repo)
+	skippedRuns(r.GitHub, now.Now().Add(-time.Minute), 3)
+	described := ingesttest.Scalar[string](r.Rig, `SELECT coalesce(described_etag, '') FROM sweeps`)
+	now.Advance(time.Minute)
+	r.sweepRecent(repo)
+	// As an older one leaves them: it writes neither of these columns.
+	r.Exec(`UPDATE sweeps SET described = '{}', described_etag = $1`, described)
+	r.Exec(`UPDATE workflow_runs SET event = NULL`)
+	now.Advance(time.Minute)
+	r.sweepRecent(repo)
+	if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM workflow_runs WHERE event = 'push'`); n != 3 {
+		t.Errorf("%d of 3 runs are described, and the range counts as %s", n, ingesttest.Scalar[string](r.Rig, `SELECT described::text FROM sweeps`))
+	}
+	before := ingesttest.Scalar[string](r.Rig, `SELECT etag FROM sweeps`)
+	now.Advance(time.Minute)
+	r.sweepRecent(repo)
+	if after := ingesttest.Scalar[string](r.Rig, `SELECT etag FROM sweeps`); after != before {
+		t.Errorf("the ETag was %s and is %s: nothing has changed", before, after)
+	}
+}

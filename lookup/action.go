@@ -72,12 +72,6 @@ func FindUses(ctx context.Context, db *store.DB, f store.ActionFilter) (Uses, er
 		return Uses{}, err
 	}
 	unknown, err := db.UnknownUses(ctx, f)
-	for _, u := range found {
-		if u.SHA == nil && u.Digest == nil {
-			unknown.NoSHA += u.Jobs
-		}
-	}
-	unknown.NoSHA = min(unknown.NoSHA, store.MaxUnknown)
 	return Uses{Uses: found, Moved: movedRefs(found), Whole: whole, Unknown: unknown}, err
 }
 
@@ -105,6 +99,7 @@ func (u Uses) Gaps() []string {
 		{u.Unknown.Unread, "whose log was not read by this version may have used it: run jobvault reindex"},
 		{u.Unknown.Cut, "whose log tells of more actions than are kept may have used it"},
 		{u.Unknown.NoSHA, "used it at a commit or digest that the log does not say"},
+		{u.Unknown.NotListed, "used it in runs of which it is not known what started them: no listing has told"},
 	} {
 		switch {
 		case gap.jobs == 1:

@@ -59,6 +59,11 @@ func TestGapsOfUses(t *testing.T) {
 			t.Errorf("%s: %q", action, got)
 		}
 	}
+	byEvent, err := lookup.FindUses(t.Context(), f.db, store.ActionFilter{Action: "a/b", Event: "push"})
+	f.check(err)
+	if got := byEvent.Gaps(); len(byEvent.Uses) > 0 || !slices.Contains(got, "2 jobs used it in runs of which it is not known what started them: no listing has told") {
+		t.Errorf("by what started runs: %+v, %q", byEvent.Uses, got)
+	}
 	uses, err := lookup.FindUses(t.Context(), f.db, store.ActionFilter{Action: "a/b", Since: time.Now().Add(time.Hour)})
 	f.check(err)
 	if got := uses.Gaps(); len(got) > 0 {

@@ -63,10 +63,12 @@ COMMENT ON COLUMN workflow_run_attempts.conclusion IS 'Conclusion, as GitHub wor
 COMMENT ON COLUMN workflow_run_attempts.started_at IS 'When the attempt started; null: not known.';
 COMMENT ON COLUMN workflow_run_attempts.updated_at IS 'When the attempt last changed, of a completed one when it ended, by GitHub''s clock; null: not known.';
 
-ALTER TABLE sweeps ADD COLUMN described tstzmultirange NOT NULL DEFAULT '{}';
+ALTER TABLE sweeps
+    ADD COLUMN described      tstzmultirange NOT NULL DEFAULT '{}',
+    ADD COLUMN described_etag text;
 COMMENT ON COLUMN sweeps.described IS 'As swept, but only since what started a run is kept: a backfill lists what is not in it.';
--- A listing that is unchanged is not read: it must be, once.
-UPDATE sweeps SET listed_from = NULL, etag = NULL, listed_runs = NULL WHERE etag IS NOT NULL;
+-- An older jobvault writes etag alone.
+COMMENT ON COLUMN sweeps.described_etag IS 'ETag of the last listing that was read for what started its runs. If it is not etag, the listing that etag is of was not: it must be read, changed or not.';
 
 -- +goose StatementBegin
 CREATE FUNCTION run_facets(event text, actor text, repository_id bigint, head_repository_id bigint) RETURNS bigint[]
@@ -387,7 +389,7 @@ END $$;
 
 DROP TABLE workflow_run_attempts;
 DROP FUNCTION index_run_attempts, run_facets;
-ALTER TABLE sweeps DROP COLUMN described;
+ALTER TABLE sweeps DROP COLUMN described, DROP COLUMN described_etag;
 ALTER TABLE workflow_runs
     DROP COLUMN event, DROP COLUMN actor_id, DROP COLUMN actor, DROP COLUMN triggering_actor_id, DROP COLUMN triggering_actor, DROP COLUMN run_number,
     DROP COLUMN display_title, DROP COLUMN workflow_id, DROP COLUMN path, DROP COLUMN head_repository_id, DROP COLUMN head_repository, DROP COLUMN pull_requests,

@@ -13,11 +13,24 @@
 ALTER TABLE jobs ADD COLUMN IF NOT EXISTS carried_over_from bigint REFERENCES jobs (id) ON DELETE SET NULL;
 COMMENT ON COLUMN jobs.carried_over_from IS 'The job of an earlier attempt that ran in place of this one, which did not run again: the earliest with the same run, name, conclusion, runner (id and name), started_at and completed_at. Null: the job ran itself, or had no runner, or that is not known. Kept by triggers, which see all writers.';
 
+-- An older jobvault that still runs counts what is carried over, and knows no images: from
+-- here on, before the first job is linked, it cannot add to the sums, as it writes no rule.
+BEGIN;
+ALTER TABLE action_sums ADD COLUMN IF NOT EXISTS rule integer NOT NULL DEFAULT 2;
+ALTER TABLE action_sums ALTER COLUMN rule DROP DEFAULT;
+COMMENT ON COLUMN action_sums.rule IS 'The rule by which jobs were counted: 2 counts an execution once. It has no default, so that no older jobvault adds jobs by its own.';
+COMMIT;
+
 -- A runner begins one job at a time: few rows have all three in common.
 DROP INDEX CONCURRENTLY IF EXISTS jobs_by_execution;
 CREATE INDEX CONCURRENTLY jobs_by_execution ON jobs (run_id, runner_id, started_at) WHERE runner_id IS NOT NULL;
 DROP INDEX CONCURRENTLY IF EXISTS jobs_by_carried_over_from;
 CREATE INDEX CONCURRENTLY jobs_by_carried_over_from ON jobs (carried_over_from) WHERE carried_over_from IS NOT NULL;
+
+-- What has no commit or digest is counted as not known: see usage_unknown.go.
+DROP INDEX CONCURRENTLY IF EXISTS job_actions_unresolved;
+CREATE INDEX CONCURRENTLY job_actions_unresolved ON job_actions (lower(action), job_id)
+    WHERE resolved_sha IS NULL AND CASE WHEN kind IN ('image', 'container') THEN digest END IS NULL;
 
 -- The rule. Null where something is not known; such a job counts for itself.
 -- +goose StatementBegin
@@ -613,5 +626,6 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
-DROP INDEX IF EXISTS jobs_by_carried_over_from, jobs_by_execution;
+DROP INDEX IF EXISTS jobs_by_carried_over_from, jobs_by_execution, job_actions_unresolved;
 ALTER TABLE jobs DROP COLUMN IF EXISTS carried_over_from;
+ALTER TABLE action_sums DROP COLUMN IF EXISTS rule;

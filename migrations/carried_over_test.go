@@ -29,6 +29,7 @@ func TestJobsOfBeforeAreLinked(t *testing.T) {
 			'2026-01-01'::timestamptz + CASE i WHEN 4 THEN 1 ELSE i END * interval '1 minute', '2026-01-01'::timestamptz + CASE i WHEN 4 THEN 1 ELSE i END * interval '2 minutes', '2026-01-01'
 		FROM generate_series(1, 6000) n, generate_series(1, 6) i;
 		INSERT INTO job_logs (job_id) SELECT id FROM jobs`)
+	exec(t, pool, `INSERT INTO action_sums (action, days, at, caller_id, repository_id, jobs, first_job, last_job, in_setup) VALUES (1, 1, '2026-01-01', 1, 1, 1, 11, 11, true)`)
 	linked := func() []int64 {
 		return column[int64](t, pool, `SELECT count(*) FROM jobs WHERE carried_over_from IS NOT NULL UNION ALL
 			SELECT count(*) FROM jobs WHERE id % 10 = 4 AND carried_over_from = id - 3`)
@@ -36,6 +37,9 @@ func TestJobsOfBeforeAreLinked(t *testing.T) {
 	up(t, m)
 	if diff := cmp.Diff([]int64{6000, 6000}, linked()); diff != "" {
 		t.Errorf("carried over, and from the job that ran (-want +got):\n%s", diff)
+	}
+	if rules := column[string](t, pool, `SELECT concat_ws(' ', s.rule, c.column_default) FROM action_sums s, information_schema.columns c WHERE c.table_name = 'action_sums' AND c.column_name = 'rule'`); !slices.Equal(rules, []string{"2"}) {
+		t.Errorf("rules of sums, and the default: %q", rules)
 	}
 	exec(t, pool, `UPDATE jobs SET carried_over_from = NULL WHERE id > 30000`)
 	downTo(t, m, slices.Index(all, "00021_carried_over.sql")+1)

@@ -65,6 +65,7 @@ func TestReadersQueriesHaveAnIndex(t *testing.T) {
 		{"logs that were not read for what their jobs used", `SELECT job_id FROM job_logs WHERE state = 'archived' AND job_id > 7 AND usage_version IS DISTINCT FROM 3 ORDER BY job_id`, "job_logs_unread"},
 		{"removed logs that were never read for it", `SELECT job_id FROM job_logs WHERE state = 'removed' AND usage_version IS NULL`, "job_logs_removed_unread"},
 		{"jobs of an image", `SELECT job_id FROM job_actions WHERE digest = 'sha256:0'`, "job_actions_by_digest"},
+		{"jobs whose use of an action has no commit or digest", `SELECT DISTINCT job_id FROM job_actions WHERE lower(action) = 'acme/lint' AND resolved_sha IS NULL AND CASE WHEN kind IN ('image', 'container') THEN digest END IS NULL`, "job_actions_unresolved"},
 		{"jobs whose actions were cut", `SELECT job_id FROM job_environment WHERE actions_cut > 0`, "job_environment_cut"},
 		{"logs that are not settled", `SELECT job_id FROM job_logs WHERE state IN ('pending', 'denied') ORDER BY job_id`, "job_logs_unsettled"},
 	} {

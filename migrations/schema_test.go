@@ -55,7 +55,7 @@ var contract = map[string][]string{
 	},
 	"sweeps": {
 		"repository_id bigint", "swept tstzmultirange", "watermark timestamptz", "deep_at timestamptz", "listed_from timestamptz", "etag text", "listed_runs integer",
-		"succeeded_at timestamptz", "failed_at timestamptz", "error text", "described tstzmultirange",
+		"succeeded_at timestamptz", "failed_at timestamptz", "error text", "described tstzmultirange", "described_etag text",
 	},
 	"run_attempts": {
 		"run_id bigint", "run_attempt bigint", "repository_id bigint", "run_created_at timestamptz", "jobs integer",
@@ -91,7 +91,7 @@ var contract = map[string][]string{
 	},
 	"action_sums": {
 		"action bigint", "days smallint", "at timestamptz", "caller_id bigint", "repository_id bigint", "jobs bigint", "first_job bigint", "last_job bigint",
-		"first_used_at timestamptz", "last_used_at timestamptz", "in_setup boolean",
+		"first_used_at timestamptz", "last_used_at timestamptz", "in_setup boolean", "rule integer",
 	},
 	"action_pending":     {"seq bigint", "job_id bigint"},
 	"action_invalidated": {"repository_id bigint", "at timestamptz", "noted_at timestamptz"},

@@ -55,26 +55,16 @@ const minCommitPrefix = 7
 // ActionUses lists the uses of an action, by repository, workflow, ref and commit, the
 // latest first.
 func (db *DB) ActionUses(ctx context.Context, f ActionFilter) ([]ActionUse, error) {
-	name, path, err := f.split()
-	if err != nil {
-		return nil, err
-	}
 	var uses []ActionUse
-	err = db.inTx(ctx, "uses of "+f.Action, func(ctx context.Context, tx pgx.Tx) error {
-		jobs := JobFilter{Repository: f.Repository, Repositories: f.Repositories}
-		if err := jobs.resolve(ctx, tx); err != nil {
+	err := db.inTx(ctx, "uses of "+f.Action, func(ctx context.Context, tx pgx.Tx) error {
+		args, err := f.args(ctx, tx)
+		if err != nil {
 			return err
 		}
-		commit := ""
-		if len(f.Ref) >= minCommitPrefix {
-			commit = likePrefix(strings.ToLower(f.Ref))
-		}
-		sql, args := usesOfAction, []any{
-			name, path, f.Ref, commit, jobs.Repositories, timeOrNull(f.Since),
-			timeOrNull(beginOf(f.Since, sumDay)), timeOrNull(beginOf(f.Since, sumWeek)), timeOrNull(beginOf(f.Since, sumPeriod)), f.Digest,
-		}
-		if f.ofStarts() {
-			sql, args = usesOfStarts, append(args[:6], f.Event, f.Actor, f.Fork, f.Digest)
+		sql := usesOfStarts
+		if !f.ofStarts() {
+			sql = usesOfAction
+			copy(args[6:9], []any{timeOrNull(beginOf(f.Since, sumDay)), timeOrNull(beginOf(f.Since, sumWeek)), timeOrNull(beginOf(f.Since, sumPeriod))})
 		}
 		// Planned for these values each time: an action that every job uses has a million
 		// times as many rows as most others.
@@ -86,6 +76,23 @@ func (db *DB) ActionUses(ctx context.Context, f ActionFilter) ([]ActionUse, erro
 		return err
 	})
 	return uses, err
+}
+
+// args are the parameters $1 to $10 of usesOfStarts and unknownUses.
+func (f ActionFilter) args(ctx context.Context, tx pgx.Tx) ([]any, error) {
+	name, path, err := f.split()
+	if err != nil {
+		return nil, err
+	}
+	jobs := JobFilter{Repository: f.Repository, Repositories: f.Repositories}
+	if err := jobs.resolve(ctx, tx); err != nil {
+		return nil, err
+	}
+	commit := ""
+	if len(f.Ref) >= minCommitPrefix {
+		commit = likePrefix(strings.ToLower(f.Ref))
+	}
+	return []any{name, path, f.Ref, commit, jobs.Repositories, timeOrNull(f.Since), f.Event, f.Actor, f.Fork, f.Digest}, nil
 }
 
 // split takes an action's name apart into that of its repository and the path in it. An
@@ -163,6 +170,20 @@ const usesInOrder = `
 	LEFT JOIN workflow_runs lw ON lw.id = lj.run_id
 	ORDER BY u.last_used_at DESC NULLS LAST, repository, workflow, u.ref, u.resolved_sha, u.image_digest, u.action, u.path, u.version`
 
+const (
+	// ofName holds uses a of the action's name and path.
+	ofName = `lower(a.action) = lower($1) AND ($2 = '' OR lower(a.path) = lower($2))`
+
+	// ofRef holds uses a of the ref, commit or digest.
+	ofRef = `($3 = '' OR a.ref = $3 OR ($4 <> '' AND a.resolved_sha LIKE $4)) AND ($10 = '' OR ` + imageDigest + ` = $10)`
+
+	// startedSo holds jobs j whose runs w, or attempts x, were started so; null: no listing
+	// has told. Nobody but the actor starts a first attempt.
+	startedSo = `($7 = '' OR w.event = $7)
+	        AND ($8 = '' OR lower($8) IN (lower(w.actor), lower(coalesce(x.triggering_actor, CASE WHEN coalesce(j.run_attempt, 1) = 1 THEN w.actor END))))
+	        AND (NOT $9::boolean OR w.head_repository_id <> w.repository_id)`
+)
+
 // usesOfStarts looks at the jobs that used the action and whose runs were started so. The
 // sums do not tell that: it takes as long as the action, or what is rarer, has jobs.
 const usesOfStarts = `
@@ -174,10 +195,6 @@ const usesOfStarts = `
 	      JOIN jobs j ON j.id = a.job_id
 	      JOIN workflow_runs w ON w.id = j.run_id
 	      ` + joinAttempt + `
-	      WHERE lower(a.action) = lower($1) AND ($2 = '' OR lower(a.path) = lower($2))
-	        AND ($3 = '' OR a.ref = $3 OR ($4 <> '' AND a.resolved_sha LIKE $4))
+	      WHERE ` + ofName + ` AND ` + ofRef + ` AND ` + countsUses + ` AND ` + startedSo + `
 	        AND ($5::bigint[] IS NULL OR j.repository_id = ANY($5)) AND ($6::timestamptz IS NULL OR j.created_at >= $6)
-	        AND ($10 = '' OR ` + imageDigest + ` = $10) AND ` + countsUses + `
-	        AND ($7 = '' OR w.event = $7) AND ($8 = '' OR lower($8) IN (lower(w.actor), lower(x.triggering_actor)))
-	        AND (NOT $9::boolean OR w.head_repository_id <> w.repository_id)
 	      GROUP BY j.repository_id, w.workflow_name, a.resolved_sha, image_digest, a.ref, a.path, a.version, a.action) u` + usesInOrder

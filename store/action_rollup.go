@@ -85,6 +85,8 @@ func (db *DB) RollUpAllActions(ctx context.Context) error {
 // spans. A job that is noted twice is counted once if both notes are below. If not, it is
 // counted twice, but its period is invalidated, as by every change of a job that had
 // actions before, and made anew: whoever writes rows of a job holds its lock, see lockJobs.
+// 2 is the rule of countsUses and imageDigest: Postgres refuses an older jobvault's
+// statement, which writes none.
 const rollUpPending = `
 	WITH taken AS (DELETE FROM action_pending WHERE seq < $1 RETURNING job_id),
 	     used AS (
@@ -105,9 +107,9 @@ const rollUpPending = `
 	         WHERE NOT EXISTS (SELECT FROM action_callers c WHERE c.digest = daily.digest)
 	         RETURNING id, digest),
 	     callers AS (SELECT id, digest FROM action_callers UNION ALL SELECT id, digest FROM added)
-	INSERT INTO action_sums AS s (action, days, at, caller_id, repository_id, jobs, first_job, last_job, first_used_at, last_used_at, in_setup)
+	INSERT INTO action_sums AS s (action, days, at, caller_id, repository_id, jobs, first_job, last_job, first_used_at, last_used_at, in_setup, rule)
 	SELECT facet('action', lower(d.action)), days, day_bucket(d.at, days), c.id, d.repository_id,
-	       sum(jobs), min(first_job), max(last_job), min(first_used_at), max(last_used_at), bool_or(in_setup)
+	       sum(jobs), min(first_job), max(last_job), min(first_used_at), max(last_used_at), bool_or(in_setup), 2
 	FROM daily d JOIN callers c USING (digest), unnest($2::integer[]) days
 	GROUP BY 1, 2, 3, 4, 5
 	ORDER BY 1, 2, 3 -- what is read together lies together

@@ -63,7 +63,7 @@ func TestListingsDoNotDeadlock(t *testing.T) {
 			for _, id := range some(r) {
 				state := []string{store.LogPending, store.LogDenied, store.LogMissing}[r.IntN(3)]
 				s := settledAs(id, state)
-				s.Steps = []store.StepLines{{Number: 1, First: 1, Last: 2}, {Number: 2, First: 3, Last: 4}}
+				s.Steps = linesOf(store.StepLines{Number: 1, First: 1, Last: 2}, store.StepLines{Number: 2, First: 3, Last: 4})
 				if _, err := f.db.Settle(ctx, s, day); err != nil {
 					return err
 				}

@@ -163,9 +163,14 @@ type jobStart struct {
 	RunStart
 }
 
+// querier is a transaction, or the pool.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
 // query runs a query. Its error, if any, is that of the rows.
-func query(ctx context.Context, tx pgx.Tx, sql string, args ...any) pgx.Rows {
-	rows, _ := tx.Query(ctx, sql, args...) // the rows have the error
+func query(ctx context.Context, on querier, sql string, args ...any) pgx.Rows {
+	rows, _ := on.Query(ctx, sql, args...) // the rows have the error
 	return rows
 }
 

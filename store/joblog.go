@@ -129,7 +129,7 @@ type Settlement struct {
 	HTTPStatus int    // 0: GitHub was not asked
 	Asked      bool   // whether the log was asked for; counts as an attempt
 	Object     *Object
-	Steps      []StepLines
+	Steps      StepAligner   // which lines are its steps'; nil: none has any
 	Usage      *joblog.Usage // nil: the log was not read for it
 	Details    *Details      // nil: as noted before
 	Settled    *Details      // its settled.json; nil: as noted before
@@ -198,7 +198,7 @@ func (db *DB) Settle(ctx context.Context, s Settlement, at time.Time) (bool, err
 		if s.Object == nil && s.Usage == nil {
 			return nil
 		}
-		return writeIndex(ctx, tx, s.JobID, s.Steps, s.Usage)
+		return alignAndWriteIndex(ctx, tx, s.JobID, s.Steps, s.Usage)
 	})
 	return changed, err
 }

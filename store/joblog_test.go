@@ -13,10 +13,15 @@ import (
 	"github.com/jobvault/jobvault/store"
 )
 
+// linesOf gives the steps these lines, whatever the steps are.
+func linesOf(lines ...store.StepLines) store.StepAligner {
+	return func([]store.Step) []store.StepLines { return lines }
+}
+
 // archivedAs is a settlement of a job whose log is in the bucket.
 func archivedAs(job int64, lines ...store.StepLines) store.Settlement {
 	return store.Settlement{
-		JobID: job, State: store.LogArchived, HTTPStatus: 200, Asked: true, Steps: lines,
+		JobID: job, State: store.LogArchived, HTTPStatus: 200, Asked: true, Steps: linesOf(lines...),
 		Object: &store.Object{
 			Key: fmt.Sprintf("v1/1/2/1/%d/log.zst", job), RawBytes: 3 << 20, StoredBytes: 1 << 18, Lines: 9,
 			SHA256: sha256.Sum256(fmt.Append(nil, job)), FrameLines: []int64{1, 4, 7}, FrameOffsets: []int64{0, 1000, 2000},

@@ -48,7 +48,7 @@ var ErrOtherText = errors.New("its text has changed meanwhile")
 // which lines are its steps', and u, what the job used. there is called within the transaction and must fail if the copy is not in the
 // bucket any more, because FinishRemoval deletes copies that no row has; it must not use
 // the database, and may be repeated. c.At is zero except in tests.
-func (db *DB) Redact(ctx context.Context, c Redaction, of []byte, ranges []StepLines, u *joblog.Usage, there func(context.Context) error) error {
+func (db *DB) Redact(ctx context.Context, c Redaction, of []byte, align StepAligner, u *joblog.Usage, there func(context.Context) error) error {
 	return db.inTx(ctx, fmt.Sprintf("redact log of job %d", c.JobID), func(ctx context.Context, tx pgx.Tx) error {
 		at, err := db.decide(ctx, tx, c.At)
 		if err != nil {
@@ -80,7 +80,7 @@ func (db *DB) Redact(ctx context.Context, c Redaction, of []byte, ranges []StepL
 		if err := insertRedaction(ctx, tx, c); err != nil {
 			return err
 		}
-		return writeIndex(ctx, tx, c.JobID, ranges, u)
+		return alignAndWriteIndex(ctx, tx, c.JobID, align, u)
 	})
 }
 

@@ -13,7 +13,7 @@ import (
 // RecordIndex writes what was read from an archived log again: the lines of its steps, what
 // the job used, and the size of the object with its filters (0: it has none). It writes
 // nothing, and says so, if the job has no archived log with this digest any more.
-func (db *DB) RecordIndex(ctx context.Context, jobID int64, sha256 []byte, ranges []StepLines, u *joblog.Usage, filterBytes int64) (recorded bool, err error) {
+func (db *DB) RecordIndex(ctx context.Context, jobID int64, sha256 []byte, align StepAligner, u *joblog.Usage, filterBytes int64) (recorded bool, err error) {
 	err = db.inTx(ctx, fmt.Sprintf("record index of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
 		if err := lockJobs(ctx, tx, []int64{jobID}); err != nil {
 			return err
@@ -24,7 +24,7 @@ func (db *DB) RecordIndex(ctx context.Context, jobID int64, sha256 []byte, range
 		if recorded = err == nil && tag.RowsAffected() > 0; !recorded {
 			return err
 		}
-		return writeIndex(ctx, tx, jobID, ranges, u)
+		return alignAndWriteIndex(ctx, tx, jobID, align, u)
 	})
 	return recorded && err == nil, err
 }

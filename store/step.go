@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -27,7 +29,8 @@ type Step struct {
 const stepColumns = `job_id, number, name, status, conclusion, started_at, completed_at, log_first_line, log_last_line, log_lines`
 
 // replaceSteps makes the steps of newer facts the steps of their jobs; those of
-// older facts count only where a job has none. Facts without steps say nothing.
+// older facts count only where a job has none. Facts without steps say nothing. Which lines
+// of an archived log are the steps' must be read again where the steps have changed.
 func replaceSteps(ctx context.Context, tx pgx.Tx, newer, older []Facts) error {
 	var steps []Step
 	var ids []int64
@@ -49,6 +52,53 @@ func replaceSteps(ctx context.Context, tx pgx.Tx, newer, older []Facts) error {
 	if len(steps) == 0 {
 		return nil
 	}
+	before, err := archivedSteps(ctx, tx, ids)
+	if err != nil {
+		return err
+	}
+	if err := writeSteps(ctx, tx, steps, ids); err != nil {
+		return err
+	}
+	return unreadChangedSteps(ctx, tx, before)
+}
+
+// archivedSteps returns, for those of the jobs whose log is archived, all that tells which
+// lines are their steps'.
+func archivedSteps(ctx context.Context, tx pgx.Tx, ids []int64) (map[int64]string, error) {
+	told := make(map[int64]string)
+	var id int64
+	var steps string
+	_, err := pgx.ForEachRow(query(ctx, tx, `
+		SELECT l.job_id, coalesce((
+			SELECT string_agg(ROW(number, name, conclusion, started_at, completed_at)::text, ',' ORDER BY number) FROM steps s WHERE s.job_id = l.job_id), '')
+		FROM job_logs l WHERE l.job_id = ANY($1) AND l.state = 'archived'`, ids), []any{&id, &steps}, func() error {
+		told[id] = steps
+		return nil
+	})
+	return told, err
+}
+
+// unreadChangedSteps has the logs read again whose jobs had other steps before.
+func unreadChangedSteps(ctx context.Context, tx pgx.Tx, before map[int64]string) error {
+	if len(before) == 0 {
+		return nil
+	}
+	after, err := archivedSteps(ctx, tx, slices.Collect(maps.Keys(before)))
+	if err != nil {
+		return err
+	}
+	var changed []int64
+	for id, steps := range after {
+		if steps != before[id] {
+			changed = append(changed, id)
+		}
+	}
+	_, err = tx.Exec(ctx, `UPDATE job_logs SET usage_version = NULL WHERE job_id = ANY($1) AND usage_version IS NOT NULL`, changed)
+	return err
+}
+
+// writeSteps makes these steps the only ones of the jobs.
+func writeSteps(ctx context.Context, tx pgx.Tx, steps []Step, ids []int64) error {
 	param, err := records(steps)
 	if err != nil {
 		return err
@@ -106,14 +156,17 @@ func jobsWithout(ctx context.Context, tx pgx.Tx, table string, facts []Facts) ([
 
 // Steps lists the steps of a job by number; none for an unknown job.
 func (db *DB) Steps(ctx context.Context, jobID int64) ([]Step, error) {
-	rows, err := db.pool.Query(ctx, `
-		SELECT `+stepColumns+` FROM steps WHERE job_id = $1 ORDER BY number`, jobID)
+	steps, err := readSteps(ctx, db.pool, jobID)
 	if err != nil {
-		return nil, fmt.Errorf("store: steps of job %d: %w", jobID, err)
+		return nil, fmt.Errorf("store: %w", err)
 	}
-	steps, err := pgx.CollectRows(rows, pgx.RowToStructByName[Step])
+	return steps, nil
+}
+
+func readSteps(ctx context.Context, from querier, jobID int64) ([]Step, error) {
+	steps, err := pgx.CollectRows(query(ctx, from, `SELECT `+stepColumns+` FROM steps WHERE job_id = $1 ORDER BY number`, jobID), pgx.RowToStructByName[Step])
 	if err != nil {
-		return nil, fmt.Errorf("store: steps of job %d: %w", jobID, err)
+		return nil, fmt.Errorf("steps of job %d: %w", jobID, err)
 	}
 	return steps, nil
 }

@@ -18,6 +18,24 @@ type StepLines struct {
 	Certainty   joblog.Certainty
 }
 
+// StepAligner says which lines of a log are those of the steps that it is given, which are
+// a job's by number. It is called while the job's rows are locked.
+type StepAligner func([]Step) []StepLines
+
+// readLines asks an aligner for the lines of a job's steps; nil: none has any. The caller
+// holds the job's lock: steps that somebody tells of meanwhile come after what is read here,
+// and have the log read again, see replaceSteps.
+func readLines(ctx context.Context, tx pgx.Tx, jobID int64, align StepAligner) ([]StepLines, error) {
+	if align == nil {
+		return nil, nil
+	}
+	steps, err := readSteps(ctx, tx, jobID)
+	if err != nil {
+		return nil, err
+	}
+	return align(steps), nil
+}
+
 // CertainSteps returns, for each of some annotations, the number of the step that printed
 // it: that of the range with its line, if the range is joblog.Exact, or else nil.
 func CertainSteps(ranges []StepLines, annotations []joblog.Annotation) []*int64 {
@@ -46,6 +64,15 @@ func writeIndex(ctx context.Context, tx pgx.Tx, jobID int64, ranges []StepLines,
 		return err
 	}
 	return writeUsage(ctx, tx, jobID, u, ranges)
+}
+
+// alignAndWriteIndex is writeIndex for the steps that the job has now.
+func alignAndWriteIndex(ctx context.Context, tx pgx.Tx, jobID int64, align StepAligner, u *joblog.Usage) error {
+	ranges, err := readLines(ctx, tx, jobID, align)
+	if err != nil {
+		return err
+	}
+	return writeIndex(ctx, tx, jobID, ranges, u)
 }
 
 // writeStepLines replaces the ranges of a job's steps: a step that is given none has none

@@ -46,7 +46,7 @@ func TestLinesOfStepsAreReplaced(t *testing.T) {
 	digest := archivedAs(3).Object.SHA256
 	record := func(ranges []store.StepLines) {
 		t.Helper()
-		recorded, err := f.db.RecordIndex(t.Context(), 3, digest[:], ranges, nil, 5000)
+		recorded, err := f.db.RecordIndex(t.Context(), 3, digest[:], linesOf(ranges...), nil, 5000)
 		if f.check(err); !recorded {
 			t.Fatal("it was not recorded")
 		}
@@ -61,7 +61,7 @@ func TestLinesOfStepsAreReplaced(t *testing.T) {
 	if diff := cmp.Diff(want, f.stepLines(false)); diff != "" {
 		t.Errorf("read again (-want +got):\n%s", diff)
 	}
-	if _, err := f.db.RecordIndex(t.Context(), 3, digest[:], []store.StepLines{{Number: 1, First: 1, Last: 1, Certainty: "sure"}}, nil, 5000); !store.IsBadData(err) {
+	if _, err := f.db.RecordIndex(t.Context(), 3, digest[:], linesOf(store.StepLines{Number: 1, First: 1, Last: 1, Certainty: "sure"}), nil, 5000); !store.IsBadData(err) {
 		t.Errorf("another word: %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/jobvault/jobvault/archive/joblog"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -118,5 +119,83 @@ func TestReplacedStepsKeepTheirLogLines(t *testing.T) {
 	want[1].LogFirstLine, want[1].LogLastLine, want[1].LogLines = new(int64(5)), new(int64(9)), new("estimated")
 	if diff := cmp.Diff(want, f.steps(3)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A log is read again for the lines of steps that were told, or told otherwise, after it was
+// archived; what changes nothing costs nothing.
+func TestLateStepsHaveTheLogReadAgain(t *testing.T) {
+	f := newFixture(t)
+	f.fetch(withSteps(2, "completed"))
+	f.completed(3)
+	for _, id := range []int64{2, 3} {
+		s := archivedAs(id)
+		s.Usage = &joblog.Usage{}
+		f.settle(s)
+	}
+	toRead := func(what string, want ...int64) {
+		t.Helper()
+		logs, err := f.db.LogsToReindex(t.Context(), 0, false, 10)
+		f.check(err)
+		var ids []int64
+		for _, l := range logs {
+			if l.RawBytes != nil {
+				ids = append(ids, l.JobID)
+			}
+		}
+		if diff := cmp.Diff(want, ids); diff != "" {
+			t.Errorf("%s: to be read again (-want +got):\n%s", what, diff)
+		}
+		f.exec(`UPDATE job_logs SET usage_version = 3`)
+	}
+	ended := func(edits ...func(*store.Step)) []store.Step {
+		told := steps(3, "set up", "build")
+		for i := range told {
+			told[i].Status, told[i].Conclusion, told[i].StartedAt, told[i].CompletedAt = "completed", new("success"), new(day), new(day.Add(time.Second))
+		}
+		for _, edit := range edits {
+			edit(&told[1])
+		}
+		return told
+	}
+	f.tell(withSteps(2, "completed", steps(2, "late")...))
+	toRead("a webhook tells of the first", 2)
+	f.fetch(withSteps(3, "completed", ended()...))
+	toRead("the API tells of some", 3)
+	f.fetch(withSteps(3, "completed", ended()...))
+	f.tell(withSteps(3, "completed", steps(3, "older")...))
+	toRead("nothing is new")
+	f.fetch(withSteps(3, "completed", ended(func(s *store.Step) { s.Name = "make" })...))
+	toRead("another name", 3)
+	f.fetch(withSteps(3, "completed", ended(func(s *store.Step) { s.Name, s.CompletedAt = "make", new(day.Add(time.Minute)) })...))
+	toRead("another time", 3)
+	f.fetch(withSteps(3, "completed", ended()[:1]...))
+	toRead("one less", 3)
+}
+
+// Lines are found for the steps that there are when they are written, not for those of
+// before the log was fetched.
+func TestLinesAreOfTheStepsOfTheMoment(t *testing.T) {
+	f := newFixture(t)
+	var given []string
+	align := func(now []store.Step) []store.StepLines {
+		given = nil
+		for _, s := range now {
+			given = append(given, s.Name)
+		}
+		return nil
+	}
+	s, digest := archivedAs(3), archivedAs(3).Object.SHA256
+	s.Steps = align
+	f.fetch(withSteps(3, "completed", steps(3, "set up")...))
+	f.settle(s)
+	if diff := cmp.Diff([]string{"set up"}, given); diff != "" {
+		t.Errorf("archived (-want +got):\n%s", diff)
+	}
+	f.fetch(withSteps(3, "completed", steps(3, "set up", "build")...))
+	_, err := f.db.RecordIndex(t.Context(), 3, digest[:], align, nil, 0)
+	f.check(err)
+	if diff := cmp.Diff([]string{"set up", "build"}, given); diff != "" {
+		t.Errorf("read again (-want +got):\n%s", diff)
 	}
 }

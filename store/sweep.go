@@ -24,11 +24,13 @@ type Sweep struct {
 	Error        *string
 }
 
-// Sweep reads a repository's sweep; one with no times if there was none.
+// Sweep reads a repository's sweep; one with no times if there was none. It has no listing
+// if the last one was not read for what started its runs, as by an older jobvault: that it
+// is unchanged would not say that they are described.
 func (db *DB) Sweep(ctx context.Context, repositoryID int64) (Sweep, error) {
 	rows, err := db.pool.Query(ctx, `
-		SELECT repository_id, lower(swept) AS begin, watermark, deep_at, listed_from, etag, listed_runs, succeeded_at, failed_at, error
-		FROM sweeps WHERE repository_id = $1`, repositoryID)
+		SELECT s.repository_id, lower(swept) AS begin, watermark, deep_at, l.listed_from, l.etag, l.listed_runs, succeeded_at, failed_at, error
+		FROM sweeps s LEFT JOIN LATERAL (SELECT s.listed_from, s.etag, s.listed_runs WHERE s.etag = s.described_etag) l ON true WHERE repository_id = $1`, repositoryID)
 	if err != nil {
 		return Sweep{}, fmt.Errorf("store: sweep of repository %d: %w", repositoryID, err)
 	}
@@ -132,9 +134,9 @@ func (db *DB) NoteDeep(ctx context.Context, repositoryID int64, at time.Time) er
 // If it has no ETag, the previous one is deleted.
 func (db *DB) SweepSucceeded(ctx context.Context, s Sweep, at time.Time) error {
 	_, err := db.pool.Exec(ctx, `
-		INSERT INTO sweeps AS s (repository_id, listed_from, etag, listed_runs, succeeded_at) VALUES ($1, $2, $3, $4, $5)
+		INSERT INTO sweeps AS s (repository_id, listed_from, etag, described_etag, listed_runs, succeeded_at) VALUES ($1, $2, $3, $3, $4, $5)
 		ON CONFLICT (repository_id) DO UPDATE SET
-			listed_from = excluded.listed_from, etag = excluded.etag, listed_runs = excluded.listed_runs,
+			listed_from = excluded.listed_from, etag = excluded.etag, described_etag = excluded.described_etag, listed_runs = excluded.listed_runs,
 			succeeded_at = excluded.succeeded_at, failed_at = NULL, error = NULL`,
 		s.RepositoryID, s.ListedFrom, s.ETag, s.ListedRuns, at)
 	if err != nil {

@@ -148,6 +148,12 @@ func TestSweepSucceedsAndFails(t *testing.T) {
 	want.DeepAt, want.ListedFrom, want.ETag, want.SucceededAt = new(hour(3)), new(hour(2)), new(`W/"a"`), new(hour(3))
 	want.FailedAt, want.Error = nil, nil
 	step("succeeded")
+	f.exec(`UPDATE sweeps SET etag = 'W/"b"'`)
+	want.ListedFrom, want.ETag = nil, nil
+	step("an older jobvault has listed")
+	f.exec(`UPDATE sweeps SET etag = 'W/"a"'`)
+	want.ListedFrom, want.ETag = new(hour(2)), new(`W/"a"`)
+	step("and found what was read")
 	f.check(f.db.SweepFailed(ctx, 1, "denied", hour(4)))
 	want.FailedAt, want.Error = new(hour(4)), new("denied")
 	step("failed after a success")

@@ -230,31 +230,3 @@ func TestSignaturesAreOfTheJobsErrors(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
-
-func TestUnknownUses(t *testing.T) {
-	f := newFixture(t)
-	f.usedBy(1, 1, day, usage(goodSHA, true))
-	f.usedBy(2, 1, day, nil)
-	cut := usage(goodSHA, true)
-	cut.ActionsCut = 1
-	f.usedBy(3, 2, day.Add(time.Hour), cut)
-	for id, state := range map[int64]string{4: store.LogMissing, 5: store.LogExpired, 6: store.LogNone} {
-		f.usedBy(id, 1, day, nil)
-		f.exec(`UPDATE job_logs SET state = $2, object_key = NULL, raw_bytes = NULL, stored_bytes = NULL, lines = NULL, sha256 = NULL, frame_lines = NULL, frame_offsets = NULL,
-			archived_at = NULL, stored_sha256 = NULL WHERE job_id = $1`, id, state)
-	}
-	for what, c := range map[string]struct {
-		filter store.ActionFilter
-		want   store.UnknownUses
-	}{
-		"all":          {store.ActionFilter{}, store.UnknownUses{Unread: 1, NoLog: 2, Cut: 1}},
-		"a repository": {store.ActionFilter{Repository: "acme/other"}, store.UnknownUses{Cut: 1}},
-		"since":        {store.ActionFilter{Since: day.Add(time.Minute)}, store.UnknownUses{Cut: 1}},
-		"may be read":  {store.ActionFilter{Repositories: []int64{1}}, store.UnknownUses{Unread: 1, NoLog: 2}},
-		"nothing may":  {store.ActionFilter{Repositories: []int64{}}, store.UnknownUses{}},
-	} {
-		if got, err := f.db.UnknownUses(t.Context(), c.filter); err != nil || got != c.want {
-			t.Errorf("%s: %+v, %v, want %+v", what, got, err, c.want)
-		}
-	}
-}

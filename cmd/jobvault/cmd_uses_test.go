@@ -32,7 +32,7 @@ func TestUsesSayWhatIsNotKnown(t *testing.T) {
 		want, err string
 	}{
 		"text":         {usesCmd{}, found, digest + "|lint:v4 was more than one digest|" + gap, ""},
-		"JSON":         {usesCmd{JSON: true}, found, `"digest":"` + digest + `"|` + "\n" + `{"unknown":{"unread":0,"no_log":3,"cut":0,"no_sha":0}}` + "\n", ""},
+		"JSON":         {usesCmd{JSON: true}, found, `"digest":"` + digest + `"|` + "\n" + `{"unknown":{"unread":0,"no_log":3,"cut":0,"no_sha":0,"not_listed":0}}` + "\n", ""},
 		"nobody":       {usesCmd{}, lookup.Uses{Whole: true, Unknown: found.Unknown}, "ACTION", "no archived log tells of docker://ghcr.io/acme/lint; " + gap},
 		"nobody, JSON": {usesCmd{JSON: true}, lookup.Uses{Whole: true, Unknown: found.Unknown}, `{"unknown":`, gap},
 	} {

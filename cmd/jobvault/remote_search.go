@@ -6,11 +6,38 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/jobvault/jobvault/lookup/rest"
 	"github.com/jobvault/jobvault/lookup/search"
 )
+
+// checkParameters finds out that a server has passed over parameters of a search: what it
+// would answer is not what was asked for. Earlier names are sent beside the present ones,
+// and may be passed over.
+func checkParameters(q url.Values, h http.Header) error {
+	known := func(name string) bool { return !slices.Contains([]string{"event", "actor", "fork", "raw"}, name) }
+	if told := h.Values(search.ParametersHeader); told != nil {
+		names := strings.Split(strings.Join(told, ","), ",")
+		known = func(name string) bool {
+			return slices.ContainsFunc(names, func(n string) bool { return strings.TrimSpace(n) == name })
+		}
+	}
+	var older []string
+	for _, name := range slices.Sorted(maps.Keys(q)) {
+		if !known(name) && !slices.Contains([]string{"most", "lines_before", "lines_after"}, name) {
+			older = append(older, "--"+strings.ReplaceAll(name, "_", "-"))
+		}
+	}
+	if older != nil {
+		return fmt.Errorf("this jobvault is too old for %s", strings.Join(older, ", "))
+	}
+	return nil
+}
 
 // search searches logs there as the database's own search would.
 func (r *remote) search(ctx context.Context, q url.Values, to search.ResultSink) (sum search.Stats, err error) {
@@ -19,6 +46,9 @@ func (r *remote) search(ctx context.Context, q url.Values, to search.ResultSink)
 		return sum, err
 	}
 	defer func() { err = errors.Join(err, resp.Body.Close()) }()
+	if err := checkParameters(q, resp.Header); err != nil {
+		return sum, fmt.Errorf("%s: %w", r.base, err)
+	}
 	body := &boundedReader{r: resp.Body}
 	lines := json.NewDecoder(body)
 	for {

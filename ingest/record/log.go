@@ -11,11 +11,11 @@ import (
 )
 
 // SettlementOf is the settlement of a job whose log is in the bucket.
-func SettlementOf(jobID int64, log archive.Log, steps []store.Step, at time.Time) store.Settlement {
+func SettlementOf(jobID int64, log archive.Log, at time.Time) store.Settlement {
 	object := ObjectOf(log, at)
 	return store.Settlement{
 		JobID: jobID, State: store.LogArchived, Reason: truncatedReason(log), HTTPStatus: http.StatusOK, Asked: true,
-		Object: &object, Steps: StepLines(log.Index, steps), Usage: log.Index.Usage,
+		Object: &object, Steps: StepAligner(log.Index), Usage: log.Index.Usage,
 	}
 }
 
@@ -32,6 +32,11 @@ func truncatedReason(log archive.Log) string {
 		return ""
 	}
 	return fmt.Sprintf("cut at %d bytes, the limit that is set", log.RawBytes)
+}
+
+// StepAligner is StepLines of a job's log.
+func StepAligner(x *joblog.Index) store.StepAligner {
+	return func(steps []store.Step) []store.StepLines { return StepLines(x, steps) }
 }
 
 // StepLines are the lines of the steps that ran, by the job's log and its steps as the

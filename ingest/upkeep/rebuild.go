@@ -178,7 +178,7 @@ func (r *rebuilding) job(ctx context.Context, f folder) (state string, bytes int
 	if err != nil || removed {
 		return store.LogRemoved, 0, err
 	}
-	s, at, err := r.settlement(ctx, f, facts)
+	s, at, err := r.settlement(ctx, f)
 	if err != nil || s.State == store.LogPending {
 		return s.State, 0, err
 	}
@@ -247,7 +247,7 @@ func (r *rebuilding) removed(ctx context.Context, f folder, facts store.Facts) (
 }
 
 // settlement is what the bucket says of the job's log: pending, if nothing.
-func (r *rebuilding) settlement(ctx context.Context, f folder, facts store.Facts) (s store.Settlement, at time.Time, err error) {
+func (r *rebuilding) settlement(ctx context.Context, f folder) (s store.Settlement, at time.Time, err error) {
 	if o, ok := f.objects[archive.LogName]; ok {
 		log, err := r.Archive.AdoptLog(ctx, f.key, nil)
 		if errors.Is(err, bucket.ErrUnreadable) && !errors.Is(err, archive.ErrFilters) {
@@ -256,7 +256,7 @@ func (r *rebuilding) settlement(ctx context.Context, f folder, facts store.Facts
 		if err != nil {
 			return s, at, err
 		}
-		return record.SettlementOf(f.key.JobID, log, facts.Steps, o.ModTime), o.ModTime, nil
+		return record.SettlementOf(f.key.JobID, log, o.ModTime), o.ModTime, nil
 	}
 	if _, ok := f.objects[archive.SettledName]; !ok {
 		return store.Settlement{State: store.LogPending}, at, nil

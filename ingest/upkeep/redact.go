@@ -123,12 +123,8 @@ func (m *Remover) redactText(ctx context.Context, o RedactOptions) (*store.Redac
 		SHA256: log.SHA256[:], StoredSHA256: log.StoredSHA256[:], FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets,
 		RedactedLines: count.Lines, Matches: count.Matches, Actor: o.Actor, Reason: o.Reason, At: m.at(),
 	}
-	steps, err := m.DB.Steps(ctx, o.JobID)
-	if err != nil {
-		return nil, err
-	}
 	there := func(ctx context.Context) error { return copyThere(ctx, m.Archive, log) }
-	if err := m.DB.Redact(ctx, c, sum[:], record.StepLines(log.Index, steps), log.Index.Usage, there); err != nil {
+	if err := m.DB.Redact(ctx, c, sum[:], record.StepAligner(log.Index), log.Index.Usage, there); err != nil {
 		if refused(err) {
 			// It is in no row, and never will be.
 			drop := func(ctx context.Context) error { return m.Archive.Bucket().Purge(ctx, log.Key) }

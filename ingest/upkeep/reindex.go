@@ -87,9 +87,5 @@ func (x *Reindexer) log(ctx context.Context, l store.JobLog) (*archive.Fault, er
 // recordIndex writes what an archived log tells, and says whether it did: see
 // store.DB.RecordIndex.
 func recordIndex(ctx context.Context, db *store.DB, jobID int64, log archive.Log) (bool, error) {
-	steps, err := db.Steps(ctx, jobID)
-	if err != nil {
-		return false, err
-	}
-	return db.RecordIndex(ctx, jobID, log.SHA256[:], record.StepLines(log.Index, steps), log.Index.Usage, log.FilterBytes)
+	return db.RecordIndex(ctx, jobID, log.SHA256[:], record.StepAligner(log.Index), log.Index.Usage, log.FilterBytes)
 }

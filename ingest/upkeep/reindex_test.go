@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/internal/testenv"
+	"github.com/jobvault/jobvault/store"
 )
 
 // Logs that were archived before jobvault knew how to read them for it tell the same
@@ -223,5 +225,42 @@ func TestFiltersOfALogThatIsRemovedMeanwhile(t *testing.T) {
 			c.wantStates("in the end", map[int64]string{1: "removed settled.json"})
 			c.verified("in the end")
 		})
+	}
+}
+
+// Steps that are told after the log was archived get their lines when it is read again;
+// until then, nobody calls the rows faulty.
+func TestReindexFindsTheLinesOfLateSteps(t *testing.T) {
+	t.Parallel()
+	r, _ := settledDay(t, ingesttest.Options{}, 37, 30)
+	const lines = `SELECT number, log_first_line, log_last_line, log_lines FROM steps WHERE job_id = %d ORDER BY number`
+	job := ingesttest.Scalar[int64](r.Rig, `SELECT min(s.job_id) FROM steps s JOIN job_logs l USING (job_id) WHERE l.state = 'archived' AND s.log_first_line > 1`)
+	want := tables(r, fmt.Sprintf(lines, job))
+	details, err := r.DB.JobDetails(t.Context(), job)
+	r.Check(err)
+	steps, err := r.DB.Steps(t.Context(), job)
+	r.Check(err)
+	x := &upkeep.Reindexer{DB: r.DB, Archive: r.Archive}
+	reindex := func(again bool) int {
+		sum, err := x.Reindex(t.Context(), again, 1, func(f archive.Fault) { t.Errorf("reindex: %s", f.Error()) }, func(upkeep.ReindexResult) {})
+		r.Check(err)
+		return sum.Jobs
+	}
+	verify := func(when string, unread int) {
+		t.Helper()
+		if faults, sum := r.verifyRows(upkeep.VerifyOptions{}); faults != nil || sum.Unread != unread {
+			t.Errorf("%s: %v, %+v", when, faults, sum)
+		}
+	}
+	r.Exec(`DELETE FROM steps WHERE job_id = $1`, job)
+	reindex(true)
+	r.Check(r.DB.RecordFetched(t.Context(), store.Facts{Repository: details.Repository, Run: details.Run, Job: details.Job, Steps: steps}, r.Now()))
+	verify("before", 1)
+	if n := reindex(false); n != 1 {
+		t.Errorf("%d logs are read again", n)
+	}
+	verify("after", 0)
+	if diff := cmp.Diff(want, tables(r, fmt.Sprintf(lines, job))); diff != "" {
+		t.Errorf("lines of the steps (-before +told again):\n%s", diff)
 	}
 }

@@ -89,7 +89,7 @@ func (v *Vault) Log(id int64, raw []byte, lines ...store.StepLines) archive.Log 
 	log, err := v.Archive.PutLog(v.T.Context(), key, bytes.NewReader(raw))
 	v.Check(err)
 	v.Settle(store.Settlement{
-		JobID: id, State: store.LogArchived, HTTPStatus: 200, Asked: true, Steps: lines,
+		JobID: id, State: store.LogArchived, HTTPStatus: 200, Asked: true, Steps: func([]store.Step) []store.StepLines { return lines },
 		Object: &store.Object{
 			Key: log.Key, RawBytes: log.RawBytes, StoredBytes: log.StoredBytes, Lines: log.Lines, SHA256: log.SHA256, StoredSHA256: log.StoredSHA256,
 			FrameLines: log.FrameLines, FrameOffsets: log.FrameOffsets, ArchivedAt: v.At, FilterBytes: log.FilterBytes,

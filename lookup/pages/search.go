@@ -40,8 +40,9 @@ type searchPage struct {
 // matchesMark is in the page after all that a reader has asked for.
 const matchesMark = "\ue000found\ue000"
 
-// searchNames are the parameters that the form has.
-var searchNames = []string{"pattern", "ignore_case", "fixed", "inverse", "raw", "repository", "workflow", "branch", "conclusion", "label", "step", "since", "until"}
+// searchNames are the parameters that the form has. Filters that few ask for it shows only
+// if they were given, so that they are sent again.
+var searchNames = append([]string{"pattern", "ignore_case", "fixed", "inverse", "raw", "step"}, lookup.FilterNames...)
 
 // search is GET /search. Matches are sent as they are found.
 func (c *call) search() error {

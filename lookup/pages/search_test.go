@@ -3,11 +3,16 @@ package pages_test
 import (
 	"bytes"
 	"fmt"
+	"html"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/jobvault/jobvault/internal/testenv"
+	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/lookup/access"
 )
 
@@ -77,4 +82,42 @@ func TestSearchFindsWhatPagesShow(t *testing.T) {
 	f.want(f.get(job), 200, `<span class="x">mem<span class="term-fg31">dump</span>.py</span>`, `<span class="x">mem</span>`, ">nothing at all<")
 	f.want(f.get("/search?raw=1&pattern=memdump.py"), 200, "␛]8;;https://memdump.py␇mem", "memdump.py␍nothing at all", "4 lines in 1 of 1 logs", `name="raw" value="1" checked>`)
 	f.want(f.get("/search?raw=2&pattern=x"), 400, "raw=")
+}
+
+// What was asked for stands in the form, and is asked for again when that is sent: a filter
+// that is lost would find what was left out.
+func TestSearchFormSendsWhatItWasGiven(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	given := url.Values{"pattern": {"<x>"}}
+	for _, name := range lookup.FilterNames {
+		given.Set(name, name+`"<`)
+	}
+	for name, value := range map[string]string{
+		"fork": "1", "log": "archived", "run": "7", "since": "7d", "until": "36h", "step": "make", "ignore_case": "1", "fixed": "1", "inverse": "1", "raw": "1",
+	} {
+		given.Set(name, value)
+	}
+	plain := url.Values{"pattern": {"x"}}
+	for _, asked := range []url.Values{given, plain, {"pattern": {"x"}, "raw": {"0"}, "fixed": {"0"}, "ignore_case": {"0"}, "inverse": {"0"}, "fork": {"0"}}} {
+		page := f.get("/search?" + asked.Encode())
+		f.want(page, 200)
+		_, form, _ := strings.Cut(page.body, `<form class="filter search"`)
+		form, _, _ = strings.Cut(form, "</form>")
+		sent := make(url.Values)
+		for _, field := range regexp.MustCompile(`<input [^>]*name="(\w+)"[^>]* value="([^"]*)"([^>]*)>`).FindAllStringSubmatch(form, -1) {
+			if field[2] != "" && (!strings.Contains(field[0], "checkbox") || strings.Contains(field[3], "checked")) {
+				sent.Set(field[1], html.UnescapeString(field[2]))
+			}
+		}
+		if chosen := regexp.MustCompile(`<select name="(\w+)">.*<option value="(\w+)" selected>`).FindStringSubmatch(form); chosen != nil {
+			sent.Set(chosen[1], chosen[2])
+		}
+		if asked.Get("raw") == "0" { // as if it were not given
+			asked = plain
+		}
+		if diff := cmp.Diff(asked, sent); diff != "" {
+			t.Errorf("(-given +sent again):\n%s", diff)
+		}
+	}
 }

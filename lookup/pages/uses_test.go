@@ -31,6 +31,7 @@ func TestUsesOfAnAction(t *testing.T) {
 		f.want(f.get("/uses?action=acme/lint&"+started), 200, "No archived log tells of it")
 	}
 	f.want(f.get("/uses?action=acme/%3Cscript%3E&event=push"), 200, "No archived log tells of it")
+	f.want(f.get("/uses?action=acme/lint&event=push"), 200, "No archived log tells of it", "1 job used it in runs of which it is not known what started them: no listing has told.")
 	pull := func(id int64, digest string) {
 		f.Record(f.Facts(id))
 		f.Settle(store.Settlement{JobID: id, State: store.LogNone, Usage: &joblog.Usage{

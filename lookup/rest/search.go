@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/jobvault/jobvault/lookup"
@@ -33,6 +35,7 @@ type SearchFault struct {
 
 // search is GET /api/v3/search: what search.ParseQuery reads. It answers in JSON
 // Lines as it finds, within the bounds of search.LimitedSearcher unless limit=all is asked for.
+// The header search.ParametersHeader says which parameters it has read.
 func (c *call) search() {
 	reader, err := c.Gate.Reader(c.req)
 	if err != nil {
@@ -52,6 +55,7 @@ func (c *call) search() {
 	h.Set("Content-Type", "application/x-ndjson; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "private, no-store")
+	h.Set(search.ParametersHeader, strings.Join(readParameters(c.req.URL.Query()), ", "))
 	out := &searchAnswer{w: lookup.Stream(c.w), written: c.Now()}
 	stats, err := c.Searcher.Search(c.req.Context(), reader.Subject, q, out)
 	switch {
@@ -72,6 +76,17 @@ func (c *call) search() {
 		last.Next = lookup.EncodeCursor(*stats.Next)
 	}
 	_ = out.write(last) // without it, the client knows
+}
+
+// readParameters are the names of those parameters that search.ParseQuery reads.
+func readParameters(q url.Values) []string {
+	var read []string
+	for _, name := range search.ParameterNames {
+		if q.Has(name) {
+			read = append(read, name)
+		}
+	}
+	return read
 }
 
 // explainBound says which bound ended an answer, and how the caller gets more. It is

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/jobvault/jobvault/lookup/rest"
+	"github.com/jobvault/jobvault/lookup/search"
 )
 
 // searched asks for a search and takes its answer apart: how many lines were found, and
@@ -64,5 +65,15 @@ func TestASearchAnswerIsBounded(t *testing.T) {
 	f.want(f.get("/search?pattern=x&max_count=1&most=2"), 422, "max_count=1 and most=2")
 	for _, wrong := range []string{"-1", "many", "1e3", "9223372036854775808"} {
 		f.want(f.get("/search?pattern=x&limit="+wrong), 422, `limit=`, `want a number of lines`)
+	}
+}
+
+// An answer says which parameters it is an answer to.
+func TestASearchSaysWhichParametersItHasRead(t *testing.T) {
+	f := newFixture(t)
+	a := f.get("/search?pattern=x&newer=1&event=push&raw=0")
+	f.want(a, 200, `"searched"`)
+	if got := a.Header.Get(search.ParametersHeader); got != "pattern, raw, event" {
+		t.Errorf("it has read %s", got)
 	}
 }

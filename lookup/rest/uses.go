@@ -7,6 +7,7 @@ import (
 )
 
 // listUses is GET /api/v3/uses?action=OWNER/REPO[/PATH][@REF]&repository=&since=&event=&actor=&fork=.
+// The action may be an image, as lookup.ParseAction reads it.
 func (c *call) listUses() {
 	reader, err := c.Gate.Reader(c.req)
 	if err != nil {

@@ -18,6 +18,18 @@ const maxContext = 1000
 // ErrConflict says that a parameter was given by two names, with different values.
 var ErrConflict = errors.New("these are names of the same parameter: give only one of them")
 
+// ParameterNames are all parameters that ParseQuery reads.
+var ParameterNames = append([]string{
+	"pattern", "fixed", "ignore_case", "inverse", "raw", "count", "before_context", "lines_before", "after_context", "lines_after", "max_count", "most",
+	"step", "limit", "after",
+}, lookup.FilterNames...)
+
+// ParametersHeader is the header of an answer to a search with those parameters of the
+// request that were read, as a list with commas. Others were passed over: who asks finds out
+// by it that a server is older than a parameter. Servers that send none know neither raw nor
+// what started runs.
+const ParametersHeader = "X-Jobvault-Parameters"
+
 // ParseQuery reads a query:
 //   - pattern;
 //   - fixed, ignore_case, inverse, raw and count, which are 1 or 0 (the default);

@@ -1,8 +1,10 @@
 package search_test
 
 import (
+	"cmp"
 	"errors"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +43,30 @@ func TestEarlierNamesOfParametersGoOnWorking(t *testing.T) {
 		values, _ := url.ParseQuery("pattern=x&" + query)
 		if _, err := search.ParseQuery(values, time.Now()); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", query, err, want)
+		}
+	}
+}
+
+// Each name is one that a query is another by; and no other one is.
+func TestParameterNamesAreThoseThatAreRead(t *testing.T) {
+	parse := func(name, value string) search.Query {
+		t.Helper()
+		values := url.Values{"pattern": {"x."}}
+		if name != "" {
+			values.Set(name, value)
+		}
+		q, err := search.ParseQuery(values, time.Unix(1e9, 0))
+		if err != nil {
+			t.Fatalf("%s=%s: %v", name, value, err)
+		}
+		return q
+	}
+	values := map[string]string{"log": "archived", "since": "7d", "until": "7d", "after": ".7"}
+	base := parse("", "")
+	for _, name := range append([]string{"other"}, search.ParameterNames...) {
+		value := cmp.Or(values[name], "1")
+		if changed := !reflect.DeepEqual(base, parse(name, value)); changed != (name != "other") {
+			t.Errorf("%s=%s makes another query: %v", name, value, changed)
 		}
 	}
 }
