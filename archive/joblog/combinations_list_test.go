@@ -2,6 +2,8 @@ package joblog_test
 
 const run = "##[group]Run "
 
+const preparedSetUp = "0.1 Current runner version: '2.337.0'\n0.2 Prepare all required actions\n0.9 Complete job name: build\n"
+
 var combinations = []combination{
 	{
 		"a container action first, pulled",
@@ -266,6 +268,30 @@ var combinations = []combination{
 		"1 0-1 Set up job; 2 1-3 a; 4 3-3 Complete job",
 		"0.1 ##[debug]Starting: Set up job\n0.9 ##[debug]Finishing: Set up job\n1.1 ##[debug]Starting: a\n1.2 " + run + "x\n1.3 ##[debug]Finishing: a\n1.4 out\n2.1 ##[debug]Finishing: a\n3.1 ##[debug]Starting: Complete job\n3.3 ##[debug]Finishing: Complete job",
 		"1:1-2 2:3-7 4:8-9",
+	},
+	{
+		"a local action, prepared in the middle of the job",
+		"1 0-1 Set up job; 2 1-2 Run a; 3 2-4 Run ./b; 4 4-4 Complete job",
+		preparedSetUp + "1.1 " + run + "a\n2.0 out\n2.1 Prepare all required actions\n2.2 Getting action download info\n2.3 Download action repository 'c/d@v1' (SHA:x)\n2.4 " + run + "./b\n4.1 Cleaning up orphan processes",
+		"1:1-3e 2:4-5 3:6-9 4:10-10e",
+	},
+	{
+		"a local action, whose preparation has a package, warnings and another try",
+		"1 0-1 Set up job; 2 1-2 Run a; 3 2-4 ./b; 4 4-4 Complete job",
+		preparedSetUp + "1.1 " + run + "a\n2.1 Prepare all required actions\n2.1 ##[warning]`pre` execution is not supported for local action from './b'\n2.2 Getting action download info\n2.2 ##[warning]Failed to download action 'https://x'. Error: y\n2.2 ##[warning]Back off 11.1 seconds before retry.\n2.3 ##[group]Download immutable action package 'c/d@v1'\n2.3 Version: 1.0.0\n2.3 Digest: sha256:x\n2.3 Source commit SHA: y\n2.3 ##[endgroup]\n2.4 ##[warning]Unexpected input(s) 'z'\n2.4 " + run + "./b\n4.1 Cleaning up orphan processes",
+		"1:1-3e 2:4-4 3:5-16 4:17-17e",
+	},
+	{
+		"a local action that cannot be prepared",
+		"1 0-1 Set up job; 2 1-2 Run a; 3 2-2 Run ./b !failure; 4 2-2 Complete job",
+		preparedSetUp + "1.1 " + run + "a\n2.1 Prepare all required actions\n2.2 Getting action download info\n2.3 ##[error]Unable to resolve action c/d@v1\n2.4 Cleaning up orphan processes",
+		"1:1-3e 2:4-4 3:5-7 4:8-8e",
+	},
+	{
+		"a script that prints what prepares, before a command",
+		"1 0-1 Set up job; 2 1-2 Run a; 3 2-4 Run b; 4 4-4 Complete job",
+		preparedSetUp + "1.1 " + run + "a\n2.1 Prepare all required actions\n2.2 Getting action download info\n2.4 " + run + "b\n4.1 Cleaning up orphan processes",
+		"1:1-3e 2:4-6e 3:7-7e 4:8-8e",
 	},
 	{
 		"act's runner, with steps of one second",

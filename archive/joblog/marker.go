@@ -2,6 +2,7 @@ package joblog
 
 import (
 	"bytes"
+	"slices"
 	"time"
 )
 
@@ -15,6 +16,7 @@ type marker struct {
 	errorAt  int64 // the last line that is an error
 	warnedAt int64 // or a warning
 	hid      bool  // a mark stood within an inner step
+	setUp    bool  // the set-up's actions are being prepared, or were
 }
 
 // lead is the lines before a mark that belong to what it begins.
@@ -23,10 +25,15 @@ type lead struct {
 	asked       uint64 // of the step whose condition was evaluated
 	named       uint64 // of the step that was started
 	at          int64  // of the line that says so
+	prepares    bool   // the first lines prepare a local action, if it is one that begins
+	other       int64  // the first line after those; zero: there is none
 }
 
 // look takes note of line n, whose first byte mayMark. Text is without the timestamp.
 func (m *marker) look(n int64, head, text []byte) {
+	if m.prepares(n, text) {
+		return
+	}
 	switch {
 	case text[0] == '#':
 		m.command(n, head, text)
@@ -38,6 +45,7 @@ func (m *marker) look(n int64, head, text []byte) {
 	for _, p := range plainMarks[text[0]] {
 		if hasPrefix(text, p.begins) {
 			if rest := text[len(p.begins):min(len(text), maxTitle)]; !p.whole || len(bytes.TrimSuffix(rest, []byte("\r"))) == 0 {
+				m.lead.unprepared()
 				m.add(head, Mark{Line: n, Type: p.begun, Title: actTitle(p.begins, rest)})
 			}
 			return
@@ -96,6 +104,9 @@ func (m *marker) group(n int64, head, title []byte) {
 		default:
 			mark.Title, mark.Action = titleHash(title), isAction(rest)
 		}
+		if mark.Type != RunMark || !isLocal(rest) {
+			m.lead.unprepared()
+		}
 		m.add(head, mark)
 		m.inGroup = true
 		return
@@ -104,12 +115,15 @@ func (m *marker) group(n int64, head, title []byte) {
 
 // isAction tells whether a title is that of an action, and not the first line of a command.
 func isAction(title []byte) bool {
-	if hasPrefix(title, "./") || hasPrefix(title, "../") {
+	if isLocal(title) {
 		return true
 	}
 	name, _, ok := bytes.Cut(title, []byte("@"))
 	return ok && bytes.IndexByte(name, '/') > 0 && bytes.IndexByte(title, ' ') < 0
 }
+
+// isLocal tells whether a title is that of an action in the job's working directory.
+func isLocal(title []byte) bool { return hasPrefix(title, "./") || hasPrefix(title, "../") }
 
 // failure is an error. Only the first of several lines may begin a step, and none with
 // which the runner ends one.
@@ -119,9 +133,11 @@ func (m *marker) failure(n int64, head, message []byte) {
 	for _, ends := range []string{"Process completed with exit code ", "The operation was canceled.", "The action '"} {
 		again = again || hasPrefix(message, ends)
 	}
-	if !again {
+	if !again && m.lead.named != 0 {
 		m.nameAlone()
 		m.append(head, Mark{Line: n, Type: ErrorMark})
+	} else if !again {
+		m.add(head, Mark{Line: n, Type: ErrorMark})
 	}
 }
 
@@ -161,8 +177,34 @@ func (m *marker) leads(n int64) {
 	if m.lead.next != n {
 		m.nameAlone()
 		m.lead.first = n
+	} else if m.lead.other == 0 {
+		m.lead.other = n
 	}
 	m.lead.next = n + 1
+}
+
+// prepares takes a line with which a local action is prepared, and tells whether it is one
+// of which there is nothing else to say. The first such lines of a log are the set-up's.
+func (m *marker) prepares(n int64, text []byte) bool {
+	if hasPrefix(text, prepares) {
+		if m.setUp && m.lead.next != n {
+			m.nameAlone()
+			m.lead = lead{first: n, next: n, prepares: true}
+		}
+		m.setUp = true
+	} else if m.lead.next != n || !slices.ContainsFunc(preparations, func(p string) bool { return hasPrefix(text, p) }) {
+		return false
+	}
+	m.goesOn(n)
+	return true
+}
+
+// unprepared takes the lines before a mark that begins no local action: those with which one
+// would have been prepared are of somebody else.
+func (l *lead) unprepared() {
+	if l.prepares {
+		l.first = l.other
+	}
 }
 
 // goesOn is a line that belongs to the one before: it has no timestamp, or is of debug
@@ -186,7 +228,10 @@ func (m *marker) add(head []byte, mark Mark) {
 	if m.lead.next != mark.Line {
 		m.nameAlone()
 	} else {
-		mark.Lead, mark.Named = int32(mark.Line-m.lead.first), m.lead.named
+		if m.lead.first > 0 {
+			mark.Lead = int32(mark.Line - m.lead.first)
+		}
+		mark.Named = m.lead.named
 		m.lead = lead{}
 	}
 	mark.Direct = m.groupEnd > 0 && mark.first() == m.groupEnd+1

@@ -96,10 +96,29 @@ var leadLines = []string{
 
 const nodeDeprecated = " is being deprecated. "
 
+// prepares is what the runner prints first when it gets what an action needs: once in the
+// set-up, and of a local action before its mark (ActionRunner.RunAsync, which calls
+// ActionManager.PrepareActionsAsync).
+const prepares = "Prepare all required actions"
+
+// preparations are what may come after that.
+var preparations = []string{
+	"Getting action download info",
+	download,
+	"##[group]" + downloadFrozen,
+	"Version: ", "Digest: ", "Source commit SHA: ", "##[endgroup]", // of such a group
+	"##[warning]Failed to download action '",
+	"##[warning]Back off ",
+	"##[warning]`pre` execution is not supported for local action from '",
+}
+
 // mayMark tells of a text's first byte whether the line may say anything of steps.
 var mayMark = func() (may [256]bool) {
 	for b, marks := range plainMarks {
 		may[b] = len(marks) > 0
+	}
+	for _, p := range preparations {
+		may[p[0]] = true
 	}
 	may['#'], may['N'] = true, true
 	return may

@@ -1,9 +1,6 @@
 package githubsim
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // setUp is the runner's first step.
 func (s *shaper) setUp() {
@@ -189,40 +186,6 @@ func (s *shaper) finish(name, conclusion string) {
 		s.print("##[error]The action '" + name + "' has timed out after 5 minutes.")
 		conclusion = "failure"
 	}
-	s.end(conclusion)
-}
-
-// composite runs inner steps, whose groups newer runners put between marks.
-func (s *shaper) composite(conclusion string) {
-	name := s.name("./.github/actions/setup")
-	s.begin(name, runClass)
-	s.mark("##[group]Run ./.github/actions/setup")
-	s.print("with:", "  level: 3", "##[endgroup]")
-	for n := range 1 + s.rng.below(4) {
-		s.inner(fmt.Sprintf("__self.__run_%d", n), 0)
-	}
-	s.finish(name, conclusion)
-}
-
-func (s *shaper) inner(id string, depth int) {
-	if s.markers {
-		s.print("##[start-action display=Install;id=" + id + "]")
-	}
-	s.forge("##[group]Run npm ci", runClass, true)
-	s.print("##[endgroup]")
-	s.output(3)
-	if depth < 2 && s.oneIn(3) {
-		s.inner(id+".deep", depth+1)
-	}
-	if s.markers {
-		s.print("##[end-action id=" + id + ";outcome=success;conclusion=success;duration_ms=9]")
-	}
-}
-
-// bareError is a step that fails before it prints its group.
-func (s *shaper) bareError(conclusion string) {
-	s.begin(s.name("./missing"), runClass)
-	s.print("##[error]Can't find 'action.yml', 'action.yaml' or 'Dockerfile' under '/home/runner/work/missing'.\nDid you forget to run actions/checkout?")
 	s.end(conclusion)
 }
 
