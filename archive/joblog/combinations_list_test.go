@@ -294,6 +294,24 @@ var combinations = []combination{
 		"1:1-3e 2:4-6e 3:7-7e 4:8-8e",
 	},
 	{
+		"commands that begin with a path in quotation marks",
+		"1 0-1 Set up job; 2 1-2 x; 3 2-3 Run './gradlew' 'build'; 4 3-4 y; 5 4-4 Complete job",
+		setUpOf + "1.1 " + run + "'./gradlew'\n1.2 \x1b[36;1m'./gradlew'\x1b[0m\n1.3 out\n2.1 " + run + "'./gradlew' 'build'\n2.2 \x1b[36;1m'./gradlew' 'build'\x1b[0m\n3.1 " + run + "make\n4.1 Cleaning up orphan processes",
+		"1:1-2e 2:3-5 3:6-7e 4:8-8 5:9-9e",
+	},
+	{
+		"a script prints a hook's group",
+		"1 0-1 Set up job; 2 1-2 Run a; 3 2-3 Run b; 4 3-3 Complete job",
+		setUpOf + "1.1 " + run + "a\n1.2 " + run + "'/opt/a.sh'\n2.1 " + run + "b\n3.1 Cleaning up orphan processes",
+		"1:1-2e 2:3-4 3:5-5 4:6-6e",
+	},
+	{
+		"a command in quotation marks, and a script that prints a group",
+		"1 0-1 Set up job; 2 1-1 Run a; 3 1-1 Run b; 4 2-2 Complete job",
+		setUpOf + "1.1 " + run + "a\n1.2 " + run + "b\n1.3 " + run + "'./b' 'c'\n2.1 Cleaning up orphan processes",
+		"1:1-2e 2:3-3 3:4-5 4:6-6e",
+	},
+	{
 		"act's runner, with steps of one second",
 		"0 1-1 Run a; 1 1-2 b; 2 2-2 c",
 		"0.1 received task\n0.2 prepared\n1.1 ⭐ Run Main a\n1.2 ok\n1.3 ⭐ Run Main b\n2.1 ⭐ Run Main c\n2.2 ⭐ Run Post a\n2.3 bye",

@@ -11,12 +11,13 @@ type marker struct {
 	marks    markList
 	inner    innerSteps
 	lead     lead
-	inGroup  bool  // of the last mark
-	groupEnd int64 // the line that ended it
-	errorAt  int64 // the last line that is an error
-	warnedAt int64 // or a warning
-	hid      bool  // a mark stood within an inner step
-	setUp    bool  // the set-up's actions are being prepared, or were
+	inGroup  bool   // of the last mark
+	groupEnd int64  // the line that ended it
+	errorAt  int64  // the last line that is an error
+	warnedAt int64  // or a warning
+	hid      bool   // a mark stood within an inner step
+	quoted   quoted // of the line before, if that may be a hook's group or a command's
+	setUp    bool   // the set-up's actions are being prepared, or were
 }
 
 // lead is the lines before a mark that belong to what it begins.
@@ -35,6 +36,9 @@ func (m *marker) look(n int64, head, text []byte) {
 		return
 	}
 	switch {
+	case text[0] == 0x1b:
+		m.script(n, text)
+		return
 	case text[0] == '#':
 		m.command(n, head, text)
 		return
@@ -99,8 +103,8 @@ func (m *marker) group(n int64, head, title []byte) {
 		case p.begun == PullMark:
 			mark.Title = titleHash(append([]byte("Pull "), bytes.TrimSuffix(rest, []byte("'"))...))
 		case p.begun != RunMark: // its title does not tell which step it is of
-		case len(rest) > 2 && rest[0] == '\'' && rest[len(rest)-1] == '\'':
-			mark.Type = PathMark
+		case isPath(rest):
+			mark.Type, m.quoted = PathMark, quoted{n, titleHash(title)}
 		default:
 			mark.Title, mark.Action = titleHash(title), isAction(rest)
 		}
@@ -110,6 +114,26 @@ func (m *marker) group(n int64, head, title []byte) {
 		m.add(head, mark)
 		m.inGroup = true
 		return
+	}
+}
+
+// quoted is the title of a group that is a path in quotation marks.
+type quoted struct {
+	line  int64
+	title uint64
+}
+
+// isPath tells whether a title is 'PATH'.
+func isPath(title []byte) bool {
+	const ends = 2
+	return len(title) > ends && title[0] == '\'' && bytes.IndexByte(title[1:], '\'') == len(title)-ends
+}
+
+// script is a coloured line. The runner prints a step's command so, directly after the title
+// of its group (ScriptHandler.PrintActionDetails), and nothing of a hook's.
+func (m *marker) script(n int64, text []byte) {
+	if m.quoted.line == n-1 && hasPrefix(text, "\x1b[36;1m") {
+		m.marks.retype(n-1, RunMark, m.quoted.title)
 	}
 }
 

@@ -120,7 +120,7 @@ var mayMark = func() (may [256]bool) {
 	for _, p := range preparations {
 		may[p[0]] = true
 	}
-	may['#'], may['N'] = true, true
+	may['#'], may['N'], may[0x1b] = true, true, true
 	return may
 }()
 

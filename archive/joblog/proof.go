@@ -96,7 +96,7 @@ func (a *alignment) provenFirst(c census) bool {
 
 // proveByCount is of jobs in which all went well, and whose steps have printed a mark each.
 func (a *alignment) proveByCount(c census, p []bool) {
-	if a.x.MarksHidden || c.types[ErrorMark] > 0 || c.types[BackgroundMark] > 0 {
+	if a.x.MarksHidden || c.types[ErrorMark] > 0 || c.types[BackgroundMark] > 0 || a.strayPath() {
 		return
 	}
 	var main []int
@@ -120,6 +120,17 @@ func (a *alignment) proveByCount(c census, p []bool) {
 	for _, i := range main {
 		_, p[i] = a.plainly(i)
 	}
+}
+
+// strayPath tells whether there is a hook's group without the line of a hook before it: then
+// it is of containers' hooks, which run within every step, or somebody else has printed it.
+func (a *alignment) strayPath() bool {
+	for i, m := range a.x.Marks {
+		if m.Type == PathMark && (i == 0 || a.x.Marks[i-1].Type != HookStartedMark && a.x.Marks[i-1].Type != HookCompletedMark) {
+			return true
+		}
+	}
+	return false
 }
 
 // named tells whether the log names the unit's step at its beginning.

@@ -166,7 +166,7 @@ func (s *shaper) action(ref, conclusion string, posts bool) {
 }
 
 func (s *shaper) script(conclusion string) {
-	command := []string{"make", "make test", "npm ci", "go vet ./...", "true", "echo 'Run me'"}[s.rng.below(6)]
+	command := []string{"make", "make test", "npm ci", "go vet ./...", "true", "echo 'Run me'", "'./gradlew'", "'./gradlew' 'build'"}[s.rng.below(8)]
 	name := s.name(command)
 	s.begin(name, runClass)
 	s.mark("##[group]Run " + command)
