@@ -312,6 +312,30 @@ var combinations = []combination{
 		"1:1-2e 2:3-3 3:4-5 4:6-6e",
 	},
 	{
+		"a step that may fail does so before its group, directly after one that may as well",
+		"1 0-1 Set up job; 2 1-2 Run a; 3 2-2 Run ./b; 4 2-3 Run c; 5 3-3 Complete job",
+		setUpOf + "1.1 " + run + "a\n2.1 ##[error]Process completed with exit code 1.\n2.2 ##[error]Can't find 'action.yml'\n2.3 " + run + "c\n2.4 " + run + "c\n3.1 Cleaning up orphan processes",
+		"1:1-2e 2,3,4:3-7s 5:8-8e",
+	},
+	{
+		"the first step fails before its group, and may; the next is called as it",
+		"1 0-1 Set up job; 2 1-1 Run a; 3 1-3 Run b; 4 3-3 Complete job",
+		setUpOf + "1.1 ##[error]The template is not valid\n1.2 " + run + "a\n1.3 out\n3.1 Cleaning up orphan processes",
+		"1:1-2 2:3-3 3:4-5 4:6-6e",
+	},
+	{
+		"two errors of a step, and two steps that fail before their groups",
+		"1 0-1 Set up job; 2 1-2 Run a; 3 2-2 Run ./b; 4 2-2 Run ./c; 5 3-3 Complete job",
+		setUpOf + "1.1 " + run + "a\n1.2 ##[error]x\n1.3 ##[error]y\n2.0 ##[error]Process completed with exit code 1.\n2.1 ##[error]Can't find 'action.yml'\n2.2 ##[error]Can't find 'action.yml'\n3.1 Cleaning up orphan processes",
+		"1:1-2e 2:3-6 3:7-7 4:8-8 5:9-9e",
+	},
+	{
+		"a step may fail, one before it prints a group, and a script prints one more",
+		"1 0-1 Set up job; 2 1-2 Run a; 3 2-3 Run b; 4 3-4 Run b; 5 4-4 Complete job",
+		setUpOf + "1.1 " + run + "a\n2.1 ##[error]Process completed with exit code 1.\n2.2 ##[error]Process completed with exit code 2.\n3.1 " + run + "b\n3.2 " + run + "b\n4.1 Cleaning up orphan processes",
+		"1:1-2e 2:3-5 3:6-6 4:7-7 5:8-8e",
+	},
+	{
 		"act's runner, with steps of one second",
 		"0 1-1 Run a; 1 1-2 b; 2 2-2 c",
 		"0.1 received task\n0.2 prepared\n1.1 ⭐ Run Main a\n1.2 ok\n1.3 ⭐ Run Main b\n2.1 ⭐ Run Main c\n2.2 ⭐ Run Post a\n2.3 bye",

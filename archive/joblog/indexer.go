@@ -13,6 +13,7 @@ type Index struct {
 	MarksCut bool     // there were too many marks, and some are left out
 	// MarksHidden: some stood within inner steps of composite actions, and are left out.
 	MarksHidden bool
+	FirstError  int64 // the first line that is an error; zero: there is none
 	Usage       *Usage
 }
 
@@ -90,7 +91,7 @@ func (x *Indexer) Finish() *Index {
 	x.index.Lines = x.line - 1
 	x.index.Usage = x.usage.finish()
 	x.index.Marks = x.marks.finish()
-	x.index.MarksCut, x.index.MarksHidden = x.marks.marks.cut, x.marks.hid
+	x.index.MarksCut, x.index.MarksHidden, x.index.FirstError = x.marks.marks.cut, x.marks.hid, x.marks.failedAt
 	return &x.index
 }
 

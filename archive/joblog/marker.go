@@ -13,7 +13,8 @@ type marker struct {
 	lead     lead
 	inGroup  bool   // of the last mark
 	groupEnd int64  // the line that ended it
-	errorAt  int64  // the last line that is an error
+	failedAt int64  // the first line that is an error; zero: there is none
+	errorAt  int64  // the last one that is a mark
 	warnedAt int64  // or a warning
 	hid      bool   // a mark stood within an inner step
 	quoted   quoted // of the line before, if that may be a hook's group or a command's
@@ -149,19 +150,22 @@ func isAction(title []byte) bool {
 // isLocal tells whether a title is that of an action in the job's working directory.
 func isLocal(title []byte) bool { return hasPrefix(title, "./") || hasPrefix(title, "../") }
 
-// failure is an error. Only the first of several lines may begin a step, and none with
-// which the runner ends one.
+// failure is an error. It may begin a step, but for those with which the runner ends one;
+// after another one it hardly does.
 func (m *marker) failure(n int64, head, message []byte) {
-	again := m.errorAt == n-1
-	m.errorAt = n
-	for _, ends := range []string{"Process completed with exit code ", "The operation was canceled.", "The action '"} {
-		again = again || hasPrefix(message, ends)
+	if m.failedAt == 0 {
+		m.failedAt = n
 	}
-	if !again && m.lead.named != 0 {
+	if slices.ContainsFunc(endings, func(e string) bool { return hasPrefix(message, e) }) {
+		return
+	}
+	mark := Mark{Line: n, Type: ErrorMark, Again: m.errorAt == n-1}
+	m.errorAt = n
+	if m.lead.named != 0 {
 		m.nameAlone()
-		m.append(head, Mark{Line: n, Type: ErrorMark})
-	} else if !again {
-		m.add(head, Mark{Line: n, Type: ErrorMark})
+		m.append(head, mark)
+	} else {
+		m.add(head, mark)
 	}
 }
 

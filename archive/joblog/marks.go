@@ -18,6 +18,8 @@ type Mark struct {
 	Direct bool
 	// Warned: a warning is directly before, which may be of what it begins.
 	Warned bool
+	// Again: it is an error directly after another, which ends no step.
+	Again bool
 	// Action: it is the group of an action, which may print groups of steps of its own.
 	Action bool
 }
@@ -93,6 +95,9 @@ var leadLines = []string{
 	"##[warning]Unexpected input(s) '",
 	"##[warning]Input '",
 }
+
+// endings are the errors with which the runner ends a step.
+var endings = []string{"Process completed with exit code ", "The operation was canceled.", "The action '"}
 
 const nodeDeprecated = " is being deprecated. "
 

@@ -82,10 +82,10 @@ func (a *alignment) plainly(i int) (Mark, bool) {
 }
 
 // provenFirst is of the step after the set-up: no script has run before its mark, which is
-// the first, and there is no other like it.
+// the first, and there is no other like it. No step that may fail has failed before.
 func (a *alignment) provenFirst(c census) bool {
 	m, ok := a.plainly(1)
-	if !ok || len(c.main) == 0 || a.x.Marks[c.main[0]] != m || !a.named(1) {
+	if a.x.FirstError > 0 && a.x.FirstError < m.Line || !ok || len(c.main) == 0 || a.x.Marks[c.main[0]] != m || !a.named(1) {
 		return false
 	}
 	if m.Title != 0 {
@@ -94,9 +94,11 @@ func (a *alignment) provenFirst(c census) bool {
 	return c.types[m.Type] == 1
 }
 
-// proveByCount is of jobs in which all went well, and whose steps have printed a mark each.
+// proveByCount is of jobs in which all went well, and whose steps have printed a mark each. A
+// step that may fail is a success to the API, and may have failed before its mark: no error
+// at all must have been printed.
 func (a *alignment) proveByCount(c census, p []bool) {
-	if a.x.MarksHidden || c.types[ErrorMark] > 0 || c.types[BackgroundMark] > 0 || a.strayPath() {
+	if a.x.MarksHidden || a.x.FirstError > 0 || c.types[BackgroundMark] > 0 || a.strayPath() {
 		return
 	}
 	var main []int

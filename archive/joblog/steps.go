@@ -87,6 +87,7 @@ const (
 	notLast     = 300 // the runner cleans up once, after all scripts
 	failedBare  = 350 // an error begins a step, which did not succeed
 	bare        = 450 // or which did
+	againBare   = 80  // the same of an error directly after another
 	byTime      = 600
 	joined      = 700 // a step has no beginning of its own
 	margin      = 50  // alignments that differ by less are equally good

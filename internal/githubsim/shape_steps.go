@@ -131,6 +131,8 @@ func (s *shaper) userStep(conclusion string) {
 		s.composite(conclusion)
 	case n == 8:
 		s.bareError(conclusion)
+	case n == 10 && s.tolerates:
+		s.tolerated()
 	case n == 9 && !s.quick && !s.debug && s.oneIn(3):
 		s.parallel()
 	default:
