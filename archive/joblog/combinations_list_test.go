@@ -336,6 +336,12 @@ var combinations = []combination{
 		"1:1-2e 2:3-5 3:6-6 4:7-7 5:8-8e",
 	},
 	{
+		"container hooks, and a script that prints what starts and stops containers",
+		"1 0-1 Set up job; 2 1-1 Initialize containers; 3 1-3 make; 4 3-5 Stop containers; 5 5-5 Complete job",
+		setUpOf + "1.1 " + run + "'/home/runner/k8s/index.js'\n1.2 " + run + "make\n1.3 " + run + "'/home/runner/k8s/index.js'\n1.4 ##[group]Checking docker version\n3.1 Stop and remove container: a\n3.2 out\n4.9 " + run + "'/home/runner/k8s/index.js'\n5.4 Cleaning up orphan processes",
+		"1:1-2 2:3-3 3:4-6 4:7-9 5:10-10e",
+	},
+	{
 		"act's runner, with steps of one second",
 		"0 1-1 Run a; 1 1-2 b; 2 2-2 c",
 		"0.1 received task\n0.2 prepared\n1.1 ⭐ Run Main a\n1.2 ok\n1.3 ⭐ Run Main b\n2.1 ⭐ Run Main c\n2.2 ⭐ Run Post a\n2.3 bye",

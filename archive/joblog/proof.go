@@ -1,5 +1,7 @@
 package joblog
 
+import "slices"
+
 // What makes a range exact. Scripts can print every mark, so that a mark alone proves
 // nothing. But a step that succeeded has printed one of its own, and none is printed by
 // nobody: where there are as many marks as steps, each of them is a step's. Where the log is
@@ -21,13 +23,47 @@ func (a *alignment) proven() []bool {
 	if a.units[last].kind == completeStep && c.types[CleanUpMark] == 1 && c.types[CompleteMark] == 0 {
 		p[last] = a.begins(last, CleanUpMark)
 	}
-	for i, u := range a.units {
-		if u.kind == stopStep && c.types[StopMark] == 1 && c.steps[stopStep] == 1 && c.steps[containersStep] == 1 && c.types[ContainersMark] == 1 {
-			p[i] = a.begins(i, StopMark)
-		}
+	if i := a.provenStop(c); i > 0 {
+		p[i] = true
 	}
 	a.proveByCount(c, p)
 	return p
+}
+
+// provenStop is of the step that stops containers: the runner started them itself, before
+// any script, and so it stops them itself. Container hooks print neither mark, but a group
+// within each of both steps. It returns zero if it is not proven.
+func (a *alignment) provenStop(c census) int {
+	one := c.steps[stopStep] == 1 && c.steps[containersStep] == 1 && c.types[StopMark] == 1 && c.types[ContainersMark] == 1
+	if !one {
+		return 0
+	}
+	start := slices.IndexFunc(a.units, func(u unit) bool { return u.kind == containersStep })
+	stop := slices.IndexFunc(a.units, func(u unit) bool { return u.kind == stopStep })
+	scripts := slices.ContainsFunc(a.units[:start], func(u unit) bool { return u.kind == userStep || u.kind == unnamedStep })
+	if stop < start || scripts || !a.begins(start, ContainersMark) || !a.begins(stop, StopMark) {
+		return 0
+	}
+	if a.hasPath(start) || a.hasPath(stop) {
+		return 0
+	}
+	first := slices.IndexFunc(a.x.Marks, func(m Mark) bool { return m.Type == ContainersMark || m.Type == RunMark })
+	if a.x.Marks[first].Type != ContainersMark {
+		return 0
+	}
+	return stop
+}
+
+// hasPath tells whether the lines of a unit whose beginning is known have a hook's group.
+func (a *alignment) hasPath(i int) bool {
+	from, to := a.units[i].candidates[0].line, a.x.Lines+1
+	for _, next := range a.units[i+1:] {
+		if next.known() {
+			to = next.candidates[0].line
+			break
+		}
+	}
+	return slices.ContainsFunc(a.x.Marks, func(m Mark) bool { return m.Type == PathMark && m.Line >= from && m.Line < to })
 }
 
 // census counts what there is.

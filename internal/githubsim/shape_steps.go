@@ -30,6 +30,10 @@ func (s *shaper) beforeSteps() {
 	if !s.containers {
 		return
 	}
+	if s.containerHooks {
+		s.containerHook("Initialize containers")
+		return
+	}
 	s.begin("Initialize containers", noMark)
 	s.mark("##[group]Checking docker version")
 	s.print("##[command]/usr/bin/docker version --format '{{.Server.APIVersion}}'", "'1.47'", "##[endgroup]", "##[group]Clean up resources from previous jobs", "##[endgroup]")
@@ -64,6 +68,28 @@ func (s *shaper) hook(name, line, path string) {
 	s.end("success")
 }
 
+// containerHook is a step that a hook runs in place of docker, as in a cluster.
+func (s *shaper) containerHook(name string) {
+	s.begin(name, hookClass)
+	if s.oneIn(2) {
+		s.pass(2000)
+	}
+	s.mark(containerHookGroup)
+	s.print("shell: /home/runner/externals/node20/bin/node {0}", "##[endgroup]")
+	s.pass(2000)
+	s.end("success")
+}
+
+const containerHookGroup = "##[group]Run '/home/runner/k8s/index.js'"
+
+// hookRuns prints what a hook prints that runs a step's command in a container.
+func (s *shaper) hookRuns() {
+	if s.containers && s.containerHooks {
+		s.forge(containerHookGroup, hookClass, false)
+		s.print("shell: /home/runner/externals/node20/bin/node {0}", "##[endgroup]")
+	}
+}
+
 // afterSteps are the runner's own steps after the workflow's, which run whatever failed.
 func (s *shaper) afterSteps() {
 	for i := len(s.posts) - 1; i >= 0; i-- {
@@ -77,8 +103,10 @@ func (s *shaper) afterSteps() {
 		}
 		s.end("success")
 	}
-	if s.containers {
-		s.begin("Stop containers", noMark)
+	if s.containers && s.containerHooks {
+		s.containerHook("Stop containers")
+	} else if s.containers {
+		s.begin("Stop containers", stopClass)
 		s.mark("Print service container logs: c0ffee_postgres17_a1b2c3")
 		s.print("##[command]/usr/bin/docker logs --details c0ffee", "LOG:  database system is ready\n to accept connections", "Stop and remove container: c0ffee_postgres17_a1b2c3", "Remove container network: github_network_1")
 		s.end("success")
@@ -173,6 +201,7 @@ func (s *shaper) script(conclusion string) {
 	s.begin(name, runClass)
 	s.mark("##[group]Run " + command)
 	s.print("\x1b[36;1m"+command+"\x1b[0m", "shell: /usr/bin/bash -e {0}", "##[endgroup]")
+	s.hookRuns()
 	s.output(6)
 	s.finish(name, conclusion)
 }
