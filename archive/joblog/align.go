@@ -10,12 +10,20 @@ import (
 // its steps, in their order, to the log's marks. Every line goes to exactly one step, or to
 // several that share it; but in a log of act's runner, lines before the first step are no
 // step's. Ranges are in the order of their lines. Steps that did not run (skipped, never
-// started) must be left out by the caller.
+// started) must be left out by the caller. Those whose start is not known get no range, and
+// the ones beside them none that is exact.
 func AlignSteps(x *Index, steps []Step) []Range {
-	if x.Lines == 0 || len(steps) == 0 {
+	timed, untimed := partTimed(steps)
+	if x.Lines == 0 || len(timed) == 0 {
 		return nil
 	}
-	steps = inOrder(steps)
+	ranges := alignTimed(x, inOrder(timed))
+	doubt(ranges, timed, untimed)
+	return ranges
+}
+
+// alignTimed is AlignSteps of steps in order, whose starts are known.
+func alignTimed(x *Index, steps []Step) []Range {
 	if ranges, ok := debugChain(x, steps); ok {
 		return ranges
 	}
@@ -46,17 +54,11 @@ func inOrder(steps []Step) []Step {
 			all[i].at = before
 		}
 	}
-	last := func(s timed) int {
-		if kindOfStep(s.Name) == completeStep {
-			return 1
-		}
-		return 0
-	}
 	slices.SortStableFunc(all, func(a, b timed) int {
 		if n := a.at.Compare(b.at); n != 0 {
 			return n
 		}
-		return last(a) - last(b)
+		return completes(a.Step) - completes(b.Step)
 	})
 	out := make([]Step, len(all))
 	for i, s := range all {

@@ -342,6 +342,30 @@ var combinations = []combination{
 		"1:1-2 2:3-3 3:4-6 4:7-9 5:10-10e",
 	},
 	{
+		"a step that the API does not list, after the only one that it does",
+		"1 0-1 Set up job; 2 1-2 Run a; 4 5-6 Complete job",
+		setUpOf + "1.1 " + run + "a\n2.1 out\n3.1 " + run + "b\n5.1 Cleaning up orphan processes",
+		"1:1-2e 2:3-5 4:6-6e",
+	},
+	{
+		"a step whose start the API does not tell",
+		"1 0-1 Set up job; 2 1-2 Run a; 3 ?-? Run b; 4 5-6 Complete job",
+		setUpOf + "1.1 " + run + "a\n2.1 out\n2.2 out\n5.1 Cleaning up orphan processes",
+		"1:1-2e 2:3-5 4:6-6",
+	},
+	{
+		"a step after the job's end whose start the API does not tell",
+		"1 0-1 Set up job; 2 1-2 Run a; 3 5-6 Complete job; 9 ?-? Post Run a",
+		setUpOf + "1.1 " + run + "a\n2.1 Post job cleanup.\n5.1 Cleaning up orphan processes",
+		"1:1-2e 2:3-4 3:5-5",
+	},
+	{
+		"a step whose start the API does not tell, with debug logging",
+		"1 0-1 Set up job; 2 ?-? a; 3 3-3 Complete job",
+		"0.1 ##[debug]Starting: Set up job\n0.9 ##[debug]Finishing: Set up job\n1.1 out\n3.1 ##[debug]Starting: Complete job\n3.3 ##[debug]Finishing: Complete job",
+		"1:1-3 3:4-5",
+	},
+	{
 		"act's runner, with steps of one second",
 		"0 1-1 Run a; 1 1-2 b; 2 2-2 c",
 		"0.1 received task\n0.2 prepared\n1.1 ⭐ Run Main a\n1.2 ok\n1.3 ⭐ Run Main b\n2.1 ⭐ Run Main c\n2.2 ⭐ Run Post a\n2.3 bye",

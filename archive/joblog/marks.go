@@ -53,6 +53,15 @@ const (
 	markTypes         = iota
 )
 
+// main tells of a type whether each step that begins with one prints one, and no more.
+func (t MarkType) main() bool {
+	switch t {
+	case PathMark, StopMark, CompleteMark, CleanUpMark, ErrorMark, NamedMark, FinishingMark:
+		return false
+	}
+	return true
+}
+
 // plainMark is a line that is a mark without a group.
 type plainMark struct {
 	begins string

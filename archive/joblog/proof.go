@@ -81,9 +81,7 @@ func (a *alignment) census() census {
 		if m.Title != 0 && m.Type != FinishingMark {
 			c.titles[m.Title]++
 		}
-		switch m.Type {
-		case PathMark, StopMark, CompleteMark, CleanUpMark, ErrorMark, NamedMark, FinishingMark:
-		default:
+		if m.Type.main() {
 			c.main = append(c.main, i)
 		}
 	}

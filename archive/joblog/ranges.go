@@ -18,7 +18,7 @@ func (a *alignment) ranges() []Range {
 		switch {
 		case len(steps) > 1:
 			r.Certainty = Shared
-		case proven[i] && proven[next] && a.named(i):
+		case proven[i] && proven[next] && a.named(i) && !a.overstepped(r, steps[0]):
 			r.Certainty = Exact
 		}
 		for _, s := range steps {

@@ -5,9 +5,9 @@ import "time"
 // Step is what the REST API says of a step that ran. Times are to the second.
 type Step struct {
 	Number      int64
-	Name        string // empty: not known
-	Conclusion  string // empty: it has none
-	StartedAt   time.Time
+	Name        string    // empty: not known
+	Conclusion  string    // empty: it has none
+	StartedAt   time.Time // zero: not known
 	CompletedAt time.Time // zero: not known
 }
 
