@@ -106,6 +106,9 @@ func (x *Indexer) look(head []byte) {
 	if !bytes.Equal(head[:len(x.second)], x.second[:]) {
 		x.newSecond(head)
 	}
+	if x.usage.containers.claimed {
+		x.usage.follows(head[:StampLen-1])
+	}
 	text := head[StampLen-1:]
 	if len(text) < 2 || x.unix == 0 {
 		return
