@@ -366,6 +366,24 @@ var combinations = []combination{
 		"1:1-3 3:4-5",
 	},
 	{
+		"marks of inner steps by scripts of an older runner",
+		"1 0-1 Set up job; 2 1-2 Run a; 3 2-3 Run b; 4 3-4 Run c; 5 4-4 Complete job",
+		"0.1 Current runner version: '2.331.0'\n0.9 Complete job name: build\n1.1 " + run + "a\n1.2 ##[start-action display=x;id=a]\n2.1 " + run + "b\n3.1 " + run + "c\n3.2 ##[end-action id=a;outcome=success;conclusion=success;duration_ms=1]\n4.1 Cleaning up orphan processes",
+		"1:1-2e 2:3-4e 3:5-5e 4:6-7e 5:8-8e",
+	},
+	{
+		"marks of inner steps around a step that failed, and others",
+		"1 0-1 Set up job; 2 1-2 Run a !failure; 3 2-3 Run b; 4 3-4 Run c; 5 4-4 Complete job",
+		setUpOf + "1.1 " + run + "a\n1.2 ##[start-action display=x;id=a]\n2.0 ##[error]Process completed with exit code 1.\n2.1 " + run + "b\n3.1 " + run + "c\n3.2 ##[end-action id=a;outcome=failure;conclusion=success;duration_ms=1]\n4.1 Cleaning up orphan processes",
+		"1:1-2 2:3-5 3:6-6 4:7-8 5:9-9e",
+	},
+	{
+		"an inner step that fails, and one that always runs, within an inner step",
+		"1 0-1 Set up job; 2 1-3 Run ./a; 3 3-4 Run c; 4 4-4 Complete job",
+		setUpOf + "1.1 " + run + "./a\n1.2 ##[start-action display=x;id=a]\n1.2 " + run + "./b\n1.3 ##[start-action display=x;id=a.b]\n1.3 " + run + "c\n1.4 ##[error]Process completed with exit code 1.\n1.5 ##[end-action id=a.b;outcome=failure;conclusion=failure;duration_ms=1]\n1.6 ##[start-action display=x;id=a.c]\n3.0 " + run + "c\n3.0 ##[end-action id=a.c;outcome=success;conclusion=success;duration_ms=1]\n3.0 ##[end-action id=a;outcome=failure;conclusion=success;duration_ms=1]\n3.1 " + run + "c\n4.1 Cleaning up orphan processes",
+		"1:1-2e 2:3-13 3:14-14 4:15-15e",
+	},
+	{
 		"act's runner, with steps of one second",
 		"0 1-1 Run a; 1 1-2 b; 2 2-2 c",
 		"0.1 received task\n0.2 prepared\n1.1 ⭐ Run Main a\n1.2 ok\n1.3 ⭐ Run Main b\n2.1 ⭐ Run Main c\n2.2 ⭐ Run Post a\n2.3 bye",

@@ -123,6 +123,9 @@ func (x *Indexer) look(head []byte) {
 	// Almost every line ends here.
 	if mayMark[text[1]] && text[0] == ' ' {
 		x.marks.look(x.line, head, text[1:])
+		if first := x.marks.takeTolerated(); first > 0 {
+			x.usage.tolerate(first)
+		}
 	}
 }
 

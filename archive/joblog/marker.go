@@ -8,17 +8,18 @@ import (
 
 // marker finds marks line by line.
 type marker struct {
-	marks    markList
-	inner    innerSteps
-	lead     lead
-	inGroup  bool   // of the last mark
-	groupEnd int64  // the line that ended it
-	failedAt int64  // the first line that is an error; zero: there is none
-	errorAt  int64  // the last one that is a mark
-	warnedAt int64  // or a warning
-	hid      bool   // a mark stood within an inner step
-	quoted   quoted // of the line before, if that may be a hook's group or a command's
-	setUp    bool   // the set-up's actions are being prepared, or were
+	marks     markList
+	inner     innerSteps
+	lead      lead
+	inGroup   bool   // of the last mark
+	groupEnd  int64  // the line that ended it
+	failedAt  int64  // the first line that is an error; zero: there is none
+	errorAt   int64  // the last one that is a mark
+	warnedAt  int64  // or a warning
+	hid       bool   // a mark stood within an inner step
+	tolerated int64  // where an inner step began that failed, and was allowed to
+	quoted    quoted // of the line before, if that may be a hook's group or a command's
+	setUp     bool   // the set-up's actions are being prepared, or were
 }
 
 // lead is the lines before a mark that belong to what it begins.
@@ -33,7 +34,7 @@ type lead struct {
 
 // look takes note of line n, whose first byte mayMark. Text is without the timestamp.
 func (m *marker) look(n int64, head, text []byte) {
-	if m.prepares(n, text) {
+	if m.inner.runner(text); m.prepares(n, text) {
 		return
 	}
 	switch {
@@ -156,6 +157,9 @@ func (m *marker) failure(n int64, head, message []byte) {
 	if m.failedAt == 0 {
 		m.failedAt = n
 	}
+	if hasPrefix(message, exitCode) {
+		m.inner.fails()
+	}
 	if slices.ContainsFunc(endings, func(e string) bool { return hasPrefix(message, e) }) {
 		return
 	}
@@ -253,6 +257,9 @@ func (m *marker) nameAlone() {
 
 // add takes a mark that begins a step, with the lines before it.
 func (m *marker) add(head []byte, mark Mark) {
+	if mark.Type.main() {
+		m.inner.begins()
+	}
 	if m.lead.next != mark.Line {
 		m.nameAlone()
 	} else {
@@ -287,12 +294,24 @@ func (m *marker) innerMark(n int64, text []byte) {
 	if !ok {
 		return
 	}
-	if first, ended := m.inner.see(n, mark); ended {
-		m.nameAlone()
-		if m.marks.removeFrom(first) {
-			m.hid = true
-		}
+	first, ended := m.inner.see(n, mark)
+	if !ended {
+		return
 	}
+	m.nameAlone()
+	if m.marks.removeFrom(first) {
+		m.hid = true
+	}
+	if mark.tolerated() {
+		m.tolerated = first
+	}
+}
+
+// takeTolerated returns the line at which an inner step began, if the line before ended it,
+// and it failed and was allowed to; zero: it is none such. It returns each once.
+func (m *marker) takeTolerated() (first int64) {
+	first, m.tolerated = m.tolerated, 0
+	return first
 }
 
 // finish returns all marks, in the order of their lines.

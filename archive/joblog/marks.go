@@ -105,8 +105,10 @@ var leadLines = []string{
 	"##[warning]Input '",
 }
 
+const exitCode = "Process completed with exit code "
+
 // endings are the errors with which the runner ends a step.
-var endings = []string{"Process completed with exit code ", "The operation was canceled.", "The action '"}
+var endings = []string{exitCode, "The operation was canceled.", "The action '"}
 
 const nodeDeprecated = " is being deprecated. "
 

@@ -82,8 +82,6 @@ func (u *usageReader) look(n int64, stamp, text []byte) {
 		if name, ref, sha, ok := downloaded(string(text[len(download):])); ok {
 			u.use(n, name, ref, sha, false)
 		}
-	default:
-		u.innerMark(n, text)
 	}
 	named := u.setUp.begun || u.setUp.call != nil && u.setUp.call.named
 	u.casual = named && u.frozen == nil && !u.containers.busy() && !u.annotations.open

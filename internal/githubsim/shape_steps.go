@@ -9,6 +9,9 @@ func (s *shaper) setUp() {
 	if s.oneIn(3) {
 		style.RunnerName = "shelf-7"
 	}
+	if s.markers {
+		style.RunnerVersion = "2.337.0"
+	}
 	if s.oldHead {
 		s.print("Requested labels: ubuntu-latest", "Job defined at: acme/rocket/.github/workflows/ci.yml@refs/heads/main", "Waiting for a runner to pick up this job...")
 	}
