@@ -225,6 +225,10 @@ func (i *Image) isDockers(s string) bool {
 // in the folder of actions, as ".../_actions/OWNER/REPO/REF/PATH/Dockerfile'.". A ref may
 // have slashes; which action it is, the lines before tell.
 func (u *usageReader) build(n int64, title string, trusted bool) bool {
+	if len(u.usage.Actions) == maxActions {
+		u.usage.ActionsCut++
+		return true
+	}
 	path, ended := strings.CutSuffix(title, "'.")
 	path = strings.ReplaceAll(path, `\`, "/")
 	_, path, found := strings.Cut(path, "/_actions/")
