@@ -78,16 +78,16 @@ type alignment struct {
 
 // unit is a step, or several whose lines cannot be told apart.
 type unit struct {
-	steps      []Step
-	kind       stepKind
-	overlap    bool // the steps overlap in time
-	hasty      bool // they seem to have begun before the end of one before
-	from, to   int64
-	candidates []candidate // in the order of their lines
-	timed      int64       // where it begins by time alone; zero: nowhere
-	marked     bool        // it may begin with a mark
-	// merged: some of the good alignments have no beginning of it.
-	merged bool
+	steps       []Step
+	kind        stepKind
+	overlap     bool // the steps overlap in time
+	startsEarly bool // they seem to have begun before the end of one before
+	from, to    int64
+	candidates  []candidate // in the order of their lines
+	timed       int64       // where it begins by time alone; zero: nowhere
+	marked      bool        // it may begin with a mark
+	// optional: some of the good alignments have no beginning of it.
+	optional bool
 }
 
 // candidate is a line with which a unit may begin.
@@ -105,7 +105,7 @@ type owner uint8
 
 const (
 	anyOwner     owner = iota // a script has printed them
-	carefree                  // the unit prints several
+	severalOwner              // the unit prints several
 	composite                 // an action that prints those of its inner steps
 	setUpOwner                // the runner, which prints none
 	owners       = iota
@@ -124,7 +124,7 @@ var weights = [markTypes]int32{
 
 func weight(o owner, t MarkType) int32 {
 	switch {
-	case o == carefree:
+	case o == severalOwner:
 		return 0
 	case o == composite && t == RunMark:
 		return weights[t] / 10
@@ -167,7 +167,7 @@ func unitsOf(x *Index, steps []Step) []unit {
 			last := &units[len(units)-1]
 			last.steps, last.overlap = steps[i-len(last.steps):i+1], true
 		} else {
-			units, until = append(units, unit{steps: steps[i : i+1], kind: kindOfStep(s.Name), hasty: s.StartedAt.Before(latest)}), time.Time{}
+			units, until = append(units, unit{steps: steps[i : i+1], kind: kindOfStep(s.Name), startsEarly: s.StartedAt.Before(latest)}), time.Time{}
 		}
 		if s.CompletedAt.After(until) {
 			until = s.CompletedAt

@@ -114,7 +114,7 @@ func (a *alignment) timeCandidate(u *unit) {
 func (a *alignment) ownerOf(u *unit, mark int) owner {
 	switch {
 	case u.overlap, u.kind == completeStep:
-		return carefree
+		return severalOwner
 	case mark >= 0 && a.x.Marks[mark].Action && mark+1 < len(a.x.Marks) && a.x.Marks[mark+1].Direct:
 		return composite
 	}

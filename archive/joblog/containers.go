@@ -40,7 +40,7 @@ const (
 // containers is how far the reading of such groups is.
 type containers struct {
 	trusted bool      // all since the set-up is the runner's and docker's
-	named   int64     // the line that names the job; 0: there was none, or another came since
+	jobLine int64     // the line that names the job; 0: there was none, or another came since
 	last    time.Time // of the line before, of those that were trusted
 	stamp   [StampLen - 1]byte
 	claimed bool   // images are said to be the set-up's
@@ -56,14 +56,14 @@ func (c *containers) busy() bool { return c.trusted || c.left > 0 }
 func (c *containers) trust(n int64, stamp []byte, named bool) {
 	*c = containers{trusted: true, last: ParseLine(stamp).Time}
 	if named {
-		c.named = n
+		c.jobLine = n
 	}
 }
 
 // inContainers is a line beyond the set-up. It tells whether it was read.
 func (u *usageReader) inContainers(n int64, kind Kind, stamp, text []byte) bool {
 	c := &u.containers
-	if c.trusted && n != c.named && kind != Debug {
+	if c.trusted && n != c.jobLine && kind != Debug {
 		u.watch(stamp)
 	}
 	switch {
@@ -72,7 +72,7 @@ func (u *usageReader) inContainers(n int64, kind Kind, stamp, text []byte) bool 
 	case kind == EndGroup:
 		c.left = 0
 		return false
-	case !c.busy(), kind == Debug, n == c.named:
+	case !c.busy(), kind == Debug, n == c.jobLine:
 		return false
 	case c.left == 0, kind != Plain && kind != Command:
 		c.trusted = false
@@ -91,10 +91,10 @@ func (u *usageReader) inContainers(n int64, kind Kind, stamp, text []byte) bool 
 func (u *usageReader) watch(stamp []byte) {
 	c := &u.containers
 	at := ParseLine(stamp).Time
-	if at.Before(c.last) || c.named > 0 && at.Sub(c.last) > maxNamed {
+	if at.Before(c.last) || c.jobLine > 0 && at.Sub(c.last) > maxNamed {
 		u.disclaim()
 	}
-	c.last, c.named = at, 0
+	c.last, c.jobLine = at, 0
 	copy(c.stamp[:], stamp)
 }
 

@@ -11,10 +11,10 @@ type Index struct {
 	Seconds  []Second // those in which something was printed
 	Marks    []Mark   // in the order of their lines
 	MarksCut bool     // there were too many marks, and some are left out
-	// MarksHidden: some stood within inner steps of composite actions, and are left out.
-	MarksHidden bool
-	FirstError  int64 // the first line that is an error; zero: there is none
-	Usage       *Usage
+	// InnerMarks: there were some within inner steps of composite actions, which are left out.
+	InnerMarks bool
+	FirstError int64 // the first line that is an error; zero: there is none
+	Usage      *Usage
 }
 
 // Second is the first line of a second.
@@ -91,7 +91,7 @@ func (x *Indexer) Finish() *Index {
 	x.index.Lines = x.line - 1
 	x.index.Usage = x.usage.finish()
 	x.index.Marks = x.marks.finish()
-	x.index.MarksCut, x.index.MarksHidden, x.index.FirstError = x.marks.marks.cut, x.marks.hid, x.marks.failedAt
+	x.index.MarksCut, x.index.InnerMarks, x.index.FirstError = x.marks.marks.cut, x.marks.innerMarks, x.marks.failedAt
 	return &x.index
 }
 

@@ -8,28 +8,18 @@ import (
 
 // marker finds marks line by line.
 type marker struct {
-	marks     markList
-	inner     innerSteps
-	lead      lead
-	inGroup   bool   // of the last mark
-	groupEnd  int64  // the line that ended it
-	failedAt  int64  // the first line that is an error; zero: there is none
-	errorAt   int64  // the last one that is a mark
-	warnedAt  int64  // or a warning
-	hid       bool   // a mark stood within an inner step
-	tolerated int64  // where an inner step began that failed, and was allowed to
-	quoted    quoted // of the line before, if that may be a hook's group or a command's
-	setUp     bool   // the set-up's actions are being prepared, or were
-}
-
-// lead is the lines before a mark that belong to what it begins.
-type lead struct {
-	first, next int64  // from the first to the line before next; zero: there are none
-	asked       uint64 // of the step whose condition was evaluated
-	named       uint64 // of the step that was started
-	at          int64  // of the line that says so
-	prepares    bool   // the first lines prepare a local action, if it is one that begins
-	other       int64  // the first line after those; zero: there is none
+	marks      markList
+	inner      innerSteps
+	lead       lead
+	inGroup    bool   // of the last mark
+	groupEnd   int64  // the line that ended it
+	failedAt   int64  // the first line that is an error; zero: there is none
+	errorAt    int64  // the last one that is a mark
+	warnedAt   int64  // the last line that is a warning
+	innerMarks bool   // there were marks within inner steps, which are left out
+	tolerated  int64  // where an inner step began that failed, and was allowed to
+	quoted     quoted // of the line before, if that may be a hook's group or a command's
+	setUp      bool   // the set-up's actions are being prepared, or were
 }
 
 // look takes note of line n, whose first byte mayMark. Text is without the timestamp.
@@ -165,7 +155,7 @@ func (m *marker) failure(n int64, head, message []byte) {
 	}
 	mark := Mark{Line: n, Type: ErrorMark, Again: m.errorAt == n-1}
 	m.errorAt = n
-	if m.lead.named != 0 {
+	if m.lead.starting != 0 {
 		m.nameAlone()
 		m.append(head, mark)
 	} else {
@@ -183,76 +173,17 @@ func (m *marker) debug(n int64, head, text []byte) {
 		m.lead.asked = titleHash(bytes.TrimSuffix(text[len(evaluating):], []byte("'")))
 	case hasPrefix(text, starting):
 		name := titleHash(text[len(starting):])
-		if m.lead.named != 0 || m.lead.asked != name { // what was asked for was skipped
+		if m.lead.starting != 0 || m.lead.asked != name { // what was asked for was skipped
 			m.nameAlone()
 		}
 		m.leads(n)
-		m.lead.named, m.lead.at = name, markTime(head)
+		m.lead.starting, m.lead.at = name, markTime(head)
 	case hasPrefix(text, "Finishing: "):
 		m.nameAlone()
 		m.append(head, Mark{Line: n, Type: FinishingMark, Title: titleHash(text[len("Finishing: "):])})
 	default:
 		m.goesOn(n)
 	}
-}
-
-func isLead(text []byte) bool {
-	if hasPrefix(text, leadLines[0]) {
-		digits := bytes.TrimLeft(text[len(leadLines[0]):min(len(text), maxTitle)], "0123456789")
-		return hasPrefix(digits, nodeDeprecated)
-	}
-	return hasPrefix(text, leadLines[1]) || hasPrefix(text, leadLines[2])
-}
-
-// leads takes line n as one that comes before a mark.
-func (m *marker) leads(n int64) {
-	if m.lead.next != n {
-		m.nameAlone()
-		m.lead.first = n
-	} else if m.lead.other == 0 {
-		m.lead.other = n
-	}
-	m.lead.next = n + 1
-}
-
-// prepares takes a line with which a local action is prepared, and tells whether it is one
-// of which there is nothing else to say. The first such lines of a log are the set-up's.
-func (m *marker) prepares(n int64, text []byte) bool {
-	if hasPrefix(text, prepares) {
-		if m.setUp && m.lead.next != n {
-			m.nameAlone()
-			m.lead = lead{first: n, next: n, prepares: true}
-		}
-		m.setUp = true
-	} else if m.lead.next != n || !slices.ContainsFunc(preparations, func(p string) bool { return hasPrefix(text, p) }) {
-		return false
-	}
-	m.goesOn(n)
-	return true
-}
-
-// unprepared takes the lines before a mark that begins no local action: those with which one
-// would have been prepared are of somebody else.
-func (l *lead) unprepared() {
-	if l.prepares {
-		l.first = l.other
-	}
-}
-
-// goesOn is a line that belongs to the one before: it has no timestamp, or is of debug
-// logging and says nothing of steps.
-func (m *marker) goesOn(n int64) {
-	if m.lead.next == n {
-		m.lead.next = n + 1
-	}
-}
-
-// nameAlone ends the lines before a mark, without one.
-func (m *marker) nameAlone() {
-	if l := m.lead; l.named != 0 {
-		m.marks.add(Mark{Line: l.first, At: l.at, Type: NamedMark, Named: l.named})
-	}
-	m.lead = lead{}
 }
 
 // add takes a mark that begins a step, with the lines before it.
@@ -266,7 +197,7 @@ func (m *marker) add(head []byte, mark Mark) {
 		if m.lead.first > 0 {
 			mark.Lead = int32(mark.Line - m.lead.first)
 		}
-		mark.Named = m.lead.named
+		mark.Named = m.lead.starting
 		m.lead = lead{}
 	}
 	mark.Direct = m.groupEnd > 0 && mark.first() == m.groupEnd+1
@@ -300,7 +231,7 @@ func (m *marker) innerMark(n int64, text []byte) {
 	}
 	m.nameAlone()
 	if m.marks.removeFrom(first) {
-		m.hid = true
+		m.innerMarks = true
 	}
 	if mark.tolerated() {
 		m.tolerated = first

@@ -2,11 +2,23 @@ package joblog
 
 import "slices"
 
-// What makes a range exact. Scripts can print every mark, so that a mark alone proves
-// nothing. But a step that succeeded has printed one of its own, and none is printed by
-// nobody: where there are as many marks as steps, each of them is a step's. Where the log is
-// not as plain as that, or a line before a mark may belong to what it begins, nothing is
-// said to be exact.
+// What makes a range exact: the log names its step, and both its ends are proven.
+//
+// Scripts can print every mark, so that a mark alone proves nothing. A mark is proven to be a
+// step's in four ways:
+//
+//   - it is the first of the log: no script had run before it (provenFirst);
+//   - it stands in every log once, and is in this one once: what cleans up, and what stops
+//     containers that were seen to be started (provenStop);
+//   - there are as many marks as steps, each of which has printed one (proveByCount);
+//   - debug lines name each step at its beginning and at its end (debugChain).
+//
+// Exceptions: nothing is proven where marks were left out of a log that has too many, or in a
+// log that does not begin with the set-up. Nor is a mark with lines before it that may be of
+// its step, or of a step that may have begun before the end of another. Counting proves
+// nothing after any error, as a step that may fail is a success even if it failed before its
+// mark; nor where steps ran in the background, where inner steps of composite actions had
+// marks, or where a hook's group stands alone.
 
 // proven tells of each unit, and of the end of the log, whether its first line is certain.
 func (a *alignment) proven() []bool {
@@ -112,14 +124,14 @@ func (a *alignment) markOf(i int) (Mark, bool) {
 // plainly is markOf, if there is also no doubt that the step's first line is the mark.
 func (a *alignment) plainly(i int) (Mark, bool) {
 	m, ok := a.markOf(i)
-	return m, ok && m.Lead == 0 && !m.Warned && !a.units[i].hasty
+	return m, ok && m.Lead == 0 && !m.Warned && !a.units[i].startsEarly
 }
 
 // provenFirst is of the step after the set-up: no script has run before its mark, which is
 // the first, and there is no other like it. No step that may fail has failed before.
 func (a *alignment) provenFirst(c census) bool {
 	m, ok := a.plainly(1)
-	if a.x.FirstError > 0 && a.x.FirstError < m.Line || !ok || len(c.main) == 0 || a.x.Marks[c.main[0]] != m || !a.named(1) {
+	if a.x.FirstError > 0 && a.x.FirstError < m.Line || !ok || len(c.main) == 0 || a.x.Marks[c.main[0]] != m || !a.tellsName(1) {
 		return false
 	}
 	if m.Title != 0 {
@@ -132,7 +144,7 @@ func (a *alignment) provenFirst(c census) bool {
 // step that may fail is a success to the API, and may have failed before its mark: no error
 // at all must have been printed.
 func (a *alignment) proveByCount(c census, p []bool) {
-	if a.x.MarksHidden || a.x.FirstError > 0 || c.types[BackgroundMark] > 0 || a.strayPath() {
+	if a.x.InnerMarks || a.x.FirstError > 0 || c.types[BackgroundMark] > 0 || a.strayPath() {
 		return
 	}
 	var main []int
@@ -169,8 +181,8 @@ func (a *alignment) strayPath() bool {
 	return false
 }
 
-// named tells whether the log names the unit's step at its beginning.
-func (a *alignment) named(i int) bool {
+// tellsName tells whether the log names the unit's step at its beginning.
+func (a *alignment) tellsName(i int) bool {
 	u := &a.units[i]
 	if i == 0 {
 		return u.kind == setUpStep
@@ -183,49 +195,4 @@ func (a *alignment) named(i int) bool {
 		return false
 	}
 	return u.kind != unnamedStep && u.kind != userStep && fits[u.kind][m.Type] == 0
-}
-
-// debugChain is of logs with debug lines for each step, which name it at its beginning and
-// at its end. A script can print such lines, but not before the log's first line, which
-// shows that the runner prints them, and then there are too many.
-func debugChain(x *Index, steps []Step) ([]Range, bool) {
-	if x.MarksCut || x.MarksHidden || len(x.Marks) == 0 || x.Marks[0].first() != 1 {
-		return nil, false
-	}
-	var out []Range
-	var ended int64 // by the line that says so
-	for _, m := range x.Marks {
-		switch {
-		case m.Type == BackgroundMark:
-			return nil, false
-		case m.Type == FinishingMark:
-			if ended != 0 || len(out) == 0 || m.Title != titleHash([]byte(steps[len(out)-1].Name)) {
-				return nil, false
-			}
-			ended = m.Line
-		case m.Named != 0:
-			if len(out) == len(steps) || len(out) > 0 && ended == 0 || m.Named != titleHash([]byte(steps[len(out)].Name)) {
-				return nil, false
-			}
-			out = begin(out, steps[len(out)].Number, m.first(), ended)
-			ended = 0
-		}
-	}
-	if len(out) != len(steps) || ended == 0 {
-		return nil, false
-	}
-	out[len(out)-1].Last = x.Lines
-	return out, true
-}
-
-// begin adds a range, and ends the one before. If there are lines between its end and the
-// next step, such as those of one that was skipped, they are not its for sure.
-func begin(out []Range, number, first, ended int64) []Range {
-	if n := len(out) - 1; n >= 0 {
-		out[n].Last = first - 1
-		if ended != first-1 {
-			out[n].Certainty = Estimated
-		}
-	}
-	return append(out, Range{Number: number, First: first, Certainty: Exact})
 }
