@@ -19,9 +19,10 @@ type StepLines struct {
 }
 
 // ShapeJob makes a job, another for each seed, by the rules of the runner
-// (github.com/actions/runner, src/Runner.Worker): of set-ups old and new, hooks, containers,
-// composite actions with and without marks, debug logging, parallel steps, scripts that print
-// what the runner prints, and steps that fail, are cancelled or skipped, or take no time.
+// (github.com/actions/runner, src/Runner.Worker): of set-ups old and new, hooks, also in the
+// place of docker, containers, composite actions with and without marks and prepared in the
+// middle of the job, debug logging, parallel steps, scripts that print what the runner prints,
+// and steps that fail, may fail, are cancelled or skipped, or take no time.
 func ShapeJob(seed uint64) ShapedJob {
 	s := newShaper(seed)
 	s.setUp()
