@@ -15,6 +15,7 @@ type marker struct {
 	groupEnd   int64  // the line that ended it
 	failedAt   int64  // the first line that is an error; zero: there is none
 	errorAt    int64  // the last one that is a mark
+	repeated   int    // how many such marks came directly before that
 	warnedAt   int64  // the last line that is a warning
 	innerMarks bool   // there were marks within inner steps, which are left out
 	tolerated  int64  // where an inner step began that failed, and was allowed to
@@ -141,6 +142,10 @@ func isAction(title []byte) bool {
 // isLocal tells whether a title is that of an action in the job's working directory.
 func isLocal(title []byte) bool { return hasPrefix(title, "./") || hasPrefix(title, "../") }
 
+// maxRepeated is how many errors are marks that come directly after another: as many steps in
+// a row may fail before their groups. A compiler prints thousands.
+const maxRepeated = 50
+
 // failure is an error. It may begin a step, but for those with which the runner ends one;
 // after another one it hardly does.
 func (m *marker) failure(n int64, head, message []byte) {
@@ -153,8 +158,15 @@ func (m *marker) failure(n int64, head, message []byte) {
 	if slices.ContainsFunc(endings, func(e string) bool { return hasPrefix(message, e) }) {
 		return
 	}
-	mark := Mark{Line: n, Type: ErrorMark, Again: m.errorAt == n-1}
-	m.errorAt = n
+	mark := Mark{Line: n, Type: ErrorMark, Again: m.errorAt > 0 && m.errorAt == n-1}
+	if m.errorAt = n; mark.Again {
+		m.repeated++
+	} else {
+		m.repeated = 0
+	}
+	if m.repeated > maxRepeated {
+		return
+	}
 	if m.lead.starting != 0 {
 		m.nameAlone()
 		m.append(head, mark)
