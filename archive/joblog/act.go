@@ -24,7 +24,7 @@ const (
 // actLog is such a log that is being read.
 type actLog struct {
 	stepped bool   // a step has begun
-	stopped string // commands are text until this one; empty: they are not
+	stopped string // commands of the step are text until this one; empty: they are not
 }
 
 var actBegins = regexp.MustCompile(`^.{1,200}\(version:([^\s)]+)\) received task \d+ of job `)
@@ -57,7 +57,7 @@ func (u *usageReader) inActLog(n int64, text []byte) {
 	} else if rest, ok := strings.CutPrefix(s, actClone); ok {
 		u.actClones(n, rest)
 	} else if strings.HasPrefix(s, actRun) {
-		u.act.stepped = true
+		u.act.stepped, u.act.stopped = true, ""
 	}
 }
 

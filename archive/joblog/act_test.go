@@ -35,6 +35,17 @@ func TestActLogs(t *testing.T) {
 	}
 }
 
+// A step that stops commands stops its own: the runner forgets that when the next one begins.
+func TestActStopsCommandsForOneStep(t *testing.T) {
+	for _, next := range []string{"⭐ Run Main make", "⭐ Run Pre make", "⭐ Run Post make", "  ⭐ Run Main within"} {
+		u := index(stampLines([]string{actFirst, "⭐ Run Main a", "::stop-commands::pause", "::error::stopped", next, "::error::seen"})).Usage
+		want := []joblog.Annotation{{Line: 6, Level: joblog.Error, Message: "seen"}}
+		if diff := cmp.Diff(want, u.Annotations); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", next, diff)
+		}
+	}
+}
+
 // Only the first line tells that a log is such a one.
 func TestOtherLogsAreNotOfAct(t *testing.T) {
 	for _, lines := range [][]string{

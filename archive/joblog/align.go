@@ -10,12 +10,20 @@ import (
 // its steps, in their order, to the log's marks. Every line goes to exactly one step, or to
 // several that share it; but in a log of act's runner, lines before the first step are no
 // step's. Ranges are in the order of their lines. Steps that did not run (skipped, never
-// started) must be left out by the caller.
+// started) must be left out by the caller. Those whose start is not known get no range, and
+// the ones beside them none that is exact.
 func AlignSteps(x *Index, steps []Step) []Range {
-	if x.Lines == 0 || len(steps) == 0 {
+	timed, untimed := partTimed(steps)
+	if x.Lines == 0 || len(timed) == 0 {
 		return nil
 	}
-	steps = inOrder(steps)
+	ranges := alignTimed(x, inOrder(timed))
+	doubt(ranges, timed, untimed)
+	return ranges
+}
+
+// alignTimed is AlignSteps of steps in order, whose starts are known.
+func alignTimed(x *Index, steps []Step) []Range {
 	if ranges, ok := debugChain(x, steps); ok {
 		return ranges
 	}
@@ -46,17 +54,11 @@ func inOrder(steps []Step) []Step {
 			all[i].at = before
 		}
 	}
-	last := func(s timed) int {
-		if kindOfStep(s.Name) == completeStep {
-			return 1
-		}
-		return 0
-	}
 	slices.SortStableFunc(all, func(a, b timed) int {
 		if n := a.at.Compare(b.at); n != 0 {
 			return n
 		}
-		return last(a) - last(b)
+		return completes(a.Step) - completes(b.Step)
 	})
 	out := make([]Step, len(all))
 	for i, s := range all {
@@ -76,16 +78,16 @@ type alignment struct {
 
 // unit is a step, or several whose lines cannot be told apart.
 type unit struct {
-	steps      []Step
-	kind       stepKind
-	overlap    bool // the steps overlap in time
-	hasty      bool // they seem to have begun before the end of one before
-	from, to   int64
-	candidates []candidate // in the order of their lines
-	timed      int64       // where it begins by time alone; zero: nowhere
-	marked     bool        // it may begin with a mark
-	// merged: some of the good alignments have no beginning of it.
-	merged bool
+	steps       []Step
+	kind        stepKind
+	overlap     bool // the steps overlap in time
+	startsEarly bool // they seem to have begun before the end of one before
+	from, to    int64
+	candidates  []candidate // in the order of their lines
+	timed       int64       // where it begins by time alone; zero: nowhere
+	marked      bool        // it may begin with a mark
+	// optional: some of the good alignments have no beginning of it.
+	optional bool
 }
 
 // candidate is a line with which a unit may begin.
@@ -103,7 +105,7 @@ type owner uint8
 
 const (
 	anyOwner     owner = iota // a script has printed them
-	carefree                  // the unit prints several
+	severalOwner              // the unit prints several
 	composite                 // an action that prints those of its inner steps
 	setUpOwner                // the runner, which prints none
 	owners       = iota
@@ -122,7 +124,7 @@ var weights = [markTypes]int32{
 
 func weight(o owner, t MarkType) int32 {
 	switch {
-	case o == carefree:
+	case o == severalOwner:
 		return 0
 	case o == composite && t == RunMark:
 		return weights[t] / 10
@@ -165,7 +167,7 @@ func unitsOf(x *Index, steps []Step) []unit {
 			last := &units[len(units)-1]
 			last.steps, last.overlap = steps[i-len(last.steps):i+1], true
 		} else {
-			units, until = append(units, unit{steps: steps[i : i+1], kind: kindOfStep(s.Name), hasty: s.StartedAt.Before(latest)}), time.Time{}
+			units, until = append(units, unit{steps: steps[i : i+1], kind: kindOfStep(s.Name), startsEarly: s.StartedAt.Before(latest)}), time.Time{}
 		}
 		if s.CompletedAt.After(until) {
 			until = s.CompletedAt

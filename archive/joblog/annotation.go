@@ -43,9 +43,8 @@ const (
 
 // annotations are those of a log that is being read.
 type annotations struct {
-	kept  LevelCounts
-	inner innerSteps
-	open  bool // the last one's message may go on in lines without a timestamp
+	kept LevelCounts
+	open bool // the last one's message may go on in lines without a timestamp
 }
 
 // annotate takes note of an annotation, whose message may have several lines.
@@ -77,17 +76,9 @@ func (u *usageReader) messageGoesOn(line []byte) {
 	a.Message += "\n" + plainText(line, room)
 }
 
-// innerMark reads a line that may begin or end an inner step of a composite action, and
-// marks the errors of one that was allowed to fail.
-func (u *usageReader) innerMark(n int64, text []byte) {
-	m, ok := readInnerMark(text)
-	if !ok {
-		return
-	}
-	first, ended := u.annotations.inner.see(n, m)
-	if !ended || !m.tolerated() {
-		return
-	}
+// tolerate marks the errors from a line on: those of an inner step of a composite action that
+// was allowed to fail.
+func (u *usageReader) tolerate(first int64) {
 	all := u.usage.Annotations
 	for i := len(all) - 1; i >= 0 && all[i].Line >= first; i-- {
 		all[i].Tolerated = all[i].Tolerated || all[i].Level == Error

@@ -15,11 +15,11 @@ import (
 // believed only until one of the right time comes. A step could forge such a one only in a
 // job whose inputs are forged, or were printed slowly.
 type call struct {
-	at     time.Time
-	before Usage // what was found until then
-	kept   LevelCounts
-	odd    bool // a line is of another time
-	named  bool // there was a line with a job's name
+	at      time.Time
+	before  Usage // what was found until then
+	kept    LevelCounts
+	odd     bool // a line is of another time
+	jobSeen bool // there was a line with a job's name
 }
 
 // maxCall is how long the runner takes from the line that names the workflow to the one
@@ -39,8 +39,8 @@ func (u *usageReader) inCall(stamp, text []byte) {
 	c := u.setUp.call
 	after := ParseLine(stamp).Time.Sub(c.at)
 	timely := after >= 0 && after <= maxCall
-	if bytes.HasPrefix(text, []byte(jobName)) && (timely || !c.named) {
-		u.usage, u.frozen, c.named = c.before, nil, true
+	if bytes.HasPrefix(text, []byte(jobName)) && (timely || !c.jobSeen) {
+		u.usage, u.frozen, c.jobSeen = c.before, nil, true
 		u.containers, u.annotations = containers{}, annotations{kept: c.kept}
 		if timely && !c.odd {
 			u.setUp.begun, u.setUp.call = true, nil

@@ -114,7 +114,7 @@ func (a *alignment) timeCandidate(u *unit) {
 func (a *alignment) ownerOf(u *unit, mark int) owner {
 	switch {
 	case u.overlap, u.kind == completeStep:
-		return carefree
+		return severalOwner
 	case mark >= 0 && a.x.Marks[mark].Action && mark+1 < len(a.x.Marks) && a.x.Marks[mark+1].Direct:
 		return composite
 	}
@@ -144,13 +144,17 @@ func (a *alignment) cost(u *unit, t titles, title uint64, m Mark) int32 {
 }
 
 func (u *unit) ofType(m Mark) int32 {
-	switch {
-	case m.Type != ErrorMark:
+	if m.Type != ErrorMark {
 		return fits[u.kind][m.Type]
-	case u.steps[0].Conclusion == "success":
-		return bare
 	}
-	return failedBare
+	cost := int32(failedBare)
+	if u.steps[0].Conclusion == "success" {
+		cost = bare
+	}
+	if m.Again {
+		cost += againBare
+	}
+	return cost
 }
 
 // ofTitle compares a mark's title with the steps' names. Steps that have no name of their

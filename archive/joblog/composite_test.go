@@ -33,7 +33,7 @@ func TestInnerMarks(t *testing.T) {
 }
 
 func TestInnerStepsNest(t *testing.T) {
-	var s innerSteps
+	s := innerSteps{defused: true}
 	see := func(line int64, id string, begins bool, wantFirst int64, wantEnded bool) {
 		t.Helper()
 		if first, ended := s.see(line, innerMark{begins: begins, id: id}); first != wantFirst || ended != wantEnded {
@@ -52,5 +52,24 @@ func TestInnerStepsNest(t *testing.T) {
 	}
 	if len(s.open) != maxInnerSteps {
 		t.Errorf("%d inner steps are open", len(s.open))
+	}
+}
+
+// Runners before 2.332 print no such marks, and leave those of scripts as they are.
+func TestInnerMarksOfOlderRunners(t *testing.T) {
+	for version, want := range map[string]bool{
+		"2.332.0'": true, "2.337.0-x'": true, "3.0.0'": true, "2.331.0'": false, "2.99.0'": false, "1.400'": false, "'": false, "2'": false, "x.y'": false,
+	} {
+		var s innerSteps
+		s.see(1, innerMark{begins: true, id: "a"})
+		s.runner([]byte("Current runner version: '" + version))
+		s.runner([]byte("Current runner version: '9.9.9'")) // by a script
+		s.see(2, innerMark{begins: true, id: "b"})
+		if _, ended := s.see(3, innerMark{id: "b"}); ended != want {
+			t.Errorf("%s: %v", version, ended)
+		}
+		if _, ended := s.see(4, innerMark{id: "a"}); ended {
+			t.Errorf("%s: a mark before the version was believed", version)
+		}
 	}
 }

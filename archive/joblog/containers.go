@@ -30,20 +30,23 @@ const (
 	// which docker prints some six lines each.
 	maxPull = 2000
 	// maxNamed is how long the runner takes from the line that names the job to a group that
-	// it prints before the first step: 50 ms on GitHub's machines. A job's name may come from
-	// a matrix, and have line ends; who words it does not know the time at which it will be
-	// printed.
-	maxNamed = 200 * time.Millisecond
+	// it prints before the first step: 45 to 50 ms on GitHub's machines (logs of 2025 and
+	// 2026). A job's name may come from a matrix, and have line ends; who words it does not
+	// know the time at which it will be printed. Who guesses it is found out by the next line
+	// of the runner's, unless that is later than all of what was worded.
+	maxNamed = 100 * time.Millisecond
 )
 
 // containers is how far the reading of such groups is.
 type containers struct {
 	trusted bool      // all since the set-up is the runner's and docker's
-	named   int64     // the line that names the job; 0: there was none, or another came since
-	last    time.Time // of the line before
-	image   *Image    // that the group's title names; nil: the group is of a container
-	row     int       // of the usage's actions, which the image has; -1: none
-	left    int       // how many lines of the group there may be; 0: the line is in none
+	jobLine int64     // the line that names the job; 0: there was none, or another came since
+	last    time.Time // of the line before, of those that were trusted
+	stamp   [StampLen - 1]byte
+	claimed bool   // images are said to be the set-up's
+	image   *Image // that the group's title names; nil: the group is of a container
+	row     int    // of the usage's actions, which the image has; -1: none
+	left    int    // how many lines of the group there may be; 0: the line is in none
 }
 
 func (c *containers) busy() bool { return c.trusted || c.left > 0 }
@@ -53,15 +56,15 @@ func (c *containers) busy() bool { return c.trusted || c.left > 0 }
 func (c *containers) trust(n int64, stamp []byte, named bool) {
 	*c = containers{trusted: true, last: ParseLine(stamp).Time}
 	if named {
-		c.named = n
+		c.jobLine = n
 	}
 }
 
 // inContainers is a line beyond the set-up. It tells whether it was read.
 func (u *usageReader) inContainers(n int64, kind Kind, stamp, text []byte) bool {
 	c := &u.containers
-	if c.trusted && n != c.named && kind != Debug {
-		c.watch(stamp)
+	if c.trusted && n != c.jobLine && kind != Debug {
+		u.watch(stamp)
 	}
 	switch {
 	case kind == Group:
@@ -69,7 +72,7 @@ func (u *usageReader) inContainers(n int64, kind Kind, stamp, text []byte) bool 
 	case kind == EndGroup:
 		c.left = 0
 		return false
-	case !c.busy(), kind == Debug, n == c.named:
+	case !c.busy(), kind == Debug, n == c.jobLine:
 		return false
 	case c.left == 0, kind != Plain && kind != Command:
 		c.trusted = false
@@ -85,12 +88,33 @@ func (u *usageReader) inContainers(n int64, kind Kind, stamp, text []byte) bool 
 }
 
 // watch distrusts a line whose time is not one that the runner can have printed it at.
-func (c *containers) watch(stamp []byte) {
+func (u *usageReader) watch(stamp []byte) {
+	c := &u.containers
 	at := ParseLine(stamp).Time
-	if at.Before(c.last) || c.named > 0 && at.Sub(c.last) > maxNamed {
-		c.trusted = false
+	if at.Before(c.last) || c.jobLine > 0 && at.Sub(c.last) > maxNamed {
+		u.disclaim()
 	}
-	c.last, c.named = at, 0
+	c.last, c.jobLine = at, 0
+	copy(c.stamp[:], stamp)
+}
+
+// follows looks at the time of any line after images that are said to be the set-up's. One
+// that is earlier than they shows that somebody has worded them.
+func (u *usageReader) follows(stamp []byte) {
+	c := &u.containers
+	if c.claimed && !c.trusted && bytes.Compare(stamp, c.stamp[:]) < 0 && !ParseLine(stamp).Time.IsZero() {
+		u.disclaim()
+	}
+}
+
+// disclaim says of no image any more that it is the set-up's.
+func (u *usageReader) disclaim() {
+	u.containers.trusted, u.containers.claimed = false, false
+	for i := range u.usage.Actions {
+		if k := u.usage.Actions[i].Kind; k == PulledImage || k == BuiltImage {
+			u.usage.Actions[i].InSetup = false
+		}
+	}
 }
 
 // containerGroup is the title of a group.
@@ -133,6 +157,7 @@ func (u *usageReader) pullGroup(n int64, s string) bool {
 	}
 	c.image, c.left = &image, maxPull
 	c.row = u.useImage(n, PulledImage, image, c.trusted)
+	c.claimed = c.claimed || c.trusted
 	return true
 }
 
@@ -200,6 +225,10 @@ func (i *Image) isDockers(s string) bool {
 // in the folder of actions, as ".../_actions/OWNER/REPO/REF/PATH/Dockerfile'.". A ref may
 // have slashes; which action it is, the lines before tell.
 func (u *usageReader) build(n int64, title string, trusted bool) bool {
+	if len(u.usage.Actions) == maxActions {
+		u.usage.ActionsCut++
+		return true
+	}
 	path, ended := strings.CutSuffix(title, "'.")
 	path = strings.ReplaceAll(path, `\`, "/")
 	_, path, found := strings.Cut(path, "/_actions/")
@@ -215,6 +244,7 @@ func (u *usageReader) build(n int64, title string, trusted bool) bool {
 			a, within = known, rest
 		}
 	}
+	u.containers.claimed = u.containers.claimed || trusted
 	folder := within[:max(0, strings.LastIndexByte(within, '/'))]
 	u.add(Action{
 		Line: n, Kind: BuiltImage, Name: plainText([]byte(a.Name), maxField), Path: plainText([]byte(folder), maxField),

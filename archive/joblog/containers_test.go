@@ -93,6 +93,27 @@ func TestImagesInAJobsName(t *testing.T) {
 	}
 }
 
+// Who words a job's name may guess when it will be printed. What comes after it shows that:
+// a time that is earlier, at once or after lines of a step that are worded too.
+func TestImagesInAJobsNameOfTheRightTime(t *testing.T) {
+	const at = "2026-11-20T10:00:00.5500000Z "
+	for name, more := range map[string]string{
+		"ended by it": "", "and a step": "\n" + at + "##[group]Run make\n" + at + "ok", "and another image": "\n" + at + strings.Join(pulled("evil/more:v1", imageDigest), "\n"+at),
+	} {
+		j := imageJob()
+		j.name = "x\n" + at + strings.Join(pulled("evil/image:v4", imageDigest), "\n"+at) + more
+		found := images(index(j.log("\n")).Usage)
+		if len(found) < 3 {
+			t.Errorf("%s: %+v", name, found)
+		}
+		for _, a := range found {
+			if a.InSetup {
+				t.Errorf("%s: %+v", name, a)
+			}
+		}
+	}
+}
+
 // Nothing that a job's name, an image's registry or a Dockerfile words is called the
 // runner's.
 func TestNobodysWordsBecomeImages(t *testing.T) {

@@ -37,6 +37,17 @@ func indexInPieces(text []byte) {
 	x.Finish()
 }
 
+// A group that has no room among the rows is not compared with all that are there.
+func TestGroupsWithoutRoomAreNotLookedAt(t *testing.T) {
+	const stamp = "2026-03-01T12:00:00.0000000Z "
+	full := strings.Repeat(stamp+"Download action repository 'a/b@v1' (SHA:"+strings.Repeat("a", 40)+")\n", maxActions)
+	repeated := func(unit string) func() {
+		log := []byte(stamp + "##[group]Run x\n" + full + strings.Repeat(stamp+unit+"\n", 20_000))
+		return func() { indexInPieces(log) }
+	}
+	growth.Ratio(t, 8, repeated("##[group]Pull down action image 'a/b:v1'"), repeated("##[group]Build container for action use: '/w/_actions/a/b/v1/Dockerfile'."))
+}
+
 // So do logs of act, and texts after a set-up and within messages.
 func TestLogsOfOtherShapesAreReadInLinearTime(t *testing.T) {
 	const stamp = "2026-03-01T12:00:00.0000000Z "

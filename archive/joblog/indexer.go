@@ -11,9 +11,10 @@ type Index struct {
 	Seconds  []Second // those in which something was printed
 	Marks    []Mark   // in the order of their lines
 	MarksCut bool     // there were too many marks, and some are left out
-	// MarksHidden: some stood within inner steps of composite actions, and are left out.
-	MarksHidden bool
-	Usage       *Usage
+	// InnerMarks: there were some within inner steps of composite actions, which are left out.
+	InnerMarks bool
+	FirstError int64 // the first line that is an error; zero: there is none
+	Usage      *Usage
 }
 
 // Second is the first line of a second.
@@ -90,7 +91,7 @@ func (x *Indexer) Finish() *Index {
 	x.index.Lines = x.line - 1
 	x.index.Usage = x.usage.finish()
 	x.index.Marks = x.marks.finish()
-	x.index.MarksCut, x.index.MarksHidden = x.marks.marks.cut, x.marks.hid
+	x.index.MarksCut, x.index.InnerMarks, x.index.FirstError = x.marks.marks.cut, x.marks.innerMarks, x.marks.failedAt
 	return &x.index
 }
 
@@ -104,6 +105,9 @@ func (x *Indexer) look(head []byte) {
 	}
 	if !bytes.Equal(head[:len(x.second)], x.second[:]) {
 		x.newSecond(head)
+	}
+	if x.usage.containers.claimed {
+		x.usage.follows(head[:StampLen-1])
 	}
 	text := head[StampLen-1:]
 	if len(text) < 2 || x.unix == 0 {
@@ -119,6 +123,9 @@ func (x *Indexer) look(head []byte) {
 	// Almost every line ends here.
 	if mayMark[text[1]] && text[0] == ' ' {
 		x.marks.look(x.line, head, text[1:])
+		if first := x.marks.takeTolerated(); first > 0 {
+			x.usage.tolerate(first)
+		}
 	}
 }
 

@@ -272,3 +272,12 @@ func TestKind(t *testing.T) {
 		}
 	}
 }
+
+// Thousands of errors, as of a compiler, leave room for other marks.
+func TestRepeatedErrorsAreFewMarks(t *testing.T) {
+	t.Parallel()
+	x := index([]byte(strings.Repeat("2026-11-20T10:00:00.0000000Z ##[error]x\n", 10_000) + "2026-11-20T10:00:01.0000000Z ok\n2026-11-20T10:00:01.0000000Z ##[error]y\n"))
+	if n := len(x.Marks); n != 52 || x.MarksCut || x.FirstError != 1 {
+		t.Errorf("%d marks, some cut: %v; the first error at line %d", n, x.MarksCut, x.FirstError)
+	}
+}

@@ -2,32 +2,36 @@ package joblog
 
 import (
 	"bytes"
+	"slices"
 	"time"
 )
 
 // marker finds marks line by line.
 type marker struct {
-	marks    markList
-	inner    innerSteps
-	lead     lead
-	inGroup  bool  // of the last mark
-	groupEnd int64 // the line that ended it
-	errorAt  int64 // the last line that is an error
-	warnedAt int64 // or a warning
-	hid      bool  // a mark stood within an inner step
-}
-
-// lead is the lines before a mark that belong to what it begins.
-type lead struct {
-	first, next int64  // from the first to the line before next; zero: there are none
-	asked       uint64 // of the step whose condition was evaluated
-	named       uint64 // of the step that was started
-	at          int64  // of the line that says so
+	marks      markList
+	inner      innerSteps
+	lead       lead
+	inGroup    bool   // of the last mark
+	groupEnd   int64  // the line that ended it
+	failedAt   int64  // the first line that is an error; zero: there is none
+	errorAt    int64  // the last one that is a mark
+	repeated   int    // how many such marks came directly before that
+	warnedAt   int64  // the last line that is a warning
+	innerMarks bool   // there were marks within inner steps, which are left out
+	tolerated  int64  // where an inner step began that failed, and was allowed to
+	quoted     quoted // of the line before, if that may be a hook's group or a command's
+	setUp      bool   // the set-up's actions are being prepared, or were
 }
 
 // look takes note of line n, whose first byte mayMark. Text is without the timestamp.
 func (m *marker) look(n int64, head, text []byte) {
+	if m.inner.runner(text); m.prepares(n, text) {
+		return
+	}
 	switch {
+	case text[0] == 0x1b:
+		m.script(n, text)
+		return
 	case text[0] == '#':
 		m.command(n, head, text)
 		return
@@ -38,6 +42,7 @@ func (m *marker) look(n int64, head, text []byte) {
 	for _, p := range plainMarks[text[0]] {
 		if hasPrefix(text, p.begins) {
 			if rest := text[len(p.begins):min(len(text), maxTitle)]; !p.whole || len(bytes.TrimSuffix(rest, []byte("\r"))) == 0 {
+				m.lead.unprepared()
 				m.add(head, Mark{Line: n, Type: p.begun, Title: actTitle(p.begins, rest)})
 			}
 			return
@@ -91,10 +96,13 @@ func (m *marker) group(n int64, head, title []byte) {
 		case p.begun == PullMark:
 			mark.Title = titleHash(append([]byte("Pull "), bytes.TrimSuffix(rest, []byte("'"))...))
 		case p.begun != RunMark: // its title does not tell which step it is of
-		case len(rest) > 2 && rest[0] == '\'' && rest[len(rest)-1] == '\'':
-			mark.Type = PathMark
+		case isPath(rest):
+			mark.Type, m.quoted = PathMark, quoted{n, titleHash(title)}
 		default:
 			mark.Title, mark.Action = titleHash(title), isAction(rest)
+		}
+		if mark.Type != RunMark || !isLocal(rest) {
+			m.lead.unprepared()
 		}
 		m.add(head, mark)
 		m.inGroup = true
@@ -102,26 +110,68 @@ func (m *marker) group(n int64, head, title []byte) {
 	}
 }
 
+// quoted is the title of a group that is a path in quotation marks.
+type quoted struct {
+	line  int64
+	title uint64
+}
+
+// isPath tells whether a title is 'PATH'.
+func isPath(title []byte) bool {
+	const ends = 2
+	return len(title) > ends && title[0] == '\'' && bytes.IndexByte(title[1:], '\'') == len(title)-ends
+}
+
+// script is a coloured line. The runner prints a step's command so, directly after the title
+// of its group (ScriptHandler.PrintActionDetails), and nothing of a hook's.
+func (m *marker) script(n int64, text []byte) {
+	if m.quoted.line == n-1 && hasPrefix(text, "\x1b[36;1m") {
+		m.marks.retype(n-1, RunMark, m.quoted.title)
+	}
+}
+
 // isAction tells whether a title is that of an action, and not the first line of a command.
 func isAction(title []byte) bool {
-	if hasPrefix(title, "./") || hasPrefix(title, "../") {
+	if isLocal(title) {
 		return true
 	}
 	name, _, ok := bytes.Cut(title, []byte("@"))
 	return ok && bytes.IndexByte(name, '/') > 0 && bytes.IndexByte(title, ' ') < 0
 }
 
-// failure is an error. Only the first of several lines may begin a step, and none with
-// which the runner ends one.
+// isLocal tells whether a title is that of an action in the job's working directory.
+func isLocal(title []byte) bool { return hasPrefix(title, "./") || hasPrefix(title, "../") }
+
+// maxRepeated is how many errors are marks that come directly after another: as many steps in
+// a row may fail before their groups. A compiler prints thousands.
+const maxRepeated = 50
+
+// failure is an error. It may begin a step, but for those with which the runner ends one;
+// after another one it hardly does.
 func (m *marker) failure(n int64, head, message []byte) {
-	again := m.errorAt == n-1
-	m.errorAt = n
-	for _, ends := range []string{"Process completed with exit code ", "The operation was canceled.", "The action '"} {
-		again = again || hasPrefix(message, ends)
+	if m.failedAt == 0 {
+		m.failedAt = n
 	}
-	if !again {
+	if hasPrefix(message, exitCode) {
+		m.inner.fails()
+	}
+	if slices.ContainsFunc(endings, func(e string) bool { return hasPrefix(message, e) }) {
+		return
+	}
+	mark := Mark{Line: n, Type: ErrorMark, Again: m.errorAt > 0 && m.errorAt == n-1}
+	if m.errorAt = n; mark.Again {
+		m.repeated++
+	} else {
+		m.repeated = 0
+	}
+	if m.repeated > maxRepeated {
+		return
+	}
+	if m.lead.starting != 0 {
 		m.nameAlone()
-		m.append(head, Mark{Line: n, Type: ErrorMark})
+		m.append(head, mark)
+	} else {
+		m.add(head, mark)
 	}
 }
 
@@ -135,11 +185,11 @@ func (m *marker) debug(n int64, head, text []byte) {
 		m.lead.asked = titleHash(bytes.TrimSuffix(text[len(evaluating):], []byte("'")))
 	case hasPrefix(text, starting):
 		name := titleHash(text[len(starting):])
-		if m.lead.named != 0 || m.lead.asked != name { // what was asked for was skipped
+		if m.lead.starting != 0 || m.lead.asked != name { // what was asked for was skipped
 			m.nameAlone()
 		}
 		m.leads(n)
-		m.lead.named, m.lead.at = name, markTime(head)
+		m.lead.starting, m.lead.at = name, markTime(head)
 	case hasPrefix(text, "Finishing: "):
 		m.nameAlone()
 		m.append(head, Mark{Line: n, Type: FinishingMark, Title: titleHash(text[len("Finishing: "):])})
@@ -148,45 +198,18 @@ func (m *marker) debug(n int64, head, text []byte) {
 	}
 }
 
-func isLead(text []byte) bool {
-	if hasPrefix(text, leadLines[0]) {
-		digits := bytes.TrimLeft(text[len(leadLines[0]):min(len(text), maxTitle)], "0123456789")
-		return hasPrefix(digits, nodeDeprecated)
-	}
-	return hasPrefix(text, leadLines[1]) || hasPrefix(text, leadLines[2])
-}
-
-// leads takes line n as one that comes before a mark.
-func (m *marker) leads(n int64) {
-	if m.lead.next != n {
-		m.nameAlone()
-		m.lead.first = n
-	}
-	m.lead.next = n + 1
-}
-
-// goesOn is a line that belongs to the one before: it has no timestamp, or is of debug
-// logging and says nothing of steps.
-func (m *marker) goesOn(n int64) {
-	if m.lead.next == n {
-		m.lead.next = n + 1
-	}
-}
-
-// nameAlone ends the lines before a mark, without one.
-func (m *marker) nameAlone() {
-	if l := m.lead; l.named != 0 {
-		m.marks.add(Mark{Line: l.first, At: l.at, Type: NamedMark, Named: l.named})
-	}
-	m.lead = lead{}
-}
-
 // add takes a mark that begins a step, with the lines before it.
 func (m *marker) add(head []byte, mark Mark) {
+	if mark.Type.main() {
+		m.inner.begins()
+	}
 	if m.lead.next != mark.Line {
 		m.nameAlone()
 	} else {
-		mark.Lead, mark.Named = int32(mark.Line-m.lead.first), m.lead.named
+		if m.lead.first > 0 {
+			mark.Lead = int32(mark.Line - m.lead.first)
+		}
+		mark.Named = m.lead.starting
 		m.lead = lead{}
 	}
 	mark.Direct = m.groupEnd > 0 && mark.first() == m.groupEnd+1
@@ -214,12 +237,24 @@ func (m *marker) innerMark(n int64, text []byte) {
 	if !ok {
 		return
 	}
-	if first, ended := m.inner.see(n, mark); ended {
-		m.nameAlone()
-		if m.marks.removeFrom(first) {
-			m.hid = true
-		}
+	first, ended := m.inner.see(n, mark)
+	if !ended {
+		return
 	}
+	m.nameAlone()
+	if m.marks.removeFrom(first) {
+		m.innerMarks = true
+	}
+	if mark.tolerated() {
+		m.tolerated = first
+	}
+}
+
+// takeTolerated returns the line at which an inner step began, if the line before ended it,
+// and it failed and was allowed to; zero: it is none such. It returns each once.
+func (m *marker) takeTolerated() (first int64) {
+	first, m.tolerated = m.tolerated, 0
+	return first
 }
 
 // finish returns all marks, in the order of their lines.

@@ -90,6 +90,13 @@ func (l *markList) thinned(out, bucket []Mark) []Mark {
 	return out
 }
 
+// retype makes another of the last mark, if that is of a line.
+func (l *markList) retype(line int64, t MarkType, title uint64) {
+	if n := len(l.marks) - 1; n >= 0 && l.marks[n].Line == line {
+		l.marks[n].Type, l.marks[n].Title = t, title
+	}
+}
+
 // removeFrom removes the marks from a line on, and tells whether there were any.
 func (l *markList) removeFrom(line int64) bool {
 	i := sort.Search(len(l.marks), func(i int) bool { return l.marks[i].Line >= line })

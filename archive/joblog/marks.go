@@ -18,6 +18,8 @@ type Mark struct {
 	Direct bool
 	// Warned: a warning is directly before, which may be of what it begins.
 	Warned bool
+	// Again: it is an error directly after another, which ends no step.
+	Again bool
 	// Action: it is the group of an action, which may print groups of steps of its own.
 	Action bool
 }
@@ -50,6 +52,15 @@ const (
 	FinishingMark                     // a debug line that names the step that has ended
 	markTypes         = iota
 )
+
+// main tells of a type whether each step that begins with one prints one, and no more.
+func (t MarkType) main() bool {
+	switch t {
+	case PathMark, StopMark, CompleteMark, CleanUpMark, ErrorMark, NamedMark, FinishingMark:
+		return false
+	}
+	return true
+}
 
 // plainMark is a line that is a mark without a group.
 type plainMark struct {
@@ -94,14 +105,38 @@ var leadLines = []string{
 	"##[warning]Input '",
 }
 
+const exitCode = "Process completed with exit code "
+
+// endings are the errors with which the runner ends a step.
+var endings = []string{exitCode, "The operation was canceled.", "The action '"}
+
 const nodeDeprecated = " is being deprecated. "
+
+// prepares is what the runner prints first when it gets what an action needs: once in the
+// set-up, and of a local action before its mark (ActionRunner.RunAsync, which calls
+// ActionManager.PrepareActionsAsync).
+const prepares = "Prepare all required actions"
+
+// preparations are what may come after that.
+var preparations = []string{
+	"Getting action download info",
+	download,
+	"##[group]" + downloadFrozen,
+	"Version: ", "Digest: ", "Source commit SHA: ", "##[endgroup]", // of such a group
+	"##[warning]Failed to download action '",
+	"##[warning]Back off ",
+	"##[warning]`pre` execution is not supported for local action from '",
+}
 
 // mayMark tells of a text's first byte whether the line may say anything of steps.
 var mayMark = func() (may [256]bool) {
 	for b, marks := range plainMarks {
 		may[b] = len(marks) > 0
 	}
-	may['#'], may['N'] = true, true
+	for _, p := range preparations {
+		may[p[0]] = true
+	}
+	may['#'], may['N'], may[0x1b] = true, true, true
 	return may
 }()
 

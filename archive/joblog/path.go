@@ -123,7 +123,7 @@ func (a *alignment) goOn(u, next *unit, joins int32) (good bool) {
 
 func (a *alignment) merge(from, to int) {
 	for i := from; i < to; i++ {
-		a.units[i].merged = true
+		a.units[i].optional = true
 	}
 }
 
@@ -132,7 +132,7 @@ func (a *alignment) merge(from, to int) {
 // group of the command's. Of equally good alignments, those with it are kept.
 func (a *alignment) goDirect(u, next *unit) {
 	c := u.candidates[0]
-	if len(u.candidates) > 1 || u.merged || c.mark < 0 || int(c.after) >= len(a.x.Marks) || a.x.MarksCut {
+	if len(u.candidates) > 1 || u.optional || c.mark < 0 || int(c.after) >= len(a.x.Marks) || a.x.MarksCut {
 		return
 	}
 	if m := a.x.Marks[c.mark]; m.Type != RunMark || m.Action || !a.x.Marks[c.after].Direct {

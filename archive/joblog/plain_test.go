@@ -5,19 +5,25 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"pgregory.net/rapid"
 )
 
 func TestPlainText(t *testing.T) {
 	for in, want := range map[string]string{
 		"a\tünïcödé 漢字 🚀":                            "a\tünïcödé 漢字 🚀",
-		"\x1b[1;31mred\x1b[0m \x1b[2K\x1b[?25lx":     "red x",
+		"\x1b[1;31mred\x1b[0m \x1b[?25lx":            "red x",
+		"\x1b[31mred\x1b[0m \x1b[2Kx":                "x",
+		"progress 10%\rprogress 20%":                 "progress 20%",
+		"broken\x1b[6D\x1b[Kit broke":                "it broke",
+		"##[group]a\rb":                              "b#[group]a",
 		"\x1b]8;;https://x\x07a\x1b]8;;\x07 b":       "a b",
 		"\x1b]0;title\x1b\\a\x1bPq#1\x1b\\b":         "ab",
-		"\x1bXsos\x1b\\a\x1b^pm\u009cb\x1b_apc\x07c": "abc",
-		"\u009b31mred\u009d0;t\u009ca\u0090q\x1b\\b": "redab",
-		"\x1b(Ba\x1b#8b\x1bMc\x1b=d\x1b %Ge":         "abcde",
-		"\x1b]8;;never ends":                         "8;;never ends",
-		"\x1b[31":                                    "",
+		"\x1bXsos\x1b\\a\x1b^pm\u009cb\x1b_apc\x07c": "a^pmbc",
+		"\u009b31mred\u009d0;t\u009ca\u0090q\x1b\\b": "31mred0;taqb", // nor do pages obey these
+		"\x1b(Ba\x1b#8b\x1bMc\x1b=d\x1b %Ge":         "ab cde",
+		"\x1b]8;;never ends":                         "]8;;never ends",
+		"\x1b[31":                                    "[31",
 		"\x1b":                                       "",
 		"a\x1b\x01b\x00\x7f\u0085c":                  "abc",
 		"a\u202eb\u2066c\u200bd\ufeffe\u00adf":       "abcdef",
@@ -34,6 +40,21 @@ func TestPlainText(t *testing.T) {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
+}
+
+// Tables and pages have the same text of a message, but for what is not seen.
+func TestPlainTextIsTheVisibleText(t *testing.T) {
+	t.Parallel()
+	piece := rapid.SampledFrom([]string{
+		"a", "bc", " ", "é", "\x1b[31m", "\x1b[0m", "\x1b[K", "\x1b[2K", "\x1b[3D", "\x1b[9G", "\x1b[A", "\x1b7", "\x1b8", "\r", "\b", "\x1b]8;;x\a", "\x1b]8;;", "\x1b\\", "\x1b", "\u009b",
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		message := strings.Join(rapid.SliceOfN(piece, 0, 30).Draw(t, "pieces"), "")
+		shown := VisibleText([]byte("##[error]" + message))[len("##[error]"):]
+		if got, want := plainText([]byte(message), maxMessage), plainText(shown, maxMessage); got != want {
+			t.Fatalf("%q: %q, and the page has %q", message, got, want)
+		}
+	})
 }
 
 func FuzzPlainText(f *testing.F) {

@@ -1,10 +1,24 @@
 package joblog
 
-// What makes a range exact. Scripts can print every mark, so that a mark alone proves
-// nothing. But a step that succeeded has printed one of its own, and none is printed by
-// nobody: where there are as many marks as steps, each of them is a step's. Where the log is
-// not as plain as that, or a line before a mark may belong to what it begins, nothing is
-// said to be exact.
+import "slices"
+
+// What makes a range exact: the log names its step, and both its ends are proven.
+//
+// Scripts can print every mark, so that a mark alone proves nothing. A mark is proven to be a
+// step's in four ways:
+//
+//   - it is the first of the log: no script had run before it (provenFirst);
+//   - it stands in every log once, and is in this one once: what cleans up, and what stops
+//     containers that were seen to be started (provenStop);
+//   - there are as many marks as steps, each of which has printed one (proveByCount);
+//   - debug lines name each step at its beginning and at its end (debugChain).
+//
+// Exceptions: nothing is proven where marks were left out of a log that has too many, or in a
+// log that does not begin with the set-up. Nor is a mark with lines before it that may be of
+// its step, or of a step that may have begun before the end of another. Counting proves
+// nothing after any error, as a step that may fail is a success even if it failed before its
+// mark; nor where steps ran in the background, where inner steps of composite actions had
+// marks, or where a hook's group stands alone.
 
 // proven tells of each unit, and of the end of the log, whether its first line is certain.
 func (a *alignment) proven() []bool {
@@ -21,13 +35,47 @@ func (a *alignment) proven() []bool {
 	if a.units[last].kind == completeStep && c.types[CleanUpMark] == 1 && c.types[CompleteMark] == 0 {
 		p[last] = a.begins(last, CleanUpMark)
 	}
-	for i, u := range a.units {
-		if u.kind == stopStep && c.types[StopMark] == 1 && c.steps[stopStep] == 1 && c.steps[containersStep] == 1 && c.types[ContainersMark] == 1 {
-			p[i] = a.begins(i, StopMark)
-		}
+	if i := a.provenStop(c); i > 0 {
+		p[i] = true
 	}
 	a.proveByCount(c, p)
 	return p
+}
+
+// provenStop is of the step that stops containers: the runner started them itself, before
+// any script, and so it stops them itself. Container hooks print neither mark, but a group
+// within each of both steps. It returns zero if it is not proven.
+func (a *alignment) provenStop(c census) int {
+	one := c.steps[stopStep] == 1 && c.steps[containersStep] == 1 && c.types[StopMark] == 1 && c.types[ContainersMark] == 1
+	if !one {
+		return 0
+	}
+	start := slices.IndexFunc(a.units, func(u unit) bool { return u.kind == containersStep })
+	stop := slices.IndexFunc(a.units, func(u unit) bool { return u.kind == stopStep })
+	scripts := slices.ContainsFunc(a.units[:start], func(u unit) bool { return u.kind == userStep || u.kind == unnamedStep })
+	if stop < start || scripts || !a.begins(start, ContainersMark) || !a.begins(stop, StopMark) {
+		return 0
+	}
+	if a.hasPath(start) || a.hasPath(stop) {
+		return 0
+	}
+	first := slices.IndexFunc(a.x.Marks, func(m Mark) bool { return m.Type == ContainersMark || m.Type == RunMark })
+	if a.x.Marks[first].Type != ContainersMark {
+		return 0
+	}
+	return stop
+}
+
+// hasPath tells whether the lines of a unit whose beginning is known have a hook's group.
+func (a *alignment) hasPath(i int) bool {
+	from, to := a.units[i].candidates[0].line, a.x.Lines+1
+	for _, next := range a.units[i+1:] {
+		if next.known() {
+			to = next.candidates[0].line
+			break
+		}
+	}
+	return slices.ContainsFunc(a.x.Marks, func(m Mark) bool { return m.Type == PathMark && m.Line >= from && m.Line < to })
 }
 
 // census counts what there is.
@@ -45,9 +93,7 @@ func (a *alignment) census() census {
 		if m.Title != 0 && m.Type != FinishingMark {
 			c.titles[m.Title]++
 		}
-		switch m.Type {
-		case PathMark, StopMark, CompleteMark, CleanUpMark, ErrorMark, NamedMark, FinishingMark:
-		default:
+		if m.Type.main() {
 			c.main = append(c.main, i)
 		}
 	}
@@ -78,14 +124,14 @@ func (a *alignment) markOf(i int) (Mark, bool) {
 // plainly is markOf, if there is also no doubt that the step's first line is the mark.
 func (a *alignment) plainly(i int) (Mark, bool) {
 	m, ok := a.markOf(i)
-	return m, ok && m.Lead == 0 && !m.Warned && !a.units[i].hasty
+	return m, ok && m.Lead == 0 && !m.Warned && !a.units[i].startsEarly
 }
 
 // provenFirst is of the step after the set-up: no script has run before its mark, which is
-// the first, and there is no other like it.
+// the first, and there is no other like it. No step that may fail has failed before.
 func (a *alignment) provenFirst(c census) bool {
 	m, ok := a.plainly(1)
-	if !ok || len(c.main) == 0 || a.x.Marks[c.main[0]] != m || !a.named(1) {
+	if a.x.FirstError > 0 && a.x.FirstError < m.Line || !ok || len(c.main) == 0 || a.x.Marks[c.main[0]] != m || !a.tellsName(1) {
 		return false
 	}
 	if m.Title != 0 {
@@ -94,9 +140,11 @@ func (a *alignment) provenFirst(c census) bool {
 	return c.types[m.Type] == 1
 }
 
-// proveByCount is of jobs in which all went well, and whose steps have printed a mark each.
+// proveByCount is of jobs in which all went well, and whose steps have printed a mark each. A
+// step that may fail is a success to the API, and may have failed before its mark: no error
+// at all must have been printed.
 func (a *alignment) proveByCount(c census, p []bool) {
-	if a.x.MarksHidden || c.types[ErrorMark] > 0 || c.types[BackgroundMark] > 0 {
+	if a.x.InnerMarks || a.x.FirstError > 0 || c.types[BackgroundMark] > 0 || a.strayPath() {
 		return
 	}
 	var main []int
@@ -122,8 +170,19 @@ func (a *alignment) proveByCount(c census, p []bool) {
 	}
 }
 
-// named tells whether the log names the unit's step at its beginning.
-func (a *alignment) named(i int) bool {
+// strayPath tells whether there is a hook's group without the line of a hook before it: then
+// it is of containers' hooks, which run within every step, or somebody else has printed it.
+func (a *alignment) strayPath() bool {
+	for i, m := range a.x.Marks {
+		if m.Type == PathMark && (i == 0 || a.x.Marks[i-1].Type != HookStartedMark && a.x.Marks[i-1].Type != HookCompletedMark) {
+			return true
+		}
+	}
+	return false
+}
+
+// tellsName tells whether the log names the unit's step at its beginning.
+func (a *alignment) tellsName(i int) bool {
 	u := &a.units[i]
 	if i == 0 {
 		return u.kind == setUpStep
@@ -136,49 +195,4 @@ func (a *alignment) named(i int) bool {
 		return false
 	}
 	return u.kind != unnamedStep && u.kind != userStep && fits[u.kind][m.Type] == 0
-}
-
-// debugChain is of logs with debug lines for each step, which name it at its beginning and
-// at its end. A script can print such lines, but not before the log's first line, which
-// shows that the runner prints them, and then there are too many.
-func debugChain(x *Index, steps []Step) ([]Range, bool) {
-	if x.MarksCut || x.MarksHidden || len(x.Marks) == 0 || x.Marks[0].first() != 1 {
-		return nil, false
-	}
-	var out []Range
-	var ended int64 // by the line that says so
-	for _, m := range x.Marks {
-		switch {
-		case m.Type == BackgroundMark:
-			return nil, false
-		case m.Type == FinishingMark:
-			if ended != 0 || len(out) == 0 || m.Title != titleHash([]byte(steps[len(out)-1].Name)) {
-				return nil, false
-			}
-			ended = m.Line
-		case m.Named != 0:
-			if len(out) == len(steps) || len(out) > 0 && ended == 0 || m.Named != titleHash([]byte(steps[len(out)].Name)) {
-				return nil, false
-			}
-			out = begin(out, steps[len(out)].Number, m.first(), ended)
-			ended = 0
-		}
-	}
-	if len(out) != len(steps) || ended == 0 {
-		return nil, false
-	}
-	out[len(out)-1].Last = x.Lines
-	return out, true
-}
-
-// begin adds a range, and ends the one before. If there are lines between its end and the
-// next step, such as those of one that was skipped, they are not its for sure.
-func begin(out []Range, number, first, ended int64) []Range {
-	if n := len(out) - 1; n >= 0 {
-		out[n].Last = first - 1
-		if ended != first-1 {
-			out[n].Certainty = Estimated
-		}
-	}
-	return append(out, Range{Number: number, First: first, Certainty: Exact})
 }

@@ -18,7 +18,7 @@ func (a *alignment) ranges() []Range {
 		switch {
 		case len(steps) > 1:
 			r.Certainty = Shared
-		case proven[i] && proven[next] && a.named(i):
+		case proven[i] && proven[next] && a.tellsName(i) && !a.overstepped(r, steps[0]):
 			r.Certainty = Exact
 		}
 		for _, s := range steps {
@@ -31,7 +31,7 @@ func (a *alignment) ranges() []Range {
 }
 
 // known tells whether all good alignments have the same beginning of the unit.
-func (u *unit) known() bool { return len(u.candidates) == 1 && !u.merged }
+func (u *unit) known() bool { return len(u.candidates) == 1 && !u.optional }
 
 func (a *alignment) count(from, to int) (steps int) {
 	for _, u := range a.units[from:to] {

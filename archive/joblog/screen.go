@@ -12,17 +12,14 @@ const maxColumns = 1024
 // cell is one column of a row: a character, or an invalid byte b as cell(b) | invalid.
 type cell int32
 
-const (
-	blank   cell = -1 // nothing was written there, or it was erased
-	invalid cell = 1 << 30
-)
+const invalid cell = 1 << 30
 
 // screen is a line in which the cursor moves.
 type screen struct {
 	out   []byte // the rows before
 	cells [maxColumns]cell
-	width int // how many of the cells the row has
-	x     int // column of the cursor, from 0; maxColumns: the next character begins a row
+	used  columns // of the cells; the others are blank: nothing was written there, or it was erased
+	x     int     // column of the cursor, from 0; maxColumns: the next character begins a row
 	rows  int
 	saved struct{ x, rows int }
 	gap   bool // before what is shown next, something is blank
@@ -38,7 +35,7 @@ func showMoving(out, text []byte, begin, at int, controls *Controls) []byte {
 	s := screens.Get().(*screen)
 	defer screens.Put(s)
 	// What was shown has not moved, and is shown again in the same place.
-	s.width, s.x, s.rows, s.saved, s.gap, s.begun, s.out = 0, 0, 0, struct{ x, rows int }{}, false, false, out[:begin]
+	s.used, s.x, s.rows, s.saved, s.gap, s.begun, s.out = columns{}, 0, 0, struct{ x, rows int }{}, false, false, out[:begin]
 	s.write(out[begin:])
 	for at < len(text) {
 		end := controls.Next(at)
@@ -61,9 +58,7 @@ func (s *screen) write(text []byte) {
 			s.endRow()
 			s.x = 0
 		}
-		for ; s.width < s.x; s.width++ {
-			s.cells[s.width] = blank
-		}
+		from := s.x
 		for len(text) > 0 && text[0] < utf8.RuneSelf && s.x < maxColumns {
 			s.cells[s.x] = cell(text[0])
 			s.x++
@@ -78,28 +73,27 @@ func (s *screen) write(text []byte) {
 			s.x++
 			text = text[n:]
 		}
-		s.width = max(s.width, s.x)
+		s.used.set(from, s.x)
 	}
 }
 
 // endRow shows the row as it is.
 func (s *screen) endRow() {
-	for _, c := range s.cells[:s.width] {
-		if c == blank {
-			s.gap = true
-			continue
-		}
+	next := 0 // column
+	for x := range s.used.all() {
+		s.gap = s.gap || x > next
 		if s.gap && s.begun {
 			s.out = append(s.out, ' ')
 		}
-		s.gap, s.begun = false, true
-		if c&invalid != 0 {
+		s.gap, s.begun, next = false, true, x+1
+		if c := s.cells[x]; c&invalid != 0 {
 			s.out = append(s.out, byte(c))
 		} else {
 			s.out = utf8.AppendRune(s.out, rune(c))
 		}
 	}
-	s.width = 0
+	s.gap = s.gap || next < maxColumns
+	s.used = columns{}
 }
 
 // newRow goes to a column of another row.
@@ -116,13 +110,11 @@ func (s *screen) moveTo(x int) { s.x = max(0, min(x, maxColumns-1)) }
 func (s *screen) erase(params []byte) {
 	switch {
 	case len(params) == 0 || params[0] == '0':
-		s.width = min(s.width, s.x)
+		s.used.clear(s.x, maxColumns)
 	case params[0] == '1':
-		for i := range min(s.x+1, s.width) {
-			s.cells[i] = blank
-		}
+		s.used.clear(0, min(s.x+1, maxColumns))
 	case params[0] == '2' || params[0] == '3':
-		s.width = 0
+		s.used = columns{}
 	}
 }
 

@@ -77,16 +77,17 @@ func span(b []byte, low, high byte) int {
 // maxColour is the length of the longest sequence that is taken for a colour.
 const maxColour = 64
 
-// colourSize is the size of the sequence that a text, which begins with ESC, CR or BS,
-// begins with, if it is one that sets colours. Almost all are.
-func colourSize(b []byte) int {
+// ColourSize is the size of the sequence that a text begins with, if it is one that sets
+// colours: ESC [ digits and semicolons m. It is zero if it is none. Almost all sequences of
+// logs are.
+func ColourSize[T []byte | string](b T) int {
 	if len(b) < 3 || b[0] != 0x1b || b[1] != '[' {
 		return 0
 	}
-	for i, c := range b[2:min(len(b), maxColour)] {
-		switch {
+	for i := 2; i < min(len(b), maxColour); i++ {
+		switch c := b[i]; {
 		case c == 'm':
-			return i + 3
+			return i + 1
 		case c != ';' && (c < '0' || c > '9'):
 			return 0
 		}

@@ -77,7 +77,7 @@ var setUpLines = []setUpLine{
 	{begins: "Job defined at: ", by: resolved, in: queued, once: true, read: (*usageReader).definedAt},
 	{begins: "Reusable workflow chain:", by: resolved, in: queued, once: true, read: (*usageReader).chainBegins},
 
-	{begins: "Current runner version: '", by: runner, in: started, opens: true, once: true, ends: "'", read: (*usageReader).version},
+	{begins: versionLine, by: runner, in: started, opens: true, once: true, ends: "'", read: (*usageReader).version},
 	{begins: "Runner name: '", by: administrator, in: started, once: true, ends: "'", read: (*usageReader).runnerName},
 	{begins: "Runner group name: '", by: administrator, in: started, once: true, ends: "'", read: (*usageReader).runnerGroup},
 	{begins: "Machine name: '", by: administrator, in: started, once: true, ends: "'", read: (*usageReader).machine},

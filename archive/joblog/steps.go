@@ -5,9 +5,9 @@ import "time"
 // Step is what the REST API says of a step that ran. Times are to the second.
 type Step struct {
 	Number      int64
-	Name        string // empty: not known
-	Conclusion  string // empty: it has none
-	StartedAt   time.Time
+	Name        string    // empty: not known
+	Conclusion  string    // empty: it has none
+	StartedAt   time.Time // zero: not known
 	CompletedAt time.Time // zero: not known
 }
 
@@ -87,6 +87,7 @@ const (
 	notLast     = 300 // the runner cleans up once, after all scripts
 	failedBare  = 350 // an error begins a step, which did not succeed
 	bare        = 450 // or which did
+	againBare   = 80  // the same of an error directly after another
 	byTime      = 600
 	joined      = 700 // a step has no beginning of its own
 	margin      = 50  // alignments that differ by less are equally good

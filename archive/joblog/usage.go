@@ -82,11 +82,9 @@ func (u *usageReader) look(n int64, stamp, text []byte) {
 		if name, ref, sha, ok := downloaded(string(text[len(download):])); ok {
 			u.use(n, name, ref, sha, false)
 		}
-	default:
-		u.innerMark(n, text)
 	}
-	named := u.setUp.begun || u.setUp.call != nil && u.setUp.call.named
-	u.casual = named && u.frozen == nil && !u.containers.busy() && !u.annotations.open
+	begun := u.setUp.begun || u.setUp.call != nil && u.setUp.call.jobSeen
+	u.casual = begun && u.frozen == nil && !u.containers.busy() && !u.annotations.open
 }
 
 // goesOn takes note of a line without a timestamp: it is of the message before it, and

@@ -44,7 +44,13 @@ func VisibleText(text []byte) []byte {
 }
 
 // AppendVisible appends VisibleText to dst.
-func AppendVisible(dst, text []byte) []byte { return appendVisible(dst, text, false) }
+func AppendVisible(dst, text []byte) []byte { return appendVisible(dst, text, kindSize(text), false) }
+
+// kindSize is the size of what stands before a line's text.
+func kindSize(text []byte) int {
+	_, rest := Line{Text: text}.Kind()
+	return len(text) - len(rest)
+}
 
 // ColouredText is VisibleText with the sequences that set colours, ESC [ digits and
 // semicolons m, and no others. Of a line in which something was written over, or which
@@ -53,7 +59,7 @@ func ColouredText(text []byte) []byte {
 	if !hasControls(text) {
 		return text
 	}
-	return appendVisible(nil, text, true)
+	return appendVisible(nil, text, kindSize(text), true)
 }
 
 // VisiblePart returns the VisibleText of a text that is coloured as a whole, and therefore
@@ -73,7 +79,7 @@ func VisiblePart(text []byte) (part []byte, ok bool) {
 func coloursSize(text []byte) int {
 	at := 0
 	for {
-		n := colourSize(text[at:])
+		n := ColourSize(text[at:])
 		if n == 0 {
 			return at
 		}
@@ -86,9 +92,9 @@ func hasControls(text []byte) bool {
 	return c.Next(0) < len(text)
 }
 
-func appendVisible(dst, text []byte, colours bool) []byte {
-	_, rest := Line{Text: text}.Kind()
-	at := len(text) - len(rest)
+// appendVisible appends a text, whose first bytes up to at stay as they are, with its colours
+// or without.
+func appendVisible(dst, text []byte, at int, colours bool) []byte {
 	before := len(dst)
 	dst = append(dst, text[:at]...)
 	begin := len(dst)
@@ -100,7 +106,7 @@ func appendVisible(dst, text []byte, colours bool) []byte {
 		if at = end; at == len(text) {
 			break
 		}
-		size := colourSize(text[at:])
+		size := ColourSize(text[at:])
 		switch {
 		case size == 0:
 			s := readSequence(text[at:])

@@ -173,6 +173,43 @@ func TestVisibleTextInLinearTime(t *testing.T) {
 	}
 }
 
+// The longest ways from character to character take a few times as long as the shortest.
+func TestMovesFarInBoundedTime(t *testing.T) {
+	repeated := func(unit string) func() {
+		text := []byte(strings.Repeat(unit, (2<<20)/len(unit)))
+		return func() { VisibleText(text) }
+	}
+	for _, unit := range []string{"\x1b[;1024Hx", "\x1b[Bx", "\x1b[Ex", "\x1b[B\x1b[1024Gx\rx", "\x1b[2K\x1b[1024Gx\rx", "\x1b[1K\x1b[1024Gx", "\x1b[500Gx\x1b[J"} {
+		growth.Ratio(t, 12, repeated("\x1b[Dx and text\b"), repeated(unit))
+	}
+}
+
+func TestColumns(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var c columns
+		var want [maxColumns]bool
+		for range rapid.IntRange(0, 20).Draw(t, "changes") {
+			from, to := rapid.IntRange(0, maxColumns).Draw(t, "from"), rapid.IntRange(0, maxColumns).Draw(t, "to")
+			set := rapid.Bool().Draw(t, "set")
+			if set {
+				c.set(from, to)
+			} else {
+				c.clear(from, to)
+			}
+			for i := from; i < to; i++ {
+				want[i] = set
+			}
+		}
+		var got [maxColumns]bool
+		for x := range c.all() {
+			got[x] = true
+		}
+		if got != want {
+			t.Fatalf("%v, want %v", got, want)
+		}
+	})
+}
+
 func TestControls(t *testing.T) {
 	t.Parallel()
 	block := []byte("plain\r\ncol\x1b[moured\r\nback\bspace\na\rb\nend\r")

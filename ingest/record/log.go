@@ -40,14 +40,18 @@ func StepAligner(x *joblog.Index) store.StepAligner {
 }
 
 // StepLines are the lines of the steps that ran, by the job's log and its steps as the
-// tables have them.
+// tables have them. One whose start is not known has none; if it was not skipped, the lines
+// of its neighbours are not exact.
 func StepLines(x *joblog.Index, steps []store.Step) []store.StepLines {
 	var ran []joblog.Step
 	for _, s := range steps {
-		if s.StartedAt == nil || (s.Conclusion != nil && *s.Conclusion == "skipped") {
+		if s.Conclusion != nil && *s.Conclusion == "skipped" {
 			continue
 		}
-		step := joblog.Step{Number: s.Number, Name: s.Name, StartedAt: *s.StartedAt}
+		step := joblog.Step{Number: s.Number, Name: s.Name}
+		if s.StartedAt != nil {
+			step.StartedAt = *s.StartedAt
+		}
 		if s.Conclusion != nil {
 			step.Conclusion = *s.Conclusion
 		}

@@ -17,9 +17,10 @@ type Log struct{ c *content }
 // LogStyle says what a generated log looks like. The zero value is a plain log
 // of a Linux runner.
 type LogStyle struct {
-	CRLF               bool // lines end as on Windows
-	ANSI               bool // much of the output is coloured
-	HugeLine           bool // one line has 450 KB, if the size allows
+	RunnerVersion      string // empty: one of 2024
+	CRLF               bool   // lines end as on Windows
+	ANSI               bool   // much of the output is coloured
+	HugeLine           bool   // one line has 450 KB, if the size allows
 	NoFinalNewline     bool
 	NULBytes           bool
 	InvalidUTF8        bool

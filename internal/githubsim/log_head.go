@@ -1,6 +1,9 @@
 package githubsim
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // HostileTitle is an input of each call of a reusable workflow, as whoever opens a pull
 // request may word it: printed as it is, its lines look like the runner's.
@@ -13,7 +16,7 @@ const HostileTitle = "Fix the build\n" +
 
 // headLines are what the runner prints before the first step: "Set up job".
 func headLines(style LogStyle) []string {
-	lines := []string{"Current runner version: '2.317.0'"}
+	lines := []string{"Current runner version: '" + cmp.Or(style.RunnerVersion, "2.317.0") + "'"}
 	if style.RunnerName != "" {
 		lines = append(lines,
 			"Runner name: '"+style.RunnerName+"'",

@@ -31,13 +31,19 @@ func (s *shaper) outputLine() string {
 
 // mimic prints what only the runner prints otherwise.
 func (s *shaper) mimic() {
-	switch s.rng.below(5) {
+	switch s.rng.below(8) {
 	case 0:
 		s.forge("Post job cleanup.", postClass, false)
 	case 1:
 		s.forge("Cleaning up orphan processes", cleanClass, false)
 	case 2:
 		s.print("##[error]by a script")
+	case 3:
+		s.forge("##[group]Run '/opt/hooks/start.sh'", hookClass, false)
+	case 4:
+		s.print("##[group]Checking docker version", "##[endgroup]")
+	case 5:
+		s.forge("Stop and remove container: a", stopClass, false)
 	default:
 		s.forge("##[group]Run the "+word(&s.rng), runClass, false)
 		s.print("x", "##[endgroup]")

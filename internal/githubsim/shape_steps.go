@@ -1,9 +1,6 @@
 package githubsim
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // setUp is the runner's first step.
 func (s *shaper) setUp() {
@@ -11,6 +8,9 @@ func (s *shaper) setUp() {
 	style := LogStyle{JobName: "build", Repository: "acme/rocket", CRLF: s.crlf}
 	if s.oneIn(3) {
 		style.RunnerName = "shelf-7"
+	}
+	if s.markers {
+		style.RunnerVersion = "2.337.0"
 	}
 	if s.oldHead {
 		s.print("Requested labels: ubuntu-latest", "Job defined at: acme/rocket/.github/workflows/ci.yml@refs/heads/main", "Waiting for a runner to pick up this job...")
@@ -31,6 +31,10 @@ func (s *shaper) beforeSteps() {
 		s.pull()
 	}
 	if !s.containers {
+		return
+	}
+	if s.containerHooks {
+		s.containerHook("Initialize containers")
 		return
 	}
 	s.begin("Initialize containers", noMark)
@@ -67,6 +71,28 @@ func (s *shaper) hook(name, line, path string) {
 	s.end("success")
 }
 
+// containerHook is a step that a hook runs in place of docker, as in a cluster.
+func (s *shaper) containerHook(name string) {
+	s.begin(name, hookClass)
+	if s.oneIn(2) {
+		s.pass(2000)
+	}
+	s.mark(containerHookGroup)
+	s.print("shell: /home/runner/externals/node20/bin/node {0}", "##[endgroup]")
+	s.pass(2000)
+	s.end("success")
+}
+
+const containerHookGroup = "##[group]Run '/home/runner/k8s/index.js'"
+
+// hookRuns prints what a hook prints that runs a step's command in a container.
+func (s *shaper) hookRuns() {
+	if s.containers && s.containerHooks {
+		s.forge(containerHookGroup, hookClass, false)
+		s.print("shell: /home/runner/externals/node20/bin/node {0}", "##[endgroup]")
+	}
+}
+
 // afterSteps are the runner's own steps after the workflow's, which run whatever failed.
 func (s *shaper) afterSteps() {
 	for i := len(s.posts) - 1; i >= 0; i-- {
@@ -80,8 +106,10 @@ func (s *shaper) afterSteps() {
 		}
 		s.end("success")
 	}
-	if s.containers {
-		s.begin("Stop containers", noMark)
+	if s.containers && s.containerHooks {
+		s.containerHook("Stop containers")
+	} else if s.containers {
+		s.begin("Stop containers", stopClass)
 		s.mark("Print service container logs: c0ffee_postgres17_a1b2c3")
 		s.print("##[command]/usr/bin/docker logs --details c0ffee", "LOG:  database system is ready\n to accept connections", "Stop and remove container: c0ffee_postgres17_a1b2c3", "Remove container network: github_network_1")
 		s.end("success")
@@ -134,6 +162,8 @@ func (s *shaper) userStep(conclusion string) {
 		s.composite(conclusion)
 	case n == 8:
 		s.bareError(conclusion)
+	case n == 10 && s.tolerates:
+		s.tolerated()
 	case n == 9 && !s.quick && !s.debug && s.oneIn(3):
 		s.parallel()
 	default:
@@ -169,11 +199,12 @@ func (s *shaper) action(ref, conclusion string, posts bool) {
 }
 
 func (s *shaper) script(conclusion string) {
-	command := []string{"make", "make test", "npm ci", "go vet ./...", "true", "echo 'Run me'"}[s.rng.below(6)]
+	command := []string{"make", "make test", "npm ci", "go vet ./...", "true", "echo 'Run me'", "'./gradlew'", "'./gradlew' 'build'"}[s.rng.below(8)]
 	name := s.name(command)
 	s.begin(name, runClass)
 	s.mark("##[group]Run " + command)
 	s.print("\x1b[36;1m"+command+"\x1b[0m", "shell: /usr/bin/bash -e {0}", "##[endgroup]")
+	s.hookRuns()
 	s.output(6)
 	s.finish(name, conclusion)
 }
@@ -189,40 +220,6 @@ func (s *shaper) finish(name, conclusion string) {
 		s.print("##[error]The action '" + name + "' has timed out after 5 minutes.")
 		conclusion = "failure"
 	}
-	s.end(conclusion)
-}
-
-// composite runs inner steps, whose groups newer runners put between marks.
-func (s *shaper) composite(conclusion string) {
-	name := s.name("./.github/actions/setup")
-	s.begin(name, runClass)
-	s.mark("##[group]Run ./.github/actions/setup")
-	s.print("with:", "  level: 3", "##[endgroup]")
-	for n := range 1 + s.rng.below(4) {
-		s.inner(fmt.Sprintf("__self.__run_%d", n), 0)
-	}
-	s.finish(name, conclusion)
-}
-
-func (s *shaper) inner(id string, depth int) {
-	if s.markers {
-		s.print("##[start-action display=Install;id=" + id + "]")
-	}
-	s.forge("##[group]Run npm ci", runClass, true)
-	s.print("##[endgroup]")
-	s.output(3)
-	if depth < 2 && s.oneIn(3) {
-		s.inner(id+".deep", depth+1)
-	}
-	if s.markers {
-		s.print("##[end-action id=" + id + ";outcome=success;conclusion=success;duration_ms=9]")
-	}
-}
-
-// bareError is a step that fails before it prints its group.
-func (s *shaper) bareError(conclusion string) {
-	s.begin(s.name("./missing"), runClass)
-	s.print("##[error]Can't find 'action.yml', 'action.yaml' or 'Dockerfile' under '/home/runner/work/missing'.\nDid you forget to run actions/checkout?")
 	s.end(conclusion)
 }
 

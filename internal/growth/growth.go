@@ -50,3 +50,17 @@ func Within(t testing.TB, begun time.Time, n int) {
 		t.Errorf("%d bytes took %s, more than %s", n, took, most)
 	}
 }
+
+// Ratio fails the test if f takes more than max times as long as base, which both work alone.
+// It takes the best of several runs, and looks again before it says so, as Linear does.
+func Ratio(t testing.TB, max float64, base, f func()) {
+	t.Helper()
+	var short, long time.Duration
+	for range tries {
+		short, long = best(base), best(f)
+		if long < noise || float64(long) < max*float64(short) {
+			return
+		}
+	}
+	t.Errorf("takes %.0f times as long: %s, and not %s", float64(long)/float64(short), long, short)
+}

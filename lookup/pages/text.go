@@ -60,7 +60,7 @@ func harmless(s string) (shown string, coloured bool) {
 	}
 	var b strings.Builder
 	for changes := 0; len(s) > 0; {
-		if n := colourLength(s); n > 0 {
+		if n := joblog.ColourSize(s); n > 0 {
 			if changes++; changes <= maxColours {
 				b.WriteString(s[:n])
 			} else if changes == maxColours+1 {
@@ -88,24 +88,4 @@ func harmless(s string) (shown string, coloured bool) {
 		}
 	}
 	return b.String(), coloured
-}
-
-// maxColour is the length of the longest escape sequence that is taken for a colour.
-const maxColour = 64
-
-// colourLength is the length of the escape sequence that s begins with, if it is
-// one that sets colours: ESC [ digits and semicolons m.
-func colourLength(s string) int {
-	if len(s) < 3 || s[0] != 0x1b || s[1] != '[' {
-		return 0
-	}
-	for i := 2; i < len(s) && i < maxColour; i++ {
-		switch {
-		case s[i] == 'm':
-			return i + 1
-		case s[i] != ';' && (s[i] < '0' || s[i] > '9'):
-			return 0
-		}
-	}
-	return 0
 }
