@@ -7,7 +7,7 @@ LINT  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION ?= dev
 
 # What `make test` runs: PKG is a package or several, RUN a regular expression of names.
-# RACE is the race detector, which takes three times as long.
+# RACE is the race detector, with which they take more than twice as long.
 PKG = ./...
 RUN =
 RACE = -race
