@@ -7,8 +7,10 @@ LINT  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION ?= dev
 
 # What `make test` runs: PKG is a package or several, RUN a regular expression of names.
+# RACE is the race detector, with which they take more than twice as long.
 PKG = ./...
 RUN =
+RACE = -race
 
 # Every fuzzer there is, as ./folder:FuzzName.
 FUZZERS = $(shell grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sed -E 's,/[^/]*:func ,:,' | sort)
@@ -26,8 +28,8 @@ help: ## this list
 demo: build ## a day of a small organisation against a simulated GitHub
 	./bin/jobvault demo
 
-test: $(BIN)/minio ## every test, with the race detector; some: PKG=./store RUN=TestCoverage
-	go test -race -timeout 30m $(if $(RUN),-run '$(RUN)' )$(PKG)
+test: $(BIN)/minio ## every test, with the race detector; some: PKG=./store RUN=TestCoverage; without it: RACE=
+	go test $(RACE) -timeout 30m $(if $(RUN),-run '$(RUN)' )$(PKG)
 
 bench: build ## jobvault against its peers and limits, some minutes
 	go run ./internal/bench

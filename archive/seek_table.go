@@ -45,8 +45,9 @@ func (t *seekTable) bytes() []byte {
 }
 
 // parseSeekTable returns where in the log each frame begins and, last, where the log
-// ends. It accepts a table only if it is as PutLog writes it, and agrees with the ledger
-// on the frames and on the sum of their sizes.
+// ends. It accepts a table only if it is as PutLog writes it, whose frames are all full but
+// the last, and agrees with the ledger on the frames and on the sum of their sizes. So a
+// table cannot say that a frame is elsewhere in the log than it is.
 func parseSeekTable(b []byte, layout LogLayout) ([]int64, error) {
 	frames := len(layout.FrameOffsets)
 	if int64(len(b)) != seekTableSize(frames) {
@@ -60,7 +61,8 @@ func parseSeekTable(b []byte, layout LogLayout) ([]int64, error) {
 	for i := range frames {
 		entry := table.entries[i*seekEntrySize:]
 		stored, raw := int64(binary.LittleEndian.Uint32(entry)), int64(binary.LittleEndian.Uint32(entry[4:]))
-		if stored != layout.offset(i+1)-layout.offset(i) || raw == 0 || raw > maxFrame {
+		full := i == frames-1 || raw == frameSize
+		if stored != layout.offset(i+1)-layout.offset(i) || raw == 0 || raw > frameSize || !full {
 			return nil, errSeekTable
 		}
 		offsets = append(offsets, offsets[i]+raw)

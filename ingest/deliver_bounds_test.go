@@ -43,7 +43,7 @@ func TestDeliveriesOfAJobAreBoundedAsTheyWereSent(t *testing.T) {
 	for n, c := range map[int]struct {
 		read  int
 		bytes int64
-	}{0: {1, 0}, 2: {3, 48 << 20}, 5: {4, 72 << 20}} {
+	}{0: {1, 0}, 2: {3, 48 << 20}, 3: {4, 72 << 20}, 5: {4, 72 << 20}} {
 		u := w.interpret(append(slices.Repeat([]store.Delivery{large}, n), small))
 		if len(u.Verdicts) != c.read || u.Read>>20 != c.bytes>>20 || len(u.Facts) != 1 || u.Verdicts[0].Error != "" {
 			t.Errorf("%d large ones: %d verdicts, %d bytes, %d accounts", n, len(u.Verdicts), u.Read, len(u.Facts))

@@ -18,12 +18,18 @@ import (
 func TestWrongClock(t *testing.T) {
 	t.Parallel()
 	shifted := buildShifted(t)
-	for _, by := range []time.Duration{2 * time.Hour, -2 * time.Hour} {
-		t.Run("commands "+by.String(), func(t *testing.T) { wrongCommands(t, shifted, by) })
-		t.Run("serve "+by.String(), func(t *testing.T) { wrongServe(t, shifted, by) })
-		t.Run("beside a right one "+by.String(), func(t *testing.T) { wrongBeside(t, shifted, by) })
+	each := func(name string, test func(*testing.T, *shiftedBinary)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, shifted.own(t))
+		})
 	}
-	t.Run("a minute is allowed", func(t *testing.T) {
+	for _, by := range []time.Duration{2 * time.Hour, -2 * time.Hour} {
+		each("commands "+by.String(), func(t *testing.T, b *shiftedBinary) { wrongCommands(t, b, by) })
+		each("serve "+by.String(), func(t *testing.T, b *shiftedBinary) { wrongServe(t, b, by) })
+		each("beside a right one "+by.String(), func(t *testing.T, b *shiftedBinary) { wrongBeside(t, b, by) })
+	}
+	each("a minute is allowed", func(t *testing.T, shifted *shiftedBinary) {
 		shifted.shift(50 * time.Second)
 		w := newWorld(t)
 		w.with(shifted).want(0, "manifest")

@@ -104,7 +104,14 @@ func buildShifted(t testing.TB) *shiftedBinary {
 	return b
 }
 
-// shift sets the clock of every process of the binary, running or to come.
+// own is the same binary with a clock of the test's own, which is right at first.
+func (b *shiftedBinary) own(t testing.TB) *shiftedBinary {
+	own := &shiftedBinary{t: t, path: b.path, file: filepath.Join(t.TempDir(), "shift")}
+	own.shift(0)
+	return own
+}
+
+// shift sets the clock of every process that has it, running or to come.
 func (b *shiftedBinary) shift(by time.Duration) {
 	b.t.Helper()
 	// Whole at every moment, as processes read it.

@@ -23,7 +23,7 @@ import (
 // answered, and the places are free again when the slow ones have left.
 func TestTenThousandSlowReaders(t *testing.T) {
 	w := newWorld(t)
-	url := w.bigLog(t, 24<<20)
+	url := w.bigLog(t, 64<<20)
 	p := startProcess(t, append(w.settings, "JOBVAULT_ROLES=lookup")...)
 	link := signedLink(t, p.url+url)
 	address := strings.TrimPrefix(p.url, "http://")
