@@ -17,12 +17,16 @@ import (
 // the job, they stay and are returned: the bucket's word counts. It fails, and stores
 // nothing, if they are longer than Details reads.
 func (a *Archive) PutDetails(ctx context.Context, key JobKey, raw []byte) ([]byte, error) {
+	return a.putDetails(ctx, key.Details(), raw)
+}
+
+func (a *Archive) putDetails(ctx context.Context, key string, raw []byte) ([]byte, error) {
 	if len(raw) > maxDetails {
-		return nil, fmt.Errorf("archive: put %s: a job of %d bytes, more than %d", key.Details(), len(raw), maxDetails)
+		return nil, fmt.Errorf("archive: put %s: it has %d bytes, more than %d", key, len(raw), maxDetails)
 	}
-	_, err := a.bucket.Put(ctx, key.Details(), bytes.NewReader(raw))
+	_, err := a.bucket.Put(ctx, key, bytes.NewReader(raw))
 	if errors.Is(err, bucket.ErrExists) {
-		return a.read(ctx, key.Details())
+		return a.read(ctx, key)
 	}
 	return raw, err
 }
@@ -152,7 +156,7 @@ func (a *Archive) SettledBytes(ctx context.Context, key JobKey) (b []byte, s Set
 	return b, s, nil
 }
 
-// maxDetails bounds a job.json; GitHub's largest, with 1,000 steps, has 300 KB.
+// maxDetails bounds a job.json and a run.json; GitHub's largest job, with 1,000 steps, has 300 KB.
 const maxDetails = 32 << 20
 
 func (a *Archive) read(ctx context.Context, key string) ([]byte, error) {

@@ -252,12 +252,18 @@ func (w *sweep) visit(ctx context.Context, runs []ghapi.Run) error {
 func (w *sweep) recordRuns(ctx context.Context, runs ...ghapi.Run) error {
 	var listed []store.ListedRun
 	for _, r := range runs {
-		if r.ID > 0 && r.Attempt > 0 && r.Attempt <= maxRunAttempts {
+		if isRun(r) {
 			listed = append(listed, record.RunOf(r.Raw, r.ID, r.Attempt, w.repo.ID))
 		}
 	}
-	return w.DB.RecordRuns(ctx, listed)
+	if err := w.DB.RecordRuns(ctx, listed); err != nil {
+		return err
+	}
+	return w.keepDetails(ctx, runs)
 }
+
+// isRun says whether a listing's entry can be a run.
+func isRun(r ghapi.Run) bool { return r.ID > 0 && r.Attempt > 0 && r.Attempt <= maxRunAttempts }
 
 // maxFailures bounds the errors of single runs that one sweep returns.
 const maxFailures = 10

@@ -51,7 +51,7 @@ func (rebuildCmd) Run(ctx context.Context, e *environment) error {
 		}
 		unlisted, cerr := s.db.UnlistedRuns(ctx)
 		if unlisted > 0 {
-			fmt.Fprintf(e.stdout, "who and what started %d runs is not in the bucket: it comes back as GitHub lists them again, for which there is jobvault backfill\n", unlisted)
+			fmt.Fprintf(e.stdout, "who and what started %d runs is not in the bucket: GitHub may list them again, for which there is jobvault backfill\n", unlisted)
 		}
 		err = errors.Join(err, cerr)
 		if err == nil && sum.Faults > 0 {

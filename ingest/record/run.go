@@ -2,10 +2,12 @@ package record
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/tidwall/gjson"
 
+	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -34,6 +36,30 @@ func RunOf(raw []byte, id, attempt, repositoryID int64) store.ListedRun {
 			UpdatedAt: timeIn(json.RawMessage(first(run, "updated_at", "completed_at").Raw)),
 		},
 	}
+}
+
+// ListedRunOfDetails translates a run.json. It fails if it is of another attempt than the
+// key's.
+func ListedRunOfDetails(raw []byte, key archive.RunKey) (store.ListedRun, error) {
+	if !gjson.ValidBytes(raw) {
+		return store.ListedRun{}, fmt.Errorf("%s: no JSON", key.Run())
+	}
+	id, attempt := gjson.GetBytes(raw, "id").Int(), max(gjson.GetBytes(raw, "run_attempt").Int(), 1)
+	if id != key.RunID || attempt != key.RunAttempt {
+		return store.ListedRun{}, fmt.Errorf("%s: it is of run %d, attempt %d", key.Run(), id, attempt)
+	}
+	return RunOf(raw, id, attempt, key.RepositoryID), nil
+}
+
+// RunDetailsOf is what an attempt's row notes of its run.json.
+func RunDetailsOf(raw []byte, key archive.RunKey) store.RunDetails {
+	d := DetailsOf(raw)
+	return store.RunDetails{RepositoryID: key.RepositoryID, RunID: key.RunID, RunAttempt: key.RunAttempt, SHA256: d.SHA256[:], Bytes: d.Bytes}
+}
+
+// KeyOfRunDetails is the key of the object that a row tells of.
+func KeyOfRunDetails(d store.RunDetails) archive.RunKey {
+	return archive.RunKey{RepositoryID: d.RepositoryID, RunID: d.RunID, RunAttempt: d.RunAttempt}
 }
 
 // first is the first of the members that is there and not null.

@@ -49,6 +49,9 @@ func (r *verification) orphansAmong(ctx context.Context, objects []bucket.Object
 	if err != nil {
 		return err
 	}
+	if err := r.strayRuns(ctx, objects); err != nil {
+		return err
+	}
 	for _, o := range objects {
 		r.Count(func(sum *VerifyResult) { sum.Objects++ })
 		if err := r.unknownRemoval(ctx, o, lines); err != nil {
@@ -98,6 +101,9 @@ func (r *verification) orphaned(o bucket.Object, lines map[int64]store.LedgerLin
 		return "", 0
 	}
 	if _, row := archive.ParseRemovalsKey(o.Key); row {
+		return "", 0
+	}
+	if _, run := archive.ParseRunKey(o.Key); run {
 		return "", 0
 	}
 	if !ok {

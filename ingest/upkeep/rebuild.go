@@ -35,6 +35,7 @@ type RebuildResult struct {
 	States    map[string]int `json:"states"`    // of the rest, as settled now
 	Faults    int            `json:"faults"`    // of which something is of no use: jobs, manifests, records of removals
 	Bytes     int64          `json:"raw_bytes"` // of the logs that were read
+	Runs      int            `json:"runs"`      // attempts of which run.json told who and what started them
 	Manifests int            `json:"manifests"` // whose jobs are marked again
 	Removals  int            `json:"removals"`  // jobs of which the log of removals told what the database did not know
 	Records   int            `json:"removal_records"`
@@ -67,29 +68,7 @@ func (b *Rebuilder) Rebuild(ctx context.Context, parallel int, report func(archi
 	if err := r.adoptRemovals(ctx); err != nil {
 		return r.sum, err
 	}
-	var batch []folder
-	for o, err := range b.Archive.Bucket().List(ctx, "") {
-		if err != nil {
-			return r.sum, err
-		}
-		k, name, ok := archive.ParseKey(o.Key)
-		if !ok {
-			continue // verify names it
-		}
-		// The objects of a folder come together.
-		if n := len(batch); n > 0 && batch[n-1].key == k {
-			batch[n-1].objects[name] = o
-			continue
-		}
-		if len(batch) == rebuildBatch {
-			if err := r.jobs(ctx, batch, parallel); err != nil {
-				return r.sum, err
-			}
-			batch = batch[:0]
-		}
-		batch = append(batch, folder{key: k, objects: map[string]bucket.Object{name: o}})
-	}
-	if err := r.jobs(ctx, batch, parallel); err != nil {
+	if err := r.listed(ctx, parallel); err != nil {
 		return r.sum, err
 	}
 	if err := r.logged(ctx); err != nil {
@@ -99,6 +78,43 @@ func (b *Rebuilder) Rebuild(ctx context.Context, parallel int, report func(archi
 		return r.sum, err
 	}
 	return r.sum, r.DB.RollUpAllActions(ctx) // there may be no worker that does
+}
+
+// listed goes through the objects of jobs and runs, in batches.
+func (r *rebuilding) listed(ctx context.Context, parallel int) error {
+	var batch []folder
+	var runs []archive.RunKey
+	flush := func() error {
+		// Jobs first: they tell of the repositories that runs belong to.
+		err := r.jobs(ctx, batch, parallel)
+		if err == nil {
+			err = r.runs(ctx, runs)
+		}
+		batch, runs = batch[:0], runs[:0]
+		return err
+	}
+	for o, err := range r.Archive.Bucket().List(ctx, "") {
+		if err != nil {
+			return err
+		}
+		k, name, ok := archive.ParseKey(o.Key)
+		// The objects of a folder come together.
+		if n := len(batch); ok && n > 0 && batch[n-1].key == k {
+			batch[n-1].objects[name] = o
+			continue
+		}
+		if len(batch)+len(runs) >= rebuildBatch {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		if ok {
+			batch = append(batch, folder{key: k, objects: map[string]bucket.Object{name: o}})
+		} else if run, ok := archive.ParseRunKey(o.Key); ok {
+			runs = append(runs, run)
+		} // what is neither verify names
+	}
+	return flush()
 }
 
 func (r *rebuilding) jobs(ctx context.Context, batch []folder, parallel int) error {

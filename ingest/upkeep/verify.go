@@ -59,9 +59,9 @@ const (
 	verifyBatch    = 500
 )
 
-// Verify looks at every settled job's objects, and then at the bucket for objects that
-// belong to none, at the log of removals and at the manifests; at these only where all
-// jobs are looked at. It calls report for each fault, and progress as it goes on, one call
+// Verify looks at every settled job's objects, then at the descriptions of runs, at the
+// bucket for objects that belong to none, at the log of removals and at the manifests; at
+// these only where all jobs are looked at. It calls report for each fault, and progress as it goes on, one call
 // at a time. It fails only if Postgres or the bucket does not answer; faults are no error.
 func (v *Verifier) Verify(ctx context.Context, o VerifyOptions, report func(Fault), progress func(done, total int)) (VerifyResult, error) {
 	r := v.begin(o, report, progress)
@@ -86,6 +86,9 @@ func (r *verification) run(ctx context.Context) error {
 	}
 	if !r.o.Since.IsZero() || r.o.Sample != 0 {
 		return nil
+	}
+	if err := r.runs(ctx); err != nil {
+		return err
 	}
 	if err := r.orphans(ctx); err != nil || r.o.RepositoryID != 0 {
 		return err
@@ -197,21 +200,25 @@ func (r *verification) checkFilters(ctx context.Context, l store.LedgerLine, key
 func (r *verification) fault(ctx context.Context, l store.LedgerLine, found archive.Fault, repair func(context.Context, store.LedgerLine) (bool, string, error)) error {
 	f := Fault{Fault: found}
 	if r.o.Repair && repair != nil {
-		var err error
-		var limited *ghapi.Error
-		for {
-			f.Repaired, f.Repair, err = repair(ctx, l)
-			if !errors.As(err, &limited) || ctx.Err() != nil {
-				break
-			}
-			ingest.WaitForLimit(ctx, limited.RetryAt, r.Now())
-		}
-		if err != nil {
+		if err := r.repaired(ctx, &f, func() (bool, string, error) { return repair(ctx, l) }); err != nil {
 			return fmt.Errorf("repair job %d: %w", l.JobID, err)
 		}
 	}
 	r.reportFault(f)
 	return nil
+}
+
+// repaired tries to repair what was found, and notes what came of it. GitHub's limits are
+// waited for.
+func (r *verification) repaired(ctx context.Context, f *Fault, repair func() (bool, string, error)) (err error) {
+	var limited *ghapi.Error
+	for {
+		f.Repaired, f.Repair, err = repair()
+		if !errors.As(err, &limited) || ctx.Err() != nil {
+			return err
+		}
+		ingest.WaitForLimit(ctx, limited.RetryAt, r.Now())
+	}
 }
 
 func (r *verification) reportFault(f Fault) {
