@@ -20,7 +20,7 @@ import (
 func (r *rig) keptRuns() (keys []string) {
 	r.T.Helper()
 	for _, row := range r.Rows(`SELECT concat_ws('/', 'v1', repository_id, run_id, a.run_attempt, 'run.json') AS key FROM workflow_run_attempts a
-		JOIN workflow_runs w ON w.id = run_id WHERE details_sha256 IS NOT NULL AND details_bytes > 0 ORDER BY 1`) {
+		JOIN workflow_runs w ON w.id = run_id WHERE description_sha256 IS NOT NULL AND description_bytes > 0 ORDER BY 1`) {
 		keys = append(keys, row["key"].(string))
 	}
 	return keys

@@ -50,8 +50,8 @@ CREATE TABLE workflow_run_attempts (
     conclusion          text,
     started_at          timestamptz,
     updated_at          timestamptz,
-    details_sha256      bytea,
-    details_bytes       bigint,
+    description_sha256  bytea,
+    description_bytes   bigint,
     PRIMARY KEY (run_id, run_attempt)
 );
 
@@ -64,8 +64,8 @@ COMMENT ON COLUMN workflow_run_attempts.status IS 'Status when it was last liste
 COMMENT ON COLUMN workflow_run_attempts.conclusion IS 'Conclusion, as GitHub words it; null: it has not completed, as far as is known.';
 COMMENT ON COLUMN workflow_run_attempts.started_at IS 'When the attempt started; null: not known.';
 COMMENT ON COLUMN workflow_run_attempts.updated_at IS 'When the attempt last changed, of a completed one when it ended, by GitHub''s clock; null: not known.';
-COMMENT ON COLUMN workflow_run_attempts.details_sha256 IS 'SHA-256 of run.json, the object that has the attempt as a listing described it once it had completed; null: there is no such object, as far as is known.';
-COMMENT ON COLUMN workflow_run_attempts.details_bytes IS 'Size of that object, in bytes.';
+COMMENT ON COLUMN workflow_run_attempts.description_sha256 IS 'SHA-256 of run.json, the object that has the attempt as a listing described it once it had completed; null: there is no such object, as far as is known.';
+COMMENT ON COLUMN workflow_run_attempts.description_bytes IS 'Size of that object, in bytes.';
 
 ALTER TABLE sweeps
     ADD COLUMN described      tstzmultirange NOT NULL DEFAULT '{}',

@@ -21,7 +21,7 @@ var contract = map[string][]string{
 	},
 	"workflow_run_attempts": {
 		"run_id bigint", "run_attempt bigint", "triggering_actor_id bigint", "triggering_actor text", "status text", "conclusion text", "started_at timestamptz",
-		"updated_at timestamptz",
+		"updated_at timestamptz", "description_sha256 bytea", "description_bytes bigint",
 	},
 	"jobs": {
 		"id bigint", "run_id bigint", "run_attempt bigint", "repository_id bigint", "name text", "status text", "conclusion text",

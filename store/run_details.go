@@ -21,10 +21,10 @@ type RunDetails struct {
 // which no object is known.
 func (db *DB) WithoutRunDetails(ctx context.Context, repositoryID int64, runIDs, attempts []int64) ([]RunDetails, error) {
 	found, err := pgx.CollectRows(query(ctx, db.pool, `
-		SELECT w.repository_id, a.run_id, a.run_attempt, a.details_sha256 AS sha256, 0::bigint AS bytes
+		SELECT w.repository_id, a.run_id, a.run_attempt, a.description_sha256 AS sha256, 0::bigint AS bytes
 		FROM workflow_run_attempts a JOIN workflow_runs w ON w.id = a.run_id
 		     JOIN unnest($2::bigint[], $3::bigint[]) AS asked(run_id, run_attempt) ON asked.run_id = a.run_id AND asked.run_attempt = a.run_attempt
-		WHERE w.repository_id = $1 AND a.details_sha256 IS NULL`, repositoryID, runIDs, attempts), pgx.RowToStructByName[RunDetails])
+		WHERE w.repository_id = $1 AND a.description_sha256 IS NULL`, repositoryID, runIDs, attempts), pgx.RowToStructByName[RunDetails])
 	if err != nil {
 		return nil, fmt.Errorf("store: attempts without details: %w", err)
 	}
@@ -34,8 +34,8 @@ func (db *DB) WithoutRunDetails(ctx context.Context, repositoryID int64, runIDs,
 // RecordRunDetails notes that an attempt's object is there. Repeating it is harmless.
 func (db *DB) RecordRunDetails(ctx context.Context, d RunDetails) error {
 	_, err := db.pool.Exec(ctx, `
-		UPDATE workflow_run_attempts SET details_sha256 = $3, details_bytes = $4
-		WHERE run_id = $1 AND run_attempt = $2 AND (details_sha256, details_bytes) IS DISTINCT FROM ($3, $4)`, d.RunID, d.RunAttempt, d.SHA256, d.Bytes)
+		UPDATE workflow_run_attempts SET description_sha256 = $3, description_bytes = $4
+		WHERE run_id = $1 AND run_attempt = $2 AND (description_sha256, description_bytes) IS DISTINCT FROM ($3, $4)`, d.RunID, d.RunAttempt, d.SHA256, d.Bytes)
 	if err != nil {
 		return fmt.Errorf("store: details of run %d, attempt %d: %w", d.RunID, d.RunAttempt, err)
 	}
@@ -47,13 +47,13 @@ func (db *DB) RecordRunDetails(ctx context.Context, d RunDetails) error {
 // repositoryID of 0 is any.
 func (db *DB) RunDetailsAfter(ctx context.Context, repositoryID, runID int64, limit int) ([]RunDetails, error) {
 	found, err := pgx.CollectRows(query(ctx, db.pool, `
-		SELECT w.repository_id, a.run_id, a.run_attempt, a.details_sha256 AS sha256, a.details_bytes AS bytes
+		SELECT w.repository_id, a.run_id, a.run_attempt, a.description_sha256 AS sha256, a.description_bytes AS bytes
 		FROM (SELECT id, repository_id FROM workflow_runs
 		      WHERE id > $2 AND ($1 = 0 OR repository_id = $1)
-		            AND EXISTS (SELECT FROM workflow_run_attempts x WHERE x.run_id = id AND x.details_sha256 IS NOT NULL)
+		            AND EXISTS (SELECT FROM workflow_run_attempts x WHERE x.run_id = id AND x.description_sha256 IS NOT NULL)
 		      ORDER BY id LIMIT $3) w
 		     JOIN workflow_run_attempts a ON a.run_id = w.id
-		WHERE a.details_sha256 IS NOT NULL
+		WHERE a.description_sha256 IS NOT NULL
 		ORDER BY a.run_id, a.run_attempt`, repositoryID, runID, limit), pgx.RowToStructByName[RunDetails])
 	if err != nil {
 		return nil, fmt.Errorf("store: details of runs: %w", err)
@@ -65,9 +65,9 @@ func (db *DB) RunDetailsAfter(ctx context.Context, repositoryID, runID int64, li
 // ids; those of which none is known are left out.
 func (db *DB) RunDetailsOf(ctx context.Context, runIDs []int64) ([]RunDetails, error) {
 	found, err := pgx.CollectRows(query(ctx, db.pool, `
-		SELECT w.repository_id, a.run_id, a.run_attempt, a.details_sha256 AS sha256, a.details_bytes AS bytes
+		SELECT w.repository_id, a.run_id, a.run_attempt, a.description_sha256 AS sha256, a.description_bytes AS bytes
 		FROM workflow_run_attempts a JOIN workflow_runs w ON w.id = a.run_id
-		WHERE a.run_id = ANY($1) AND a.details_sha256 IS NOT NULL`, runIDs), pgx.RowToStructByName[RunDetails])
+		WHERE a.run_id = ANY($1) AND a.description_sha256 IS NOT NULL`, runIDs), pgx.RowToStructByName[RunDetails])
 	if err != nil {
 		return nil, fmt.Errorf("store: details of runs: %w", err)
 	}

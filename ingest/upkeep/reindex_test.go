@@ -118,13 +118,16 @@ func TestReindexWritesWhatHasChanged(t *testing.T) {
 		}
 	}
 	r.Check(r.DB.RollUpAllActions(t.Context()))
+	// The day itself may have changed jobs that had actions already.
+	const invalidated = `SELECT count(*) FROM action_invalidated`
+	before := ingesttest.Scalar[int](r.Rig, invalidated)
 	versions, want := rows("t.*, xmin::text"), rows("t.*")
 	reindex(true)
 	if diff := cmp.Diff(versions, rows("t.*, xmin::text")); diff != "" {
 		t.Errorf("rows are written that have not changed (-before +after):\n%s", diff)
 	}
-	if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM action_invalidated`); n != 0 {
-		t.Errorf("%d periods of the sums are out of date", n)
+	if n := ingesttest.Scalar[int](r.Rig, invalidated); n != before {
+		t.Errorf("%d periods of the sums are out of date, and %d before", n, before)
 	}
 	r.Exec(`UPDATE job_logs SET usage_version = 2`)
 	r.Exec(`UPDATE job_annotations SET message = message || E'\x1b]8;;x', tolerated = true, file = 'x', file_line = 1`)

@@ -27,7 +27,7 @@ func (r *rig) listRuns() {
 func (r *rig) runKeys() (keys []archive.RunKey) {
 	r.T.Helper()
 	for _, row := range r.Rows(`SELECT repository_id, run_id, a.run_attempt FROM workflow_run_attempts a JOIN workflow_runs w ON w.id = run_id
-		WHERE details_sha256 IS NOT NULL ORDER BY 2, 3`) {
+		WHERE description_sha256 IS NOT NULL ORDER BY 2, 3`) {
 		keys = append(keys, archive.RunKey{RepositoryID: row["repository_id"].(int64), RunID: row["run_id"].(int64), RunAttempt: row["run_attempt"].(int64)})
 	}
 	return keys
@@ -54,7 +54,7 @@ func TestVerifyLooksAfterDescriptionsOfRuns(t *testing.T) {
 	text := r.Get(changed.Run())
 	text[len(text)-2] ^= 1
 	r.Overwrite(changed.Run(), text)
-	r.Exec(`UPDATE workflow_run_attempts SET details_sha256 = NULL, details_bytes = NULL WHERE run_id = $1`, unknown.RunID)
+	r.Exec(`UPDATE workflow_run_attempts SET description_sha256 = NULL, description_bytes = NULL WHERE run_id = $1`, unknown.RunID)
 	r.Now = func() time.Time { return time.Now().Add(2 * time.Hour) } // orphans are old
 	if faults, _ := r.verify(upkeep.VerifyOptions{}); !cmp.Equal(faults, []string{"0 details", "0 details", "0 orphan"}) {
 		t.Errorf("by sizes: %v", faults)

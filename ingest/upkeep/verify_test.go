@@ -254,7 +254,7 @@ var rebuilt = map[string]string{
 	"repositories":  `SELECT id, owner, name FROM repositories ORDER BY id`,
 	"workflow_runs": `SELECT * FROM workflow_runs ORDER BY id`,
 	"workflow_run_attempts": `SELECT run_id, run_attempt, triggering_actor_id, triggering_actor, status, conclusion, started_at, updated_at,
-		encode(details_sha256, 'hex') AS details, details_bytes FROM workflow_run_attempts ORDER BY run_id, run_attempt`,
+		encode(description_sha256, 'hex') AS description, description_bytes FROM workflow_run_attempts ORDER BY run_id, run_attempt`,
 	"jobs": `SELECT id, run_id, coalesce(run_attempt, 1) AS run_attempt, repository_id, name, status, conclusion, node_id, html_url, check_run_url,
 		created_at, started_at, completed_at, runner_id, runner_name, runner_group_id, runner_group_name, carried_over_from FROM jobs ORDER BY id`,
 	"steps":  `SELECT * FROM steps ORDER BY job_id, number`,
