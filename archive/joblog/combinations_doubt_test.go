@@ -84,6 +84,42 @@ var doubtful = []combination{
 		"1:1-2e 2:3-5 4:6-6e",
 	},
 	{
+		"a local action, prepared in the middle of a job whose set-up prepares none",
+		"1 0-1 Set up job; 2 1-2 Run ./b; 3 2-3 Run c; 4 3-3 Complete job",
+		setUpOf + "1.1 Prepare all required actions\n1.2 Getting action download info\n1.3 " + run + "./b\n2.1 " + run + "c\n3.1 Cleaning up orphan processes",
+		"1:1-2 2:3-5 3:6-6e 4:7-7e",
+	},
+	{
+		"an input that words how a step begins",
+		"1 0-1 Set up job; 2 1-2 Initialize containers; 3 2-3 make; 4 3-3 Stop containers; 5 3-4 Complete job",
+		"0.1 Current runner version: '2.337.0'\n0.2 ##[group] Inputs\n0.2   x: 1\n1.5 ##[group]Checking docker version\n0.3 ##[endgroup]\n0.9 Complete job name: build\n1.1 " + run + "'/home/runner/k8s/index.js'\n2.1 " + run + "make\n3.1 " + run + "'/home/runner/k8s/index.js'\n3.2 Cleaning up orphan processes",
+		"1:1-3 2:4-7 3:8-8 4:9-9 5:10-10e",
+	},
+	{
+		"a last step that the API does not list",
+		"1 0-1 Set up job; 2 1-3 Run a",
+		setUpOf + "1.1 " + run + "a\n2.1 out\n3.1 Cleaning up orphan processes",
+		"1:1-2e 2:3-5",
+	},
+	{
+		"steps that the API does not list, in the second of the one before",
+		"1 0-1 Set up job; 2 1-2 Run a; 5 3-3 Complete job",
+		setUpOf + "1.1 " + run + "a\n2.1 " + run + "b\n3.1 Cleaning up orphan processes",
+		"1:1-2e 2:3-4 5:5-5e",
+	},
+	{
+		"no step but the set-up that the API lists, and another",
+		"1 0-1 Set up job; 3 1-1 Complete job",
+		setUpOf + "1.1 " + run + "a\n1.2 Cleaning up orphan processes",
+		"1:1-3 3:4-4e",
+	},
+	{
+		"containers that are stopped, in a step that the API does not list",
+		"1 0-1 Set up job; 2 1-2 Initialize containers; 3 2-3 Run a; 5 3-3 Complete job",
+		setUpOf + "1.1 ##[group]Checking docker version\n2.1 " + run + "a\n3.1 Stop and remove container: x\n3.2 Cleaning up orphan processes",
+		"1:1-2e 2:3-3e 3:4-5 5:6-6e",
+	},
+	{
 		"a step whose start the API does not tell",
 		"1 0-1 Set up job; 2 1-2 Run a; 3 ?-? Run b; 4 5-6 Complete job",
 		setUpOf + "1.1 " + run + "a\n2.1 out\n2.2 out\n5.1 Cleaning up orphan processes",

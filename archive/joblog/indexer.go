@@ -14,6 +14,7 @@ type Index struct {
 	// InnerMarks: there were some within inner steps of composite actions, which are left out.
 	InnerMarks bool
 	FirstError int64 // the first line that is an error; zero: there is none
+	JobNamed   int64 // the last line that names the job, with which set-ups end; zero: there is none
 	Usage      *Usage
 }
 
@@ -92,6 +93,7 @@ func (x *Indexer) Finish() *Index {
 	x.index.Usage = x.usage.finish()
 	x.index.Marks = x.marks.finish()
 	x.index.MarksCut, x.index.InnerMarks, x.index.FirstError = x.marks.marks.cut, x.marks.innerMarks, x.marks.failedAt
+	x.index.JobNamed = x.marks.namedAt
 	return &x.index
 }
 

@@ -21,6 +21,7 @@ type marker struct {
 	tolerated  int64  // where an inner step began that failed, and was allowed to
 	quoted     quoted // of the line before, if that may be a hook's group or a command's
 	setUp      bool   // the set-up's actions are being prepared, or were
+	namedAt    int64  // the last line that names the job, as the set-up's last one does
 }
 
 // look takes note of line n, whose first byte mayMark. Text is without the timestamp.
