@@ -93,7 +93,31 @@ var doubtful = []combination{
 		"an input that words how a step begins",
 		"1 0-1 Set up job; 2 1-2 Initialize containers; 3 2-3 make; 4 3-3 Stop containers; 5 3-4 Complete job",
 		"0.1 Current runner version: '2.337.0'\n0.2 ##[group] Inputs\n0.2   x: 1\n1.5 ##[group]Checking docker version\n0.3 ##[endgroup]\n0.9 Complete job name: build\n1.1 " + run + "'/home/runner/k8s/index.js'\n2.1 " + run + "make\n3.1 " + run + "'/home/runner/k8s/index.js'\n3.2 Cleaning up orphan processes",
-		"1:1-3 2:4-7 3:8-8 4:9-9 5:10-10e",
+		"1:1-6 2:7-7 3:8-8 4:9-9 5:10-10e",
+	},
+	{
+		"an input that words how a set-up ends, and then how a step begins",
+		"1 0-1 Set up job; 2 1-2 Initialize containers; 3 2-3 make; 4 3-3 Stop containers; 5 3-4 Complete job",
+		"0.1 Current runner version: '2.337.0'\n0.2 ##[group] Inputs\n0.2   x: 1\n0.3 Complete job name: build\n1.5 ##[group]Checking docker version\n0.3 ##[endgroup]\n0.9 Complete job name: build\n1.1 " + run + "'/home/runner/k8s/index.js'\n2.1 " + run + "make\n3.1 " + run + "'/home/runner/k8s/index.js'\n3.2 Cleaning up orphan processes",
+		"1:1-4 2:5-8 3:9-9 4:10-10 5:11-11e",
+	},
+	{
+		"inputs with debug logging",
+		"1 0-1 Set up job; 2 1-2 a; 3 2-3 Complete job",
+		"0.1 ##[debug]Starting: Set up job\n0.2 ##[group] Inputs\n0.2   x: 1\n0.9 ##[debug]Finishing: Set up job\n1.0 ##[debug]Starting: a\n0.3 ##[endgroup]\n0.8 Complete job name: build\n0.9 ##[debug]Finishing: Set up job\n1.1 ##[debug]Starting: a\n1.2 " + run + "x\n1.9 ##[debug]Finishing: a\n2.1 ##[debug]Starting: Complete job\n2.3 ##[debug]Finishing: Complete job",
+		"1:1-8e 2:9-11e 3:12-13e",
+	},
+	{
+		"a message that words a time to come",
+		"1 0-1 Set up job; 2 1-2 Run a; 3 2-3 Run b; 4 3-4 c; 5 5-5 Complete job",
+		setUpOf + "1.1 " + run + "a\n1.2 ##[error]x\n9999.1 " + run + "z\n2.1 " + run + "b\n3.1 out\n3.2 out\n5.1 Cleaning up orphan processes",
+		"1:1-2e 2:3-5 3:6-6 4:7-8 5:9-9e",
+	},
+	{
+		"a message that words times gone by",
+		"1 0-1 Set up job; 2 1-2 Run a; 3 2-3 Run b; 4 3-4 c; 5 5-5 Complete job",
+		setUpOf + "1.1 " + run + "a\n1.2 ##[error]x\n-9999.1 " + run + "b\n-999 out\n2.1 " + run + "b\n3.1 out\n3.2 out\n5.1 Cleaning up orphan processes",
+		"1:1-2e 2:3-6 3:7-7 4:8-9 5:10-10e",
 	},
 	{
 		"a last step that the API does not list",

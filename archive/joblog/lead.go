@@ -39,7 +39,7 @@ func (m *marker) leads(n int64) {
 // so is what comes before the job's name.
 func (m *marker) prepares(n int64, text []byte) bool {
 	if hasPrefix(text, jobName) {
-		m.setUp, m.namedAt = true, n
+		m.named(n)
 	}
 	if hasPrefix(text, prepares) {
 		if m.setUp && m.lead.next != n {
