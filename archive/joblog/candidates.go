@@ -38,14 +38,7 @@ func costOfOther(rest string) int32 {
 // findCandidates finds where each unit may begin: at marks within its time, or at the first
 // line of its second. The first begins with the log, but in one of act's runner.
 func (a *alignment) findCandidates() {
-	latest := make([]int64, len(a.x.Marks)) // of the marks up to each
-	for i, m := range a.x.Marks {
-		latest[i] = m.At
-		if i > 0 {
-			latest[i] = max(latest[i-1], m.At)
-		}
-	}
-	titles := a.titles()
+	times, titles := newMarkTimes(a.x.Marks), a.titles()
 	for i := range a.units {
 		u := &a.units[i]
 		u.timed = a.x.lineOf((u.from+early)/microsecond, u.to/microsecond)
@@ -54,7 +47,7 @@ func (a *alignment) findCandidates() {
 			u.candidates = []candidate{{line: 1, mark: -1, owner: a.setUpOwner()}}
 			continue
 		}
-		a.markCandidates(u, titles, i, latest)
+		a.markCandidates(u, titles, i, times)
 		a.timeCandidate(u)
 		if i == 0 && len(u.candidates) == 0 {
 			u.candidates = []candidate{{line: 1, mark: -1}}
@@ -77,22 +70,15 @@ func (a *alignment) setUpOwner() owner {
 	return anyOwner
 }
 
-func (a *alignment) markCandidates(u *unit, t titles, i int, latest []int64) {
-	from := sort.Search(len(latest), func(i int) bool { return latest[i] >= u.from })
-	to := sort.Search(len(latest), func(i int) bool { return latest[i] > u.to+early })
-	inspect := func(from, to int) {
-		for k := from; k < to; k++ {
-			if cost := a.cost(u, t, t.of[i], a.x.Marks[k]); cost < never {
-				if a.x.Marks[k].Type == StopMark && k > from && a.x.Marks[k-1].Type == StopMark {
-					cost += notFirst
-				}
-				n := int32(k)
-				u.candidates = append(u.candidates, candidate{line: a.x.Marks[k].first(), mark: n, before: n, after: n + 1, cost: cost, owner: a.ownerOf(u, k)})
+func (a *alignment) markCandidates(u *unit, t titles, i int, times *markTimes) {
+	for _, k := range times.within(a.x.Marks, u.from, u.to) {
+		if cost := a.cost(u, t, t.of[i], a.x.Marks[k]); cost < never {
+			if a.x.Marks[k].Type == StopMark && k > 0 && a.x.Marks[k-1].Type == StopMark && a.x.Marks[k-1].At >= u.from {
+				cost += notFirst
 			}
+			u.candidates = append(u.candidates, candidate{line: a.x.Marks[k].first(), mark: k, before: k, after: k + 1, cost: cost, owner: a.ownerOf(u, int(k))})
 		}
 	}
-	inspect(from, min(to, from+maxInspected/2))
-	inspect(max(from+maxInspected/2, to-maxInspected/2), to)
 	u.marked = len(u.candidates) > 0
 	if room := max(min(maxCells/len(a.units), maxPerUnit), minPerUnit); len(u.candidates) > room {
 		slices.SortFunc(u.candidates, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.cost, b.cost), cmp.Compare(a.line, b.line)) })
@@ -124,7 +110,7 @@ func (a *alignment) ownerOf(u *unit, mark int) owner {
 // cost is that of a unit beginning with a mark.
 func (a *alignment) cost(u *unit, t titles, title uint64, m Mark) int32 {
 	cost := u.ofType(m)
-	if m.At < u.from || m.At > u.to || cost >= never {
+	if cost >= never {
 		return never
 	}
 	cost += lateness(m.At-u.from-early) + ofTitle(t, title, m)

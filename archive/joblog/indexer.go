@@ -8,23 +8,15 @@ import (
 // to which step, and what the job used. Its size is bounded, however large the log is.
 type Index struct {
 	Lines    int64    // a last line without a newline counts
-	Seconds  []Second // those in which something was printed
+	Seconds  []Second // those in which something was printed, in their order
 	Marks    []Mark   // in the order of their lines
 	MarksCut bool     // there were too many marks, and some are left out
 	// InnerMarks: there were some within inner steps of composite actions, which are left out.
 	InnerMarks bool
 	FirstError int64 // the first line that is an error; zero: there is none
+	JobNamed   int64 // the last line that names the job, with which set-ups end; zero: there is none
 	Usage      *Usage
 }
-
-// Second is the first line of a second.
-type Second struct {
-	Line int64 // from 1
-	Unix int64
-}
-
-// maxSeconds is more than a day. What comes after them is left out.
-const maxSeconds = 100_000
 
 // headLen is how many bytes of a line's beginning are looked at.
 const headLen = 3 + StampLen + len("##[warning]") + 4*maxMessage
@@ -89,9 +81,11 @@ func (x *Indexer) Finish() *Index {
 		x.inLine = false
 	}
 	x.index.Lines = x.line - 1
+	x.index.Seconds = inOrderOfTime(x.index.Seconds)
 	x.index.Usage = x.usage.finish()
 	x.index.Marks = x.marks.finish()
 	x.index.MarksCut, x.index.InnerMarks, x.index.FirstError = x.marks.marks.cut, x.marks.innerMarks, x.marks.failedAt
+	x.index.JobNamed = x.marks.namedAt
 	return &x.index
 }
 
@@ -136,9 +130,12 @@ func (x *Indexer) newSecond(head []byte) {
 	}
 	copy(x.second[:], head)
 	unix := l.Time.Unix()
-	// Clocks step back; the index does not.
-	if unix > x.unix && len(x.index.Seconds) < maxSeconds {
+	// Clocks step back a little; the index does not.
+	if x.unix != 0 && unix <= x.unix && unix >= x.unix-maxBack {
+		return
+	}
+	if len(x.index.Seconds) < maxSeconds {
 		x.index.Seconds = append(x.index.Seconds, Second{Line: x.line, Unix: unix})
 	}
-	x.unix = max(x.unix, unix)
+	x.unix = unix
 }

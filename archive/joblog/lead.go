@@ -35,8 +35,12 @@ func (m *marker) leads(n int64) {
 }
 
 // prepares takes a line with which a local action is prepared, and tells whether it is one
-// of which there is nothing else to say. The first such lines of a log are the set-up's.
+// of which there is nothing else to say. The first such lines of a log are the set-up's, and
+// so is what comes before the job's name.
 func (m *marker) prepares(n int64, text []byte) bool {
+	if hasPrefix(text, jobName) {
+		m.named(n)
+	}
 	if hasPrefix(text, prepares) {
 		if m.setUp && m.lead.next != n {
 			m.nameAlone()

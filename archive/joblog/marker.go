@@ -21,6 +21,8 @@ type marker struct {
 	tolerated  int64  // where an inner step began that failed, and was allowed to
 	quoted     quoted // of the line before, if that may be a hook's group or a command's
 	setUp      bool   // the set-up's actions are being prepared, or were
+	namedAt    int64  // the last line that names the job, as the set-up's last one does
+	inputs     bool   // before that, inputs were printed, as their caller has worded them
 }
 
 // look takes note of line n, whose first byte mayMark. Text is without the timestamp.
@@ -84,8 +86,20 @@ func (m *marker) command(n int64, head, text []byte) {
 	}
 }
 
+// named is a line that names the job. The first one ends the set-up: marks before it are not
+// the runner's, but for the line that begins the set-up in logs with debug lines.
+func (m *marker) named(n int64) {
+	if m.inputs && m.namedAt == 0 {
+		m.nameAlone()
+		m.marks.removeIf(func(mark Mark) bool { return mark.first() != 1 })
+		m.inner.open = nil
+	}
+	m.setUp, m.namedAt = true, n
+}
+
 func (m *marker) group(n int64, head, title []byte) {
 	m.inGroup = false
+	m.inputs = m.inputs || string(title) == inputsGroup
 	for _, p := range groupMarks {
 		if !hasPrefix(title, p.begins) {
 			continue

@@ -1,6 +1,9 @@
 package joblog
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 // markList is a log's marks. It stays small: of a second with very many marks, and of a
 // log with very many, the first and the last of each type are kept, as the marks of steps
@@ -95,6 +98,12 @@ func (l *markList) retype(line int64, t MarkType, title uint64) {
 	if n := len(l.marks) - 1; n >= 0 && l.marks[n].Line == line {
 		l.marks[n].Type, l.marks[n].Title = t, title
 	}
+}
+
+// removeIf removes marks.
+func (l *markList) removeIf(remove func(Mark) bool) {
+	l.marks = slices.DeleteFunc(l.marks, remove)
+	l.bucket = min(l.bucket, len(l.marks))
 }
 
 // removeFrom removes the marks from a line on, and tells whether there were any.

@@ -110,6 +110,9 @@ const exitCode = "Process completed with exit code "
 // endings are the errors with which the runner ends a step.
 var endings = []string{exitCode, "The operation was canceled.", "The action '"}
 
+// inputsGroup is the title of a group in the set-up of a reusable workflow's job.
+const inputsGroup = " Inputs"
+
 const nodeDeprecated = " is being deprecated. "
 
 // prepares is what the runner prints first when it gets what an action needs: once in the

@@ -27,7 +27,7 @@ func (a *alignment) proven() []bool {
 	if a.x.MarksCut || a.units[0].kind != setUpStep || a.units[0].candidates[0].line != 1 {
 		return p
 	}
-	p[0], p[last+1] = true, true
+	p[0], p[last+1] = true, a.units[last].kind == completeStep
 	c := a.census()
 	if last > 0 {
 		p[1] = a.provenFirst(c)
@@ -128,10 +128,11 @@ func (a *alignment) plainly(i int) (Mark, bool) {
 }
 
 // provenFirst is of the step after the set-up: no script has run before its mark, which is
-// the first, and there is no other like it. No step that may fail has failed before.
+// the first, and there is no other like it. No step that may fail has failed before. Callers
+// of a reusable workflow word lines of the set-up, but not after its last one.
 func (a *alignment) provenFirst(c census) bool {
 	m, ok := a.plainly(1)
-	if a.x.FirstError > 0 && a.x.FirstError < m.Line || !ok || len(c.main) == 0 || a.x.Marks[c.main[0]] != m || !a.tellsName(1) {
+	if a.x.FirstError > 0 && a.x.FirstError < m.Line || a.x.JobNamed > m.Line || !ok || len(c.main) == 0 || a.x.Marks[c.main[0]] != m || !a.tellsName(1) {
 		return false
 	}
 	if m.Title != 0 {

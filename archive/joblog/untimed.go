@@ -58,18 +58,22 @@ func completes(s Step) int {
 	return 0
 }
 
-// overstepped tells whether a step begins within a range after the range's own step has ended
-// by its time: one that the API does not list. Times are to the second.
+// overstepped tells whether a step seems to begin within a range in the second in which the
+// range's own step has ended, or later: it may be one that the API does not list. The set-up
+// itself prints nothing that begins a step.
 func (a *alignment) overstepped(r Range, s Step) bool {
 	if s.CompletedAt.IsZero() {
 		return false
 	}
-	ended := s.CompletedAt.Add(time.Second).UnixMicro()
+	ended := s.CompletedAt.UnixMicro()
+	if kindOfStep(s.Name) == setUpStep {
+		ended = time.Time{}.UnixMicro()
+	}
 	after := sort.Search(len(a.x.Marks), func(i int) bool { return a.x.Marks[i].Line > r.First })
 	for _, m := range a.x.Marks[after:] {
 		if m.Line > r.Last {
 			break
-		} else if m.At >= ended && m.Type.main() {
+		} else if m.At >= ended && (m.Type.main() || m.Type == StopMark) {
 			return true
 		}
 	}

@@ -19,7 +19,7 @@ type StepLines struct {
 }
 
 // ShapeJob makes a job, another for each seed, by the rules of the runner
-// (github.com/actions/runner, src/Runner.Worker): of set-ups old and new, hooks, also in the
+// (github.com/actions/runner, src/Runner.Worker): of set-ups old and new and with inputs, hooks, also in the
 // place of docker, containers, composite actions with and without marks and prepared in the
 // middle of the job, debug logging, parallel steps, scripts that print what the runner prints,
 // and steps that fail, may fail, are cancelled or skipped, or take no time.
@@ -51,9 +51,9 @@ type shaper struct {
 
 // shapeStyle is what a whole job has or has not.
 type shapeStyle struct {
-	crlf, debug, markers, hooks, containers, containerHooks, pulls, nodeLines, quick, oldHead, forges, tolerates bool
-	fails                                                                                                        string // a conclusion
-	users, failing                                                                                               int    // steps, and which one fails
+	crlf, debug, markers, hooks, containers, containerHooks, pulls, nodeLines, quick, oldHead, forges, tolerates, called bool
+	fails                                                                                                                string // a conclusion
+	users, failing                                                                                                       int    // steps, and which one fails
 }
 
 // shapedStep is a step that ran.
@@ -95,7 +95,7 @@ func newShaper(seed uint64) *shaper {
 	s.begun = s.now
 	s.shapeStyle = shapeStyle{
 		crlf: s.oneIn(10), debug: s.oneIn(12), markers: s.oneIn(2), hooks: s.oneIn(8), containers: s.oneIn(8), pulls: s.oneIn(8),
-		nodeLines: s.oneIn(3), quick: s.oneIn(12), oldHead: s.oneIn(5), forges: s.oneIn(4), tolerates: s.oneIn(3), containerHooks: s.oneIn(3), users: 1 + s.rng.below(7), failing: -1,
+		nodeLines: s.oneIn(3), quick: s.oneIn(12), oldHead: s.oneIn(5), forges: s.oneIn(4), tolerates: s.oneIn(3), containerHooks: s.oneIn(3), called: s.oneIn(6), users: 1 + s.rng.below(7), failing: -1,
 	}
 	if s.quick {
 		s.users = 5 + s.rng.below(36)

@@ -1,5 +1,7 @@
 package githubsim
 
+import "strings"
+
 // output is what a script or an action prints: up to so many lines, now and then with some
 // that look like the runner's, and over some seconds unless the job is quick.
 func (s *shaper) output(lines int) {
@@ -56,4 +58,22 @@ func (s *shaper) forge(text string, class markClass, inner bool) {
 	if !inner || !s.markers {
 		s.sigil = append(s.sigil, shapedMark{line: s.lines, at: s.now, class: class, inner: inner})
 	}
+}
+
+// inputs are those of a reusable workflow, which its caller words: also lines that begin
+// steps, with times at which they might be printed.
+func (s *shaper) inputs() {
+	s.print("Uses: acme/rocket/.github/workflows/build.yml@refs/heads/main ("+strings.Repeat("a", 40)+")", "##[group] Inputs")
+	title := "  title: Fix the build"
+	for range s.rng.below(3) {
+		at := s.now + ticks(s.rng.below(3*ticksPerSecond))
+		mark := []string{"##[group]Run make", "##[group]Run Test", "##[group]Checking docker version", "##[debug]Starting: Test"}[s.rng.below(4)]
+		title += "\n" + string(s.stamp.append(nil, at)) + mark
+		class := noMark
+		if strings.HasPrefix(mark, "##[group]Run ") {
+			class = runClass
+		}
+		s.sigil = append(s.sigil, shapedMark{line: s.lines, at: at, class: class})
+	}
+	s.print(title, "##[endgroup]")
 }

@@ -15,7 +15,13 @@ func (s *shaper) setUp() {
 	if s.oldHead {
 		s.print("Requested labels: ubuntu-latest", "Job defined at: acme/rocket/.github/workflows/ci.yml@refs/heads/main", "Waiting for a runner to pick up this job...")
 	}
-	s.print(headLines(style)...)
+	lines := headLines(style)
+	last := len(lines) - 1
+	s.print(lines[:last]...)
+	if s.called {
+		s.inputs()
+	}
+	s.print(lines[last])
 	s.pass(2000)
 	s.end("success")
 }
