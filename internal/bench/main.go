@@ -5,6 +5,7 @@
 //	go run ./internal/bench            # everything, some minutes
 //	go run ./internal/bench -smoke     # everything, small, to see that it runs
 //	go run ./internal/bench -only accept,memory
+//	go run ./internal/bench -only extraction -before HEAD~1
 package main
 
 import (
@@ -97,12 +98,13 @@ func run(ctx context.Context, out io.Writer) error {
 	small := flag.Bool("smoke", false, "measure little, to see that it runs; no figure counts")
 	only := flag.String("only", "", "measurements to take, separated by commas: accept, throughput, extraction, memory, archive, reconcile, backfill, verify, reading, rights, paint, lists, grep")
 	each := flag.Bool("each", false, "tell of each of many figures that go into one")
+	before := flag.String("before", beforeSteps, "the commit that extraction and grep are compared with")
 	flag.Parse()
 	l, err := newLab(ctx)
 	if err != nil {
 		return err
 	}
-	l.scale, l.each = full, *each
+	l.scale, l.before, l.each = full, *before, *each
 	if *small {
 		l.scale = smoke
 	}
