@@ -95,6 +95,27 @@ func ColourSize[T []byte | string](b T) int {
 	return 0
 }
 
+// ColoursSize is the size of all sequences of colours that a text begins with.
+func ColoursSize(text []byte) int {
+	at := 0
+	for {
+		n := ColourSize(text[at:])
+		if n == 0 {
+			return at
+		}
+		at += n
+	}
+}
+
+// MayBeInColour tells whether the byte at an offset may be within a sequence of colours, or
+// end one. It is false of almost all that are not.
+func MayBeInColour(text []byte, at int) bool {
+	if c := text[at]; c != '[' && c != ';' && c != 'm' && (c < '0' || c > '9') {
+		return false
+	}
+	return bytes.LastIndexByte(text[max(0, at-maxColour):at], 0x1b) >= 0
+}
+
 // number returns parameter i, from 0, of a control sequence: 1 if it is 0 or left out.
 func (s sequence) number(i int) int {
 	b := s.params

@@ -65,26 +65,14 @@ func ColouredText(text []byte) []byte {
 // VisiblePart returns the VisibleText of a text that is coloured as a whole, and therefore
 // has it as one part; ok is false if it has not, or not so obviously. It is far faster.
 func VisiblePart(text []byte) (part []byte, ok bool) {
-	part = text[coloursSize(text):]
+	part = text[ColoursSize(text):]
 	if end := bytes.IndexByte(part, 0x1b); end >= 0 {
-		if end+coloursSize(part[end:]) < len(part) {
+		if end+ColoursSize(part[end:]) < len(part) {
 			return nil, false
 		}
 		part = part[:end]
 	}
 	return part, bytes.IndexByte(part, '\r') < 0 && bytes.IndexByte(part, '\b') < 0
-}
-
-// coloursSize is the size of all sequences of colours that a text begins with.
-func coloursSize(text []byte) int {
-	at := 0
-	for {
-		n := ColourSize(text[at:])
-		if n == 0 {
-			return at
-		}
-		at += n
-	}
 }
 
 func hasControls(text []byte) bool {
