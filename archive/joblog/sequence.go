@@ -85,10 +85,10 @@ func ColourSize[T []byte | string](b T) int {
 		return 0
 	}
 	for i := 2; i < min(len(b), maxColour); i++ {
-		switch c := b[i]; {
-		case c == 'm':
-			return i + 1
-		case c != ';' && (c < '0' || c > '9'):
+		if c := b[i]; c-'0' > 9 && c != ';' {
+			if c == 'm' {
+				return i + 1
+			}
 			return 0
 		}
 	}
@@ -98,13 +98,14 @@ func ColourSize[T []byte | string](b T) int {
 // ColoursSize is the size of all sequences of colours that a text begins with.
 func ColoursSize(text []byte) int {
 	at := 0
-	for {
+	for at < len(text) && text[at] == 0x1b {
 		n := ColourSize(text[at:])
 		if n == 0 {
-			return at
+			break
 		}
 		at += n
 	}
+	return at
 }
 
 // MayBeInColour tells whether the byte at an offset may be within a sequence of colours, or

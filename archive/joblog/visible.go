@@ -116,13 +116,18 @@ func appendVisible(dst, text []byte, at int, colours bool) []byte {
 // on: ESC, BS and CR. A CR that ends a line is none.
 type Controls struct {
 	block []byte
-	next  [3]int // of each; -1: was not looked for yet
+	next  [len(controlBytes)]int // of each; -1: was not looked for yet
 }
 
-var controlBytes = [3]byte{0x1b, '\b', '\r'}
+const controlBytes = "\x1b\b\r"
 
 // NewControls begins at the beginning of a block.
-func NewControls(block []byte) Controls { return Controls{block: block, next: [3]int{-1, -1, -1}} }
+func NewControls(block []byte) Controls { return Controls{block: block, next: [...]int{-1, -1, -1}} }
+
+// NewOverwrites is NewControls without ESC.
+func NewOverwrites(block []byte) Controls {
+	return Controls{block: block, next: [...]int{len(block), -1, -1}}
+}
 
 // Next returns the offset of the first one at or after an offset; the length of the block
 // if there is none. Offsets must not decrease from call to call.

@@ -56,21 +56,20 @@ func (p *Pattern) matchLine(s *blockScan, start, end int) bool {
 // blockScan finds the lines of a block that have to be looked at.
 type blockScan struct {
 	block    []byte
-	literals *literalScan     // nil: each line
-	controls *joblog.Controls // nil: lines are looked at as they are
-	buffer   *[]byte          // of the pool
+	literals *literalScan    // nil: each line
+	raw      bool            // lines are looked at as they are
+	escape   int             // the next one that may make a literal be seen; -1: was not looked for yet
+	controls joblog.Controls // the other ones
+	buffer   *[]byte         // of the pool
 }
 
 // visibles keeps the memory for visible texts.
 var visibles = sync.Pool{New: func() any { return new([]byte) }}
 
 func (p *Pattern) scan(block []byte) *blockScan {
-	s := &blockScan{block: block, buffer: visibles.Get().(*[]byte)}
+	s := &blockScan{block: block, raw: p.raw, escape: -1, controls: joblog.NewOverwrites(block), buffer: visibles.Get().(*[]byte)}
 	if p.literals != nil {
 		s.literals = p.literals.scan(block)
-	}
-	if !p.raw {
-		s.controls = new(joblog.NewControls(block))
 	}
 	return s
 }
@@ -92,7 +91,7 @@ func (s *blockScan) next(at int) (hit, control int) {
 			hit = len(s.block)
 		}
 	}
-	if s.controls != nil && s.literals != nil {
+	if s.literals != nil && !s.raw {
 		control = s.nextControl(at)
 	}
 	return hit, control
@@ -102,14 +101,22 @@ func (s *blockScan) next(at int) (hit, control int) {
 // block as it stands. Almost all controls are colours. What is seen without them has a
 // literal that they part only if it has the characters before and after them as neighbours.
 func (s *blockScan) nextControl(at int) int {
+	if s.escape < at {
+		s.escape = s.findEscape(at)
+	}
+	return min(s.escape, s.controls.Next(at))
+}
+
+func (s *blockScan) findEscape(at int) int {
 	for {
-		control := s.controls.Next(at)
-		if control == len(s.block) {
-			return control
+		n := bytes.IndexByte(s.block[at:], 0x1b)
+		if n < 0 {
+			return len(s.block)
 		}
-		after := control + joblog.ColoursSize(s.block[control:])
-		if after == control || s.literals.joined(control, after) {
-			return control
+		at += n
+		after := at + joblog.ColoursSize(s.block[at:])
+		if after == at || s.literals.joined(at, after) {
+			return at
 		}
 		at = after
 	}
