@@ -35,7 +35,7 @@ func (p *Pattern) Each(block []byte, visit func(start, end int) error) error {
 // pattern, is in the line's text, and is seen: it comes after any timestamp and before any
 // line end, no control changes the line but colours, and it is no part of those.
 func (p *Pattern) isSeen(s *blockScan, start, hit, end, control int) bool {
-	return p.literal != nil && p.literals != nil && hit-start >= joblog.MaxPrefix && hit+len(p.literal) < end && control >= end &&
+	return p.plain && p.literals != nil && hit-start >= joblog.MaxPrefix && hit+len(p.literal) < end && control >= end &&
 		(p.raw || !joblog.MayBeInColour(s.block, hit))
 }
 
