@@ -15,7 +15,7 @@ import (
 func TestLinesAreFoundAsTheyAreSeen(t *testing.T) {
 	t.Parallel()
 	parts := []string{
-		"a", "b", "ab", "m", "31m", "0", "[", ";", " ", "é", "\xc3", "\xa9", "\x1b[31m", "\x1b[0m", "\x1b[m", "\x1b[1;36m", "\x1b[", "\x1b", "\r", "\b", "\x1b[2K", "\x1b[3D",
+		"a", "b", "ab", "b\x1b[31ma", "a\x1b[0m\x1b[1mb", "\xc3\x1b[m\xa9", "m", "31m", "0", "[", ";", " ", "é", "\xc3", "\xa9", "\x1b[31m", "\x1b[0m", "\x1b[m", "\x1b[1;36m", "\x1b[", "\x1b", "\r", "\b", "\x1b[2K", "\x1b[3D",
 		"\x1b]0;ab\a", "\x1b[31", "A", "k", "\u212a", "\r\n", "\n", "\n2024-07-08T16:48:09.3750041Z ", "\n\ufeff2024-07-08T16:48:09.3750041Z ab", "\n2024-99-08T16:48:09.3750041Z b",
 	}
 	var patterns []*Pattern
