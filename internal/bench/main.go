@@ -35,23 +35,24 @@ type row struct {
 
 // scale is how much each measurement does.
 type scale struct {
-	acceptFor   time.Duration // each side, each round
-	acceptTurns int
-	logSize     int64 // throughput
-	logTurns    int
-	memoryLog   int64
-	jobs        int   // archive rate
-	history     int   // jobs of reconcile and backfill
-	verifyLog   int64 // bytes
-	readLog     int64
-	lists       [2]int // jobs
-	grepLogs    int
+	acceptFor    time.Duration // each side, each round
+	acceptTurns  int
+	logSize      int64 // throughput
+	logTurns     int
+	memoryLog    int64
+	memoryGroups int
+	jobs         int   // archive rate
+	history      int   // jobs of reconcile and backfill
+	verifyLog    int64 // bytes
+	readLog      int64
+	lists        [2]int // jobs
+	grepLogs     int
 }
 
 var (
-	full = scale{acceptFor: 10 * time.Second, acceptTurns: 3, logSize: 1 << 30, logTurns: 3, memoryLog: 2 << 30, jobs: 2000, history: 10_000, verifyLog: verifyLogSize,
+	full = scale{acceptFor: 10 * time.Second, acceptTurns: 3, logSize: 1 << 30, logTurns: 3, memoryLog: 2 << 30, memoryGroups: 1_000_000, jobs: 2000, history: 10_000, verifyLog: verifyLogSize,
 		readLog: 1 << 30, lists: [2]int{100_000, 1_000_000}, grepLogs: 2000}
-	smoke = scale{acceptFor: time.Second, acceptTurns: 1, logSize: 32 << 20, logTurns: 1, memoryLog: 64 << 20, jobs: 100, history: 400, verifyLog: 256 << 10,
+	smoke = scale{acceptFor: time.Second, acceptTurns: 1, logSize: 32 << 20, logTurns: 1, memoryLog: 64 << 20, memoryGroups: 20_000, jobs: 100, history: 400, verifyLog: 256 << 10,
 		readLog: 32 << 20, lists: [2]int{1_000, 5_000}, grepLogs: 40}
 )
 
