@@ -3,11 +3,11 @@ package joblog
 import (
 	"bytes"
 	"slices"
-	"time"
 )
 
 // marker finds marks line by line.
 type marker struct {
+	clock      markClock
 	marks      markList
 	inner      innerSteps
 	lead       lead
@@ -203,7 +203,7 @@ func (m *marker) debug(n int64, head, text []byte) {
 			m.nameAlone()
 		}
 		m.leads(n)
-		m.lead.starting, m.lead.at = name, markTime(head)
+		m.lead.starting, m.lead.at = name, m.clock.at(head)
 	case hasPrefix(text, "Finishing: "):
 		m.nameAlone()
 		m.append(head, Mark{Line: n, Type: FinishingMark, Title: titleHash(text[len("Finishing: "):])})
@@ -232,16 +232,8 @@ func (m *marker) add(head []byte, mark Mark) {
 }
 
 func (m *marker) append(head []byte, mark Mark) {
-	mark.At = markTime(head)
+	mark.At = m.clock.at(head)
 	m.marks.add(mark)
-}
-
-func markTime(head []byte) int64 {
-	l := ParseLine(head[:StampLen-1])
-	if l.Time.IsZero() {
-		return time.Time{}.UnixMicro() // never near a step
-	}
-	return l.Time.UnixMicro()
 }
 
 // innerMark is a line around an inner step of a composite action. What stands between

@@ -85,14 +85,36 @@ func ColourSize[T []byte | string](b T) int {
 		return 0
 	}
 	for i := 2; i < min(len(b), maxColour); i++ {
-		switch c := b[i]; {
-		case c == 'm':
-			return i + 1
-		case c != ';' && (c < '0' || c > '9'):
+		if c := b[i]; c-'0' > 9 && c != ';' {
+			if c == 'm' {
+				return i + 1
+			}
 			return 0
 		}
 	}
 	return 0
+}
+
+// ColoursSize is the size of all sequences of colours that a text begins with.
+func ColoursSize(text []byte) int {
+	at := 0
+	for at < len(text) && text[at] == 0x1b {
+		n := ColourSize(text[at:])
+		if n == 0 {
+			break
+		}
+		at += n
+	}
+	return at
+}
+
+// MayBeInColour tells whether the byte at an offset may be within a sequence of colours, or
+// end one. It is false of almost all that are not.
+func MayBeInColour(text []byte, at int) bool {
+	if c := text[at]; c != '[' && c != ';' && c != 'm' && (c < '0' || c > '9') {
+		return false
+	}
+	return bytes.LastIndexByte(text[max(0, at-maxColour):at], 0x1b) >= 0
 }
 
 // number returns parameter i, from 0, of a control sequence: 1 if it is 0 or left out.

@@ -65,26 +65,14 @@ func ColouredText(text []byte) []byte {
 // VisiblePart returns the VisibleText of a text that is coloured as a whole, and therefore
 // has it as one part; ok is false if it has not, or not so obviously. It is far faster.
 func VisiblePart(text []byte) (part []byte, ok bool) {
-	part = text[coloursSize(text):]
+	part = text[ColoursSize(text):]
 	if end := bytes.IndexByte(part, 0x1b); end >= 0 {
-		if end+coloursSize(part[end:]) < len(part) {
+		if end+ColoursSize(part[end:]) < len(part) {
 			return nil, false
 		}
 		part = part[:end]
 	}
 	return part, bytes.IndexByte(part, '\r') < 0 && bytes.IndexByte(part, '\b') < 0
-}
-
-// coloursSize is the size of all sequences of colours that a text begins with.
-func coloursSize(text []byte) int {
-	at := 0
-	for {
-		n := ColourSize(text[at:])
-		if n == 0 {
-			return at
-		}
-		at += n
-	}
 }
 
 func hasControls(text []byte) bool {
@@ -128,13 +116,18 @@ func appendVisible(dst, text []byte, at int, colours bool) []byte {
 // on: ESC, BS and CR. A CR that ends a line is none.
 type Controls struct {
 	block []byte
-	next  [3]int // of each; -1: was not looked for yet
+	next  [len(controlBytes)]int // of each; -1: was not looked for yet
 }
 
-var controlBytes = [3]byte{0x1b, '\b', '\r'}
+const controlBytes = "\x1b\b\r"
 
 // NewControls begins at the beginning of a block.
-func NewControls(block []byte) Controls { return Controls{block: block, next: [3]int{-1, -1, -1}} }
+func NewControls(block []byte) Controls { return Controls{block: block, next: [...]int{-1, -1, -1}} }
+
+// NewOverwrites is NewControls without ESC.
+func NewOverwrites(block []byte) Controls {
+	return Controls{block: block, next: [...]int{len(block), -1, -1}}
+}
 
 // Next returns the offset of the first one at or after an offset; the length of the block
 // if there is none. Offsets must not decrease from call to call.

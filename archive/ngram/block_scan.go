@@ -21,8 +21,7 @@ func (p *Pattern) Each(block []byte, visit func(start, end int) error) error {
 		}
 		start := bytes.LastIndexByte(block[at:first], '\n') + 1 + at
 		end := endOf(block, first)
-		wanted := control < end && p.matchVisible(s, start, hit, end) || control >= end && p.matchAt(block, start, hit, end)
-		if wanted {
+		if p.isSeen(s, start, hit, end, control) || p.matchLine(s, start, end) {
 			if err := visit(start, end); err != nil {
 				return err
 			}
@@ -32,51 +31,45 @@ func (p *Pattern) Each(block []byte, visit func(start, end int) error) error {
 	return nil
 }
 
-// matchVisible reports whether a line with controls is wanted, in which one of the literals
-// begins at hit, or none if that is beyond its end.
-func (p *Pattern) matchVisible(s *blockScan, start, hit, end int) bool {
+// isSeen reports whether a line is certainly wanted, as the literal that begins at hit is the
+// pattern, is in the line's text, and is seen: it comes after any timestamp and before any
+// line end, no control changes the line but colours, and it is no part of those.
+func (p *Pattern) isSeen(s *blockScan, start, hit, end, control int) bool {
+	return p.plain && p.literals != nil && hit-start >= joblog.MaxPrefix && hit+len(p.literal) < end && control >= end &&
+		(p.raw || !joblog.MayBeInColour(s.block, hit))
+}
+
+// matchLine reports whether a line is wanted.
+func (p *Pattern) matchLine(s *blockScan, start, end int) bool {
 	_, text := joblog.SplitLine(s.block[start:end])
+	if p.raw {
+		return p.Match(text)
+	}
 	part, ok := joblog.VisiblePart(text)
-	switch {
-	case ok && hit >= end && p.literals != nil:
-		return false
-	case !ok:
+	if !ok {
 		*s.buffer = joblog.AppendVisible((*s.buffer)[:0], text)
 		part = *s.buffer
 	}
 	return p.Match(part)
 }
 
-// matchAt reports whether a line without controls is wanted, in which one of the literals
-// begins at hit.
-func (p *Pattern) matchAt(block []byte, start, hit, end int) bool {
-	// The literal comes after any timestamp and before any line end, so it is certainly
-	// in the text.
-	if p.literal != nil && p.literals != nil && hit-start >= joblog.MaxPrefix && hit+len(p.literal) < end {
-		return true
-	}
-	_, text := joblog.SplitLine(block[start:end])
-	return p.Match(text)
-}
-
 // blockScan finds the lines of a block that have to be looked at.
 type blockScan struct {
 	block    []byte
-	literals *literalScan     // nil: each line
-	controls *joblog.Controls // nil: lines are looked at as they are
-	buffer   *[]byte          // of the pool
+	literals *literalScan    // nil: each line
+	raw      bool            // lines are looked at as they are
+	escape   int             // the next one that may make a literal be seen; -1: was not looked for yet
+	controls joblog.Controls // the other ones
+	buffer   *[]byte         // of the pool
 }
 
 // visibles keeps the memory for visible texts.
 var visibles = sync.Pool{New: func() any { return new([]byte) }}
 
 func (p *Pattern) scan(block []byte) *blockScan {
-	s := &blockScan{block: block, buffer: visibles.Get().(*[]byte)}
+	s := &blockScan{block: block, raw: p.raw, escape: -1, controls: joblog.NewOverwrites(block), buffer: visibles.Get().(*[]byte)}
 	if p.literals != nil {
 		s.literals = p.literals.scan(block)
-	}
-	if !p.raw {
-		s.controls = new(joblog.NewControls(block))
 	}
 	return s
 }
@@ -89,7 +82,8 @@ func (s *blockScan) release() {
 }
 
 // next returns the first places, at or after the beginning of a line, of a literal and of
-// a control: each is in a line that has to be looked at. The block's length stands for none.
+// a control that may make one be seen: each is in a line that has to be looked at. The
+// block's length stands for none.
 func (s *blockScan) next(at int) (hit, control int) {
 	hit, control = at, len(s.block)
 	if s.literals != nil {
@@ -97,10 +91,35 @@ func (s *blockScan) next(at int) (hit, control int) {
 			hit = len(s.block)
 		}
 	}
-	if s.controls != nil {
-		control = s.controls.Next(at)
+	if s.literals != nil && !s.raw {
+		control = s.nextControl(at)
 	}
 	return hit, control
+}
+
+// nextControl returns the first control that may make a literal be seen which is not in the
+// block as it stands. Almost all controls are colours. What is seen without them has a
+// literal that they part only if it has the characters before and after them as neighbours.
+func (s *blockScan) nextControl(at int) int {
+	if s.escape < at {
+		s.escape = s.findEscape(at)
+	}
+	return min(s.escape, s.controls.Next(at))
+}
+
+func (s *blockScan) findEscape(at int) int {
+	for {
+		n := bytes.IndexByte(s.block[at:], 0x1b)
+		if n < 0 {
+			return len(s.block)
+		}
+		at += n
+		after := at + joblog.ColoursSize(s.block[at:])
+		if after == at || s.literals.joined(at, after) {
+			return at
+		}
+		at = after
+	}
 }
 
 // endOf returns where the line ends that an offset lies in.

@@ -13,8 +13,9 @@ import (
 // matches: "error" and "panic" of (error|panic): .*. Looking for them is much faster than
 // matching every line.
 type requiredLiterals struct {
-	list [][]byte
-	fold bool // they are in lower case, and match upper-case ASCII letters too
+	list  [][]byte
+	fold  bool                 // they are in lower case, and match upper-case ASCII letters too
+	pairs [1 << 16 / 64]uint64 // a bit for each two bytes that are neighbours in one of them
 }
 
 // maxLiterals bounds them: with more, matching every line is as fast.
@@ -33,9 +34,15 @@ func requiredLiteralsOf(tree *syntax.Regexp) *requiredLiterals {
 			s = strings.Map(lowerASCII, s)
 		}
 		t.list = append(t.list, []byte(s))
+		for i := range len(s) - 1 {
+			pair := pairOf(s[i], s[i+1])
+			t.pairs[pair/64] |= 1 << (pair % 64)
+		}
 	}
 	return t
 }
+
+func pairOf(a, b byte) uint { return uint(a)<<8 | uint(b) }
 
 // needed returns texts of which each match of the expression contains at least one; none
 // if nothing is known. fold says that some of them are to be found in either case.
@@ -140,6 +147,16 @@ func (s *literalScan) next(at int) int {
 		}
 	}
 	return first
+}
+
+// joined reports whether a literal might have the bytes before and after a part of the block
+// as neighbours.
+func (s *literalScan) joined(from, to int) bool {
+	if from == 0 || to == len(s.block) {
+		return false
+	}
+	pair := pairOf(s.block[from-1], s.block[to])
+	return s.pairs[pair/64]&(1<<(pair%64)) != 0
 }
 
 func (s *literalScan) end() {

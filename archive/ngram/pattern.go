@@ -34,6 +34,7 @@ import (
 type Pattern struct {
 	re        *regexp.Regexp
 	literal   []byte            // the text to find, if the pattern is nothing else
+	plain     bool              // literal is set, and has no ESC, unless bytes are looked at
 	literals  *requiredLiterals // nil: no text has to be in the lines that match
 	query     ngramQuery        // of the frames in which those lines begin
 	foldQuery ngramQuery        // the same for frames with a NonASCIIFold
@@ -96,6 +97,7 @@ func ParsePattern(s string, o PatternOptions) (*Pattern, error) {
 	}
 	if tree.Op == syntax.OpLiteral && tree.Flags&syntax.FoldCase == 0 && !slices.Contains(tree.Rune, utf8.RuneError) {
 		p.literal = []byte(string(tree.Rune))
+		p.plain = p.raw || !slices.Contains(tree.Rune, 0x1b)
 	}
 	return p, nil
 }

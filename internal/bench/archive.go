@@ -25,7 +25,11 @@ const (
 // REST requests. To find what bounds the rate, it measures twice: as a user would run it,
 // and with everything in memory.
 func measureArchive(ctx context.Context, l *lab) ([]row, error) {
-	disk, err := archiveRate(ctx, l, "archive", l.dir+"/archive")
+	var jobs []githubsim.Job
+	for id := range int64(l.scale.jobs) {
+		jobs = append(jobs, benchJob(id+1, githubsim.GeneratedLog(uint64(id), archiveLogSize, githubsim.LogStyle{})))
+	}
+	disk, err := archiveJobs(ctx, l, "archive", l.dir+"/archive", jobs)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +52,7 @@ func measureArchive(ctx context.Context, l *lab) ([]row, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	ram, err := archiveRate(ctx, l, "archive_in_memory", dir)
+	ram, err := archiveJobs(ctx, l, "archive_in_memory", dir, jobs)
 	if err != nil {
 		return nil, err
 	}
@@ -58,24 +62,24 @@ func measureArchive(ctx context.Context, l *lab) ([]row, error) {
 	}), nil
 }
 
-// archived is what one run of archiveRate measured.
+// archived is what one run of archiveJobs measured.
 type archived struct {
+	cost             // of jobvault itself
 	rate     float64 // jobs a second
 	requests float64 // REST requests a job
-	cpu      float64 // cores that jobvault itself kept busy, on average
 	all      float64 // cores that were busy in all, on average
 }
 
 func (a archived) bounds() string {
-	text := fmt.Sprintf("jobvault %.1f cores", a.cpu)
+	text := fmt.Sprintf("jobvault %.1f cores", a.cpu.Seconds()/a.wall.Seconds())
 	if a.all > 0 {
 		text += fmt.Sprintf(", all processes %.1f of %d", a.all, runtime.NumCPU())
 	}
 	return text
 }
 
-// archiveRate runs deliveries through a jobvault with its bucket in a folder.
-func archiveRate(ctx context.Context, l *lab, database, dir string) (archived, error) {
+// archiveJobs runs the deliveries of jobs through a jobvault with its bucket in a folder.
+func archiveJobs(ctx context.Context, l *lab, database, dir string, jobs []githubsim.Job) (archived, error) {
 	sim, err := githubsim.Start(githubsim.Options{Seed: 2})
 	if err != nil {
 		return archived{}, err
@@ -83,8 +87,7 @@ func archiveRate(ctx context.Context, l *lab, database, dir string) (archived, e
 	defer sim.Close()
 	sim.AddRepository(benchRepository)
 	var deliveries []githubsim.Delivery
-	for id := range int64(l.scale.jobs) {
-		job := benchJob(id+1, githubsim.GeneratedLog(uint64(id), archiveLogSize, githubsim.LogStyle{}))
+	for _, job := range jobs {
 		sim.AddJob(job)
 		deliveries = append(deliveries, sim.Deliveries(job)...)
 	}
@@ -104,19 +107,19 @@ func archiveRate(ctx context.Context, l *lab, database, dir string) (archived, e
 			return archived{}, fmt.Errorf("delivery: %d, %w", r.Status, r.Err)
 		}
 	}
-	if err := awaitArchived(ctx, url, l.scale.jobs); err != nil {
+	if err := awaitArchived(ctx, url, len(jobs)); err != nil {
 		return archived{}, err
 	}
-	took := time.Since(started).Seconds()
+	took := time.Since(started)
 	busy = busyTime() - busy
 	cpu, err := s.stop()
 	if err != nil {
 		return archived{}, err
 	}
-	n, requests := float64(l.scale.jobs), sim.Requests()
+	n, requests := float64(len(jobs)), sim.Requests()
 	return archived{
-		rate: n / took, requests: float64(requests[githubsim.EndpointJob]+requests[githubsim.EndpointLog]) / n,
-		cpu: cpu.Seconds() / took, all: busy.Seconds() / took,
+		cost: cost{took, cpu}, rate: n / took.Seconds(), requests: float64(requests[githubsim.EndpointJob]+requests[githubsim.EndpointLog]) / n,
+		all: busy.Seconds() / took.Seconds(),
 	}, nil
 }
 

@@ -38,11 +38,11 @@ func measureGrep(ctx context.Context, l *lab) ([]row, error) {
 	if _, err := exec.LookPath("zstd"); err != nil {
 		return nil, fmt.Errorf("install the package zstd, which rg -z runs: %w", err)
 	}
-	g := grepping{lab: l, rg: rg}
-	if g.settings, g.bucket, err = l.archiveLogs(ctx, "grep", slices.Repeat([]int64{grepLogSize}, l.scale.grepLogs)...); err != nil {
+	g, style := grepping{lab: l, rg: rg}, githubsim.LogStyle{ANSI: true}
+	if g.settings, g.bucket, err = l.archiveLogs(ctx, "grep", style, slices.Repeat([]int64{grepLogSize}, l.scale.grepLogs)...); err != nil {
 		return nil, err
 	}
-	rare, err := rareWord(uint64(l.scale.grepLogs/2), grepLogSize)
+	rare, err := rareWord(uint64(l.scale.grepLogs/2), grepLogSize, style)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,12 @@ func measureGrep(ctx context.Context, l *lab) ([]row, error) {
 	}
 	massive.wanted, massive.missed = "reported", false
 	filters, err := g.filterSize()
-	return []row{common, seldom, massive, filters}, err
+	if err != nil {
+		return nil, err
+	}
+	rows := []row{common, seldom, massive, filters}
+	more, err := l.measureGrepBefore(ctx)
+	return l.unlessShallow(append(rows, more...), err, "grep, compared with a commit before")
 }
 
 // grepping is a bucket of logs that are searched.
@@ -92,7 +97,7 @@ func (g *grepping) search(ctx context.Context, word string, want float64) (row, 
 			return row{}, fmt.Errorf("%q: rg finds %d lines, jobvault %d", word, n, m)
 		}
 		found = n
-		ours, theirs, ratios = append(ours, our.Seconds()*1e3), append(theirs, their.Seconds()*1e3), append(ratios, their.Seconds()/our.Seconds())
+		ours, theirs, ratios = append(ours, wall(our)*1e3), append(theirs, wall(their)*1e3), append(ratios, wall(their)/wall(our))
 	}
 	ratio := median(ratios)
 	return row{
@@ -112,12 +117,12 @@ func (g *grepping) filterSize() (row, error) {
 	}, err
 }
 
-// timed runs a command with its output in a file, and returns how long it took and how
-// many lines it wrote.
-func (l *lab) timed(ctx context.Context, settings []string, name string, args ...string) (time.Duration, int, error) {
+// timed runs a command with its output in a file, and returns what it took and how many
+// lines it wrote.
+func (l *lab) timed(ctx context.Context, settings []string, name string, args ...string) (cost, int, error) {
 	out, err := os.Create(filepath.Join(l.dir, "found.txt"))
 	if err != nil {
-		return 0, 0, err
+		return cost{}, 0, err
 	}
 	defer out.Close()
 	cmd := exec.CommandContext(ctx, name, args...)
@@ -127,19 +132,19 @@ func (l *lab) timed(ctx context.Context, settings []string, name string, args ..
 	cmd.Stdout, cmd.Stderr = out, &stderr
 	started := time.Now()
 	if err := cmd.Run(); err != nil {
-		return 0, 0, fmt.Errorf("%s: %w: %s", filepath.Base(name), err, stderr.Bytes())
+		return cost{}, 0, fmt.Errorf("%s %s: %w: %s", filepath.Base(name), strings.Join(args, " "), err, stderr.Bytes())
 	}
-	took := time.Since(started)
+	took := costOf(cmd, started)
 	found, err := os.ReadFile(out.Name())
 	return took, bytes.Count(found, []byte{'\n'}), err
 }
 
 // slot matches the part of a line of output that differs from log to log.
-var slot = regexp.MustCompile(`\S*[0-9a-f]{8}\S*`)
+var slot = regexp.MustCompile(`[\w:]*[0-9a-f]{8}\w*`)
 
 // rareWord returns a word from the middle of one log that is in no other log.
-func rareWord(seed uint64, size int64) (string, error) {
-	log, err := io.ReadAll(githubsim.GeneratedLog(seed, size, githubsim.LogStyle{}).Reader())
+func rareWord(seed uint64, size int64, style githubsim.LogStyle) (string, error) {
+	log, err := io.ReadAll(githubsim.GeneratedLog(seed, size, style).Reader())
 	if err != nil {
 		return "", err
 	}

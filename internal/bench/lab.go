@@ -18,10 +18,12 @@ import (
 // user would run it, with fsync on.
 type lab struct {
 	scale    scale
-	each     bool // print each of the many figures that are summed up in one
+	before   string // the commit that some are compared with
+	each     bool   // print each of the many figures that are summed up in one
 	dir      string
 	binary   string
 	postgres *localpg.Server
+	earlier  *earlier
 }
 
 func newLab(ctx context.Context) (*lab, error) {
@@ -29,7 +31,7 @@ func newLab(ctx context.Context) (*lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &lab{dir: dir, binary: filepath.Join(dir, "jobvault")}
+	l := &lab{dir: dir, binary: filepath.Join(dir, "jobvault"), earlier: new(earlier)}
 	build := exec.CommandContext(ctx, "go", "build", "-o", l.binary, "./cmd/jobvault")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {

@@ -5,6 +5,7 @@
 //	go run ./internal/bench            # everything, some minutes
 //	go run ./internal/bench -smoke     # everything, small, to see that it runs
 //	go run ./internal/bench -only accept,memory
+//	go run ./internal/bench -only extraction -before HEAD~1
 package main
 
 import (
@@ -34,23 +35,24 @@ type row struct {
 
 // scale is how much each measurement does.
 type scale struct {
-	acceptFor   time.Duration // each side, each round
-	acceptTurns int
-	logSize     int64 // throughput
-	logTurns    int
-	memoryLog   int64
-	jobs        int   // archive rate
-	history     int   // jobs of reconcile and backfill
-	verifyLog   int64 // bytes
-	readLog     int64
-	lists       [2]int // jobs
-	grepLogs    int
+	acceptFor    time.Duration // each side, each round
+	acceptTurns  int
+	logSize      int64 // throughput
+	logTurns     int
+	memoryLog    int64
+	memoryGroups int
+	jobs         int   // archive rate
+	history      int   // jobs of reconcile and backfill
+	verifyLog    int64 // bytes
+	readLog      int64
+	lists        [2]int // jobs
+	grepLogs     int
 }
 
 var (
-	full = scale{acceptFor: 10 * time.Second, acceptTurns: 3, logSize: 1 << 30, logTurns: 3, memoryLog: 2 << 30, jobs: 2000, history: 10_000, verifyLog: verifyLogSize,
+	full = scale{acceptFor: 10 * time.Second, acceptTurns: 3, logSize: 1 << 30, logTurns: 3, memoryLog: 2 << 30, memoryGroups: 1_000_000, jobs: 2000, history: 10_000, verifyLog: verifyLogSize,
 		readLog: 1 << 30, lists: [2]int{100_000, 1_000_000}, grepLogs: 2000}
-	smoke = scale{acceptFor: time.Second, acceptTurns: 1, logSize: 32 << 20, logTurns: 1, memoryLog: 64 << 20, jobs: 100, history: 400, verifyLog: 256 << 10,
+	smoke = scale{acceptFor: time.Second, acceptTurns: 1, logSize: 32 << 20, logTurns: 1, memoryLog: 64 << 20, memoryGroups: 20_000, jobs: 100, history: 400, verifyLog: 256 << 10,
 		readLog: 32 << 20, lists: [2]int{1_000, 5_000}, grepLogs: 40}
 )
 
@@ -97,12 +99,13 @@ func run(ctx context.Context, out io.Writer) error {
 	small := flag.Bool("smoke", false, "measure little, to see that it runs; no figure counts")
 	only := flag.String("only", "", "measurements to take, separated by commas: accept, throughput, extraction, memory, archive, reconcile, backfill, verify, reading, rights, paint, lists, grep")
 	each := flag.Bool("each", false, "tell of each of many figures that go into one")
+	before := flag.String("before", beforeSteps, "the commit that extraction and grep are compared with")
 	flag.Parse()
 	l, err := newLab(ctx)
 	if err != nil {
 		return err
 	}
-	l.scale, l.each = full, *each
+	l.scale, l.before, l.each = full, *before, *each
 	if *small {
 		l.scale = smoke
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/jobvault/jobvault/internal/githubsim"
 )
 
 const wantPaint = 1000.0 // ms
@@ -21,7 +23,7 @@ func measurePaint(ctx context.Context, l *lab) ([]row, error) {
 			return nil, fmt.Errorf("install the package chromium: %w", err)
 		}
 	}
-	settings, _, err := l.archiveLogs(ctx, "paint", l.scale.readLog)
+	settings, _, err := l.archiveLogs(ctx, "paint", githubsim.LogStyle{ANSI: true}, l.scale.readLog)
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/lookup/access"
 	"github.com/jobvault/jobvault/lookup/rest"
@@ -69,7 +70,7 @@ type reading struct {
 
 func (r *reading) prepare(ctx context.Context) error {
 	var err error
-	r.settings, r.bucket, err = r.archiveLogs(ctx, "reading", r.scale.readLog, min(smallRead, r.scale.readLog))
+	r.settings, r.bucket, err = r.archiveLogs(ctx, "reading", githubsim.LogStyle{ANSI: true}, r.scale.readLog, min(smallRead, r.scale.readLog))
 	if err != nil {
 		return err
 	}

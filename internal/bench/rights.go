@@ -25,7 +25,7 @@ type asked struct{ token, path string }
 // measureRights counts how many requests to GitHub callers' reading costs, if each
 // repository must be asked about with each caller's token, and all callers begin at once.
 func measureRights(ctx context.Context, l *lab) ([]row, error) {
-	settings, _, err := l.archiveLogs(ctx, "rights", 64<<10, 64<<10)
+	settings, _, err := l.archiveLogs(ctx, "rights", githubsim.LogStyle{ANSI: true}, 64<<10, 64<<10)
 	if err != nil {
 		return nil, err
 	}

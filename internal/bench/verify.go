@@ -27,7 +27,7 @@ func measureVerify(ctx context.Context, l *lab) ([]row, error) {
 	if err != nil {
 		return nil, fmt.Errorf("install the package zstd: %w", err)
 	}
-	settings, bucket, err := l.archiveLogs(ctx, "verify", slices.Repeat([]int64{l.scale.verifyLog}, verifyLogCount)...)
+	settings, bucket, err := l.archiveLogs(ctx, "verify", githubsim.LogStyle{ANSI: true}, slices.Repeat([]int64{l.scale.verifyLog}, verifyLogCount)...)
 	if err != nil {
 		return nil, err
 	}
@@ -64,10 +64,10 @@ func measureVerify(ctx context.Context, l *lab) ([]row, error) {
 	}}, nil
 }
 
-// archiveLogs archives logs of these sizes, of jobs 1, 2, ..., in a database and a
-// bucket of a name, and returns the settings with which they are found, and the
+// archiveLogs archives logs of a style and of these sizes, of jobs 1, 2, ..., in a database
+// and a bucket of a name, and returns the settings with which they are found, and the
 // folder of the bucket.
-func (l *lab) archiveLogs(ctx context.Context, name string, sizes ...int64) (settings []string, bucket string, err error) {
+func (l *lab) archiveLogs(ctx context.Context, name string, style githubsim.LogStyle, sizes ...int64) (settings []string, bucket string, err error) {
 	sim, err := githubsim.Start(githubsim.Options{Seed: 4})
 	if err != nil {
 		return nil, "", err
@@ -76,7 +76,7 @@ func (l *lab) archiveLogs(ctx context.Context, name string, sizes ...int64) (set
 	sim.AddRepository(benchRepository)
 	var deliveries []githubsim.Delivery
 	for i, size := range sizes {
-		job := benchJob(int64(i+1), githubsim.GeneratedLog(uint64(i), size, githubsim.LogStyle{ANSI: true}))
+		job := benchJob(int64(i+1), githubsim.GeneratedLog(uint64(i), size, style))
 		sim.AddJob(job)
 		deliveries = append(deliveries, sim.Deliveries(job)...)
 	}
