@@ -24,9 +24,11 @@ func TestCommandsAskAJobvaultElsewhere(t *testing.T) {
 	day := w.github.AddHistory(githubsim.History{Seed: 11, Jobs: 150, Runs: 12, Repositories: 2, Begin: now.Add(-30 * time.Hour), End: now.Add(-time.Hour), NoDeliveries: true})
 	owner := day.Repositories[0].Owner
 	long := day.Jobs[0]
-	long.ID, long.RunID, long.RunAttempt, long.ListedAttempt, long.ListsRunAttempt, long.Life = 1<<40, 1<<40, 1, 0, 0, nil
+	long.ID, long.RunID, long.RepositoryID, long.RunAttempt, long.ListedAttempt, long.ListsRunAttempt, long.Life = 1<<40, 1<<40, day.Repositories[0].ID, 1, 0, 0, nil
 	long.Status, long.Conclusion, long.CreatedAt, long.StartedAt, long.CompletedAt = "completed", new("success"), now.Add(-3*time.Hour), now.Add(-3*time.Hour), new(now.Add(-2*time.Hour))
-	long.Log = githubsim.TextLog(bytes.Repeat([]byte("2026-04-01T09:00:00.0000000Z hello\n"), search.DefaultLimit+1))
+	const line = "2026-04-01T09:00:00.0000000Z hello\n"
+	coloured := strings.Replace(line, "hello", "\x1b[36;1mhello\x1b[0m", 1)
+	long.Log = githubsim.TextLog([]byte(coloured + strings.Repeat(line, search.DefaultLimit)))
 	w.github.AddJob(long)
 	w.want(0, "backfill", "--org", owner, "--since", "3d")
 	var private []int64

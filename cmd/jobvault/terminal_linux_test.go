@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -127,6 +128,7 @@ func TestNothingThatCommandsPrintIsActedOnByATerminal(t *testing.T) {
 		case "/api/v3/jobs":
 			fmt.Fprintf(w, `{"jobs":[{"id":1,"run_id":2,"owner":"%[1]s","repository":"%[1]s","name":"%[1]s","status":"%[1]s","log_state":"%[1]s","event":"%[1]s","actor":"%[1]s","triggering_actor":"x%[1]s","from_fork":true}]}`, hostile)
 		case "/api/v3/search":
+			w.Header().Set("X-Jobvault-Parameters", strings.Join(slices.Sorted(maps.Keys(r.URL.Query())), ", "))
 			fmt.Fprintf(w, `{"repository":"%[1]s","job_id":1,"job":"%[1]s","line":1,"time":"%[1]s","log_lines":"%[1]s","shared_by":[{"number":1,"name":"%[1]s","conclusion":"%[1]s"}],"text":"text %[1]s","count":1}`+"\n", hostile)
 			fmt.Fprintln(w, `{"searched":{"logs":1}}`)
 		case "/api/v3/uses":
