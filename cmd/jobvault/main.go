@@ -12,10 +12,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"reflect"
 	"strconv"
-	"syscall"
 
 	"github.com/alecthomas/kong"
 )
@@ -83,10 +81,12 @@ type usageError struct{ error }
 func (e usageError) Unwrap() error { return e.error }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	ctx, stop := withStopSignals(context.Background())
+	ctx, cancel := context.WithCancelCause(ctx)
+	keepBrokenPipes()
+	code := run(ctx, os.Args[1:], openOutput(os.Stdout, cancel), openOutput(os.Stderr, cancel))
 	stop()
+	dieOfBrokenPipe(ctx)
 	os.Exit(code)
 }
 
@@ -104,8 +104,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	c.Given = findGiven(parser.Model, args)
 	command, err := parser.Parse(args)
-	if exited >= 0 { // --help
-		return exited
+	if exited >= 0 || nobodyReads(ctx) { // --help
+		return max(exited, 0)
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "jobvault: %s\nTry jobvault --help.\n", plainLines(c.Given.parseError(err)))
@@ -122,7 +122,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.As(err, &usageError{}):
 		code = exitUsage
 	}
-	if err != nil {
+	if err != nil && !nobodyReads(ctx) {
 		fmt.Fprintln(stderr, "jobvault:", plainLines(err.Error()))
 	}
 	return code
