@@ -36,6 +36,7 @@ func (serveCmd) Run(ctx context.Context, e *environment) error {
 	}
 	lost := newLostLog(newLogger(c, e.stderr))
 	logger := slog.New(lost)
+	c.Stray.warn(logger)
 	s, err := startService(ctx, c, logger)
 	if err != nil {
 		return err

@@ -37,4 +37,6 @@ func (l lostLog) WithAttrs(attrs []slog.Attr) slog.Handler {
 }
 
 // WithGroup is slog's.
-func (l lostLog) WithGroup(name string) slog.Handler { return lostLog{l.Handler.WithGroup(name), l.lines} }
+func (l lostLog) WithGroup(name string) slog.Handler {
+	return lostLog{l.Handler.WithGroup(name), l.lines}
+}

@@ -103,6 +103,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		args = []string{"--help"}
 	}
 	c.Given = findGiven(parser.Model, args)
+	c.Stray = findStray(variablesOf(parser.Model), os.Environ())
 	command, err := parser.Parse(args)
 	if exited >= 0 || nobodyReads(ctx) { // --help
 		return max(exited, 0)

@@ -39,7 +39,9 @@ func runSession(ctx context.Context, e *environment, n needs, f func(*session) e
 	if err != nil {
 		return err
 	}
-	s := &session{config: c, logger: quietLogger(c, e.stderr), metrics: ingest.NewMetrics(prometheus.NewRegistry())}
+	logger := quietLogger(c, e.stderr)
+	c.Stray.warn(logger)
+	s := &session{config: c, logger: logger, metrics: ingest.NewMetrics(prometheus.NewRegistry())}
 	if err = s.open(ctx, n); err == nil {
 		err = f(s)
 	}
