@@ -73,6 +73,7 @@ type environment struct {
 	stdout   io.Writer
 	stderr   io.Writer
 	given    givenFlags
+	command  string // its name, with jobvault's
 }
 
 // usageError is wrong use: wrong flags, arguments or settings.
@@ -113,7 +114,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
-	err = command.Run(&environment{settings: c.Settings, stdout: stdout, stderr: stderr, given: c.Given})
+	err = command.Run(&environment{settings: c.Settings, stdout: stdout, stderr: stderr, given: c.Given, command: command.Selected().FullPath()})
 	code, ended := exitFailed, exitError{}
 	switch {
 	case err == nil:
