@@ -36,8 +36,8 @@ func main() {
 	}
 }
 
-// logBytes are the sizes of the logs that are read: of 23 frames, of 2, and of 1.
-var logBytes = []int64{22<<20 + 1<<19, 1_500_000, 200_000}
+// logs are those that are read: of 23 frames, of 2, of 4 small ones, and of 1.
+var logs = []sampleLog{{size: 22<<20 + 1<<19}, {size: 1_500_000}, {size: 4 << 20, same: true}, {size: 200_000}}
 
 // run tries readers one after the other, and prints a line of a Markdown table for each.
 func run(ctx context.Context, out io.Writer, only string) (err error) {
@@ -50,7 +50,7 @@ func run(ctx context.Context, out io.Writer, only string) (err error) {
 	if err != nil {
 		return err
 	}
-	samples, err := writeSamples(ctx, dir, logBytes)
+	samples, err := writeSamples(ctx, dir, logs)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -48,7 +47,7 @@ var errAbsent = errors.New("not on this machine")
 
 // result is what a reader made of one log.
 type result struct {
-	frames  int // of the log
+	frames  string // of the log
 	outcome outcome
 	note    string // what it says, or why it was not tried
 }
@@ -100,13 +99,16 @@ func (t try) row(name string) string {
 func framesText(results []result) string {
 	var frames []string
 	for _, r := range results {
-		frames = append(frames, strconv.Itoa(r.frames))
+		frames = append(frames, r.frames)
 	}
-	text := "of " + strings.Join(frames, " or ") + " frame"
-	if len(results) > 1 || results[0].frames != 1 {
-		text += "s"
+	last := frames[len(frames)-1]
+	switch {
+	case len(frames) > 1:
+		return "of " + strings.Join(frames[:len(frames)-1], ", ") + " or " + last + " frames"
+	case last == "1":
+		return "of 1 frame"
 	}
-	return text
+	return "of " + last + " frames"
 }
 
 // tryTime bounds what is done with one reader.

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 // small are samples of several frames and of one.
 func small(t *testing.T, dir string) []*sample {
 	t.Helper()
-	samples, err := writeSamples(t.Context(), dir, []int64{2_500_000, 20_000})
+	samples, err := writeSamples(t.Context(), dir, []sampleLog{{size: 2_500_000}, {size: 20_000}, {size: 2_500_000, same: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,11 +29,14 @@ func small(t *testing.T, dir string) []*sample {
 func TestSamplesAreLogsOfSeveralFramesAndOfOne(t *testing.T) {
 	t.Parallel()
 	samples := small(t, t.TempDir())
-	if several := samples[0]; several.frames != 3 || several.first < 1<<19 || several.first >= len(several.raw) {
-		t.Errorf("%d frames, the first of %d bytes of %d", several.frames, several.first, len(several.raw))
+	if several := samples[0]; several.frames != "3" || several.first < 1<<19 || several.first >= len(several.raw) {
+		t.Errorf("%s frames, the first of %d bytes of %d", several.frames, several.first, len(several.raw))
 	}
-	if one := samples[1]; one.frames != 1 || one.first != len(one.raw) || len(one.raw) != 20_000 {
-		t.Errorf("%d frames, the first of %d bytes of %d", one.frames, one.first, len(one.raw))
+	if same := samples[2]; same.frames != "3 small" || same.first < 1<<19 || same.first >= len(same.raw)/2 {
+		t.Errorf("%s frames, the first of %d bytes", same.frames, same.first)
+	}
+	if one := samples[1]; one.frames != "1" || one.first != len(one.raw) || len(one.raw) != 20_000 {
+		t.Errorf("%s frames, the first of %d bytes of %d", one.frames, one.first, len(one.raw))
 	}
 }
 
@@ -57,8 +60,8 @@ func TestJudge(t *testing.T) {
 		{"none", nil, nil, "a part from the beginning, and no error: 0 bytes"},
 		{"other", []byte("other"), nil, "other bytes, and no error: 5 bytes"},
 	} {
-		if got := s.judge(c.got, c.err); got.text() != c.want || got.frames != 3 {
-			t.Errorf("%s: %q of %d frames, want %q", c.name, got.text(), got.frames, c.want)
+		if got := s.judge(c.got, c.err); got.text() != c.want || got.frames != "3" {
+			t.Errorf("%s: %q of %s frames, want %q", c.name, got.text(), got.frames, c.want)
 		}
 	}
 }
@@ -72,11 +75,12 @@ func TestRow(t *testing.T) {
 		worst   outcome
 		want    string
 	}{
-		{[]result{{23, all, ""}, {1, all, ""}}, all, "all of it"},
-		{[]result{{23, refused, "a|b"}, {2, refused, "c"}}, refused, `an error: a\|b`},
-		{[]result{{23, firstFrame, ""}, {2, firstFrame, ""}, {1, all, ""}}, firstFrame, "of 23 or 2 frames: the first frame alone, and no error; of 1 frame: all of it"},
-		{[]result{{23, all, ""}, {1, allAndMore, "unexpected EOF"}}, allAndMore, "of 23 frames: all of it; of 1 frame: all of it, and then an error: unexpected EOF"},
-		{[]result{{0, absent, "not on this machine"}}, absent, "not tried: not on this machine"},
+		{[]result{{"23", all, ""}, {"1", all, ""}}, all, "all of it"},
+		{[]result{{"23", refused, "a|b"}, {"2", refused, "c"}}, refused, `an error: a\|b`},
+		{[]result{{"23", firstFrame, ""}, {"2", firstFrame, ""}, {"1", all, ""}}, firstFrame, "of 23 or 2 frames: the first frame alone, and no error; of 1 frame: all of it"},
+		{[]result{{"23", all, ""}, {"1", allAndMore, "unexpected EOF"}}, allAndMore, "of 23 frames: all of it; of 1 frame: all of it, and then an error: unexpected EOF"},
+		{[]result{{"23", all, ""}, {"2", refused, "a"}, {"4 small", refused, "b"}, {"1", refused, "c"}}, refused, "of 23 frames: all of it; of 2, 4 small or 1 frames: an error: a"},
+		{[]result{{"", absent, "not on this machine"}}, absent, "not tried: not on this machine"},
 	} {
 		made := try{"1.2", c.results}
 		if got, want := made.row("name"), "| name | 1.2 | "+c.want+" |"; got != want || made.outcome() != c.worst {
@@ -103,14 +107,14 @@ func TestTryReader(t *testing.T) {
 		},
 	}
 	made := tryReader(t.Context(), dir, r, samples)
-	if got, want := made.row(r.name), "| fake | 7.1 | of 3 frames: all of it; of 1 frame: an error: not twice |"; got != want {
+	if got, want := made.row(r.name), "| fake | 7.1 | of 3 frames: all of it; of 1 or 3 small frames: an error: not twice |"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if want := []string{samples[0].path, samples[1].path}; !slices.Equal(reads, want) {
+	if want := []string{samples[0].path, samples[1].path, samples[2].path}; !slices.Equal(reads, want) {
 		t.Errorf("it read %q, want %q", reads, want)
 	}
 	r.install = func(context.Context, string) (string, error) { return "", errAbsent }
-	if made := tryReader(t.Context(), dir, r, samples); made.outcome() != absent || len(reads) != 2 {
+	if made := tryReader(t.Context(), dir, r, samples); made.outcome() != absent || len(reads) != 3 {
 		t.Errorf("one that is not there: %v", made)
 	}
 }

@@ -5,7 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -19,27 +20,44 @@ type sample struct {
 	path   string // of log.zst
 	raw    []byte // what it is of
 	first  int    // bytes of raw in the first frame
-	frames int
+	frames string // how many, as the table has it
 }
 
-// writeSamples archives logs of some sizes in a bucket below dir.
-func writeSamples(ctx context.Context, dir string, sizes []int64) ([]*sample, error) {
+// sampleLog is a log to be written.
+type sampleLog struct {
+	size int64
+	same bool // all lines are the same: frames are so small that a reader has several at once
+}
+
+func (l sampleLog) text() githubsim.Log {
+	if !l.same {
+		return githubsim.GeneratedLog(1, l.size, githubsim.LogStyle{})
+	}
+	line := "2026-04-01T09:00:00.0000000Z the same again\n"
+	return githubsim.TextLog([]byte("\ufeff" + strings.Repeat(line, int(l.size)/len(line))))
+}
+
+// writeSamples archives logs in a bucket below dir.
+func writeSamples(ctx context.Context, dir string, logs []sampleLog) ([]*sample, error) {
 	b, err := bucket.OpenDir(filepath.Join(dir, "bucket"))
 	if err != nil {
 		return nil, err
 	}
-	a, err := archive.New(b, slices.Max(sizes))
+	a, err := archive.New(b, 1<<30)
 	if err != nil {
 		return nil, err
 	}
 	var samples []*sample
-	for i, size := range sizes {
-		text := githubsim.GeneratedLog(1, size, githubsim.LogStyle{})
+	for i, l := range logs {
+		text := l.text()
 		log, err := a.PutLog(ctx, archive.JobKey{RepositoryID: 1, RunID: 1, RunAttempt: 1, JobID: int64(i) + 1}, text.Reader())
 		if err != nil {
 			return nil, err
 		}
-		s := &sample{path: filepath.Join(dir, "bucket", filepath.FromSlash(log.Key)), raw: text.Bytes(), frames: len(log.FrameOffsets)}
+		s := &sample{path: filepath.Join(dir, "bucket", filepath.FromSlash(log.Key)), raw: text.Bytes(), frames: strconv.Itoa(len(log.FrameOffsets))}
+		if l.same {
+			s.frames += " small"
+		}
 		if s.first, err = s.firstFrame(log.FrameOffsets); err != nil {
 			return nil, err
 		}
