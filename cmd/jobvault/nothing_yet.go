@@ -27,7 +27,10 @@ func (c config) checkBucketMade(n needs) error {
 	dir := c.bucketDir()
 	if c.BucketURL != "" {
 		u, err := url.Parse(c.BucketURL)
-		if err != nil || u.Scheme != "file" {
+		if err != nil {
+			return c.badSecret("JOBVAULT_BUCKET_URL", "want a URL")
+		}
+		if u.Scheme != "file" {
 			return nil
 		}
 		dir = filepath.FromSlash(u.Path)
