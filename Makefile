@@ -12,12 +12,15 @@ PKG = ./...
 RUN =
 RACE = -race
 
+# What `make test-readers` tries: names of readers, or parts of them, separated by commas.
+READERS =
+
 # Every fuzzer there is, as ./folder:FuzzName.
 FUZZERS = $(shell grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sed -E 's,/[^/]*:func ,:,' | sort)
 # A number of runs: a time may end in the middle of one, which go test calls a failure.
 FUZZ_TIME ?= 10000x
 
-.PHONY: build help demo test bench bench-smoke fuzz lint figures tools clean
+.PHONY: build help demo test bench bench-smoke test-readers fuzz lint figures tools clean
 
 build: ## the binary, bin/jobvault
 	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.release=$(VERSION)" -o bin/jobvault ./cmd/jobvault
@@ -36,6 +39,9 @@ bench: build ## jobvault against its peers and limits, some minutes
 
 bench-smoke: build ## the benchmarks on little data, to see that they work
 	go run ./internal/bench -smoke
+
+test-readers: ## readers of Zstandard on logs as jobvault writes them, some minutes; some: READERS=zstd,node
+	go run ./internal/readers -only '$(READERS)'
 
 fuzz: ## each fuzzer for some seconds; longer: FUZZ_TIME=5m; one: FUZZERS=./lookup/search:FuzzQuery
 	$(foreach f,$(or $(FUZZERS),$(error no fuzzers found)),$(call run-fuzzer,$(subst :, ,$(f))))

@@ -25,10 +25,11 @@ func (w *sweep) sweepRun(ctx context.Context, r ghapi.Run) error {
 	if r.ID <= 0 || r.Attempt > maxRunAttempts {
 		return fmt.Errorf("run %d with %d attempts: that cannot be", r.ID, r.Attempt)
 	}
-	complete, err := w.DB.CompleteAttempts(ctx, []int64{r.ID})
+	complete, release, err := w.claimRun(ctx, r)
 	if err != nil {
 		return err
 	}
+	defer release()
 	listed := make(map[int64]bool)
 	var ended []store.RunAttempt
 	doubt := r.Attempt > 1

@@ -43,6 +43,7 @@ type Sweeper struct {
 	Logger   *slog.Logger
 	Metrics  *Metrics
 	Now      func() time.Time // Postgres' time, as store.Clock has it
+	Patience time.Duration    // with another sweep that lists the same run; zero: half a minute
 
 	notFound notFoundCache
 }
@@ -53,6 +54,7 @@ type sweep struct {
 	repo     store.Repository
 	client   *ghapi.Client
 	priority store.Priority
+	claims   *store.RunClaims
 	stats    stats
 
 	mu     sync.Mutex
@@ -129,7 +131,8 @@ func (s *Sweeper) trySweep(ctx context.Context, repo store.Repository, priority 
 	if err != nil {
 		return SweepResult{}, err
 	}
-	w := &sweep{Sweeper: s, repo: repo, client: client, priority: priority}
+	w := &sweep{Sweeper: s, repo: repo, client: client, priority: priority, claims: s.DB.NewRunClaims()}
+	defer func() { _ = w.claims.Close() }() // a connection that does not end well has ended
 	l := &listing{
 		client: client, repo: repo, visit: w.visit,
 		swept: func(ctx context.Context, from, to time.Time, certain bool) error {

@@ -37,7 +37,7 @@ func (c backfillCmd) Run(ctx context.Context, e *environment) error {
 			return err
 		}
 	}
-	return runSession(ctx, e, maintenanceNeeds.withGitHub(), func(s *session) error {
+	return runSession(ctx, e, maintenanceNeeds.mayBegin().withGitHub(), func(s *session) error {
 		since, until, err := c.timeRange(s.clock.Now())
 		if err != nil {
 			return err

@@ -33,6 +33,7 @@ func (c configCmd) Run(e *environment) error {
 			return err
 		}
 	}
+	e.settings.Stray.warn(quietLogger(config{Settings: e.settings}, e.stderr))
 	_, err := e.settings.load()
 	return err
 }

@@ -81,7 +81,7 @@ func (c grepCmd) run(ctx context.Context, e *environment) error {
 	if err != nil {
 		return usageError{err}
 	}
-	server, err := c.open(e.given)
+	server, err := c.open(e)
 	if err != nil {
 		return err
 	}

@@ -117,7 +117,7 @@ jobvault hold list --all`, usualExit)
 
 // Run lists holds, and what they came too late for.
 func (c holdListCmd) Run(ctx context.Context, e *environment) error {
-	return runSession(ctx, e, recordNeeds, func(s *session) error {
+	return runSession(ctx, e, ledgerNeeds, func(s *session) error {
 		holds, err := s.db.Holds(ctx, c.All)
 		if err != nil {
 			return err

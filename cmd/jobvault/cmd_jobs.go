@@ -58,7 +58,7 @@ func (c jobsCmd) Run(ctx context.Context, e *environment) error {
 	if c.Limit < 1 {
 		return usageError{fmt.Errorf("--limit=%d: want at least 1", c.Limit)}
 	}
-	server, err := c.open(e.given)
+	server, err := c.open(e)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func (c logCmd) Run(ctx context.Context, e *environment) error {
 	if c.Context < 0 || c.Context > 1000 {
 		return usageError{fmt.Errorf("--context=%d: want 0 to 1000", c.Context)}
 	}
-	server, err := c.open(e.given)
+	server, err := c.open(e)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func (migrateUpCmd) Help() string {
 }
 
 func (migrateUpCmd) Run(ctx context.Context, e *environment) error {
-	return withMigrator(ctx, e, func(m *migrations.Migrator) error {
+	return withMigrator(ctx, e, migrateNeeds.mayBegin(), func(m *migrations.Migrator) error {
 		applied, err := m.Up(ctx)
 		for _, name := range applied {
 			fmt.Fprintln(e.stdout, "applied", name)
@@ -59,7 +59,7 @@ func (c migrateDownCmd) Run(ctx context.Context, e *environment) error {
 	if !c.Yes {
 		return usageError{errors.New("migrate down drops tables and all that is in them; confirm with --yes")}
 	}
-	return withMigrator(ctx, e, func(m *migrations.Migrator) error {
+	return withMigrator(ctx, e, migrateNeeds, func(m *migrations.Migrator) error {
 		undone, err := m.Down(ctx)
 		for _, name := range undone {
 			fmt.Fprintln(e.stdout, "undone", name)
@@ -77,7 +77,7 @@ func (migrateStatusCmd) Help() string {
 }
 
 func (migrateStatusCmd) Run(ctx context.Context, e *environment) error {
-	return withMigrator(ctx, e, func(m *migrations.Migrator) error {
+	return withMigrator(ctx, e, migrateNeeds, func(m *migrations.Migrator) error {
 		list, err := m.Status(ctx)
 		if err != nil {
 			return err
@@ -95,8 +95,8 @@ func (migrateStatusCmd) Run(ctx context.Context, e *environment) error {
 }
 
 // withMigrator runs a command that changes or shows the schema.
-func withMigrator(ctx context.Context, e *environment, f func(*migrations.Migrator) error) error {
-	return runSession(ctx, e, migrateNeeds, func(s *session) error {
+func withMigrator(ctx context.Context, e *environment, n needs, f func(*migrations.Migrator) error) error {
+	return runSession(ctx, e, n, func(s *session) error {
 		m, err := migrations.New(s.database.pool)
 		if err != nil {
 			return err

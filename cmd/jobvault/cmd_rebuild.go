@@ -23,7 +23,7 @@ func (rebuildCmd) Help() string {
 // Run fills the database from the bucket alone. It may be repeated: what is
 // settled already stays as it is.
 func (rebuildCmd) Run(ctx context.Context, e *environment) error {
-	return runSession(ctx, e, maintenanceNeeds, func(s *session) error {
+	return runSession(ctx, e, maintenanceNeeds.mayBegin(), func(s *session) error {
 		p := newMovingProgress(e.stderr, "rebuild")
 		sum, err := s.rebuilder().Rebuild(ctx, 2*runtime.GOMAXPROCS(0),
 			func(f archive.Fault) {

@@ -33,7 +33,7 @@ func (c reconcileCmd) Run(ctx context.Context, e *environment) error {
 			return err
 		}
 	}
-	return runSession(ctx, e, maintenanceNeeds.withGitHub(), func(s *session) error {
+	return runSession(ctx, e, maintenanceNeeds.mayBegin().withGitHub(), func(s *session) error {
 		since, err := parseTime("--since", c.Since, s.clock.Now())
 		if err != nil {
 			return err

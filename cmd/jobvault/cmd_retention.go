@@ -74,7 +74,7 @@ func (c retentionAddCmd) Run(ctx context.Context, e *environment) error {
 	if err := errors.Join(append(errs, err, c.checkPatterns())...); err != nil {
 		return usageError{err}
 	}
-	return runSession(ctx, e, recordNeeds, func(s *session) error {
+	return runSession(ctx, e, recordNeeds.mayBegin(), func(s *session) error {
 		added, err := s.db.AddRetentionRule(ctx, r)
 		if errors.Is(err, store.ErrNotFound) {
 			return usageError{fmt.Errorf("--at=%d: there are fewer rules than that", c.At)}
@@ -114,7 +114,7 @@ func (retentionListCmd) Help() string {
 
 // Run lists the rules in the order in which they are looked at.
 func (c retentionListCmd) Run(ctx context.Context, e *environment) error {
-	return runSession(ctx, e, recordNeeds, func(s *session) error {
+	return runSession(ctx, e, ledgerNeeds, func(s *session) error {
 		rules, err := s.db.RetentionRules(ctx)
 		if err != nil {
 			return err

@@ -29,7 +29,7 @@ func (c retentionPlanCmd) Run(ctx context.Context, e *environment) error {
 	if err := checkLimit(c.Limit); err != nil {
 		return err
 	}
-	return runSession(ctx, e, recordNeeds, func(s *session) error {
+	return runSession(ctx, e, ledgerNeeds, func(s *session) error {
 		// Before what would go is looked up: apply leaves what is renamed from here on.
 		if err := s.db.NotePlan(ctx); err != nil {
 			return err

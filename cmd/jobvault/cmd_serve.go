@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"runtime/debug"
 
@@ -21,8 +22,11 @@ func (serveCmd) Help() string {
 jobvault --roles=receive serve`, "0 if it was stopped by a signal and all went well, 1 if it failed, 2 if a setting is wrong.")
 }
 
-// Run serves until a signal, and then stops within the shutdown time-out.
+// Run serves until a signal, and then stops within the shutdown time-out. It goes on when
+// nobody reads its log any more.
 func (serveCmd) Run(ctx context.Context, e *environment) error {
+	outlive(e.stdout)
+	outlive(e.stderr)
 	c, err := e.settings.loadServe()
 	if err != nil {
 		return err
@@ -30,11 +34,14 @@ func (serveCmd) Run(ctx context.Context, e *environment) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(serveGCPercent)
 	}
-	logger := newLogger(c, e.stderr)
+	lost := newLostLog(newLogger(c, e.stderr))
+	logger := slog.New(lost)
+	c.Stray.warn(logger)
 	s, err := startService(ctx, c, logger)
 	if err != nil {
 		return err
 	}
+	s.registry.MustRegister(lost.lines)
 	logger.Info("jobvault serves", "version", version(), "url", s.url(), "roles", c.roles)
 	select {
 	case <-ctx.Done():

@@ -63,7 +63,7 @@ func (c tokenCreateCmd) Run(ctx context.Context, e *environment) error {
 	if err != nil {
 		return usageError{err}
 	}
-	return runSession(ctx, e, recordNeeds, func(s *session) error {
+	return runSession(ctx, e, recordNeeds.mayBegin(), func(s *session) error {
 		now, err := s.db.Time(ctx)
 		if err != nil {
 			return err
@@ -111,7 +111,7 @@ func (tokenListCmd) Help() string {
 
 // Run lists tokens by name.
 func (c tokenListCmd) Run(ctx context.Context, e *environment) error {
-	return runSession(ctx, e, recordNeeds, func(s *session) error {
+	return runSession(ctx, e, ledgerNeeds, func(s *session) error {
 		tokens, err := s.db.ReadTokens(ctx)
 		if err != nil {
 			return err

@@ -41,7 +41,7 @@ func (c usesCmd) Run(ctx context.Context, e *environment) error {
 		return err
 	}
 	f.Repository, f.Event, f.Actor, f.Fork = c.Repo, c.Event, c.Actor, c.Fork
-	server, err := c.open(e.given)
+	server, err := c.open(e)
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func (c verifyCmd) checkTogether(given givenFlags) error {
 
 func (c verifyCmd) needs() needs {
 	n := maintenanceNeeds
-	n.clock = anyClock // which is right enough to look
+	n.schema, n.clock = currentSchema, anyClock // which is right enough to look
 	if c.Repair {
 		// Nothing is repaired by the word of a database that is older than a removal.
 		n = maintenanceNeeds.withGitHub().withRemovals()

@@ -23,12 +23,15 @@ type database struct {
 func openDatabase(ctx context.Context, c config, n databaseNeed, maxConns int32, logger *slog.Logger) (*database, error) {
 	d, url := &database{}, string(c.DatabaseURL)
 	if url == "" {
-		start := localpg.Start
-		if n == borrowDatabase {
-			start = localpg.Attach
+		start := localpg.Attach
+		if n == ownDatabase {
+			start = localpg.Start
 		}
 		var err error
-		d.embedded, err = start(ctx, localpg.Config{Dir: c.dataDir, Logger: logger})
+		d.embedded, err = start(ctx, localpg.Config{Dir: c.dataDir, Existing: n == existingDatabase, Logger: logger})
+		if errors.Is(err, localpg.ErrNoCluster) {
+			return nil, c.nothingYet()
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -12,10 +12,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"reflect"
 	"strconv"
-	"syscall"
 
 	"github.com/alecthomas/kong"
 )
@@ -75,6 +73,7 @@ type environment struct {
 	stdout   io.Writer
 	stderr   io.Writer
 	given    givenFlags
+	command  string // its name, with jobvault's
 }
 
 // usageError is wrong use: wrong flags, arguments or settings.
@@ -83,10 +82,12 @@ type usageError struct{ error }
 func (e usageError) Unwrap() error { return e.error }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	ctx, stop := withStopSignals(context.Background())
+	ctx, cancel := context.WithCancelCause(ctx)
+	keepBrokenPipes()
+	code := run(ctx, os.Args[1:], openOutput(os.Stdout, cancel), openOutput(os.Stderr, cancel))
 	stop()
+	dieOfBrokenPipe(ctx)
 	os.Exit(code)
 }
 
@@ -103,16 +104,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		args = []string{"--help"}
 	}
 	c.Given = findGiven(parser.Model, args)
+	c.Stray = findStray(variablesOf(parser.Model), os.Environ())
 	command, err := parser.Parse(args)
-	if exited >= 0 { // --help
-		return exited
+	if exited >= 0 || nobodyReads(ctx) { // --help
+		return max(exited, 0)
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "jobvault: %s\nTry jobvault --help.\n", plainLines(c.Given.parseError(err)))
 		return exitUsage
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
-	err = command.Run(&environment{settings: c.Settings, stdout: stdout, stderr: stderr, given: c.Given})
+	err = command.Run(&environment{settings: c.Settings, stdout: stdout, stderr: stderr, given: c.Given, command: command.Selected().FullPath()})
 	code, ended := exitFailed, exitError{}
 	switch {
 	case err == nil:
@@ -122,7 +124,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.As(err, &usageError{}):
 		code = exitUsage
 	}
-	if err != nil {
+	if err != nil && !nobodyReads(ctx) {
 		fmt.Fprintln(stderr, "jobvault:", plainLines(err.Error()))
 	}
 	return code

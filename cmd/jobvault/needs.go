@@ -16,9 +16,10 @@ type needs struct {
 type databaseNeed int
 
 const (
-	noDatabase     databaseNeed = iota
-	borrowDatabase              // use it beside its owner, or start it for the moment
-	ownDatabase                 // be its owner; a second one is refused
+	noDatabase       databaseNeed = iota
+	existingDatabase              // use it beside its owner, or start it for the moment; it is not made
+	borrowDatabase                // the same, and it is made if there is none
+	ownDatabase                   // be its owner; a second one is refused
 )
 
 // schemaNeed says what is done about a schema that is not this binary's.
@@ -52,19 +53,25 @@ const (
 // What kinds of commands need.
 var (
 	// migrateNeeds is for commands about the schema itself.
-	migrateNeeds = needs{database: borrowDatabase}
+	migrateNeeds = needs{database: existingDatabase}
 	// ledgerNeeds is for commands that show nothing of what logs say: the bucket may be away.
-	ledgerNeeds = needs{database: borrowDatabase, schema: currentSchema}
+	ledgerNeeds = needs{database: existingDatabase, schema: currentSchema}
 	// readNeeds is for commands that read logs, or what was read from them.
-	readNeeds = needs{database: borrowDatabase, schema: currentSchema, bucket: openBucket, removals: true}
-	// recordNeeds is for commands that keep records in the database only. They may run
-	// before jobvault ever served.
-	recordNeeds = needs{database: borrowDatabase, schema: migratedSchema}
+	readNeeds = needs{database: existingDatabase, schema: currentSchema, bucket: openBucket, removals: true}
+	// recordNeeds is for commands that keep records in the database only.
+	recordNeeds = needs{database: existingDatabase, schema: migratedSchema}
 	// maintenanceNeeds is for commands that look after the archive.
-	maintenanceNeeds = needs{database: borrowDatabase, schema: migratedSchema, manyConns: true, bucket: reachableBucket, clock: rightClock}
+	maintenanceNeeds = needs{database: existingDatabase, schema: migratedSchema, manyConns: true, bucket: reachableBucket, clock: rightClock}
 	// bucketNeeds is for commands that do without a database.
 	bucketNeeds = needs{bucket: reachableBucket}
 )
+
+// mayBegin is n for a command that may run before jobvault ever served: without a
+// database it begins the archive.
+func (n needs) mayBegin() needs {
+	n.database = borrowDatabase
+	return n
+}
 
 // withGitHub is n for a command that calls GitHub.
 func (n needs) withGitHub() needs {

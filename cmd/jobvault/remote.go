@@ -31,16 +31,20 @@ type remote struct {
 }
 
 // open checks the flags; nil: the database is meant.
-func (f remoteFlags) open(given givenFlags) (*remote, error) {
+func (f remoteFlags) open(e *environment) (*remote, error) {
 	if f.Server == "" {
 		return nil, nil
 	}
+	if err := e.settings.Stray.err(); err != nil {
+		return nil, err
+	}
+	e.settings.Stray.warn(quietLogger(config{Settings: e.settings}, e.stderr))
 	u, err := url.Parse(f.Server)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, usageError{fmt.Errorf("%s=%q: want a URL such as https://jobvault.example.com", given.setting("JOBVAULT_SERVER"), redactedURL(f.Server))}
+		return nil, usageError{fmt.Errorf("%s=%q: want a URL such as https://jobvault.example.com", e.given.setting("JOBVAULT_SERVER"), redactedURL(f.Server))}
 	}
 	if u.Scheme == "http" && f.ServerToken != "" && !access.LoopbackHost(u.Host) {
-		return nil, usageError{fmt.Errorf("%s=%q: a token must not be sent unencrypted: want https", given.setting("JOBVAULT_SERVER"), f.Server)}
+		return nil, usageError{fmt.Errorf("%s=%q: a token must not be sent unencrypted: want https", e.given.setting("JOBVAULT_SERVER"), f.Server)}
 	}
 	r := &remote{base: strings.TrimRight(f.Server, "/"), token: f.ServerToken}
 	r.client = &http.Client{CheckRedirect: func(req *http.Request, via []*http.Request) error {

@@ -19,7 +19,7 @@ func pretender(t testing.TB, answer func(w http.ResponseWriter, r *http.Request)
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(answer))
 	t.Cleanup(s.Close)
-	r, err := remoteFlags{Server: s.URL}.open(nil)
+	r, err := remoteFlags{Server: s.URL}.open(&environment{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,9 @@ type session struct {
 
 // runSession checks the settings, opens what a command needs, runs it, and closes.
 func runSession(ctx context.Context, e *environment, n needs, f func(*session) error) error {
+	if err := e.refuseServer(); err != nil {
+		return err
+	}
 	c, err := e.settings.load()
 	if n.github {
 		err = errors.Join(err, c.needGitHub())
@@ -39,7 +42,9 @@ func runSession(ctx context.Context, e *environment, n needs, f func(*session) e
 	if err != nil {
 		return err
 	}
-	s := &session{config: c, logger: quietLogger(c, e.stderr), metrics: ingest.NewMetrics(prometheus.NewRegistry())}
+	logger := quietLogger(c, e.stderr)
+	c.Stray.warn(logger)
+	s := &session{config: c, logger: logger, metrics: ingest.NewMetrics(prometheus.NewRegistry())}
 	if err = s.open(ctx, n); err == nil {
 		err = f(s)
 	}
@@ -52,6 +57,9 @@ func (s *session) open(ctx context.Context, n needs) error {
 		return err
 	}
 	if n.bucket != noBucket {
+		if err := s.config.checkBucketMade(n); err != nil {
+			return err
+		}
 		var err error
 		if s.archive, err = openArchive(s.config); err != nil {
 			return err

@@ -38,7 +38,8 @@ type Settings struct {
 	LogLevel                string `group:"settings" env:"JOBVAULT_LOG_LEVEL" default:"info" help:"Level of jobvault's own log: debug, info, warn or error." placeholder:"LEVEL"`
 	LogFormat               string `group:"settings" env:"JOBVAULT_LOG_FORMAT" default:"text" help:"Format of jobvault's own log: text or json." placeholder:"FORMAT"`
 
-	Given givenFlags `kong:"-"` // how flags were written; nil: there was no command line
+	Given givenFlags     `kong:"-"` // how flags were written; nil: there was no command line
+	Stray strayVariables `kong:"-"` // what the environment has beside settings
 }
 
 // Secret is a setting that is never printed.

@@ -59,6 +59,7 @@ func (s Settings) load() (config, error) {
 	c := config{Settings: s}
 	var errs []error
 	check := func(err error) { errs = append(errs, err) }
+	check(s.Stray.err())
 	var err error
 	c.dataDir, err = s.dataDir()
 	check(err)

@@ -40,6 +40,9 @@ func (s *Server) prepare(ctx context.Context, newPassword bool) error {
 	if err != nil {
 		return err
 	}
+	if major == 0 && s.conf.Existing { // its owner has gone before it was made
+		return ErrNoCluster
+	}
 	if major == 0 {
 		// Before the cluster, which would be of no use without its password.
 		if err := s.facts.save(s.paths.facts()); err != nil {

@@ -25,6 +25,8 @@ var (
 	// ErrNoBinaries says that this machine has no suitable initdb and
 	// postgres, and that they could not be fetched either.
 	ErrNoBinaries = errors.New("no suitable PostgreSQL on this machine")
+	// ErrNoCluster says that a cluster was never made in a data directory.
+	ErrNoCluster = errors.New("there is no Postgres cluster")
 	// ErrNotOwner is returned when a Server that was only attached is asked
 	// to stop or to restart the Postgres of its owner.
 	ErrNotOwner = errors.New("this Postgres belongs to another jobvault")
@@ -43,6 +45,9 @@ type Config struct {
 	// BinDir, if not empty, is the only folder where initdb and postgres are looked for.
 	// Empty: PATH, the usual folders of packages, and then a download.
 	BinDir string
+	// Existing has Start and Attach fail with ErrNoCluster, and make nothing, where there is
+	// no cluster yet. One that its owner is making is waited for by Attach.
+	Existing bool
 	// Logger gets a message at each start and stop. Nil means no log.
 	Logger *slog.Logger
 
@@ -55,6 +60,9 @@ type Config struct {
 // exists; that lasts until ctx ends at most. The error is ErrLocked if there is
 // an owner already, in this process or in another.
 func Start(ctx context.Context, c Config) (*Server, error) {
+	if err := c.checkExisting(); err != nil {
+		return nil, err
+	}
 	s, err := newServer(c)
 	if err != nil {
 		return nil, err
@@ -76,6 +84,9 @@ const attachPatience = time.Minute
 // Attach connects to the Postgres of the jobvault that owns c.Dir. If there is
 // no owner it is Start. The Server of an owner may go away at any time.
 func Attach(ctx context.Context, c Config) (*Server, error) {
+	if err := c.checkExisting(); err != nil {
+		return nil, err
+	}
 	giveUp := time.Now().Add(attachPatience)
 	for pause := newPause(); ; {
 		s, err := Start(ctx, c)
@@ -95,6 +106,32 @@ func Attach(ctx context.Context, c Config) (*Server, error) {
 			return nil, fmt.Errorf("attach to the Postgres in %s: %w: %w", s.paths.dir, ctx.Err(), err)
 		}
 	}
+}
+
+// checkExisting fails if there must be a cluster and there is none, nor anybody who may be
+// making it. It makes nothing, not even the data directory.
+func (c Config) checkExisting() error {
+	if !c.Existing {
+		return nil
+	}
+	paths := layout{c.Dir}
+	major, err := clusterMajor(paths.cluster())
+	if err == nil && major == 0 {
+		err = ErrNoCluster
+		if _, serr := os.Stat(paths.lock()); serr == nil { // acquire would make it
+			lock, lerr := acquire(paths.lock())
+			if errors.Is(lerr, ErrLocked) {
+				return nil
+			}
+			if lerr == nil {
+				lock.release()
+			}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("data directory %s: %w", c.Dir, err)
+	}
+	return nil
 }
 
 func newServer(c Config) (*Server, error) {
