@@ -3,6 +3,8 @@
 BIN   := .cache/bin
 # Tools are Go modules: they install wherever Go does, into a folder that git ignores.
 MINIO := github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
+VERSITYGW := github.com/versity/versitygw/cmd/versitygw@v1.8.0
+RCLONE := github.com/rclone/rclone@v1.76.0
 LINT  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION ?= dev
 
@@ -20,7 +22,7 @@ FUZZERS = $(shell grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | 
 # A number of runs: a time may end in the middle of one, which go test calls a failure.
 FUZZ_TIME ?= 10000x
 
-.PHONY: build help demo test bench bench-smoke test-readers fuzz lint figures tools clean
+.PHONY: build help demo test test-stores test-readers bench bench-smoke fuzz lint figures tools clean
 
 build: ## the binary, bin/jobvault
 	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.release=$(VERSION)" -o bin/jobvault ./cmd/jobvault
@@ -33,6 +35,9 @@ demo: build ## a day of a small organisation against a simulated GitHub
 
 test: $(BIN)/minio ## every test, with the race detector; some: PKG=./store RUN=TestCoverage; without it: RACE=
 	go test $(RACE) -timeout 30m $(if $(RUN),-run '$(RUN)' )$(PKG)
+
+test-stores: stores ## the bucket's tests on each S3 server there is, and a table of them; some: STORES=minio,rclone
+	go run ./internal/stores $(STORES)
 
 bench: build ## jobvault against its peers and limits, some minutes
 	go run ./internal/bench
@@ -58,11 +63,20 @@ lint: $(BIN)/golangci-lint ## golangci-lint, which also says who may import whom
 figures: ## how the code reads: lengths, documentation, tests
 	go run ./internal/figures
 
-tools: $(BIN)/minio $(BIN)/golangci-lint ## what test and lint need, some minutes the first time
+tools: stores $(BIN)/golangci-lint ## what the tests and lint need, some minutes the first time
 
-# A real S3 server for the tests.
+# Real S3 servers: MinIO for all tests, the others for those of the bucket.
+.PHONY: stores
+stores: $(BIN)/minio $(BIN)/versitygw $(BIN)/rclone
+
 $(BIN)/minio:
 	GOBIN=$(abspath $(BIN)) go install $(MINIO)
+
+$(BIN)/versitygw:
+	GOBIN=$(abspath $(BIN)) go install $(VERSITYGW)
+
+$(BIN)/rclone:
+	GOBIN=$(abspath $(BIN)) go install $(RCLONE)
 
 $(BIN)/golangci-lint:
 	GOBIN=$(abspath $(BIN)) go install $(LINT)

@@ -4,28 +4,24 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
 	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/internal/githubsim"
-	"github.com/jobvault/jobvault/internal/testenv"
 )
 
 // After a whole day whose deliveries come twice or in any order, each job is in the state
-// that GitHub's answers mean, and each log is what was served, in both kinds of bucket.
+// that GitHub's answers mean, and each log is what was served, in each kind of bucket.
 func TestDay(t *testing.T) {
-	for name, bucket := range map[string]func(testing.TB) string{
-		"file": func(t testing.TB) string { return "file://" + t.TempDir() },
-		"s3":   testenv.S3BucketURL,
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := newRig(t, ingesttest.Options{BucketURL: bucket(t)})
-			day := r.GitHub.PlayableDay(7, 150, 5<<20)
-			r.Work()
-			r.Send(day.Deliveries, githubsim.SendOptions{Duplicates: .2, Shuffle: true, Seed: 1, Concurrency: 16})
-			r.Await(time.Minute, ingesttest.Settled)
-			r.CompareDay(day)
-			r.checkRequests(day)
-		})
-	}
+	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
+		r := newRig(t, ingesttest.Options{BucketURL: b.String()})
+		day := r.GitHub.PlayableDay(7, 150, 5<<20)
+		r.Work()
+		r.Send(day.Deliveries, githubsim.SendOptions{Duplicates: .2, Shuffle: true, Seed: 1, Concurrency: 16})
+		r.Await(time.Minute, ingesttest.Settled)
+		r.CompareDay(day)
+		r.checkRequests(day)
+	})
 }
 
 // checkRequests compares the number of REST requests with what a job may cost.

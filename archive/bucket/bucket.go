@@ -31,6 +31,8 @@ var (
 	// ErrVersionsUnknown says that a bucket may keep versions of what is removed, and
 	// does not let us list them.
 	ErrVersionsUnknown = errors.New("whether the bucket keeps versions cannot be known: allow s3:GetBucketVersioning, and s3:ListBucketVersions if it does")
+	// ErrBucketName says that no bucket can have the name that the URL has.
+	ErrBucketName = errors.New("no bucket can have this name: want 3 to 63 lower-case letters, digits, '-' and '.', with a letter or a digit at both ends")
 	// ErrUnreadable says that the bucket gave an object that is not as this
 	// package writes it: cut short, changed, or something else altogether.
 	ErrUnreadable = errors.New("object is unreadable")
@@ -59,8 +61,8 @@ type Bucket interface {
 	// List gives every object whose key begins with prefix, which is empty or a folder
 	// with its '/', once; the objects of one folder come together. Objects that are put
 	// or removed meanwhile may be among them or not. It holds a bounded part of the
-	// listing in memory. Keys that Put would refuse are given too. The sequence ends
-	// after an error; without an error it is complete.
+	// listing in memory. Keys that Put would refuse are given too, those of probes are not.
+	// The sequence ends after an error; without an error it is complete.
 	List(ctx context.Context, prefix string) iter.Seq2[Object, error]
 	// Remove removes an object; it is no error if there is none. An S3 bucket with
 	// versioning only hides it behind a delete marker: Get and List no longer find it,
@@ -78,8 +80,16 @@ type Bucket interface {
 	// and they cannot be listed.
 	ListVersions(ctx context.Context, prefix string) iter.Seq2[Version, error]
 	// Check fails unless the bucket answers; it stores nothing. It fails with ErrNotFound
-	// if there is no such bucket, and with ErrNoLock.
+	// if there is no such bucket, with ErrBucketName if there can be none, and with ErrNoLock.
 	Check(ctx context.Context) error
+	// Probe is Check that tries what an archive needs. With write it puts a small object
+	// under ProbePrefix, in one request and in parts, reads a range of it, lists it, and
+	// removes it with all its versions, and removes what older probes have left there. In a
+	// bucket that locks what is put, its object is locked for some minutes, and a later probe
+	// removes it. Without write it reads a range of any object that it finds. Any number may
+	// run at once. It returns what the store lacks that jobvault can do without. It fails
+	// with ErrUnfit, with ErrRefused, or with what kept the store from answering.
+	Probe(ctx context.Context, write bool) ([]Lack, error)
 	// String returns the bucket's URL, without credentials.
 	String() string
 }

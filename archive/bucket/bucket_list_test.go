@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/archive/bucket/buckettest"
@@ -46,23 +44,15 @@ func listKeys(t testing.TB, b bucket.Bucket, prefix string) []string {
 // plant stores an object behind the bucket's back, as somebody else would.
 func plant(t testing.TB, b bucket.Bucket, key string, data []byte) {
 	t.Helper()
-	u, err := url.Parse(b.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if u.Scheme == "file" {
-		path := filepath.Join(u.Path, filepath.FromSlash(key))
+	if dir, ok := strings.CutPrefix(b.String(), "file://"); ok {
+		path := filepath.Join(dir, filepath.FromSlash(key))
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o750), os.WriteFile(path, data, 0o600)); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	client, err := minio.New(u.Query().Get("endpoint"), &minio.Options{Creds: credentials.NewEnvAWS()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	key = strings.TrimPrefix(u.Path, "/") + "/" + key
-	if _, err := client.PutObject(t.Context(), u.Host, key, bytes.NewReader(data), int64(len(data)), minio.PutObjectOptions{}); err != nil {
+	client, name, prefix := buckettest.Client(t, b)
+	if _, err := client.PutObject(t.Context(), name, prefix+key, bytes.NewReader(data), int64(len(data)), minio.PutObjectOptions{DisableContentSha256: true}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -75,22 +75,31 @@ func TestBucketNeverOverwrites(t *testing.T) {
 
 func TestBucketTakesOneOfManyWriters(t *testing.T) {
 	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
-		var wins atomic.Int64
-		var wg sync.WaitGroup
-		for i := range 8 {
-			wg.Go(func() {
-				_, err := b.Put(t.Context(), "v1/race", strings.NewReader(strings.Repeat("x", 100+i)))
-				switch {
-				case err == nil:
-					wins.Add(1)
-				case !errors.Is(err, bucket.ErrExists):
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
-		if wins.Load() != 1 {
-			t.Errorf("%d writers were told that the object is theirs", wins.Load())
+		for _, size := range []int{100, inParts} {
+			key := fmt.Sprintf("v1/race/%d", size)
+			contents := make([][]byte, 8)
+			for i := range contents {
+				contents[i] = bytes.Repeat([]byte{byte('a' + i)}, size+i)
+			}
+			var winner atomic.Int64
+			var wg sync.WaitGroup
+			for i := range contents {
+				wg.Go(func() {
+					_, err := b.Put(t.Context(), key, bytes.NewReader(contents[i]))
+					switch {
+					case err == nil:
+						if other := winner.Swap(int64(i) + 1); other != 0 {
+							t.Errorf("of %d bytes: writers %d and %d were told that the object is theirs", size, i, other-1)
+						}
+					case !errors.Is(err, bucket.ErrExists):
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			if won := winner.Load(); won == 0 || !bytes.Equal(buckettest.Get(t, b, key, 0, -1), contents[won-1]) {
+				t.Errorf("of %d bytes: writer %d won, and what is there is not that one's", size, won-1)
+			}
 		}
 	})
 }

@@ -49,7 +49,7 @@ type fileLister struct {
 // folder lists a folder and the folders in it, in the directory's own order: sorting
 // would need all of it in memory.
 func (l *fileLister) folder(path string) error {
-	if path == l.bucket.temp() || strings.HasPrefix(path, l.bucket.temp()+string(filepath.Separator)) {
+	if l.bucket.isOwn(path) {
 		return nil
 	}
 	dir, err := os.Open(path)
@@ -96,4 +96,14 @@ func (l *fileLister) entry(path string, e fs.DirEntry) error {
 		return errListEnded
 	}
 	return nil
+}
+
+// isOwn reports whether a folder is not of the archive: one of temporary names, or of probes.
+func (b *fileBucket) isOwn(path string) bool {
+	for _, own := range []string{b.temp(), b.path(strings.TrimSuffix(ProbePrefix, "/"))} {
+		if path == own || strings.HasPrefix(path, own+string(filepath.Separator)) {
+			return true
+		}
+	}
+	return false
 }

@@ -228,7 +228,7 @@ func TestPurgeWhileTheStoreIsBusy(t *testing.T) {
 
 // All that is hidden in a bucket with versions is listed; in one without, what there is.
 func TestListVersions(t *testing.T) {
-	b, _, _ := versioned(t, minio.MakeBucketOptions{})
+	b, _, _ := versioned(t, testenv.Stores(t)[0], minio.MakeBucketOptions{})
 	buckettest.Put(t, b, "v1/a/log.zst", []byte("first"))
 	if _, err := b.Replace(t.Context(), "v1/a/log.zst", strings.NewReader("second")); err != nil {
 		t.Fatal(err)

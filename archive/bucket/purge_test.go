@@ -2,13 +2,11 @@ package bucket_test
 
 import (
 	"errors"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/archive/bucket/buckettest"
@@ -45,75 +43,73 @@ func versions(t testing.TB, client *minio.Client, b, key string) []minio.ObjectI
 	return all
 }
 
-func versioned(t testing.TB, o minio.MakeBucketOptions) (bucket.Bucket, *minio.Client, string) {
+// versioned is a fresh bucket of a server that keeps versions.
+func versioned(t testing.TB, s testenv.Store, o minio.MakeBucketOptions) (bucket.Bucket, *minio.Client, string) {
 	t.Helper()
-	bucketURL := testenv.S3VersionedBucketURL(t, o)
-	u, err := url.Parse(bucketURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := minio.New(u.Query().Get("endpoint"), &minio.Options{Creds: credentials.NewEnvAWS()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return buckettest.Open(t, bucketURL), client, u.Host
+	b := buckettest.Open(t, s.VersionedBucketURL(t, o))
+	client, name, _ := buckettest.Client(t, b)
+	return b, client, name
 }
 
 // What Remove and Replace only hide goes too.
 func TestPurgeOfEveryVersion(t *testing.T) {
-	b, client, held := versioned(t, minio.MakeBucketOptions{})
-	buckettest.Put(t, b, "v1/log.zst", []byte("first"))
-	if _, err := b.Replace(t.Context(), "v1/log.zst", strings.NewReader("second")); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.Remove(t.Context(), "v1/log.zst"); err != nil {
-		t.Fatal(err)
-	}
-	buckettest.Put(t, b, "v1/log.zst", []byte("third"))
-	buckettest.Put(t, b, "v1/log.zst2", []byte("another"))
-	if n := len(versions(t, client, held, "v1/log.zst")); n != 5 {
-		t.Fatalf("%d versions: this shows nothing", n)
-	}
-	if err := b.Purge(t.Context(), "v1/log.zst"); err != nil {
-		t.Fatal(err)
-	}
-	left := versions(t, client, held, "v1/")
-	if len(left) != 1 || !strings.HasSuffix(left[0].Key, "log.zst2") {
-		t.Errorf("left is %+v", left)
-	}
+	buckettest.OnEachStore(t, func(t *testing.T, s testenv.Store) {
+		b, client, held := versioned(t, s, minio.MakeBucketOptions{})
+		buckettest.Put(t, b, "v1/log.zst", []byte("first"))
+		if _, err := b.Replace(t.Context(), "v1/log.zst", strings.NewReader("second")); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Remove(t.Context(), "v1/log.zst"); err != nil {
+			t.Fatal(err)
+		}
+		buckettest.Put(t, b, "v1/log.zst", []byte("third"))
+		buckettest.Put(t, b, "v1/log.zst2", []byte("another"))
+		if n := len(versions(t, client, held, "v1/log.zst")); n != 5 {
+			t.Fatalf("%d versions: this shows nothing", n)
+		}
+		if err := b.Purge(t.Context(), "v1/log.zst"); err != nil {
+			t.Fatal(err)
+		}
+		left := versions(t, client, held, "v1/")
+		if len(left) != 1 || !strings.HasSuffix(left[0].Key, "log.zst2") {
+			t.Errorf("left is %+v", left)
+		}
+	})
 }
 
 // A locked object stays, and the error says until when.
 func TestPurgeOfALockedObject(t *testing.T) {
-	b, client, held := versioned(t, minio.MakeBucketOptions{ObjectLocking: true})
-	until := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
-	name := "some/prefix/v1/log.zst"
-	buckettest.Put(t, b, "v1/log.zst", []byte("x"))
-	mode := minio.Compliance
-	if err := client.PutObjectRetention(t.Context(), held, name, minio.PutObjectRetentionOptions{Mode: &mode, RetainUntilDate: &until}); err != nil {
-		t.Fatal(err)
-	}
-	err := b.Purge(t.Context(), "v1/log.zst")
-	if !errors.Is(err, bucket.ErrLocked) || !strings.Contains(err.Error(), "v1/log.zst") || !strings.Contains(err.Error(), "until "+until.Format(time.RFC3339)) {
-		t.Errorf("%v, want ErrLocked with the key and the time", err)
-	}
-	if got := buckettest.Get(t, b, "v1/log.zst", 0, -1); string(got) != "x" {
-		t.Error("the object is gone, or hidden")
-	}
-
-	buckettest.Put(t, b, "v1/held.zst", []byte("x"))
-	hold := func(s minio.LegalHoldStatus) {
-		t.Helper()
-		if err := client.PutObjectLegalHold(t.Context(), held, "some/prefix/v1/held.zst", minio.PutObjectLegalHoldOptions{Status: &s}); err != nil {
+	buckettest.OnEachStore(t, func(t *testing.T, s testenv.Store) {
+		b, client, held := versioned(t, s, minio.MakeBucketOptions{ObjectLocking: true})
+		until := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+		name := "some/prefix/v1/log.zst"
+		buckettest.Put(t, b, "v1/log.zst", []byte("x"))
+		mode := minio.Compliance
+		if err := client.PutObjectRetention(t.Context(), held, name, minio.PutObjectRetentionOptions{Mode: &mode, RetainUntilDate: &until}); err != nil {
 			t.Fatal(err)
 		}
-	}
-	hold(minio.LegalHoldEnabled)
-	if err := b.Purge(t.Context(), "v1/held.zst"); !errors.Is(err, bucket.ErrLocked) || !strings.Contains(err.Error(), "legal hold") {
-		t.Errorf("%v, want ErrLocked for a legal hold", err)
-	}
-	hold(minio.LegalHoldDisabled)
-	if err := b.Purge(t.Context(), "v1/held.zst"); err != nil {
-		t.Errorf("after the hold: %v", err)
-	}
+		err := b.Purge(t.Context(), "v1/log.zst")
+		if !errors.Is(err, bucket.ErrLocked) || !strings.Contains(err.Error(), "v1/log.zst") || !strings.Contains(err.Error(), "until "+until.Format(time.RFC3339)) {
+			t.Errorf("%v, want ErrLocked with the key and the time", err)
+		}
+		if got := buckettest.Get(t, b, "v1/log.zst", 0, -1); string(got) != "x" {
+			t.Error("the object is gone, or hidden")
+		}
+
+		buckettest.Put(t, b, "v1/held.zst", []byte("x"))
+		hold := func(s minio.LegalHoldStatus) {
+			t.Helper()
+			if err := client.PutObjectLegalHold(t.Context(), held, "some/prefix/v1/held.zst", minio.PutObjectLegalHoldOptions{Status: &s}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		hold(minio.LegalHoldEnabled)
+		if err := b.Purge(t.Context(), "v1/held.zst"); !errors.Is(err, bucket.ErrLocked) || !strings.Contains(err.Error(), "legal hold") {
+			t.Errorf("%v, want ErrLocked for a legal hold", err)
+		}
+		hold(minio.LegalHoldDisabled)
+		if err := b.Purge(t.Context(), "v1/held.zst"); err != nil {
+			t.Errorf("after the hold: %v", err)
+		}
+	})
 }

@@ -11,12 +11,24 @@ import (
 // short.
 func ReadUpTo(r io.Reader, size, expected int64) ([]byte, error) {
 	b := make([]byte, min(size, expected))
-	for read := int64(0); read < size; {
-		if read == int64(len(b)) {
-			b = append(b, make([]byte, min(size-read, read))...)
+	for read := int64(0); ; {
+		part, err := fill(r, b[read:])
+		if err != nil {
+			return nil, err
 		}
+		if read += int64(len(part)); read == size || read < int64(len(b)) {
+			return b[:read], nil
+		}
+		b = append(b, make([]byte, min(size-read, read))...)
+	}
+}
+
+// fill reads until a buffer is full, and returns what was read; less than the buffer means
+// the end.
+func fill(r io.Reader, b []byte) ([]byte, error) {
+	for read := 0; read < len(b); {
 		n, err := r.Read(b[read:])
-		read += int64(n)
+		read += n
 		if err == io.EOF { // bare: a wrapped one is no clean end
 			return b[:read], nil
 		}

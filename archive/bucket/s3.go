@@ -1,22 +1,20 @@
 package bucket
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 	"hash/crc32"
 	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
 )
 
 // s3Bucket keeps objects in S3-compatible storage.
@@ -26,14 +24,9 @@ type s3Bucket struct {
 	prefix string // empty, or ends with '/'
 	url    string
 	lock   *objectLock // nil: objects are not locked
+	// unconditional is true once the server has refused to know a condition.
+	unconditional atomic.Bool
 }
-
-// partSize is how much of an object of unknown size is held in memory and sent
-// at a time. S3 takes 10,000 parts: 80 GB compressed.
-const partSize = 8 << 20
-
-// firstBuffer is the size of the buffer that an upload begins with: most objects are small.
-const firstBuffer = 64 << 10
 
 // parseS3URL checks all of a bucket's URL, without a request.
 func parseS3URL(u *url.URL) (func() (Bucket, error), error) {
@@ -72,6 +65,9 @@ func newS3Bucket(u *url.URL) (*s3Bucket, error) {
 		}
 		prefix += "/"
 	}
+	if err := s3utils.CheckValidBucketName(u.Host); err != nil {
+		return nil, fmt.Errorf("%w (%w)", ErrBucketName, err)
+	}
 	return &s3Bucket{client: client, bucket: u.Host, prefix: prefix, url: u.Redacted(), lock: lock}, nil
 }
 
@@ -91,11 +87,10 @@ func newS3Client(q url.Values) (*minio.Client, error) {
 	}
 	return minio.New(endpoint, &minio.Options{
 		// Environment first, then the machine's role.
-		Creds:           credentials.NewChainCredentials([]credentials.Provider{&credentials.EnvAWS{}, &credentials.IAM{}}),
-		Secure:          tls,
-		Region:          q.Get("region"),
-		Transport:       newTransport(),
-		TrailingHeaders: true,
+		Creds:     credentials.NewChainCredentials([]credentials.Provider{&credentials.EnvAWS{}, &credentials.IAM{}}),
+		Secure:    tls,
+		Region:    q.Get("region"),
+		Transport: newTransport(),
 	})
 }
 
@@ -123,13 +118,13 @@ func (b *s3Bucket) Replace(ctx context.Context, key string, r io.Reader) (int64,
 
 // put stores what r gives, and checks that it was stored as sent.
 func (b *s3Bucket) put(ctx context.Context, key string, r io.Reader, free bool) (int64, error) {
-	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	sum := crc32.New(castagnoli)
 	sent := &countingReader{r: io.TeeReader(r, sum)}
 	info, err := b.send(ctx, key, sent, free)
 	if err != nil {
 		return 0, b.error("put", key, err)
 	}
-	if err := b.checkStored(ctx, key, info, sent.n, sum); err != nil {
+	if err := b.checkStored(ctx, key, info.ETag, sent.n, encode(sum)); err != nil {
 		if errors.Is(err, ErrStoreMismatch) {
 			err = errors.Join(err, b.takeBack(ctx, key, info.VersionID))
 		}
@@ -169,77 +164,6 @@ func (b *s3Bucket) removeVersion(ctx context.Context, key, version string) error
 	return err
 }
 
-// send uploads an object in one request if it fits into one part, and otherwise in parts.
-func (b *s3Bucket) send(ctx context.Context, key string, r io.Reader, free bool) (minio.UploadInfo, error) {
-	opts := minio.PutObjectOptions{
-		ContentType: "application/octet-stream",
-		PartSize:    partSize,
-		Checksum:    minio.ChecksumFullObjectCRC32C,
-	}
-	if free {
-		opts.SetMatchETagExcept("*")
-	}
-	b.lock.set(&opts)
-	head, err := ReadUpTo(r, partSize, firstBuffer)
-	if err != nil {
-		return minio.UploadInfo{}, err
-	}
-	if len(head) < partSize {
-		return b.client.PutObject(ctx, b.bucket, b.prefix+key, bytes.NewReader(head), int64(len(head)), opts)
-	}
-	return b.client.PutObject(ctx, b.bucket, b.prefix+key, io.MultiReader(bytes.NewReader(head), r), -1, opts)
-}
-
-// checkStored compares what the server says it holds with what was sent: the
-// size always, the checksum by its own account if it gives one, else by reading
-// the object back.
-func (b *s3Bucket) checkStored(ctx context.Context, key string, info minio.UploadInfo, size int64, sum hash.Hash32) error {
-	want := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, sum.Sum32()))
-	stat, err := b.client.StatObject(ctx, b.bucket, b.prefix+key, minio.StatObjectOptions{Checksum: true})
-	if err != nil {
-		return b.error("check", key, err)
-	}
-	if stat.ETag != info.ETag {
-		return fmt.Errorf("another object was put there meanwhile: %w", ErrExists)
-	}
-	if stat.Size != size {
-		return fmt.Errorf("%w: %d bytes stored, %d sent", ErrStoreMismatch, stat.Size, size)
-	}
-	got := stat.ChecksumCRC32C
-	if got == "" {
-		got = info.ChecksumCRC32C
-	}
-	// A composite checksum ("…-3") is one of the parts' checksums.
-	if got == "" || strings.Contains(got, "-") {
-		if got, err = b.readBack(ctx, key, info.ETag); err != nil {
-			return err
-		}
-	}
-	if got != want {
-		return fmt.Errorf("%w: CRC-32C %s stored, %s sent", ErrStoreMismatch, got, want)
-	}
-	return nil
-}
-
-// readBack returns the checksum of what is stored, read under the condition that it has
-// this ETag.
-func (b *s3Bucket) readBack(ctx context.Context, key, etag string) (string, error) {
-	var opts minio.GetObjectOptions
-	if err := opts.SetMatchETag(etag); err != nil {
-		return "", b.error("read back", key, err)
-	}
-	body, _, _, err := minio.Core{Client: b.client}.GetObject(ctx, b.bucket, b.prefix+key, opts)
-	if err != nil {
-		return "", b.error("read back", key, err)
-	}
-	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
-	_, err = io.Copy(sum, body)
-	if err := errors.Join(err, body.Close()); err != nil {
-		return "", b.error("read back", key, err)
-	}
-	return base64.StdEncoding.EncodeToString(sum.Sum(nil)), nil
-}
-
 func (b *s3Bucket) Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
@@ -260,7 +184,7 @@ func (b *s3Bucket) Get(ctx context.Context, key string, offset, length int64) (i
 	}
 	// Core: one request, made now; Client.GetObject would make it at the first
 	// read, and a second one to learn the size.
-	body, _, _, err := minio.Core{Client: b.client}.GetObject(ctx, b.bucket, b.prefix+key, opts)
+	body, _, _, err := b.core().GetObject(ctx, b.bucket, b.prefix+key, opts)
 	if minio.ToErrorResponse(err).StatusCode == http.StatusRequestedRangeNotSatisfiable {
 		return io.NopCloser(strings.NewReader("")), nil
 	}
@@ -283,6 +207,10 @@ func (b *s3Bucket) Size(ctx context.Context, key string) (int64, error) {
 
 func (b *s3Bucket) Check(ctx context.Context) error {
 	ok, err := b.client.BucketExists(ctx, b.bucket)
+	var resp minio.ErrorResponse
+	if errors.As(err, &resp) && resp.Code == "InvalidBucketName" {
+		err = ErrBucketName // by the server's own rules
+	}
 	if err != nil {
 		return fmt.Errorf("archive: bucket %s: %w", b.bucket, err)
 	}
@@ -299,15 +227,20 @@ func (b *s3Bucket) Check(ctx context.Context) error {
 // package's errors.
 func (b *s3Bucket) error(op, key string, err error) error {
 	var resp minio.ErrorResponse
-	if errors.As(err, &resp) {
-		switch resp.Code {
-		case minio.NoSuchKey:
-			err = ErrNotFound
-		case minio.PreconditionFailed, "ConditionalRequestConflict":
-			err = ErrExists
-		}
+	switch {
+	case isTaken(err):
+		err = ErrExists
+	case errors.As(err, &resp) && resp.Code == minio.NoSuchKey:
+		err = ErrNotFound
 	}
 	return fmt.Errorf("archive: %s %s: %w", op, key, err)
+}
+
+// isTaken reports whether a server says that a condition is not met: that the key is taken,
+// or that another takes it at this moment.
+func isTaken(err error) bool {
+	var resp minio.ErrorResponse
+	return errors.As(err, &resp) && (resp.Code == minio.PreconditionFailed || resp.Code == "ConditionalRequestConflict")
 }
 
 // countingReader counts what is read through it.

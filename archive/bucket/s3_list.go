@@ -23,8 +23,8 @@ func (b *s3Bucket) List(ctx context.Context, prefix string) iter.Seq2[Object, er
 				return
 			}
 			key := strings.TrimPrefix(o.Key, b.prefix)
-			if key == "" {
-				continue // the mark that some tools make of a folder, here the bucket's own
+			if key == "" || isProbe(key) {
+				continue // the mark that some tools make of a folder, here the bucket's own; or nobody's
 			}
 			if !yield(Object{Key: key, Size: o.Size, ModTime: o.LastModified}, nil) {
 				return

@@ -7,7 +7,6 @@ import (
 	"iter"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/minio/minio-go/v7"
 )
@@ -16,11 +15,10 @@ import (
 // that does not know versions has none; a server that does not let us ask may have some.
 func (b *s3Bucket) versioned(ctx context.Context) (bool, error) {
 	c, err := b.client.GetBucketVersioning(ctx, b.bucket)
-	var resp minio.ErrorResponse
 	switch {
 	case err == nil:
 		return c.Status != "", nil
-	case errors.As(err, &resp) && (resp.StatusCode == http.StatusNotImplemented || resp.Code == "NotImplemented"):
+	case isNotImplemented(err):
 		return false, nil
 	case refusedQuestion(err):
 		return true, nil // the list of versions will tell, if we may list them
@@ -52,7 +50,11 @@ func (b *s3Bucket) ListVersions(ctx context.Context, prefix string) iter.Seq2[Ve
 		case err != nil:
 			yield(Version{}, err)
 		case versioned:
-			b.versions(ctx, prefix)(yield)
+			for v, err := range b.versions(ctx, prefix) {
+				if !isProbe(v.Key) && !yield(v, err) {
+					return
+				}
+			}
 		default:
 			for o, err := range b.List(ctx, prefix) {
 				if !yield(Version{Key: o.Key}, err) {
@@ -171,18 +173,4 @@ func shortList(of []string) string {
 		text += fmt.Sprintf(", and %d more", more)
 	}
 	return text
-}
-
-// explainKept asks why a version could not be removed, because servers report a lock only
-// as denied access. If the question fails, the removal's own error stands.
-func (b *s3Bucket) explainKept(ctx context.Context, key, version string, err error) error {
-	mode, until, rerr := b.client.GetObjectRetention(ctx, b.bucket, b.prefix+key, version)
-	if rerr == nil && mode != nil && until != nil && until.After(time.Now()) {
-		return fmt.Errorf("archive: purge %s: %w until %s (%s)", key, ErrLocked, until.UTC().Format(time.RFC3339), *mode)
-	}
-	hold, herr := b.client.GetObjectLegalHold(ctx, b.bucket, b.prefix+key, minio.GetObjectLegalHoldOptions{VersionID: version})
-	if herr == nil && hold != nil && *hold == minio.LegalHoldEnabled {
-		return fmt.Errorf("archive: purge %s: %w by a legal hold of the bucket's", key, ErrLocked)
-	}
-	return err
 }

@@ -18,6 +18,8 @@ import (
 type demoCmd struct {
 	Jobs int    `help:"Number of jobs in the simulated day." default:"400" placeholder:"NUM"`
 	Seed uint64 `help:"Seed of the simulated day." default:"1" placeholder:"NUM"`
+	// Bucket is not JOBVAULT_BUCKET_URL: nobody's archive is to become the demo's.
+	Bucket string `help:"URL of an empty bucket for the logs, to try a server with. Without it: the data directory." placeholder:"URL"`
 }
 
 // demoSecret signs the demo's deliveries, on loopback, for a minute.
@@ -29,7 +31,8 @@ const demoTimeout = 3 * time.Minute
 // Help is kong's: examples and exit status.
 func (demoCmd) Help() string {
 	return helpText(`jobvault demo
-jobvault demo --jobs=1000 --seed=7`, usualExit)
+jobvault demo --jobs=1000 --seed=7
+jobvault demo --bucket='s3://trial?endpoint=127.0.0.1:7070&tls=false'`, usualExit)
 }
 
 // Run plays a day against a simulated GitHub: everything but GitHub is real. It
@@ -72,12 +75,15 @@ func (d demoCmd) Run(ctx context.Context, e *environment) error {
 func (d demoCmd) config(ctx context.Context, s Settings, github *githubsim.Server) (config, error) {
 	s.DataDir = filepath.Join(s.DataDir, "demo")
 	s.Listen = "127.0.0.1:0"
-	s.DatabaseURL, s.BucketURL = "", ""
+	s.DatabaseURL, s.BucketURL = "", d.Bucket
 	s.WebhookSecret, s.GitHubAPIURL, s.GitHubToken = demoSecret, github.URL(), Secret(github.Token())
 	s.GitHubAppID, s.GitHubAppPrivateKeyFile = "", ""
 	s.Repositories, s.Roles = "*", "receive,work,lookup"
 	c, err := s.loadServe()
 	if err != nil {
+		return c, err
+	}
+	if err := d.checkEmpty(ctx, c); err != nil {
 		return c, err
 	}
 	// A day of its own each time: what an earlier demo left would be settled
@@ -86,6 +92,25 @@ func (d demoCmd) config(ctx context.Context, s Settings, github *githubsim.Serve
 		return c, fmt.Errorf("remove the last demo: %w", err)
 	}
 	return c, os.MkdirAll(c.dataDir, 0o750)
+}
+
+// checkEmpty fails if the demo's bucket has an object: it may be somebody's, or of an
+// earlier demo, whose jobs would be settled already.
+func (d demoCmd) checkEmpty(ctx context.Context, c config) error {
+	if d.Bucket == "" {
+		return nil
+	}
+	a, err := openArchive(c)
+	if err != nil {
+		return err
+	}
+	for o, err := range a.Bucket().List(ctx, "") {
+		if err == nil {
+			err = fmt.Errorf("the demo's bucket is not empty: it has %q", o.Key)
+		}
+		return err
+	}
+	return nil
 }
 
 // removeDemo removes the last demo's data, unless a jobvault uses it. A Postgres
@@ -176,22 +201,26 @@ func demoReconcile(ctx context.Context, s *ingest.Sweeper) error {
 }
 
 func (d demoCmd) printHints(out io.Writer, c config, took time.Duration) {
-	program := os.Args[0]
+	program, bucket, logs := fmt.Sprintf("%s --data-dir %s", os.Args[0], c.dataDir), c.bucketDir(), ""
+	if d.Bucket != "" {
+		program, bucket = fmt.Sprintf("%s --bucket-url '%s'", program, d.Bucket), d.Bucket
+	} else {
+		logs = fmt.Sprintf("  zstd -dc %s/v1/*/*/*/JOB_ID/log.zst\n", bucket)
+	}
 	fmt.Fprintf(out, `
 Look further (the data stays until the next demo):
-  %[1]s --data-dir %[2]s jobs --conclusion failure
-  %[1]s --data-dir %[2]s jobs --log-state missing --json
-  %[1]s --data-dir %[2]s log JOB_ID --lines 1-40
-  %[1]s --data-dir %[2]s coverage
-  %[1]s --data-dir %[2]s verify --deep
-  %[1]s --data-dir %[2]s --roles lookup serve     (and open http://127.0.0.1:8080/)
-  zstd -dc %[2]s/bucket/v1/*/*/*/JOB_ID/log.zst
-
+  %[1]s jobs --conclusion failure
+  %[1]s jobs --log-state missing --json
+  %[1]s log JOB_ID --lines 1-40
+  %[1]s coverage
+  %[1]s verify --deep
+  %[1]s --roles lookup serve     (and open http://127.0.0.1:8080/)
+%[2]s
 Where it lies:
-  tables  %[2]s/postgres   (Postgres; runs while a jobvault uses it)
-  logs    %[2]s/bucket     (one folder a job: job.json and log.zst or settled.json)
-  server  %[2]s/jobvault.log
+  tables  %[3]s/postgres   (Postgres; runs while a jobvault uses it)
+  logs    %[4]s     (one folder a job: job.json and log.zst or settled.json)
+  server  %[3]s/jobvault.log
 
-It took %[3]s.
-`, program, c.dataDir, took.Round(100*time.Millisecond))
+It took %[5]s.
+`, program, logs, c.dataDir, bucket, took.Round(100*time.Millisecond))
 }

@@ -23,6 +23,7 @@ type service struct {
 	webhook  *ingest.Receiver // nil: this process receives nothing
 	lookup   http.Handler     // nil: this process answers no readers
 	guard    *removalGuard
+	probe    *storeProbe
 	registry *prometheus.Registry
 	http     *http.Server
 	listener net.Listener
@@ -62,6 +63,9 @@ func (s *service) start(ctx context.Context) error {
 	s.metrics = ingest.NewMetrics(s.registry)
 	s.manifests = upkeep.NewManifestMetrics(s.registry)
 	s.registry.MustRegister(ingest.NewBacklog(s.db, s.clock.Now, s.config.repositories.MatchRepository), ingest.NewSkewMetric(s.clock))
+	if err := s.startProbe(ctx); err != nil {
+		return err
+	}
 	s.guard = startGuard(ctx, s.removalLog(), s.logger)
 	s.registry.MustRegister(s.guard.metric())
 	if err := s.startWatch(ctx); err != nil {
@@ -89,6 +93,19 @@ func (c config) serveNeeds() needs {
 		database: ownDatabase, schema: migratedSchema, manyConns: true, bucket: existingBucket, clock: anyClock,
 		github: c.has(roleWork) || c.has(roleLookup) && c.ReadAuth == readGitHub,
 	}
+}
+
+// startProbe finds out what the store can do, by writing only where this process does.
+func (s *service) startProbe(ctx context.Context) error {
+	wait := firstProbeWait
+	if s.bucketAway {
+		wait = 0
+	}
+	var err error
+	if s.probe, err = startProbe(ctx, s.archive.Bucket(), s.config.has(roleWork), wait, s.logger); err != nil {
+		return fmt.Errorf("%s: %w", s.config.Given.setting("JOBVAULT_BUCKET_URL"), err)
+	}
+	return nil
 }
 
 // startWatch starts the workers, where this process has any and its clock is right.
@@ -132,6 +149,9 @@ func (s *service) stop() error {
 	working.Wait()
 	if s.guard != nil {
 		s.guard.close()
+	}
+	if s.probe != nil {
+		s.probe.close()
 	}
 	return errors.Join(werr, herr, s.close())
 }

@@ -66,9 +66,9 @@ func smallBuffer(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// ready says whether each part answers, whether the database has heard of all removals
-// that the bucket tells of, and how wrong the clock is if it is; why a part does not
-// answer is in the log.
+// ready says whether each part answers, what the store lacks, whether the database has
+// heard of all removals that the bucket tells of, and how wrong the clock is if it is; why
+// a part does not answer is in the log.
 func (s *service) ready(w http.ResponseWriter, req *http.Request) {
 	ctx, cancel := context.WithTimeout(req.Context(), checkTimeout)
 	defer cancel()
@@ -89,6 +89,10 @@ func (s *service) ready(w http.ResponseWriter, req *http.Request) {
 				answers[name] = fmt.Sprintf("%s from that of Postgres, %s at most", skew.Skew().Round(time.Second), store.MaxSkew)
 			}
 		}
+	}
+	var fit bool
+	if answers["store"], fit = s.probe.ready(); !fit {
+		status = http.StatusServiceUnavailable
 	}
 	// Readers wait for it. Who also receives goes on: nobody else may, and what GitHub
 	// cannot deliver is lost.

@@ -28,6 +28,8 @@ type session struct {
 	github    *ghapi.Clients
 	metrics   *ingest.Metrics
 	manifests *upkeep.ManifestMetrics
+	// bucketAway is true if the bucket did not answer when it was opened.
+	bucketAway bool
 }
 
 // runSession checks the settings, opens what a command needs, runs it, and closes.
@@ -130,11 +132,12 @@ func (s *session) checkBucket(ctx context.Context, n bucketNeed) error {
 	defer cancel()
 	err := s.archive.Bucket().Check(checking)
 	// A bucket that does not exist, or cannot lock, is a mistake; one that is away comes back.
-	mistake := errors.Is(err, bucket.ErrNotFound) || errors.Is(err, bucket.ErrNoLock)
+	mistake := errors.Is(err, bucket.ErrNotFound) || errors.Is(err, bucket.ErrBucketName) || errors.Is(err, bucket.ErrNoLock)
 	switch {
 	case err == nil:
 		return nil
 	case n == existingBucket && !mistake:
+		s.bucketAway = true
 		s.logger.WarnContext(ctx, "the bucket does not answer yet", ingest.KeyError, err)
 		return nil
 	}

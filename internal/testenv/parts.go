@@ -36,6 +36,14 @@ var parts = map[string]part{
 		names: []string{"minio"}, tool: true, env: "JOBVAULT_TEST_MINIO",
 		get: "run `make tools`, or set JOBVAULT_TEST_MINIO to the program",
 	},
+	"rclone": {
+		names: []string{"rclone"}, tool: true,
+		get: "run `make tools`",
+	},
+	"versitygw": {
+		names: []string{"versitygw"}, tool: true,
+		get: "run `make tools`",
+	},
 	"go":              {names: []string{"go"}, get: "put Go's own bin folder into PATH"},
 	"npm":             {names: []string{"npm"}, get: "install Node.js 20 or later (Debian: apt-get install nodejs npm)"},
 	"sha256sum":       {names: []string{"sha256sum"}, get: "Debian: apt-get install coreutils; Homebrew: brew install coreutils"},

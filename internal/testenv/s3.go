@@ -19,22 +19,26 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
-// Credentials of the MinIO servers started here.
+// Credentials of the servers started here.
 const (
 	accessKey = "testenv"
 	secretKey = "testenv-secret"
 )
 
-// S3Server is a MinIO server of the test's own.
+// S3Server is an S3 server of the test's own.
 type S3Server struct {
 	Endpoint string // host:port
+	kind     s3Kind
 	dir      string
 	cmd      *exec.Cmd
 }
 
 // sharedS3 is the package's MinIO, started by the first test that needs it.
-var sharedS3 = sync.OnceValues(func() (*S3Server, error) {
-	s, err := startS3()
+var sharedS3 = sync.OnceValues(func() (*S3Server, error) { return startSharedS3(minioKind) })
+
+// startSharedS3 starts a server that lives as long as the package's tests.
+func startSharedS3(kind s3Kind) (*S3Server, error) {
+	s, err := startS3(kind)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +52,7 @@ var sharedS3 = sync.OnceValues(func() (*S3Server, error) {
 		}
 	})
 	return s, nil
-})
+}
 
 var buckets atomic.Int64
 
@@ -71,7 +75,7 @@ func S3LockedBucketURL(t testing.TB) string {
 // NewS3 starts an S3 server for this test alone, to be stopped and started.
 func NewS3(t testing.TB) *S3Server {
 	t.Helper()
-	s, err := startS3()
+	s, err := startS3(minioKind)
 	checkS3(t, err)
 	t.Cleanup(func() {
 		s.Stop()
@@ -104,6 +108,11 @@ func S3VersionedBucketURL(t testing.TB, o minio.MakeBucketOptions) string {
 	t.Helper()
 	s, err := sharedS3()
 	checkS3(t, err)
+	return s.versionedBucket(t, o)
+}
+
+func (s *S3Server) versionedBucket(t testing.TB, o minio.MakeBucketOptions) string {
+	t.Helper()
 	bucketURL := s.makeBucket(t, o)
 	name := must(url.Parse(bucketURL)).Host
 	if err := s.client().EnableVersioning(t.Context(), name); err != nil {
@@ -118,14 +127,14 @@ func (s *S3Server) makeBucket(t testing.TB, o minio.MakeBucketOptions) string {
 	if err := s.client().MakeBucket(t.Context(), name, o); err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprintf("s3://%s/some/prefix?endpoint=%s&tls=false", name, s.Endpoint)
+	return fmt.Sprintf("s3://%s/some/prefix?endpoint=%s&tls=%t", name, s.Endpoint, s.kind.tls)
 }
 
 func (s *S3Server) client() *minio.Client {
-	return must(minio.New(s.Endpoint, &minio.Options{Creds: credentials.NewStaticV4(accessKey, secretKey, "")}))
+	return must(minio.New(s.Endpoint, &minio.Options{Creds: credentials.NewStaticV4(accessKey, secretKey, ""), Secure: s.kind.tls}))
 }
 
-func startS3() (*S3Server, error) {
+func startS3(kind s3Kind) (*S3Server, error) {
 	// archive.Open reads these.
 	os.Setenv("AWS_ACCESS_KEY_ID", accessKey)
 	os.Setenv("AWS_SECRET_ACCESS_KEY", secretKey)
@@ -133,7 +142,7 @@ func startS3() (*S3Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &S3Server{Endpoint: listener.Addr().String()}
+	s := &S3Server{Endpoint: listener.Addr().String(), kind: kind}
 	if err := listener.Close(); err != nil {
 		return nil, err
 	}
@@ -149,17 +158,27 @@ func startS3() (*S3Server, error) {
 // Start starts a server that was stopped, with what it held, on the same port.
 // It returns when the server answers.
 func (s *S3Server) Start() error {
-	binary, err := find("minio")
+	binary, err := find(s.kind.program)
 	if err != nil {
 		return err
 	}
-	log, err := os.Create(filepath.Join(s.dir, "minio.log"))
+	if s.kind.tls {
+		if err := makeCertificate(s.dir); err != nil {
+			return err
+		}
+	}
+	log, err := os.Create(s.log())
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	s.cmd = exec.Command(binary, "server", "--quiet", "--address", s.Endpoint, "--console-address", "127.0.0.1:0", filepath.Join(s.dir, "data"))
-	s.cmd.Env = append(os.Environ(), "MINIO_ROOT_USER="+accessKey, "MINIO_ROOT_PASSWORD="+secretKey, "MINIO_UPDATE=off", "MINIO_BROWSER=off", "HOME="+s.dir)
+	args, env, err := s.kind.command(s)
+	if err != nil {
+		return err
+	}
+	s.cmd = exec.Command(binary, args...)
+	s.cmd.Env = append(append(os.Environ(), "HOME="+s.dir), env...)
+	s.cmd.Dir = s.dir
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {
 		return err
@@ -169,24 +188,31 @@ func (s *S3Server) Start() error {
 	return s.waitReady(ctx)
 }
 
-// waitReady asks until the server says that it is ready.
+func (s *S3Server) log() string { return filepath.Join(s.dir, "log") }
+
+// waitReady asks until the server says that it is ready, or answers at all where it has no
+// such address.
 func (s *S3Server) waitReady(ctx context.Context) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
+	scheme := "http"
+	if s.kind.tls {
+		scheme = "https"
+	}
 	for {
-		req := must(http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.Endpoint+"/minio/health/ready", nil))
+		req := must(http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+s.Endpoint+s.kind.ready, nil))
 		resp, err := http.DefaultClient.Do(req)
 		if err == nil {
 			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
+			if resp.StatusCode == http.StatusOK || s.kind.ready == "/" {
 				return nil
 			}
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			log, _ := os.ReadFile(filepath.Join(s.dir, "minio.log"))
-			return fmt.Errorf("minio is not ready: %w\n%s", ctx.Err(), log)
+			log, _ := os.ReadFile(s.log())
+			return fmt.Errorf("%s is not ready: %w\n%s", s.kind.name, errors.Join(ctx.Err(), err), log)
 		}
 	}
 }
