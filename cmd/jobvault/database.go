@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -39,6 +40,11 @@ func openDatabase(ctx context.Context, c config, n databaseNeed, maxConns int32,
 		return nil, errors.Join(err, d.close())
 	}
 	d.pool = pool
+	if d.embedded == nil {
+		if err := store.CheckSessions(ctx, pool); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", c.Given.setting("JOBVAULT_DATABASE_URL"), err), d.close())
+		}
+	}
 	return d, nil
 }
 
