@@ -33,6 +33,11 @@ const crowd = `
 	INSERT INTO job_actions (job_id, seq, action, ref, resolved_sha, log_line, in_setup)
 	SELECT id, n, 'actions/checkout', 'v4', md5(n::text), 5, true FROM jobs, generate_series(0, 2) n;`
 
+func fill(t testing.TB, pool *pgxpool.Pool, runs int) {
+	t.Helper()
+	exec(t, pool, "DO $$ BEGIN "+fmt.Sprintf(crowd, runs)+" END $$")
+}
+
 // archiving writes as an archive worker of the release before does, for one job of a run
 // after the other, until the context ends, and returns the longest that it took.
 func archiving(ctx context.Context, pool *pgxpool.Pool, runs, worker int64) (longest time.Duration, jobs int, err error) {
@@ -74,7 +79,7 @@ func TestArchivingGoesOnBesideMigrations(t *testing.T) {
 		}
 		down(t, m)
 	}
-	exec(t, pool, fmt.Sprintf("DO $$ BEGIN %s END $$", fmt.Sprintf(crowd, runs)))
+	fill(t, pool, runs)
 	type outcome struct {
 		longest time.Duration
 		jobs    int

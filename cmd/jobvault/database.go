@@ -68,6 +68,16 @@ func (d *database) migrateUp(ctx context.Context) ([]string, error) {
 	return applied, errors.Join(err, m.Close())
 }
 
+// grantReaders sees to the role of those who ask in SQL.
+func (d *database) grantReaders(ctx context.Context) (migrations.Refused, error) {
+	m, err := migrations.New(d.pool)
+	if err != nil {
+		return migrations.Refused{}, err
+	}
+	refused, err := m.GrantReaders(ctx)
+	return refused, errors.Join(err, m.Close())
+}
+
 // checkSchema refuses a schema that is not this binary's.
 func (d *database) checkSchema(ctx context.Context) error {
 	m, err := migrations.New(d.pool)

@@ -13,6 +13,7 @@ import (
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/internal/ghapi"
+	"github.com/jobvault/jobvault/migrations"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -103,12 +104,28 @@ func (s *session) openDatabase(ctx context.Context, n needs) error {
 		if len(applied) > 0 {
 			s.logger.InfoContext(ctx, "database schema brought up", "applied", applied)
 		}
+		if len(applied) > 0 || n.database == ownDatabase {
+			if err := s.grantReaders(ctx); err != nil {
+				return err
+			}
+		}
 	}
 	if s.db, err = store.New(s.database.pool); err != nil {
 		return err
 	}
 	if n.clock != noClock {
 		s.clock, err = s.db.NewClock(ctx, nil)
+	}
+	return err
+}
+
+// grantReaders sees to the role of those who ask in SQL. What may not be done is told, and
+// no reason not to go on.
+func (s *session) grantReaders(ctx context.Context) error {
+	refused, err := s.database.grantReaders(ctx)
+	if len(refused.SQL) > 0 {
+		s.logger.WarnContext(ctx, "the role for questions in SQL is not complete: jobvault migrate up prints what to run",
+			"role", migrations.ReaderRole, "missing", len(refused.SQL), ingest.KeyError, refused.Why)
 	}
 	return err
 }

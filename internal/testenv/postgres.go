@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -78,6 +79,30 @@ func (c *cluster) makeTemplate(ctx context.Context) (err error) {
 	}
 	_, err = m.Up(ctx)
 	return errors.Join(err, m.Close())
+}
+
+// Cluster starts a Postgres for this test alone, with settings as in postgresql.conf.
+func Cluster(t testing.TB, settings map[string]string) *localpg.Server {
+	t.Helper()
+	all := map[string]string{"fsync": "off", "full_page_writes": "off", "shared_buffers": "16MB"}
+	maps.Copy(all, settings)
+	dir, err := os.MkdirTemp(clusterParent(), "jobvault-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := localpg.Start(t.Context(), localpg.Config{Dir: dir, Settings: all})
+	if errors.Is(err, localpg.ErrNoBinaries) {
+		Missing(t, "the test runs a PostgreSQL of its own: %v", err)
+	}
+	if err != nil {
+		t.Fatal(errors.Join(err, os.RemoveAll(dir)))
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(server.Close(), os.RemoveAll(dir)); err != nil {
+			t.Error(err)
+		}
+	})
+	return server
 }
 
 var databases atomic.Int64
