@@ -11,25 +11,30 @@ VERSION ?= dev
 PKG = ./...
 RUN =
 RACE = -race
+# The versions of Postgres of test-postgres: numbers, oldest, newest; empty: all.
+PG =
 
 # Every fuzzer there is, as ./folder:FuzzName.
 FUZZERS = $(shell grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sed -E 's,/[^/]*:func ,:,' | sort)
 # A number of runs: a time may end in the middle of one, which go test calls a failure.
 FUZZ_TIME ?= 10000x
 
-.PHONY: build help demo test bench bench-smoke fuzz lint figures tools clean
+.PHONY: build help demo test test-postgres bench bench-smoke fuzz lint figures tools clean
 
 build: ## the binary, bin/jobvault
 	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.release=$(VERSION)" -o bin/jobvault ./cmd/jobvault
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build ## a day of a small organisation against a simulated GitHub
 	./bin/jobvault demo
 
 test: $(BIN)/minio ## every test, with the race detector; some: PKG=./store RUN=TestCoverage; without it: RACE=
 	go test $(RACE) -timeout 30m $(if $(RUN),-run '$(RUN)' )$(PKG)
+
+test-postgres: build ## tests of the store and the demo on each version of Postgres, a line for each; some: PG="oldest newest"
+	.ci/postgres $(PG)
 
 bench: build ## jobvault against its peers and limits, some minutes
 	go run ./internal/bench

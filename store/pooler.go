@@ -16,8 +16,13 @@ import (
 var ErrNoSessions = errors.New("a pooler before Postgres does not pool by session, to which jobvault's locks belong:" +
 	" set pool_mode=session for this database, or connect to Postgres itself")
 
-// ErrSmallPooler says that a pooler before Postgres has fewer connections than MinConns.
-var ErrSmallPooler = fmt.Errorf("a pooler before Postgres did not give %d connections at once: raise its default_pool_size for this database", MinConns)
+// poolerConns is the least that a pooler must have for a process: those of a pool, and one
+// on which River listens.
+const poolerConns = MinConns + 1
+
+// ErrSmallPooler says that a pooler before Postgres has fewer connections than one process
+// needs.
+var ErrSmallPooler = fmt.Errorf("a pooler before Postgres did not give %d connections at once: raise its default_pool_size for this database", poolerConns)
 
 // poolerRounds is how often a pooler is tried. One round finds out a pooler by transaction
 // that nobody else uses; others may have taken the very connection that would tell.
@@ -25,7 +30,7 @@ const poolerRounds = 3
 
 // CheckSessions fails with ErrNoSessions where a pooler does not keep a connection's
 // session, and with ErrSmallPooler where it has too few. Without a pooler it takes one
-// connection for a moment, with one MinConns. It leaves no setting behind in a session
+// connection for a moment, with one five. It leaves no setting behind in a session
 // that may be given to others, and may be repeated.
 func CheckSessions(ctx context.Context, pool *pgxpool.Pool) error {
 	config := &pool.Config().ConnConfig.Config
@@ -54,7 +59,7 @@ func CheckSessions(ctx context.Context, pool *pgxpool.Pool) error {
 // first one, which does nothing meanwhile, has a session, none of them gets its backend,
 // and it still has it at the end.
 func checkPooler(ctx context.Context, config *pgconn.Config, first *pgconn.PgConn, backend uint32) error {
-	for range MinConns - 1 {
+	for range poolerConns - 1 {
 		conn, err := pgconn.ConnectConfig(ctx, config)
 		if err != nil {
 			return err

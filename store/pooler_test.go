@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"strings"
@@ -80,6 +81,7 @@ func keepBusy(t *testing.T, url string) {
 			if t.Context().Err() == nil {
 				t.Error(err)
 			}
+			_ = conn.Close(context.Background())
 		})
 	}
 	t.Cleanup(asking.Wait)
@@ -89,13 +91,13 @@ func keepBusy(t *testing.T, url string) {
 func TestASmallPoolerIsRefused(t *testing.T) {
 	t.Parallel()
 	database := testenv.DatabaseURL(t)
-	small := map[string]string{"pool_mode": "session", "default_pool_size": "3", "query_wait_timeout": "1"}
+	small := map[string]string{"pool_mode": "session", "default_pool_size": "4", "query_wait_timeout": "1"}
 	err := store.CheckSessions(t.Context(), testenv.PoolAt(t, testenv.PgBouncer(t, database, small)))
 	if !errors.Is(err, store.ErrSmallPooler) {
 		t.Error(err)
 	}
 	enough := maps.Clone(small)
-	enough["default_pool_size"] = "4"
+	enough["default_pool_size"] = "5"
 	if err := store.CheckSessions(t.Context(), testenv.PoolAt(t, testenv.PgBouncer(t, database, enough))); err != nil {
 		t.Error(err)
 	}

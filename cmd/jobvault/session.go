@@ -23,6 +23,7 @@ type session struct {
 	config    config
 	logger    *slog.Logger
 	database  *database
+	newer     error // migrations.ErrNewer: of the database, only deliveries is used; nil: the schema is this binary's
 	db        *store.DB
 	archive   *archive.Archive
 	clock     *store.Clock // Postgres' time
@@ -96,18 +97,9 @@ func (s *session) openDatabase(ctx context.Context, n needs) error {
 		if err := s.database.checkSchema(ctx); err != nil {
 			return err
 		}
-	case migratedSchema:
-		applied, err := s.database.migrateUp(ctx)
-		if err != nil {
+	case migratedSchema, receivingSchema:
+		if err := s.migrate(ctx, n); err != nil {
 			return err
-		}
-		if len(applied) > 0 {
-			s.logger.InfoContext(ctx, "database schema brought up", "applied", applied)
-		}
-		if len(applied) > 0 || n.database == ownDatabase {
-			if err := s.grantReaders(ctx); err != nil {
-				return err
-			}
 		}
 	}
 	if s.db, err = store.New(s.database.pool); err != nil {
@@ -117,6 +109,25 @@ func (s *session) openDatabase(ctx context.Context, n needs) error {
 		s.clock, err = s.db.NewClock(ctx, nil)
 	}
 	return err
+}
+
+// migrate brings the schema up.
+func (s *session) migrate(ctx context.Context, n needs) error {
+	applied, err := s.database.migrateUp(ctx)
+	if errors.Is(err, migrations.ErrNewer) && n.schema == receivingSchema {
+		s.newer = err
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if len(applied) > 0 {
+		s.logger.InfoContext(ctx, "database schema brought up", "applied", applied)
+	}
+	if len(applied) > 0 || n.database == ownDatabase {
+		return s.grantReaders(ctx)
+	}
+	return nil
 }
 
 // grantReaders sees to the role of those who ask in SQL. What may not be done is told, and
