@@ -38,13 +38,15 @@ func fill(t testing.TB, pool *pgxpool.Pool, runs int) {
 	exec(t, pool, "DO $$ BEGIN "+fmt.Sprintf(crowd, runs)+" END $$")
 }
 
-// archiving writes as an archive worker of the release before does, for one job of a run
+// archiving writes as receiver and workers of the release before do, for one job of a run
 // after the other, until the context ends, and returns the longest that it took.
 func archiving(ctx context.Context, pool *pgxpool.Pool, runs, worker int64) (longest time.Duration, jobs int, err error) {
 	for id := worker * 10_000_000_000; ctx.Err() == nil; id++ {
 		run, began := 1+rand.Int64N(runs), time.Now()
 		err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 			for _, statement := range []string{
+				`INSERT INTO deliveries (guid, event, action, received_at, repository_id, job_id, payload, state, error)
+				 SELECT gen_random_uuid(), 'workflow_job', 'completed', statement_timestamp(), $2::bigint, $1::bigint, 'payload', 'done', NULL`,
 				`SELECT FROM workflow_runs WHERE id = $2 AND $1::bigint > 0 FOR NO KEY UPDATE`,
 				`INSERT INTO jobs (id, run_id, run_attempt, repository_id, name, status, created_at) SELECT $1::bigint, id, 1, repository_id, 'job', 'queued', now() FROM workflow_runs WHERE id = $2::bigint`,
 				`INSERT INTO job_logs (job_id) SELECT $1::bigint WHERE $2::bigint > 0`,

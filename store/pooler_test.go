@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -120,4 +121,43 @@ func TestSmallPoolsAreRefused(t *testing.T) {
 			pool.Close()
 		}
 	}
+}
+
+// Whoever waits for the log of removals leaves the others of its process connections.
+func TestWaitingForRemovalsTakesNoConnections(t *testing.T) {
+	pool, err := store.OpenPool(t.Context(), testenv.DatabaseURL(t), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	db, err := store.New(pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock, _, err := db.LockRemovals(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var waiting sync.WaitGroup
+	for range 3 {
+		waiting.Go(func() {
+			unlock, _, err := db.LockRemovals(t.Context())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			unlock()
+		})
+	}
+	for range 20 {
+		asking, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		err := db.Ping(asking)
+		cancel()
+		if err != nil {
+			t.Errorf("while others wait for the lock: %v", err)
+			break
+		}
+	}
+	unlock()
+	waiting.Wait()
 }
