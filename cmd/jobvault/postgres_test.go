@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"net/url"
 	"os/exec"
 	"strings"
 	"testing"
@@ -176,4 +177,38 @@ func TestAnOlderJobvaultReceivesBesideANewerSchema(t *testing.T) {
 	w.check(err)
 	startProcess(t, w.settings...)
 	w.awaitSettled(time.Minute, len(day.Jobs))
+}
+
+// What migrate up may not do, it prints for somebody who may; serve goes on without.
+func TestMigrateUpPrintsWhatItMayNotDo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	server := testenv.Cluster(t, nil)
+	admin := testenv.PoolAt(t, server.URL())
+	for _, statement := range []string{`CREATE ROLE owner LOGIN PASSWORD 'secret'`, `CREATE DATABASE owned OWNER owner`} {
+		_, err := admin.Exec(t.Context(), statement)
+		w.check(err)
+	}
+	owned, err := url.Parse(server.URLFor("owned"))
+	w.check(err)
+	owned.User = url.UserPassword("owner", "secret")
+	for _, first := range []string{"applied 00002_tables.sql", "nothing to apply"} {
+		out, err := w.commandAt(owned.String(), "migrate", "up")
+		w.check(err)
+		for _, words := range []string{first, "permission denied to create role", "whoever may, runs in this database:\nCREATE ROLE jobvault_reader NOLOGIN;\nGRANT SELECT ON public.action_facts, "} {
+			if !strings.Contains(out, words) {
+				t.Errorf("%q is not in\n%s", words, out)
+			}
+		}
+	}
+	p := startProcess(t, w.at(owned.String())...)
+	if !strings.Contains(p.said(), "jobvault migrate up prints what to run") {
+		t.Errorf("serve says nothing of it:\n%s", p.said())
+	}
+	p.terminate()
+	_, err = admin.Exec(t.Context(), `CREATE ROLE jobvault_reader NOLOGIN`)
+	w.check(err)
+	if out, err := w.commandAt(owned.String(), "migrate", "up"); err != nil || out != "nothing to apply\n" {
+		t.Errorf("once the role is there: %v\n%s", err, out)
+	}
 }
