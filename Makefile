@@ -13,6 +13,8 @@ VERSION ?= dev
 PKG = ./...
 RUN =
 RACE = -race
+# The versions of Postgres of test-postgres: numbers, oldest, newest; empty: all.
+PG =
 
 # What `make test-readers` tries: names of readers, or parts of them, separated by commas.
 READERS =
@@ -22,13 +24,13 @@ FUZZERS = $(shell grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | 
 # A number of runs: a time may end in the middle of one, which go test calls a failure.
 FUZZ_TIME ?= 10000x
 
-.PHONY: build help demo test test-stores test-readers bench bench-smoke fuzz lint figures tools clean
+.PHONY: build help demo test test-stores test-postgres test-readers bench bench-smoke fuzz lint figures tools clean
 
 build: ## the binary, bin/jobvault
 	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.release=$(VERSION)" -o bin/jobvault ./cmd/jobvault
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build ## a day of a small organisation against a simulated GitHub
 	./bin/jobvault demo
@@ -38,6 +40,9 @@ test: $(BIN)/minio ## every test, with the race detector; some: PKG=./store RUN=
 
 test-stores: stores ## the bucket's tests on each S3 server there is, and a table of them; some: STORES=minio,rclone
 	go run ./internal/stores $(STORES)
+
+test-postgres: build ## tests of the store and the demo on each version of Postgres, a line for each; some: PG="oldest newest"
+	.ci/postgres $(PG)
 
 bench: build ## jobvault against its peers and limits, some minutes
 	go run ./internal/bench

@@ -22,6 +22,7 @@ type Metrics struct {
 	takenOver    prometheus.Counter
 	sweptRuns    prometheus.Counter
 	redelivered  prometheus.Counter
+	rollUpFailed prometheus.Counter
 }
 
 // NewMetrics registers the metrics.
@@ -66,7 +67,10 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	m.redelivered = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "jobvault_redeliveries_total", Help: "Failed deliveries that GitHub was asked to deliver again.",
 	})
-	r.MustRegister(m.answers, m.answerTime, m.groupSize, m.quarantined, m.drained, m.settled, m.archived, m.archivedSize,
+	m.rollUpFailed = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "jobvault_action_sums_failed_total", Help: "Rounds that could not bring the sums of actions up to date; the log says why. While they fail, who used an action is told rightly, and ever more slowly.",
+	})
+	r.MustRegister(m.rollUpFailed, m.answers, m.answerTime, m.groupSize, m.quarantined, m.drained, m.settled, m.archived, m.archivedSize,
 		m.githubErrors, m.takenOver, m.sweptRuns, m.redelivered)
 	return m
 }

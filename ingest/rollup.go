@@ -21,8 +21,8 @@ func (rollUpArgs) Kind() string { return "rollup" }
 
 // rollUp rolls up until nothing is pending, or stopping is closed, which leaves the rest
 // to others. It has no time-out: after a large reindex there is much to do, and each
-// transaction has one of its own. What fails is left to the next round.
-func rollUp(db *store.DB, logger *slog.Logger, stopping <-chan struct{}) Periodic {
+// transaction has one of its own. What fails is told, and left to the next round.
+func rollUp(db *store.DB, logger *slog.Logger, m *Metrics, stopping <-chan struct{}) Periodic {
 	return NewPeriodic(rollUpArgs{}, "", rollUpEvery, 0, func(ctx context.Context) error {
 		for {
 			more, err := db.RollUpActions(ctx)
@@ -30,7 +30,8 @@ func rollUp(db *store.DB, logger *slog.Logger, stopping <-chan struct{}) Periodi
 			case ctx.Err() != nil:
 				return river.JobSnooze(0)
 			case err != nil:
-				logger.WarnContext(ctx, "the sums of actions could not be brought up to date", KeyError, err)
+				m.rollUpFailed.Inc()
+				logger.ErrorContext(ctx, "the sums of actions could not be brought up to date: what uses tell stays right, and takes longer the more there is", KeyError, err)
 				return river.JobCancel(err) // the next round comes by itself
 			case !more:
 				return nil

@@ -1,9 +1,15 @@
 package ingest_test
 
 import (
+	"log/slog"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/store"
 )
@@ -36,4 +42,50 @@ func TestWorkersRollUpWhatIsPending(t *testing.T) {
 		AND (SELECT sum(jobs) FROM action_sums WHERE days = 56) = 12000`)
 	used()
 	r.Await(time.Minute, `EXISTS (SELECT FROM queue.river_job WHERE kind = 'rollup' AND state = 'completed')`)
+}
+
+// Nobody who looks at the log or at metrics can miss it.
+func TestSumsThatCannotBeMadeAreTold(t *testing.T) {
+	t.Parallel()
+	registry, log := prometheus.NewRegistry(), new(lines)
+	r := newRig(t, ingesttest.Options{})
+	r.Metrics, r.Logger = ingest.NewMetrics(registry), slog.New(slog.NewTextHandler(log, nil))
+	r.Exec(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$`)
+	r.Exec(`CREATE TRIGGER refuse BEFORE DELETE ON action_pending EXECUTE FUNCTION refuse()`)
+	r.Exec(`INSERT INTO action_pending (job_id) VALUES (1)`)
+	r.Work()
+	r.Await(time.Minute, `EXISTS (SELECT FROM queue.river_job WHERE kind = 'rollup' AND state = 'cancelled')`)
+	r.StopWork()
+	families, err := registry.Gather()
+	r.Check(err)
+	failed := 0.0
+	for _, f := range families {
+		if f.GetName() == "jobvault_action_sums_failed_total" {
+			failed = f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	if failed < 1 {
+		t.Errorf("the metric is %v", failed)
+	}
+	if text := log.String(); !strings.Contains(text, "level=ERROR") || !strings.Contains(text, "the sums of actions could not be brought up to date") || !strings.Contains(text, "no room") {
+		t.Errorf("the log says\n%s", text)
+	}
+}
+
+// lines are what several goroutines log.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }

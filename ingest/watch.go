@@ -37,7 +37,7 @@ const tellAgain = 5 * time.Minute
 
 // StartWatch compares the clocks, starts the workers if they agree, and goes on until
 // Stop; the context bounds the start only. It fails if Postgres does not answer or the
-// workers do not start; a wrong clock is no error.
+// workers do not start; a wrong clock is no error, nor is a Postgres that only reads.
 func StartWatch(ctx context.Context, c WatchConfig) (*Watch, error) {
 	w := &Watch{config: c}
 	err := c.Clock.Check(ctx)
@@ -45,6 +45,10 @@ func StartWatch(ctx context.Context, c WatchConfig) (*Watch, error) {
 		w.tell(ctx, skew)
 	} else if err == nil {
 		err = w.start(ctx)
+	}
+	if store.OnlyReads(err) {
+		c.Logger.ErrorContext(ctx, "Postgres only reads: this process does not work until it writes", KeyError, err)
+		err = nil
 	}
 	if err != nil && c.Clock.Err() == nil {
 		return nil, err

@@ -10,7 +10,11 @@
 
 -- +goose Up
 
-ALTER TABLE jobs ADD COLUMN IF NOT EXISTS carried_over_from bigint REFERENCES jobs (id) ON DELETE SET NULL;
+-- A reference that comes with its column is looked through with the table locked.
+ALTER TABLE jobs ADD COLUMN IF NOT EXISTS carried_over_from bigint;
+ALTER TABLE jobs DROP CONSTRAINT IF EXISTS jobs_carried_over_from_fkey,
+    ADD CONSTRAINT jobs_carried_over_from_fkey FOREIGN KEY (carried_over_from) REFERENCES jobs (id) ON DELETE SET NULL NOT VALID;
+ALTER TABLE jobs VALIDATE CONSTRAINT jobs_carried_over_from_fkey;
 COMMENT ON COLUMN jobs.carried_over_from IS 'The job of an earlier attempt that ran in place of this one, which did not run again: the earliest with the same run, name, conclusion, runner (id and name), started_at and completed_at. Null: the job ran itself, or had no runner, or that is not known. Kept by triggers, which see all writers.';
 
 -- An older jobvault that still runs counts what is carried over, and knows no images: from
@@ -173,7 +177,8 @@ WHERE j.carried_over_from IS NULL OR NOT EXISTS (SELECT FROM job_actions e WHERE
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 11;
 COMMENT ON COLUMN action_uses.jobs IS 'Number of jobs that ran; one that is carried over counts only if nothing tells which actions the job used that ran.';
 
--- Jobs of before.
+-- Jobs of before. Who writes a job of a run that is linked waits for its batch: it is a few
+-- runs, which take some hundredths of a second.
 -- +goose StatementBegin
 DO $$
 DECLARE
@@ -182,7 +187,7 @@ DECLARE
 BEGIN
     LOOP
         SELECT array_agg(id), max(run_id) INTO later, last FROM jobs
-        WHERE run_attempt > 1 AND run_id IN (SELECT run_id FROM jobs WHERE run_id > last AND run_attempt > 1 ORDER BY run_id LIMIT 10000);
+        WHERE run_attempt > 1 AND run_id IN (SELECT run_id FROM jobs WHERE run_id > last AND run_attempt > 1 ORDER BY run_id LIMIT 200);
         EXIT WHEN last IS NULL;
         PERFORM link_carried_over(later);
         COMMIT;

@@ -56,3 +56,17 @@ func exec(t testing.TB, pool *pgxpool.Pool, statement string, args ...any) {
 		t.Fatal(err)
 	}
 }
+
+// tablesOf lists all tables, jobvault's and River's, but for those that are not logged.
+func tablesOf(t testing.TB, pool *pgxpool.Pool) []string {
+	t.Helper()
+	return column[string](t, pool, `
+		SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1`)
+}
+
+// content is all rows of a table, as text.
+func content(t testing.TB, pool *pgxpool.Pool, table string) []string {
+	t.Helper()
+	return column[string](t, pool, `SELECT t::text FROM `+table+` t ORDER BY 1`)
+}

@@ -33,6 +33,7 @@ type State struct {
 // at once: goose holds a session lock, so that one works and the others wait.
 type Migrator struct {
 	provider *goose.Provider
+	pool     *pgxpool.Pool
 	db       *sql.DB
 }
 
@@ -53,7 +54,7 @@ func New(pool *pgxpool.Pool) (*Migrator, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("migrations: %w", err), db.Close())
 	}
-	return &Migrator{provider: provider, db: db}, nil
+	return &Migrator{provider: provider, pool: pool, db: db}, nil
 }
 
 // Close gives back what New took. The pool is the caller's.

@@ -29,6 +29,9 @@ func TestManyUpAtOnceApplyEachMigrationOnce(t *testing.T) {
 			if err == nil {
 				err = m.Check(t.Context())
 			}
+			if err == nil {
+				_, err = m.GrantReaders(t.Context())
+			}
 			if err != nil {
 				t.Error(err)
 			}

@@ -112,8 +112,9 @@ func TestQuestionsOfACallerThatGaveUp(t *testing.T) {
 	}
 }
 
-// needsNoTable are the methods that ask only for the time, or for a lock.
-var needsNoTable = []string{"AskedAt", "DecidingTime", "LockManifests", "LockRemovals", "NewClaimant", "NewClock", "Ping", "Time"}
+// needsNoTable are the methods that ask only for the time, for a lock, or whether Postgres
+// writes at all.
+var needsNoTable = []string{"AskedAt", "CheckWrites", "DecidingTime", "LockManifests", "LockRemovals", "NewClaimant", "NewClock", "Ping", "Time"}
 
 // A role that may read no table gets an error, whatever it asks: none of its transactions
 // is taken for one that found nothing.

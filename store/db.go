@@ -22,7 +22,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -34,53 +33,12 @@ type DB struct {
 	pool  *pgxpool.Pool
 	queue *river.Client[pgx.Tx] // inserts only; ingest runs the workers
 	wall  func() time.Time      // this process's clock, which is only ever compared with Postgres'
-}
 
-// sessionSettings are those of every connection. A process whose machine died
-// holds locks until Postgres notices; the keepalives make that half a minute
-// instead of the two hours that are Linux's default.
-var sessionSettings = map[string]string{
-	"application_name":                    "jobvault",
-	"timezone":                            "UTC",
-	"tcp_keepalives_idle":                 "15",
-	"tcp_keepalives_interval":             "5",
-	"tcp_keepalives_count":                "3",
-	"idle_in_transaction_session_timeout": "60s",
-	"lock_timeout":                        "30s",
+	removals chan struct{} // holds one while LockRemovals is held, or waited for
 }
 
 // transactionTime bounds a transaction, also when Postgres does not answer at all.
 const transactionTime = time.Minute
-
-// OpenPool connects lazily: an unreachable Postgres is not an error here but at
-// the first use. maxConns counts unless the URL has a pool_max_conns. The URL may
-// carry a password; no error repeats it.
-func OpenPool(ctx context.Context, url string, maxConns int32) (*pgxpool.Pool, error) {
-	config, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		// pgx redacts passwords it recognises; a URL it cannot parse it may not.
-		return nil, errors.New("store: the database URL cannot be parsed")
-	}
-	if !strings.Contains(url, "pool_max_conns") {
-		config.MaxConns = maxConns
-	}
-	config.ConnConfig.ConnectTimeout = 10 * time.Second
-	for name, value := range sessionSettings {
-		config.ConnConfig.RuntimeParams[name] = value
-	}
-	// Times are read as UTC, whatever the machine's zone: days are cut by it.
-	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
-		conn.TypeMap().RegisterType(&pgtype.Type{
-			Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
-		})
-		return nil
-	}
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return nil, fmt.Errorf("store: open pool: %w", err)
-	}
-	return pool, nil
-}
 
 // New uses a pool whose database is migrated.
 func New(pool *pgxpool.Pool) (*DB, error) {
@@ -92,7 +50,7 @@ func New(pool *pgxpool.Pool) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: queue client: %w", err)
 	}
-	return &DB{pool: pool, queue: queue, wall: time.Now}, nil
+	return &DB{pool: pool, queue: queue, wall: time.Now, removals: make(chan struct{}, 1)}, nil
 }
 
 // Pool is the pool that New was given.

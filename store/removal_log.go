@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // AppliedRecord is a record of the log of removals in the bucket that this database has
@@ -126,6 +127,20 @@ func (db *DB) LockRemovals(ctx context.Context) (unlock func(), at time.Time, er
 	fail := func(err error) error { return fmt.Errorf("store: lock the log of removals: %w", err) }
 	waiting, cancel := context.WithTimeout(ctx, removalsWait)
 	defer cancel()
+	// One of a process waits with a connection, whatever the others: see MinConns.
+	select {
+	case db.removals <- struct{}{}:
+	case <-waiting.Done():
+		if err = ctx.Err(); err == nil {
+			err = ErrRemovalsBusy
+		}
+		return nil, at, fail(err)
+	}
+	defer func() {
+		if unlock == nil {
+			<-db.removals
+		}
+	}()
 	conn, err := db.pool.Acquire(waiting)
 	if err != nil {
 		return nil, at, fail(err)
@@ -140,13 +155,16 @@ func (db *DB) LockRemovals(ctx context.Context) (unlock func(), at time.Time, er
 		}
 		return nil, at, fail(err)
 	}
-	return func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), transactionTime)
-		defer cancel()
-		if _, err := conn.Exec(ctx, `SELECT pg_advisory_unlock(`+removalsLock+`)`); err != nil {
-			_ = conn.Hijack().Close(ctx)
-			return
-		}
-		conn.Release()
-	}, at, nil
+	return func() { db.unlockRemovals(ctx, conn) }, at, nil
+}
+
+func (db *DB) unlockRemovals(ctx context.Context, conn *pgxpool.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), transactionTime)
+	defer cancel()
+	defer func() { <-db.removals }()
+	if _, err := conn.Exec(ctx, `SELECT pg_advisory_unlock(`+removalsLock+`)`); err != nil {
+		_ = conn.Hijack().Close(ctx)
+		return
+	}
+	conn.Release()
 }

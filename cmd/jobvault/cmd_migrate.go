@@ -46,6 +46,11 @@ func (migrateUpCmd) Run(ctx context.Context, e *environment) error {
 		if err == nil && len(applied) == 0 {
 			fmt.Fprintln(e.stdout, "nothing to apply")
 		}
+		if err != nil {
+			return err
+		}
+		refused, err := m.GrantReaders(ctx)
+		fmt.Fprint(e.stdout, refused)
 		return err
 	})
 }

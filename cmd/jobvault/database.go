@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -42,6 +43,11 @@ func openDatabase(ctx context.Context, c config, n databaseNeed, maxConns int32,
 		return nil, errors.Join(err, d.close())
 	}
 	d.pool = pool
+	if d.embedded == nil {
+		if err := store.CheckSessions(ctx, pool); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", c.Given.setting("JOBVAULT_DATABASE_URL"), err), d.close())
+		}
+	}
 	return d, nil
 }
 
@@ -63,6 +69,16 @@ func (d *database) migrateUp(ctx context.Context) ([]string, error) {
 	}
 	applied, err := m.Up(ctx)
 	return applied, errors.Join(err, m.Close())
+}
+
+// grantReaders sees to the role of those who ask in SQL.
+func (d *database) grantReaders(ctx context.Context) (migrations.Refused, error) {
+	m, err := migrations.New(d.pool)
+	if err != nil {
+		return migrations.Refused{}, err
+	}
+	refused, err := m.GrantReaders(ctx)
+	return refused, errors.Join(err, m.Close())
 }
 
 // checkSchema refuses a schema that is not this binary's.

@@ -26,9 +26,10 @@ const (
 type schemaNeed int
 
 const (
-	anySchema      schemaNeed = iota // nothing: the command is about the schema
-	currentSchema                    // it is refused
-	migratedSchema                   // it is brought up
+	anySchema       schemaNeed = iota // nothing: the command is about the schema
+	currentSchema                     // it is refused
+	migratedSchema                    // it is brought up
+	receivingSchema                   // it is brought up, or is newer: then webhooks are received, and no more
 )
 
 // bucketNeed says what a command wants of the bucket.

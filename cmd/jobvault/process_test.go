@@ -62,6 +62,7 @@ func startBinary(t testing.TB, path string, settings ...string) *process {
 	select {
 	case p.url = <-serves:
 	case err := <-p.ended:
+		p.ended <- err // the cleanup waits for it too
 		t.Fatalf("jobvault ended: %v\n%s", err, p.said())
 	case <-time.After(time.Minute):
 		t.Fatalf("jobvault does not serve\n%s", p.said())

@@ -22,7 +22,7 @@ type service struct {
 	watch    *ingest.Watch    // of the clock, and with it the workers
 	webhook  *ingest.Receiver // nil: this process receives nothing
 	lookup   http.Handler     // nil: this process answers no readers
-	guard    *removalGuard
+	guard    *removalGuard    // nil: nothing is read
 	probe    *storeProbe
 	registry *prometheus.Registry
 	http     *http.Server
@@ -66,8 +66,12 @@ func (s *service) start(ctx context.Context) error {
 	if err := s.startProbe(ctx); err != nil {
 		return err
 	}
-	s.guard = startGuard(ctx, s.removalLog(), s.logger)
-	s.registry.MustRegister(s.guard.metric())
+	if s.newer != nil {
+		s.receiveOnly(ctx)
+	} else {
+		s.guard = startGuard(ctx, s.removalLog(), s.logger)
+		s.registry.MustRegister(s.guard.metric())
+	}
 	if err := s.startWatch(ctx); err != nil {
 		return err
 	}
@@ -89,8 +93,12 @@ func (s *service) start(ctx context.Context) error {
 // serveNeeds is what a process that serves needs. A bucket that is away, and a clock that
 // is wrong, do not keep it from starting: receiving goes on, and /readyz says what is wrong.
 func (c config) serveNeeds() needs {
+	schema := migratedSchema
+	if c.has(roleReceive) {
+		schema = receivingSchema
+	}
 	return needs{
-		database: ownDatabase, schema: migratedSchema, manyConns: true, bucket: existingBucket, clock: anyClock,
+		database: ownDatabase, schema: schema, manyConns: true, bucket: existingBucket, clock: anyClock,
 		github: c.has(roleWork) || c.has(roleLookup) && c.ReadAuth == readGitHub,
 	}
 }

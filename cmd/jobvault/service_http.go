@@ -3,16 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"github.com/jobvault/jobvault/ingest"
-	"github.com/jobvault/jobvault/store"
 )
 
 // Time-outs of the server. GitHub gives a delivery 10 seconds; whoever needs
@@ -23,7 +18,6 @@ const (
 	writeTimeout   = 60 * time.Second
 	idleTimeout    = 2 * time.Minute
 	maxHeaderBytes = 32 << 10
-	checkTimeout   = 5 * time.Second
 )
 
 func (s *service) serveHTTP() {
@@ -31,8 +25,11 @@ func (s *service) serveHTTP() {
 	if s.webhook != nil {
 		mux.Handle("/webhook", s.webhook)
 	}
-	if s.lookup != nil {
+	switch {
+	case s.lookup != nil && s.guard != nil:
 		mux.Handle("/", s.guard.guarded(s.lookup))
+	case s.lookup != nil:
+		mux.Handle("/", s.lookup)
 	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeStatus(w, http.StatusOK, map[string]string{"process": "ok"})
@@ -64,42 +61,6 @@ func smallBuffer(ctx context.Context, c net.Conn) context.Context {
 		_ = tcp.SetWriteBuffer(sendBuffer) // as it is, it works too
 	}
 	return ctx
-}
-
-// ready says whether each part answers, what the store lacks, whether the database has
-// heard of all removals that the bucket tells of, and how wrong the clock is if it is; why
-// a part does not answer is in the log.
-func (s *service) ready(w http.ResponseWriter, req *http.Request) {
-	ctx, cancel := context.WithTimeout(req.Context(), checkTimeout)
-	defer cancel()
-	parts := map[string]func(context.Context) error{
-		"postgres": s.db.Ping,
-		"schema":   s.database.checkSchema,
-		"bucket":   s.archive.Bucket().Check,
-		"clock":    s.clock.Check,
-	}
-	status, answers := http.StatusOK, make(map[string]string)
-	for name, check := range parts {
-		answers[name] = "ok"
-		if err := check(ctx); err != nil {
-			s.logger.WarnContext(ctx, "not ready", "part", name, ingest.KeyError, err)
-			status, answers[name] = http.StatusServiceUnavailable, "away"
-			var skew *store.SkewError
-			if errors.As(err, &skew) {
-				answers[name] = fmt.Sprintf("%s from that of Postgres, %s at most", skew.Skew().Round(time.Second), store.MaxSkew)
-			}
-		}
-	}
-	var fit bool
-	if answers["store"], fit = s.probe.ready(); !fit {
-		status = http.StatusServiceUnavailable
-	}
-	// Readers wait for it. Who also receives goes on: nobody else may, and what GitHub
-	// cannot deliver is lost.
-	if answers["removals"] = s.guard.ready(); answers["removals"] != "ok" && s.webhook == nil {
-		status = http.StatusServiceUnavailable
-	}
-	writeStatus(w, status, answers)
 }
 
 func writeStatus(w http.ResponseWriter, status int, v any) {

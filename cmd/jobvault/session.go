@@ -13,6 +13,7 @@ import (
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/internal/ghapi"
+	"github.com/jobvault/jobvault/migrations"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -22,6 +23,7 @@ type session struct {
 	config    config
 	logger    *slog.Logger
 	database  *database
+	newer     error // migrations.ErrNewer: of the database, only deliveries is used; nil: the schema is this binary's
 	db        *store.DB
 	archive   *archive.Archive
 	clock     *store.Clock // Postgres' time
@@ -105,13 +107,9 @@ func (s *session) openDatabase(ctx context.Context, n needs) error {
 		if err := s.database.checkSchema(ctx); err != nil {
 			return err
 		}
-	case migratedSchema:
-		applied, err := s.database.migrateUp(ctx)
-		if err != nil {
+	case migratedSchema, receivingSchema:
+		if err := s.migrate(ctx, n); err != nil {
 			return err
-		}
-		if len(applied) > 0 {
-			s.logger.InfoContext(ctx, "database schema brought up", "applied", applied)
 		}
 	}
 	if s.db, err = store.New(s.database.pool); err != nil {
@@ -119,6 +117,36 @@ func (s *session) openDatabase(ctx context.Context, n needs) error {
 	}
 	if n.clock != noClock {
 		s.clock, err = s.db.NewClock(ctx, nil)
+	}
+	return err
+}
+
+// migrate brings the schema up.
+func (s *session) migrate(ctx context.Context, n needs) error {
+	applied, err := s.database.migrateUp(ctx)
+	if errors.Is(err, migrations.ErrNewer) && n.schema == receivingSchema {
+		s.newer = err
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if len(applied) > 0 {
+		s.logger.InfoContext(ctx, "database schema brought up", "applied", applied)
+	}
+	if len(applied) > 0 || n.database == ownDatabase {
+		return s.grantReaders(ctx)
+	}
+	return nil
+}
+
+// grantReaders sees to the role of those who ask in SQL. What may not be done is told, and
+// no reason not to go on.
+func (s *session) grantReaders(ctx context.Context) error {
+	refused, err := s.database.grantReaders(ctx)
+	if len(refused.SQL) > 0 {
+		s.logger.WarnContext(ctx, "the role for questions in SQL is not complete: jobvault migrate up prints what to run",
+			"role", migrations.ReaderRole, "missing", len(refused.SQL), ingest.KeyError, refused.Why)
 	}
 	return err
 }

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/internal/ghapi"
@@ -241,8 +240,12 @@ func (s Settings) checkDatabaseURL() error {
 		return nil
 	}
 	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
-		if _, err := pgxpool.ParseConfig(url); err == nil {
+		err := store.CheckURL(url)
+		if err == nil {
 			return nil
+		}
+		if errors.Is(err, store.ErrFewConns) {
+			return s.badSecret("JOBVAULT_DATABASE_URL", store.ErrFewConns.Error())
 		}
 	}
 	return s.badSecret("JOBVAULT_DATABASE_URL", "want postgres://user:password@host:port/database")

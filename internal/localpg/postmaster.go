@@ -129,6 +129,9 @@ func readPIDFile(path string) (pidFile, error) {
 	if len(lines) > 3 {
 		f.port, _ = strconv.Atoi(strings.TrimSpace(lines[3]))
 	}
-	f.ready = len(lines) > 7 && strings.TrimSpace(lines[7]) == "ready"
+	if len(lines) > 7 {
+		state := strings.TrimSpace(lines[7])
+		f.ready = state == "ready" || state == "standby" // which takes connections, to read
+	}
 	return f, nil
 }

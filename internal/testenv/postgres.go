@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -78,6 +80,57 @@ func (c *cluster) makeTemplate(ctx context.Context) (err error) {
 	}
 	_, err = m.Up(ctx)
 	return errors.Join(err, m.Close())
+}
+
+// OwnCluster is a Postgres of one test.
+type OwnCluster struct {
+	*localpg.Server
+	dir string
+}
+
+// Cluster starts a Postgres for this test alone, with settings as in postgresql.conf.
+func Cluster(t testing.TB, settings map[string]string) *OwnCluster {
+	t.Helper()
+	dir, err := os.MkdirTemp(clusterParent(), "jobvault-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ClusterIn(t, dir, settings)
+}
+
+// ClusterIn is Cluster in a folder, which is removed after the test.
+func ClusterIn(t testing.TB, dir string, settings map[string]string) *OwnCluster {
+	t.Helper()
+	all := map[string]string{"fsync": "off", "full_page_writes": "off", "shared_buffers": "16MB"}
+	maps.Copy(all, settings)
+	server, err := localpg.Start(t.Context(), localpg.Config{Dir: dir, Settings: all})
+	if errors.Is(err, localpg.ErrNoBinaries) {
+		Missing(t, "the test runs a PostgreSQL of its own: %v", err)
+	}
+	if err != nil {
+		t.Fatal(errors.Join(err, os.RemoveAll(dir)))
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(server.Close(), os.RemoveAll(dir)); err != nil {
+			t.Error(err)
+		}
+	})
+	return &OwnCluster{server, dir}
+}
+
+// BeStandby has the server start again as one that follows another, and only reads: that
+// one never says anything. pg_promote ends it.
+func (c *OwnCluster) BeStandby(t testing.TB) {
+	t.Helper()
+	if err := c.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(c.dir, "postgres", "standby.signal"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 var databases atomic.Int64
