@@ -14,11 +14,11 @@ import (
 )
 
 // PutDetails stores a job as the REST API sent it. If the bucket already has details of
-// the job, they stay and are returned: the bucket's word counts. It fails, and stores
-// nothing, if they are longer than Details reads.
+// the job, they stay and are returned: the bucket's word counts. It fails with ErrTooLong,
+// and stores nothing, if they are longer than Details reads.
 func (a *Archive) PutDetails(ctx context.Context, key JobKey, raw []byte) ([]byte, error) {
 	if len(raw) > maxDetails {
-		return nil, fmt.Errorf("archive: put %s: a job of %d bytes, more than %d", key.Details(), len(raw), maxDetails)
+		return nil, fmt.Errorf("archive: put %s: %w: a job of %d bytes, more than %d", key.Details(), ErrTooLong, len(raw), maxDetails)
 	}
 	_, err := a.bucket.Put(ctx, key.Details(), bytes.NewReader(raw))
 	if errors.Is(err, bucket.ErrExists) {
@@ -26,6 +26,9 @@ func (a *Archive) PutDetails(ctx context.Context, key JobKey, raw []byte) ([]byt
 	}
 	return raw, err
 }
+
+// ErrTooLong says that a job's details are longer than those of any job.
+var ErrTooLong = errors.New("too long")
 
 // Details returns the job as GitHub sent it. It fails with ErrNotFound, and with
 // ErrUnreadable if it is longer than any job.

@@ -26,9 +26,12 @@ type Archiver struct {
 	Archive  *archive.Archive // where logs and job.json go
 	GitHub   *ghapi.Clients
 	Deadline time.Duration // how long after completed_at a 404 log is asked for again; 0: not beyond what it takes to believe it
-	Logger   *slog.Logger
-	Metrics  *Metrics
-	Now      func() time.Time // Postgres' time, as store.Clock has it
+	// DeniedDays is on how many distinct days GitHub may refuse us a job, or not be reached,
+	// before it is missing; 0: not beyond the first.
+	DeniedDays int
+	Logger     *slog.Logger
+	Metrics    *Metrics
+	Now        func() time.Time // Postgres' time, as store.Clock has it
 
 	inFlight inFlight
 	stopping <-chan struct{} // nil: a limit is not waited for
@@ -50,7 +53,7 @@ func (a *Archiver) Work(ctx context.Context, job *river.Job[store.ArchiveArgs]) 
 	defer a.inFlight.add(job.ID)()
 	priority := store.Priority(job.Priority)
 	for {
-		t := &task{Archiver: a, id: job.Args.JobID, priority: priority, logger: a.Logger.With(KeyJob, job.Args.JobID)}
+		t := &task{Archiver: a, id: job.Args.JobID, again: job.Args.Again, priority: priority, logger: a.Logger.With(KeyJob, job.Args.JobID)}
 		err := t.run(ghapi.WithPriority(ctx, ghapi.Priority(priority)))
 		if err != nil && ctx.Err() != nil {
 			// Shutting down: given back as it was.
@@ -98,6 +101,7 @@ func (a *Archiver) await(ctx context.Context, id int64, pause time.Duration) (pr
 type task struct {
 	*Archiver
 	id            int64
+	again         bool // a missing job is asked for once more
 	priority      store.Priority
 	logger        *slog.Logger
 	known         store.JobToArchive
@@ -113,7 +117,7 @@ func (t *task) run(ctx context.Context) error {
 	if t.known, err = t.DB.JobToArchive(ctx, t.id); err != nil {
 		return err
 	}
-	if s := t.known.Log.State; s != store.LogPending && s != store.LogDenied {
+	if s := t.known.Log.State; s != store.LogPending && s != store.LogDenied && !(t.again && s == store.LogMissing) {
 		return nil
 	}
 	t.logger = t.logger.With(KeyRepository, t.known.Repository.FullName())
@@ -128,7 +132,7 @@ func (t *task) run(ctx context.Context) error {
 	}
 	repo := t.known.Repository
 	if t.client, err = t.GitHub.For(ctx, repo.InstallationID, repo.Owner, repo.Name); err != nil {
-		return t.handleError(ctx, targetJob, err)
+		return t.handleError(ctx, targetRepository, err)
 	}
 	done, err := t.fetchDetails(ctx)
 	if err != nil || !done {
@@ -153,29 +157,63 @@ func (t *task) fetchDetails(ctx context.Context) (bool, error) {
 	}
 	job, err := t.client.Job(ctx, repo.Owner, repo.Name, t.id)
 	if err != nil {
-		return false, t.handleError(ctx, targetJob, err)
+		return t.handleJobError(ctx, err)
 	}
-	facts, err := record.FactsOfJob(job.WorkflowJob, repo)
+	facts, err := t.factsOf(job)
 	if err != nil {
-		return false, t.handleError(ctx, targetJob, fmt.Errorf("job %d from the REST API: %w", t.id, err))
-	}
-	if facts.Job.RunID != t.known.Job.RunID {
-		// Nothing of another run's is put into this job's folder.
-		return false, t.handleError(ctx, targetJob, fmt.Errorf("job %d from the REST API is of run %d, and was of run %d", t.id, facts.Job.RunID, t.known.Job.RunID))
-	}
-	if facts.Job.RunAttempt == nil {
-		facts.Job.RunAttempt = t.known.Job.RunAttempt
+		return t.handleJobError(ctx, err)
 	}
 	if facts.Job.Status != store.StatusCompleted {
 		return t.notCompleted(ctx, facts, job.Raw)
 	}
-	t.facts = facts
-	t.key = record.KeyOf(facts.Job)
-	if t.facts, err = storeDetails(ctx, t.Archive, t.key, job.Raw, facts); err != nil {
-		return false, t.handleError(ctx, targetJob, err)
+	return t.keepDetails(ctx, facts, job.Raw)
+}
+
+// factsOf reads what the REST API tells of the job. What cannot be, or contradicts what is
+// known, is no answer, as a page would be.
+func (t *task) factsOf(job ghapi.Job) (store.Facts, error) {
+	facts, err := record.FactsOfJob(job.WorkflowJob, t.known.Repository)
+	if err != nil {
+		return facts, t.unusable(err)
 	}
-	t.detailsStored = true
-	return true, t.DB.RecordFetched(ctx, t.facts, t.Now())
+	if facts.Job.RunID != t.known.Job.RunID {
+		// Nothing of another run's is put into this job's folder.
+		return facts, t.unusable(fmt.Errorf("it is of run %d, and was of run %d", facts.Job.RunID, t.known.Job.RunID))
+	}
+	if facts.Job.RunAttempt == nil {
+		facts.Job.RunAttempt = t.known.Job.RunAttempt
+	}
+	return facts, nil
+}
+
+// unusable is the error for an answer about the job that is of no use.
+func (t *task) unusable(why error) error {
+	return &ghapi.Error{
+		Class: ghapi.Transient, Op: fmt.Sprintf("get job %d", t.id), Status: http.StatusOK, Message: "the answer is of no use", Err: why,
+	}
+}
+
+// keepDetails keeps the description of a completed job and writes its rows. What neither
+// bucket nor Postgres can take, whoever sent it, is no answer either.
+func (t *task) keepDetails(ctx context.Context, facts store.Facts, raw []byte) (bool, error) {
+	key := record.KeyOf(facts.Job)
+	kept, err := storeDetails(ctx, t.Archive, key, raw, facts)
+	if err == nil && kept.Job.Status == store.StatusCompleted {
+		err = t.DB.RecordFetched(ctx, kept, t.Now())
+	}
+	if errors.Is(err, archive.ErrTooLong) || store.IsBadData(err) {
+		err = t.unusable(err)
+	}
+	if err != nil {
+		return t.handleJobError(ctx, err)
+	}
+	t.facts, t.key, t.detailsStored = kept, key, true
+	if t.known.Log.TryingSince == nil || kept.Job.Status != store.StatusCompleted {
+		return true, nil
+	}
+	t.known.Log.TryingSince = nil
+	err = t.DB.NoteAnswer(ctx, t.id)
+	return err == nil, err
 }
 
 // maxJobLife is how long a job can be before GitHub ends it: 35 days, the
@@ -187,26 +225,39 @@ const maxJobLife = 36 * 24 * time.Hour
 // the webhooks' account for longer than a log is waited for, or that cannot be
 // alive any more, is settled by what its log says.
 func (t *task) notCompleted(ctx context.Context, facts store.Facts, raw []byte) (bool, error) {
-	if err := t.DB.RecordFetched(ctx, facts, t.Now()); err != nil {
+	if t.known.Log.State == store.LogMissing {
+		return false, nil // and stays so: what may be a part of a log is not archived
+	}
+	if err := t.DB.RecordFetched(ctx, facts, t.Now()); store.IsBadData(err) {
+		return t.handleJobError(ctx, t.unusable(err))
+	} else if err != nil {
 		return false, err
 	}
-	if at := t.known.Job.CompletedAt; at != nil && t.Now().Sub(*at) > t.Deadline {
+	if at := t.known.Job.CompletedAt; at != nil && t.age(at) > t.Deadline {
 		return true, nil
 	}
-	var age time.Duration
-	if at := facts.Job.CreatedAt; at != nil {
-		age = t.Now().Sub(*at)
-	}
+	age := t.age(facts.Job.CreatedAt, facts.Job.StartedAt)
 	if age > maxJobLife {
-		kept, err := storeDetails(ctx, t.Archive, t.key, raw, facts)
-		t.facts, t.detailsStored = kept, err == nil
-		return err == nil, err
+		return t.keepDetails(ctx, facts, raw)
 	}
 	reason := fmt.Sprintf("the REST API says %s still", facts.Job.Status)
-	if err := t.DB.NoteAttempt(ctx, t.id, false, http.StatusOK, reason); err != nil {
+	err := t.DB.NoteAttempt(ctx, store.Attempt{JobID: t.id, Status: http.StatusOK, Reason: reason, Trouble: store.NotYet, At: t.Now()})
+	if err != nil {
 		return false, err
 	}
 	return false, river.JobSnooze(t.patience(age))
+}
+
+// age is how long ago the first of the times is that is known, and not to come by a clock
+// that is wrong; without one, for how long the job has been asked for in vain.
+func (t *task) age(times ...*time.Time) time.Duration {
+	now := t.Now()
+	for _, at := range times {
+		if at != nil && !at.After(now) {
+			return now.Sub(*at)
+		}
+	}
+	return t.known.Log.TryingFor(now)
 }
 
 // maxPatience is the longest wait before a job that may well be alive is asked for again.
@@ -215,7 +266,7 @@ const maxPatience = 24 * time.Hour
 // patience is how long to wait for a job to complete: the older, the longer.
 func (t *task) patience(age time.Duration) time.Duration {
 	if at := t.known.Job.CompletedAt; at != nil {
-		return min(max(t.Now().Sub(*at)/4, firstPause), maxBackoff)
+		return min(max(t.age(at)/4, firstPause), maxBackoff)
 	}
 	return min(max(age/4, maxBackoff), maxPatience)
 }

@@ -193,7 +193,7 @@ func TestWithoutPostgresEverythingFailsAndNothingHangs(t *testing.T) {
 		"DrainDeliveries":    func() error { _, err := db.DrainDeliveries(ctx, 1, believeLast); return err },
 		"RecordFetched":      func() error { return db.RecordFetched(ctx, factsOf(1, "queued"), day) },
 		"Settle":             func() error { _, err := db.Settle(ctx, archivedAs(1), day); return err },
-		"NoteAttempt":        func() error { return db.NoteAttempt(ctx, 1, true, 0, "") },
+		"NoteAttempt":        func() error { return db.NoteAttempt(ctx, store.Attempt{JobID: 1, Asked: true, Status: 0, Reason: ""}) },
 		"RequeuePending":     func() error { _, err := db.RequeuePending(ctx); return err },
 		"NewClaimant":        func() error { _, err := db.NewClaimant(ctx, "me"); return err },
 		"Jobs":               func() error { _, err := db.Jobs(ctx, store.JobFilter{}); return err },

@@ -93,6 +93,7 @@ func (db *DB) ledger(ctx context.Context, where string, args ...any) ([]LedgerLi
 		SELECT l.job_id, l.state, l.reason, l.http_status, l.attempts, l.object_key, l.raw_bytes, l.stored_bytes, l.lines, l.sha256,
 		       l.frame_lines, l.frame_offsets, l.truncated, l.archived_at, l.settled_at, l.stored_sha256,
 		       l.manifest_date, l.details_sha256, l.details_bytes, l.filter_bytes, l.settled_sha256, l.settled_bytes,
+		       l.trying_since, l.failed_days, l.refused_days, l.failed_on,
 		       j.run_id, j.run_attempt, j.created_at, (r.id, r.owner, r.name, r.private, r.installation_id, r.seen_at, r.named_at, r.named_by_api, r.private_at, r.installation_at, `+hasName+`) AS repository
 		FROM job_logs l JOIN jobs j ON j.id = l.job_id JOIN repositories r ON r.id = j.repository_id
 		WHERE `+where, args...)

@@ -98,7 +98,7 @@ func TestWaitingLeavesOutWhatIsPutOff(t *testing.T) {
 			f := newFixture(t)
 			f.listedRun(100, 1, 0, "completed", 1)
 			if c.status != 0 {
-				f.check(f.db.NoteAttempt(t.Context(), 1, true, c.status, "so it is"))
+				f.check(f.db.NoteAttempt(t.Context(), store.Attempt{JobID: 1, Asked: true, Status: c.status, Reason: "so it is"}))
 			}
 			if c.state != store.LogPending {
 				f.settle(settledAs(1, c.state))

@@ -57,6 +57,7 @@ const archiveAttempts = 25
 // ArchiveArgs asks for one job to be fetched and its log archived.
 type ArchiveArgs struct {
 	JobID int64 `json:"job_id" river:"unique"`
+	Again bool  `json:"again,omitempty"` // also if it is missing: then it is asked for once more
 }
 
 // Kind names the job in River's table.
