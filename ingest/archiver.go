@@ -155,6 +155,9 @@ func (t *task) fetchDetails(ctx context.Context) (bool, error) {
 		t.detailsStored = true
 		return true, nil
 	}
+	if t.undescribed() {
+		return true, nil
+	}
 	job, err := t.client.Job(ctx, repo.Owner, repo.Name, t.id)
 	if err != nil {
 		return t.handleJobError(ctx, err)
@@ -167,6 +170,14 @@ func (t *task) fetchDetails(ctx context.Context) (bool, error) {
 		return t.notCompleted(ctx, facts, job.Raw)
 	}
 	return t.keepDetails(ctx, facts, job.Raw)
+}
+
+// undescribed says whether the job itself was asked for in vain on more days than any is
+// waited for: only its log is asked for any more.
+func (t *task) undescribed() bool {
+	over := func(days *int, limit int) bool { return days != nil && *days > limit }
+	l := t.known.Log
+	return l.State != store.LogMissing && (over(l.FailedDays, maxFailedDays) || over(l.RefusedDays, t.DeniedDays))
 }
 
 // factsOf reads what the REST API tells of the job. What cannot be, or contradicts what is

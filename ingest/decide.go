@@ -91,7 +91,7 @@ func decide(err error, c errorContext) outcome {
 		if e.Status == 0 { // our share of the limit, and no word of GitHub's
 			return o
 		}
-		o.pause = max(o.pause, min(c.pause(0), maxPause))
+		o.pause = max(o.pause, c.pause(0))
 		return c.countDay(o, store.Refused, c.deniedDays, "of limits")
 	case ghapi.Expired:
 		o.state = store.LogExpired

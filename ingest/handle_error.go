@@ -36,7 +36,8 @@ func (t *task) handleJobError(ctx context.Context, err error) (bool, error) {
 	}
 	if o.logDecides {
 		t.logger.WarnContext(ctx, "job not described; its log decides", KeyReason, o.reason)
-		return true, nil
+		err := t.DB.NoteAttempt(ctx, store.Attempt{JobID: t.id, Status: o.status, Reason: o.reason, Trouble: o.trouble, At: t.Now()})
+		return err == nil, err
 	}
 	return false, t.carryOut(ctx, targetJob, o, heard)
 }

@@ -194,6 +194,8 @@ func TestWithoutPostgresEverythingFailsAndNothingHangs(t *testing.T) {
 		"RecordFetched":      func() error { return db.RecordFetched(ctx, factsOf(1, "queued"), day) },
 		"Settle":             func() error { _, err := db.Settle(ctx, archivedAs(1), day); return err },
 		"NoteAttempt":        func() error { return db.NoteAttempt(ctx, store.Attempt{JobID: 1, Asked: true, Status: 0, Reason: ""}) },
+		"NoteAnswer":         func() error { return db.NoteAnswer(ctx, 1) },
+		"RetryRuns":          func() error { _, err := db.RetryRuns(ctx, []int64{1}, day, day, 1); return err },
 		"RequeuePending":     func() error { _, err := db.RequeuePending(ctx); return err },
 		"NewClaimant":        func() error { _, err := db.NewClaimant(ctx, "me"); return err },
 		"Jobs":               func() error { _, err := db.Jobs(ctx, store.JobFilter{}); return err },

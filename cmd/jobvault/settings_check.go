@@ -33,6 +33,7 @@ type config struct {
 	reconcile    time.Duration // between two rounds; 0: never
 	workers      int
 	deadline     time.Duration
+	deniedDays   int
 	logLimit     int64
 	shutdown     time.Duration
 	level        slog.Level
@@ -68,6 +69,8 @@ func (s Settings) load() (config, error) {
 		check(s.badSetting("JOBVAULT_REPOSITORIES", s.Repositories, err.Error()))
 	}
 	c.deadline, err = s.duration("JOBVAULT_LOG_DEADLINE", s.LogDeadline)
+	check(err)
+	c.deniedDays, err = s.deniedDeadline()
 	check(err)
 	c.shutdown, err = s.duration("JOBVAULT_SHUTDOWN_TIMEOUT", s.ShutdownTimeout)
 	check(err)
@@ -253,6 +256,18 @@ func (s Settings) duration(name, value string) (time.Duration, error) {
 		return 0, s.badSetting(name, value, "want a duration such as 90s, 30m or 6h")
 	}
 	return d, nil
+}
+
+// maxDeniedDays is for how long GitHub keeps a log at most: who is refused for longer is
+// refused for good.
+const maxDeniedDays = 400
+
+func (s Settings) deniedDeadline() (int, error) {
+	days, err := parseDays("JOBVAULT_DENIED_DEADLINE", s.DeniedDeadline)
+	if err != nil || *days > maxDeniedDays {
+		return 0, s.badSetting("JOBVAULT_DENIED_DEADLINE", s.DeniedDeadline, fmt.Sprintf("want days, from 1d to %dd: nothing is waited for without end", maxDeniedDays))
+	}
+	return *days, nil
 }
 
 func (s Settings) number(name, value string, limit int) (int, error) {
