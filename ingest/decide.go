@@ -113,10 +113,11 @@ func decide(err error, c errorContext) outcome {
 }
 
 // countDay counts the day of a trouble. After more days of it than the limit the job is
-// missing; if it was only its description that was asked for, its log says what it is. Of
-// a job that may not have completed no day counts: it has all its time before it.
+// missing; if it was only its description that was asked for, its log says what it is. No
+// day counts of a job that may not have completed, as it has all its time before it, nor of
+// one that is missing already.
 func (c errorContext) countDay(o outcome, t store.Trouble, limit int, of string) outcome {
-	if c.alive {
+	if c.alive || c.log.State == store.LogMissing {
 		o.trouble = store.NotYet
 		return o
 	}

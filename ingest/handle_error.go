@@ -34,6 +34,9 @@ func (t *task) handleJobError(ctx context.Context, err error) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if t.known.Log.State == store.LogMissing && !ghapi.IsRateLimited(heard) && class(heard) != classOwn {
+		return true, nil
+	}
 	if o.logDecides {
 		t.logger.WarnContext(ctx, "job not described; its log decides", KeyReason, o.reason)
 		err := t.DB.NoteAttempt(ctx, store.Attempt{JobID: t.id, Status: o.status, Reason: o.reason, Trouble: o.trouble, At: t.Now()})
