@@ -117,7 +117,9 @@ func (t *task) run(ctx context.Context) error {
 	if t.known, err = t.DB.JobToArchive(ctx, t.id); err != nil {
 		return err
 	}
-	if s := t.known.Log.State; s != store.LogPending && s != store.LogDenied && !(t.again && s == store.LogMissing) {
+	switch s := t.known.Log.State; {
+	case s == store.LogPending, s == store.LogDenied, s == store.LogMissing && t.again:
+	default:
 		return nil
 	}
 	t.logger = t.logger.With(KeyRepository, t.known.Repository.FullName())

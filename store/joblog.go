@@ -117,11 +117,15 @@ func (db *DB) RecordDetails(ctx context.Context, jobID int64, d Details) error {
 // listed again by the next one.
 func (db *DB) RecordSettled(ctx context.Context, jobID int64, d Details) error {
 	return db.inTx(ctx, fmt.Sprintf("record settled.json of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
-		return noteSettled(ctx, tx, jobID, d)
+		return noteSettled(ctx, tx, jobID, &d)
 	})
 }
 
-func noteSettled(ctx context.Context, tx pgx.Tx, jobID int64, d Details) error {
+// noteSettled is RecordSettled; nil: what is noted stays.
+func noteSettled(ctx context.Context, tx pgx.Tx, jobID int64, d *Details) error {
+	if d == nil {
+		return nil
+	}
 	_, err := tx.Exec(ctx, `UPDATE job_logs SET settled_sha256 = $2, settled_bytes = $3 WHERE job_id = $1`, jobID, d.SHA256[:], d.Bytes)
 	return err
 }
@@ -199,10 +203,8 @@ func (db *DB) Settle(ctx context.Context, s Settlement, at time.Time) (bool, err
 		if err := noteTrouble(ctx, tx, s.JobID, s.Trouble, at); err != nil {
 			return err
 		}
-		if s.Settled != nil {
-			if err := noteSettled(ctx, tx, s.JobID, *s.Settled); err != nil {
-				return err
-			}
+		if err := noteSettled(ctx, tx, s.JobID, s.Settled); err != nil {
+			return err
 		}
 		if s.Object == nil && s.Usage == nil {
 			return nil

@@ -103,7 +103,7 @@ func restoreRemoval(ctx context.Context, tx pgx.Tx, r RestoredRemoval) error {
 		return err
 	}
 	if r.Settled != nil {
-		if err := noteSettled(ctx, tx, m.JobID, *r.Settled); err != nil {
+		if err := noteSettled(ctx, tx, m.JobID, r.Settled); err != nil {
 			return err
 		}
 	}

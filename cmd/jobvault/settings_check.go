@@ -68,10 +68,7 @@ func (s Settings) load() (config, error) {
 	if c.repositories, err = store.ParseRepositories(s.Repositories); err != nil {
 		check(s.badSetting("JOBVAULT_REPOSITORIES", s.Repositories, err.Error()))
 	}
-	c.deadline, err = s.duration("JOBVAULT_LOG_DEADLINE", s.LogDeadline)
-	check(err)
-	c.deniedDays, err = s.deniedDeadline()
-	check(err)
+	check(c.loadDeadlines())
 	c.shutdown, err = s.duration("JOBVAULT_SHUTDOWN_TIMEOUT", s.ShutdownTimeout)
 	check(err)
 	c.workers, err = s.number("JOBVAULT_ARCHIVE_WORKERS", s.ArchiveWorkers, 1000)
@@ -262,12 +259,17 @@ func (s Settings) duration(name, value string) (time.Duration, error) {
 // refused for good.
 const maxDeniedDays = 400
 
-func (s Settings) deniedDeadline() (int, error) {
-	days, err := parseDays("JOBVAULT_DENIED_DEADLINE", s.DeniedDeadline)
-	if err != nil || *days > maxDeniedDays {
-		return 0, s.badSetting("JOBVAULT_DENIED_DEADLINE", s.DeniedDeadline, fmt.Sprintf("want days, from 1d to %dd: nothing is waited for without end", maxDeniedDays))
+// loadDeadlines checks for how long jobs are waited for.
+func (c *config) loadDeadlines() error {
+	var err error
+	c.deadline, err = c.duration("JOBVAULT_LOG_DEADLINE", c.LogDeadline)
+	days, derr := parseDays("JOBVAULT_DENIED_DEADLINE", c.DeniedDeadline)
+	if derr != nil || *days > maxDeniedDays {
+		return errors.Join(err, c.badSetting("JOBVAULT_DENIED_DEADLINE", c.DeniedDeadline,
+			fmt.Sprintf("want days, from 1d to %dd: nothing is waited for without end", maxDeniedDays)))
 	}
-	return *days, nil
+	c.deniedDays = *days
+	return err
 }
 
 func (s Settings) number(name, value string, limit int) (int, error) {
