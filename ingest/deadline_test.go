@@ -23,7 +23,7 @@ func (r *rig) state(id int64) string {
 func (r *rig) wantState(when string, id int64, want string) {
 	r.T.Helper()
 	if got := r.state(id); got != want {
-		r.T.Errorf("%s: job %d is %s (%s), want %s", when, id, got, ingesttest.Scalar[string](r.Rig, `SELECT coalesce(reason, '') FROM job_logs WHERE job_id = $1`, id), want)
+		r.T.Fatalf("%s: job %d is %s (%s), want %s", when, id, got, ingesttest.Scalar[string](r.Rig, `SELECT coalesce(reason, '') FROM job_logs WHERE job_id = $1`, id), want)
 	}
 }
 

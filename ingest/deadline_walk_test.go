@@ -126,13 +126,16 @@ func (s said) away() bool {
 // silent: nobody answers at the address.
 func (s said) silent() bool { return strings.Contains(s.header.Get("Location"), "127.0.0.1:1/") }
 
-// combinations are every status with a body that suits an error, every body with the
-// statuses that may be taken for a yes or are looked into, and headers that ask for a pause.
+// combinations are, of each place, every status with a body that suits an error; and also
+// of two at once, every body with the statuses that may be taken for a yes or are looked
+// into, headers that ask for a pause, and addresses that lead nowhere.
 func combinations() []said {
 	var all []said
 	for _, p := range places {
-		for _, status := range statuses() {
-			all = append(all, said{place: p, status: status, body: bodies[0]})
+		if len(p.faults) == 1 {
+			for _, status := range statuses() {
+				all = append(all, said{place: p, status: status, body: bodies[0]})
+			}
 		}
 		for _, b := range bodies[1:] {
 			for _, status := range []int{200, 202, 302, 403, 404, 500} {
