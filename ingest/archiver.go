@@ -41,7 +41,8 @@ type Archiver struct {
 // archive, as a log may take as long as it takes.
 func (a *Archiver) Timeout(*river.Job[store.ArchiveArgs]) time.Duration { return -1 }
 
-// NextRetry is when to try again after a failure.
+// NextRetry is when to try again after a failure of our own: what GitHub answers puts the
+// job off, and is none.
 func (a *Archiver) NextRetry(job *river.Job[store.ArchiveArgs]) time.Time {
 	pause := backoff(job.Attempt)
 	return a.Now().Add(pause + jitter(pause/2))
@@ -174,61 +175,6 @@ func (t *task) fetchDetails(ctx context.Context) (bool, error) {
 	return t.keepDetails(ctx, facts, job.Raw)
 }
 
-// undescribed says whether the job itself was asked for in vain on more days than any is
-// waited for: only its log is asked for any more.
-func (t *task) undescribed() bool {
-	over := func(days *int, limit int) bool { return days != nil && *days > limit }
-	l := t.known.Log
-	return l.State != store.LogMissing && (over(l.FailedDays, maxFailedDays) || over(l.RefusedDays, t.DeniedDays))
-}
-
-// factsOf reads what the REST API tells of the job. What cannot be, or contradicts what is
-// known, is no answer, as a page would be.
-func (t *task) factsOf(job ghapi.Job) (store.Facts, error) {
-	facts, err := record.FactsOfJob(job.WorkflowJob, t.known.Repository)
-	if err != nil {
-		return facts, t.unusable(err)
-	}
-	if facts.Job.RunID != t.known.Job.RunID {
-		// Nothing of another run's is put into this job's folder.
-		return facts, t.unusable(fmt.Errorf("it is of run %d, and was of run %d", facts.Job.RunID, t.known.Job.RunID))
-	}
-	if facts.Job.RunAttempt == nil {
-		facts.Job.RunAttempt = t.known.Job.RunAttempt
-	}
-	return facts, nil
-}
-
-// unusable is the error for an answer about the job that is of no use.
-func (t *task) unusable(why error) error {
-	return &ghapi.Error{
-		Class: ghapi.Transient, Op: fmt.Sprintf("get job %d", t.id), Status: http.StatusOK, Message: "the answer is of no use", Err: why,
-	}
-}
-
-// keepDetails keeps the description of a completed job and writes its rows. What neither
-// bucket nor Postgres can take, whoever sent it, is no answer either.
-func (t *task) keepDetails(ctx context.Context, facts store.Facts, raw []byte) (bool, error) {
-	key := record.KeyOf(facts.Job)
-	kept, err := storeDetails(ctx, t.Archive, key, raw, facts)
-	if err == nil && kept.Job.Status == store.StatusCompleted {
-		err = t.DB.RecordFetched(ctx, kept, t.Now())
-	}
-	if errors.Is(err, archive.ErrTooLong) || store.IsBadData(err) {
-		err = t.unusable(err)
-	}
-	if err != nil {
-		return t.handleJobError(ctx, err)
-	}
-	t.facts, t.key, t.detailsStored = kept, key, true
-	if t.known.Log.TryingSince == nil || kept.Job.Status != store.StatusCompleted {
-		return true, nil
-	}
-	t.known.Log.TryingSince = nil
-	err = t.DB.NoteAnswer(ctx, t.id)
-	return err == nil, err
-}
-
 // maxJobLife is how long a job can be before GitHub ends it: 35 days, the
 // approvals that it waited for included, and a day for GitHub to say so.
 const maxJobLife = 36 * 24 * time.Hour
@@ -259,18 +205,6 @@ func (t *task) notCompleted(ctx context.Context, facts store.Facts, raw []byte) 
 		return false, err
 	}
 	return false, river.JobSnooze(t.patience(age))
-}
-
-// age is how long ago the first of the times is that is known, and not to come by a clock
-// that is wrong; without one, for how long the job has been asked for in vain.
-func (t *task) age(times ...*time.Time) time.Duration {
-	now := t.Now()
-	for _, at := range times {
-		if at != nil && !at.After(now) {
-			return now.Sub(*at)
-		}
-	}
-	return t.known.Log.TryingFor(now)
 }
 
 // maxPatience is the longest wait before a job that may well be alive is asked for again.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/riverqueue/river"
 
@@ -144,6 +145,18 @@ func (t *task) errorContext(ctx context.Context, what target) (errorContext, err
 	c.logUnlikely = len(steps) == 0 && job.RunnerID == nil && job.RunnerName == nil
 	c.completedAt = c.now.Add(-t.age(job.CompletedAt, t.known.Job.CompletedAt, job.StartedAt, job.CreatedAt))
 	return c, nil
+}
+
+// age is how long ago the first of the times is that is known, and not to come by a clock
+// that is wrong; without one, for how long the job has been asked for in vain.
+func (t *task) age(times ...*time.Time) time.Duration {
+	now := t.Now()
+	for _, at := range times {
+		if at != nil && !at.After(now) {
+			return now.Sub(*at)
+		}
+	}
+	return t.known.Log.TryingFor(now)
 }
 
 // classOwn is the class of errors that are not GitHub's.
