@@ -14,15 +14,15 @@ import (
 )
 
 // PutDetails stores a job as the REST API sent it. If the bucket already has details of
-// the job, they stay and are returned: the bucket's word counts. It fails, and stores
-// nothing, if they are longer than Details reads.
+// the job, they stay and are returned: the bucket's word counts. It fails with ErrTooLong,
+// and stores nothing, if they are longer than Details reads.
 func (a *Archive) PutDetails(ctx context.Context, key JobKey, raw []byte) ([]byte, error) {
 	return a.putDetails(ctx, key.Details(), raw)
 }
 
 func (a *Archive) putDetails(ctx context.Context, key string, raw []byte) ([]byte, error) {
 	if len(raw) > maxDetails {
-		return nil, fmt.Errorf("archive: put %s: it has %d bytes, more than %d", key, len(raw), maxDetails)
+		return nil, fmt.Errorf("archive: put %s: %w: it has %d bytes, more than %d", key, ErrTooLong, len(raw), maxDetails)
 	}
 	_, err := a.bucket.Put(ctx, key, bytes.NewReader(raw))
 	if errors.Is(err, bucket.ErrExists) {
@@ -30,6 +30,9 @@ func (a *Archive) putDetails(ctx context.Context, key string, raw []byte) ([]byt
 	}
 	return raw, err
 }
+
+// ErrTooLong says that a job's details are longer than those of any job.
+var ErrTooLong = errors.New("too long")
 
 // Details returns the job as GitHub sent it. It fails with ErrNotFound, and with
 // ErrUnreadable if it is longer than any job.

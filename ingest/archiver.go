@@ -26,9 +26,12 @@ type Archiver struct {
 	Archive  *archive.Archive // where logs and job.json go
 	GitHub   *ghapi.Clients
 	Deadline time.Duration // how long after completed_at a 404 log is asked for again; 0: not beyond what it takes to believe it
-	Logger   *slog.Logger
-	Metrics  *Metrics
-	Now      func() time.Time // Postgres' time, as store.Clock has it
+	// DeniedDays is on how many distinct days GitHub may refuse us a job, or not be reached,
+	// before it is missing; 0: not beyond the first.
+	DeniedDays int
+	Logger     *slog.Logger
+	Metrics    *Metrics
+	Now        func() time.Time // Postgres' time, as store.Clock has it
 
 	inFlight inFlight
 	stopping <-chan struct{} // nil: a limit is not waited for
@@ -38,7 +41,8 @@ type Archiver struct {
 // archive, as a log may take as long as it takes.
 func (a *Archiver) Timeout(*river.Job[store.ArchiveArgs]) time.Duration { return -1 }
 
-// NextRetry is when to try again after a failure.
+// NextRetry is when to try again after a failure of our own: what GitHub answers puts the
+// job off, and is none.
 func (a *Archiver) NextRetry(job *river.Job[store.ArchiveArgs]) time.Time {
 	pause := backoff(job.Attempt)
 	return a.Now().Add(pause + jitter(pause/2))
@@ -50,7 +54,7 @@ func (a *Archiver) Work(ctx context.Context, job *river.Job[store.ArchiveArgs]) 
 	defer a.inFlight.add(job.ID)()
 	priority := store.Priority(job.Priority)
 	for {
-		t := &task{Archiver: a, id: job.Args.JobID, priority: priority, logger: a.Logger.With(KeyJob, job.Args.JobID)}
+		t := &task{Archiver: a, id: job.Args.JobID, again: job.Args.Again, priority: priority, logger: a.Logger.With(KeyJob, job.Args.JobID)}
 		err := t.run(ghapi.WithPriority(ctx, ghapi.Priority(priority)))
 		if err != nil && ctx.Err() != nil {
 			// Shutting down: given back as it was.
@@ -98,6 +102,7 @@ func (a *Archiver) await(ctx context.Context, id int64, pause time.Duration) (pr
 type task struct {
 	*Archiver
 	id            int64
+	again         bool // a missing job is asked for once more
 	priority      store.Priority
 	logger        *slog.Logger
 	known         store.JobToArchive
@@ -113,7 +118,9 @@ func (t *task) run(ctx context.Context) error {
 	if t.known, err = t.DB.JobToArchive(ctx, t.id); err != nil {
 		return err
 	}
-	if s := t.known.Log.State; s != store.LogPending && s != store.LogDenied {
+	switch s := t.known.Log.State; {
+	case s == store.LogPending, s == store.LogDenied, s == store.LogMissing && t.again:
+	default:
 		return nil
 	}
 	t.logger = t.logger.With(KeyRepository, t.known.Repository.FullName())
@@ -128,7 +135,7 @@ func (t *task) run(ctx context.Context) error {
 	}
 	repo := t.known.Repository
 	if t.client, err = t.GitHub.For(ctx, repo.InstallationID, repo.Owner, repo.Name); err != nil {
-		return t.handleError(ctx, targetJob, err)
+		return t.handleError(ctx, targetRepository, err)
 	}
 	done, err := t.fetchDetails(ctx)
 	if err != nil || !done {
@@ -151,31 +158,21 @@ func (t *task) fetchDetails(ctx context.Context) (bool, error) {
 		t.detailsStored = true
 		return true, nil
 	}
+	if t.undescribed() {
+		return true, nil
+	}
 	job, err := t.client.Job(ctx, repo.Owner, repo.Name, t.id)
 	if err != nil {
-		return false, t.handleError(ctx, targetJob, err)
+		return t.handleJobError(ctx, err)
 	}
-	facts, err := record.FactsOfJob(job.WorkflowJob, repo)
+	facts, err := t.factsOf(job)
 	if err != nil {
-		return false, t.handleError(ctx, targetJob, fmt.Errorf("job %d from the REST API: %w", t.id, err))
-	}
-	if facts.Job.RunID != t.known.Job.RunID {
-		// Nothing of another run's is put into this job's folder.
-		return false, t.handleError(ctx, targetJob, fmt.Errorf("job %d from the REST API is of run %d, and was of run %d", t.id, facts.Job.RunID, t.known.Job.RunID))
-	}
-	if facts.Job.RunAttempt == nil {
-		facts.Job.RunAttempt = t.known.Job.RunAttempt
+		return t.handleJobError(ctx, err)
 	}
 	if facts.Job.Status != store.StatusCompleted {
 		return t.notCompleted(ctx, facts, job.Raw)
 	}
-	t.facts = facts
-	t.key = record.KeyOf(facts.Job)
-	if t.facts, err = storeDetails(ctx, t.Archive, t.key, job.Raw, facts); err != nil {
-		return false, t.handleError(ctx, targetJob, err)
-	}
-	t.detailsStored = true
-	return true, t.DB.RecordFetched(ctx, t.facts, t.Now())
+	return t.keepDetails(ctx, facts, job.Raw)
 }
 
 // maxJobLife is how long a job can be before GitHub ends it: 35 days, the
@@ -187,23 +184,24 @@ const maxJobLife = 36 * 24 * time.Hour
 // the webhooks' account for longer than a log is waited for, or that cannot be
 // alive any more, is settled by what its log says.
 func (t *task) notCompleted(ctx context.Context, facts store.Facts, raw []byte) (bool, error) {
-	if err := t.DB.RecordFetched(ctx, facts, t.Now()); err != nil {
+	if t.known.Log.State == store.LogMissing {
+		return false, nil // and stays so: what may be a part of a log is not archived
+	}
+	if err := t.DB.RecordFetched(ctx, facts, t.Now()); store.IsBadData(err) {
+		return t.handleJobError(ctx, t.unusable(err))
+	} else if err != nil {
 		return false, err
 	}
-	if at := t.known.Job.CompletedAt; at != nil && t.Now().Sub(*at) > t.Deadline {
+	if at := t.known.Job.CompletedAt; at != nil && t.age(at) > t.Deadline {
 		return true, nil
 	}
-	var age time.Duration
-	if at := facts.Job.CreatedAt; at != nil {
-		age = t.Now().Sub(*at)
-	}
+	age := t.age(facts.Job.CreatedAt, facts.Job.StartedAt)
 	if age > maxJobLife {
-		kept, err := storeDetails(ctx, t.Archive, t.key, raw, facts)
-		t.facts, t.detailsStored = kept, err == nil
-		return err == nil, err
+		return t.keepDetails(ctx, facts, raw)
 	}
 	reason := fmt.Sprintf("the REST API says %s still", facts.Job.Status)
-	if err := t.DB.NoteAttempt(ctx, t.id, false, http.StatusOK, reason); err != nil {
+	err := t.DB.NoteAttempt(ctx, store.Attempt{JobID: t.id, Status: http.StatusOK, Reason: reason, Trouble: store.NotYet, At: t.Now()})
+	if err != nil {
 		return false, err
 	}
 	return false, river.JobSnooze(t.patience(age))
@@ -215,7 +213,7 @@ const maxPatience = 24 * time.Hour
 // patience is how long to wait for a job to complete: the older, the longer.
 func (t *task) patience(age time.Duration) time.Duration {
 	if at := t.known.Job.CompletedAt; at != nil {
-		return min(max(t.Now().Sub(*at)/4, firstPause), maxBackoff)
+		return min(max(t.age(at)/4, firstPause), maxBackoff)
 	}
 	return min(max(age/4, maxBackoff), maxPatience)
 }

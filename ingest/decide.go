@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,16 +15,25 @@ import (
 
 // Timing of retries.
 const (
-	firstPause  = 2 * time.Second  // after the first 404 or failure
-	maxBackoff  = 10 * time.Minute // at most between two tries
+	firstPause = 2 * time.Second  // after the first 404 or failure
+	maxBackoff = 10 * time.Minute // at most between two tries of a log that is not there yet
+	// deniedPause is the shortest pause after a refusal.
 	deniedPause = maxPause
-	// maxPause bounds the pause of a completed job, and that of a round. A limit that
-	// lasts longer is met again after it, without a request to GitHub.
+	// maxPause bounds the pause for a limit, and that of a round. A limit that lasts longer
+	// is met again after it, without a request to GitHub.
 	maxPause = time.Hour
-	minTries = 2 // a 404 is believed after this many, however old the job
+	// maxRetryPause bounds the pause after a failure or a refusal, but for its jitter: more
+	// than once a day, so that each day of trouble is seen.
+	maxRetryPause = 6 * time.Hour
+	longestPause  = maxRetryPause * 5 / 4 // with the jitter
+	minTries      = 2                     // a 404 is believed after this many, however old the job
 	// maxUnseen is how long a repository may be out of our sight before its jobs
 	// are given up: access that was lost by mistake can be granted again.
 	maxUnseen = 7 * 24 * time.Hour
+	// maxFailedDays is on how many distinct days GitHub may fail about a job before it is
+	// given up. Days are counted and not time that passes, so that what a jobvault missed
+	// that was stopped for a week ends no job.
+	maxFailedDays = 7
 )
 
 // target is what GitHub was asked for.
@@ -32,34 +42,45 @@ type target int
 const (
 	targetJob target = iota
 	targetLog
-	targetRepository
+	targetRepository // or who may read it
 )
 
 // errorContext is what the meaning of an error depends on.
 type errorContext struct {
 	target      target
 	now         time.Time
+	log         store.JobLog  // what the ledger says so far
 	completedAt time.Time     // as near as GitHub says
 	deadline    time.Duration // how long after completion a 404 log may still come
+	deniedDays  int           // on how many distinct days GitHub may refuse
 	tries       int           // how often that was asked for, this time included
 	logUnlikely bool          // nothing about the job suggests that it has a log
 	unseen      time.Duration // since the repository was last heard of
+	alive       bool          // the job may not have completed
 }
 
-// outcome is what to do: settle the ledger (state), wait (pause), or fail and
-// leave the time of the retry to the queue (neither).
+// pause is how long to wait after trouble: a quarter of the time for which it has lasted.
+func (c errorContext) pause(least time.Duration) time.Duration {
+	p := min(max(c.log.TryingFor(c.now)/4, least), maxRetryPause)
+	return p + jitter(p/4)
+}
+
+// outcome is what to do: settle the ledger (state), wait (pause), go on without what was
+// asked for (logDecides), or fail and leave the time of the retry to the queue (none).
 type outcome struct {
-	state  string
-	pause  time.Duration
-	status int
-	reason string
+	state      string
+	pause      time.Duration
+	logDecides bool // the job is not described, and its log says what becomes of it
+	status     int
+	reason     string
+	trouble    store.Trouble // what is counted
 }
 
 // decide is the one place that says what GitHub's "no" means for a job: the table is
 // docs/design.md#what-githubs-answers-mean. It is pure but for the jitter of pauses.
 func decide(err error, c errorContext) outcome {
 	var e *ghapi.Error
-	if !errors.As(err, &e) {
+	if !errors.As(err, &e) || e.Ours {
 		return outcome{reason: record.Reason(err)}
 	}
 	o := outcome{status: e.Status, reason: e.Message}
@@ -67,37 +88,78 @@ func decide(err error, c errorContext) outcome {
 	case ghapi.RateLimited:
 		// Spread, so that an installation's jobs do not come back as one.
 		o.pause = min(max(e.RetryAt.Sub(c.now), 0), maxPause) + jitter(10*time.Second)
+		if e.Status == 0 { // our share of the limit, and no word of GitHub's
+			return o
+		}
+		o.pause = max(o.pause, c.pause(0))
+		return c.countDay(o, store.Refused, c.deniedDays, "of limits")
 	case ghapi.Expired:
 		o.state = store.LogExpired
+		return o
 	case ghapi.Denied:
-		o.state, o.pause = store.LogDenied, deniedPause
+		o.state, o.pause = store.LogDenied, c.pause(deniedPause)
+		return c.countDay(o, store.Refused, c.deniedDays, "of refusals")
 	case ghapi.NotFound:
-		switch {
-		case c.target == targetRepository && c.unseen > maxUnseen:
-			o.state = store.LogMissing
-			o.reason = "the repository is gone, or not shown to us: " + o.reason
-		case c.target == targetRepository:
-			o.state, o.pause = store.LogDenied, deniedPause
-			o.reason = "the repository is gone, or not shown to us: " + o.reason
-		case c.tries < minTries && (c.target == targetJob || !c.logUnlikely):
-			o.pause = backoff(c.tries)
-		case c.target == targetJob && !c.logUnlikely:
-			o.state = store.LogMissing
-			o.reason = "GitHub knows no such job: " + o.reason
-		case c.logUnlikely:
-			o.state = store.LogNone
-			o.reason = "no steps, no runner, no log: " + o.reason
-		case c.now.Sub(c.completedAt) > c.deadline:
-			o.state = store.LogMissing
-			o.reason = fmt.Sprintf("no log within %s: %s", c.deadline, o.reason)
-		default:
-			o.pause = backoff(c.tries)
+		return c.notFound(o)
+	}
+	o.reason, o.pause = record.Reason(e), c.pause(firstPause)
+	if e.RetryAt.After(c.now) {
+		o.pause = max(o.pause, min(e.RetryAt.Sub(c.now), maxPause)+jitter(firstPause))
+	}
+	if e.Status == 0 { // perhaps it is our network that is away
+		return c.countDay(o, store.Refused, c.deniedDays, "without an answer")
+	}
+	return c.countDay(o, store.Failed, maxFailedDays, "of failures")
+}
+
+// countDay counts the day of a trouble. After more days of it than the limit the job is
+// missing; if it was only its description that was asked for, its log says what it is. No
+// day counts of a job that may not have completed, as it has all its time before it, nor of
+// one that is missing already.
+func (c errorContext) countDay(o outcome, t store.Trouble, limit int, of string) outcome {
+	if c.alive || c.log.State == store.LogMissing {
+		o.trouble = store.NotYet
+		return o
+	}
+	o.trouble = t
+	days := c.log.TroubleDays(t, c.now)
+	if days <= limit {
+		return o
+	}
+	o.reason = fmt.Sprintf("given up after %d days %s: %s", days, of, cmp.Or(o.reason, "no reason given"))
+	o.state, o.pause = store.LogMissing, 0
+	if c.target == targetJob {
+		o.state, o.logDecides = "", true
+	}
+	return o
+}
+
+// notFound is what a 404 means.
+func (c errorContext) notFound(o outcome) outcome {
+	if c.target == targetRepository {
+		o.reason = "the repository is gone, or not shown to us: " + o.reason
+		o.state, o.pause = store.LogDenied, c.pause(deniedPause)
+		limit := c.deniedDays
+		if c.unseen > maxUnseen {
+			limit = min(limit, maxFailedDays)
 		}
+		return c.countDay(o, store.Refused, limit, "out of sight")
+	}
+	o.trouble = store.NotYet
+	switch {
+	case c.tries < minTries && (c.target == targetJob || !c.logUnlikely):
+		o.pause = backoff(c.tries)
+	case c.target == targetJob && !c.logUnlikely:
+		o.state = store.LogMissing
+		o.reason = "GitHub knows no such job: " + o.reason
+	case c.logUnlikely:
+		o.state = store.LogNone
+		o.reason = "no steps, no runner, no log: " + o.reason
+	case c.now.Sub(c.completedAt) > c.deadline:
+		o.state = store.LogMissing
+		o.reason = fmt.Sprintf("no log within %s: %s", c.deadline, o.reason)
 	default:
-		o.reason = record.Reason(e)
-		if e.RetryAt.After(c.now) {
-			o.pause = min(e.RetryAt.Sub(c.now), maxPause) + jitter(firstPause)
-		}
+		o.pause = backoff(c.tries)
 	}
 	return o
 }
@@ -111,7 +173,13 @@ func backoff(tries int) time.Duration {
 	return min(firstPause<<max(tries-1, 0), maxBackoff)
 }
 
-func jitter(d time.Duration) time.Duration { return rand.N(d) } //nolint:gosec // no secret
+// jitter is a time below d; 0 if d is none.
+func jitter(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return rand.N(d) //nolint:gosec // no secret
+}
 
 // WaitForLimit returns when GitHub may be asked again, a moment after the limit's end, or
 // when the context ends.

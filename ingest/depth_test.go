@@ -164,7 +164,7 @@ func TestDeepAnswersSettleNothing(t *testing.T) {
 	body := string(append([]byte(`{"id":1,"deep":`), append(nested(maxDepth), '}')...))
 	for _, e := range []githubsim.Endpoint{githubsim.EndpointJob, githubsim.EndpointLog} {
 		remove := r.GitHub.Inject(githubsim.Fault{Endpoint: e, Kind: githubsim.Status, Status: 200, Body: body, Header: http.Header{"Content-Type": {"application/json"}}})
-		if says, _ := r.Try(1); says != "retry" {
+		if says, _ := r.Try(1); says != "snooze" {
 			t.Errorf("%s: the worker says %s", e, says)
 		}
 		row := r.Rows(`SELECT state, reason FROM job_logs`)[0]
@@ -179,7 +179,7 @@ func TestDeepAnswersSettleNothing(t *testing.T) {
 }
 
 // A redirect that is refused is loud and loses nothing: the job is denied, asked for
-// again hourly, and archived as soon as the redirect leads somewhere else.
+// again, first after an hour, and archived as soon as the redirect leads somewhere else.
 func TestRefusedRedirectLosesNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, ingesttest.Options{})

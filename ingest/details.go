@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/tidwall/gjson"
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest/record"
+	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -33,6 +35,61 @@ func storeDetails(ctx context.Context, a *archive.Archive, key archive.JobKey, r
 	}
 	found.Details = facts.Details
 	return found, nil
+}
+
+// undescribed says whether the job itself was asked for in vain on more days than any is
+// waited for: only its log is asked for any more.
+func (t *task) undescribed() bool {
+	over := func(days *int, limit int) bool { return days != nil && *days > limit }
+	l := t.known.Log
+	return l.State != store.LogMissing && (over(l.FailedDays, maxFailedDays) || over(l.RefusedDays, t.DeniedDays))
+}
+
+// factsOf reads what the REST API tells of the job. What cannot be, or contradicts what is
+// known, is no answer, as a page would be.
+func (t *task) factsOf(job ghapi.Job) (store.Facts, error) {
+	facts, err := record.FactsOfJob(job.WorkflowJob, t.known.Repository)
+	if err != nil {
+		return facts, t.unusable(err)
+	}
+	if facts.Job.RunID != t.known.Job.RunID {
+		// Nothing of another run's is put into this job's folder.
+		return facts, t.unusable(fmt.Errorf("it is of run %d, and was of run %d", facts.Job.RunID, t.known.Job.RunID))
+	}
+	if facts.Job.RunAttempt == nil {
+		facts.Job.RunAttempt = t.known.Job.RunAttempt
+	}
+	return facts, nil
+}
+
+// unusable is the error for an answer about the job that is of no use.
+func (t *task) unusable(why error) error {
+	return &ghapi.Error{
+		Class: ghapi.Transient, Op: fmt.Sprintf("get job %d", t.id), Status: http.StatusOK, Message: "the answer is of no use", Err: why,
+	}
+}
+
+// keepDetails keeps the description of a completed job and writes its rows. What neither
+// bucket nor Postgres can take, whoever sent it, is no answer either.
+func (t *task) keepDetails(ctx context.Context, facts store.Facts, raw []byte) (bool, error) {
+	key := record.KeyOf(facts.Job)
+	kept, err := storeDetails(ctx, t.Archive, key, raw, facts)
+	if err == nil && kept.Job.Status == store.StatusCompleted {
+		err = t.DB.RecordFetched(ctx, kept, t.Now())
+	}
+	if errors.Is(err, archive.ErrTooLong) || store.IsBadData(err) {
+		err = t.unusable(err)
+	}
+	if err != nil {
+		return t.handleJobError(ctx, err)
+	}
+	t.facts, t.key, t.detailsStored = kept, key, true
+	if t.known.Log.TryingSince == nil || kept.Job.Status != store.StatusCompleted {
+		return true, nil
+	}
+	t.known.Log.TryingSince = nil
+	err = t.DB.NoteAnswer(ctx, t.id)
+	return err == nil, err
 }
 
 // ErrNoWebhook says that no webhook ever told of a job.

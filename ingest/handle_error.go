@@ -18,50 +18,116 @@ func (t *task) handleError(ctx context.Context, what target, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	answered := class(err) != classOwn
-	t.Metrics.githubErrors.WithLabelValues(class(err)).Inc()
-	c, cerr := t.errorContext(ctx, what)
-	if cerr != nil {
-		return errors.Join(err, cerr)
+	o, heard, err := t.judge(ctx, what, err)
+	if err != nil {
+		return err
 	}
-	o := decide(err, c)
-	if o.state != "" && what != targetRepository && ghapi.IsAPINotFound(err) {
-		// The name may be another's by now, or the repository hidden from us.
-		now, rerr := ResolveRepository(ctx, t.DB, t.GitHub, t.known.Repository)
-		switch {
-		case rerr != nil:
-			err, c.target = rerr, targetRepository
-			o = decide(err, c)
-		case Moved(t.known.Repository, now):
-			o = outcome{pause: firstPause, status: o.status, reason: "the repository is now " + now.FullName()}
+	return t.carryOut(ctx, what, o, heard)
+}
+
+// handleJobError is handleError for the job itself. It returns true if nothing is to be
+// waited for any more, and the log decides, with what webhooks told of the job.
+func (t *task) handleJobError(ctx context.Context, err error) (bool, error) {
+	if ctx.Err() != nil {
+		return false, err
+	}
+	o, heard, err := t.judge(ctx, targetJob, err)
+	if err != nil {
+		return false, err
+	}
+	if t.known.Log.State == store.LogMissing && !ghapi.IsRateLimited(heard) && class(heard) != classOwn {
+		return true, nil
+	}
+	if o.logDecides {
+		t.logger.WarnContext(ctx, "job not described; its log decides", KeyReason, o.reason)
+		err := t.DB.NoteAttempt(ctx, store.Attempt{JobID: t.id, Status: o.status, Reason: o.reason, Trouble: o.trouble, At: t.Now()})
+		return err == nil, err
+	}
+	return false, t.carryOut(ctx, targetJob, o, heard)
+}
+
+// judge decides what an error means, and looks for the repository first where a 404 would
+// settle the job. It returns what was heard last, too; err says that it could not decide.
+func (t *task) judge(ctx context.Context, what target, heard error) (o outcome, last, err error) {
+	t.Metrics.githubErrors.WithLabelValues(class(heard)).Inc()
+	c, err := t.errorContext(ctx, what)
+	if err != nil {
+		return o, heard, errors.Join(heard, err)
+	}
+	o = decide(heard, c)
+	if o.state == "" || what == targetRepository || !ghapi.IsAPINotFound(heard) {
+		return o, heard, nil
+	}
+	// The name may be another's by now, or the repository hidden from us.
+	now, rerr := ResolveRepository(ctx, t.DB, t.GitHub, t.known.Repository)
+	switch {
+	case rerr != nil:
+		c.target = targetRepository
+		return decide(rerr, c), rerr, nil
+	case Moved(t.known.Repository, now):
+		moved := outcome{pause: c.pause(firstPause), status: o.status, reason: "the repository is now " + now.FullName()}
+		if moved = c.countDay(moved, store.Failed, maxFailedDays, "of moving"); moved.state == "" && !moved.logDecides {
+			return moved, heard, nil
 		}
 	}
+	return o, heard, nil
+}
+
+// carryOut does what was decided.
+func (t *task) carryOut(ctx context.Context, what target, o outcome, err error) error {
+	if t.known.Log.State == store.LogMissing {
+		return t.stillMissing(ctx, o, err)
+	}
 	if o.state != "" {
-		serr := t.settle(ctx, store.Settlement{State: o.state, Reason: o.reason, HTTPStatus: o.status, Asked: what == targetLog})
+		serr := t.settle(ctx, store.Settlement{State: o.state, Reason: o.reason, HTTPStatus: o.status, Asked: what == targetLog, Trouble: o.trouble})
 		if serr == nil && o.pause > 0 {
 			return river.JobSnooze(o.pause)
 		}
 		return serr
 	}
-	if ghapi.IsRateLimited(err) {
+	limited := ghapi.IsRateLimited(err)
+	if limited {
 		t.limited = o.pause
-	} else {
-		if nerr := t.DB.NoteAttempt(ctx, t.id, what == targetLog && answered, o.status, o.reason); nerr != nil {
+	}
+	if !limited || o.trouble != "" {
+		asked := what == targetLog && class(err) != classOwn && !limited
+		nerr := t.DB.NoteAttempt(ctx, store.Attempt{JobID: t.id, Asked: asked, Status: o.status, Reason: o.reason, Trouble: o.trouble, At: t.Now()})
+		if nerr != nil {
 			return errors.Join(err, nerr)
 		}
 	}
-	if o.pause > 0 {
+	switch {
+	case o.pause == 0:
+		t.logger.WarnContext(ctx, "job not archived yet", KeyError, err)
+		return err
+	case o.trouble == store.Failed:
+		t.logger.WarnContext(ctx, "job not archived yet", KeyWait, o.pause, KeyError, err)
+	default:
 		t.logger.DebugContext(ctx, "job waits", KeyWait, o.pause, KeyReason, o.reason)
-		return river.JobSnooze(o.pause)
 	}
-	t.logger.WarnContext(ctx, "job not archived yet", KeyError, err)
-	return err
+	return river.JobSnooze(o.pause)
+}
+
+// stillMissing handles an error of a job that was given up, and is asked for once more
+// because somebody wanted it: only limits and our own troubles are waited for.
+func (t *task) stillMissing(ctx context.Context, o outcome, err error) error {
+	switch {
+	case ghapi.IsRateLimited(err):
+		t.limited = o.pause
+		return river.JobSnooze(o.pause)
+	case class(err) == classOwn:
+		return err
+	}
+	t.logger.InfoContext(ctx, "job is missing still", KeyReason, o.reason)
+	return nil
 }
 
 // errorContext gathers what decide needs, from what the REST API or, failing that,
 // webhooks told of the job.
 func (t *task) errorContext(ctx context.Context, what target) (errorContext, error) {
-	c := errorContext{target: what, now: t.Now(), deadline: t.Deadline, tries: t.known.Log.Attempts + 1}
+	c := errorContext{
+		target: what, now: t.Now(), log: t.known.Log, deadline: t.Deadline, deniedDays: t.DeniedDays, tries: t.known.Log.Attempts + 1,
+	}
 	job, steps := t.facts.Job, t.facts.Steps
 	if what != targetLog {
 		job = t.known.Job
@@ -73,17 +139,24 @@ func (t *task) errorContext(ctx context.Context, what target) (errorContext, err
 		if s := t.known.Log.HTTPStatus; s != nil && *s == http.StatusNotFound {
 			c.tries = minTries
 		}
+		c.alive = job.Status != store.StatusCompleted && t.age(job.CreatedAt, job.StartedAt) <= maxJobLife
 	}
 	c.unseen = c.now.Sub(t.known.Repository.SeenAt)
 	c.logUnlikely = len(steps) == 0 && job.RunnerID == nil && job.RunnerName == nil
-	c.completedAt = c.now
-	for _, at := range []*time.Time{job.CompletedAt, t.known.Job.CompletedAt, job.StartedAt, job.CreatedAt} {
-		if at != nil {
-			c.completedAt = *at
-			break
+	c.completedAt = c.now.Add(-t.age(job.CompletedAt, t.known.Job.CompletedAt, job.StartedAt, job.CreatedAt))
+	return c, nil
+}
+
+// age is how long ago the first of the times is that is known, and not to come by a clock
+// that is wrong; without one, for how long the job has been asked for in vain.
+func (t *task) age(times ...*time.Time) time.Duration {
+	now := t.Now()
+	for _, at := range times {
+		if at != nil && !at.After(now) {
+			return now.Sub(*at)
 		}
 	}
-	return c, nil
+	return t.known.Log.TryingFor(now)
 }
 
 // classOwn is the class of errors that are not GitHub's.
@@ -91,7 +164,7 @@ const classOwn = "own"
 
 func class(err error) string {
 	var e *ghapi.Error
-	if errors.As(err, &e) {
+	if errors.As(err, &e) && !e.Ours {
 		return e.Class.String()
 	}
 	return classOwn

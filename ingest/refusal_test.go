@@ -44,21 +44,21 @@ func TestRefusals(t *testing.T) {
 		{name: "log 404 JSON", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.NotFoundJSON}, says: "snooze", atLeast: 2 * time.Second, atMost: 2 * time.Second, state: "pending", status: 404},
 		{name: "log 404 XML", fault: githubsim.Fault{Endpoint: blb, Kind: githubsim.NotFoundXML}, says: "snooze", atLeast: 2 * time.Second, atMost: 2 * time.Second, state: "pending", status: 404},
 		{name: "410", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.Gone}, says: "done", state: "expired", status: 410, ends: "expired"},
-		{name: "401", fault: githubsim.Fault{Endpoint: job, Kind: githubsim.Unauthorized}, says: "snooze", atLeast: time.Hour, atMost: time.Hour, state: "denied", status: 401},
-		{name: "403", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.Forbidden}, says: "snooze", atLeast: time.Hour, atMost: time.Hour, state: "denied", status: 403},
-		{name: "500 for the job", fault: githubsim.Fault{Endpoint: job, Kind: githubsim.ServerError}, says: "retry", state: "pending", status: 500},
-		{name: "500 for the log", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.ServerError}, says: "retry", state: "pending", status: 500},
+		{name: "401", fault: githubsim.Fault{Endpoint: job, Kind: githubsim.Unauthorized}, says: "snooze", atLeast: time.Hour, atMost: 75 * time.Minute, state: "denied", status: 401},
+		{name: "403", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.Forbidden}, says: "snooze", atLeast: time.Hour, atMost: 75 * time.Minute, state: "denied", status: 403},
+		{name: "500 for the job", fault: githubsim.Fault{Endpoint: job, Kind: githubsim.ServerError}, says: "snooze", atLeast: 2 * time.Second, atMost: 3 * time.Second, state: "pending", status: 500},
+		{name: "500 for the log", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.ServerError}, says: "snooze", atLeast: 2 * time.Second, atMost: 3 * time.Second, state: "pending", status: 500},
 		{name: "503 with Retry-After", fault: githubsim.Fault{Endpoint: blb, Kind: githubsim.Status, Status: 503, Header: http.Header{"Retry-After": {"30"}}}, says: "snooze", atLeast: 30 * time.Second, atMost: time.Minute, state: "pending", status: 503},
-		{name: "storage refuses the link", fault: githubsim.Fault{Endpoint: blb, Kind: githubsim.Forbidden}, says: "retry", state: "pending", status: 403},
-		{name: "an error page with status 200", fault: githubsim.Fault{Endpoint: blb, Kind: githubsim.HTML200}, says: "retry", state: "pending", status: 200},
-		{name: "an error page instead of the redirect", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.HTML200}, says: "retry", state: "pending", status: 200},
-		{name: "a page instead of the job", fault: githubsim.Fault{Endpoint: job, Kind: githubsim.HTML200}, says: "retry", state: "pending", status: 200},
-		{name: "another job's answer", fault: githubsim.Fault{Endpoint: job, Kind: githubsim.Status, Status: 200, Body: `{"id":77,"run_id":1,"status":"completed"}`}, says: "retry", state: "pending", status: 200},
-		{name: "body cut short", fault: githubsim.Fault{Endpoint: blb, Kind: githubsim.CutBody}, says: "retry", state: "pending"},
-		{name: "chunked body cut short", fault: githubsim.Fault{Endpoint: blb, Kind: githubsim.CutChunked}, says: "retry", state: "pending"},
-		{name: "wrong checksum", fault: githubsim.Fault{Endpoint: blb, Kind: githubsim.WrongMD5}, says: "retry", state: "pending"},
-		{name: "redirect without an address", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.Status, Status: 302}, says: "retry", state: "pending", status: 302},
-		{name: "redirect to a file", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.Status, Status: 302, Header: http.Header{"Location": {"file:///etc/passwd"}}}, says: "retry", state: "pending", status: 302},
+		{name: "storage refuses the link", fault: githubsim.Fault{Endpoint: blb, Kind: githubsim.Forbidden}, says: "snooze", atLeast: 2 * time.Second, atMost: 3 * time.Second, state: "pending", status: 403},
+		{name: "an error page with status 200", fault: githubsim.Fault{Endpoint: blb, Kind: githubsim.HTML200}, says: "snooze", atLeast: 2 * time.Second, atMost: 3 * time.Second, state: "pending", status: 200},
+		{name: "an error page instead of the redirect", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.HTML200}, says: "snooze", atLeast: 2 * time.Second, atMost: 3 * time.Second, state: "pending", status: 200},
+		{name: "a page instead of the job", fault: githubsim.Fault{Endpoint: job, Kind: githubsim.HTML200}, says: "snooze", atLeast: 2 * time.Second, atMost: 3 * time.Second, state: "pending", status: 200},
+		{name: "another job's answer", fault: githubsim.Fault{Endpoint: job, Kind: githubsim.Status, Status: 200, Body: `{"id":77,"run_id":1,"status":"completed"}`}, says: "snooze", atLeast: 2 * time.Second, atMost: 3 * time.Second, state: "pending", status: 200},
+		{name: "body cut short", fault: githubsim.Fault{Endpoint: blb, Kind: githubsim.CutBody}, says: "snooze", atLeast: 2 * time.Second, atMost: 3 * time.Second, state: "pending", status: 200},
+		{name: "chunked body cut short", fault: githubsim.Fault{Endpoint: blb, Kind: githubsim.CutChunked}, says: "snooze", atLeast: 2 * time.Second, atMost: 3 * time.Second, state: "pending", status: 200},
+		{name: "wrong checksum", fault: githubsim.Fault{Endpoint: blb, Kind: githubsim.WrongMD5}, says: "snooze", atLeast: 2 * time.Second, atMost: 3 * time.Second, state: "pending", status: 200},
+		{name: "redirect without an address", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.Status, Status: 302}, says: "snooze", atLeast: 2 * time.Second, atMost: 3 * time.Second, state: "pending", status: 302},
+		{name: "redirect to a file", fault: githubsim.Fault{Endpoint: log, Kind: githubsim.Status, Status: 302, Header: http.Header{"Location": {"file:///etc/passwd"}}}, says: "snooze", atLeast: 2 * time.Second, atMost: 3 * time.Second, state: "pending", status: 302},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -205,7 +205,7 @@ func TestOtherTroublesAreNoAttempts(t *testing.T) {
 	r.Know(ingesttest.Completed(1, now.Now(), githubsim.Log{}))
 	remove := r.GitHub.Inject(githubsim.Fault{Endpoint: job, Kind: githubsim.ServerError})
 	for range 5 {
-		if says, _ := r.Try(1); says != "retry" {
+		if says, _ := r.Try(1); says != "snooze" {
 			t.Errorf("the worker says %s", says)
 		}
 		now.Advance(time.Hour)

@@ -43,17 +43,25 @@ func TestJobOfAMovedRepository(t *testing.T) {
 	}
 }
 
-// A repository out of our sight is told as denied, for a week: access that was
-// taken away by mistake can be given back. Then its jobs are given up.
+// A repository out of our sight is told as denied, for a week that we have seen: access
+// that was taken away by mistake can be given back. Then its jobs are given up; later, if
+// webhooks go on telling of it, so that somebody could show it to us.
 func TestJobOfAHiddenRepository(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name  string
-		after time.Duration
-		state string
+		name     string
+		absent   time.Duration // for how long nobody asks
+		heardOf  bool          // by webhooks
+		back     bool          // after that
+		atLeast  time.Duration // of asking
+		atMost   time.Duration
+		state    string
+		requests int64 // for the repository, two a try
 	}{
-		{"found again after a day", 24 * time.Hour, store.LogArchived},
-		{"gone for more than a week", 7*24*time.Hour + time.Minute, store.LogMissing},
+		{name: "found again after a day", absent: aDay, back: true, state: store.LogArchived, requests: 20},
+		{name: "found again after weeks in which nobody asked", absent: 60 * aDay, back: true, state: store.LogArchived, requests: 20},
+		{name: "gone", atLeast: 6 * aDay, atMost: 9 * aDay, state: store.LogMissing, requests: 140},
+		{name: "hidden", heardOf: true, atLeast: 29 * aDay, atMost: 32 * aDay, state: store.LogMissing, requests: 360},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -71,16 +79,23 @@ func TestJobOfAHiddenRepository(t *testing.T) {
 			if l.State != store.LogDenied || l.Reason == nil || !strings.Contains(*l.Reason, "gone, or not shown to us") {
 				t.Fatalf("the ledger says %s: %v", l.State, l.Reason)
 			}
-			now.Advance(c.after)
-			if c.state == store.LogArchived {
+			now.Advance(c.absent)
+			if says, _ := r.Try(1); says != "snooze" {
+				t.Errorf("after %s the worker says %s", c.absent, says)
+			}
+			if c.heardOf {
+				r.Exec(`UPDATE repositories SET seen_at = now() + interval '60 days'`)
+			}
+			if c.back {
 				r.GitHub.AddRepository(ingesttest.Repository)
 				r.GitHub.AddJob(j)
 			}
-			if says, _ := r.Try(1); says != "done" {
-				t.Errorf("the worker says %s", says)
+			if took := r.tryUntil(now, 1, ever); took < c.atLeast || took > c.atMost {
+				t.Errorf("it took %s, want %s to %s", took, c.atLeast, c.atMost)
 			}
-			if l, err = r.DB.JobLog(t.Context(), 1); err != nil || l.State != c.state {
-				t.Errorf("the ledger says %s (%v), want %s", l.State, err, c.state)
+			r.wantState("in the end", 1, c.state)
+			if n := r.GitHub.Requests()[githubsim.EndpointRepository]; n > c.requests {
+				t.Errorf("%d requests for the repository, more than %d", n, c.requests)
 			}
 		})
 	}

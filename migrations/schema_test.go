@@ -45,6 +45,7 @@ var contract = map[string][]string{
 		"frame_offsets bigint[]", "truncated boolean", "archived_at timestamptz", "settled_at timestamptz",
 		"stored_sha256 bytea", "usage_version integer", "manifest_date date", "details_sha256 bytea", "details_bytes bigint", "filter_bytes bigint",
 		"settled_sha256 bytea", "settled_bytes bigint", "filter_version integer",
+		"trying_since timestamptz", "failed_days integer", "refused_days integer", "failed_on date",
 	},
 	"manifests": {
 		"date date", "previous date", "sha256 bytea", "stored_sha256 bytea", "jobs bigint", "stored_bytes bigint", "written_at timestamptz",

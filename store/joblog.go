@@ -52,13 +52,18 @@ type JobLog struct {
 	SettledSHA256 []byte `db:"settled_sha256"` // of settled.json; nil: not noted, or there is none
 	SettledBytes  *int64 // of that; 0: there is none; nil: not noted
 
+	TryingSince *time.Time // since when it is asked for in vain; nil: it is not
+	FailedDays  *int       // distinct days of Failed; nil: none
+	RefusedDays *int       // of Refused
+	FailedOn    *time.Time // the last day among those, UTC
+
 	Removal   *Removal   `db:"-"` // of a removed log: who removed it, and why
 	Redaction *Redaction `db:"-"` // of a removed log: the copy that is left of it; nil: none
 }
 
 const jobLogColumns = `job_id, state, reason, http_status, attempts, object_key, raw_bytes, stored_bytes, lines, sha256,
 	frame_lines, frame_offsets, truncated, archived_at, settled_at, stored_sha256, manifest_date, details_sha256, details_bytes, filter_bytes,
-	settled_sha256, settled_bytes`
+	settled_sha256, settled_bytes, trying_since, failed_days, refused_days, failed_on`
 
 // openLedger adds a row in the ledger for each job that has none.
 func openLedger(ctx context.Context, tx pgx.Tx, facts []Facts) error {
@@ -112,11 +117,15 @@ func (db *DB) RecordDetails(ctx context.Context, jobID int64, d Details) error {
 // listed again by the next one.
 func (db *DB) RecordSettled(ctx context.Context, jobID int64, d Details) error {
 	return db.inTx(ctx, fmt.Sprintf("record settled.json of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
-		return noteSettled(ctx, tx, jobID, d)
+		return noteSettled(ctx, tx, jobID, &d)
 	})
 }
 
-func noteSettled(ctx context.Context, tx pgx.Tx, jobID int64, d Details) error {
+// noteSettled is RecordSettled; nil: what is noted stays.
+func noteSettled(ctx context.Context, tx pgx.Tx, jobID int64, d *Details) error {
+	if d == nil {
+		return nil
+	}
 	_, err := tx.Exec(ctx, `UPDATE job_logs SET settled_sha256 = $2, settled_bytes = $3 WHERE job_id = $1`, jobID, d.SHA256[:], d.Bytes)
 	return err
 }
@@ -133,6 +142,7 @@ type Settlement struct {
 	Usage      *joblog.Usage // nil: the log was not read for it
 	Details    *Details      // nil: as noted before
 	Settled    *Details      // its settled.json; nil: as noted before
+	Trouble    Trouble       // what ended it, or keeps it from ending; none where GitHub has said all that it can
 }
 
 // Object is an archived log in the bucket.
@@ -177,7 +187,7 @@ func (db *DB) Settle(ctx context.Context, s Settlement, at time.Time) (bool, err
 				object_key = $7, raw_bytes = $8, stored_bytes = $9, lines = $10, sha256 = $11,
 				frame_lines = $12, frame_offsets = $13, truncated = $14, archived_at = $15, stored_sha256 = $16,
 				details_sha256 = coalesce($17, details_sha256), details_bytes = coalesce($18, details_bytes), filter_bytes = nullif($19::bigint, 0),
-				filter_version = CASE WHEN $19 > 0 THEN $20::integer END
+				filter_version = CASE WHEN $19 > 0 THEN $20::integer END, trying_since = CASE WHEN $2 <> 'archived' THEN trying_since END
 			WHERE job_id = $1
 			  AND (state IN ('pending', 'denied')
 			    OR (state IN ('expired', 'missing') AND $2 = 'archived'))`,
@@ -190,10 +200,11 @@ func (db *DB) Settle(ctx context.Context, s Settlement, at time.Time) (bool, err
 			return err
 		}
 		changed = true
-		if s.Settled != nil {
-			if err := noteSettled(ctx, tx, s.JobID, *s.Settled); err != nil {
-				return err
-			}
+		if err := noteTrouble(ctx, tx, s.JobID, s.Trouble, at); err != nil {
+			return err
+		}
+		if err := noteSettled(ctx, tx, s.JobID, s.Settled); err != nil {
+			return err
 		}
 		if s.Object == nil && s.Usage == nil {
 			return nil
@@ -216,18 +227,6 @@ func boolInt(b bool) int {
 		return 1
 	}
 	return 0
-}
-
-// NoteAttempt notes that a job is still pending, with GitHub's last status (0: no answer)
-// and the reason. asked says whether the log itself was requested; only that counts as an
-// attempt.
-func (db *DB) NoteAttempt(ctx context.Context, jobID int64, asked bool, status int, reason string) error {
-	return db.inTx(ctx, fmt.Sprintf("note attempt of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `
-			UPDATE job_logs SET state = 'pending', attempts = attempts + $2, http_status = coalesce(nullif($3, 0), http_status), reason = nullif($4, '')
-			WHERE job_id = $1 AND state IN ('pending', 'denied')`, jobID, boolInt(asked), status, reason)
-		return err
-	})
 }
 
 // JobLog reads a job's row in the ledger. It fails with ErrNotFound for an unknown job.

@@ -85,7 +85,7 @@ func TestLedgerNeverLeavesTheTable(t *testing.T) {
 		for range rapid.IntRange(1, 8).Draw(rt, "settlements") {
 			before := f.log(id)
 			if rapid.IntRange(0, 3).Draw(rt, "kind") == 0 {
-				f.check(f.db.NoteAttempt(t.Context(), id, true, 404, "not yet"))
+				f.check(f.db.NoteAttempt(t.Context(), store.Attempt{JobID: id, Asked: true, Status: 404, Reason: "not yet"}))
 				if state == store.LogPending || state == store.LogDenied {
 					state = store.LogPending
 					attempts++

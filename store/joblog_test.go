@@ -123,8 +123,8 @@ func TestAnArchivedLogNeedsItsObject(t *testing.T) {
 func TestReasonAndStatusAreTheLatestKnown(t *testing.T) {
 	f := newFixture(t)
 	f.completed(3)
-	f.check(f.db.NoteAttempt(t.Context(), 3, true, 404, "not yet"))
-	f.check(f.db.NoteAttempt(t.Context(), 3, true, 0, "no answer"))
+	f.check(f.db.NoteAttempt(t.Context(), store.Attempt{JobID: 3, Asked: true, Status: 404, Reason: "not yet"}))
+	f.check(f.db.NoteAttempt(t.Context(), store.Attempt{JobID: 3, Asked: true, Status: 0, Reason: "no answer"}))
 	if l := f.log(3); *l.HTTPStatus != 404 || *l.Reason != "no answer" || l.Attempts != 2 || l.State != "pending" || l.SettledAt != nil {
 		t.Errorf("after two attempts: %+v", l)
 	}
@@ -132,7 +132,7 @@ func TestReasonAndStatusAreTheLatestKnown(t *testing.T) {
 	if l := f.log(3); *l.HTTPStatus != 403 || *l.Reason != "no access" || l.Attempts != 3 || l.SettledAt != nil {
 		t.Errorf("denied: %+v", l)
 	}
-	f.check(f.db.NoteAttempt(t.Context(), 3, true, 500, ""))
+	f.check(f.db.NoteAttempt(t.Context(), store.Attempt{JobID: 3, Asked: true, Status: 500, Reason: ""}))
 	if l := f.log(3); *l.HTTPStatus != 500 || l.Reason != nil || l.Attempts != 4 || l.State != "pending" {
 		t.Errorf("pending again: %+v", l)
 	}
@@ -153,7 +153,7 @@ func TestUnknownJobsAreNotInTheLedger(t *testing.T) {
 	if changed, err := f.db.Settle(t.Context(), archivedAs(99, store.StepLines{Number: 1, First: 1, Last: 1}), day); changed || err != nil {
 		t.Errorf("Settle: %v, %v", changed, err)
 	}
-	f.check(f.db.NoteAttempt(t.Context(), 99, true, 404, "not there"))
+	f.check(f.db.NoteAttempt(t.Context(), store.Attempt{JobID: 99, Asked: true, Status: 404, Reason: "not there"}))
 	if n := scalar[int](f, `SELECT count(*) FROM job_logs`); n != 0 {
 		t.Errorf("%d rows", n)
 	}

@@ -93,6 +93,7 @@ func (db *DB) ledger(ctx context.Context, where string, args ...any) ([]LedgerLi
 		SELECT l.job_id, l.state, l.reason, l.http_status, l.attempts, l.object_key, l.raw_bytes, l.stored_bytes, l.lines, l.sha256,
 		       l.frame_lines, l.frame_offsets, l.truncated, l.archived_at, l.settled_at, l.stored_sha256,
 		       l.manifest_date, l.details_sha256, l.details_bytes, l.filter_bytes, l.settled_sha256, l.settled_bytes,
+		       l.trying_since, l.failed_days, l.refused_days, l.failed_on,
 		       j.run_id, j.run_attempt, j.created_at, (r.id, r.owner, r.name, r.private, r.installation_id, r.seen_at, r.named_at, r.named_by_api, r.private_at, r.installation_at, `+hasName+`) AS repository
 		FROM job_logs l JOIN jobs j ON j.id = l.job_id JOIN repositories r ON r.id = j.repository_id
 		WHERE `+where, args...)
@@ -155,26 +156,38 @@ func (db *DB) TallyRuns(ctx context.Context, repositoryIDs []int64, since, until
 	return tallies, nil
 }
 
-// settlingSoon is how soon a job must be tried again to be worth waiting for.
-const settlingSoon = 15 * time.Second
+// A job is worth waiting for that is tried again soon; after a failure, as GitHub may have
+// a bad moment, also somewhat later.
+const (
+	settlingSoon = 15 * time.Second
+	failureSoon  = 5 * time.Minute
+)
 
-// Waiting counts, of the jobs that TallyRuns counts, those that the queue will settle:
-// completed and pending, and not put off because GitHub does not have their log, or says
-// that they have not completed.
+// Waiting counts, of the jobs that TallyRuns counts, those that the queue will settle: they
+// have completed and are pending, and are not put off because GitHub does not have their
+// log, fails, or says that they have not completed; or they are denied or missing and are
+// asked for again now. What waits for a limit is waited for.
 func (db *DB) Waiting(ctx context.Context, repositoryIDs []int64, since, until time.Time) (int, error) {
 	var n int
 	err := db.pool.QueryRow(ctx, `
 		SELECT count(*)
 		FROM jobs j JOIN job_logs l ON l.job_id = j.id
-		WHERE l.state = 'pending' AND j.status = 'completed' AND j.run_id IN (
+		LEFT JOIN queue.river_job q ON q.kind = 'archive' AND (q.args->>'job_id')::bigint = j.id
+			AND q.state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
+		WHERE j.run_id IN (
 			SELECT run_id FROM run_attempts
 			WHERE repository_id = ANY($1) AND ($2::timestamptz IS NULL OR run_created_at >= $2)
 			  AND ($3::timestamptz IS NULL OR run_created_at < $3))
-		  AND NOT (coalesce(l.http_status, 0) IN (200, 404) AND EXISTS (
-			SELECT FROM queue.river_job q
-			WHERE q.kind = 'archive' AND (q.args->>'job_id')::bigint = j.id
-			  AND q.state = 'scheduled' AND q.scheduled_at > now() + $4))`,
-		repositoryIDs, timeOrNull(since), timeOrNull(until), settlingSoon).Scan(&n)
+		  AND CASE l.state
+			WHEN 'pending' THEN j.status = 'completed' AND NOT coalesce(q.state = 'scheduled' AND q.scheduled_at > now() + CASE
+				WHEN l.failed_days > 0 THEN $5::interval
+				WHEN l.http_status IN (200, 404) THEN $4::interval
+				WHEN l.trying_since IS NOT NULL AND coalesce(l.http_status, 0) NOT IN (403, 429) THEN $5 -- no answer
+				END, false)
+			WHEN 'denied' THEN coalesce(q.scheduled_at <= now() + $4, false)
+			WHEN 'missing' THEN q.id IS NOT NULL
+			ELSE false END`,
+		repositoryIDs, timeOrNull(since), timeOrNull(until), settlingSoon, failureSoon).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("store: waiting jobs: %w", err)
 	}

@@ -73,17 +73,20 @@ func TestWaitingLeavesOutWhatIsPutOff(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		state  string // of the ledger
-		status int    // GitHub's; 0: it was not asked
+		status int    // GitHub's; 0: it was not asked; -1: it did not answer
 		queue  string // state of River's row; empty: there is none
 		in     string // when River's row is due
 		waits  bool
 	}{
 		{"just enqueued", store.LogPending, 0, "available", "0", true},
+		{"without an answer, tried again soon", store.LogPending, -1, "scheduled", "4 minutes", true},
+		{"without an answer", store.LogPending, -1, "scheduled", "6 minutes", false},
 		{"running", store.LogPending, 0, "running", "0", true},
 		{"lost by the queue", store.LogPending, 0, "", "0", true},
 		{"behind a limit, never asked for", store.LogPending, 0, "scheduled", "1 hour", true},
 		{"behind a limit", store.LogPending, 403, "scheduled", "1 hour", true},
-		{"after an error of the server", store.LogPending, 502, "scheduled", "1 hour", true},
+		{"after an error of the server", store.LogPending, 502, "scheduled", "4 minutes", true},
+		{"after errors of the server", store.LogPending, 502, "scheduled", "6 minutes", false},
 		{"not there, tried again soon", store.LogPending, 404, "scheduled", "10 seconds", true},
 		{"not there, put off", store.LogPending, 404, "scheduled", "20 seconds", false},
 		{"not finished, put off", store.LogPending, 200, "scheduled", "20 seconds", false},
@@ -92,13 +95,20 @@ func TestWaitingLeavesOutWhatIsPutOff(t *testing.T) {
 		{"not there, and lost", store.LogPending, 404, "", "0", true},
 		{"archived", store.LogArchived, 200, "", "0", false},
 		{"denied", store.LogDenied, 403, "scheduled", "1 hour", false},
+		{"denied, asked again", store.LogDenied, 403, "available", "0", true},
+		{"missing, asked again", store.LogMissing, 404, "available", "0", true},
+		{"missing, asked again behind a limit", store.LogMissing, 404, "scheduled", "1 hour", true},
 		{"missing", store.LogMissing, 404, "", "0", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFixture(t)
 			f.listedRun(100, 1, 0, "completed", 1)
 			if c.status != 0 {
-				f.check(f.db.NoteAttempt(t.Context(), 1, true, c.status, "so it is"))
+				trouble := store.NotYet
+				if c.status > 429 {
+					trouble = store.Failed
+				}
+				f.check(f.db.NoteAttempt(t.Context(), store.Attempt{JobID: 1, Asked: true, Status: max(c.status, 0), Reason: "so it is", Trouble: trouble, At: day}))
 			}
 			if c.state != store.LogPending {
 				f.settle(settledAs(1, c.state))

@@ -57,6 +57,7 @@ const archiveAttempts = 25
 // ArchiveArgs asks for one job to be fetched and its log archived.
 type ArchiveArgs struct {
 	JobID int64 `json:"job_id" river:"unique"`
+	Again bool  `json:"again,omitempty"` // also if it is missing: then it is asked for once more
 }
 
 // Kind names the job in River's table.
@@ -80,16 +81,24 @@ func (ArchiveArgs) InsertOpts() river.InsertOpts {
 // enqueueArchive adds an archive job for each id that has none waiting. One that waits
 // with a lower priority is given this one.
 func (db *DB) enqueueArchive(ctx context.Context, tx pgx.Tx, jobIDs []int64, p Priority) error {
-	if len(jobIDs) == 0 {
+	args := make([]ArchiveArgs, len(jobIDs))
+	for i, id := range jobIDs {
+		args[i].JobID = id
+	}
+	return db.enqueueArgs(ctx, tx, args, p)
+}
+
+func (db *DB) enqueueArgs(ctx context.Context, tx pgx.Tx, args []ArchiveArgs, p Priority) error {
+	if len(args) == 0 {
 		return nil
 	}
-	params := make([]river.InsertManyParams, len(jobIDs))
-	for i, id := range jobIDs {
-		params[i] = river.InsertManyParams{Args: ArchiveArgs{JobID: id}, InsertOpts: &river.InsertOpts{Queue: p.queue(), Priority: int(p)}}
+	params := make([]river.InsertManyParams, len(args))
+	for i, a := range args {
+		params[i] = river.InsertManyParams{Args: a, InsertOpts: &river.InsertOpts{Queue: p.queue(), Priority: int(p)}}
 	}
 	results, err := db.queue.InsertManyTx(ctx, tx, params)
 	if err != nil {
-		return fmt.Errorf("enqueue %d archive jobs: %w", len(jobIDs), err)
+		return fmt.Errorf("enqueue %d archive jobs: %w", len(args), err)
 	}
 	var behind []int64
 	for _, r := range results {

@@ -185,7 +185,7 @@ func (db *DB) FinishRemoval(ctx context.Context, jobID int64, now func() time.Ti
 		defer cancel()
 		settled, err := writeSettled(bucket, r)
 		if err == nil {
-			err = noteSettled(ctx, tx, jobID, settled)
+			err = noteSettled(ctx, tx, jobID, &settled)
 		}
 		if err != nil {
 			return err

@@ -102,10 +102,8 @@ func restoreRemoval(ctx context.Context, tx pgx.Tx, r RestoredRemoval) error {
 	if err := ledgerRemoved(ctx, tx, Removal{JobID: m.JobID, Reason: r.Reason, DecidedAt: r.SettledAt}); err != nil {
 		return err
 	}
-	if r.Settled != nil {
-		if err := noteSettled(ctx, tx, m.JobID, *r.Settled); err != nil {
-			return err
-		}
+	if err := noteSettled(ctx, tx, m.JobID, r.Settled); err != nil {
+		return err
 	}
 	if _, err := tx.Exec(ctx, `
 		INSERT INTO log_removals AS m (job_id, kind, rule, reason, actor, decided_at, sha256, raw_bytes, stored_bytes, lines, truncated, object_key, archived_at,

@@ -13,13 +13,15 @@ import (
 type reconcileCmd struct {
 	Repo  []string `help:"Check only this repository. May be repeated." placeholder:"OWNER/NAME"`
 	Since string   `help:"Also list runs created at or after TIME, if that is earlier than the last sweep: a date (2026-03-31), a time (2026-03-31T14:00:00Z) or a duration back from now (36h, 7d)." placeholder:"TIME"`
+	Retry bool     `help:"Also ask again, once and now, for the logs of all listed runs (with --since: of those since) that the ledger calls missing or denied, as after a change of the token or its rights."`
 	JSON  bool     `help:"Print the summary as one JSON object."`
 }
 
 // Help is kong's: examples and exit status.
 func (reconcileCmd) Help() string {
 	return helpText(`jobvault reconcile
-jobvault reconcile --repo=acme/rocket --since=7d`, "0 if every job found is settled, 1 if one is not or the command failed, 2 if it was used wrongly.")
+jobvault reconcile --repo=acme/rocket --since=7d
+jobvault reconcile --retry`, "0 if every job found is settled, 1 if one is not or the command failed, 2 if it was used wrongly.")
 }
 
 // Run does what a serving jobvault does by itself from time to time, now, and
@@ -45,7 +47,7 @@ func (c reconcileCmd) Run(ctx context.Context, e *environment) error {
 			return errors.Join(rerr, err)
 		}
 		r := &sweepRun{
-			s: s, what: "reconcile", repositories: rs, since: since, share: 1, json: c.JSON, out: e.stdout, err: e.stderr,
+			s: s, what: "reconcile", repositories: rs, since: since, share: 1, retry: c.Retry, priority: store.PrioritySweep, json: c.JSON, out: e.stdout, err: e.stderr,
 			sweep: func(ctx context.Context, r store.Repository) (ingest.SweepResult, error) {
 				return sweeper.Recent(ctx, r, since)
 			},

@@ -33,6 +33,7 @@ type Settings struct {
 	PublicURL               string `group:"settings" env:"JOBVAULT_PUBLIC_URL" name:"public-url" help:"URL at which readers reach jobvault, such as https://jobvault.example.com. Without it: the host of each request." placeholder:"URL"`
 	ArchiveWorkers          string `group:"settings" env:"JOBVAULT_ARCHIVE_WORKERS" default:"32" help:"Number of jobs that this process archives concurrently." placeholder:"NUM"`
 	LogDeadline             string `group:"settings" env:"JOBVAULT_LOG_DEADLINE" default:"6h" help:"How long after a job completed to retry fetching a log that GitHub does not have." placeholder:"DURATION"`
+	DeniedDeadline          string `group:"settings" env:"JOBVAULT_DENIED_DEADLINE" default:"30d" help:"On how many days GitHub may refuse a job, or be out of reach, before its log counts as missing." placeholder:"DAYS"`
 	LogLimit                string `group:"settings" env:"JOBVAULT_LOG_LIMIT" default:"64GiB" help:"Maximum size of a log that is archived whole." placeholder:"SIZE"`
 	ShutdownTimeout         string `group:"settings" env:"JOBVAULT_SHUTDOWN_TIMEOUT" default:"30s" help:"How long running work may take to finish after SIGTERM." placeholder:"DURATION"`
 	LogLevel                string `group:"settings" env:"JOBVAULT_LOG_LEVEL" default:"info" help:"Level of jobvault's own log: debug, info, warn or error." placeholder:"LEVEL"`

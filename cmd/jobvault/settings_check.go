@@ -32,6 +32,7 @@ type config struct {
 	reconcile    time.Duration // between two rounds; 0: never
 	workers      int
 	deadline     time.Duration
+	deniedDays   int
 	logLimit     int64
 	shutdown     time.Duration
 	level        slog.Level
@@ -67,8 +68,7 @@ func (s Settings) load() (config, error) {
 	if c.repositories, err = store.ParseRepositories(s.Repositories); err != nil {
 		check(s.badSetting("JOBVAULT_REPOSITORIES", s.Repositories, err.Error()))
 	}
-	c.deadline, err = s.duration("JOBVAULT_LOG_DEADLINE", s.LogDeadline)
-	check(err)
+	check(c.loadDeadlines())
 	c.shutdown, err = s.duration("JOBVAULT_SHUTDOWN_TIMEOUT", s.ShutdownTimeout)
 	check(err)
 	c.workers, err = s.number("JOBVAULT_ARCHIVE_WORKERS", s.ArchiveWorkers, 1000)
@@ -257,6 +257,23 @@ func (s Settings) duration(name, value string) (time.Duration, error) {
 		return 0, s.badSetting(name, value, "want a duration such as 90s, 30m or 6h")
 	}
 	return d, nil
+}
+
+// maxDeniedDays is for how long GitHub keeps a log at most: who is refused for longer is
+// refused for good.
+const maxDeniedDays = 400
+
+// loadDeadlines checks for how long jobs are waited for.
+func (c *config) loadDeadlines() error {
+	var err error
+	c.deadline, err = c.duration("JOBVAULT_LOG_DEADLINE", c.LogDeadline)
+	days, derr := parseDays("JOBVAULT_DENIED_DEADLINE", c.DeniedDeadline)
+	if derr != nil || *days > maxDeniedDays {
+		return errors.Join(err, c.badSetting("JOBVAULT_DENIED_DEADLINE", c.DeniedDeadline,
+			fmt.Sprintf("want days, from 1d to %dd: nothing is waited for without end", maxDeniedDays)))
+	}
+	c.deniedDays = *days
+	return err
 }
 
 func (s Settings) number(name, value string, limit int) (int, error) {

@@ -23,12 +23,15 @@ type sweepRun struct {
 	repositories []store.Repository
 	since, until time.Time // of the runs that count; zero: open
 	share        float64   // of GitHub's limit that it may use
+	retry        bool      // also ask again for what is missing or denied
+	priority     store.Priority
 	sweep        func(context.Context, store.Repository) (ingest.SweepResult, error)
 	json         bool
 	out, err     io.Writer
 
 	progress *movingProgress
 	found    ingest.SweepResult
+	retried  int
 }
 
 // The database is asked for the progress every lookInterval, or less often where that
@@ -92,6 +95,11 @@ func (r *sweepRun) list(ctx context.Context) error {
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if r.retry {
+			n, err := r.s.db.RetryRuns(ctx, []int64{repo.ID}, r.since, r.until, r.priority)
+			errs = append(errs, err)
+			r.retried += n
 		}
 	}
 	return errors.Join(errs...)
@@ -198,10 +206,13 @@ func (r *sweepRun) show(ctx context.Context, tallies []store.Tally, listed bool)
 func (r *sweepRun) print(tallies []store.Tally) error {
 	if r.json {
 		return jsonEncoder(r.out).Encode(map[string]any{
-			"repositories": len(r.repositories), "runs": r.found.Runs, "attempts": r.found.Attempts, "states": tallies,
+			"repositories": len(r.repositories), "runs": r.found.Runs, "attempts": r.found.Attempts, "retried": r.retried, "states": tallies,
 		})
 	}
 	fmt.Fprintf(r.out, "%d repositories, %d runs listed, jobs of %d attempts listed now\n", len(r.repositories), r.found.Runs, r.found.Attempts)
+	if r.retry {
+		fmt.Fprintf(r.out, "%d jobs asked for again that were missing or denied\n", r.retried)
+	}
 	w := tabwriter.NewWriter(r.out, 0, 4, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "STATE\tJOBS\tRAW\t")
 	for _, t := range tallies {

@@ -45,7 +45,8 @@ func (s *session) openGitHub() error {
 
 func (s *session) archiver() *ingest.Archiver {
 	return &ingest.Archiver{
-		DB: s.db, Archive: s.archive, GitHub: s.github, Deadline: s.config.deadline, Logger: s.logger, Metrics: s.metrics, Now: s.clock.Now,
+		DB: s.db, Archive: s.archive, GitHub: s.github, Deadline: s.config.deadline, DeniedDays: s.config.deniedDays,
+		Logger: s.logger, Metrics: s.metrics, Now: s.clock.Now,
 	}
 }
 

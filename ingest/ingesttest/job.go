@@ -47,7 +47,13 @@ func (r *Rig) Know(jobs ...githubsim.Job) {
 // to River: "done", "snooze" with how long, or "retry".
 func (r *Rig) Try(id int64) (string, time.Duration) {
 	r.T.Helper()
-	err := r.Archiver().Work(r.T.Context(), &river.Job[store.ArchiveArgs]{JobRow: &rivertype.JobRow{Attempt: 1}, Args: store.ArchiveArgs{JobID: id}})
+	return r.TryArgs(store.ArchiveArgs{JobID: id})
+}
+
+// TryArgs is Try with all that River passes on.
+func (r *Rig) TryArgs(args store.ArchiveArgs) (string, time.Duration) {
+	r.T.Helper()
+	err := r.Archiver().Work(r.T.Context(), &river.Job[store.ArchiveArgs]{JobRow: &rivertype.JobRow{Attempt: 1}, Args: args})
 	var snooze *river.JobSnoozeError
 	switch {
 	case err == nil:

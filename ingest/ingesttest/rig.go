@@ -42,7 +42,9 @@ type Rig struct {
 	Workers  *ingest.Workers // nil until work is called
 	Now      func() time.Time
 	Deadline time.Duration
-	Selected func(string) bool
+	// DeniedDays is the Archiver's.
+	DeniedDays int
+	Selected   func(string) bool
 }
 
 // Options change what a rig is made of; zero fields mean the usual.
@@ -52,6 +54,7 @@ type Options struct {
 	BucketURL   string              // empty: a folder of its own
 	Now         func() time.Time    // nil: time.Now
 	Deadline    time.Duration       // the Archiver's; 0: six hours
+	DeniedDays  int                 // the Archiver's; 0: 30
 	Selected    func(string) bool   // which repositories are archived; nil: all
 	Secrets     []string            // the receiver's; nil: Secret
 	Client      func(*ghapi.Config) // changes how GitHub is asked; nil: as it is
@@ -60,12 +63,15 @@ type Options struct {
 // New makes a rig, which the test's end takes down.
 func New(t testing.TB, o Options) *Rig {
 	t.Helper()
-	r := &Rig{T: t, Logger: testenv.Logger(t), Now: o.Now, Deadline: o.Deadline, Selected: o.Selected, Metrics: ingest.NewMetrics(prometheus.NewRegistry())}
+	r := &Rig{T: t, Logger: testenv.Logger(t), Now: o.Now, Deadline: o.Deadline, DeniedDays: o.DeniedDays, Selected: o.Selected, Metrics: ingest.NewMetrics(prometheus.NewRegistry())}
 	if r.Now == nil {
 		r.Now = time.Now
 	}
 	if r.Deadline == 0 {
 		r.Deadline = 6 * time.Hour
+	}
+	if r.DeniedDays == 0 {
+		r.DeniedDays = 30
 	}
 	if o.DatabaseURL == "" {
 		o.DatabaseURL = testenv.DatabaseURL(t)
@@ -123,7 +129,7 @@ func (r *Rig) Check(err error) {
 
 // Archiver is the archive worker.
 func (r *Rig) Archiver() *ingest.Archiver {
-	return &ingest.Archiver{DB: r.DB, Archive: r.Archive, GitHub: r.Clients, Deadline: r.Deadline, Logger: r.Logger, Metrics: r.Metrics, Now: r.Now}
+	return &ingest.Archiver{DB: r.DB, Archive: r.Archive, GitHub: r.Clients, Deadline: r.Deadline, DeniedDays: r.DeniedDays, Logger: r.Logger, Metrics: r.Metrics, Now: r.Now}
 }
 
 // Sweeper looks for what webhooks missed. What it finds, workers must archive.

@@ -61,7 +61,7 @@ func (c *Client) ask(ctx context.Context, op string, r request, v any) (answer, 
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err := errors.Join(err, resp.Body.Close()); err != nil {
-		return answer{}, c.noAnswer(ctx, op, err)
+		return answer{}, c.spoiledAnswer(ctx, op, resp, err)
 	}
 	if len(body) > maxAnswer {
 		return answer{}, &Error{Class: Transient, Op: op, Status: resp.StatusCode, Message: fmt.Sprintf("the answer has more than %d bytes", maxAnswer)}
@@ -89,7 +89,7 @@ func brief(err error) error { return errors.New(cut(err.Error())) }
 // limit.Release.
 func (c *Client) acquire(ctx context.Context, op string) error {
 	if err := c.limit.Acquire(ctx, 1); err != nil {
-		return &Error{Class: Transient, Op: op, Err: err}
+		return &Error{Class: Transient, Op: op, Ours: true, Err: err}
 	}
 	return nil
 }
@@ -116,7 +116,7 @@ func (c *Client) do(ctx context.Context, op string, r request) (*http.Response, 
 	resp, err := c.http.Do(req.WithContext(ctx))
 	if err != nil {
 		c.spend.answered(ctx, before, nil)
-		return nil, c.noAnswer(ctx, op, err)
+		return nil, c.spoiledAnswer(ctx, op, resp, err)
 	}
 	c.spend.answered(ctx, before, resp.Header)
 	if expected(r, resp.StatusCode) {
@@ -147,6 +147,16 @@ const maxErrorBody = 64 << 10
 // noAnswer is the package's noAnswer with what this client knows.
 func (c *Client) noAnswer(ctx context.Context, op string, err error) *Error {
 	return c.remember(ctx, noAnswer(op, err, c.now()))
+}
+
+// spoiledAnswer is noAnswer for a request of whose answer there may be a status: that of a
+// redirect that is not followed, or of a body that breaks off. resp may be nil.
+func (c *Client) spoiledAnswer(ctx context.Context, op string, resp *http.Response, err error) *Error {
+	e := c.noAnswer(ctx, op, err)
+	if resp != nil && e.Status == 0 {
+		e.Status = resp.StatusCode
+	}
+	return e
 }
 
 // remember keeps the whole installation from asking before a limit ends, and

@@ -43,8 +43,9 @@ type Error struct {
 	RetryAt time.Time // for RateLimited, and where the server asked for it
 	Message string    // GitHub's own words, cut short
 	Needs   string    // of Denied: the scope or permission that the token lacks, in words; empty: not that, or not known
-	Storage bool      // the answer is that of the storage that GitHub sent us to
-	Err     error     // the cause when there was no answer
+	Storage bool      // the answer, or the lack of one, is that of the storage that GitHub sent us to
+	Ours    bool      // it failed on our side: GitHub was not asked
+	Err     error     // the cause when there was no answer, or only a part of one
 }
 
 // Error names the operation, the class and the cause. It holds no token and no signed link.
@@ -63,7 +64,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap returns the cause; nil if GitHub answered.
+// Unwrap returns the cause; nil if GitHub's answer was whole.
 func (e *Error) Unwrap() error { return e.Err }
 
 // IsNotFound tells whether an error is a 404, of the API or of the storage.

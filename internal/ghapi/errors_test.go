@@ -129,11 +129,11 @@ func TestFaultsHaveTheirClasses(t *testing.T) {
 		{name: "302 to nowhere", fault: status(302, ""), api: transient(302), token: transient(302), storage: transient(302)},
 		{name: "a page with status 200", fault: githubsim.Fault{Kind: githubsim.HTML200}, api: transient(200), token: transient(-1), storage: transient(200)},
 		{name: "nothing for ever", fault: githubsim.Fault{Kind: githubsim.Hang}, api: transient(0), token: transient(0), storage: transient(0), cancelled: true},
-		{name: "half a body for ever", fault: githubsim.Fault{Kind: githubsim.HangBody, After: 10}, api: transient(0), token: transient(0), storage: transient(0), cancelled: true},
-		{name: "a body cut short", fault: githubsim.Fault{Kind: githubsim.CutBody}, api: transient(0), token: transient(0), storage: transient(0)},
-		{name: "a chunked body cut short", fault: githubsim.Fault{Kind: githubsim.CutChunked, After: 20}, api: transient(0), token: transient(0), storage: transient(0)},
+		{name: "half a body for ever", fault: githubsim.Fault{Kind: githubsim.HangBody, After: 10}, api: transient(-1), token: transient(0), storage: transient(-1), cancelled: true},
+		{name: "a body cut short", fault: githubsim.Fault{Kind: githubsim.CutBody}, api: transient(200), token: transient(0), storage: transient(200)},
+		{name: "a chunked body cut short", fault: githubsim.Fault{Kind: githubsim.CutChunked, After: 20}, api: transient(200), token: transient(0), storage: transient(200)},
 		{name: "slowness", fault: githubsim.Fault{Kind: githubsim.Slow, After: 500, Delay: time.Millisecond}, api: fine, token: fine, storage: fine},
-		{name: "a wrong MD5", fault: githubsim.Fault{Kind: githubsim.WrongMD5}, api: fine, token: fine, storage: transient(0)},
+		{name: "a wrong MD5", fault: githubsim.Fault{Kind: githubsim.WrongMD5}, api: fine, token: fine, storage: transient(200)},
 	} {
 		for _, op := range operations {
 			t.Run(c.name+"/"+string(op.endpoint), func(t *testing.T) {
@@ -199,13 +199,17 @@ func TestNoAnswerIsTransient(t *testing.T) {
 func TestStalledServerIsTransient(t *testing.T) {
 	for _, kind := range []githubsim.FaultKind{githubsim.Hang, githubsim.HangBody} {
 		for _, op := range operations {
-			if op.endpoint == githubsim.EndpointLog && bodyFault(kind) {
+			status := 0
+			switch {
+			case op.endpoint == githubsim.EndpointLog && bodyFault(kind):
 				continue // a redirect has no body
+			case op.endpoint != githubsim.EndpointToken && bodyFault(kind):
+				status = http.StatusOK // it had begun to answer
 			}
 			gh, cs := app(t, githubsim.Options{}, ghapi.Config{Stall: 50 * time.Millisecond}, completed(7, githubsim.GeneratedLog(1, 5000, githubsim.LogStyle{})))
 			gh.Inject(githubsim.Fault{Endpoint: op.endpoint, Kind: kind})
 			ctx := soon(t)
-			e := refusal(t, op.do(ctx, cs), ghapi.Transient, 0, "timeout")
+			e := refusal(t, op.do(ctx, cs), ghapi.Transient, status, "timeout")
 			if ctx.Err() != nil {
 				t.Errorf("kind %d at %s was ended by its caller: %v", kind, op.endpoint, e)
 			}

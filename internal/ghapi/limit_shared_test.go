@@ -149,8 +149,8 @@ func TestSharedLimitsThatCannotBeRead(t *testing.T) {
 	c := clientOf(t, ghapi.Config{BaseURL: gh.URL(), Token: gh.Token(), Limits: shared})
 	shared.err = errors.New("no database")
 	e := refusal(t, getJob(t.Context(), c), ghapi.Transient, 0, "the shared rate limit cannot be read: no database")
-	if !errors.Is(e, shared.err) || len(gh.Requests()) != 0 {
-		t.Errorf("cause %v, requests %v", e.Err, gh.Requests())
+	if !errors.Is(e, shared.err) || !e.Ours || len(gh.Requests()) != 0 {
+		t.Errorf("cause %v, ours %t, requests %v", e.Err, e.Ours, gh.Requests())
 	}
 	shared.err = nil
 	check(t, getJob(t.Context(), c))

@@ -95,7 +95,7 @@ func (b *budget) take(ctx context.Context, op string) (before int64, err error) 
 		}
 	})
 	if err != nil {
-		return 0, &Error{Class: Transient, Op: op, Message: "the shared rate limit cannot be read", Err: err}
+		return 0, &Error{Class: Transient, Op: op, Ours: true, Message: "the shared rate limit cannot be read", Err: err}
 	}
 	if !wait.IsZero() {
 		return 0, &Error{Class: RateLimited, Op: op, RetryAt: wait, Message: "waiting for the limit to end"}

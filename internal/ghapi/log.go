@@ -2,10 +2,12 @@ package ghapi
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/md5" // the storage's own checksum, against accidents
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"hash"
 	"io"
@@ -57,7 +59,7 @@ func (c *Client) logBody(ctx context.Context, op string, resp *http.Response) (i
 	if kind := pageKind(resp.Header.Get("Content-Type")); kind != "" {
 		return refuse("the answer is %s, not a log", cut(kind))
 	}
-	body := &checkedBody{op: op, r: resp.Body, close: resp.Body}
+	body := &checkedBody{op: op, status: resp.StatusCode, r: resp.Body, close: resp.Body}
 	if want := resp.Header.Get("Content-MD5"); want != "" {
 		sum := md5.New()
 		body.sum, body.want = sum, want
@@ -74,9 +76,12 @@ func (c *Client) logBody(ctx context.Context, op string, resp *http.Response) (i
 	default:
 		return refuse("the answer has the encoding %q", cut(encoding))
 	}
-	text := bufio.NewReaderSize(body.r, 64<<10)
+	text := bufio.NewReaderSize(body.r, maxErrorBody)
 	if isPage(text) {
 		return refuse("the answer is a page, not a log")
+	}
+	if isErrorObject(text) {
+		return refuse("the answer is an error in JSON, not a log")
 	}
 	body.r = text
 	return body, nil
@@ -89,6 +94,30 @@ func isPage(r *bufio.Reader) bool {
 	head, _ := r.Peek(enough)
 	begin := strings.ToLower(strings.TrimLeft(string(head), "\ufeff \t\r\n"))
 	return strings.HasPrefix(begin, "<!doctype") || strings.HasPrefix(begin, "<html") || strings.HasPrefix(begin, "<?xml")
+}
+
+// isErrorObject tells a text that is nothing but one JSON object with a message or an
+// error in it, as APIs answer, whatever its type and status. A log's lines begin with the
+// time, and one that has such an object among others is a log.
+func isErrorObject(r *bufio.Reader) bool {
+	const blank = "\ufeff \t\r\n"
+	if head, _ := r.Peek(64); !bytes.HasPrefix(bytes.TrimLeft(head, blank), []byte("{")) {
+		return false
+	}
+	whole, err := r.Peek(maxErrorBody)
+	if err != io.EOF {
+		return false // longer than any such answer, or it breaks off, as reading it will say
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(bytes.TrimLeft(whole, blank), &members) != nil {
+		return false
+	}
+	for _, name := range []string{"message", "error", "errors"} {
+		if _, ok := members[name]; ok {
+			return true
+		}
+	}
+	return false
 }
 
 // pageKind is the media type of what is for browsers or programs, or empty. Bad
@@ -106,11 +135,12 @@ func pageKind(contentType string) string {
 
 // checkedBody reads a log and compares the checksum at its end.
 type checkedBody struct {
-	op    string
-	r     io.Reader
-	close io.Closer
-	sum   hash.Hash // nil: none was announced
-	want  string
+	op     string
+	status int // of the answer
+	r      io.Reader
+	close  io.Closer
+	sum    hash.Hash // nil: none was announced
+	want   string
 }
 
 func (b *checkedBody) Read(p []byte) (int, error) {
@@ -119,9 +149,9 @@ func (b *checkedBody) Read(p []byte) (int, error) {
 	case err == nil:
 		return n, nil
 	case err != io.EOF: // bare: a wrapped one is no clean end
-		return n, &Error{Class: Transient, Op: b.op + ": read", Err: err}
+		return n, &Error{Class: Transient, Op: b.op + ": read", Status: b.status, Err: err}
 	case b.sum != nil && base64.StdEncoding.EncodeToString(b.sum.Sum(nil)) != b.want:
-		return n, &Error{Class: Transient, Op: b.op + ": read", Message: "the body does not have the announced MD5"}
+		return n, &Error{Class: Transient, Op: b.op + ": read", Status: b.status, Message: "the body does not have the announced MD5"}
 	}
 	return n, io.EOF
 }

@@ -110,6 +110,9 @@ func TestLogBodies(t *testing.T) {
 		{name: "HTML", header: header("Content-Type", "text/html; charset=utf-8"), body: "<h1>Unicorn!</h1>", opens: "text/html"},
 		{name: "HTML in capitals", header: header("Content-Type", "TEXT/HTML"), body: "<h1>Unicorn!</h1>", opens: "text/html"},
 		{name: "JSON", header: header("Content-Type", "application/json"), body: `{"message":"no"}`, opens: "application/json"},
+		{name: "JSON of no type", body: `{"message":"no"}`, opens: "error in JSON"},
+		{name: "JSON as text", header: header("Content-Type", "text/plain"), body: "\ufeff \r\n{\"errors\":[]}\n", opens: "error in JSON"},
+		{name: "JSON as text, gzipped", header: header("Content-Encoding", "gzip"), body: string(zipped(`{"error":"no"}`)), opens: "error in JSON"},
 		{name: "XML", header: header("Content-Type", "application/xml"), body: `<Error/>`, opens: "application/xml"},
 		{name: "part of it", status: 206, body: text, opens: "206"},
 		{name: "nothing", status: 204, opens: "204"},
@@ -135,7 +138,7 @@ func TestLogBodies(t *testing.T) {
 			check(t, err)
 			got, err := io.ReadAll(body)
 			if c.reads != "" {
-				refusal(t, err, ghapi.Transient, 0, c.reads)
+				refusal(t, err, ghapi.Transient, 200, c.reads)
 			} else if want := text[:min(len(c.body), len(text))]; err != nil || c.body != "" && string(got) != text || c.body == "" && len(got) > 0 {
 				t.Errorf("read %d bytes and %v, want %d", len(got), err, len(want))
 			}
@@ -169,7 +172,7 @@ func TestCutLogFails(t *testing.T) {
 				remove := gh.Inject(githubsim.Fault{Kind: kind, After: 100_000, Endpoint: textOf(direct)})
 				c := ask(t, gh)
 				text, err := readLog(t.Context(), c, 7)
-				refusal(t, err, ghapi.Transient, 0, "read")
+				refusal(t, err, ghapi.Transient, 200, "read")
 				if !errors.Is(err, io.ErrUnexpectedEOF) || !bytes.HasPrefix(log.Bytes(), text) || len(text) > 100_000 {
 					t.Errorf("%d bytes and %v", len(text), err)
 				}
@@ -213,7 +216,7 @@ func TestLogMayBeCancelledWhileItIsRead(t *testing.T) {
 		}
 		cancel()
 		_, err = body.Read(make([]byte, 1))
-		refusal(t, err, ghapi.Transient, 0, "read")
+		refusal(t, err, ghapi.Transient, 200, "read")
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%v does not say that it was cancelled", err)
 		}

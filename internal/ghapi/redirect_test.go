@@ -127,9 +127,9 @@ func TestAPIRedirectToAnotherHostIsNotFollowed(t *testing.T) {
 		for _, to := range []string{elsewhere.URL, strings.Replace(elsewhere.URL, "127.0.0.1", "localhost", 1), "https://gist.example/"} {
 			gh := newHost(t, redirect(status, func() string { return to + "/repositories/3/actions/jobs/7" }))
 			c := clientOf(t, ghapi.Config{BaseURL: gh.URL})
-			refusal(t, getJob(t.Context(), c), ghapi.Transient, 0, "left the API's host")
-			refusal(t, getLog(t.Context(), c), ghapi.Transient, 0, "left the API's host")
-			refusal(t, listRun(t.Context(), c), ghapi.Transient, 0, "left the API's host")
+			refusal(t, getJob(t.Context(), c), ghapi.Transient, status, "left the API's host")
+			refusal(t, getLog(t.Context(), c), ghapi.Transient, status, "left the API's host")
+			refusal(t, listRun(t.Context(), c), ghapi.Transient, status, "left the API's host")
 		}
 	}
 	if h := elsewhere.heard(); len(h) > 0 {
@@ -172,14 +172,14 @@ func TestRedirectLoopsEnd(t *testing.T) {
 	c := clientOf(t, ghapi.Config{BaseURL: gh.URL, Concurrency: 1})
 	for _, do := range []func() error{func() error { return getJob(soon(t), c) }, func() error { return getLog(soon(t), c) }} {
 		before := len(gh.heard())
-		refusal(t, do(), ghapi.Transient, 0, "redirects")
+		refusal(t, do(), ghapi.Transient, 301, "redirects")
 		if n := len(gh.heard()) - before; n > 10 {
 			t.Errorf("went round %d times", n)
 		}
 	}
 	blob = newHost(t, again(func() string { return blob.URL }))
 	gh = newHost(t, redirect(http.StatusFound, func() string { return blob.URL }))
-	refusal(t, getLog(soon(t), clientOf(t, ghapi.Config{BaseURL: gh.URL})), ghapi.Transient, 0, "redirects")
+	refusal(t, getLog(soon(t), clientOf(t, ghapi.Config{BaseURL: gh.URL})), ghapi.Transient, 301, "redirects")
 	if n := len(blob.heard()); n > 10 {
 		t.Errorf("went round %d times", n)
 	}

@@ -118,7 +118,9 @@ func (c *Client) openLink(ctx context.Context, op string, redirect *http.Respons
 		if isRefusedLink(err) {
 			return nil, secretsOf(ctx).hide(refusedLink(op, redirect.StatusCode, hostOf(err), err))
 		}
-		return nil, c.noAnswer(ctx, op, err)
+		e := c.spoiledAnswer(ctx, op, resp, err)
+		e.Storage = true
+		return nil, e
 	}
 	if resp.StatusCode == http.StatusOK {
 		return c.logBody(ctx, op, resp)
