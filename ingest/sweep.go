@@ -60,6 +60,8 @@ type sweep struct {
 	priority store.Priority
 	stats    stats
 
+	untold []int64 // see SweepResult
+
 	mu     sync.Mutex
 	failed []error // of single runs
 }
@@ -72,6 +74,9 @@ type SweepResult struct {
 	Attempts int64 // whose jobs were listed
 	Jobs     int64 // listed
 	Pages    int   // of the listing of runs
+	// Untold are the listed runs that do not say when they were created. Of when that was,
+	// jobs tell, once they are listed; it may be out of the range that was asked for.
+	Untold []int64
 }
 
 // Recent sweeps a repository from its watermark, or from since if that is not
@@ -100,10 +105,15 @@ func (s *Sweeper) Backfill(ctx context.Context, repo store.Repository, since, un
 		if err != nil {
 			return err
 		}
-		for _, gap := range gaps {
+		for len(gaps) > 0 {
+			gap, rest := gaps[0], gaps[1:]
+			if l.ignored { // each would be a walk over all that is newer
+				gap.To, rest = gaps[len(gaps)-1].To, nil
+			}
 			if err := l.closed(ctx, gap.From.Truncate(time.Second), gap.To); err != nil {
 				return err
 			}
+			gaps = rest
 		}
 		return nil
 	})
@@ -155,7 +165,7 @@ func (s *Sweeper) trySweep(ctx context.Context, repo store.Repository, priority 
 		err = errors.Join(err, serr)
 	}
 	s.Metrics.sweptRuns.Add(float64(w.stats.runs.Load()))
-	return SweepResult{Runs: w.stats.runs.Load(), Attempts: w.stats.attempts.Load(), Jobs: w.stats.jobs.Load(), Pages: l.pages}, err
+	return SweepResult{Runs: w.stats.runs.Load(), Attempts: w.stats.attempts.Load(), Jobs: w.stats.jobs.Load(), Pages: l.pages, Untold: w.untold}, err
 }
 
 // recent lists from the watermark on.
@@ -226,6 +236,11 @@ func (w *sweep) begin(before store.Sweep) (from time.Time, deep bool) {
 // others from being looked at, unless GitHub wants a pause.
 func (w *sweep) visit(ctx context.Context, runs []ghapi.Run) error {
 	w.stats.runs.Add(int64(len(runs)))
+	for _, r := range runs {
+		if r.CreatedAt.IsZero() {
+			w.untold = append(w.untold, r.ID)
+		}
+	}
 	if err := w.recordRuns(ctx, runs...); err != nil {
 		return err
 	}

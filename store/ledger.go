@@ -133,18 +133,22 @@ type Tally struct {
 	RawBytes int64  `json:"raw_bytes"`
 }
 
-// TallyRuns counts, by state, the jobs of listed runs of these repositories that were
-// created at or after since and before until (zero: open).
-func (db *DB) TallyRuns(ctx context.Context, repositoryIDs []int64, since, until time.Time) ([]Tally, error) {
+// ListedRuns are runs whose jobs were listed: those of some repositories that were created
+// at or after since and before until, and others.
+type ListedRuns struct {
+	Repositories []int64
+	Since, Until time.Time // zero: open
+	Also         []int64   // ids of runs, whenever they were created
+}
+
+// TallyRuns counts, by state, the jobs of listed runs.
+func (db *DB) TallyRuns(ctx context.Context, runs ListedRuns) ([]Tally, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT CASE WHEN l.state = 'pending' AND j.status <> 'completed' THEN 'running' ELSE l.state END AS state,
 			count(*) AS jobs, coalesce(sum(l.raw_bytes), 0)::bigint AS raw_bytes
 		FROM jobs j JOIN job_logs l ON l.job_id = j.id
-		WHERE j.run_id IN (
-			SELECT run_id FROM run_attempts
-			WHERE repository_id = ANY($1) AND ($2::timestamptz IS NULL OR run_created_at >= $2)
-			  AND ($3::timestamptz IS NULL OR run_created_at < $3))
-		GROUP BY 1 ORDER BY jobs DESC, 1`, repositoryIDs, timeOrNull(since), timeOrNull(until))
+		WHERE j.run_id IN (`+runsListed+`)
+		GROUP BY 1 ORDER BY jobs DESC, 1`, runs.Repositories, timeOrNull(runs.Since), timeOrNull(runs.Until), runs.Also)
 	if err != nil {
 		return nil, fmt.Errorf("store: tally: %w", err)
 	}
@@ -155,26 +159,30 @@ func (db *DB) TallyRuns(ctx context.Context, repositoryIDs []int64, since, until
 	return tallies, nil
 }
 
+// runsListed are the ids of ListedRuns.
+const runsListed = `
+			SELECT run_id FROM run_attempts
+			WHERE repository_id = ANY($1) AND ($2::timestamptz IS NULL OR run_created_at >= $2)
+			  AND ($3::timestamptz IS NULL OR run_created_at < $3)
+			UNION ALL SELECT unnest($4::bigint[])`
+
 // settlingSoon is how soon a job must be tried again to be worth waiting for.
 const settlingSoon = 15 * time.Second
 
 // Waiting counts, of the jobs that TallyRuns counts, those that the queue will settle:
 // completed and pending, and not put off because GitHub does not have their log, or says
 // that they have not completed.
-func (db *DB) Waiting(ctx context.Context, repositoryIDs []int64, since, until time.Time) (int, error) {
+func (db *DB) Waiting(ctx context.Context, runs ListedRuns) (int, error) {
 	var n int
 	err := db.pool.QueryRow(ctx, `
 		SELECT count(*)
 		FROM jobs j JOIN job_logs l ON l.job_id = j.id
-		WHERE l.state = 'pending' AND j.status = 'completed' AND j.run_id IN (
-			SELECT run_id FROM run_attempts
-			WHERE repository_id = ANY($1) AND ($2::timestamptz IS NULL OR run_created_at >= $2)
-			  AND ($3::timestamptz IS NULL OR run_created_at < $3))
+		WHERE l.state = 'pending' AND j.status = 'completed' AND j.run_id IN (`+runsListed+`)
 		  AND NOT (coalesce(l.http_status, 0) IN (200, 404) AND EXISTS (
 			SELECT FROM queue.river_job q
 			WHERE q.kind = 'archive' AND (q.args->>'job_id')::bigint = j.id
-			  AND q.state = 'scheduled' AND q.scheduled_at > now() + $4))`,
-		repositoryIDs, timeOrNull(since), timeOrNull(until), settlingSoon).Scan(&n)
+			  AND q.state = 'scheduled' AND q.scheduled_at > now() + $5))`,
+		runs.Repositories, timeOrNull(runs.Since), timeOrNull(runs.Until), runs.Also, settlingSoon).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("store: waiting jobs: %w", err)
 	}

@@ -161,9 +161,9 @@ type RunAttempt struct {
 	RunID        int64
 	RunAttempt   int64
 	RepositoryID int64
-	RunCreatedAt time.Time
-	Jobs         int  // as listed
-	Complete     bool // it had ended, and its jobs with it
+	RunCreatedAt time.Time // of several, the earliest counts
+	Jobs         int       // as listed
+	Complete     bool      // it had ended, and its jobs with it
 	SweptAt      time.Time
 	Gone         bool `db:"-"` // GitHub knows no such run; believed when it says so an hour later
 }
@@ -221,9 +221,9 @@ func (db *DB) RecordAttempt(ctx context.Context, a RunAttempt, facts []Facts, p 
 		}
 		_, err := tx.Exec(ctx, `
 			INSERT INTO run_attempts AS r (run_id, run_attempt, repository_id, run_created_at, jobs, complete, swept_at, gone_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $8 THEN $7::timestamptz END)
+			VALUES ($1, $2, $3, least($4, (SELECT min(run_created_at) FROM run_attempts WHERE run_id = $1)), $5, $6, $7, CASE WHEN $8 THEN $7::timestamptz END)
 			ON CONFLICT (run_id, run_attempt) DO UPDATE SET
-				jobs = greatest(r.jobs, excluded.jobs), swept_at = excluded.swept_at,
+				run_created_at = least(r.run_created_at, excluded.run_created_at), jobs = greatest(r.jobs, excluded.jobs), swept_at = excluded.swept_at,
 				complete = r.complete OR excluded.complete OR coalesce(excluded.gone_at - r.gone_at > interval '1 hour', false),
 				gone_at = CASE WHEN excluded.gone_at IS NOT NULL THEN coalesce(r.gone_at, excluded.gone_at) END`,
 			a.RunID, a.RunAttempt, a.RepositoryID, a.RunCreatedAt, a.Jobs, a.Complete, a.SweptAt, a.Gone)
