@@ -49,7 +49,8 @@ type Sweeper struct {
 	Metrics  *Metrics
 	Now      func() time.Time // Postgres' time, as store.Clock has it
 
-	notFound notFoundCache
+	notFound notFoundCache // those without a name
+	gone     notFoundCache // those that had their name
 }
 
 // sweep is the work on one repository.
@@ -84,6 +85,9 @@ type SweepResult struct {
 // leaves the watermark where everything before it is written.
 func (s *Sweeper) Recent(ctx context.Context, repo store.Repository, since time.Time) (SweepResult, error) {
 	ctx = ghapi.WithPriority(ctx, ghapi.Sweep)
+	if s.gone.has(repo, s.Now(), askGoneEvery) {
+		return SweepResult{}, nil
+	}
 	before, err := s.DB.Sweep(ctx, repo.ID)
 	if err != nil {
 		return SweepResult{}, err
@@ -124,8 +128,17 @@ func (s *Sweeper) Backfill(ctx context.Context, repo store.Repository, since, un
 func (s *Sweeper) sweepRepository(ctx context.Context, repo store.Repository, priority store.Priority, work func(context.Context, *sweep, *listing) error) (SweepResult, error) {
 	swept, err := s.trySweep(ctx, repo, priority, work)
 	if ghapi.IsNotFound(err) || ghapi.IsDenied(err) || errors.Is(err, errOtherRepository) {
-		if now, rerr := ResolveRepository(ctx, s.DB, s.GitHub, repo); rerr == nil && Moved(repo, now) {
+		now, rerr := ResolveRepository(ctx, s.DB, s.GitHub, repo)
+		switch {
+		case rerr == nil && Moved(repo, now):
 			swept, err = s.trySweep(ctx, now, priority, work)
+		case ghapi.IsNotFound(rerr):
+			if settled, gerr := s.noteGone(ctx, repo); gerr != nil || settled {
+				if priority == store.PriorityBackfill { // somebody asked for it
+					gerr = errors.Join(fmt.Errorf("sweep of %s: %w", repo.FullName(), err), gerr)
+				}
+				return swept, gerr
+			}
 		}
 	}
 	if err == nil || ctx.Err() != nil || ghapi.IsRateLimited(err) {
@@ -133,6 +146,24 @@ func (s *Sweeper) sweepRepository(ctx context.Context, repo store.Repository, pr
 	}
 	err = fmt.Errorf("sweep of %s: %w", repo.FullName(), err)
 	return swept, errors.Join(err, s.DB.SweepFailed(ctx, repo.ID, record.Clean(err.Error()), s.Now()))
+}
+
+// askGoneEvery is how often GitHub is asked after a repository that is gone: it may only
+// have been hidden from us.
+const askGoneEvery = time.Hour
+
+// noteGone records that GitHub shows us no such repository, under no name, if all its jobs
+// are settled: then nothing is left that could fail. It reports whether they are.
+func (s *Sweeper) noteGone(ctx context.Context, repo store.Repository) (settled bool, err error) {
+	settled, isNew, err := s.DB.SweepGone(ctx, repo.ID, s.Now())
+	if err != nil || !settled {
+		return false, err
+	}
+	s.gone.note(repo, s.Now())
+	if isNew {
+		s.Logger.WarnContext(ctx, "GitHub knows no such repository any more, or does not show it: what ran there since the last sweep cannot be known", KeyRepository, repo.FullName())
+	}
+	return true, nil
 }
 
 func (s *Sweeper) trySweep(ctx context.Context, repo store.Repository, priority store.Priority, work func(context.Context, *sweep, *listing) error) (SweepResult, error) {
