@@ -93,7 +93,6 @@ func TestGiteaWithMoreThanAThousandRuns(t *testing.T) {
 			t.Parallel()
 			r, repo, now := giteaRig(t, c.features)
 			skippedRuns(r.GitHub, now.Now().Add(-20*time.Hour), 1060)
-			// As if all had been looked at, but the runs: what is listed is what counts here.
 			swept, err := r.Sweeper().Backfill(t.Context(), repo, now.Now().Add(-21*time.Hour), now.Now())
 			r.Check(err)
 			if n := r.jobs(); n != 1060 || swept.Pages > c.pages {
