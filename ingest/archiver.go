@@ -220,7 +220,7 @@ func (t *task) patience(age time.Duration) time.Duration {
 
 // archiveLog decides whether there can be a log, fetches it, and settles.
 func (t *task) archiveLog(ctx context.Context) error {
-	if c := t.facts.Job.Conclusion; c != nil && *c == "skipped" {
+	if neverRan(t.facts) {
 		return t.settle(ctx, store.Settlement{State: store.LogNone, Reason: "skipped: it never ran"})
 	}
 	// What somebody removed is not fetched again for a database that is older than that.
@@ -238,6 +238,13 @@ func (t *task) archiveLog(ctx context.Context) error {
 	s := record.SettlementOf(t.id, log, t.Now())
 	s.Settled = kept
 	return t.settle(ctx, s)
+}
+
+// neverRan tells a job that was skipped before a runner had it. Gitea gives a job to a
+// runner to find out that its condition is false: then there is a log.
+func neverRan(f store.Facts) bool {
+	c := f.Job.Conclusion
+	return c != nil && *c == "skipped" && (f.Job.RunnerID == nil && f.Job.RunnerName == nil || len(f.Steps) == 0)
 }
 
 // putLog streams the log from GitHub into the bucket. A log that a killed

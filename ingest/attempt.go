@@ -79,23 +79,40 @@ func (w *sweep) sweepAttempt(ctx context.Context, r ghapi.Run, attempt int64, li
 		listed[f.Job.ID] = true
 		ended = ended && f.Job.Status == store.StatusCompleted
 	}
-	a = w.attemptRow(r, attempt, len(facts))
+	a = w.attemptRow(r, attempt, facts)
 	if err := w.recordAttempt(ctx, a, facts); err != nil || bad != nil {
 		return a, false, errors.Join(err, bad)
 	}
 	// Nothing lives for longer, whatever the listing says.
-	a.Complete = ended || w.Now().Sub(later(r.CreatedAt, r.StartedAt)) > maxJobLife && !r.CreatedAt.IsZero()
+	a.Complete = ended || w.Now().Sub(later(a.RunCreatedAt, r.StartedAt)) > maxJobLife
 	return a, agrees, nil
 }
 
 // attemptRow is the row of an attempt that was listed now and is not complete.
-func (w *sweep) attemptRow(r ghapi.Run, attempt int64, jobs int) store.RunAttempt {
+func (w *sweep) attemptRow(r ghapi.Run, attempt int64, facts []store.Facts) store.RunAttempt {
 	now := w.Now()
-	created := r.CreatedAt
-	if created.IsZero() {
-		created = now
+	return store.RunAttempt{
+		RunID: r.ID, RunAttempt: attempt, RepositoryID: w.repo.ID, RunCreatedAt: createdAt(r, facts, now), Jobs: len(facts), SweptAt: now,
 	}
-	return store.RunAttempt{RunID: r.ID, RunAttempt: attempt, RepositoryID: w.repo.ID, RunCreatedAt: created, Jobs: jobs, SweptAt: now}
+}
+
+// createdAt is when a run was created: as it says itself, or else when the first of an
+// attempt's jobs was, or when anything of it is known to have been at the latest. Of a later
+// attempt that may be too late; the store keeps what the earliest said.
+func createdAt(r ghapi.Run, facts []store.Facts, now time.Time) time.Time {
+	if !r.CreatedAt.IsZero() {
+		return r.CreatedAt
+	}
+	at := now
+	if !r.CreatedBy.IsZero() && r.CreatedBy.Before(at) {
+		at = r.CreatedBy
+	}
+	for _, f := range facts {
+		if c := f.Job.CreatedAt; c != nil && c.Before(at) {
+			at = *c
+		}
+	}
+	return at
 }
 
 func later(a, b time.Time) time.Time {
@@ -124,7 +141,7 @@ const recordBatch = 500
 // noSuchAttempt tells a server without attempts, which has but one list, from a
 // run that was deleted since it was listed; the latter is believed an hour later.
 func (w *sweep) noSuchAttempt(ctx context.Context, r ghapi.Run, attempt int64) (a store.RunAttempt, agrees bool, err error) {
-	a = w.attemptRow(r, attempt, 0)
+	a = w.attemptRow(r, attempt, nil)
 	_, err = w.client.Run(ctx, w.repo.Owner, w.repo.Name, r.ID)
 	if ghapi.IsNotFound(err) {
 		if err := w.checkRepository(ctx); err != nil {

@@ -1,8 +1,6 @@
 package ingest_test
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -86,22 +84,11 @@ func TestCorpusPayloads(t *testing.T) {
 	}
 }
 
-// giteaDelivery is one line of the recorded deliveries.
-type giteaDelivery struct {
-	Headers map[string]string `json:"headers"`
-	Body    string            `json:"body"`
-}
-
+// giteaDeliveries are what a real Gitea sent, in the order in which it did.
 func giteaDeliveries(t testing.TB) []githubsim.Delivery {
 	t.Helper()
 	var ds []githubsim.Delivery
-	lines := bufio.NewScanner(bytes.NewReader(readCorpus(t, "gitea/deliveries.jsonl.zst")))
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var d giteaDelivery
-		if err := json.Unmarshal(lines.Bytes(), &d); err != nil {
-			t.Fatal(err)
-		}
+	for _, d := range testenv.Gitea(t).Deliveries {
 		ds = append(ds, githubsim.Delivery{
 			GUID: d.Headers["X-Github-Delivery"], Event: d.Headers["X-Github-Event"], ContentType: d.Headers["Content-Type"], Body: []byte(d.Body),
 		})
@@ -115,15 +102,7 @@ func giteaDeliveries(t testing.TB) []githubsim.Delivery {
 // giteaJobs are the jobs that the API told of afterwards, by id, as JSON.
 func giteaJobs(t testing.TB) map[int64]json.RawMessage {
 	t.Helper()
-	var api struct {
-		Jobs  map[string]json.RawMessage `json:"jobs"`
-		Lists map[string]struct {
-			Jobs []json.RawMessage `json:"jobs"`
-		} `json:"lists"`
-	}
-	if err := json.Unmarshal(readCorpus(t, "gitea/api.json.zst"), &api); err != nil {
-		t.Fatal(err)
-	}
+	rec := testenv.Gitea(t)
 	jobs := make(map[int64]json.RawMessage)
 	add := func(raw json.RawMessage) {
 		var id struct {
@@ -134,12 +113,18 @@ func giteaJobs(t testing.TB) map[int64]json.RawMessage {
 		}
 		jobs[id.ID] = raw
 	}
-	for _, list := range api.Lists {
-		for _, raw := range list.Jobs {
-			add(raw)
+	for _, raw := range rec.Lists {
+		var list struct {
+			Jobs []json.RawMessage `json:"jobs"`
+		}
+		if err := json.Unmarshal(raw, &list); err != nil {
+			t.Fatal(err)
+		}
+		for _, job := range list.Jobs {
+			add(job)
 		}
 	}
-	for _, raw := range api.Jobs {
+	for _, raw := range rec.Jobs {
 		add(raw)
 	}
 	return jobs

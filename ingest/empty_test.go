@@ -43,7 +43,7 @@ func TestEmptyListingIsTheRepositorysOwn(t *testing.T) {
 			{"deleted, and the name taken", func(gh *githubsim.Server) {
 				gh.RemoveRepository(ingesttest.Repository.ID)
 				takeName(gh)
-			}, true, 0},
+			}, sweep == "past", 0}, // nothing of it is left to fail, unless somebody asks for it
 			{"nobody can say", func(gh *githubsim.Server) {
 				gh.Inject(githubsim.Fault{Endpoint: githubsim.EndpointRepository, Kind: githubsim.ServerError})
 			}, true, 0},
@@ -59,7 +59,7 @@ func TestEmptyListingIsTheRepositorysOwn(t *testing.T) {
 				if n := r.jobs(); n != c.jobs {
 					t.Errorf("%d jobs, want %d", n, c.jobs)
 				}
-				if c.fails {
+				if c.fails || c.name == "deleted, and the name taken" {
 					r.wantNotSwept("afterwards")
 				} else if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM sweeps WHERE swept <> '{}' AND repository_id = $1`, ingesttest.Repository.ID); n != 1 {
 					t.Error("what was listed is not noted as swept")

@@ -12,7 +12,8 @@ import (
 
 // listing lists the runs of one repository that were created in a range of
 // time, every one of them, although GitHub's listing ends at ghapi.SearchCap, may
-// change from page to page, and does not always count right.
+// change from page to page, and does not always count right; and although other servers
+// list all runs there are, whatever time they are asked for, see walk.go.
 type listing struct {
 	client *ghapi.Client
 	repo   store.Repository
@@ -24,6 +25,7 @@ type listing struct {
 	// confirm makes sure that the name is the repository's still.
 	confirm func(context.Context) error
 	pages   int              // read
+	ignored bool             // the server does not heed the range: it lists other runs too
 	told    ghapi.Repository // as the runs name it
 	asked   bool             // whose name it is
 }
@@ -126,32 +128,45 @@ type onceListed struct {
 	capped bool // there are more runs than GitHub lists
 	runs   int  // different ones
 	total  int  // by GitHub's count
+	before int  // by its count on the first page
 	shrank bool // while it was read
+	walk   walk
 }
 
 // agrees tells whether all were seen. New runs push others to pages that are yet
 // to come; but one that is deleted pulls others to pages that were read. A count
-// that is too high may be a lie: it is read again, listTries times at most.
-func (o onceListed) agrees() bool { return o.runs >= o.total && !o.shrank }
+// that is too high may be a lie: it is read again, listTries times at most. In a walk all
+// that is new comes first, so that what was there before is to be seen; and of one that
+// ended with the range, the count says nothing but that.
+func (o onceListed) agrees() bool {
+	want := o.total
+	if o.walk.ignored && !o.walk.mixed {
+		want = min(o.before, o.total)
+	}
+	return (o.walk.passed || o.runs >= want) && !o.shrank
+}
 
 // once reads a range once, both ends included. It stops where it finds that
 // GitHub will not list all: by the count, if the page is full, so that a count
 // that lies does not make it halve for ever; or because the cap is reached.
 func (l *listing) once(ctx context.Context, from, to time.Time, etag string) (onceListed, error) {
 	var o onceListed
-	seen := make(map[int64]bool)
+	seen, begin := make(map[int64]bool), l.pages+1
 	for page, err := range l.client.Runs(ctx, l.repo.Owner, l.repo.Name, from, to, etag) {
 		if err != nil {
 			return o, err
 		}
 		l.pages++
 		if o.at.IsZero() {
+			o.before = page.Total
 			o.first = first{at: page.At, etag: page.ETag, runs: len(page.Runs), more: page.More, unchanged: page.Unchanged}
 		}
 		if page.Unchanged {
 			return o, nil
 		}
-		if page.Total > ghapi.SearchCap && page.More {
+		o.walk.read(page.Runs, from, to)
+		l.ignored = l.ignored || o.walk.ignored
+		if page.Total > ghapi.SearchCap && page.More && l.searched(o.walk) {
 			o.capped = true
 			return o, nil
 		}
@@ -167,16 +182,19 @@ func (l *listing) once(ctx context.Context, from, to time.Time, etag string) (on
 		}
 		o.shrank = o.shrank || page.Total < o.total
 		o.runs, o.total = len(seen), page.Total
-		if o.runs >= ghapi.SearchCap {
+		if o.runs >= ghapi.SearchCap && l.searched(o.walk) {
 			o.capped = true
+			return o, nil
+		}
+		if o.walk.passed {
+			o.more = o.more && l.pages > begin
 			return o, nil
 		}
 	}
 	return o, nil
 }
 
-// ours are the runs of the page that were asked for. Some servers know no filter
-// (Gitea), and do not say when a run was created.
+// ours are the runs of the page that were asked for, as far as they tell.
 func (l *listing) ours(runs []ghapi.Run, from, to time.Time) ([]ghapi.Run, error) {
 	var ours []ghapi.Run
 	for _, r := range runs {
@@ -184,7 +202,7 @@ func (l *listing) ours(runs []ghapi.Run, from, to time.Time) ([]ghapi.Run, error
 			return nil, fmt.Errorf("%s: %w", l.repo.FullName(), errOtherRepository)
 		}
 		l.told = r.Repository
-		if !r.CreatedAt.IsZero() && (r.CreatedAt.Before(from) || !to.IsZero() && r.CreatedAt.After(to)) {
+		if beforeRange(r, from) || afterRange(r, to) {
 			continue
 		}
 		ours = append(ours, r)

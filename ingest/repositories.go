@@ -82,7 +82,7 @@ func (s *Sweeper) named(ctx context.Context) (rs []store.Repository, errs []erro
 				continue
 			}
 			asked[r.ID] = true
-			if s.notFound.has(r, s.Now()) {
+			if s.notFound.has(r, s.Now(), goneFor) {
 				continue
 			}
 			switch _, err := ResolveRepository(ctx, s.DB, s.GitHub, r); {

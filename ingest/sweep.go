@@ -3,14 +3,12 @@ package ingest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
-	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
@@ -45,7 +43,8 @@ type Sweeper struct {
 	Now      func() time.Time // Postgres' time, as store.Clock has it
 	Patience time.Duration    // with another sweep that lists the same run; zero: half a minute
 
-	notFound notFoundCache
+	notFound notFoundCache // those without a name
+	gone     notFoundCache // those that had their name
 }
 
 // sweep is the work on one repository.
@@ -56,6 +55,8 @@ type sweep struct {
 	priority store.Priority
 	claims   *store.RunClaims
 	stats    stats
+
+	untold []int64 // see SweepResult
 
 	mu     sync.Mutex
 	failed []error // of single runs
@@ -69,6 +70,9 @@ type SweepResult struct {
 	Attempts int64 // whose jobs were listed
 	Jobs     int64 // listed
 	Pages    int   // of the listing of runs
+	// Untold are the listed runs that do not say when they were created. Of when that was,
+	// jobs tell, once they are listed; it may be out of the range that was asked for.
+	Untold []int64
 }
 
 // Recent sweeps a repository from its watermark, or from since if that is not
@@ -76,6 +80,9 @@ type SweepResult struct {
 // leaves the watermark where everything before it is written.
 func (s *Sweeper) Recent(ctx context.Context, repo store.Repository, since time.Time) (SweepResult, error) {
 	ctx = ghapi.WithPriority(ctx, ghapi.Sweep)
+	if s.gone.has(repo, s.Now(), askGoneEvery) {
+		return SweepResult{}, nil
+	}
 	before, err := s.DB.Sweep(ctx, repo.ID)
 	if err != nil {
 		return SweepResult{}, err
@@ -97,29 +104,18 @@ func (s *Sweeper) Backfill(ctx context.Context, repo store.Repository, since, un
 		if err != nil {
 			return err
 		}
-		for _, gap := range gaps {
+		for len(gaps) > 0 {
+			gap, rest := gaps[0], gaps[1:]
+			if l.ignored { // each would be a walk over all that is newer
+				gap.To, rest = gaps[len(gaps)-1].To, nil
+			}
 			if err := l.closed(ctx, gap.From.Truncate(time.Second), gap.To); err != nil {
 				return err
 			}
+			gaps = rest
 		}
 		return nil
 	})
-}
-
-// sweepRepository does the work, once more if the repository is not where it
-// was, and notes a failure.
-func (s *Sweeper) sweepRepository(ctx context.Context, repo store.Repository, priority store.Priority, work func(context.Context, *sweep, *listing) error) (SweepResult, error) {
-	swept, err := s.trySweep(ctx, repo, priority, work)
-	if ghapi.IsNotFound(err) || ghapi.IsDenied(err) || errors.Is(err, errOtherRepository) {
-		if now, rerr := ResolveRepository(ctx, s.DB, s.GitHub, repo); rerr == nil && Moved(repo, now) {
-			swept, err = s.trySweep(ctx, now, priority, work)
-		}
-	}
-	if err == nil || ctx.Err() != nil || ghapi.IsRateLimited(err) {
-		return swept, err
-	}
-	err = fmt.Errorf("sweep of %s: %w", repo.FullName(), err)
-	return swept, errors.Join(err, s.DB.SweepFailed(ctx, repo.ID, record.Clean(err.Error()), s.Now()))
 }
 
 func (s *Sweeper) trySweep(ctx context.Context, repo store.Repository, priority store.Priority, work func(context.Context, *sweep, *listing) error) (SweepResult, error) {
@@ -153,7 +149,7 @@ func (s *Sweeper) trySweep(ctx context.Context, repo store.Repository, priority 
 		err = errors.Join(err, serr)
 	}
 	s.Metrics.sweptRuns.Add(float64(w.stats.runs.Load()))
-	return SweepResult{Runs: w.stats.runs.Load(), Attempts: w.stats.attempts.Load(), Jobs: w.stats.jobs.Load(), Pages: l.pages}, err
+	return SweepResult{Runs: w.stats.runs.Load(), Attempts: w.stats.attempts.Load(), Jobs: w.stats.jobs.Load(), Pages: l.pages, Untold: w.untold}, err
 }
 
 // recent lists from the watermark on.
@@ -218,17 +214,4 @@ func (w *sweep) begin(before store.Sweep) (from time.Time, deep bool) {
 		return from, true
 	}
 	return deepFrom, true
-}
-
-// checkRepository fails with errOtherRepository if the repository's name is another's by
-// now: then a 404 under that name says nothing about ours.
-func (w *sweep) checkRepository(ctx context.Context) error {
-	r, err := w.GitHub.Repository(ctx, w.repo.Owner, w.repo.Name)
-	if err != nil {
-		return err
-	}
-	if r.ID != w.repo.ID {
-		return fmt.Errorf("%s: %w", w.repo.FullName(), errOtherRepository)
-	}
-	return nil
 }

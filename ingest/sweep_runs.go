@@ -22,6 +22,11 @@ const runsAtOnce = 4
 // others from being looked at, unless GitHub wants a pause.
 func (w *sweep) visit(ctx context.Context, runs []ghapi.Run) error {
 	w.stats.runs.Add(int64(len(runs)))
+	for _, r := range runs {
+		if r.CreatedAt.IsZero() {
+			w.untold = append(w.untold, r.ID)
+		}
+	}
 	if err := w.recordRuns(ctx, runs...); err != nil {
 		return err
 	}

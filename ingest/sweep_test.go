@@ -362,6 +362,9 @@ func TestOneRepositoryHarmsNoOther(t *testing.T) {
 		r.Check(err)
 	}
 	gone := day.Repositories[1].ID
+	// A job of it is not settled: otherwise there was nothing to fail.
+	r.Exec(`INSERT INTO workflow_runs (id, repository_id) VALUES (1, $1)`, gone)
+	r.Exec(`INSERT INTO jobs (id, run_id, repository_id, name, status) VALUES (1, 1, $1, 'x', 'completed')`, gone)
 	r.GitHub.RemoveRepository(gone)
 	_, err := r.Sweeper().Reconcile(t.Context(), nil)
 	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("sweep of %s/%s", day.Repositories[1].Owner, day.Repositories[1].Name)) {

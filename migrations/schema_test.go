@@ -56,7 +56,7 @@ var contract = map[string][]string{
 	},
 	"sweeps": {
 		"repository_id bigint", "swept tstzmultirange", "watermark timestamptz", "deep_at timestamptz", "listed_from timestamptz", "etag text", "listed_runs integer",
-		"succeeded_at timestamptz", "failed_at timestamptz", "error text", "described tstzmultirange", "described_etag text",
+		"succeeded_at timestamptz", "failed_at timestamptz", "error text", "described tstzmultirange", "described_etag text", "gone_at timestamptz",
 	},
 	"run_attempts": {
 		"run_id bigint", "run_attempt bigint", "repository_id bigint", "run_created_at timestamptz", "jobs integer",

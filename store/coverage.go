@@ -54,13 +54,14 @@ type Gap struct {
 
 // Gaps lists the repositories (OWNER/NAME; empty: all) whose last sweep failed, or that
 // have a time that was not swept, between the start of their sweeps (or since, if that is
-// later) and the start of the present day, UTC.
+// later) and the start of the present day, UTC; of one that is gone, and the last sweep.
 func (db *DB) Gaps(ctx context.Context, repository string, since time.Time) ([]Gap, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT r.owner || '/' || r.name AS repository, lower(tstzmultirange(tstzrange(least(f.at, today.at), today.at)) - s.swept) AS "from", s.failed_at, s.error
 		FROM sweeps s JOIN repositories r ON r.id = s.repository_id,
 			LATERAL (SELECT greatest(lower(s.swept), $2::timestamptz) AS at) f,
-			LATERAL (SELECT date_trunc('day', now(), 'UTC') AS at) today
+			LATERAL (SELECT CASE WHEN s.gone_at IS NULL THEN t ELSE least(t, coalesce(upper(s.swept), '-infinity')) END AS at
+				FROM date_trunc('day', now(), 'UTC') t) today
 		WHERE ($1 = '' OR lower(r.owner || '/' || r.name) = lower($1))
 		  AND (s.failed_at IS NOT NULL OR NOT isempty(tstzmultirange(tstzrange(least(f.at, today.at), today.at)) - s.swept))
 		ORDER BY lower(r.owner), lower(r.name)`, repository, timeOrNull(since))
@@ -72,4 +73,28 @@ func (db *DB) Gaps(ctx context.Context, repository string, since time.Time) ([]G
 		return nil, fmt.Errorf("store: gaps: %w", err)
 	}
 	return gaps, nil
+}
+
+// Gone is a repository that GitHub knows no more, or does not show us.
+type Gone struct {
+	Repository string
+	GoneAt     time.Time  // since when
+	ListedTo   *time.Time // runs created up to then were listed; nil: none was
+}
+
+// GoneRepositories lists the repositories (OWNER/NAME; empty: all) that are gone.
+func (db *DB) GoneRepositories(ctx context.Context, repository string) ([]Gone, error) {
+	rows, err := db.pool.Query(ctx, `
+		SELECT r.owner || '/' || r.name AS repository, s.gone_at, upper(s.swept) AS listed_to
+		FROM sweeps s JOIN repositories r ON r.id = s.repository_id
+		WHERE s.gone_at IS NOT NULL AND ($1 = '' OR lower(r.owner || '/' || r.name) = lower($1))
+		ORDER BY lower(r.owner), lower(r.name), r.id`, repository)
+	if err != nil {
+		return nil, fmt.Errorf("store: gone repositories: %w", err)
+	}
+	gone, err := pgx.CollectRows(rows, pgx.RowToStructByName[Gone])
+	if err != nil {
+		return nil, fmt.Errorf("store: gone repositories: %w", err)
+	}
+	return gone, nil
 }

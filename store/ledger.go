@@ -134,18 +134,22 @@ type Tally struct {
 	RawBytes int64  `json:"raw_bytes"`
 }
 
-// TallyRuns counts, by state, the jobs of listed runs of these repositories that were
-// created at or after since and before until (zero: open).
-func (db *DB) TallyRuns(ctx context.Context, repositoryIDs []int64, since, until time.Time) ([]Tally, error) {
+// ListedRuns are runs whose jobs were listed: those of some repositories that were created
+// at or after since and before until, and others.
+type ListedRuns struct {
+	Repositories []int64
+	Since, Until time.Time // zero: open
+	Also         []int64   // ids of runs, whenever they were created
+}
+
+// TallyRuns counts, by state, the jobs of listed runs.
+func (db *DB) TallyRuns(ctx context.Context, runs ListedRuns) ([]Tally, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT CASE WHEN l.state = 'pending' AND j.status <> 'completed' THEN 'running' ELSE l.state END AS state,
 			count(*) AS jobs, coalesce(sum(l.raw_bytes), 0)::bigint AS raw_bytes
 		FROM jobs j JOIN job_logs l ON l.job_id = j.id
-		WHERE j.run_id IN (
-			SELECT run_id FROM run_attempts
-			WHERE repository_id = ANY($1) AND ($2::timestamptz IS NULL OR run_created_at >= $2)
-			  AND ($3::timestamptz IS NULL OR run_created_at < $3))
-		GROUP BY 1 ORDER BY jobs DESC, 1`, repositoryIDs, timeOrNull(since), timeOrNull(until))
+		WHERE j.run_id IN (`+runsListed+`)
+		GROUP BY 1 ORDER BY jobs DESC, 1`, runs.Repositories, timeOrNull(runs.Since), timeOrNull(runs.Until), runs.Also)
 	if err != nil {
 		return nil, fmt.Errorf("store: tally: %w", err)
 	}
@@ -155,6 +159,13 @@ func (db *DB) TallyRuns(ctx context.Context, repositoryIDs []int64, since, until
 	}
 	return tallies, nil
 }
+
+// runsListed are the ids of ListedRuns.
+const runsListed = `
+			SELECT run_id FROM run_attempts
+			WHERE repository_id = ANY($1) AND ($2::timestamptz IS NULL OR run_created_at >= $2)
+			  AND ($3::timestamptz IS NULL OR run_created_at < $3)
+			UNION ALL SELECT unnest($4::bigint[])`
 
 // A job is worth waiting for that is tried again soon; after a failure, as GitHub may have
 // a bad moment, also somewhat later.
@@ -167,27 +178,24 @@ const (
 // have completed and are pending, and are not put off because GitHub does not have their
 // log, fails, or says that they have not completed; or they are denied or missing and are
 // asked for again now. What waits for a limit is waited for.
-func (db *DB) Waiting(ctx context.Context, repositoryIDs []int64, since, until time.Time) (int, error) {
+func (db *DB) Waiting(ctx context.Context, runs ListedRuns) (int, error) {
 	var n int
 	err := db.pool.QueryRow(ctx, `
 		SELECT count(*)
 		FROM jobs j JOIN job_logs l ON l.job_id = j.id
 		LEFT JOIN queue.river_job q ON q.kind = 'archive' AND (q.args->>'job_id')::bigint = j.id
 			AND q.state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
-		WHERE j.run_id IN (
-			SELECT run_id FROM run_attempts
-			WHERE repository_id = ANY($1) AND ($2::timestamptz IS NULL OR run_created_at >= $2)
-			  AND ($3::timestamptz IS NULL OR run_created_at < $3))
+		WHERE j.run_id IN (`+runsListed+`)
 		  AND CASE l.state
 			WHEN 'pending' THEN j.status = 'completed' AND NOT coalesce(q.state = 'scheduled' AND q.scheduled_at > now() + CASE
-				WHEN l.failed_days > 0 THEN $5::interval
-				WHEN l.http_status IN (200, 404) THEN $4::interval
-				WHEN l.trying_since IS NOT NULL AND coalesce(l.http_status, 0) NOT IN (403, 429) THEN $5 -- no answer
+				WHEN l.failed_days > 0 THEN $6::interval
+				WHEN l.http_status IN (200, 404) THEN $5::interval
+				WHEN l.trying_since IS NOT NULL AND coalesce(l.http_status, 0) NOT IN (403, 429) THEN $6 -- no answer
 				END, false)
-			WHEN 'denied' THEN coalesce(q.scheduled_at <= now() + $4, false)
+			WHEN 'denied' THEN coalesce(q.scheduled_at <= now() + $5, false)
 			WHEN 'missing' THEN q.id IS NOT NULL
 			ELSE false END`,
-		repositoryIDs, timeOrNull(since), timeOrNull(until), settlingSoon, failureSoon).Scan(&n)
+		runs.Repositories, timeOrNull(runs.Since), timeOrNull(runs.Until), runs.Also, settlingSoon, failureSoon).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("store: waiting jobs: %w", err)
 	}

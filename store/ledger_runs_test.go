@@ -49,17 +49,20 @@ func TestTallyCountsListedRuns(t *testing.T) {
 		name         string
 		repositories []int64
 		since, until time.Time
+		also         []int64
 		want         []store.Tally
 	}{
-		{"all", []int64{1, 7}, open, open, []store.Tally{archived(3), none, pending}},
-		{"one repository", []int64{1}, open, open, []store.Tally{archived(3), pending}},
-		{"no repository", nil, open, open, nil},
-		{"since", []int64{1, 7}, hour(5), open, []store.Tally{archived(2), none}},
-		{"until", []int64{1, 7}, open, hour(5), []store.Tally{archived(1), pending}},
-		{"between", []int64{1, 7}, hour(1), hour(5), nil},
-		{"just in", []int64{7}, hour(5), hour(5).Add(time.Microsecond), []store.Tally{none}},
+		{"all", []int64{1, 7}, open, open, nil, []store.Tally{archived(3), none, pending}},
+		{"one repository", []int64{1}, open, open, nil, []store.Tally{archived(3), pending}},
+		{"no repository", nil, open, open, nil, nil},
+		{"since", []int64{1, 7}, hour(5), open, nil, []store.Tally{archived(2), none}},
+		{"until", []int64{1, 7}, open, hour(5), nil, []store.Tally{archived(1), pending}},
+		{"between", []int64{1, 7}, hour(1), hour(5), nil, nil},
+		{"just in", []int64{7}, hour(5), hour(5).Add(time.Microsecond), nil, []store.Tally{none}},
+		{"between, and one of another time", []int64{1, 7}, hour(1), hour(5), []int64{101}, []store.Tally{archived(2)}},
+		{"one that counts anyhow", []int64{1, 7}, hour(5), open, []int64{101, 101}, []store.Tally{archived(2), none}},
 	} {
-		got, err := f.db.TallyRuns(t.Context(), c.repositories, c.since, c.until)
+		got, err := f.db.TallyRuns(t.Context(), store.ListedRuns{Repositories: c.repositories, Since: c.since, Until: c.until, Also: c.also})
 		f.check(err)
 		if diff := cmp.Diff(c.want, got, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
@@ -119,7 +122,7 @@ func TestWaitingLeavesOutWhatIsPutOff(t *testing.T) {
 				f.queueState(1, c.queue)
 				f.exec(`UPDATE queue.river_job SET scheduled_at = now() + $1::text::interval`, c.in)
 			}
-			n, err := f.db.Waiting(t.Context(), []int64{1}, time.Time{}, time.Time{})
+			n, err := f.db.Waiting(t.Context(), store.ListedRuns{Repositories: []int64{1}})
 			f.check(err)
 			if (n == 1) != c.waits || n > 1 {
 				t.Errorf("%d are waited for", n)
@@ -139,15 +142,17 @@ func TestWaitingCountsListedRuns(t *testing.T) {
 	for _, c := range []struct {
 		repositories []int64
 		since, until time.Time
+		also         []int64
 		want         int
 	}{
-		{[]int64{1, 7}, time.Time{}, time.Time{}, 4},
-		{[]int64{1}, time.Time{}, time.Time{}, 3},
-		{[]int64{1}, time.Time{}, hour(5), 2},
-		{[]int64{1, 7}, hour(5), time.Time{}, 2},
-		{nil, time.Time{}, time.Time{}, 0},
+		{[]int64{1, 7}, time.Time{}, time.Time{}, nil, 4},
+		{[]int64{1}, time.Time{}, time.Time{}, nil, 3},
+		{[]int64{1}, time.Time{}, hour(5), nil, 2},
+		{[]int64{1, 7}, hour(5), time.Time{}, nil, 2},
+		{nil, time.Time{}, time.Time{}, nil, 0},
+		{[]int64{1}, hour(9), time.Time{}, []int64{100, 102}, 2},
 	} {
-		n, err := f.db.Waiting(t.Context(), c.repositories, c.since, c.until)
+		n, err := f.db.Waiting(t.Context(), store.ListedRuns{Repositories: c.repositories, Since: c.since, Until: c.until, Also: c.also})
 		f.check(err)
 		if n != c.want {
 			t.Errorf("repositories %v, %s to %s: %d, want %d", c.repositories, c.since, c.until, n, c.want)

@@ -14,6 +14,7 @@ import (
 type ListedRun struct {
 	ID           int64
 	RepositoryID int64
+	WorkflowName *string // nil: the listing does not say; its jobs may
 	Origin       RunOrigin
 	Attempt      RunAttemptFacts
 }
@@ -106,20 +107,22 @@ func lockRuns(ctx context.Context, tx pgx.Tx, listed []ListedRun) (map[int64]*to
 }
 
 // insertRuns makes rows of runs that have none, and locks the others: all in the order of
-// ids, as upsertRuns does.
+// ids, and what workflow they are of merged, as upsertRuns does.
 func insertRuns(ctx context.Context, tx pgx.Tx, listed []ListedRun) error {
 	rows := make([]WorkflowRun, len(listed))
 	for i, l := range listed {
-		rows[i] = WorkflowRun{ID: l.ID, RepositoryID: l.RepositoryID}
+		rows[i] = WorkflowRun{ID: l.ID, RepositoryID: l.RepositoryID, WorkflowName: l.WorkflowName}
 	}
 	param, err := records(rows)
 	if err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, `
-		INSERT INTO workflow_runs (id, repository_id)
-		SELECT id, min(repository_id) FROM jsonb_to_recordset($1::jsonb) AS f(id bigint, repository_id bigint) GROUP BY id ORDER BY id
-		ON CONFLICT (id) DO UPDATE SET repository_id = workflow_runs.repository_id WHERE false`, param)
+		INSERT INTO workflow_runs AS r (id, repository_id, workflow_name)
+		SELECT id, min(repository_id), max(workflow_name)
+		FROM jsonb_to_recordset($1::jsonb) AS f(id bigint, repository_id bigint, workflow_name text) GROUP BY id ORDER BY id
+		ON CONFLICT (id) DO UPDATE SET workflow_name = greatest(r.workflow_name, excluded.workflow_name)
+		WHERE r.repository_id = excluded.repository_id AND greatest(r.workflow_name, excluded.workflow_name) IS DISTINCT FROM r.workflow_name`, param)
 	return err
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -22,6 +23,7 @@ type Sweep struct {
 	SucceededAt  *time.Time
 	FailedAt     *time.Time
 	Error        *string
+	GoneAt       *time.Time // since when GitHub shows us no such repository; nil: it does
 }
 
 // Sweep reads a repository's sweep; one with no times if there was none. It has no listing
@@ -29,7 +31,7 @@ type Sweep struct {
 // is unchanged would not say that they are described.
 func (db *DB) Sweep(ctx context.Context, repositoryID int64) (Sweep, error) {
 	rows, err := db.pool.Query(ctx, `
-		SELECT s.repository_id, lower(swept) AS begin, watermark, deep_at, l.listed_from, l.etag, l.listed_runs, succeeded_at, failed_at, error
+		SELECT s.repository_id, lower(swept) AS begin, watermark, deep_at, l.listed_from, l.etag, l.listed_runs, succeeded_at, failed_at, error, gone_at
 		FROM sweeps s LEFT JOIN LATERAL (SELECT s.listed_from, s.etag, s.listed_runs WHERE s.etag = s.described_etag) l ON true WHERE repository_id = $1`, repositoryID)
 	if err != nil {
 		return Sweep{}, fmt.Errorf("store: sweep of repository %d: %w", repositoryID, err)
@@ -52,11 +54,12 @@ type SweepEnd struct {
 	Failing     bool       // the last one failed
 }
 
-// SweepEnds lists how the last sweep ended, for every repository that was swept.
+// SweepEnds lists how the last sweep ended, for every repository that was swept and is not
+// gone.
 func (db *DB) SweepEnds(ctx context.Context) ([]SweepEnd, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT r.owner, r.name, `+hasName+` AS has_name, s.succeeded_at, s.failed_at IS NOT NULL AS failing
-		FROM sweeps s JOIN repositories r ON r.id = s.repository_id ORDER BY r.id`)
+		FROM sweeps s JOIN repositories r ON r.id = s.repository_id WHERE s.gone_at IS NULL ORDER BY r.id`)
 	if err != nil {
 		return nil, fmt.Errorf("store: how sweeps ended: %w", err)
 	}
@@ -89,7 +92,7 @@ func (db *DB) NoteSwept(ctx context.Context, repositoryID int64, r TimeRange) er
 		INSERT INTO sweeps AS s (repository_id, swept, described, watermark)
 		SELECT $1, listed, listed, $4 FROM (VALUES (CASE WHEN $5 THEN tstzmultirange(tstzrange($2, $3)) ELSE '{}' END)) AS l(listed)
 		ON CONFLICT (repository_id) DO UPDATE SET
-			swept = s.swept + excluded.swept, described = s.described + excluded.described, watermark = CASE
+			swept = s.swept + excluded.swept, described = s.described + excluded.described, gone_at = NULL, watermark = CASE
 				WHEN s.watermark > now() + $6::interval THEN coalesce(excluded.watermark, s.watermark) -- a clock was wrong
 				ELSE greatest(s.watermark, excluded.watermark) END`, repositoryID, r.From, r.To, watermark, r.Certain, MaxSkew)
 	if err != nil {
@@ -137,12 +140,33 @@ func (db *DB) SweepSucceeded(ctx context.Context, s Sweep, at time.Time) error {
 		INSERT INTO sweeps AS s (repository_id, listed_from, etag, described_etag, listed_runs, succeeded_at) VALUES ($1, $2, $3, $3, $4, $5)
 		ON CONFLICT (repository_id) DO UPDATE SET
 			listed_from = excluded.listed_from, etag = excluded.etag, described_etag = excluded.described_etag, listed_runs = excluded.listed_runs,
-			succeeded_at = excluded.succeeded_at, failed_at = NULL, error = NULL`,
+			succeeded_at = excluded.succeeded_at, failed_at = NULL, error = NULL, gone_at = NULL`,
 		s.RepositoryID, s.ListedFrom, s.ETag, s.ListedRuns, at)
 	if err != nil {
 		return fmt.Errorf("store: sweep of repository %d: %w", s.RepositoryID, err)
 	}
 	return nil
+}
+
+// SweepGone records that GitHub knows no such repository, or does not show it to us, if all
+// its jobs are settled: then there is nothing that could fail. It reports whether they are,
+// and whether it was not known before. How far the repository was listed stays recorded, so
+// that one that comes back is listed from there.
+func (db *DB) SweepGone(ctx context.Context, repositoryID int64, at time.Time) (settled, isNew bool, err error) {
+	var since *time.Time
+	err = db.pool.QueryRow(ctx, `
+		INSERT INTO sweeps AS s (repository_id, gone_at)
+		SELECT $1, $2
+		WHERE NOT EXISTS (SELECT FROM jobs j LEFT JOIN job_logs l ON l.job_id = j.id WHERE j.repository_id = $1 AND coalesce(l.state, 'pending') IN ('pending', 'denied'))
+		ON CONFLICT (repository_id) DO UPDATE SET gone_at = coalesce(s.gone_at, excluded.gone_at), failed_at = NULL, error = NULL
+		RETURNING gone_at`, repositoryID, at).Scan(&since)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, false, nil
+	}
+	if err != nil {
+		return false, false, fmt.Errorf("store: sweep of repository %d: %w", repositoryID, err)
+	}
+	return true, since.Sub(at).Abs() < time.Millisecond, nil
 }
 
 // SweepFailed records that a sweep failed, and why. What it has listed stays recorded.
@@ -161,9 +185,9 @@ type RunAttempt struct {
 	RunID        int64
 	RunAttempt   int64
 	RepositoryID int64
-	RunCreatedAt time.Time
-	Jobs         int  // as listed
-	Complete     bool // it had ended, and its jobs with it
+	RunCreatedAt time.Time // of several, the earliest counts
+	Jobs         int       // as listed
+	Complete     bool      // it had ended, and its jobs with it
 	SweptAt      time.Time
 	Gone         bool `db:"-"` // GitHub knows no such run; believed when it says so an hour later
 }
@@ -221,9 +245,9 @@ func (db *DB) RecordAttempt(ctx context.Context, a RunAttempt, facts []Facts, p 
 		}
 		_, err := tx.Exec(ctx, `
 			INSERT INTO run_attempts AS r (run_id, run_attempt, repository_id, run_created_at, jobs, complete, swept_at, gone_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $8 THEN $7::timestamptz END)
+			VALUES ($1, $2, $3, least($4, (SELECT min(run_created_at) FROM run_attempts WHERE run_id = $1)), $5, $6, $7, CASE WHEN $8 THEN $7::timestamptz END)
 			ON CONFLICT (run_id, run_attempt) DO UPDATE SET
-				jobs = greatest(r.jobs, excluded.jobs), swept_at = excluded.swept_at,
+				run_created_at = least(r.run_created_at, excluded.run_created_at), jobs = greatest(r.jobs, excluded.jobs), swept_at = excluded.swept_at,
 				complete = r.complete OR excluded.complete OR coalesce(excluded.gone_at - r.gone_at > interval '1 hour', false),
 				gone_at = CASE WHEN excluded.gone_at IS NOT NULL THEN coalesce(r.gone_at, excluded.gone_at) END`,
 			a.RunID, a.RunAttempt, a.RepositoryID, a.RunCreatedAt, a.Jobs, a.Complete, a.SweptAt, a.Gone)

@@ -60,12 +60,28 @@ func (c coverageCmd) Run(ctx context.Context, e *environment) error {
 		if err := printUnfinished(ctx, e.stderr, s.db); err != nil {
 			return err
 		}
+		if err := c.printGone(ctx, e.stderr, s.db); err != nil {
+			return err
+		}
 		gaps, err := s.db.Gaps(ctx, c.Repo, since)
 		if err != nil {
 			return err
 		}
 		return errors.Join(checkDays(days, now), checkGaps(gaps))
 	})
+}
+
+// printGone names the repositories of which no more can be known.
+func (c coverageCmd) printGone(ctx context.Context, w io.Writer, db *store.DB) error {
+	gone, err := db.GoneRepositories(ctx, c.Repo)
+	for _, g := range gone {
+		listed := "no run of it was ever listed"
+		if g.ListedTo != nil {
+			listed = "runs created after " + g.ListedTo.UTC().Format(time.RFC3339) + " were not listed"
+		}
+		fmt.Fprintf(w, "jobvault: %s: GitHub knows no such repository since %s, or does not show it: %s\n", plain(g.Repository), g.GoneAt.UTC().Format(time.RFC3339), listed)
+	}
+	return err
 }
 
 // printUnfinished names removed logs of which the bucket still has something.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -32,6 +34,9 @@ type sweepRun struct {
 	progress *movingProgress
 	found    ingest.SweepResult
 	retried  int
+
+	mu     sync.Mutex
+	untold []int64 // see ingest.SweepResult; what of them is found counts, whenever they were created
 }
 
 // The database is asked for the progress every lookInterval, or less often where that
@@ -83,6 +88,7 @@ func (r *sweepRun) list(ctx context.Context) error {
 			swept, err := r.sweep(ctx, repo)
 			r.found.Runs += swept.Runs
 			r.found.Attempts += swept.Attempts
+			r.remember(swept.Untold)
 			var e *ghapi.Error
 			if errors.As(err, &e) && e.Class == ghapi.RateLimited && ctx.Err() == nil {
 				r.pause(ctx, e.RetryAt)
@@ -159,7 +165,7 @@ const maxFailedLooks = 60
 func (r *sweepRun) look(ctx context.Context, listed bool) (done bool, err error) {
 	waiting := 1
 	if listed { // asked first, so that the last thing shown is that none waits
-		if waiting, err = r.s.db.Waiting(ctx, r.ids(), r.since, r.until); err != nil {
+		if waiting, err = r.s.db.Waiting(ctx, r.runs()); err != nil {
 			return false, err
 		}
 	}
@@ -171,16 +177,26 @@ func (r *sweepRun) look(ctx context.Context, listed bool) (done bool, err error)
 	return waiting == 0, nil
 }
 
-func (r *sweepRun) ids() []int64 {
+// remember adds runs to those that count whatever their time is.
+func (r *sweepRun) remember(untold []int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.untold = append(r.untold, untold...)
+}
+
+// runs are those whose jobs count.
+func (r *sweepRun) runs() store.ListedRuns {
 	ids := make([]int64, len(r.repositories))
 	for i, repo := range r.repositories {
 		ids[i] = repo.ID
 	}
-	return ids
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return store.ListedRuns{Repositories: ids, Since: r.since, Until: r.until, Also: slices.Clone(r.untold)}
 }
 
 func (r *sweepRun) tally(ctx context.Context) ([]store.Tally, error) {
-	return r.s.db.TallyRuns(ctx, r.ids(), r.since, r.until)
+	return r.s.db.TallyRuns(ctx, r.runs())
 }
 
 func (r *sweepRun) show(ctx context.Context, tallies []store.Tally, listed bool) {

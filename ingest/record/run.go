@@ -21,7 +21,7 @@ func RunOf(raw []byte, id, attempt, repositoryID int64) store.ListedRun {
 	byID, by := account(first(run, "triggering_actor", "trigger_actor"))
 	head := run.Get("head_repository")
 	return store.ListedRun{
-		ID: id, RepositoryID: repositoryID,
+		ID: id, RepositoryID: repositoryID, WorkflowName: workflowOf(run),
 		Origin: store.RunOrigin{
 			Event: name(run.Get("event")), ActorID: actorID, Actor: actor, RunNumber: positive(run.Get("run_number")), DisplayTitle: title(run.Get("display_title")),
 			WorkflowID: positive(run.Get("workflow_id")), Path: name(run.Get("path")),
@@ -60,6 +60,20 @@ func RunDetailsOf(raw []byte, key archive.RunKey) store.RunDetails {
 // KeyOfRunDetails is the key of the object that a row tells of.
 func KeyOfRunDetails(d store.RunDetails) archive.RunKey {
 	return archive.RunKey{RepositoryID: d.RepositoryID, RunID: d.RunID, RunAttempt: d.RunAttempt}
+}
+
+// workflowOf is the name of a workflow for a server whose jobs do not say it: Gitea, which
+// has no number for one either. It is that of the file, as in Gitea's own pages.
+func workflowOf(run gjson.Result) *string {
+	if positive(run.Get("workflow_id")) != nil {
+		return nil
+	}
+	if told := name(run.Get("name")); told != nil {
+		return told
+	}
+	file, _, _ := strings.Cut(orEmpty(name(run.Get("path"))), "@refs/")
+	file = file[strings.LastIndexByte(file, '/')+1:]
+	return text(&file)
 }
 
 // first is the first of the members that is there and not null.

@@ -52,6 +52,9 @@ func TestRunOfListings(t *testing.T) {
 		{"no object", `[`, store.RunOrigin{}, store.RunAttemptFacts{RunAttempt: 2}},
 	} {
 		want := store.ListedRun{ID: 6, RepositoryID: 1, Origin: c.origin, Attempt: c.attempt}
+		if c.name == "Gitea's" {
+			want.WorkflowName = new("ci.yml")
+		}
 		if diff := cmp.Diff(want, RunOf([]byte(c.json), 6, 2, 1)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
@@ -122,4 +125,28 @@ func FuzzRun(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A server that numbers no workflows names them by their files, unless it says more.
+func TestWorkflowIsNamedByItsFile(t *testing.T) {
+	for json, want := range map[string]string{
+		`{"path":"ci.yml@refs/heads/main"}`:                                  "ci.yml",
+		`{"path":".gitea/workflows/a b@1.yaml@refs/tags/v1@refs/x"}`:         "a b@1.yaml",
+		`{"path":"ci.yml"}`:                                                  "ci.yml",
+		`{"path":"ci.yml@refs/heads/main","name":"Build"}`:                   "Build",
+		`{"path":"ci.yml@refs/heads/main","workflow_id":0}`:                  "ci.yml",
+		`{"path":".github/workflows/ci.yml","workflow_id":5,"name":"CI"}`:    "",
+		`{"path":"@refs/heads/main"}`:                                        "",
+		`{"path":"folder/@refs/heads/main","name":""}`:                       "",
+		`{"path":7,"name":["x"]}`:                                            "",
+		`{"path":"` + strings.Repeat("x", maxIndexed) + `@refs/heads/main"}`: "",
+	} {
+		got := ""
+		if name := RunOf([]byte(json), 6, 1, 1).WorkflowName; name != nil {
+			got = *name
+		}
+		if got != want {
+			t.Errorf("%.80s: %q, want %q", json, got, want)
+		}
+	}
 }

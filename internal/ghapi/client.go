@@ -23,6 +23,8 @@ type Client struct {
 	logs  *http.Client
 	spend *budget
 	now   func() time.Time
+
+	pageSize *pageSize // of the server
 }
 
 // answerTime bounds a request whose answer is JSON.

@@ -26,7 +26,7 @@ const (
 	Transient   Class = iota
 	RateLimited       // wait until RetryAt, with the whole installation
 	NotFound          // 404: of a log also "not there yet"
-	Expired           // 410
+	Expired           // 410, or a 404 that says so of a log
 	Denied            // 401, or a 403 that is no limit
 )
 
@@ -106,10 +106,10 @@ func classify(op string, resp *http.Response, body []byte, now time.Time) *Error
 		e.RetryAt = retryAt(resp.Header, now)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		e.Class = Denied
+	case code == http.StatusGone, code == http.StatusNotFound && strings.Contains(strings.ToLower(e.Message), cleanedUp):
+		e.Class = Expired
 	case code == http.StatusNotFound:
 		e.Class = NotFound
-	case code == http.StatusGone:
-		e.Class = Expired
 	default:
 		e.Class = Transient
 		if resp.Header.Get("Retry-After") != "" {
@@ -118,6 +118,9 @@ func classify(op string, resp *http.Response, body []byte, now time.Time) *Error
 	}
 	return e
 }
+
+// cleanedUp is in what Gitea and Forgejo say, with 404, of a log that has expired.
+const cleanedUp = "logs have been cleaned up"
 
 // limited tells a 403 that is a limit from one that is a refusal.
 func limited(h http.Header, body []byte) bool {

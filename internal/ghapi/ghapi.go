@@ -55,7 +55,8 @@ type Clients struct {
 	app       *ghinstallation.AppsTransport
 	lookup    *Client // asks as the App itself; nil without one
 
-	gitea bool // or Forgejo: it has no paths below /repositories/{id}
+	gitea    bool // or Forgejo: it has no paths below /repositories/{id}
+	pageSize pageSize
 
 	mu            sync.Mutex
 	byInstalled   map[int64]*Client
@@ -116,6 +117,7 @@ func New(c Config) (*Clients, error) {
 		byInstalled:   make(map[int64]*Client),
 		installations: make(map[string]lookedUp),
 	}
+	cs.pageSize.limit.Store(cs.gitea)
 	if c.AppID != 0 {
 		cs.app, err = ghinstallation.NewAppsTransport(secretRecorder{cs.api}, c.AppID, c.AppKey)
 		if err != nil {
@@ -227,5 +229,5 @@ func (cs *Clients) newClient(auth http.RoundTripper, installation int64) *Client
 		limits: cs.config.Limits, installation: installation, backfillShare: cs.config.BackfillShare,
 		pointsPerMinute: cs.config.PointsPerMinute, now: cs.config.Now,
 	}
-	return &Client{rest: rest, http: client, limit: cs.limit, logs: cs.logs, spend: spend, now: cs.config.Now}
+	return &Client{rest: rest, http: client, limit: cs.limit, logs: cs.logs, spend: spend, now: cs.config.Now, pageSize: &cs.pageSize}
 }

@@ -44,27 +44,32 @@ type JobPage struct {
 // holds the whole graph, also what did not run again.
 func (c *Client) AttemptJobs(ctx context.Context, owner, repo string, run, attempt int64) iter.Seq2[JobPage, error] {
 	return c.jobPages(ctx, fmt.Sprintf("list jobs of run %d attempt %d", run, attempt),
-		fmt.Sprintf("%s/actions/runs/%d/attempts/%d/jobs?per_page=100", repoPath(owner, repo), run, attempt))
+		fmt.Sprintf("%s/actions/runs/%d/attempts/%d/jobs?%s", repoPath(owner, repo), run, attempt, c.pageSize.ask(nil)))
 }
 
-// FilterAll has RunJobs list all attempts' jobs; without, it is the latest's.
+// FilterAll has RunJobs list all attempts' jobs; without, it is the latest's, and so it is
+// with a server that does not know the filter (Gitea).
 const FilterAll = "all"
 
 // RunJobs lists the jobs of a run: of its latest attempt, or of all.
 func (c *Client) RunJobs(ctx context.Context, owner, repo string, run int64, filter string) iter.Seq2[JobPage, error] {
 	return c.jobPages(ctx, fmt.Sprintf("list jobs of run %d", run),
-		fmt.Sprintf("%s/actions/runs/%d/jobs?filter=%s&per_page=100", repoPath(owner, repo), run, filter))
+		fmt.Sprintf("%s/actions/runs/%d/jobs?%s", repoPath(owner, repo), run, c.pageSize.ask(url.Values{"filter": {filter}})))
 }
+
+// jobList is a page of a listing of jobs.
+type jobList struct {
+	Total int               `json:"total_count"`
+	Jobs  []json.RawMessage `json:"jobs"`
+}
+
+func (l jobList) count() (here, total int) { return len(l.Jobs), l.Total }
 
 // jobPages lists jobs, each with its own bytes.
 func (c *Client) jobPages(ctx context.Context, op, path string) iter.Seq2[JobPage, error] {
-	type list struct {
-		Total int               `json:"total_count"`
-		Jobs  []json.RawMessage `json:"jobs"`
-	}
 	ctx = withSecrets(ctx)
 	return func(yield func(JobPage, error) bool) {
-		for p, err := range pages[list](ctx, c, op, request{path: path}) {
+		for p, err := range pages[jobList](ctx, c, op, request{path: path}) {
 			if err != nil {
 				yield(JobPage{}, err)
 				return

@@ -264,7 +264,7 @@ func TestListingFollowsTheLinkAlone(t *testing.T) {
 	}
 	const path = "/api/v1/repos/acme/rocket/actions/runs/100/jobs?"
 	want := []string{
-		path + "filter=all&per_page=100", path + "limit=2&page=2", path + "limit=2&page=3", path + "limit=2&page=4", path + "limit=2&page=5",
+		path + "filter=all&limit=100&per_page=100", path + "limit=2&page=2", path + "limit=2&page=3", path + "limit=2&page=4", path + "limit=2&page=5",
 	}
 	if diff := cmp.Diff(want, *asked); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)

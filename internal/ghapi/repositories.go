@@ -181,7 +181,7 @@ func (cs *Clients) Owned(ctx context.Context, owner string) iter.Seq2[Repository
 			yield(Repository{}, err)
 			return
 		}
-		path := "/" + url.PathEscape(owner) + "/repos?per_page=100"
+		path := "/" + url.PathEscape(owner) + "/repos?" + c.pageSize.ask(nil)
 		for _, kind := range []string{"orgs", "users"} {
 			for p, perr := range pages[[]Repository](ctx, c, "list repositories of "+owner, request{path: kind + path}) {
 				if err = perr; err == nil && !c.yieldAll(p.body, yield) {

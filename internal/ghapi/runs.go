@@ -26,6 +26,9 @@ type Run struct {
 	StartedAt  time.Time  `json:"run_started_at"`
 	Repository Repository `json:"repository"`
 	Raw        []byte     `json:"-"` // the run as GitHub sent it
+	// CreatedBy is when the run had been created at the latest: CreatedAt, or else the
+	// earliest time that is told of any attempt; zero: no time is told.
+	CreatedBy time.Time `json:"-"`
 }
 
 // UnmarshalJSON keeps the text beside what is read of it.
@@ -37,7 +40,31 @@ func (r *Run) UnmarshalJSON(text []byte) error {
 	}
 	*r = Run(run)
 	r.Raw = bytes.Clone(text)
+	for _, at := range []*time.Time{&r.CreatedAt, &r.StartedAt} {
+		if at.Unix() <= 0 { // of a Gitea's, which has not been
+			*at = time.Time{}
+		}
+	}
+	if r.CreatedBy = r.CreatedAt; r.CreatedBy.IsZero() {
+		r.CreatedBy = earliest(text, "run_started_at", "started_at", "completed_at")
+	}
 	return nil
+}
+
+// earliest is the first of the times that an object tells under these names; zero: none is
+// told. What cannot be read, and what has not been, is not told.
+func earliest(text []byte, members ...string) (first time.Time) {
+	var told map[string]json.RawMessage
+	if json.Unmarshal(text, &told) != nil {
+		return first
+	}
+	for _, m := range members {
+		var at time.Time
+		if json.Unmarshal(told[m], &at) == nil && at.Unix() > 0 && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	return first
 }
 
 // RunPage is one page of a listing of runs.
@@ -51,19 +78,15 @@ type RunPage struct {
 }
 
 // Runs lists the runs created from one second to another, both included, the
-// newest first. A zero to leaves the end open. No more than SearchCap can be
-// had. With the etag of an earlier answer, an unchanged first page is one page
-// that says so, and costs nothing of the limit.
+// newest first. A zero to leaves the end open. GitHub gives no more than SearchCap;
+// other servers may give all runs, whenever they were created. With the etag of an
+// earlier answer, an unchanged first page is one page that says so, and costs nothing of
+// the limit.
 func (c *Client) Runs(ctx context.Context, owner, repo string, from, to time.Time, etag string) iter.Seq2[RunPage, error] {
-	type list struct {
-		Total int   `json:"total_count"`
-		Runs  []Run `json:"workflow_runs"`
-	}
 	op := fmt.Sprintf("list runs of %s/%s", owner, repo)
-	q := url.Values{"created": {span(from, to)}, "per_page": {"100"}}
-	first := request{path: repoPath(owner, repo) + "/actions/runs?" + q.Encode(), etag: etag}
+	first := request{path: repoPath(owner, repo) + "/actions/runs?" + c.pageSize.ask(url.Values{"created": {span(from, to)}}), etag: etag}
 	return func(yield func(RunPage, error) bool) {
-		for p, err := range pages[list](ctx, c, op, first) {
+		for p, err := range pages[runList](ctx, c, op, first) {
 			if err != nil {
 				yield(RunPage{}, err)
 				return
@@ -80,6 +103,14 @@ func (c *Client) Runs(ctx context.Context, owner, repo string, from, to time.Tim
 		}
 	}
 }
+
+// runList is a page of a listing of runs.
+type runList struct {
+	Total int   `json:"total_count"`
+	Runs  []Run `json:"workflow_runs"`
+}
+
+func (l runList) count() (here, total int) { return len(l.Runs), l.Total }
 
 // etagOf is an answer's ETag, if it is one that can be kept and sent again: GitHub's
 // have 68 characters of ASCII.

@@ -114,7 +114,7 @@ func TestRunIsReadAsGitHubMeansIt(t *testing.T) {
 		t.Errorf("as sent: %s", one.Raw)
 	}
 	one.Repository, one.Raw = ghapi.Repository{}, nil
-	want := ghapi.Run{ID: 100, Attempt: 2, Status: "in_progress", CreatedAt: firstRun, StartedAt: firstRun.Add(time.Hour)}
+	want := ghapi.Run{ID: 100, Attempt: 2, Status: "in_progress", CreatedAt: firstRun, StartedAt: firstRun.Add(time.Hour), CreatedBy: firstRun}
 	if diff := cmp.Diff(want, one); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -53,15 +53,28 @@ func (s *Server) apiHandler() http.Handler {
 	repository("/actions/runs/{run_id}/jobs", EndpointRunJobs, byToken, s.listRunJobs)
 	repository("/actions/runs/{run_id}", EndpointRun, byToken, s.getRun)
 	repository("/actions/runs", EndpointRuns, byToken, s.listRuns)
+	if !s.o.Gitea {
+		s.routeGitHubsOwn(route, repository)
+	}
+	route("GET /user", EndpointUser, byToken, s.getUser)
+	route("GET /user/repos", EndpointUserRepositories, byToken, s.listUserRepositories)
+	route("GET /orgs/{org}/repos", EndpointOrgRepositories, byToken, s.listOrgRepositories)
+	route("/", EndpointUnknown, byAnyone, func(c *call) { s.notFound(c.w, c.r) })
+	if s.o.Gitea {
+		return http.StripPrefix("/api/v1", mux)
+	}
+	return mux
+}
+
+// routeGitHubsOwn routes what a Gitea does not have: Apps, the deliveries of webhooks, and
+// limits.
+func (s *Server) routeGitHubsOwn(route, repository func(pattern string, e Endpoint, need access, h func(*call))) {
 	repository("/installation", EndpointInstallation, byApp, s.getRepositoryInstallation)
 	route("GET /orgs/{org}/installation", EndpointInstallation, byApp, s.getOrganizationInstallation)
 	route("GET /users/{org}/installation", EndpointInstallation, byApp, s.getOrganizationInstallation)
 	route("POST /app/installations/{installation_id}/access_tokens", EndpointToken, byApp, s.createToken)
 	route("GET /app/installations", EndpointInstallations, byApp, s.listInstallations)
 	route("GET /installation/repositories", EndpointRepositories, byToken, s.listRepositories)
-	route("GET /user", EndpointUser, byToken, s.getUser)
-	route("GET /user/repos", EndpointUserRepositories, byToken, s.listUserRepositories)
-	route("GET /orgs/{org}/repos", EndpointOrgRepositories, byToken, s.listOrgRepositories)
 	hook := func(path string, need access) {
 		route("GET "+path, EndpointDeliveries, need, s.listDeliveries)
 		route("GET "+path+"/{delivery_id}", EndpointDelivery, need, s.getDelivery)
@@ -72,11 +85,6 @@ func (s *Server) apiHandler() http.Handler {
 	hook("/orgs/{org}/hooks/{hook_id}/deliveries", byToken)
 	hook("/app/hook/deliveries", byApp)
 	route("GET /rate_limit", EndpointRateLimit, byAnyone, s.getRateLimit)
-	route("/", EndpointUnknown, byAnyone, func(c *call) { s.notFound(c.w, c.r) })
-	if s.o.Gitea {
-		return http.StripPrefix("/api/v1", mux)
-	}
-	return mux
 }
 
 // serve does what all endpoints have in common, in GitHub's order: faults, the version,
@@ -97,7 +105,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, e Endpoint, need 
 		s.noteAnswer(c, status, w.Header(), f)
 	}}
 	s.setHeaders(w.Header())
-	s.charge(c.caller, 0).setHeaders(w.Header())
+	s.tellLimit(w.Header(), s.charge(c.caller, 0))
 	if faulty {
 		if f.replaces() {
 			s.answer(w, r, f)
@@ -135,7 +143,7 @@ func (s *Server) admit(c *call, need access, hasPlace bool) bool {
 		return false
 	}
 	spent := s.charge(c.caller, 1)
-	spent.setHeaders(c.w.Header())
+	s.tellLimit(c.w.Header(), spent)
 	if spent.used > spent.limit {
 		s.apiError(c.w, http.StatusForbidden, rateLimitMessage, docsRateLimit)
 		return false
@@ -153,6 +161,10 @@ func (s *Server) supports(version string) bool {
 }
 
 func (s *Server) setHeaders(h http.Header) {
+	if s.o.Gitea {
+		setGiteaHeaders(h)
+		return
+	}
 	h.Set("Server", "github.com")
 	h.Set("X-GitHub-Media-Type", "github.v3; format=json")
 	h.Set("X-GitHub-Request-Id", "51A7:0:0:0:0")
@@ -168,19 +180,27 @@ func (s *Server) writeJSON(c *call, status int, v any) {
 		etag = `W/"` + hex.EncodeToString(sum[:]) + `"`
 		h    = c.w.Header()
 	)
+	if !s.has().ETag {
+		writeBody(c.w, status, body)
+		return
+	}
 	h.Set("ETag", etag)
 	h.Set("Cache-Control", "private, max-age=60, s-maxage=60")
 	if c.r.Method == http.MethodGet && c.r.Header.Get("If-None-Match") == etag {
-		s.charge(c.caller, -1).setHeaders(h)
+		s.tellLimit(h, s.charge(c.caller, -1))
 		c.w.WriteHeader(http.StatusNotModified)
 		return
 	}
 	writeBody(c.w, status, body)
 }
 
-// apiError answers with an error in GitHub's form. An empty documentation page is left
-// out.
+// apiError answers with an error in the server's form. GitHub's has a documentation page,
+// which is left out if it is empty.
 func (s *Server) apiError(w http.ResponseWriter, status int, message, docs string) {
+	if s.o.Gitea {
+		writeBody(w, status, encode(giteaError(message)))
+		return
+	}
 	o := object{{"message", message}}
 	if docs != "" {
 		o = append(o, member{"documentation_url", docs})
@@ -198,6 +218,10 @@ func writeBody(w http.ResponseWriter, status int, body []byte) {
 // notFound answers for what does not exist, and for what the caller may not know to
 // exist.
 func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
+	if s.o.Gitea {
+		s.apiError(w, http.StatusNotFound, "The target couldn't be found.", "")
+		return
+	}
 	docs := docsREST
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/logs"):

@@ -17,7 +17,7 @@ func (s *Server) listDeliveries(c *call) {
 		return
 	}
 	from := s.hook.after(c.r.URL.Query().Get("cursor"), all)
-	to := min(from+perPage(c.r), len(all))
+	to := min(from+s.perPage(c.r), len(all))
 	var list []object
 	for _, d := range all[from:to] {
 		list = append(list, d.object())

@@ -10,7 +10,7 @@ import (
 // getJob is GET …/actions/jobs/{job_id}.
 func (s *Server) getJob(c *call) {
 	if r, j, ok := s.findJob(c); ok {
-		s.writeJSON(c, http.StatusOK, jobObject(r, j))
+		s.writeJSON(c, http.StatusOK, s.jobObject(r, j))
 	}
 }
 
@@ -21,7 +21,7 @@ func (s *Server) listRunJobs(c *call) {
 	if !ok {
 		return
 	}
-	if c.r.URL.Query().Get("filter") != "all" {
+	if c.r.URL.Query().Get("filter") != "all" || !s.has().FilterAll {
 		js = attemptOf(js, latestAttempt(js))
 	}
 	s.writeJobs(c, r, js)
@@ -42,13 +42,13 @@ func (s *Server) listAttemptJobs(c *call) {
 }
 
 func (s *Server) writeJobs(c *call, r Repository, js []Job) {
-	pg := pageOf(c.r, len(js))
+	pg := s.pageOf(c.r, len(js))
 	var list []object
 	for _, j := range js[pg.from:pg.to] {
 		j.RunAttempt = cmp.Or(j.ListsRunAttempt, j.RunAttempt)
-		list = append(list, jobObject(r, j))
+		list = append(list, s.jobObject(r, j))
 	}
-	pg.setLink(c.w.Header(), s.byID(c.r, r), c.r)
+	s.setLinks(c, pg, s.byID(c.r, r), len(js))
 	s.writeJSON(c, http.StatusOK, object{{"total_count", s.lies.total(c.endpoint, len(js))}, {"jobs", list}})
 }
 

@@ -20,6 +20,10 @@ func (s *Server) getLog(c *call) {
 	if !ok {
 		return
 	}
+	if s.o.Gitea {
+		s.getGiteaLog(c, j)
+		return
+	}
 	if s.world.logExpired(j.ID) {
 		s.apiError(c.w, http.StatusGone, "Server Error", "")
 		return

@@ -8,7 +8,7 @@ import (
 // getRepository is GET /repos/{owner}/{repo}.
 func (s *Server) getRepository(c *call) {
 	if r, ok := s.findRepository(c); ok {
-		s.writeJSON(c, http.StatusOK, repositoryObject(r))
+		s.writeJSON(c, http.StatusOK, s.repositoryObject(r))
 	}
 }
 
@@ -38,11 +38,11 @@ func (s *Server) listOrgRepositories(c *call) {
 // pageOfRepositories is the page of a listing that was asked for, and sets the
 // links to its others.
 func (s *Server) pageOfRepositories(c *call, rs []Repository) []object {
-	pg := pageOf(c.r, len(rs))
+	pg := s.pageOf(c.r, len(rs))
 	list := []object{}
 	for _, r := range rs[pg.from:pg.to] {
-		list = append(list, repositoryObject(r))
+		list = append(list, s.repositoryObject(r))
 	}
-	pg.setLink(c.w.Header(), s.urlOf(c.r), c.r)
+	s.setLinks(c, pg, s.urlOf(c.r), len(rs))
 	return list
 }

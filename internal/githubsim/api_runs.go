@@ -7,34 +7,41 @@ import (
 )
 
 // listRuns is GET …/actions/runs with the filters created and status. A search
-// with a filter sees 1,000 runs at most, as GitHub's.
+// with a filter sees 1,000 runs at most, as GitHub's; a Gitea's has no such bound.
 func (s *Server) listRuns(c *call) {
 	r, ok := s.findRepository(c)
 	if !ok {
 		return
 	}
 	q := c.r.URL.Query()
+	if !s.has().Created {
+		q.Del("created")
+	}
 	created, ok := parseSpan(q.Get("created"))
 	if !ok {
 		s.apiError(c.w, http.StatusUnprocessableEntity, "Validation Failed", docsRuns)
 		return
 	}
+	all := s.world.runsOf(r.ID)
+	if s.o.Gitea {
+		all = inGiteasOrder(all)
+	}
 	var runs []*run
-	for _, u := range s.world.runsOf(r.ID) {
+	for _, u := range all {
 		if created.has(u.created) && (q.Get("status") == "" || u.status == q.Get("status")) {
 			runs = append(runs, u)
 		}
 	}
 	total, reachable := len(runs), len(runs)
-	if q.Has("created") || q.Has("status") {
+	if (q.Has("created") || q.Has("status")) && !s.o.Gitea {
 		reachable = min(reachable, 1000)
 	}
-	pg := pageOf(c.r, reachable)
+	pg := s.pageOf(c.r, reachable)
 	var list []object
 	for _, u := range runs[pg.from:pg.to] {
 		list = append(list, s.runObject(r, u))
 	}
-	pg.setLink(c.w.Header(), s.byID(c.r, r), c.r)
+	s.setLinks(c, pg, s.byID(c.r, r), total)
 	s.writeJSON(c, http.StatusOK, object{{"total_count", s.lies.total(c.endpoint, total)}, {"workflow_runs", list}})
 }
 
@@ -67,7 +74,8 @@ type run struct {
 	attempt          int64 // the latest
 	status           string
 	created, updated time.Time
-	started          time.Time // when the latest attempt began
+	started          time.Time // when the latest attempt was created
+	began            time.Time // when its first job started; zero: none has
 }
 
 // runOf needs at least one job.
@@ -79,6 +87,9 @@ func runOf(js []Job) *run {
 		}
 		if j.listedAttempt() == u.attempt && (u.started.IsZero() || j.CreatedAt.Before(u.started)) {
 			u.started = j.CreatedAt
+		}
+		if j.listedAttempt() == u.attempt && !j.StartedAt.IsZero() && (u.began.IsZero() || j.StartedAt.Before(u.began)) {
+			u.began = j.StartedAt
 		}
 		if j.CompletedAt != nil && j.CompletedAt.After(u.updated) {
 			u.updated = *j.CompletedAt

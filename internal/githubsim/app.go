@@ -30,13 +30,13 @@ func (s *Server) createToken(c *call) {
 // listInstallations is GET /app/installations.
 func (s *Server) listInstallations(c *call) {
 	ids := s.world.allInstallations()
-	pg := pageOf(c.r, len(ids))
+	pg := s.pageOf(c.r, len(ids))
 	all := []object(nil)
 	for _, id := range ids[pg.from:pg.to] {
 		in, _ := s.world.installation(id)
 		all = append(all, s.installationObject(in))
 	}
-	pg.setLink(c.w.Header(), s.urlOf(c.r), c.r)
+	s.setLinks(c, pg, s.urlOf(c.r), len(ids))
 	s.writeJSON(c, http.StatusOK, all)
 }
 

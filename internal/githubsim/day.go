@@ -172,7 +172,7 @@ func (m *dayMaker) tell() {
 		frames       = map[int64]frame{}
 	)
 	for _, r := range m.day.Repositories {
-		repositories[r.ID], frames[r.ID] = r, frameOf(r)
+		repositories[r.ID], frames[r.ID] = r, m.s.frameOf(r)
 	}
 	for _, j := range m.day.Jobs {
 		m.day.Deliveries = append(m.day.Deliveries, m.s.deliveries(j, repositories[j.RepositoryID], frames[j.RepositoryID])...)

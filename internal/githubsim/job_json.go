@@ -15,7 +15,15 @@ const (
 	apiHost = "https://api.github.example"
 )
 
-// jobObject is the job as both the API and the webhooks tell it, with GitHub's
+// jobObject is the job as both the API and the webhooks of the server tell it.
+func (s *Server) jobObject(r Repository, j Job) object {
+	if s.o.Gitea {
+		return giteaJobObject(r, j)
+	}
+	return jobObject(r, j)
+}
+
+// jobObject is the job as both the API and the webhooks of GitHub tell it, with its
 // 23 fields in the order of its schema.
 func jobObject(r Repository, j Job) object {
 	var (

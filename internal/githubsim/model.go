@@ -45,6 +45,10 @@ type Job struct {
 	// Log is what the blob host serves once the job is completed. The zero
 	// Log is no log: 404 BlobNotFound after the redirect, for ever.
 	Log Log
+	// LogCutAt is of a Gitea's: how many bytes of the log there are at first. The rest
+	// comes with the last `completed` of its Deliveries, or by CompleteLog. 0: all is
+	// there.
+	LogCutAt int64
 	// Life names the webhook actions of the job's life, in order; nil lets
 	// Deliveries deduce them. "queued", "waiting", "queued", … is a job behind
 	// a deployment gate.

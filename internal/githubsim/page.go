@@ -14,10 +14,10 @@ type page struct {
 	from, to     int // indexes
 }
 
-// pageOf reads page and per_page: 30 by default, 100 at most, and what cannot be
-// read counts as not given.
-func pageOf(r *http.Request, total int) page {
-	size := perPage(r)
+// pageOf reads page and per_page, or what a Gitea has instead: 30 by default, 100 at most,
+// and what cannot be read counts as not given.
+func (s *Server) pageOf(r *http.Request, total int) page {
+	size := s.perPage(r)
 	number, err := strconv.Atoi(r.URL.Query().Get("page"))
 	if err != nil || number < 1 {
 		number = 1
@@ -30,27 +30,28 @@ func pageOf(r *http.Request, total int) page {
 	return page{number: number, last: last, from: from, to: min(total, from+size)}
 }
 
-func perPage(r *http.Request) int {
-	name := "per_page"
-	if strings.HasPrefix(r.RequestURI, "/api/v1/") {
-		name = "limit" // of a Gitea
-	}
-	size, err := strconv.Atoi(r.URL.Query().Get(name))
-	if err != nil || size < 1 {
-		return 30
-	}
-	return min(size, 100)
+// linkTo is one link of a Link header. target is the list's URL without its query, which
+// is kept.
+func linkTo(target string, r *http.Request, rel string, number int) string {
+	q, _ := url.ParseQuery(r.URL.RawQuery)
+	q.Set("page", strconv.Itoa(number))
+	return fmt.Sprintf("<%s?%s>; rel=%q", target, q.Encode(), rel)
 }
 
-// setLink sets the Link header with the relations in GitHub's order. target is
-// the list's URL without its query, which is kept.
+// setLinks tells of a list's other pages, of total in all. A Gitea's are as they were asked
+// for.
+func (s *Server) setLinks(c *call, p page, target string, total int) {
+	if s.o.Gitea {
+		p.setGiteaLinks(c.w.Header(), s.urlOf(c.r), c.r, total, s.has())
+		return
+	}
+	p.setLink(c.w.Header(), target, c.r)
+}
+
+// setLink sets the Link header with the relations in GitHub's order.
 func (p page) setLink(h http.Header, target string, r *http.Request) {
 	var links []string
-	add := func(rel string, number int) {
-		q, _ := url.ParseQuery(r.URL.RawQuery)
-		q.Set("page", strconv.Itoa(number))
-		links = append(links, fmt.Sprintf("<%s?%s>; rel=%q", target, q.Encode(), rel))
-	}
+	add := func(rel string, number int) { links = append(links, linkTo(target, r, rel, number)) }
 	if p.number > 1 {
 		add("prev", min(p.number-1, p.last))
 	}

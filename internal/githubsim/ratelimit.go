@@ -26,6 +26,13 @@ func (r rate) setHeaders(h http.Header) {
 	h.Set("X-RateLimit-Resource", "core")
 }
 
+// tellLimit sets the headers of a limit, which a Gitea has none of.
+func (s *Server) tellLimit(h http.Header, r rate) {
+	if !s.o.Gitea {
+		r.setHeaders(h)
+	}
+}
+
 func (r rate) object() object {
 	return object{
 		{"limit", r.limit},

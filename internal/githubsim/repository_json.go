@@ -8,7 +8,23 @@ import (
 // founded is when everything began that has no date of its own.
 var founded = time.Date(2021, 3, 1, 9, 0, 0, 0, time.UTC)
 
-// repositoryObject is a repository as webhooks and lists have it.
+// repositoryObject is a repository as the server's webhooks and lists have it.
+func (s *Server) repositoryObject(r Repository) object {
+	if s.o.Gitea {
+		return giteaRepositoryObject(r)
+	}
+	return repositoryObject(r)
+}
+
+// accountObject is a user, as the server tells of one.
+func (s *Server) accountObject(login string) object {
+	if s.o.Gitea {
+		return giteaUserObject(login)
+	}
+	return accountObject(login, "User")
+}
+
+// repositoryObject is a repository as GitHub's webhooks and lists have it.
 func repositoryObject(r Repository) object {
 	var (
 		full = r.Owner + "/" + r.Name

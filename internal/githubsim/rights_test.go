@@ -86,5 +86,5 @@ func TestGitea(t *testing.T) {
 	for id := int64(1); id <= 3; id++ {
 		s.AddRepository(Repository{ID: id, Owner: "acme", Name: "r" + string(rune('0'+id)), Private: true})
 	}
-	asks(t, s, s.Token(), asking{path: "user/repos?per_page=1&limit=2", status: 200, header: "Link: <" + s.URL() + "user/repos?limit=2&page=2&per_page=1>; rel=\"next\", <" + s.URL() + "user/repos?limit=2&page=2&per_page=1>; rel=\"last\""})
+	asks(t, s, s.Token(), asking{path: "user/repos?per_page=1&limit=2", status: 200, header: "Link: <" + s.URL() + "user/repos?limit=2&page=2&per_page=1>; rel=\"next\",<" + s.URL() + "user/repos?limit=2&page=2&per_page=1>; rel=\"last\""})
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
-	"time"
 )
 
 // Run is what started a workflow run: all that listings of runs tell beyond its jobs. A
@@ -60,7 +59,7 @@ func (o Run) startedBy(attempt int64) string {
 func (s *Server) runObject(r Repository, u *run) object {
 	o := s.world.origin(u)
 	if s.o.Gitea {
-		return u.giteaObject(r, o).without(o.Omit)
+		return giteaRunObject(r, u, o, s.has()).without(o.Omit)
 	}
 	api := fmt.Sprintf("%s/repos/%s/%s/actions/runs/%d", apiHost, r.Owner, r.Name, u.first.RunID)
 	return object{
@@ -98,37 +97,6 @@ func (u *run) conclusion() any {
 		return nil
 	}
 	return u.first.Conclusion
-}
-
-// giteaObject is a run as Gitea's listings have it, which say less, and in part under
-// other names.
-func (u *run) giteaObject(r Repository, o Run) object {
-	completed := time.Unix(0, 0) // which is none
-	if u.status == "completed" {
-		completed = u.updated
-	}
-	object := object{
-		{"id", u.first.RunID},
-		{"display_title", o.Title},
-		{"path", strings.TrimPrefix(o.Path, ".github/workflows/") + "@refs/heads/" + u.first.HeadBranch},
-		{"event", o.Event},
-		{"run_attempt", u.attempt},
-		{"run_number", o.Number},
-		{"repository_id", r.ID},
-		{"head_sha", u.first.HeadSHA},
-		{"head_branch", orNull(u.first.HeadBranch)},
-		{"status", u.status},
-		{"actor", accountObject(o.Actor, "User")},
-		{"trigger_actor", accountObject(o.startedBy(u.attempt), "User")},
-		{"repository", repositoryObject(r)},
-		{"head_repository", o.head(r)},
-		{"started_at", u.started},
-		{"completed_at", completed},
-	}
-	if u.status == "completed" && u.first.Conclusion != nil {
-		object = append(object, member{"conclusion", u.first.Conclusion})
-	}
-	return object
 }
 
 // head is the repository of the head commit.

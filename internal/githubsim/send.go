@@ -111,6 +111,9 @@ func (p parcel) send(ctx context.Context, client *http.Client, url, secret strin
 }
 
 func post(ctx context.Context, client *http.Client, url string, d Delivery, secret string) (int, error) {
+	if d.sending != nil {
+		d.sending()
+	}
 	r, err := d.Request(ctx, url, secret)
 	if err != nil {
 		return 0, err

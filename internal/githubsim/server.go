@@ -35,8 +35,11 @@ type Options struct {
 	// DirectLogs answers logs 200 with the text, as Gitea does, not 302.
 	DirectLogs bool
 	// Gitea makes it one: its API is under /api/v1/ and has a repository by its id, but
-	// nothing of it; a page's size is limit; logs are direct; tokens' scopes are its own.
+	// nothing of it; a page's size is limit; logs are direct; tokens' scopes, webhooks and
+	// all JSON are its own; there are no deliveries to list, no App and no headers of limits.
 	Gitea bool
+	// Features are in what a Gitea is unlike others.
+	Features Features
 	// RateLimit is the primary limit an hour for each caller: a token, or an
 	// App's installation whatever its token. With 0 there is none, and the
 	// headers say that 4,999 of 5,000 remain.
@@ -63,6 +66,7 @@ type Server struct {
 	world     *world
 	faults    faultList
 	lies      lies
+	features  atomic.Pointer[Features]
 	onRequest atomic.Pointer[func(Endpoint, *http.Request)]
 	counters  counters
 	rates     rates
@@ -93,9 +97,7 @@ func Start(o Options) (*Server, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	if o.Gitea {
-		s.o.DirectLogs = true
-	}
+	s.SetFeatures(o.Features)
 	var err error
 	if s.blob, err = listen(s.dated(s.blobHandler())); err != nil {
 		return nil, fmt.Errorf("githubsim: blob host: %w", err)

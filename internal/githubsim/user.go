@@ -44,7 +44,7 @@ func (s *Server) getUser(c *call) {
 	case c.who.user != nil:
 		login = c.who.user.login
 	}
-	s.writeJSON(c, http.StatusOK, accountObject(login, "User"))
+	s.writeJSON(c, http.StatusOK, s.accountObject(login))
 }
 
 // listUserRepositories is GET /user/repos: those that the user belongs to.

@@ -30,6 +30,9 @@ type Delivery struct {
 	At          time.Time
 	Body        []byte // signed as it stands
 	ContentType string
+
+	gitea   bool   // it has Gitea's headers
+	sending func() // called before it is sent; nil: nothing is
 }
 
 // Form is the delivery as GitHub sends it with the content type
@@ -51,7 +54,7 @@ func sign(h func() hash.Hash, secret string, body []byte) string {
 	return hex.EncodeToString(m.Sum(nil))
 }
 
-// Request is the delivery as an HTTP request with all the headers GitHub sends.
+// Request is the delivery as an HTTP request with all the headers GitHub sends, or Gitea.
 // With an empty secret there are no signatures.
 func (d Delivery) Request(ctx context.Context, url, secret string) (*http.Request, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(d.Body))
@@ -59,6 +62,10 @@ func (d Delivery) Request(ctx context.Context, url, secret string) (*http.Reques
 		return nil, fmt.Errorf("githubsim: delivery %s: %w", d.GUID, err)
 	}
 	h := r.Header
+	if d.gitea {
+		d.setGiteaHeaders(h, secret)
+		return r, nil
+	}
 	h.Set("Accept", "*/*")
 	h.Set("Content-Type", d.ContentType)
 	h.Set("User-Agent", "GitHub-Hookshot/044aadd")

@@ -14,15 +14,15 @@ func (s *Server) Deliveries(j Job) []Delivery {
 	if !ok {
 		return nil
 	}
-	return s.deliveries(j, r, frameOf(r))
+	return s.deliveries(j, r, s.frameOf(r))
 }
 
 func (s *Server) deliveries(j Job, r Repository, f frame) []Delivery {
 	var ds []Delivery
-	life := j.life()
+	life := s.lifeOf(j)
 	for i, action := range life {
-		told, at := j.when(life, i)
-		ds = append(ds, Delivery{
+		told, at := s.told(j, life, i)
+		d := Delivery{
 			GUID:         s.guid(uint64(j.ID), uint64(i)),
 			Event:        "workflow_job",
 			Action:       action,
@@ -30,13 +30,37 @@ func (s *Server) deliveries(j Job, r Repository, f frame) []Delivery {
 			RepositoryID: r.ID,
 			At:           at,
 			ContentType:  "application/json",
-			Body:         f.payload(object{{"action", action}, {"workflow_job", jobObject(r, told)}}),
-		})
+			Body:         f.payload(object{{"action", action}, {"workflow_job", s.jobObject(r, told)}}),
+			gitea:        s.o.Gitea,
+		}
+		if d.gitea {
+			d.Body = indented(d.Body)
+		}
+		if j.LogCutAt > 0 && action == "completed" && isLast(life, i) {
+			d.sending = func() { s.CompleteLog(j.ID) }
+		}
+		ds = append(ds, d)
 	}
 	return ds
 }
 
-// Ping is the event that GitHub sends when a hook is made.
+// lifeOf are the actions that the webhooks report of a job, in order.
+func (s *Server) lifeOf(j Job) []string {
+	if s.o.Gitea && j.Life == nil {
+		return j.giteaLife()
+	}
+	return j.life()
+}
+
+// told is the job as the i-th action of its life tells it, and when.
+func (s *Server) told(j Job, life []string, i int) (Job, time.Time) {
+	if s.o.Gitea {
+		return j.giteaTold(life, i)
+	}
+	return j.when(life, i)
+}
+
+// Ping is the event that GitHub sends when a hook is made. Gitea sends none.
 func (s *Server) Ping(repositoryID int64) Delivery {
 	r, _ := s.world.repository(repositoryID)
 	return Delivery{
@@ -45,7 +69,7 @@ func (s *Server) Ping(repositoryID int64) Delivery {
 		RepositoryID: repositoryID,
 		At:           s.now(),
 		ContentType:  "application/json",
-		Body: frameOf(r).payload(object{
+		Body: s.frameOf(r).payload(object{
 			{"zen", "Keep it logically awesome."},
 			{"hook_id", hookID},
 			{"hook", object{
@@ -65,6 +89,13 @@ func (s *Server) Ping(repositoryID int64) Delivery {
 // frame is what every event of a repository has, as JSON. It is most of a payload
 // and made once for all of them.
 type frame []byte
+
+func (s *Server) frameOf(r Repository) frame {
+	if s.o.Gitea {
+		return giteaFrameOf(r)
+	}
+	return frameOf(r)
+}
 
 func frameOf(r Repository) frame {
 	o := object{

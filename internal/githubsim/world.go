@@ -21,6 +21,7 @@ type world struct {
 	origins       map[int64]Run     // by run, see SetRun
 	late          map[int64]int     // log requests still to be answered 404
 	expired       map[int64]bool    // jobs whose logs are gone
+	whole         map[int64]bool    // jobs whose logs are not cut any more, see Job.LogCutAt
 }
 
 func newWorld() *world {
@@ -36,6 +37,7 @@ func newWorld() *world {
 		origins:       map[int64]Run{},
 		late:          map[int64]int{},
 		expired:       map[int64]bool{},
+		whole:         map[int64]bool{},
 	}
 }
 
@@ -78,7 +80,7 @@ func (s *Server) LogAvailableAt(jobID int64, nth int) {
 }
 
 // ExpireLog lets the job's log be gone, as after its retention: the API answers
-// 410 from then on.
+// 410 from then on, or a Gitea's 404 that says so.
 func (s *Server) ExpireLog(jobID int64) {
 	s.world.mu.Lock()
 	defer s.world.mu.Unlock()
