@@ -22,6 +22,7 @@ type Metrics struct {
 	takenOver    prometheus.Counter
 	sweptRuns    prometheus.Counter
 	redelivered  prometheus.Counter
+	lengthened   prometheus.Counter
 }
 
 // NewMetrics registers the metrics.
@@ -66,8 +67,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	m.redelivered = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "jobvault_redeliveries_total", Help: "Failed deliveries that GitHub was asked to deliver again.",
 	})
+	m.lengthened = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "jobvault_logs_lengthened_total", Help: "Archived logs whose place a longer one took that begins with them.",
+	})
 	r.MustRegister(m.answers, m.answerTime, m.groupSize, m.quarantined, m.drained, m.settled, m.archived, m.archivedSize,
-		m.githubErrors, m.takenOver, m.sweptRuns, m.redelivered)
+		m.githubErrors, m.takenOver, m.sweptRuns, m.redelivered, m.lengthened)
 	return m
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
+	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/store"
 )
@@ -47,7 +48,17 @@ func (r *Rig) Know(jobs ...githubsim.Job) {
 // to River: "done", "snooze" with how long, or "retry".
 func (r *Rig) Try(id int64) (string, time.Duration) {
 	r.T.Helper()
-	err := r.Archiver().Work(r.T.Context(), &river.Job[store.ArchiveArgs]{JobRow: &rivertype.JobRow{Attempt: 1}, Args: store.ArchiveArgs{JobID: id}})
+	return saidToRiver(r.Archiver().Work(r.T.Context(), &river.Job[store.ArchiveArgs]{JobRow: &rivertype.JobRow{Attempt: 1}, Args: store.ArchiveArgs{JobID: id}}))
+}
+
+// Recheck has the worker ask once more for an archived log, as River would, and returns what
+// it says as Try does.
+func (r *Rig) Recheck(id int64) (string, time.Duration) {
+	r.T.Helper()
+	return saidToRiver(ingest.NewRechecker(r.Archiver()).Work(r.T.Context(), &river.Job[store.RecheckArgs]{JobRow: &rivertype.JobRow{Attempt: 1}, Args: store.RecheckArgs{JobID: id}}))
+}
+
+func saidToRiver(err error) (string, time.Duration) {
 	var snooze *river.JobSnoozeError
 	switch {
 	case err == nil:
