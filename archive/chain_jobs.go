@@ -56,9 +56,12 @@ func (c *chainVerifier) object(ctx context.Context, date string, l ManifestEntry
 		}
 	}
 	if l.State == archivedState {
-		if key := l.Key().Log(); l.ObjectKey != key {
+		if key := l.Key().LogNumbered(len(l.Shorter) + 1); l.ObjectKey != key {
 			tell(FaultKey, l.ObjectKey, "the manifest names this object; the job's own is %s", key)
 			return nil
+		}
+		if err := c.shorter(ctx, l, tell); err != nil {
+			return err
 		}
 		return c.log(ctx, l.ManifestLine, tell)
 	}
@@ -132,8 +135,11 @@ func (c *chainVerifier) compareListed(ctx context.Context, l ManifestLine) (*Fau
 		}
 		return nil, err
 	}
-	got := logDigest{sum: sha256.New()}
-	object, err := c.scanObject(ctx, l.ObjectKey, got.add)
+	got, begins := logDigest{sum: sha256.New()}, beginnings(l.Shorter)
+	object, err := c.scanObject(ctx, l.ObjectKey, func(offset int64, raw []byte) {
+		got.add(offset, raw)
+		begins.add(raw)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +156,28 @@ func (c *chainVerifier) compareListed(ctx context.Context, l ManifestLine) (*Fau
 	case l.StoredSHA256 != "" && stored != l.StoredSHA256:
 		return differs(FaultObject, "the log is whole, but the object's SHA-256 is", stored, l.StoredSHA256)
 	}
+	if detail := begins.differ(l.Shorter); detail != "" {
+		return &Fault{Kind: FaultShorter, Key: l.ObjectKey, Detail: detail}, nil
+	}
 	return nil, nil
+}
+
+// shorter looks at the logs whose place a job's log has taken.
+func (c *chainVerifier) shorter(ctx context.Context, l ManifestEntry, tell func(kind, key, format string, args ...any)) error {
+	for i, s := range l.Shorter {
+		if key := l.Key().LogNumbered(i + 1); s.ObjectKey != key || s.Number != i+1 {
+			tell(FaultKey, s.ObjectKey, "the manifest names this object as log %d; the job's own is %s", s.Number, key)
+			continue
+		}
+		line := ManifestLine{ObjectKey: s.ObjectKey, RawBytes: &s.RawBytes, StoredBytes: &s.StoredBytes, Lines: &s.Lines, SHA256: hex.EncodeToString(s.SHA256[:])}
+		if s.StoredSHA256 != (Digest{}) {
+			line.StoredSHA256 = hex.EncodeToString(s.StoredSHA256[:])
+		}
+		if err := c.log(ctx, line, tell); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func hexSum(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }

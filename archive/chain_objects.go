@@ -19,7 +19,10 @@ const (
 	listsWhole   listedObjects = 1 << 31 // what it does not tell of, there was none of
 	listsLog     listedObjects = 1 << 30 // there is a log, or there was one and it is removed
 	listsSettled listedObjects = 1 << 29
-	listsCopy                  = listsSettled - 1 // bits with the number of the redacted copy
+	listsLogs                  = 0xff << logsShift // bits with the number of the log that took the place of all before; those above 255 are not looked for
+	listsCopy                  = 1<<logsShift - 1  // bits with the number of the redacted copy
+
+	logsShift = 21
 )
 
 func objectsIn(m *Manifest, l ManifestLine) listedObjects {
@@ -28,7 +31,7 @@ func objectsIn(m *Manifest, l ManifestLine) listedObjects {
 		o |= listsWhole
 	}
 	if l.SHA256 != "" {
-		o |= listsLog
+		o |= listsLog | listedObjects(min(len(l.Shorter)+1, listsLogs>>logsShift))<<logsShift
 	}
 	if l.SettledSHA256 != "" || l.State != archivedState {
 		o |= listsSettled
@@ -47,7 +50,7 @@ func (o listedObjects) has(k JobKey, name, key string) bool {
 	}
 	switch name {
 	case LogName, FilterName:
-		return o&listsLog != 0
+		return o&listsLog != 0 && LogNumber(key) <= int(o&listsLogs>>logsShift)
 	case SettledName:
 		return o&listsSettled != 0
 	case RedactedName:

@@ -184,7 +184,7 @@ func (c *chainVerifier) missingDays(first, last time.Time, why string) {
 }
 
 // checkEntry notes the latest entry of a job. A log that was archived once never becomes
-// another one.
+// another one, but for a longer one that says whose place it took, and begins with it.
 func (c *chainVerifier) checkEntry(i int, f Fault, m *Manifest, l ManifestEntry) error {
 	c.sum.Lines++
 	word := latestEntry{manifest: uint32(i), objects: objectsIn(m, l.ManifestLine)}
@@ -195,7 +195,7 @@ func (c *chainVerifier) checkEntry(i int, f Fault, m *Manifest, l ManifestEntry)
 		copy(word.details[:], sum[:])
 	}
 	before, known := c.latest[l.JobID]
-	if known && before.digest != [8]byte{} && before.digest != word.digest {
+	if known && before.digest != [8]byte{} && before.digest != word.digest && !tookPlace(l.ManifestLine, before.digest) {
 		f.Kind, f.Line, f.JobID = FaultChanged, l.Number, l.JobID
 		f.Detail = fmt.Sprintf("it says that the log has SHA-256 %q; by the manifest of %s that begins with %x", l.SHA256, day(c.dates[before.manifest]), before.digest)
 		c.fault(f)
@@ -203,6 +203,12 @@ func (c *chainVerifier) checkEntry(i int, f Fault, m *Manifest, l ManifestEntry)
 	c.latest[l.JobID] = word
 	c.checkReplaced(f, l, before, word)
 	return nil
+}
+
+// tookPlace says whether a job's log is a longer one than the one with a digest, of which
+// this is the beginning, and took its place.
+func tookPlace(l ManifestLine, digest [8]byte) bool {
+	return slices.ContainsFunc(l.Shorter, func(s ShorterLog) bool { return [8]byte(s.SHA256[:8]) == digest })
 }
 
 // checkReplaced tells of a job.json, and of a settled.json for the same settlement, that is

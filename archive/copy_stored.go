@@ -13,7 +13,8 @@ import (
 
 // CopyStored writes a log's object to w exactly as it is stored. It decompresses it on
 // the way, and fails with ErrUnreadable unless object and log have the sizes and digests
-// in want; then what w has received is of no use. It fails with ErrNotFound if there is
+// in want, and the log begins with each of the shorter ones; then what w has received is of
+// no use. It fails with ErrNotFound if there is
 // no object. Lines and frames in want are ignored, and so is a StoredSHA256 of zeros.
 func (a *Archive) CopyStored(ctx context.Context, w io.Writer, want Log) (err error) {
 	body, err := a.bucket.Get(ctx, want.Key, 0, -1)
@@ -30,7 +31,8 @@ func (a *Archive) CopyStored(ctx context.Context, w io.Writer, want Log) (err er
 		return fmt.Errorf("archive: decoder: %w", err)
 	}
 	defer dec.Close()
-	n, err := io.Copy(raw, dec)
+	begins := beginnings(want.Shorter)
+	n, err := io.Copy(io.MultiWriter(raw, begins), dec)
 	switch {
 	case source.broke != nil:
 		err = source.broke
@@ -40,6 +42,8 @@ func (a *Archive) CopyStored(ctx context.Context, w io.Writer, want Log) (err er
 		err = fmt.Errorf("%w: %w", bucket.ErrUnreadable, err)
 	case n != want.RawBytes || Digest(raw.Sum(nil)) != want.SHA256:
 		err = fmt.Errorf("%w: the log has %d bytes and SHA-256 %x, the ledger says %d and %x", bucket.ErrUnreadable, n, raw.Sum(nil), want.RawBytes, want.SHA256)
+	case begins.differ(want.Shorter) != "":
+		err = fmt.Errorf("%w: %s", bucket.ErrUnreadable, begins.differ(want.Shorter))
 	case source.n != want.StoredBytes:
 		err = fmt.Errorf("%w: the object has %d bytes, the ledger says %d", bucket.ErrUnreadable, source.n, want.StoredBytes)
 	case want.StoredSHA256 != (Digest{}) && Digest(stored.Sum(nil)) != want.StoredSHA256:

@@ -64,6 +64,9 @@ type Removal struct {
 	Lines       int64     `json:"lines"`
 	Truncated   bool      `json:"truncated,omitempty"`
 	ArchivedAt  time.Time `json:"archived_at"`
+
+	// Shorter are the logs that were archived before, by their numbers, and are removed too.
+	Shorter []ShorterLog `json:"shorter,omitempty"`
 }
 
 // Redaction says what a redacted copy is, who made it, and why; and if the copy was
@@ -122,6 +125,10 @@ func (s Settled) Bytes() ([]byte, error) {
 	if s.Removal != nil {
 		m := *s.Removal
 		m.DecidedAt, m.ArchivedAt = kept(m.DecidedAt), kept(m.ArchivedAt)
+		m.Shorter = slices.Clone(m.Shorter)
+		for i := range m.Shorter {
+			m.Shorter[i].ArchivedAt = kept(m.Shorter[i].ArchivedAt)
+		}
 		s.Removal = &m
 	}
 	s.Redactions = slices.Clone(s.Redactions)

@@ -20,6 +20,7 @@ const (
 	FaultFrames     = "frames"     // the log's frames start elsewhere
 	FaultSize       = "size"       // the object has another size
 	FaultObject     = "object"     // the log is whole, but its object is not the one that was stored
+	FaultShorter    = "shorter"    // the log does not begin with the shorter one whose place it took
 
 	// Of a job's other objects.
 	FaultKey      = "key"      // an object that is not the job's own is named, or lies where it does not belong

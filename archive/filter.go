@@ -34,12 +34,12 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // withFilters writes the filters of a log, if it has any, and notes their size. They
 // replace filters that exist already, since filters can always be made again from the
 // log.
-func (a *Archive) withFilters(ctx context.Context, key JobKey, log Log) (Log, error) {
+func (a *Archive) withFilters(ctx context.Context, log Log) (Log, error) {
 	if len(log.Filters) == 0 {
 		return log, nil
 	}
 	log.FilterBytes = log.filterBytes()
-	if err := a.putFilters(ctx, key, formatFilters(log)); err != nil {
+	if err := a.putFilters(ctx, FilterKey(log.Key), formatFilters(log)); err != nil {
 		log.FilterBytes = 0
 		return log, fmt.Errorf("%w: %w", ErrFilters, err)
 	}
@@ -61,15 +61,15 @@ func (l Log) filterBytes() int64 {
 	return int64(size)
 }
 
-func (a *Archive) putFilters(ctx context.Context, key JobKey, b []byte) error {
-	_, err := a.bucket.Put(ctx, key.Filter(), bytes.NewReader(b))
+func (a *Archive) putFilters(ctx context.Context, key string, b []byte) error {
+	_, err := a.bucket.Put(ctx, key, bytes.NewReader(b))
 	if !errors.Is(err, bucket.ErrExists) {
 		return err
 	}
-	if there, err := a.read(ctx, key.Filter()); err == nil && bytes.Equal(there, b) {
+	if there, err := a.read(ctx, key); err == nil && bytes.Equal(there, b) {
 		return nil
 	}
-	_, err = a.bucket.Replace(ctx, key.Filter(), bytes.NewReader(b))
+	_, err = a.bucket.Replace(ctx, key, bytes.NewReader(b))
 	return err
 }
 
@@ -92,11 +92,11 @@ func formatFilters(log Log) []byte {
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
-// Filters reads the filters of the log with this digest and this number of frames; size
+// Filters reads the filters of the log with this key, digest and number of frames; size
 // is that of the object with the filters, in bytes. It fails with ErrNotFound, and with
 // ErrUnreadable if they are damaged or another log's.
-func (a *Archive) Filters(ctx context.Context, key JobKey, size int64, sha256 []byte, frames int) (Filters, error) {
-	return a.readFilters(ctx, key, new([]byte), size, sha256, frames)
+func (a *Archive) Filters(ctx context.Context, logKey string, size int64, sha256 []byte, frames int) (Filters, error) {
+	return a.readFilters(ctx, FilterKey(logKey), new([]byte), size, sha256, frames)
 }
 
 // filterPool keeps the memory of filters that are no longer used.
@@ -104,10 +104,10 @@ var filterPool = sync.Pool{New: func() any { return new([]byte) }}
 
 // Candidates reads the filters of a log as Filters does, and returns the frames in which
 // a matching line may begin. There may be none.
-func (a *Archive) Candidates(ctx context.Context, key JobKey, size int64, sha256 []byte, frames int, p *ngram.Pattern) ([]Candidate, error) {
+func (a *Archive) Candidates(ctx context.Context, logKey string, size int64, sha256 []byte, frames int, p *ngram.Pattern) ([]Candidate, error) {
 	buffer := filterPool.Get().(*[]byte)
 	defer filterPool.Put(buffer)
-	filters, err := a.readFilters(ctx, key, buffer, size, sha256, frames)
+	filters, err := a.readFilters(ctx, FilterKey(logKey), buffer, size, sha256, frames)
 	if err != nil {
 		return nil, err
 	}
@@ -115,11 +115,11 @@ func (a *Archive) Candidates(ctx context.Context, key JobKey, size int64, sha256
 }
 
 // readFilters reads filters into a buffer; the filters' bits are slices of it.
-func (a *Archive) readFilters(ctx context.Context, key JobKey, buffer *[]byte, size int64, sha256 []byte, frames int) (Filters, error) {
+func (a *Archive) readFilters(ctx context.Context, key string, buffer *[]byte, size int64, sha256 []byte, frames int) (Filters, error) {
 	if maxSize := int64(filterHead + ngram.MaxFilters*(1+ngram.MaxFilter) + checksumSize); size < 0 || size > maxSize {
-		return nil, fmt.Errorf("archive: the ledger says that %s has %d bytes", key.Filter(), size)
+		return nil, fmt.Errorf("archive: the ledger says that %s has %d bytes", key, size)
 	}
-	body, err := a.bucket.Get(ctx, key.Filter(), 0, size)
+	body, err := a.bucket.Get(ctx, key, 0, size)
 	if err != nil {
 		return nil, err
 	}
@@ -127,14 +127,14 @@ func (a *Archive) readFilters(ctx context.Context, key JobKey, buffer *[]byte, s
 	source := &sourceReader{r: body}
 	_, short := io.ReadFull(source, *buffer)
 	if err := errors.Join(source.broke, body.Close()); err != nil {
-		return nil, fmt.Errorf("archive: read %s: %w", key.Filter(), err)
+		return nil, fmt.Errorf("archive: read %s: %w", key, err)
 	}
 	filters, err := parseFilters(*buffer, sha256, frames)
 	if short != nil {
 		err = errFilterSum
 	}
 	if err != nil {
-		return nil, fmt.Errorf("archive: %s: %w: %w", key.Filter(), bucket.ErrUnreadable, err)
+		return nil, fmt.Errorf("archive: %s: %w: %w", key, bucket.ErrUnreadable, err)
 	}
 	return filters, nil
 }

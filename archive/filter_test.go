@@ -37,7 +37,7 @@ func filtered(t *testing.T) (*archive.Archive, archive.JobKey, archive.Log) {
 func TestFiltersSelectFrames(t *testing.T) {
 	t.Parallel()
 	a, key, log := filtered(t)
-	filters, err := a.Filters(t.Context(), key, log.FilterBytes, log.SHA256[:], len(log.FrameOffsets))
+	filters, err := a.Filters(t.Context(), key.Log(), log.FilterBytes, log.SHA256[:], len(log.FrameOffsets))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestFiltersSelectFrames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	candidates, err := a.Candidates(t.Context(), key, log.FilterBytes, log.SHA256[:], len(log.FrameOffsets), p)
+	candidates, err := a.Candidates(t.Context(), key.Log(), log.FilterBytes, log.SHA256[:], len(log.FrameOffsets), p)
 	if diff := cmp.Diff([]archive.FrameRange{{First: 2, End: 3, StartsMidLine: true}}, archive.MergeFrames(candidates)); diff != "" || err != nil {
 		t.Errorf("%v, frames (-want +got):\n%s", err, diff)
 	}
@@ -68,7 +68,7 @@ func TestFiltersThatAreDamagedOrAnothersAreNotRead(t *testing.T) {
 	t.Parallel()
 	a, key, log := filtered(t)
 	read := func(size int64, sha256 []byte) error {
-		_, err := a.Filters(t.Context(), key, size, sha256, len(log.FrameOffsets))
+		_, err := a.Filters(t.Context(), key.Log(), size, sha256, len(log.FrameOffsets))
 		return err
 	}
 	if err := read(log.FilterBytes, make([]byte, 32)); !errors.Is(err, bucket.ErrUnreadable) {
@@ -99,7 +99,7 @@ func TestFiltersThatAreDamagedOrAnothersAreNotRead(t *testing.T) {
 			t.Fatalf("byte %d is changed: %v", at, err)
 		}
 	}
-	if _, err := a.AdoptLog(t.Context(), key, nil); err != nil { // made again
+	if _, err := a.AdoptLog(t.Context(), key.Log(), nil); err != nil { // made again
 		t.Fatal(err)
 	}
 	if err := read(log.FilterBytes, log.SHA256[:]); err != nil {
@@ -119,7 +119,7 @@ func TestFiltersOfBytesAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		candidates, err := a.Candidates(t.Context(), key, log.FilterBytes, log.SHA256[:], len(log.FrameOffsets), p)
+		candidates, err := a.Candidates(t.Context(), key.Log(), log.FilterBytes, log.SHA256[:], len(log.FrameOffsets), p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +128,7 @@ func TestFiltersOfBytesAlone(t *testing.T) {
 	if seen, raw := frames(false), frames(true); seen != 4 || raw != 1 {
 		t.Errorf("%d and, of bytes, %d frames are read", seen, raw)
 	}
-	if _, err := a.AdoptLog(t.Context(), key, nil); err != nil {
+	if _, err := a.AdoptLog(t.Context(), key.Log(), nil); err != nil {
 		t.Fatal(err)
 	}
 	if seen, raw := frames(false), frames(true); seen != 1 || raw != 1 {
@@ -158,20 +158,20 @@ func TestFiltersBelongToWritingALog(t *testing.T) {
 	if _, err := broken.PutLog(t.Context(), key, strings.NewReader(raw)); !errors.Is(err, errNoFilters) {
 		t.Errorf("put: %v", err)
 	}
-	if _, err := broken.AdoptLog(t.Context(), key, nil); !errors.Is(err, errNoFilters) {
+	if _, err := broken.AdoptLog(t.Context(), key.Log(), nil); !errors.Is(err, errNoFilters) {
 		t.Errorf("adopt: %v", err)
 	}
-	if _, err := broken.RestoreLog(t.Context(), key, strings.NewReader(raw), nil); !errors.Is(err, errNoFilters) {
+	if _, err := broken.RestoreLog(t.Context(), key.Log(), strings.NewReader(raw), nil); !errors.Is(err, errNoFilters) {
 		t.Errorf("restore: %v", err)
 	}
 	want := archive.Digest(sha256.Sum256([]byte(raw)))
-	if log, err := a.AdoptLog(t.Context(), key, new(archive.Digest)); !errors.Is(err, archive.ErrDigestMismatch) || log.SHA256 != want {
+	if log, err := a.AdoptLog(t.Context(), key.Log(), new(archive.Digest)); !errors.Is(err, archive.ErrDigestMismatch) || log.SHA256 != want {
 		t.Errorf("another log is adopted: %v", err)
 	}
 	if _, err := b.Size(t.Context(), key.Filter()); !errors.Is(err, bucket.ErrNotFound) {
 		t.Errorf("filters of another log: %v", err)
 	}
-	log, err := a.AdoptLog(t.Context(), key, &want)
+	log, err := a.AdoptLog(t.Context(), key.Log(), &want)
 	if size, serr := b.Size(t.Context(), key.Filter()); err != nil || serr != nil || size != log.FilterBytes {
 		t.Errorf("filters of %d bytes, %d are noted: %v, %v", size, log.FilterBytes, err, serr)
 	}

@@ -80,7 +80,7 @@ func TestS3ObjectsAreLocked(t *testing.T) {
 			if _, err := b.Put(t.Context(), key.Log(), strings.NewReader("again")); !errors.Is(err, bucket.ErrExists) {
 				t.Errorf("put of what is there: %v", err)
 			}
-			if _, err := a.RestoreLog(t.Context(), key, strings.NewReader("another log"), nil); err != nil {
+			if _, err := a.RestoreLog(t.Context(), key.Log(), strings.NewReader("another log"), nil); err != nil {
 				t.Errorf("replace: %v", err)
 			}
 			if _, _, versions := lockedVersions(t, b, key.Log()); len(versions) != 2 {

@@ -33,8 +33,9 @@ const frameSize = 1 << 20
 type Log struct {
 	LogLayout
 	SHA256       Digest
-	StoredSHA256 Digest // of the object as it is stored
-	Truncated    bool   // GitHub's log was longer than the limit
+	StoredSHA256 Digest       // of the object as it is stored
+	Truncated    bool         // GitHub's log was longer than the limit
+	Shorter      []ShorterLog // what was archived of the job before, by their numbers; it begins with each
 	Index        *joblog.Index
 	Filters      []ngram.BloomFilter // of its frames; a small log has none
 	FilterBytes  int64               // size of the object with the filters; 0: the log has none
@@ -80,22 +81,22 @@ func (a *Archive) PutLog(ctx context.Context, key JobKey, r io.Reader) (Log, err
 	if err != nil {
 		return log, err
 	}
-	return a.withFilters(ctx, key, log)
+	return a.withFilters(ctx, log)
 }
 
 // AdoptLog is PutLog for a log that is in the bucket already: it reads the log back as
 // Describe does, fails as Describe does, and writes its filters. A log that does not have
 // the wanted SHA-256 (nil: any) gets no filters, and is returned with ErrDigestMismatch.
 // AdoptLog may be repeated.
-func (a *Archive) AdoptLog(ctx context.Context, key JobKey, want *Digest) (Log, error) {
-	log, err := a.Describe(ctx, key)
+func (a *Archive) AdoptLog(ctx context.Context, logKey string, want *Digest) (Log, error) {
+	log, err := a.Describe(ctx, logKey)
 	if err != nil {
 		return log, err
 	}
 	if want != nil && log.SHA256 != *want {
 		return log, ErrDigestMismatch
 	}
-	return a.withFilters(ctx, key, log)
+	return a.withFilters(ctx, log)
 }
 
 // ErrDigestMismatch says that a log does not have the wanted SHA-256.
@@ -105,8 +106,8 @@ var ErrDigestMismatch = errors.New("this is another log")
 // the old one once it is complete. If the log does not have the wanted SHA-256 (nil:
 // any), it fails with ErrDigestMismatch, and returns the Log too. After any error except
 // ErrFilters, which comes with the Log of the new one, the old object is unchanged.
-func (a *Archive) RestoreLog(ctx context.Context, key JobKey, r io.Reader, want *Digest) (Log, error) {
-	log, err := a.store(ctx, key.Log(), a.limit, r, a.bucket.Replace, func(log *Log) error {
+func (a *Archive) RestoreLog(ctx context.Context, logKey string, r io.Reader, want *Digest) (Log, error) {
+	log, err := a.store(ctx, logKey, a.limit, r, a.bucket.Replace, func(log *Log) error {
 		if want != nil && log.SHA256 != *want {
 			return ErrDigestMismatch
 		}
@@ -115,7 +116,7 @@ func (a *Archive) RestoreLog(ctx context.Context, key JobKey, r io.Reader, want 
 	if err != nil {
 		return log, err
 	}
-	return a.withFilters(ctx, key, log)
+	return a.withFilters(ctx, log)
 }
 
 // store compresses a log, truncated at limit bytes, into the bucket, unless check returns

@@ -97,7 +97,7 @@ func checkComesBack(t *testing.T, a *archive.Archive, b *countingBucket, log arc
 		t.Errorf("%d bytes stored, %d recorded (%v)", n, log.StoredBytes, err)
 	}
 	k, _, _ := archive.ParseKey(log.Key)
-	back, err := a.Describe(t.Context(), k)
+	back, err := a.Describe(t.Context(), k.Log())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +267,7 @@ func TestDescribeFindsDamage(t *testing.T) {
 		if err := os.WriteFile(path, damaged, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if back, err := a.Describe(t.Context(), key); err == nil && back.SHA256 == log.SHA256 {
+		if back, err := a.Describe(t.Context(), key.Log()); err == nil && back.SHA256 == log.SHA256 {
 			t.Errorf("%s: not noticed", name)
 		}
 	}

@@ -95,6 +95,10 @@ type ManifestLine struct {
 	// removed, too.
 	Redactions []ListedRedaction `json:"redactions,omitempty"`
 
+	// Shorter are the logs that were archived before, by their numbers: the log begins with
+	// each of them. Of a removed log, they are removed too.
+	Shorter []ShorterLog `json:"shorter,omitempty"`
+
 	// Before is the SHA-256 of all bytes of the manifest before this line.
 	Before string `json:"before"`
 }

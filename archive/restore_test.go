@@ -64,7 +64,7 @@ func onEachPlace(t *testing.T, raw []byte, f func(r restoring)) {
 // restore wants the log to be restored as it was once put.
 func (r restoring) restore(raw []byte, want *archive.Digest) {
 	r.t.Helper()
-	got, err := r.a.RestoreLog(r.t.Context(), key, iotest.HalfReader(bytes.NewReader(raw)), want)
+	got, err := r.a.RestoreLog(r.t.Context(), key.Log(), iotest.HalfReader(bytes.NewReader(raw)), want)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestRestoreTakesTheWantedLogAlone(t *testing.T) {
 		for name, other := range map[string][]byte{
 			"empty": {}, "short": []byte("x\n"), "one byte less": raw[:len(raw)-1], "one byte more": append(bytes.Clone(raw), '\n'), "in parts": buckettest.Noise(inParts),
 		} {
-			got, err := r.a.RestoreLog(r.t.Context(), key, bytes.NewReader(other), &want)
+			got, err := r.a.RestoreLog(r.t.Context(), key.Log(), bytes.NewReader(other), &want)
 			if !errors.Is(err, archive.ErrDigestMismatch) {
 				r.t.Errorf("%s: %v, want ErrDigestMismatch", name, err)
 			}
@@ -129,7 +129,7 @@ func TestRestoreFromABrokenBody(t *testing.T) {
 		for broken, digest := range map[error]*archive.Digest{errors.New("connection reset"): nil, io.ErrUnexpectedEOF: &want} {
 			for _, body := range [][]byte{nil, raw[:100], raw[:1<<20], buckettest.Noise(inParts)} {
 				from := io.MultiReader(bytes.NewReader(body), iotest.ErrReader(broken))
-				if _, err := r.a.RestoreLog(r.t.Context(), key, from, digest); !errors.Is(err, broken) || errors.Is(err, archive.ErrDigestMismatch) {
+				if _, err := r.a.RestoreLog(r.t.Context(), key.Log(), from, digest); !errors.Is(err, broken) || errors.Is(err, archive.ErrDigestMismatch) {
 					r.t.Errorf("broken after %d bytes: %v, want %v", len(body), err, broken)
 				}
 				r.untouched(broken.Error())
@@ -148,7 +148,7 @@ func TestRestoreIsCancelled(t *testing.T) {
 			cancel()
 			return 0, io.EOF
 		}), bytes.NewReader(raw[1<<20:]))
-		if _, err := r.a.RestoreLog(ctx, key, body, nil); err == nil {
+		if _, err := r.a.RestoreLog(ctx, key.Log(), body, nil); err == nil {
 			r.t.Error("cancelled, and restored")
 		}
 		r.untouched("cancelled")
@@ -161,12 +161,12 @@ func TestRestoreLogCutAtTheLimit(t *testing.T) {
 	raw := buckettest.Noise(2<<20 + 7)
 	b := buckettest.Open(t, "file://"+t.TempDir())
 	kept := putLog(t, newArchive(t, b, 2<<20), key, raw)
-	if _, err := newArchive(t, b, 1<<40).RestoreLog(t.Context(), key, bytes.NewReader(raw), &kept.SHA256); !errors.Is(err, archive.ErrDigestMismatch) {
+	if _, err := newArchive(t, b, 1<<40).RestoreLog(t.Context(), key.Log(), bytes.NewReader(raw), &kept.SHA256); !errors.Is(err, archive.ErrDigestMismatch) {
 		t.Errorf("without the limit: %v, want ErrDigestMismatch", err)
 	}
 	r := restoring{t: t, b: b, a: newArchive(t, b, 2<<20), good: kept, was: buckettest.Get(t, b, kept.Key, 0, -1)}
 	r.untouched("without the limit")
-	got, err := r.a.RestoreLog(t.Context(), key, bytes.NewReader(raw), &kept.SHA256)
+	got, err := r.a.RestoreLog(t.Context(), key.Log(), bytes.NewReader(raw), &kept.SHA256)
 	if err != nil || !got.Truncated || got.SHA256 != kept.SHA256 {
 		t.Errorf("with the limit: truncated %v, %v", got.Truncated, err)
 	}
@@ -177,7 +177,7 @@ func TestPutLogAfterARestore(t *testing.T) {
 	t.Parallel()
 	buckettest.OnEach(t, func(t *testing.T, b bucket.Bucket) {
 		a := newArchive(t, b, 1<<40)
-		log, err := a.RestoreLog(t.Context(), key, strings.NewReader("whole\n"), nil)
+		log, err := a.RestoreLog(t.Context(), key.Log(), strings.NewReader("whole\n"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

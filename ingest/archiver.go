@@ -111,6 +111,7 @@ type task struct {
 	facts         store.Facts   // as the REST API tells them, or all that is known
 	detailsStored bool          // job.json is in the bucket
 	limited       time.Duration // how long GitHub's limit keeps it
+	direct        bool          // the log is not known to come from a server that behaves as GitHub
 }
 
 func (t *task) run(ctx context.Context) error {
@@ -236,7 +237,7 @@ func (t *task) archiveLog(ctx context.Context) error {
 		return t.handleError(ctx, targetLog, err)
 	}
 	s := record.SettlementOf(t.id, log, t.Now())
-	s.Settled = kept
+	s.Settled, s.Recheck = kept, t.mayGrow(log)
 	return t.settle(ctx, s)
 }
 
@@ -255,12 +256,12 @@ func (t *task) putLog(ctx context.Context) (archive.Log, error) {
 	if has, err := t.Archive.HasLog(ctx, t.key); err != nil {
 		return archive.Log{}, err
 	} else if has {
-		log, err := t.Archive.AdoptLog(ctx, t.key, nil)
+		log, err := t.adoptLog(ctx)
 		if !errors.Is(err, bucket.ErrUnreadable) {
 			return log, err
 		}
 		put = func(ctx context.Context, key archive.JobKey, r io.Reader) (archive.Log, error) {
-			return t.Archive.RestoreLog(ctx, key, r, nil)
+			return t.Archive.RestoreLog(ctx, key.Log(), r, nil)
 		}
 	}
 	repo := t.known.Repository
@@ -268,10 +269,23 @@ func (t *task) putLog(ctx context.Context) (archive.Log, error) {
 	if err != nil {
 		return archive.Log{}, err
 	}
+	t.direct = body.Direct
 	log, err := put(ctx, t.key, body)
 	err = errors.Join(err, body.Close())
 	if errors.Is(err, bucket.ErrExists) {
-		return t.Archive.AdoptLog(ctx, t.key, nil)
+		return t.adoptLog(ctx)
+	}
+	return log, err
+}
+
+// adoptLog takes what is in the bucket: the log, or the longer one that had taken its place
+// before the database was lost. One of these that is damaged is put again when it is asked
+// for again.
+func (t *task) adoptLog(ctx context.Context) (archive.Log, error) {
+	t.direct = true // nobody says where it came from
+	log, _, err := t.Archive.AdoptLogs(ctx, t.key, func(string) (time.Time, error) { return t.Now(), nil })
+	if log.Key != "" && errors.Is(err, bucket.ErrUnreadable) && !errors.Is(err, archive.ErrFilters) {
+		err = nil
 	}
 	return log, err
 }

@@ -23,6 +23,7 @@ type Metrics struct {
 	sweptRuns    prometheus.Counter
 	redelivered  prometheus.Counter
 	rollUpFailed prometheus.Counter
+	lengthened   prometheus.Counter
 }
 
 // NewMetrics registers the metrics.
@@ -70,8 +71,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	m.rollUpFailed = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "jobvault_action_sums_failed_total", Help: "Rounds that could not bring the sums of actions up to date; the log says why. While they fail, who used an action is told rightly, and ever more slowly.",
 	})
+	m.lengthened = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "jobvault_logs_lengthened_total", Help: "Archived logs whose place a longer one took that begins with them.",
+	})
 	r.MustRegister(m.rollUpFailed, m.answers, m.answerTime, m.groupSize, m.quarantined, m.drained, m.settled, m.archived, m.archivedSize,
-		m.githubErrors, m.takenOver, m.sweptRuns, m.redelivered)
+		m.githubErrors, m.takenOver, m.sweptRuns, m.redelivered, m.lengthened)
 	return m
 }
 

@@ -40,8 +40,9 @@ func RemovalFromRecord(ctx context.Context, a *archive.Archive, key archive.JobK
 		HTTPStatus: s.HTTPStatus, Reason: s.Reason, SettledAt: s.At, Steps: s.Steps(),
 		Removal: store.Removal{
 			JobID: key.JobID, Kind: m.Kind, Reason: m.Reason, Actor: m.Actor, DecidedAt: m.DecidedAt, SHA256: m.SHA256[:], RawBytes: m.RawBytes,
-			StoredBytes: m.StoredBytes, Lines: m.Lines, Truncated: m.Truncated, ObjectKey: key.Log(), ArchivedAt: m.ArchivedAt,
+			StoredBytes: m.StoredBytes, Lines: m.Lines, Truncated: m.Truncated, ObjectKey: key.LogNumbered(len(m.Shorter) + 1), ArchivedAt: m.ArchivedAt,
 		},
+		Shorter: record.ShorterRows(key.JobID, m.Shorter),
 	}
 	if m.Rule != "" {
 		r.Removal.Rule = &m.Rule
@@ -191,5 +192,15 @@ func PurgeLateLog(ctx context.Context, db *store.DB, a *archive.Archive, key arc
 	if err != nil || l.State != store.LogRemoved || l.Removal == nil || l.Removal.LoggedIn == nil {
 		return err
 	}
-	return PurgeAll(ctx, a, key.LogObjects())
+	// Also what nobody was told of. Copies are left alone: one may be about to get its row.
+	keys := key.LogObjects(len(l.Shorter) + 1)
+	for o, err := range a.Bucket().List(ctx, key.Prefix()) {
+		if err != nil {
+			return err
+		}
+		if archive.LogNumber(o.Key) > 0 {
+			keys = append(keys, o.Key)
+		}
+	}
+	return PurgeAll(ctx, a, keys)
 }

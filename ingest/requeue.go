@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -20,13 +21,14 @@ type requeueArgs struct{}
 func (requeueArgs) Kind() string { return "requeue" }
 
 // requeue enqueues completed jobs that the ledger holds as pending or denied and that have
-// no row in the queue: nothing is forgotten because a queue gave up.
+// no row in the queue, and rechecks likewise: nothing is forgotten because a queue gave up.
 func requeue(db *store.DB, logger *slog.Logger) Periodic {
 	return NewPeriodic(requeueArgs{}, "", requeueEvery, requeueTime, func(ctx context.Context) error {
 		n, err := db.RequeuePending(ctx)
-		if n > 0 {
+		rechecks, rerr := db.RequeueRechecks(ctx)
+		if n += rechecks; n > 0 {
 			logger.WarnContext(ctx, "jobs brought back to the queue", KeyCount, n)
 		}
-		return err
+		return errors.Join(err, rerr)
 	})
 }

@@ -37,7 +37,7 @@ func TestArchivingFindsTheLinesOfSteps(t *testing.T) {
 		if does, _ := r.Try(id); does != "done" {
 			t.Fatalf("job %d: %s", id, does)
 		}
-		archived, err := r.Archive.AdoptLog(t.Context(), archive.JobKey{RepositoryID: ingesttest.Repository.ID, RunID: 100 + id, RunAttempt: 1, JobID: id}, nil)
+		archived, err := r.Archive.AdoptLog(t.Context(), archive.JobKey{RepositoryID: ingesttest.Repository.ID, RunID: 100 + id, RunAttempt: 1, JobID: id}.Log(), nil)
 		r.Check(err)
 		rows, err := r.DB.Steps(t.Context(), id)
 		r.Check(err)

@@ -84,6 +84,7 @@ func (w *Workers) queueConfig() (*river.Config, error) {
 		Schema: store.QueueSchema,
 		Queues: map[string]river.QueueConfig{
 			store.ArchiveQueue:  {MaxWorkers: c.Parallel},
+			store.RecheckQueue:  {MaxWorkers: max(c.Parallel/4, 1)},
 			store.BackfillQueue: {MaxWorkers: cmp.Or(c.Backfill, max(c.Parallel/2, 1))},
 			river.QueueDefault:  {MaxWorkers: 2},
 		},
@@ -98,6 +99,9 @@ func (w *Workers) queueConfig() (*river.Config, error) {
 		config.Test.Time = store.QueueTime{Clock: c.Clock}
 	}
 	if err := river.AddWorkerSafely(config.Workers, c.Archiver); err != nil {
+		return nil, err
+	}
+	if err := river.AddWorkerSafely(config.Workers, NewRechecker(c.Archiver)); err != nil {
 		return nil, err
 	}
 	for _, p := range c.periodic() {

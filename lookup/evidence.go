@@ -194,7 +194,7 @@ func (e Evidence) putJob(ctx context.Context, p *evidencePack, j store.JobDetail
 
 // putLog puts the log, or its redacted copy, into the package exactly as it is stored.
 func (e Evidence) putLog(ctx context.Context, p *evidencePack, folder string, key archive.JobKey, l store.JobLog) error {
-	own, name := key.Log(), archive.LogName
+	own, name := key.LogNumbered(len(l.Shorter)+1), archive.LogName
 	switch {
 	case l.Redaction != nil:
 		own = key.Redacted(l.Redaction.Number)
@@ -212,6 +212,7 @@ func (e Evidence) putLog(ctx context.Context, p *evidencePack, folder string, ke
 	want := archive.Log{LogLayout: archive.LogLayout{Key: *l.ObjectKey, RawBytes: *l.RawBytes, StoredBytes: *l.StoredBytes}}
 	copy(want.SHA256[:], l.SHA256)
 	copy(want.StoredSHA256[:], l.StoredSHA256)
+	want.Shorter = shorterOf(l)
 	f, err := p.create(folder + "/" + name)
 	if err != nil {
 		return err
@@ -228,6 +229,21 @@ func (e Evidence) putLog(ctx context.Context, p *evidencePack, folder string, ke
 	}
 	p.logs = append(p.logs, evidenceSum{name: folder + "/" + evidenceLog, sum: hex.EncodeToString(l.SHA256)})
 	return nil
+}
+
+// shorterOf are the logs with which a job's log begins, and whose place it has taken; none of
+// a redacted copy.
+func shorterOf(l store.JobLog) []archive.ShorterLog {
+	var logs []archive.ShorterLog
+	for _, row := range l.Shorter {
+		s := archive.ShorterLog{
+			Number: row.Number, ObjectKey: row.ObjectKey, RawBytes: row.RawBytes, StoredBytes: row.StoredBytes, Lines: row.Lines, ArchivedAt: row.ArchivedAt,
+		}
+		copy(s.SHA256[:], row.SHA256)
+		copy(s.StoredSHA256[:], row.StoredSHA256)
+		logs = append(logs, s)
+	}
+	return logs
 }
 
 // keyOf names a job in the bucket.

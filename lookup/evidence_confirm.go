@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
@@ -31,10 +32,11 @@ func orNone(digest string) string {
 }
 
 // confirm checks that the manifest which the ledger names says what the ledger says, and
-// that no manifest has ever listed another log of the job.
+// that none has ever listed another log of the job, but for a shorter one whose place it has
+// taken.
 func (t *manifestRecord) confirm(key archive.JobKey, l store.JobLog) error {
 	sum := hex.EncodeToString(l.SHA256)
-	if t.archived != "" && t.archived != sum {
+	if t.archived != "" && t.archived != sum && !slices.ContainsFunc(l.Shorter, func(s store.ShorterLog) bool { return hex.EncodeToString(s.SHA256) == t.archived }) {
 		return compareDigests("in the ledger, "+key.Log(), sum, "a manifest", t.archived)
 	}
 	if l.ManifestDate == nil {
@@ -58,7 +60,7 @@ func (t *manifestRecord) confirm(key archive.JobKey, l store.JobLog) error {
 	if t.last.SettledSHA256 != "" {
 		err = errors.Join(err, compareDigests("in the ledger, "+key.Settled(), hex.EncodeToString(l.SettledSHA256), manifest, t.last.SettledSHA256))
 	}
-	return errors.Join(err, t.confirmCopy(manifest, l))
+	return errors.Join(err, t.confirmShorter(manifest, l), t.confirmCopy(manifest, l))
 }
 
 // confirmEarlier compares what the ledger says now with the last manifest that lists the
@@ -77,6 +79,18 @@ func (t *manifestRecord) confirmEarlier(key archive.JobKey, l store.JobLog) erro
 	}
 	if err != nil {
 		err = fmt.Errorf("%w; if verify --repair put it there, the next manifest lists it", err)
+	}
+	return err
+}
+
+// confirmShorter checks that the manifest lists the shorter logs that the ledger has.
+func (t *manifestRecord) confirmShorter(manifest string, l store.JobLog) error {
+	if len(t.last.Shorter) != len(l.Shorter) {
+		return fmt.Errorf("%w: %s lists %d shorter logs, the ledger %d", bucket.ErrUnreadable, manifest, len(t.last.Shorter), len(l.Shorter))
+	}
+	var err error
+	for i, s := range l.Shorter {
+		err = errors.Join(err, compareDigests("in the ledger, "+s.ObjectKey, hex.EncodeToString(s.SHA256), manifest, hex.EncodeToString(t.last.Shorter[i].SHA256[:])))
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"time"
 
+	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -39,6 +40,9 @@ type evidenceLedger struct {
 	SettledSHA256 string     `json:"settled_sha256,omitempty"`
 	ManifestDate  string     `json:"manifest_date,omitempty"`
 
+	// Shorter are the logs that were archived before, with which the log begins.
+	Shorter []archive.ShorterLog `json:"shorter,omitempty"`
+
 	Steps []evidenceStep `json:"steps,omitempty"`
 }
 
@@ -60,7 +64,7 @@ func ledgerOf(j store.JobDetails) evidenceLedger {
 		State: j.Log.State, Reason: j.Log.Reason, HTTPStatus: j.Log.HTTPStatus, SettledAt: j.Log.SettledAt, ArchivedAt: j.Log.ArchivedAt, ObjectKey: j.Log.ObjectKey,
 		RawBytes: j.Log.RawBytes, StoredBytes: j.Log.StoredBytes, Lines: j.Log.Lines, SHA256: hex.EncodeToString(j.Log.SHA256),
 		StoredSHA256: hex.EncodeToString(j.Log.StoredSHA256), Truncated: j.Log.Truncated, DetailsSHA256: hex.EncodeToString(j.Log.DetailsSHA256),
-		SettledSHA256: hex.EncodeToString(j.Log.SettledSHA256),
+		SettledSHA256: hex.EncodeToString(j.Log.SettledSHA256), Shorter: shorterOf(j.Log),
 	}
 	if j.Log.ManifestDate != nil {
 		l.ManifestDate = j.Log.ManifestDate.Format(time.DateOnly)

@@ -64,6 +64,7 @@ func Readable(log store.JobLog) store.JobLog {
 		return log
 	}
 	log.ObjectKey, log.RawBytes, log.StoredBytes, log.Lines, log.ArchivedAt = &c.ObjectKey, &c.RawBytes, &c.StoredBytes, &c.Lines, &c.At
+	log.Shorter = nil
 	log.SHA256, log.StoredSHA256, log.FrameLines, log.FrameOffsets = c.SHA256, c.StoredSHA256, c.FrameLines, c.FrameOffsets
 	return log
 }

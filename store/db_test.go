@@ -188,14 +188,17 @@ func TestWithoutPostgresEverythingFailsAndNothingHangs(t *testing.T) {
 	}
 	ctx := t.Context()
 	for name, f := range map[string]func() error{
-		"Ping":               func() error { return db.Ping(ctx) },
-		"InsertDeliveries":   func() error { return db.InsertDeliveries(ctx, []store.Delivery{{GUID: uuid.New()}}) },
-		"DrainDeliveries":    func() error { _, err := db.DrainDeliveries(ctx, 1, believeLast); return err },
-		"RecordFetched":      func() error { return db.RecordFetched(ctx, factsOf(1, "queued"), day) },
-		"Settle":             func() error { _, err := db.Settle(ctx, archivedAs(1), day); return err },
-		"NoteAttempt":        func() error { return db.NoteAttempt(ctx, store.Attempt{JobID: 1, Asked: true, Status: 0, Reason: ""}) },
-		"NoteAnswer":         func() error { return db.NoteAnswer(ctx, 1) },
-		"RetryRuns":          func() error { _, err := db.RetryRuns(ctx, []int64{1}, day, day, 1); return err },
+		"Ping":             func() error { return db.Ping(ctx) },
+		"InsertDeliveries": func() error { return db.InsertDeliveries(ctx, []store.Delivery{{GUID: uuid.New()}}) },
+		"DrainDeliveries":  func() error { _, err := db.DrainDeliveries(ctx, 1, believeLast); return err },
+		"RecordFetched":    func() error { return db.RecordFetched(ctx, factsOf(1, "queued"), day) },
+		"Settle":           func() error { _, err := db.Settle(ctx, archivedAs(1), day); return err },
+		"NoteAttempt":      func() error { return db.NoteAttempt(ctx, store.Attempt{JobID: 1, Asked: true, Status: 0, Reason: ""}) },
+		"NoteAnswer":       func() error { return db.NoteAnswer(ctx, 1) },
+		"RetryRuns": func() error {
+			_, err := db.RetryRuns(ctx, store.ListedRuns{Repositories: []int64{1}, Since: day, Until: day}, 1)
+			return err
+		},
 		"RequeuePending":     func() error { _, err := db.RequeuePending(ctx); return err },
 		"NewClaimant":        func() error { _, err := db.NewClaimant(ctx, "me"); return err },
 		"Jobs":               func() error { _, err := db.Jobs(ctx, store.JobFilter{}); return err },

@@ -141,6 +141,9 @@ func (db *DB) drain(ctx context.Context, limit int, alone bool, interpret func([
 		if err := markDeliveries(ctx, tx, verdicts); err != nil {
 			return err
 		}
+		if err := db.recheckCompletedAgain(ctx, tx, verdicts); err != nil {
+			return err
+		}
 		taken = verdicts
 		return nil
 	})

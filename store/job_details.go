@@ -104,6 +104,9 @@ func jobDetails(ctx context.Context, tx pgx.Tx, ids []int64) ([]JobDetails, erro
 	if err := readRemovals(ctx, tx, logs); err != nil {
 		return nil, err
 	}
+	if err := readShorter(ctx, tx, logs); err != nil {
+		return nil, err
+	}
 	details, place := make([]JobDetails, len(jobs)), make(map[int64]int, len(jobs))
 	for i, j := range jobs {
 		place[j.ID] = i

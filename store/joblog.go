@@ -57,8 +57,9 @@ type JobLog struct {
 	RefusedDays *int       // of Refused
 	FailedOn    *time.Time // the last day among those, UTC
 
-	Removal   *Removal   `db:"-"` // of a removed log: who removed it, and why
-	Redaction *Redaction `db:"-"` // of a removed log: the copy that is left of it; nil: none
+	Shorter   []ShorterLog `db:"-"` // what was archived before, by their numbers; the log begins with each
+	Removal   *Removal     `db:"-"` // of a removed log: who removed it, and why
+	Redaction *Redaction   `db:"-"` // of a removed log: the copy that is left of it; nil: none
 }
 
 const jobLogColumns = `job_id, state, reason, http_status, attempts, object_key, raw_bytes, stored_bytes, lines, sha256,
@@ -138,6 +139,8 @@ type Settlement struct {
 	HTTPStatus int    // 0: GitHub was not asked
 	Asked      bool   // whether the log was asked for; counts as an attempt
 	Object     *Object
+	Shorter    []ShorterLog  // what was archived before Object, and is not noted yet
+	Recheck    bool          // the log may not have been at its end, and is asked for again
 	Steps      StepAligner   // which lines are its steps'; nil: none has any
 	Usage      *joblog.Usage // nil: the log was not read for it
 	Details    *Details      // nil: as noted before
@@ -200,18 +203,31 @@ func (db *DB) Settle(ctx context.Context, s Settlement, at time.Time) (bool, err
 			return err
 		}
 		changed = true
-		if err := noteTrouble(ctx, tx, s.JobID, s.Trouble, at); err != nil {
-			return err
-		}
-		if err := noteSettled(ctx, tx, s.JobID, s.Settled); err != nil {
-			return err
-		}
-		if s.Object == nil && s.Usage == nil {
-			return nil
-		}
-		return alignAndWriteIndex(ctx, tx, s.JobID, s.Steps, s.Usage)
+		return db.writeBesides(ctx, tx, s, at)
 	})
 	return changed, err
+}
+
+// writeBesides writes what a settlement tells beside the ledger's line.
+func (db *DB) writeBesides(ctx context.Context, tx pgx.Tx, s Settlement, at time.Time) error {
+	if err := noteTrouble(ctx, tx, s.JobID, s.Trouble, at); err != nil {
+		return err
+	}
+	if err := noteSettled(ctx, tx, s.JobID, s.Settled); err != nil {
+		return err
+	}
+	if s.Object == nil && s.Usage == nil {
+		return nil
+	}
+	if err := insertShorter(ctx, tx, s.Shorter); err != nil {
+		return err
+	}
+	if s.Recheck {
+		if err := db.scheduleRechecks(ctx, tx, []int64{s.JobID}, at.Add(RecheckDelay)); err != nil {
+			return err
+		}
+	}
+	return alignAndWriteIndex(ctx, tx, s.JobID, s.Steps, s.Usage)
 }
 
 // ifArchived is the value for a column that only an archived log has.
@@ -237,7 +253,9 @@ func (db *DB) JobLog(ctx context.Context, jobID int64) (JobLog, error) {
 			return err
 		}
 		logs := map[int64]JobLog{jobID: l}
-		err = readRemovals(ctx, tx, logs)
+		if err = readRemovals(ctx, tx, logs); err == nil {
+			err = readShorter(ctx, tx, logs)
+		}
 		l = logs[jobID]
 		return err
 	})

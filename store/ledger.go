@@ -28,12 +28,16 @@ type LedgerFilter struct {
 }
 
 // Ledger lists up to limit rows of settled jobs in the order of ids, starting after the
-// given one.
+// given one, as LedgerOf reads them.
 func (db *DB) Ledger(ctx context.Context, f LedgerFilter, after int64, limit int) ([]LedgerLine, error) {
-	return db.ledger(ctx, `
+	lines, err := db.ledger(ctx, `
 		l.job_id > $1 AND l.settled_at IS NOT NULL AND ($2::bigint = 0 OR j.repository_id = $2)
 		AND ($3::timestamptz IS NULL OR j.created_at >= $3) AND ($4::timestamptz IS NULL OR l.settled_at <= $4)
 		ORDER BY l.job_id LIMIT $5`, after, f.RepositoryID, timeOrNull(f.Since), timeOrNull(f.SettledBy), limit)
+	if err != nil {
+		return nil, err
+	}
+	return lines, db.addHistory(ctx, lines)
 }
 
 // CountLedger counts the rows that Ledger lists altogether.
@@ -50,14 +54,14 @@ func (db *DB) CountLedger(ctx context.Context, f LedgerFilter) (int, error) {
 	return n, nil
 }
 
-// LedgerOf reads the rows of these jobs in any state; of removed logs, with who removed
-// them and the copy that is present. Unknown jobs are left out.
+// LedgerOf reads the rows of these jobs in any state, with the logs whose place theirs have
+// taken; of removed logs, with who removed them and the copy that is present. Unknown jobs are left out.
 func (db *DB) LedgerOf(ctx context.Context, jobIDs []int64) (map[int64]LedgerLine, error) {
 	lines, err := db.ledger(ctx, `l.job_id = ANY($1)`, jobIDs)
 	if err != nil {
 		return nil, err
 	}
-	if err := db.addRemovals(ctx, lines); err != nil {
+	if err := db.addHistory(ctx, lines); err != nil {
 		return nil, err
 	}
 	byID := make(map[int64]LedgerLine, len(lines))
@@ -67,23 +71,21 @@ func (db *DB) LedgerOf(ctx context.Context, jobIDs []int64) (map[int64]LedgerLin
 	return byID, nil
 }
 
-// addRemovals adds to rows of removed logs who removed them, and the copy that is
-// present.
-func (db *DB) addRemovals(ctx context.Context, lines []LedgerLine) error {
-	removed := make(map[int64]JobLog)
+// addHistory adds to rows of removed logs who removed them, and the copy that is
+// present; and to all rows the logs whose place theirs have taken.
+func (db *DB) addHistory(ctx context.Context, lines []LedgerLine) error {
+	logs := make(map[int64]JobLog, len(lines))
 	for _, l := range lines {
-		if l.State == LogRemoved {
-			removed[l.JobID] = l.JobLog
+		logs[l.JobID] = l.JobLog
+	}
+	err := db.inTx(ctx, "history of logs", func(ctx context.Context, tx pgx.Tx) error {
+		if err := readRemovals(ctx, tx, logs); err != nil {
+			return err
 		}
-	}
-	if len(removed) == 0 {
-		return nil
-	}
-	err := db.inTx(ctx, "removals", func(ctx context.Context, tx pgx.Tx) error { return readRemovals(ctx, tx, removed) })
+		return readShorter(ctx, tx, logs)
+	})
 	for i := range lines {
-		if log, ok := removed[lines[i].JobID]; ok {
-			lines[i].JobLog = log
-		}
+		lines[i].JobLog = logs[lines[i].JobID]
 	}
 	return err
 }

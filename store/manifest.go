@@ -69,8 +69,8 @@ func (db *DB) RecordManifest(ctx context.Context, m Manifest) error {
 }
 
 // Unlisted lists up to limit rows of the ledger that were settled before a time and are
-// in no manifest, in the order of job ids, starting after the given one; of removed logs,
-// with the copy that is present.
+// in no manifest, in the order of job ids, starting after the given one, as LedgerOf reads
+// them.
 func (db *DB) Unlisted(ctx context.Context, before time.Time, after int64, limit int) ([]LedgerLine, error) {
 	lines, err := db.ledger(ctx, `
 		l.job_id > $1 AND l.settled_at IS NOT NULL AND l.settled_at < $2 AND l.manifest_date IS NULL
@@ -78,7 +78,7 @@ func (db *DB) Unlisted(ctx context.Context, before time.Time, after int64, limit
 	if err != nil {
 		return nil, err
 	}
-	return lines, db.addRemovals(ctx, lines)
+	return lines, db.addHistory(ctx, lines)
 }
 
 // Listed is the part of a manifest's line that tells one settlement of a job from
@@ -97,8 +97,9 @@ type Listed struct {
 	DetailsBytes  *int64
 	SettledSHA256 []byte
 	SettledBytes  *int64
-	Redactions    []byte // digests of the redacted copies that are there, one after the other
-	Whole         bool   // the manifest lists settled.json and redacted copies, where there are any
+	Redactions    []byte       // digests of the redacted copies that are there, one after the other
+	Shorter       []ShorterLog // whose place the log has taken
+	Whole         bool         // the manifest lists settled.json and redacted copies, where there are any
 }
 
 // MarkListed notes that a manifest lists these settlements, and returns for how many jobs
@@ -132,7 +133,10 @@ func (db *DB) MarkListed(ctx context.Context, date time.Time, lines []Listed) (i
 		tag, err := tx.Exec(ctx, markListed, date, ids, states, at, sums, stored, sizes, details, detailsSizes, settled, settledSizes, copies, whole,
 			reasons, statuses, truncated)
 		marked = tag.RowsAffected()
-		return err
+		if err != nil {
+			return err
+		}
+		return markShorter(ctx, tx, lines)
 	})
 	return marked, err
 }
@@ -156,6 +160,28 @@ const markListed = `
 	  -- A copy may be redacted again, or removed, and the state stays.
 	  AND (l.state <> 'removed' OR l.settled_at = m.settled_at AND m.copies = coalesce((
 		SELECT string_agg(c.sha256, '' ORDER BY c.number) FROM log_redactions c WHERE c.job_id = l.job_id AND c.removed_at IS NULL), ''))`
+
+// markShorter has shorter logs be archived when a manifest says so: of rows that were
+// rebuilt from the bucket, nothing else tells.
+func markShorter(ctx context.Context, tx pgx.Tx, lines []Listed) error {
+	var ids []int64
+	var numbers []int
+	var sums [][]byte
+	var at []time.Time
+	for _, l := range lines {
+		for _, s := range l.Shorter {
+			ids, numbers, sums, at = append(ids, s.JobID), append(numbers, s.Number), append(sums, s.SHA256), append(at, s.ArchivedAt)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := tx.Exec(ctx, `
+		UPDATE shorter_logs s SET archived_at = m.at
+		FROM unnest($1::bigint[], $2::integer[], $3::bytea[], $4::timestamptz[]) AS m(job_id, number, sha256, at)
+		WHERE s.job_id = m.job_id AND s.number = m.number AND s.sha256 = m.sha256 AND s.archived_at <> m.at`, ids, numbers, sums, at)
+	return err
+}
 
 // manifestLock is held by whoever writes manifests.
 const manifestLock = `hashtextextended('jobvault manifests', 0)`

@@ -25,8 +25,8 @@ const (
 // run for long, and that River rescues late or never. PullBack looks through the queues,
 // and a Claimant gives back rows of these kinds.
 var (
-	Queues   = []string{ArchiveQueue, BackfillQueue, river.QueueDefault, "reconcile", "manifest", "removal"}
-	LongWork = []string{"archive", "reconcile", "manifest", "removal", "rollup"}
+	Queues   = []string{ArchiveQueue, BackfillQueue, RecheckQueue, river.QueueDefault, "reconcile", "manifest", "removal"}
+	LongWork = []string{"archive", "recheck", "reconcile", "manifest", "removal", "rollup"}
 )
 
 // Priority says which jobs are archived first: those of the lowest number. It is the

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -11,7 +10,7 @@ import (
 // RetryRuns has, of the jobs that TallyRuns counts, those asked for now that are denied,
 // and those once more that are missing, which stay so unless there is a log. It returns
 // how many. Repeating it asks again for what is missing still.
-func (db *DB) RetryRuns(ctx context.Context, repositoryIDs []int64, since, until time.Time, p Priority) (int, error) {
+func (db *DB) RetryRuns(ctx context.Context, runs ListedRuns, p Priority) (int, error) {
 	total, last := 0, int64(0)
 	for {
 		var denied, missing []int64
@@ -20,12 +19,9 @@ func (db *DB) RetryRuns(ctx context.Context, repositoryIDs []int64, since, until
 			rows, err := tx.Query(ctx, `
 				SELECT l.job_id, l.state
 				FROM jobs j JOIN job_logs l ON l.job_id = j.id
-				WHERE l.state IN ('denied', 'missing') AND l.job_id > $4 AND j.run_id IN (
-					SELECT run_id FROM run_attempts
-					WHERE repository_id = ANY($1) AND ($2::timestamptz IS NULL OR run_created_at >= $2)
-					  AND ($3::timestamptz IS NULL OR run_created_at < $3))
+				WHERE l.state IN ('denied', 'missing') AND l.job_id > $5 AND j.run_id IN (`+runsListed+`)
 				ORDER BY l.job_id
-				LIMIT $5`, repositoryIDs, timeOrNull(since), timeOrNull(until), last, idleBatch)
+				LIMIT $6`, runs.Repositories, timeOrNull(runs.Since), timeOrNull(runs.Until), runs.Also, last, idleBatch)
 			if err != nil {
 				return err
 			}

@@ -35,7 +35,7 @@ func TestRetryAsksForWhatWasGivenUpOrRefused(t *testing.T) {
 	f.exec(`UPDATE queue.river_job SET state = 'scheduled', scheduled_at = now() + interval '5 hours'`)
 	retry := func(want int, repositories []int64, since, until time.Time) {
 		t.Helper()
-		n, err := f.db.RetryRuns(t.Context(), repositories, since, until, store.PrioritySweep)
+		n, err := f.db.RetryRuns(t.Context(), store.ListedRuns{Repositories: repositories, Since: since, Until: until}, store.PrioritySweep)
 		f.check(err)
 		if n != want {
 			t.Errorf("%d are retried, want %d", n, want)
@@ -55,7 +55,7 @@ func TestRetryAsksForWhatWasGivenUpOrRefused(t *testing.T) {
 	if due := scalar[int](f, `SELECT count(*) FROM queue.river_job WHERE state = 'available' AND scheduled_at <= now()`); due != 2 {
 		t.Errorf("%d of 2 are due", due)
 	}
-	waits, err := f.db.Waiting(t.Context(), []int64{1, 7}, time.Time{}, time.Time{})
+	waits, err := f.db.Waiting(t.Context(), store.ListedRuns{Repositories: []int64{1, 7}})
 	f.check(err)
 	if waits != 3 { // with the one that is pending
 		t.Errorf("%d are waited for, want 3", waits)
@@ -79,7 +79,7 @@ func TestRetryGoesOnUntilAllAreEnqueued(t *testing.T) {
 	f.exec(`INSERT INTO job_logs (job_id, state, settled_at) SELECT id, 'missing', now() FROM jobs WHERE id > 1`)
 	f.settle(settledAs(1, store.LogMissing))
 	f.exec(`DELETE FROM queue.river_job`)
-	n, err := f.db.RetryRuns(t.Context(), []int64{1}, time.Time{}, time.Time{}, store.PriorityBackfill)
+	n, err := f.db.RetryRuns(t.Context(), store.ListedRuns{Repositories: []int64{1}}, store.PriorityBackfill)
 	f.check(err)
 	if n != jobs || len(f.retried()) != jobs {
 		t.Errorf("%d retried, %d enqueued, want %d", n, len(f.retried()), jobs)

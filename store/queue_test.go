@@ -18,12 +18,12 @@ var (
 	doneStates = []string{"cancelled", "completed", "discarded"}
 )
 
-// enqueued are the jobs of River's rows that are live, each as often as it is
+// enqueued are the jobs of River's rows of archive jobs that are live, each as often as it is
 // there.
 func (f *fixture) enqueued() []int64 {
 	f.t.Helper()
 	return column[int64](f, `
-		SELECT (args->>'job_id')::bigint FROM queue.river_job WHERE state = ANY($1::text[]::queue.river_job_state[]) ORDER BY 1`, liveStates)
+		SELECT (args->>'job_id')::bigint FROM queue.river_job WHERE kind = 'archive' AND state = ANY($1::text[]::queue.river_job_state[]) ORDER BY 1`, liveStates)
 }
 
 func (f *fixture) wantEnqueued(want ...int64) {

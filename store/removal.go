@@ -129,6 +129,11 @@ func removedJob(ctx context.Context, tx pgx.Tx, jobID int64) (r RemovedJob, err 
 	if r.Log, err = queryRow[JobLog](ctx, tx, `SELECT `+jobLogColumns+` FROM job_logs WHERE job_id = $1`, jobID); err != nil {
 		return r, err
 	}
+	log := map[int64]JobLog{jobID: r.Log}
+	if err := readShorter(ctx, tx, log); err != nil {
+		return r, err
+	}
+	r.Log = log[jobID]
 	r.Redactions, err = pgx.CollectRows(query(ctx, tx, `SELECT `+redactionColumns+` FROM log_redactions WHERE job_id = $1 ORDER BY number`, jobID), pgx.RowToStructByName[Redaction])
 	return r, err
 }

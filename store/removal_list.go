@@ -34,6 +34,9 @@ func (db *DB) RemovedJobs(ctx context.Context, jobIDs []int64) (map[int64]Remove
 		if err != nil {
 			return err
 		}
+		if err := readShorter(ctx, tx, logs); err != nil {
+			return err
+		}
 		for id, m := range removals {
 			records[id] = RemovedJob{Log: logs[id], Removal: m}
 		}

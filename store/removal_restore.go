@@ -17,6 +17,7 @@ type RestoredRemoval struct {
 	Reason     string    // of the ledger's line
 	SettledAt  time.Time // of the ledger's line
 	Redactions []Redaction
+	Shorter    []ShorterLog  // whose place the log had taken
 	Settled    *Details      // the settled.json that tells so; nil: another object does
 	Steps      int           // what was done to the log in all, see RemovalSteps
 	Usage      *joblog.Usage // of the present copy; nil: there is none
@@ -112,6 +113,9 @@ func restoreRemoval(ctx context.Context, tx pgx.Tx, r RestoredRemoval) error {
 		ON CONFLICT (job_id) DO UPDATE SET finished_at = excluded.finished_at, retry_at = excluded.retry_at, logged_in = NULL, attempts = 0, error = NULL`,
 		m.JobID, m.Kind, m.Rule, m.Reason, m.Actor, m.DecidedAt, m.SHA256, m.RawBytes, m.StoredBytes, m.Lines, m.Truncated, m.ObjectKey, m.ArchivedAt,
 		m.FinishedAt); err != nil {
+		return err
+	}
+	if err := insertShorter(ctx, tx, r.Shorter); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, `DELETE FROM job_annotations WHERE job_id = $1`, m.JobID); err != nil {

@@ -84,10 +84,12 @@ func (r *sweepRun) run(ctx context.Context) error {
 func (r *sweepRun) list(ctx context.Context) error {
 	var errs []error
 	for _, repo := range r.repositories {
+		var untold []int64
 		for {
 			swept, err := r.sweep(ctx, repo)
 			r.found.Runs += swept.Runs
 			r.found.Attempts += swept.Attempts
+			untold = append(untold, swept.Untold...)
 			r.remember(swept.Untold)
 			var e *ghapi.Error
 			if errors.As(err, &e) && e.Class == ghapi.RateLimited && ctx.Err() == nil {
@@ -103,7 +105,7 @@ func (r *sweepRun) list(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if r.retry {
-			n, err := r.s.db.RetryRuns(ctx, []int64{repo.ID}, r.since, r.until, r.priority)
+			n, err := r.s.db.RetryRuns(ctx, store.ListedRuns{Repositories: []int64{repo.ID}, Since: r.since, Until: r.until, Also: untold}, r.priority)
 			errs = append(errs, err)
 			r.retried += n
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
+	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/store"
 )
@@ -53,7 +54,17 @@ func (r *Rig) Try(id int64) (string, time.Duration) {
 // TryArgs is Try with all that River passes on.
 func (r *Rig) TryArgs(args store.ArchiveArgs) (string, time.Duration) {
 	r.T.Helper()
-	err := r.Archiver().Work(r.T.Context(), &river.Job[store.ArchiveArgs]{JobRow: &rivertype.JobRow{Attempt: 1}, Args: args})
+	return saidToRiver(r.Archiver().Work(r.T.Context(), &river.Job[store.ArchiveArgs]{JobRow: &rivertype.JobRow{Attempt: 1}, Args: args}))
+}
+
+// Recheck has the worker ask once more for an archived log, as River would, and returns what
+// it says as Try does.
+func (r *Rig) Recheck(id int64) (string, time.Duration) {
+	r.T.Helper()
+	return saidToRiver(ingest.NewRechecker(r.Archiver()).Work(r.T.Context(), &river.Job[store.RecheckArgs]{JobRow: &rivertype.JobRow{Attempt: 1}, Args: store.RecheckArgs{JobID: id}}))
+}
+
+func saidToRiver(err error) (string, time.Duration) {
 	var snooze *river.JobSnoozeError
 	switch {
 	case err == nil:

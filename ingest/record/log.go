@@ -15,7 +15,7 @@ func SettlementOf(jobID int64, log archive.Log, at time.Time) store.Settlement {
 	object := ObjectOf(log, at)
 	return store.Settlement{
 		JobID: jobID, State: store.LogArchived, Reason: truncatedReason(log), HTTPStatus: http.StatusOK, Asked: true,
-		Object: &object, Steps: StepAligner(log.Index), Usage: log.Index.Usage,
+		Object: &object, Shorter: ShorterRows(jobID, log.Shorter), Steps: StepAligner(log.Index), Usage: log.Index.Usage,
 	}
 }
 
@@ -74,6 +74,34 @@ func LogOf(l store.LedgerLine) archive.Log {
 			Key: *l.ObjectKey, RawBytes: *l.RawBytes, StoredBytes: *l.StoredBytes, Lines: *l.Lines,
 			FrameLines: l.FrameLines, FrameOffsets: l.FrameOffsets,
 		},
-		SHA256: DigestOf(l.SHA256), StoredSHA256: DigestOf(l.StoredSHA256), Truncated: l.Truncated,
+		SHA256: DigestOf(l.SHA256), StoredSHA256: DigestOf(l.StoredSHA256), Truncated: l.Truncated, Shorter: ShorterOf(l.Shorter),
 	}
+}
+
+// ShorterOf is what the ledger says of the logs whose place a job's log has taken.
+func ShorterOf(rows []store.ShorterLog) []archive.ShorterLog {
+	var logs []archive.ShorterLog
+	for _, s := range rows {
+		logs = append(logs, archive.ShorterLog{
+			Number: s.Number, ObjectKey: s.ObjectKey, RawBytes: s.RawBytes, StoredBytes: s.StoredBytes, Lines: s.Lines,
+			SHA256: DigestOf(s.SHA256), StoredSHA256: DigestOf(s.StoredSHA256), ArchivedAt: s.ArchivedAt,
+		})
+	}
+	return logs
+}
+
+// ShorterRows is what ShorterOf was made of.
+func ShorterRows(jobID int64, logs []archive.ShorterLog) []store.ShorterLog {
+	var rows []store.ShorterLog
+	for _, s := range logs {
+		row := store.ShorterLog{
+			JobID: jobID, Number: s.Number, ObjectKey: s.ObjectKey, RawBytes: s.RawBytes, StoredBytes: s.StoredBytes, Lines: s.Lines,
+			SHA256: s.SHA256[:], ArchivedAt: s.ArchivedAt,
+		}
+		if s.StoredSHA256 != (archive.Digest{}) {
+			row.StoredSHA256 = s.StoredSHA256[:]
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }

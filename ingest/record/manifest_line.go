@@ -16,6 +16,7 @@ func ListedOf(l archive.ManifestLine) (store.Listed, error) {
 	var errs [4]error
 	listed := store.Listed{
 		JobID: l.JobID, State: l.State, SettledAt: l.SettledAt, Reason: l.Reason, HTTPStatus: l.HTTPStatus, Truncated: l.Truncated, StoredBytes: l.StoredBytes, DetailsBytes: l.DetailsBytes, SettledBytes: l.SettledBytes,
+		Shorter: ShorterRows(l.JobID, l.Shorter),
 	}
 	listed.SHA256, errs[0] = digestIn(l.SHA256)
 	listed.StoredSHA256, errs[1] = digestIn(l.StoredSHA256)
@@ -59,6 +60,7 @@ func ManifestLineOf(l store.LedgerLine, settledAt time.Time) archive.ManifestLin
 	if l.SettledSHA256 != nil {
 		line.SettledSHA256, line.SettledBytes = hex.EncodeToString(l.SettledSHA256), l.SettledBytes
 	}
+	line.Shorter = ShorterOf(l.Shorter)
 	if c := l.Redaction; c != nil {
 		line.Redactions = []archive.ListedRedaction{{
 			Number: c.Number, ObjectKey: c.ObjectKey, RawBytes: c.RawBytes, StoredBytes: c.StoredBytes, Lines: c.Lines,

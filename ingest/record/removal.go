@@ -2,7 +2,6 @@ package record
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
@@ -15,6 +14,7 @@ func SettledOfRemoval(r store.RemovedJob) archive.Settled {
 	s.Removal = &archive.Removal{
 		Kind: m.Kind, Reason: m.Reason, Actor: m.Actor, DecidedAt: m.DecidedAt, SHA256: DigestOf(m.SHA256),
 		RawBytes: m.RawBytes, StoredBytes: m.StoredBytes, Lines: m.Lines, Truncated: m.Truncated, ArchivedAt: m.ArchivedAt,
+		Shorter: ShorterOf(r.Log.Shorter),
 	}
 	if m.Rule != nil {
 		s.Removal.Rule = *m.Rule
@@ -41,8 +41,17 @@ func DigestOf(b []byte) (d archive.Digest) {
 // RemovedWithLog says whether an object in a job's folder is removed with its log. present
 // is the key of the redacted copy that stays; empty: there is none.
 func RemovedWithLog(key archive.JobKey, object, present string) bool {
-	_, name, _ := archive.ParseKey(object)
-	return slices.Contains(key.LogObjects(), object) || name == archive.RedactedName && object != present
+	k, name, ok := archive.ParseKey(object)
+	if !ok || k != key {
+		return false
+	}
+	switch name {
+	case archive.LogName, archive.FilterName:
+		return true
+	case archive.RedactedName:
+		return object != present
+	}
+	return false
 }
 
 // IsRemoval tells whether a record is of a removed log, and fails with ErrUnreadable if

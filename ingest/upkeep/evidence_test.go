@@ -31,6 +31,7 @@ const (
 	jobRemoved              // removed altogether
 	jobRedacted1            // redacted once
 	jobMissing              // its log never came
+	jobLonger               // archived cut off, and a day later with the rest
 )
 
 // evidenceWorld is an archive of some days, with the manifests of them, which somebody
@@ -58,6 +59,7 @@ func newEvidenceWorld(t *testing.T) *evidenceWorld {
 		}
 		now.Advance(time.Minute)
 	}
+	w.archivedCut(jobLonger)
 	w.first = w.keyOf(jobWithLog)
 	skipped := ingesttest.Completed(jobSkipped, w.Now(), githubsim.Log{})
 	skipped.Conclusion = ingesttest.Ptr("skipped")
@@ -71,6 +73,9 @@ func newEvidenceWorld(t *testing.T) *evidenceWorld {
 	w.earlier["removed log"] = w.Get(w.keyOf(jobRemoved).Log())
 	w.earlier["removed filter"] = w.Get(w.keyOf(jobRemoved).Filter())
 	w.comes(jobCameLate, w.Now())
+	if says, _ := w.Recheck(jobLonger); says != "done" {
+		t.Fatal(says)
+	}
 	w.redact(jobRedacted, "s3cret")
 	w.redact(jobRedacted1, "s3cret")
 	w.earlier["settled.json"] = w.Get(w.keyOf(jobRedacted).Settled())
@@ -83,6 +88,20 @@ func newEvidenceWorld(t *testing.T) *evidenceWorld {
 	w.age()
 	w.saved = w.bucket()
 	return w
+}
+
+// archivedCut archives the first half of a log, of which GitHub then has all.
+func (w *evidenceWorld) archivedCut(id int64) {
+	w.T.Helper()
+	text := append(w.logText(id), w.logText(id+100)...)
+	j := ingesttest.Completed(id, w.Now(), githubsim.TextLog(text[:len(text)/2]))
+	j.Conclusion = ingesttest.Ptr("cancelled")
+	w.Know(j)
+	if says, _ := w.Try(id); says != "done" {
+		w.T.Fatal(says)
+	}
+	j.Log = githubsim.TextLog(text)
+	w.GitHub.AddJob(j)
 }
 
 func (w *evidenceWorld) nextDay(c *ingesttest.Clock) {
@@ -243,7 +262,7 @@ func (w *evidenceWorld) chain(o archive.ChainOptions) string {
 func (w *evidenceWorld) export() string {
 	w.T.Helper()
 	var jobs []store.JobDetails
-	for id := int64(jobWithLog); id <= jobMissing; id++ {
+	for id := int64(jobWithLog); id <= jobLonger; id++ {
 		j, err := w.DB.JobDetails(w.T.Context(), id)
 		if err != nil {
 			return finds

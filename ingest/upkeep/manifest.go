@@ -235,9 +235,13 @@ func follows(m archive.Manifest, previous *archive.Manifest) bool {
 // markListed marks the jobs of a manifest that was read before, and found whole.
 func markListed(ctx context.Context, db *store.DB, a *archive.Archive, m archive.Manifest) error {
 	var batch []store.Listed
+	var longer []archive.ManifestLine
 	mark := func() error {
-		_, err := db.MarkListed(ctx, m.Date, batch)
-		batch = batch[:0]
+		err := hearLonger(ctx, db, a, longer)
+		if err == nil {
+			_, err = db.MarkListed(ctx, m.Date, batch)
+		}
+		batch, longer = batch[:0], longer[:0]
 		return err
 	}
 	again, err := a.ReadManifest(ctx, m.Date, func(l archive.ManifestEntry) error {
@@ -245,6 +249,9 @@ func markListed(ctx context.Context, db *store.DB, a *archive.Archive, m archive
 		listed.Whole = m.Whole
 		if err != nil {
 			return fmt.Errorf("line %d: %w", l.Number, err)
+		}
+		if len(l.Shorter) > 0 {
+			longer = append(longer, l.ManifestLine)
 		}
 		if batch = append(batch, listed); len(batch) < markBatch {
 			return nil

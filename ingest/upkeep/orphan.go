@@ -123,7 +123,12 @@ func (r *verification) orphaned(o bucket.Object, lines map[int64]store.LedgerLin
 		return "", 0
 	}
 	switch l.State {
-	case store.LogArchived, store.LogRemoved, store.LogPending, store.LogDenied:
+	case store.LogArchived:
+		if o.Key == *l.ObjectKey || archive.LogNumber(o.Key) <= len(l.Shorter)+1 || r.started.Sub(o.ModTime) < orphanAge {
+			return "", 0
+		}
+		return "no row tells of this longer log; jobvault rebuild has the ledger hear of it, if it begins with the archived one", k.JobID
+	case store.LogRemoved, store.LogPending, store.LogDenied:
 		return "", 0
 	}
 	return "the ledger says " + l.State, k.JobID

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"sync"
 	"time"
 
@@ -45,7 +46,7 @@ type RebuildResult struct {
 // folder is what the bucket has of one job.
 type folder struct {
 	key     archive.JobKey
-	objects map[string]bucket.Object // by name
+	objects map[string]bucket.Object // by the last part of their keys
 }
 
 // rebuilding is one run of Rebuild.
@@ -97,7 +98,8 @@ func (r *rebuilding) listed(ctx context.Context, parallel int) error {
 		if err != nil {
 			return err
 		}
-		k, name, ok := archive.ParseKey(o.Key)
+		k, _, ok := archive.ParseKey(o.Key)
+		name := path.Base(o.Key)
 		// The objects of a folder come together.
 		if n := len(batch); ok && n > 0 && batch[n-1].key == k {
 			batch[n-1].objects[name] = o
@@ -134,14 +136,14 @@ func (r *rebuilding) jobs(ctx context.Context, batch []folder, parallel int) err
 	g.SetLimit(parallel)
 	for _, f := range batch {
 		g.Go(func() error {
-			state, bytes, before := "", int64(0), lines[f.key.JobID].SettledAt != nil
+			before := lines[f.key.JobID].SettledAt != nil
+			var state string
+			var bytes int64
 			var err error
 			if !before {
 				state, bytes, err = r.job(gctx, f)
-			} else if l := lines[f.key.JobID]; l.State == store.LogArchived || l.State == store.LogRemoved {
-				var newer bool
-				newer, err = r.newer(gctx, f, steps[f.key.JobID])
-				state, before = store.LogRemoved, !newer
+			} else {
+				state, before, err = r.before(gctx, f, lines[f.key.JobID], steps[f.key.JobID])
 			}
 			var fault archive.Fault
 			faulty := errors.As(err, &fault)
@@ -264,15 +266,8 @@ func (r *rebuilding) removed(ctx context.Context, f folder, facts store.Facts) (
 
 // settlement is what the bucket says of the job's log: pending, if nothing.
 func (r *rebuilding) settlement(ctx context.Context, f folder) (s store.Settlement, at time.Time, err error) {
-	if o, ok := f.objects[archive.LogName]; ok {
-		log, err := r.Archive.AdoptLog(ctx, f.key, nil)
-		if errors.Is(err, bucket.ErrUnreadable) && !errors.Is(err, archive.ErrFilters) {
-			return s, at, archive.Fault{Kind: archive.FaultUnreadable, JobID: f.key.JobID, Key: f.key.Log(), Detail: err.Error()}
-		}
-		if err != nil {
-			return s, at, err
-		}
-		return record.SettlementOf(f.key.JobID, log, o.ModTime), o.ModTime, nil
+	if _, ok := f.objects[archive.LogName]; ok {
+		return r.archived(ctx, f)
 	}
 	if _, ok := f.objects[archive.SettledName]; !ok {
 		return store.Settlement{State: store.LogPending}, at, nil

@@ -66,7 +66,7 @@ func (x *Reindexer) log(ctx context.Context, l store.JobLog) (*archive.Fault, er
 	if !ok {
 		return &archive.Fault{Kind: archive.FaultUnread, JobID: l.JobID, Key: *l.ObjectKey, Detail: "this is no key of a log"}, nil
 	}
-	log, err := x.Archive.AdoptLog(ctx, key, new(record.DigestOf(l.SHA256)))
+	log, err := x.Archive.AdoptLog(ctx, *l.ObjectKey, new(record.DigestOf(l.SHA256)))
 	switch {
 	case errors.Is(err, archive.ErrFilters):
 		return nil, err

@@ -116,7 +116,8 @@ func (m *Remover) writeSettled(ctx context.Context, r store.RemovedJob) (store.D
 // left without a row. Then it looks whether all of it is gone.
 func (m *Remover) purge(ctx context.Context, r store.RemovedJob) error {
 	key, present := record.KeyOf(r.Job), ""
-	keys := append(key.LogObjects(), r.Removal.ObjectKey)
+	// One more than the ledger tells of: its worker may have been killed.
+	keys := append(key.LogObjects(len(r.Log.Shorter)+2), r.Removal.ObjectKey)
 	for _, c := range r.Redactions {
 		if c.RemovedAt != nil {
 			keys = append(keys, c.ObjectKey)

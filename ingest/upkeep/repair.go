@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest"
@@ -31,6 +30,8 @@ func (r *verification) repairLog(ctx context.Context, l store.LedgerLine) (bool,
 		return true, "the log is whole", nil
 	}
 	switch damage.Kind {
+	case archive.FaultShorter:
+		return false, "the log is whole; the row of the shorter one is not", nil
 	case archive.FaultBytes, archive.FaultLines, archive.FaultFrames, archive.FaultSize, archive.FaultObject:
 		return r.correctLedger(ctx, l)
 	}
@@ -39,7 +40,7 @@ func (r *verification) repairLog(ctx context.Context, l store.LedgerLine) (bool,
 
 // correctLedger writes into the ledger how a good log is stored.
 func (r *verification) correctLedger(ctx context.Context, l store.LedgerLine) (bool, string, error) {
-	log, err := r.Archive.Describe(ctx, record.KeyOfLedgerLine(l))
+	log, err := r.Archive.Describe(ctx, *l.ObjectKey)
 	if err != nil {
 		return false, "", err
 	}
@@ -53,7 +54,7 @@ func (r *verification) correctLedger(ctx context.Context, l store.LedgerLine) (b
 // fetchLog puts GitHub's log in the place of what is lost or damaged, if it is the
 // one that the ledger tells of.
 func (r *verification) fetchLog(ctx context.Context, l store.LedgerLine, want archive.Log) (bool, string, error) {
-	var body io.ReadCloser
+	var body *ghapi.Log
 	err := r.atGitHub(ctx, l.Repository, func(c *ghapi.Client, repo store.Repository) (err error) {
 		body, err = c.OpenLog(ctx, repo.Owner, repo.Name, l.JobID)
 		return err
@@ -61,7 +62,7 @@ func (r *verification) fetchLog(ctx context.Context, l store.LedgerLine, want ar
 	if err != nil {
 		return refusedRepair(err)
 	}
-	log, err := r.Archive.RestoreLog(ctx, record.KeyOfLedgerLine(l), body, &want.SHA256)
+	log, err := r.Archive.RestoreLog(ctx, want.Key, body, &want.SHA256)
 	if cerr := body.Close(); errors.Is(err, archive.ErrDigestMismatch) {
 		return false, fmt.Sprintf("GitHub has another log now: %d bytes, SHA-256 %x", log.RawBytes, log.SHA256), nil
 	} else if err := errors.Join(err, cerr); err != nil && !errors.Is(err, archive.ErrFilters) {
@@ -121,7 +122,7 @@ func refusedRepair(err error) (bool, string, error) {
 
 // repairFilters makes the filters of a log again. What is removed meanwhile, they go with.
 func (r *verification) repairFilters(ctx context.Context, l store.LedgerLine) (bool, string, error) {
-	log, err := r.Archive.AdoptLog(ctx, record.KeyOfLedgerLine(l), nil)
+	log, err := r.Archive.AdoptLog(ctx, *l.ObjectKey, nil)
 	if err != nil {
 		return false, "", err
 	}

@@ -52,7 +52,7 @@ func TestRepairWithoutFilters(t *testing.T) {
 	if _, err := v.Verify(t.Context(), upkeep.VerifyOptions{Repair: true}, func(upkeep.Fault) {}, func(_, _ int) {}); !errors.Is(err, archive.ErrFilters) {
 		t.Errorf("%v, want ErrFilters", err)
 	}
-	stored, err := r.Archive.Describe(t.Context(), r.keyOf(1))
+	stored, err := r.Archive.Describe(t.Context(), r.keyOf(1).Log())
 	r.Check(err)
 	if l, err := r.DB.JobLog(t.Context(), 1); err != nil || !bytes.Equal(l.StoredSHA256, stored.StoredSHA256[:]) || len(l.FrameOffsets) != len(stored.FrameOffsets) {
 		t.Errorf("the ledger tells of an object of before: %+v, %v", l, err)

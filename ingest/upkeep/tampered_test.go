@@ -11,7 +11,7 @@ import (
 // evidenceTables are those of whose rows the bucket tells.
 var evidenceTables = []string{
 	"workflow_runs", "jobs", "steps", "labels", "job_labels", "job_logs", "job_actions", "job_environment", "job_permissions", "job_annotations",
-	"log_removals", "log_redactions", "manifests",
+	"log_removals", "log_redactions", "shorter_logs", "manifests",
 }
 
 // tampered changes the database with a statement, and gives what puts all rows back. They

@@ -59,6 +59,7 @@ func nobodys(id int64, name func(archive.JobKey) string) func(*evidenceWorld) st
 // objectTamperings are those of the bucket's objects.
 func objectTamperings() []tampering {
 	log, filter, details, settled := archive.JobKey.Log, archive.JobKey.Filter, archive.JobKey.Details, archive.JobKey.Settled
+	longer := func(k archive.JobKey) string { return k.LogNumbered(2) }
 	copied := func(n int) func(archive.JobKey) string {
 		return func(k archive.JobKey) string { return k.Redacted(n) }
 	}
@@ -73,6 +74,12 @@ func objectTamperings() []tampering {
 	}
 	return slices.Concat(
 		tamperingsOf("log.zst", keyed(jobWithLog, log), keyed(jobBesides, log), nobodys(jobWithLog, log), before(keyed(jobRemoved, log), "removed log")),
+		tamperingsOf("log-2.zst", keyed(jobLonger, longer), keyed(jobBesides, log), nobodys(jobLonger, longer), func(w *evidenceWorld) (string, []byte) {
+			return w.keyOf(jobLonger).LogNumbered(2), w.Get(w.keyOf(jobLonger).Log())
+		}),
+		tamperingsOf("log.zst before log-2.zst", keyed(jobLonger, log), keyed(jobBesides, log), nobodys(jobLonger, log), func(w *evidenceWorld) (string, []byte) {
+			return w.keyOf(jobLonger).Log(), w.Get(w.keyOf(jobLonger).LogNumbered(2))
+		}),
 		tamperingsOf("log.filter", keyed(jobWithLog, filter), keyed(jobBesides, filter), nobodys(jobWithLog, filter), before(keyed(jobRemoved, filter), "removed filter")),
 		tamperingsOf("job.json", keyed(jobWithLog, details), keyed(jobBesides, details), nobodys(jobWithLog, details), func(w *evidenceWorld) (string, []byte) {
 			// As it was while the job ran.
@@ -103,6 +110,9 @@ func rowTamperings() []tampering {
 		row("job_logs", "swapped", `UPDATE job_logs a SET (sha256, stored_sha256, stored_bytes, frame_offsets, frame_lines) =
 			(SELECT sha256, stored_sha256, stored_bytes, frame_offsets, frame_lines FROM job_logs b WHERE a.job_id + b.job_id = 3) WHERE job_id IN (1, 2)`),
 		row("job_logs", "lost", `DELETE FROM job_logs WHERE job_id = 1`),
+		row("shorter_logs", "changed", `UPDATE shorter_logs SET archived_at = archived_at - interval '1 hour'`),
+		row("shorter_logs", "another digest", `UPDATE shorter_logs SET sha256 = sha256('')`),
+		row("shorter_logs", "lost", `DELETE FROM shorter_logs`),
 		row("jobs", "changed", `UPDATE jobs SET conclusion = 'failure' WHERE id = 1`),
 		row("jobs", "swapped", `UPDATE jobs a SET name = (SELECT name FROM jobs b WHERE a.id + b.id = 3) WHERE id IN (1, 2)`),
 		row("jobs", "lost", `WITH l AS (DELETE FROM job_logs WHERE job_id = 1) DELETE FROM jobs WHERE id = 1`),

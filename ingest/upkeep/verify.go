@@ -148,10 +148,13 @@ func (r *verification) line(ctx context.Context, l store.LedgerLine) error {
 
 func (r *verification) log(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
 	r.Count(func(sum *VerifyResult) { sum.Logs++ })
-	if *l.ObjectKey != key.Log() {
+	if own := key.LogNumbered(len(l.Shorter) + 1); *l.ObjectKey != own {
 		return r.fault(ctx, l, archive.Fault{
-			Kind: archive.FaultKey, JobID: l.JobID, Key: *l.ObjectKey, Detail: "the ledger names this object; the job's own is " + key.Log(),
+			Kind: archive.FaultKey, JobID: l.JobID, Key: *l.ObjectKey, Detail: "the ledger names this object; the job's own is " + own,
 		}, nil)
+	}
+	if err := r.shorter(ctx, l, key); err != nil {
+		return err
 	}
 	damage, err := r.Archive.Verify(ctx, record.LogOf(l), r.o.Deep)
 	if err != nil {
@@ -161,19 +164,19 @@ func (r *verification) log(ctx context.Context, l store.LedgerLine, key archive.
 		r.Count(func(sum *VerifyResult) { sum.RawBytes += *l.RawBytes })
 	}
 	if damage == nil {
-		return r.filters(ctx, l, key)
+		return r.filters(ctx, l)
 	}
 	damage.JobID = l.JobID
 	return r.fault(ctx, l, *damage, r.repairLog)
 }
 
 // filters looks for the filters of a log, and into them if deep.
-func (r *verification) filters(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
+func (r *verification) filters(ctx context.Context, l store.LedgerLine) error {
 	if l.FilterBytes == nil {
 		return nil
 	}
-	f := archive.Fault{Kind: archive.FaultFilter, JobID: l.JobID, Key: key.Filter(), Detail: "there is no such object"}
-	err := r.checkFilters(ctx, l, key)
+	f := archive.Fault{Kind: archive.FaultFilter, JobID: l.JobID, Key: archive.FilterKey(*l.ObjectKey), Detail: "there is no such object"}
+	err := r.checkFilters(ctx, l)
 	if errors.Is(err, bucket.ErrUnreadable) {
 		f.Detail = err.Error()
 		return r.fault(ctx, l, f, r.repairFilters)
@@ -184,13 +187,13 @@ func (r *verification) filters(ctx context.Context, l store.LedgerLine, key arch
 	return r.fault(ctx, l, f, r.repairFilters)
 }
 
-func (r *verification) checkFilters(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
-	size, err := r.Archive.Bucket().Size(ctx, key.Filter())
+func (r *verification) checkFilters(ctx context.Context, l store.LedgerLine) error {
+	size, err := r.Archive.Bucket().Size(ctx, archive.FilterKey(*l.ObjectKey))
 	if err == nil && size != *l.FilterBytes {
 		err = fmt.Errorf("%w: it has %d bytes, the ledger says %d", bucket.ErrUnreadable, size, *l.FilterBytes)
 	}
 	if err == nil && r.o.Deep {
-		_, err = r.Archive.Filters(ctx, key, size, l.SHA256, len(l.FrameOffsets))
+		_, err = r.Archive.Filters(ctx, *l.ObjectKey, size, l.SHA256, len(l.FrameOffsets))
 	}
 	return err
 }

@@ -44,6 +44,11 @@ func differsFromLine(row store.LedgerLine, line archive.ManifestLine, date time.
 	switch {
 	case row.ManifestDate != nil && row.ManifestDate.Equal(date):
 		return append(where, compareCells("job_logs", key, lineCells(says), lineCells(line), true)...)
+	case isEarlier(row, line):
+		// It was listed before a longer log took its place.
+		was := shorterIn(says.Shorter, digestOf(line.SHA256))
+		return append(where, compareCells("shorter_logs", copyKey(line.JobID, was.Number), shorterLineCells(line),
+			cells("object_key", was.ObjectKey, "raw_bytes", was.RawBytes, "stored_bytes", was.StoredBytes, "lines", was.Lines), false)...)
 	case row.SettledAt == nil:
 		return append(where, difference{"job_logs", key, "state", row.State, line.State})
 	case row.State == line.State && row.State != store.LogRemoved:
@@ -78,8 +83,27 @@ func lineCells(l archive.ManifestLine) []cell {
 	for column, v := range map[string]string{"stored_sha256": l.StoredSHA256, "details_sha256": l.DetailsSHA256, "settled_sha256": l.SettledSHA256} {
 		cs = append(cs, cell{column, orNull(v)})
 	}
+	for _, s := range l.Shorter {
+		cs = append(cs, cells(fmt.Sprintf("shorter log %d", s.Number), s.ObjectKey, fmt.Sprintf("sha256 of shorter log %d", s.Number), s.SHA256,
+			fmt.Sprintf("archived_at of shorter log %d", s.Number), s.ArchivedAt)...)
+	}
 	for _, c := range l.Redactions {
 		cs = append(cs, cells("redacted copy", c.ObjectKey, "its sha256", c.SHA256, "its stored_sha256", c.StoredSHA256)...)
 	}
 	return cs
+}
+
+// isEarlier tells that a line lists a log whose place a longer one has taken since.
+func isEarlier(row store.LedgerLine, line archive.ManifestLine) bool {
+	return shorterIn(record.ShorterOf(row.Shorter), digestOf(line.SHA256)) != nil
+}
+
+// digestOf reads a line's digest; one that is none is no log's.
+func digestOf(hexDigits string) (d archive.Digest) {
+	_ = d.UnmarshalText([]byte(hexDigits))
+	return d
+}
+
+func shorterLineCells(l archive.ManifestLine) []cell {
+	return cells("object_key", l.ObjectKey, "raw_bytes", l.RawBytes, "stored_bytes", l.StoredBytes, "lines", l.Lines)
 }

@@ -16,7 +16,11 @@ import (
 // the job used.
 func (l *jobComparison) log(ctx context.Context) error {
 	row := l.rows.Log
-	log, ok, err := l.read(ctx, l.key.Log(), func() (archive.Log, error) { return l.Archive.Describe(ctx, l.key) })
+	if err := l.shorter(ctx); err != nil {
+		return err
+	}
+	own := l.key.LogNumbered(len(row.Shorter) + 1)
+	log, ok, err := l.read(ctx, own, func() (archive.Log, error) { return l.Archive.Describe(ctx, own) })
 	if err != nil || !ok {
 		return err
 	}
@@ -113,7 +117,7 @@ func (l *jobComparison) compareRemoval(object string, s archive.Settled) {
 		says = of(*want.Removal, m.ObjectKey)
 	}
 	if s.Removal != nil {
-		tells = of(*s.Removal, l.key.Log())
+		tells = of(*s.Removal, l.key.LogNumbered(len(s.Removal.Shorter)+1))
 		row := l.rows.Log
 		l.differ(object, compareCells("job_logs", jobKey(id),
 			cells("sha256", row.SHA256, "raw_bytes", row.RawBytes, "lines", row.Lines, "truncated", row.Truncated, "archived_at", row.ArchivedAt),

@@ -15,11 +15,18 @@ import (
 	"strings"
 )
 
+// Log is the text of a job's log, which the caller must close.
+type Log struct {
+	io.ReadCloser
+	Bytes  int64 // as announced; -1: that is not known before it is read
+	Direct bool  // the API answered with the text itself, as Gitea does and GitHub never
+}
+
 // OpenLog asks for a job's log and opens its text, as GitHub sends it. The link
 // is followed with a client that has no token; a server that answers with the
 // text itself, as Gitea does, will do too. Reading the body fails if it ends
 // before its announced length or does not have its announced checksum.
-func (c *Client) OpenLog(ctx context.Context, owner, repo string, id int64) (io.ReadCloser, error) {
+func (c *Client) OpenLog(ctx context.Context, owner, repo string, id int64) (*Log, error) {
 	op := fmt.Sprintf("get log of job %d", id)
 	ctx = withSecrets(ctx)
 	if err := c.acquire(ctx, op); err != nil {
@@ -31,12 +38,13 @@ func (c *Client) OpenLog(ctx context.Context, owner, repo string, id int64) (io.
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusFound {
-		body, err := c.logBody(ctx, op, resp)
+		log, err := c.logBody(ctx, op, resp)
 		if err != nil {
 			c.limit.Release(1)
 			return nil, err
 		}
-		return &slotReleaser{ReadCloser: body, release: func() { c.limit.Release(1) }}, nil
+		log.ReadCloser, log.Direct = &slotReleaser{ReadCloser: log.ReadCloser, release: func() { c.limit.Release(1) }}, true
+		return log, nil
 	}
 	// A page for people. Read to its end, so that the connection is used again.
 	_, _ = io.CopyN(io.Discard, resp.Body, maxErrorBody)
@@ -47,8 +55,8 @@ func (c *Client) OpenLog(ctx context.Context, owner, repo string, id int64) (io.
 
 // logBody checks that an answer is a log, and wraps its body in the checks that
 // its headers promise.
-func (c *Client) logBody(ctx context.Context, op string, resp *http.Response) (io.ReadCloser, error) {
-	refuse := func(format string, args ...any) (io.ReadCloser, error) {
+func (c *Client) logBody(ctx context.Context, op string, resp *http.Response) (*Log, error) {
+	refuse := func(format string, args ...any) (*Log, error) {
 		_ = resp.Body.Close()
 		return nil, secretsOf(ctx).hide(&Error{Class: Transient, Op: op, Status: resp.StatusCode, Message: fmt.Sprintf(format, args...)})
 	}
@@ -65,6 +73,7 @@ func (c *Client) logBody(ctx context.Context, op string, resp *http.Response) (i
 		body.sum, body.want = sum, want
 		body.r = io.TeeReader(resp.Body, sum)
 	}
+	size := resp.ContentLength
 	switch encoding := resp.Header.Get("Content-Encoding"); encoding {
 	case "", "identity":
 	case "gzip":
@@ -72,7 +81,7 @@ func (c *Client) logBody(ctx context.Context, op string, resp *http.Response) (i
 		if err != nil {
 			return refuse("the answer is not gzip as it says")
 		}
-		body.r = z
+		body.r, size = z, -1
 	default:
 		return refuse("the answer has the encoding %q", cut(encoding))
 	}
@@ -84,7 +93,7 @@ func (c *Client) logBody(ctx context.Context, op string, resp *http.Response) (i
 		return refuse("the answer is an error in JSON, not a log")
 	}
 	body.r = text
-	return body, nil
+	return &Log{ReadCloser: body, Bytes: size}, nil
 }
 
 // isPage looks at how a text begins: a page with the wrong type, or none, is no

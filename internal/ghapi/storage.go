@@ -96,7 +96,7 @@ func followStorage(req *http.Request, via []*http.Request) error {
 }
 
 // openLink fetches what a 302 points to.
-func (c *Client) openLink(ctx context.Context, op string, redirect *http.Response) (io.ReadCloser, error) {
+func (c *Client) openLink(ctx context.Context, op string, redirect *http.Response) (*Log, error) {
 	op += " from storage"
 	unusable := &Error{Class: Transient, Op: op, Status: redirect.StatusCode, Message: errNoAddress.Error()}
 	link, err := redirect.Location()

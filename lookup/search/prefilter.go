@@ -63,11 +63,10 @@ func (r *run) prefilter(ctx context.Context, logs []store.ListedLog) (candidates
 // candidateFrames returns the frames of a log that may have a match; nil: the log's
 // filters are of no use. Reporting damaged filters is left to jobvault verify.
 func (r *run) candidateFrames(ctx context.Context, log store.JobLog) ([]archive.Candidate, error) {
-	key, _, ok := archive.ParseKey(*log.ObjectKey)
-	if !ok {
+	if archive.LogNumber(*log.ObjectKey) == 0 {
 		return nil, nil
 	}
-	frames, err := r.logs.Archive.Candidates(ctx, key, *log.FilterBytes, log.SHA256, len(log.FrameOffsets), r.Pattern)
+	frames, err := r.logs.Archive.Candidates(ctx, *log.ObjectKey, *log.FilterBytes, log.SHA256, len(log.FrameOffsets), r.Pattern)
 	if errors.Is(err, bucket.ErrNotFound) || errors.Is(err, bucket.ErrUnreadable) {
 		return nil, nil
 	}

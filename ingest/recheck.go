@@ -1,0 +1,211 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
+	"github.com/jobvault/jobvault/internal/ghapi"
+	"github.com/jobvault/jobvault/store"
+)
+
+// recheckWithin is how long after its completion a job may still be writing its log: the
+// steps that run after a cancellation have minutes.
+const recheckWithin = time.Hour
+
+// mayGrow tells whether a log that was just fetched may not have been at its end: its
+// runner may still write it, although the job is called completed. Of GitHub that is known
+// of jobs that were ended from outside; of other servers, nothing is known.
+func (t *task) mayGrow(log archive.Log) bool {
+	job := t.facts.Job
+	if log.Truncated || job.CompletedAt != nil && t.Now().Sub(*job.CompletedAt) > recheckWithin {
+		return false
+	}
+	c := job.Conclusion
+	return t.direct || c != nil && (*c == "cancelled" || *c == "timed_out")
+}
+
+// Rechecker asks once more for logs that may not have been at their end when they were
+// archived. It is River's worker for store.RecheckArgs. A longer log that begins with the
+// archived one takes its place; nothing else ever does: no shorter one, none that is as long,
+// no other text, no error, and no body that is cut short. Working on a job twice, also at
+// the same time, is harmless.
+//
+// The longer log is complete in the bucket, under a key of its own, before the ledger tells
+// of it. One that a killed worker left there is taken without asking again.
+type Rechecker struct {
+	river.WorkerDefaults[store.RecheckArgs]
+	archiver *Archiver
+}
+
+// NewRechecker asks as the archiver does, which it shares.
+func NewRechecker(a *Archiver) *Rechecker { return &Rechecker{archiver: a} }
+
+// Timeout is none, as the Archiver's.
+func (r *Rechecker) Timeout(*river.Job[store.RecheckArgs]) time.Duration { return -1 }
+
+// NextRetry is when to try again after a failure.
+func (r *Rechecker) NextRetry(job *river.Job[store.RecheckArgs]) time.Time {
+	pause := backoff(job.Attempt)
+	return r.archiver.Now().Add(pause + jitter(pause/2))
+}
+
+// Work asks for one job's log again, if it is time. What it returns is for River.
+func (r *Rechecker) Work(ctx context.Context, job *river.Job[store.RecheckArgs]) error {
+	a := r.archiver
+	defer a.inFlight.add(job.ID)()
+	due, err := a.DB.DueRecheck(ctx, job.Args.JobID)
+	if err != nil || due.DueAt == nil {
+		return err
+	}
+	if wait := due.DueAt.Sub(a.Now()); wait > 0 {
+		return river.JobSnooze(min(wait, maxPause))
+	}
+	c := &recheck{Archiver: a, job: due, key: record.KeyOf(due.Job)}
+	err = c.run(ghapi.WithPriority(ctx, ghapi.Priority(store.PrioritySweep)))
+	if err != nil && ctx.Err() != nil {
+		return river.JobSnooze(0) // shutting down
+	}
+	return err
+}
+
+// recheck is the work on one log.
+type recheck struct {
+	*Archiver
+	job store.Recheck
+	key archive.JobKey
+}
+
+// run asks, and notes what came of it.
+func (c *recheck) run(ctx context.Context) error {
+	if c.job.Log.State == store.LogRemoved {
+		// Nothing of it comes back; what an earlier try has put goes, too.
+		if err := PurgeLateLog(ctx, c.DB, c.Archive, c.key); err != nil {
+			return err
+		}
+	}
+	if c.job.Log.State != store.LogArchived {
+		return c.end(ctx, false, "it is "+c.job.Log.State)
+	}
+	may, err := c.DB.BeginRecheck(ctx, c.job.Job.ID)
+	if err != nil {
+		return err
+	}
+	if !may {
+		return c.end(ctx, true, "given up: no answer came")
+	}
+	log, err := c.longer(ctx)
+	if err == nil {
+		err = c.lengthen(ctx, log)
+	}
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return c.handleError(ctx, err)
+}
+
+// archived is what the ledger says of the log.
+func (c *recheck) archived() archive.Log {
+	return record.LogOf(store.LedgerLine{JobLog: c.job.Log})
+}
+
+// longer finds the longer log in the bucket, or else asks for it and puts it there. It fails
+// with archive.ErrNotLonger if there is none.
+func (c *recheck) longer(ctx context.Context) (archive.Log, error) {
+	put := c.Archive.PutLonger
+	log, err := c.Archive.AdoptLonger(ctx, c.archived())
+	switch {
+	case errors.Is(err, bucket.ErrUnreadable) && !errors.Is(err, archive.ErrFilters):
+		put = c.Archive.RestoreLonger // the ledger has never told of it
+	case !errors.Is(err, bucket.ErrNotFound):
+		return log, err
+	}
+	body, err := c.open(ctx)
+	if err != nil {
+		return archive.Log{}, err
+	}
+	// Most have no more to tell, and say so before they are read.
+	if body.Bytes >= 0 && body.Bytes <= *c.job.Log.RawBytes {
+		return archive.Log{}, errors.Join(archive.ErrNotLonger, body.Close())
+	}
+	log, err = put(ctx, c.archived(), io.Reader(body))
+	err = errors.Join(err, body.Close())
+	if errors.Is(err, bucket.ErrExists) {
+		return c.Archive.AdoptLonger(ctx, c.archived())
+	}
+	return log, err
+}
+
+// open asks for the log, where the repository is now.
+func (c *recheck) open(ctx context.Context) (*ghapi.Log, error) {
+	repo := c.job.Repository
+	if !repo.HasName {
+		var err error
+		if repo, err = ResolveRepository(ctx, c.DB, c.GitHub, repo); err != nil {
+			return nil, err
+		}
+	}
+	client, err := c.GitHub.For(ctx, repo.InstallationID, repo.Owner, repo.Name)
+	if err != nil {
+		return nil, err
+	}
+	return client.OpenLog(ctx, repo.Owner, repo.Name, c.job.Job.ID)
+}
+
+// lengthen has the ledger tell of the longer log.
+func (c *recheck) lengthen(ctx context.Context, log archive.Log) error {
+	s := record.SettlementOf(c.job.Job.ID, log, c.Now())
+	changed, err := c.DB.Lengthen(ctx, s, c.job.Log.SHA256, c.Now())
+	if err == nil && !changed {
+		err = PurgeLateLog(ctx, c.DB, c.Archive, c.key)
+	}
+	if err != nil {
+		return err
+	}
+	if !changed {
+		return c.end(ctx, true, "the ledger has changed meanwhile")
+	}
+	c.Metrics.lengthened.Inc()
+	c.Logger.InfoContext(ctx, "a longer log took the place of the archived one", KeyJob, c.job.Job.ID,
+		KeyRepository, c.job.Repository.FullName(), KeyBytes, log.RawBytes)
+	return c.end(ctx, true, fmt.Sprintf("it is longer: %d bytes, where there were %d", log.RawBytes, *c.job.Log.RawBytes))
+}
+
+// handleError says what an error means for the recheck: the archived log stays whatever
+// it is.
+func (c *recheck) handleError(ctx context.Context, err error) error {
+	if errors.Is(err, archive.ErrNotLonger) {
+		return c.end(ctx, true, archive.ErrNotLonger.Error())
+	}
+	c.Metrics.githubErrors.WithLabelValues(class(err)).Inc()
+	var e *ghapi.Error
+	switch {
+	case !errors.As(err, &e), e.Class == ghapi.Transient:
+		return err
+	case e.Class == ghapi.RateLimited:
+		if err := c.DB.PutOffRecheck(ctx, c.job.Job.ID); err != nil {
+			return err
+		}
+		return river.JobSnooze(min(max(e.RetryAt.Sub(c.Now()), 0), maxPause) + jitter(10*time.Second))
+	}
+	return c.end(ctx, true, record.Reason(e))
+}
+
+// end notes what came of it. What became due again meanwhile is waited for.
+func (c *recheck) end(ctx context.Context, asked bool, outcome string) error {
+	if err := c.DB.EndRecheck(ctx, c.job, asked, outcome, c.Now()); err != nil {
+		return err
+	}
+	again, err := c.DB.DueRecheck(ctx, c.job.Job.ID)
+	if err != nil || again.DueAt == nil {
+		return err
+	}
+	return river.JobSnooze(min(max(again.DueAt.Sub(c.Now()), 0), maxPause))
+}

@@ -1,0 +1,88 @@
+package upkeep
+
+import (
+	"context"
+	"errors"
+	"path"
+	"time"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest/record"
+	"github.com/jobvault/jobvault/store"
+)
+
+// archived is the settlement of a job that has a log: the longest of those that begin with
+// each other. One that does not begin with the one before it is none, and a fault.
+func (r *rebuilding) archived(ctx context.Context, f folder) (s store.Settlement, at time.Time, err error) {
+	log, stray, err := r.Archive.AdoptLogs(ctx, f.key, func(key string) (time.Time, error) { return f.written(key), nil })
+	if errors.Is(err, bucket.ErrUnreadable) && !errors.Is(err, archive.ErrFilters) {
+		key := f.key.LogNumbered(1)
+		if log.Key != "" {
+			key = f.key.LogNumbered(archive.LogNumber(log.Key) + 1)
+		}
+		return s, at, archive.Fault{Kind: archive.FaultUnreadable, JobID: f.key.JobID, Key: key, Detail: err.Error()}
+	}
+	if err != nil {
+		return s, at, err
+	}
+	if stray != "" {
+		r.fault(strayLog(f, stray))
+	}
+	at = f.written(log.Key)
+	return record.SettlementOf(f.key.JobID, log, at), at, nil
+}
+
+// written is when an object of the folder was written, by the storage's clock.
+func (f folder) written(key string) time.Time { return f.objects[path.Base(key)].ModTime }
+
+func strayLog(f folder, key string) archive.Fault {
+	return archive.Fault{Kind: archive.FaultShorter, JobID: f.key.JobID, Key: key, Detail: "it does not begin with the log before it, and is left alone"}
+}
+
+// before has the ledger hear what the bucket tells of a job that is settled in the database
+// already, and the database does not know: of a removal, or of a longer log. It returns
+// the state that is news; or that there is none.
+func (r *rebuilding) before(ctx context.Context, f folder, l store.LedgerLine, steps int) (state string, before bool, err error) {
+	if l.State != store.LogArchived && l.State != store.LogRemoved {
+		return "", true, nil
+	}
+	newer, err := r.newer(ctx, f, steps)
+	if newer || err != nil || l.State != store.LogArchived {
+		return store.LogRemoved, !newer, err
+	}
+	longer, err := r.longer(ctx, f, l)
+	return store.LogArchived, !longer, err
+}
+
+// longer has the ledger hear of longer logs than it knows.
+func (r *rebuilding) longer(ctx context.Context, f folder, l store.LedgerLine) (heard bool, err error) {
+	for {
+		next := f.key.LogNumbered(len(l.Shorter) + 2)
+		if _, ok := f.objects[path.Base(next)]; !ok {
+			return heard, nil
+		}
+		done, err := adoptLonger(ctx, r.DB, r.Archive, l, f.written(next))
+		switch {
+		case errors.Is(err, archive.ErrNotLonger):
+			return heard, strayLog(f, next)
+		case isOfNoUse(err):
+			return heard, archive.Fault{Kind: archive.FaultUnreadable, JobID: f.key.JobID, Key: next, Detail: err.Error()}
+		case err != nil || !done:
+			return heard, err
+		}
+		heard = true
+		rows, err := r.DB.LedgerOf(ctx, []int64{l.JobID})
+		if err != nil {
+			return heard, err
+		}
+		l = rows[l.JobID]
+	}
+}
+
+// isOfNoUse tells an error that says that a log is lost, damaged or another one from one of
+// a bucket or database that did not answer.
+func isOfNoUse(err error) bool {
+	return errors.Is(err, bucket.ErrNotFound) || errors.Is(err, bucket.ErrUnreadable) && !errors.Is(err, archive.ErrFilters) ||
+		errors.Is(err, archive.ErrNotLonger) || errors.Is(err, archive.ErrDigestMismatch)
+}
