@@ -74,9 +74,13 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	m.lengthened = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "jobvault_logs_lengthened_total", Help: "Archived logs whose place a longer one took that begins with them.",
 	})
-	r.MustRegister(m.rollUpFailed, m.answers, m.answerTime, m.groupSize, m.quarantined, m.drained, m.settled, m.archived, m.archivedSize,
-		m.githubErrors, m.takenOver, m.sweptRuns, m.redelivered, m.lengthened)
+	m.register(r)
 	return m
+}
+
+func (m *Metrics) register(r prometheus.Registerer) {
+	r.MustRegister(m.answers, m.answerTime, m.groupSize, m.quarantined, m.drained, m.settled, m.archived, m.archivedSize, m.githubErrors, m.takenOver, m.sweptRuns,
+		m.redelivered, m.rollUpFailed, m.lengthened)
 }
 
 func (m *Metrics) answered(status int, took time.Duration) {

@@ -222,7 +222,7 @@ func (w *Workers) pullBack(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, claimTime)
 	defer cancel()
 	n, err := w.config.DB.PullBack(ctx, store.LatestDue{
-		Completed: longestPause + lateSlack, Open: maxPatience + lateSlack, Periodic: maxPause + lateSlack, Immediate: lateSlack,
+		Completed: maxPause + lateSlack, Troubled: longestPause + lateSlack, Open: maxPatience + lateSlack, Periodic: maxPause + lateSlack, Immediate: lateSlack,
 	})
 	switch {
 	case ctx.Err() != nil:

@@ -138,8 +138,9 @@ func TestQueueIsDueByPostgresTime(t *testing.T) {
 // Rows that are due later than anything waits are due now; those that may wait do.
 func TestPullBack(t *testing.T) {
 	f := newFixture(t)
-	f.tell(factsOf(1, "completed"), factsOf(2, "in_progress"))
-	latest := store.LatestDue{Completed: time.Hour, Open: 24 * time.Hour, Periodic: time.Hour, Immediate: time.Minute}
+	f.tell(factsOf(1, "completed"), factsOf(2, "in_progress"), factsOf(3, "completed"))
+	f.exec(`UPDATE job_logs SET trying_since = now() WHERE job_id = 3`)
+	latest := store.LatestDue{Completed: time.Hour, Troubled: 6 * time.Hour, Open: 24 * time.Hour, Periodic: time.Hour, Immediate: time.Minute}
 	f.exec(`DELETE FROM queue.river_job`)
 	for _, c := range []struct {
 		kind, queue, state string
@@ -152,6 +153,10 @@ func TestPullBack(t *testing.T) {
 		{"archive", "history", "retryable", 1, "61 minutes", true},
 		{"archive", "archive", "scheduled", 2, "23 hours", false},
 		{"archive", "archive", "scheduled", 2, "25 hours", true},
+		{"archive", "archive", "scheduled", 3, "5 hours", false},
+		{"archive", "archive", "scheduled", 3, "7 hours", true},
+		{"recheck", "recheck", "scheduled", 3, "59 minutes", false},
+		{"recheck", "recheck", "scheduled", 3, "61 minutes", true},
 		{"archive", "archive", "scheduled", 99, "61 minutes", true}, // of a job that nobody knows
 		{"reconcile", "reconcile", "scheduled", 0, "59 minutes", false},
 		{"reconcile", "reconcile", "available", 0, "2 hours", true},

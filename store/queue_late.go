@@ -11,6 +11,7 @@ import (
 // LatestDue is how far from now rows of the queue may be due, by what they are for.
 type LatestDue struct {
 	Completed time.Duration // archive jobs whose job has completed, and rechecks
+	Troubled  time.Duration // of those, archive jobs that were asked for in vain
 	Open      time.Duration // archive jobs whose job has not, as far as is known
 	Periodic  time.Duration // rounds, which wait for GitHub's limits
 	Immediate time.Duration // periodic jobs that wait for nothing
@@ -26,12 +27,13 @@ const lateRows = `
 	SELECT q.id FROM queue.river_job q
 	WHERE q.state IN ('available', 'scheduled', 'retryable') AND q.priority IN (1, 2, 3, 4)
 	  AND q.queue = ANY($6)
-	  AND q.scheduled_at > now() + least($1::interval, $2::interval, $3::interval, $4::interval)
+	  AND q.scheduled_at > now() + least($1::interval, $2::interval, $3::interval, $4::interval, $7::interval)
 	  AND q.scheduled_at > now() + CASE
 		WHEN q.kind IN ('requeue', 'rollup', 'manifest', 'removal') THEN $4::interval
 		WHEN q.kind = 'recheck' THEN $1::interval
 		WHEN q.kind <> 'archive' THEN $3::interval
 		WHEN EXISTS (SELECT FROM jobs j WHERE j.id = (q.args->>'job_id')::bigint AND j.status <> 'completed') THEN $2::interval
+		WHEN EXISTS (SELECT FROM job_logs l WHERE l.job_id = (q.args->>'job_id')::bigint AND l.trying_since IS NOT NULL) THEN $7::interval
 		ELSE $1::interval END
 	LIMIT $5
 	FOR UPDATE OF q SKIP LOCKED`
@@ -47,7 +49,7 @@ func (db *DB) PullBack(ctx context.Context, latest LatestDue) (int64, error) {
 		err := db.inTx(ctx, "pull back the queue", func(ctx context.Context, tx pgx.Tx) error {
 			tag, err := tx.Exec(ctx, `
 				UPDATE queue.river_job SET scheduled_at = now(), state = 'available' WHERE id IN (`+lateRows+`)`,
-				latest.Completed, latest.Open, latest.Periodic, latest.Immediate, lateBatch, Queues)
+				latest.Completed, latest.Open, latest.Periodic, latest.Immediate, lateBatch, Queues, latest.Troubled)
 			if err != nil {
 				return err
 			}

@@ -2,14 +2,13 @@ package store
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 )
 
 // RetryRuns has, of the jobs that TallyRuns counts, those asked for now that are denied,
 // and those once more that are missing, which stay so unless there is a log. It returns
-// how many. Repeating it asks again for what is missing still.
+// how many; with an error, how many before. Repeating it asks again for what is missing still.
 func (db *DB) RetryRuns(ctx context.Context, runs ListedRuns, p Priority) (int, error) {
 	total, last := 0, int64(0)
 	for {
@@ -41,7 +40,7 @@ func (db *DB) RetryRuns(ctx context.Context, runs ListedRuns, p Priority) (int, 
 			return db.retry(ctx, tx, denied, missing, p)
 		})
 		if err != nil {
-			return total, fmt.Errorf("%d jobs before: %w", total, err)
+			return total, err
 		}
 		total += len(denied) + len(missing)
 		if len(denied)+len(missing) < idleBatch {

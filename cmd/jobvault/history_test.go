@@ -76,8 +76,9 @@ func TestHistoryFromTheCommandLine(t *testing.T) {
 	lost := *w
 	lost.settings = append([]string{}, w.settings...)
 	lost.settings[0] = "JOBVAULT_DATABASE_URL=" + testenv.EmptyDatabaseURL(t)
+	// The runs had completed when they were listed: the bucket tells what started them.
 	if s := lost.want(0, "rebuild"); !strings.Contains(s.out, "500 jobs in the bucket, 0 of them settled before") ||
-		!strings.Contains(s.out, "who and what started") {
+		strings.Contains(s.out, "who and what started") {
 		t.Errorf("rebuild: %s", s.out)
 	}
 	lost.want(0, "verify")

@@ -62,7 +62,7 @@ func newEvidenceWorld(t *testing.T) *evidenceWorld {
 	w.archivedCut(jobLonger)
 	w.first = w.keyOf(jobWithLog)
 	skipped := ingesttest.Completed(jobSkipped, w.Now(), githubsim.Log{})
-	skipped.Conclusion = ingesttest.Ptr("skipped")
+	skipped.Conclusion, skipped.RunnerID, skipped.RunnerName, skipped.Steps = ingesttest.Ptr("skipped"), nil, nil, nil
 	w.Know(skipped)
 	w.Try(jobSkipped)
 	for _, id := range []int64{jobCameLate, jobMissing} {
