@@ -111,8 +111,14 @@ func FoldRepository(reports []Repository) (account Repository, otherNames []Repo
 // write once a minute only.
 //
 // The rows of repositories are locked in the order of their ids, and those of
-// repository_names belong to them: transactions cannot deadlock.
+// repository_names belong to them: transactions cannot deadlock. Reports that tell nothing
+// new lock nothing: until this transaction ended nobody else could write jobs of their
+// repositories.
 func upsertRepositories(ctx context.Context, tx pgx.Tx, reports []Repository) error {
+	reports, err := reportsWithNews(ctx, tx, reports)
+	if err != nil || len(reports) == 0 {
+		return err
+	}
 	accounts, names := foldRepositories(reports)
 	param, err := records(accounts)
 	if err != nil {
@@ -126,6 +132,38 @@ func upsertRepositories(ctx context.Context, tx pgx.Tx, reports []Repository) er
 	b.Queue(foldIntoRepositories, param)
 	b.Queue(foldIntoNames, told)
 	return tx.SendBatch(ctx, b).Close()
+}
+
+// reportsWithNews leaves out the reports of repositories of which none tells anything new. A
+// row only ever comes to tell more, so what is no news now will not be any later.
+func reportsWithNews(ctx context.Context, tx pgx.Tx, reports []Repository) ([]Repository, error) {
+	ids := make([]int64, len(reports))
+	for i, r := range reports {
+		ids[i] = r.ID
+	}
+	rows, err := repositoriesOf(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[int64]Repository, len(rows))
+	for _, r := range rows {
+		known[r.ID] = r
+	}
+	news := make(map[int64]bool)
+	for _, report := range reports {
+		row, ok := known[report.ID]
+		news[report.ID] = news[report.ID] || !ok || row.isBehind(report)
+	}
+	return slices.DeleteFunc(slices.Clone(reports), func(r Repository) bool { return !news[r.ID] }), nil
+}
+
+// isBehind reports whether a row would change with a report, or the names beside it.
+func (r Repository) isBehind(report Repository) bool {
+	const worthAWrite = time.Minute
+	folded := r.Fold(report)
+	r = r.timed()
+	return r.Owner != report.Owner || r.Name != report.Name || report.SeenAt.After(r.SeenAt.Add(worthAWrite)) ||
+		r.compareNames(folded) != 0 || folded.PrivateAt != r.PrivateAt || folded.InstallationAt != r.InstallationAt
 }
 
 const foldIntoRepositories = `

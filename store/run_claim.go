@@ -78,7 +78,8 @@ func (c *RunClaims) Close() error {
 	return c.end()
 }
 
-// end ends the connection, and with it the locks: in the pool they would go on.
+// end gives up the locks, and ends the connection: in the pool they would go on. Postgres
+// may see only later that a connection has ended; if it cannot be told, it gives them up then.
 func (c *RunClaims) end() error {
 	if c.conn == nil {
 		return nil
@@ -87,5 +88,6 @@ func (c *RunClaims) end() error {
 	c.conn = nil
 	ctx, cancel := context.WithTimeout(context.Background(), claimTime)
 	defer cancel()
+	_, _ = conn.Exec(ctx, `SELECT pg_advisory_unlock_all()`)
 	return conn.Close(ctx)
 }
