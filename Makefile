@@ -24,7 +24,7 @@ FUZZERS = $(shell grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | 
 # A number of runs: a time may end in the middle of one, which go test calls a failure.
 FUZZ_TIME ?= 10000x
 
-.PHONY: build help demo test test-stores test-postgres test-readers bench bench-smoke fuzz lint figures tools clean
+.PHONY: build help demo test test-stores test-postgres test-readers compat bench bench-smoke fuzz lint figures tools clean
 
 build: ## the binary, bin/jobvault
 	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.release=$(VERSION)" -o bin/jobvault ./cmd/jobvault
@@ -52,6 +52,9 @@ bench-smoke: build ## the benchmarks on little data, to see that they work
 
 test-readers: ## readers of Zstandard on logs as jobvault writes them, some minutes; some: READERS=zstd,node
 	go run ./internal/readers -only '$(READERS)'
+
+compat: ## what jobvault works with: S3 servers, versions of Postgres, readers of its logs; half an hour
+	$(MAKE) -k test-stores test-postgres test-readers
 
 fuzz: ## each fuzzer for some seconds; longer: FUZZ_TIME=5m; one: FUZZERS=./lookup/search:FuzzQuery
 	$(foreach f,$(or $(FUZZERS),$(error no fuzzers found)),$(call run-fuzzer,$(subst :, ,$(f))))
