@@ -287,3 +287,37 @@ func TestProbeRemovesLeftovers(t *testing.T) {
 		}
 	}
 }
+
+// A server that lists more than it was asked for loses nothing of it by a probe, however old
+// it is, with versions and without.
+func TestProbeRemovesNothingElse(t *testing.T) {
+	for _, bucketURL := range []string{testenv.S3BucketURL(t), testenv.S3VersionedBucketURL(t, minio.MakeBucketOptions{})} {
+		l, b, honest := behindLiar(t, bucketURL)
+		_, name, prefix := buckettest.Client(t, honest)
+		for _, key := range []string{prefix + "v1/1/2/3/4/log.zst", "v1/.probe/of/others", "x"} {
+			l.says(func(req *http.Request) (int, string) {
+				entry := "<Key>" + key + "</Key><LastModified>2020-01-01T00:00:00.000Z</LastModified><Size>1</Size>"
+				switch {
+				case req.Method != http.MethodGet:
+					return 0, ""
+				case asksVersions(req):
+					return http.StatusOK, "<ListVersionsResult><Name>" + name + "</Name><IsTruncated>false</IsTruncated><Version><VersionId>null</VersionId>" + entry + "</Version></ListVersionsResult>"
+				case req.URL.Query().Has("list-type"):
+					return http.StatusOK, "<ListBucketResult><Name>" + name + "</Name><IsTruncated>false</IsTruncated><Contents>" + entry + "</Contents></ListBucketResult>"
+				}
+				return 0, ""
+			})
+			buckettest.Put(t, honest, "v1/1/2/3/4/log.zst", []byte("a log"))
+			_, err := b.Probe(t.Context(), true)
+			if !errors.Is(err, bucket.ErrUnfit) || !strings.Contains(err.Error(), key) {
+				t.Errorf("listing %s: %v", key, err)
+			}
+			if size, err := honest.Size(t.Context(), "v1/1/2/3/4/log.zst"); err != nil || size != 5 {
+				t.Errorf("listing %s: the log has %d bytes, %v", key, size, err)
+			}
+			if err := honest.Purge(t.Context(), "v1/1/2/3/4/log.zst"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
