@@ -73,13 +73,14 @@ func (p *storeProbe) begin() <-chan struct{} {
 		ctx, cancel := context.WithTimeout(p.ctx, probeTimeout)
 		defer cancel()
 		lacks, err := p.bucket.Probe(ctx, write)
-		p.end(lacks, err)
+		p.end(write, lacks, err)
 	})
 	return done
 }
 
-// end keeps what a probe found, and tells the log what is new.
-func (p *storeProbe) end(lacks []bucket.Lack, err error) {
+// end keeps what a probe found, and tells the log what is new. What one that wrote found
+// lacking stays known beside those that only read, which do not find it.
+func (p *storeProbe) end(wrote bool, lacks []bucket.Lack, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.running = false
@@ -99,7 +100,7 @@ func (p *storeProbe) end(lacks []bucket.Lack, err error) {
 			p.logger.Log(p.ctx, level, l.String())
 		}
 	}
-	if err == nil {
+	if err == nil && wrote {
 		p.lacks = lacks
 	}
 	for _, l := range lacks {

@@ -136,8 +136,12 @@ func TestReadinessNamesWhatTheStoreLacks(t *testing.T) {
 func TestStoreThatKeepsProbesIsWrittenToOnce(t *testing.T) {
 	for _, l := range []bucket.Lack{bucket.LackRemoval, bucket.LackShortLocks, bucket.LackVersionLists} {
 		p := startProbeTest(t, true, nil, l)
+		p.bucket.finds(nil) // who only reads does not find it
 		p.after(time.Hour)
 		p.wantProbes(2, false)
+		if words, ok := p.after(0); !ok || words != "ok; "+l.String() {
+			t.Errorf("after a probe that only reads: %q, %t, and the store lacks %s still", words, ok, l.What)
+		}
 	}
 	// Who writes nothing never does.
 	p := startProbeTest(t, false, nil)
