@@ -48,7 +48,7 @@ var parts = map[string]part{
 	"npm":             {names: []string{"npm"}, get: "install Node.js 20 or later (Debian: apt-get install nodejs npm)"},
 	"pg_dump":         {names: []string{"pg_dump"}, get: "Debian: apt-get install postgresql-client; Homebrew: brew install libpq"},
 	"pg_restore":      {names: []string{"pg_restore"}, get: "Debian: apt-get install postgresql-client; Homebrew: brew install libpq"},
-	"pgbouncer":       {names: []string{"pgbouncer"}, get: "Debian: apt-get install pgbouncer (and systemctl disable --now pgbouncer); Homebrew: brew install pgbouncer"},
+	"pgbouncer":       {names: []string{"pgbouncer", "/usr/sbin/pgbouncer"}, get: "Debian: apt-get install pgbouncer (and systemctl disable --now pgbouncer); Homebrew: brew install pgbouncer"},
 	"sha256sum":       {names: []string{"sha256sum"}, get: "Debian: apt-get install coreutils; Homebrew: brew install coreutils"},
 	"systemd-analyze": {names: []string{"systemd-analyze"}, get: "Debian: apt-get install systemd"},
 	"zstd":            {names: []string{"zstd"}, get: "Debian: apt-get install zstd; Homebrew: brew install zstd"},
