@@ -40,7 +40,8 @@ func (c *RunClaims) Try(ctx context.Context, runID int64) (claimed bool, err err
 	if c.pool.Stat().MaxConns() < minClaimConns {
 		return true, nil
 	}
-	return claimed, c.query(ctx, `SELECT pg_try_advisory_lock(`+runClaim+`)`, runID, true, &claimed)
+	err = c.query(ctx, `SELECT pg_try_advisory_lock(`+runClaim+`)`, runID, true, &claimed)
+	return claimed, err
 }
 
 // Release gives up a run that Try has claimed, also when ctx has ended.
