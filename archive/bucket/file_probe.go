@@ -57,8 +57,8 @@ func (b *fileBucket) removeProbes() error {
 	}
 	for _, e := range entries {
 		info, err := e.Info()
-		if err != nil || time.Since(info.ModTime()) < probeLeftover {
-			continue // gone, or somebody's at this moment
+		if err != nil || !info.Mode().IsRegular() || time.Since(info.ModTime()) < probeLeftover {
+			continue // gone, no probe's, or somebody's at this moment
 		}
 		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !isAbsent(err) {
 			return err

@@ -270,12 +270,15 @@ func TestProbeRemovesLeftovers(t *testing.T) {
 	key := bucket.ProbePrefix + "left"
 	for _, b := range []bucket.Bucket{s3, folder} {
 		plant(t, b, key, []byte("x"))
+		plant(t, b, bucket.ProbePrefix+"somebodys/file", []byte("x")) // which no probe makes
 		for _, age := range []bool{false, true} {
 			old.Store(age)
 			if dir, ok := strings.CutPrefix(b.String(), "file://"); ok && age {
 				at := time.Now().Add(-2 * time.Hour)
-				if err := os.Chtimes(filepath.Join(dir, filepath.FromSlash(key)), at, at); err != nil {
-					t.Fatal(err)
+				for _, key := range []string{key, bucket.ProbePrefix + "somebodys"} {
+					if err := os.Chtimes(filepath.Join(dir, filepath.FromSlash(key)), at, at); err != nil {
+						t.Fatal(err)
+					}
 				}
 			}
 			if _, err := b.Probe(t.Context(), true); err != nil {
@@ -311,6 +314,16 @@ func TestProbeRemovesNothingElse(t *testing.T) {
 			_, err := b.Probe(t.Context(), true)
 			if !errors.Is(err, bucket.ErrUnfit) || !strings.Contains(err.Error(), key) {
 				t.Errorf("listing %s: %v", key, err)
+			}
+			for _, err := range b.List(t.Context(), "v1/1/2/3/5/") {
+				if !errors.Is(err, bucket.ErrUnfit) {
+					t.Errorf("a list of another folder has %s: %v", key, err)
+				}
+			}
+			for _, err := range b.ListVersions(t.Context(), "v1/1/2/3/5/") {
+				if !errors.Is(err, bucket.ErrUnfit) {
+					t.Errorf("a list of another folder's versions has %s: %v", key, err)
+				}
 			}
 			if size, err := honest.Size(t.Context(), "v1/1/2/3/4/log.zst"); err != nil || size != 5 {
 				t.Errorf("listing %s: the log has %d bytes, %v", key, size, err)

@@ -22,7 +22,11 @@ func (b *s3Bucket) List(ctx context.Context, prefix string) iter.Seq2[Object, er
 				fail(o.Err)
 				return
 			}
-			key := strings.TrimPrefix(o.Key, b.prefix)
+			key, err := b.keyListed(o.Key, prefix)
+			if err != nil {
+				fail(err)
+				return
+			}
 			if key == "" || isProbe(key) {
 				continue // the mark that some tools make of a folder, here the bucket's own; or nobody's
 			}
@@ -35,4 +39,13 @@ func (b *s3Bucket) List(ctx context.Context, prefix string) iter.Seq2[Object, er
 			fail(err)
 		}
 	}
+}
+
+// keyListed is the key of something that is listed. A server that lists what it was not asked
+// for is refused: what is listed under a job's prefix may be removed as that job's.
+func (b *s3Bucket) keyListed(name, prefix string) (string, error) {
+	if !strings.HasPrefix(name, b.prefix+prefix) {
+		return "", fmt.Errorf("%w: asked for what is under %q, it lists %q too; use a server that heeds the prefix of a list", ErrUnfit, b.prefix+prefix, name)
+	}
+	return strings.TrimPrefix(name, b.prefix), nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -62,9 +61,9 @@ func (p *s3Probe) list(ctx context.Context) error {
 		if o.Err != nil {
 			return p.fail("list", o.Err, "s3:ListBucket")
 		}
-		key, ours := strings.CutPrefix(o.Key, p.prefix)
-		if !ours || !isProbe(key) { // nothing of it is to be removed
-			return p.unfit("asked for what is under %s, it lists %q too: logs could not be told from each other; use a server that heeds the prefix of a list", ProbePrefix, o.Key)
+		key, err := p.keyListed(o.Key, ProbePrefix)
+		if err != nil {
+			return p.fail("list", err, "")
 		}
 		seen = seen || key == p.key
 		if key != p.key && p.stored.LastModified.Sub(o.LastModified) > probeLeftover {

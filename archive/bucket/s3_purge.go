@@ -79,7 +79,12 @@ func (b *s3Bucket) versions(ctx context.Context, prefix string) iter.Seq2[Versio
 				fail(v.Err)
 				return
 			}
-			version := Version{Key: strings.TrimPrefix(v.Key, b.prefix), ID: v.VersionID, Hidden: !v.IsLatest, Marker: v.IsDeleteMarker}
+			key, err := b.keyListed(v.Key, prefix)
+			if err != nil {
+				fail(err)
+				return
+			}
+			version := Version{Key: key, ID: v.VersionID, Hidden: !v.IsLatest, Marker: v.IsDeleteMarker}
 			if version.Key != "" && !yield(version, nil) {
 				return
 			}

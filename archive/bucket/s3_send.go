@@ -97,15 +97,19 @@ func (b *s3Bucket) ifFree(ctx context.Context, key string, free bool, send func(
 }
 
 // isHidden reports whether a server that says that a condition is not met has nothing under
-// the key but what is hidden. One that says that another takes the key at this moment is
-// believed.
+// the key but what is hidden, which is only where the bucket has versions: elsewhere the
+// object that the condition met may be one that HEAD does not tell of yet. One that says that
+// another takes the key at this moment is believed.
 func (b *s3Bucket) isHidden(ctx context.Context, key string, err error) bool {
 	var resp minio.ErrorResponse
 	if !errors.As(err, &resp) || resp.Code != minio.PreconditionFailed {
 		return false
 	}
-	_, err = b.Size(ctx, key)
-	return errors.Is(err, ErrNotFound)
+	if _, err = b.Size(ctx, key); !errors.Is(err, ErrNotFound) {
+		return false
+	}
+	versioned, err := b.versioned(ctx)
+	return err == nil && versioned
 }
 
 // isNotImplemented reports whether a server says of a request that it does not know how to

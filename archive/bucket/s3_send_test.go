@@ -206,3 +206,29 @@ func TestBucketPutsWhatWasRemoved(t *testing.T) {
 		}
 	})
 }
+
+// A server that says that a key is taken, and tells of nothing there, is believed where there
+// are no versions: what is there may be told of late, and is not to be replaced.
+func TestS3ReplacesNothingThatHeadDoesNotTell(t *testing.T) {
+	for _, versions := range []bool{false, true} {
+		bucketURL := testenv.S3BucketURL(t)
+		if versions {
+			bucketURL = testenv.S3VersionedBucketURL(t, minio.MakeBucketOptions{})
+		}
+		l, b, honest := behindLiar(t, bucketURL)
+		l.says(func(req *http.Request) (int, string) {
+			if req.Header.Get("If-None-Match") != "" {
+				return http.StatusPreconditionFailed, s3Error("PreconditionFailed")
+			}
+			return 0, ""
+		})
+		for _, size := range []int{5, 9 << 20} {
+			key := fmt.Sprintf("v1/%d", size)
+			_, err := b.Put(t.Context(), key, bytes.NewReader(buckettest.Noise(size)))
+			_, serr := honest.Size(t.Context(), key)
+			if versions && err != nil || !versions && (!errors.Is(err, bucket.ErrExists) || !errors.Is(serr, bucket.ErrNotFound)) {
+				t.Errorf("with versions: %t, %d bytes: %v, and then %v", versions, size, err, serr)
+			}
+		}
+	}
+}
