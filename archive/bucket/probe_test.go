@@ -291,28 +291,42 @@ func TestProbeRemovesLeftovers(t *testing.T) {
 	}
 }
 
+// listsToo answers each list with the object that was last probed with, and another that is
+// a day old.
+func listsToo(name, other string) func(*http.Request) (int, string) {
+	var probed atomic.Value
+	probed.Store("")
+	list := func(kind, of string) (int, string) {
+		text := "<" + of + "><Name>" + name + "</Name><IsTruncated>false</IsTruncated>"
+		for key, at := range map[string]time.Time{probed.Load().(string): time.Now(), other: time.Now().Add(-24 * time.Hour)} {
+			text += "<" + kind + "><VersionId>null</VersionId><Key>" + key + "</Key><LastModified>" + at.UTC().Format(time.RFC3339) + "</LastModified><Size>1</Size></" + kind + ">"
+		}
+		return http.StatusOK, text + "</" + of + ">"
+	}
+	return func(req *http.Request) (int, string) {
+		switch _, key, _ := strings.Cut(req.URL.Path, name+"/"); {
+		case req.Method == http.MethodPut && strings.Contains(key, bucket.ProbePrefix):
+			probed.Store(key)
+		case req.Method == http.MethodGet && asksVersions(req):
+			return list("Version", "ListVersionsResult")
+		case req.Method == http.MethodGet && req.URL.Query().Has("list-type"):
+			return list("Contents", "ListBucketResult")
+		}
+		return 0, ""
+	}
+}
+
 // A server that lists more than it was asked for loses nothing of it by a probe, however old
-// it is, with versions and without.
+// it is, with versions and without; nor is it taken for what was asked for.
 func TestProbeRemovesNothingElse(t *testing.T) {
+	const log = "v1/1/2/3/4/log.zst"
 	for _, bucketURL := range []string{testenv.S3BucketURL(t), testenv.S3VersionedBucketURL(t, minio.MakeBucketOptions{})} {
 		l, b, honest := behindLiar(t, bucketURL)
+		buckettest.Put(t, honest, log, []byte("a log"))
 		_, name, prefix := buckettest.Client(t, honest)
-		for _, key := range []string{prefix + "v1/1/2/3/4/log.zst", "v1/.probe/of/others", "x"} {
-			l.says(func(req *http.Request) (int, string) {
-				entry := "<Key>" + key + "</Key><LastModified>2020-01-01T00:00:00.000Z</LastModified><Size>1</Size>"
-				switch {
-				case req.Method != http.MethodGet:
-					return 0, ""
-				case asksVersions(req):
-					return http.StatusOK, "<ListVersionsResult><Name>" + name + "</Name><IsTruncated>false</IsTruncated><Version><VersionId>null</VersionId>" + entry + "</Version></ListVersionsResult>"
-				case req.URL.Query().Has("list-type"):
-					return http.StatusOK, "<ListBucketResult><Name>" + name + "</Name><IsTruncated>false</IsTruncated><Contents>" + entry + "</Contents></ListBucketResult>"
-				}
-				return 0, ""
-			})
-			buckettest.Put(t, honest, "v1/1/2/3/4/log.zst", []byte("a log"))
-			_, err := b.Probe(t.Context(), true)
-			if !errors.Is(err, bucket.ErrUnfit) || !strings.Contains(err.Error(), key) {
+		for _, key := range []string{prefix + log, "v1/.probe/of/others", "x"} {
+			l.says(listsToo(name, key))
+			if _, err := b.Probe(t.Context(), true); !errors.Is(err, bucket.ErrUnfit) || !strings.Contains(err.Error(), key) {
 				t.Errorf("listing %s: %v", key, err)
 			}
 			for _, err := range b.List(t.Context(), "v1/1/2/3/5/") {
@@ -325,11 +339,8 @@ func TestProbeRemovesNothingElse(t *testing.T) {
 					t.Errorf("a list of another folder's versions has %s: %v", key, err)
 				}
 			}
-			if size, err := honest.Size(t.Context(), "v1/1/2/3/4/log.zst"); err != nil || size != 5 {
+			if size, err := honest.Size(t.Context(), log); err != nil || size != 5 {
 				t.Errorf("listing %s: the log has %d bytes, %v", key, size, err)
-			}
-			if err := honest.Purge(t.Context(), "v1/1/2/3/4/log.zst"); err != nil {
-				t.Fatal(err)
 			}
 		}
 	}
