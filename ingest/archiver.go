@@ -110,7 +110,7 @@ type task struct {
 	key           archive.JobKey
 	facts         store.Facts   // as the REST API tells them, or all that is known
 	detailsStored bool          // job.json is in the bucket
-	limited       time.Duration // how long GitHub's limit keeps it
+	limited       time.Duration // how long GitHub's limit keeps it; 0: none does, or it is put off for longer
 	direct        bool          // the log is not known to come from a server that behaves as GitHub
 }
 

@@ -22,6 +22,8 @@ const (
 	// maxPause bounds the pause for a limit, and that of a round. A limit that lasts longer
 	// is met again after it, without a request to GitHub.
 	maxPause = time.Hour
+	// limitJitter spreads an installation's jobs, so that they do not come back as one.
+	limitJitter = 10 * time.Second
 	// maxRetryPause bounds the pause after a failure or a refusal, but for its jitter: more
 	// than once a day, so that each day of trouble is seen.
 	maxRetryPause = 6 * time.Hour
@@ -70,7 +72,8 @@ func (c errorContext) pause(least time.Duration) time.Duration {
 type outcome struct {
 	state      string
 	pause      time.Duration
-	logDecides bool // the job is not described, and its log says what becomes of it
+	limit      time.Duration // how long a limit keeps it; 0: none does, or the pause is longer
+	logDecides bool          // the job is not described, and its log says what becomes of it
 	status     int
 	reason     string
 	trouble    store.Trouble // what is counted
@@ -86,12 +89,14 @@ func decide(err error, c errorContext) outcome {
 	o := outcome{status: e.Status, reason: e.Message}
 	switch e.Class {
 	case ghapi.RateLimited:
-		// Spread, so that an installation's jobs do not come back as one.
-		o.pause = min(max(e.RetryAt.Sub(c.now), 0), maxPause) + jitter(10*time.Second)
+		o.limit = min(max(e.RetryAt.Sub(c.now), 0), maxPause) + jitter(limitJitter)
+		o.pause = o.limit
 		if e.Status == 0 { // our share of the limit, and no word of GitHub's
 			return o
 		}
-		o.pause = max(o.pause, c.pause(0))
+		if p := c.pause(0); p > o.limit {
+			o.pause, o.limit = p, 0
+		}
 		return c.countDay(o, store.Refused, c.deniedDays, "of limits")
 	case ghapi.Expired:
 		o.state = store.LogExpired

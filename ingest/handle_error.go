@@ -87,7 +87,7 @@ func (t *task) carryOut(ctx context.Context, what target, o outcome, err error) 
 	}
 	limited := ghapi.IsRateLimited(err)
 	if limited {
-		t.limited = o.pause
+		t.limited = o.limit
 	}
 	if !limited || o.trouble != "" {
 		asked := what == targetLog && class(err) != classOwn && !limited
@@ -113,7 +113,7 @@ func (t *task) carryOut(ctx context.Context, what target, o outcome, err error) 
 func (t *task) stillMissing(ctx context.Context, o outcome, err error) error {
 	switch {
 	case ghapi.IsRateLimited(err):
-		t.limited = o.pause
+		t.limited = o.limit
 		return river.JobSnooze(o.pause)
 	case class(err) == classOwn:
 		return err

@@ -2,6 +2,7 @@ package ingest_test
 
 import (
 	"container/heap"
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -278,5 +279,28 @@ func TestReplicasShareTheLastRequests(t *testing.T) {
 	}
 	if total != 200 || r.GitHub.LongestLimitRun() > 0 {
 		t.Errorf("%d of 200 requests were answered, and GitHub refused %d times in a row", total, r.GitHub.LongestLimitRun())
+	}
+}
+
+// A backfill's job that is put off for longer than a limit lasts, because it was asked for in
+// vain for days, does not keep its worker from others.
+func TestALimitedJobOfABackfillLeavesItsWorker(t *testing.T) {
+	t.Parallel()
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now})
+	r.Know(ingesttest.Completed(1, now.Now(), githubsim.TextLog([]byte("x\n"))))
+	r.GitHub.Inject(githubsim.Fault{Endpoint: log, Kind: githubsim.TooMany, RetryAfter: time.Minute})
+	// Longer than the limit, by a quarter of that.
+	r.Exec(`UPDATE job_logs SET trying_since = $1`, now.Now().Add(-3*aDay))
+	r.Exec(`UPDATE jobs SET fetched_at = $1`, now.Now())
+	a := r.Archiver()
+	_, err := ingest.NewWorkers(ingest.WorkersConfig{DB: r.DB, Archiver: a, Parallel: 1, Logger: r.Logger, Metrics: r.Metrics})
+	r.Check(err)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // who waits in place gives the job back then
+	defer cancel()
+	said := a.Work(ctx, &river.Job[store.ArchiveArgs]{JobRow: &rivertype.JobRow{Attempt: 1, Priority: int(store.PriorityBackfill)}, Args: store.ArchiveArgs{JobID: 1}})
+	var snooze *river.JobSnoozeError
+	if !ingesttest.AsSnooze(said, &snooze) || snooze.Duration <= time.Hour {
+		t.Errorf("the worker says %v", said)
 	}
 }

@@ -51,10 +51,14 @@ func NewRechecker(a *Archiver) *Rechecker { return &Rechecker{archiver: a} }
 // Timeout is none, as the Archiver's.
 func (r *Rechecker) Timeout(*river.Job[store.RecheckArgs]) time.Duration { return -1 }
 
-// NextRetry is when to try again after a failure.
+// NextRetry is when to try again after a failure: 2, 8, 32 min and 2 h later, so that the few
+// tries that there are outlast an hour in which GitHub fails, or we do.
 func (r *Rechecker) NextRetry(job *river.Job[store.RecheckArgs]) time.Time {
-	pause := backoff(job.Attempt)
-	return r.archiver.Now().Add(pause + jitter(pause/2))
+	pause := maxRetryPause
+	if n := max(job.Attempt-1, 0); n < 4 {
+		pause = min(store.RecheckDelay<<(2*n), maxRetryPause)
+	}
+	return r.archiver.Now().Add(pause + jitter(pause/4))
 }
 
 // Work asks for one job's log again, if it is time. What it returns is for River.
@@ -68,7 +72,7 @@ func (r *Rechecker) Work(ctx context.Context, job *river.Job[store.RecheckArgs])
 	if wait := due.DueAt.Sub(a.Now()); wait > 0 {
 		return river.JobSnooze(min(wait, maxPause))
 	}
-	c := &recheck{Archiver: a, job: due, key: record.KeyOf(due.Job)}
+	c := &recheck{Archiver: a, job: due, key: record.KeyOf(due.Job), began: a.Now()}
 	err = c.run(ghapi.WithPriority(ctx, ghapi.Priority(store.PrioritySweep)))
 	if err != nil && ctx.Err() != nil {
 		return river.JobSnooze(0) // shutting down
@@ -79,8 +83,9 @@ func (r *Rechecker) Work(ctx context.Context, job *river.Job[store.RecheckArgs])
 // recheck is the work on one log.
 type recheck struct {
 	*Archiver
-	job store.Recheck
-	key archive.JobKey
+	job   store.Recheck
+	key   archive.JobKey
+	began time.Time // before GitHub was asked
 }
 
 // run asks, and notes what came of it.
@@ -187,20 +192,23 @@ func (c *recheck) handleError(ctx context.Context, err error) error {
 	c.Metrics.githubErrors.WithLabelValues(class(err)).Inc()
 	var e *ghapi.Error
 	switch {
-	case !errors.As(err, &e), e.Class == ghapi.Transient:
+	case class(err) == classOwn: // nobody was asked, or the answer found no place
+		return errors.Join(err, c.DB.PutOffRecheck(ctx, c.job.Job.ID))
+	case errors.As(err, &e) && e.Class == ghapi.Transient:
 		return err
-	case e.Class == ghapi.RateLimited:
+	case errors.As(err, &e) && e.Class == ghapi.RateLimited:
 		if err := c.DB.PutOffRecheck(ctx, c.job.Job.ID); err != nil {
 			return err
 		}
-		return river.JobSnooze(min(max(e.RetryAt.Sub(c.Now()), 0), maxPause) + jitter(10*time.Second))
+		return river.JobSnooze(min(max(e.RetryAt.Sub(c.Now()), 0), maxPause) + jitter(limitJitter))
 	}
 	return c.end(ctx, true, record.Reason(e))
 }
 
-// end notes what came of it. What became due again meanwhile is waited for.
+// end notes what came of it, as of when it began: what is reported while GitHub answers may
+// tell of more than the answer has. What became due again meanwhile is waited for.
 func (c *recheck) end(ctx context.Context, asked bool, outcome string) error {
-	if err := c.DB.EndRecheck(ctx, c.job, asked, outcome, c.Now()); err != nil {
+	if err := c.DB.EndRecheck(ctx, c.job, asked, outcome, c.began); err != nil {
 		return err
 	}
 	again, err := c.DB.DueRecheck(ctx, c.job.Job.ID)

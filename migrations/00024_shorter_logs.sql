@@ -40,9 +40,9 @@ CREATE INDEX log_rechecks_due ON log_rechecks (due_at) WHERE due_at IS NOT NULL;
 COMMENT ON TABLE log_rechecks IS 'Archived logs that may have been archived before their end, and are asked for once more: of jobs that were cancelled or timed out, of servers that are not GitHub, and where a job was reported as completed again.';
 COMMENT ON COLUMN log_rechecks.job_id IS 'The job.';
 COMMENT ON COLUMN log_rechecks.due_at IS 'When its log is to be asked for again; null: it was.';
-COMMENT ON COLUMN log_rechecks.tries IS 'How often that was begun since it became due; it is given up after a few.';
+COMMENT ON COLUMN log_rechecks.tries IS 'How often that was begun since it became due, but for limits and trouble of our own; it is given up after a few.';
 COMMENT ON COLUMN log_rechecks.asked IS 'How often the log was asked for again and an answer came; three times at most.';
-COMMENT ON COLUMN log_rechecks.asked_at IS 'When that was last; null: never.';
+COMMENT ON COLUMN log_rechecks.asked_at IS 'When it was last, before the answer; null: never.';
 COMMENT ON COLUMN log_rechecks.outcome IS 'What came of it last, in words.';
 
 -- +goose Down

@@ -155,8 +155,8 @@ func TestPullBack(t *testing.T) {
 		{"archive", "archive", "scheduled", 2, "25 hours", true},
 		{"archive", "archive", "scheduled", 3, "5 hours", false},
 		{"archive", "archive", "scheduled", 3, "7 hours", true},
-		{"recheck", "recheck", "scheduled", 3, "59 minutes", false},
-		{"recheck", "recheck", "scheduled", 3, "61 minutes", true},
+		{"recheck", "recheck", "retryable", 1, "5 hours", false},
+		{"recheck", "recheck", "retryable", 1, "7 hours", true},
 		{"archive", "archive", "scheduled", 99, "61 minutes", true}, // of a job that nobody knows
 		{"reconcile", "reconcile", "scheduled", 0, "59 minutes", false},
 		{"reconcile", "reconcile", "available", 0, "2 hours", true},

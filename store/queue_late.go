@@ -10,8 +10,8 @@ import (
 
 // LatestDue is how far from now rows of the queue may be due, by what they are for.
 type LatestDue struct {
-	Completed time.Duration // archive jobs whose job has completed, and rechecks
-	Troubled  time.Duration // of those, archive jobs that were asked for in vain
+	Completed time.Duration // archive jobs whose job has completed
+	Troubled  time.Duration // of those, the ones that were asked for in vain; and rechecks
 	Open      time.Duration // archive jobs whose job has not, as far as is known
 	Periodic  time.Duration // rounds, which wait for GitHub's limits
 	Immediate time.Duration // periodic jobs that wait for nothing
@@ -30,7 +30,7 @@ const lateRows = `
 	  AND q.scheduled_at > now() + least($1::interval, $2::interval, $3::interval, $4::interval, $7::interval)
 	  AND q.scheduled_at > now() + CASE
 		WHEN q.kind IN ('requeue', 'rollup', 'manifest', 'removal') THEN $4::interval
-		WHEN q.kind = 'recheck' THEN $1::interval
+		WHEN q.kind = 'recheck' THEN $7::interval
 		WHEN q.kind <> 'archive' THEN $3::interval
 		WHEN EXISTS (SELECT FROM jobs j WHERE j.id = (q.args->>'job_id')::bigint AND j.status <> 'completed') THEN $2::interval
 		WHEN EXISTS (SELECT FROM job_logs l WHERE l.job_id = (q.args->>'job_id')::bigint AND l.trying_since IS NOT NULL) THEN $7::interval

@@ -131,7 +131,7 @@ func (db *DB) BeginRecheck(ctx context.Context, jobID int64) (bool, error) {
 	return tag.RowsAffected() == 1, nil
 }
 
-// PutOffRecheck takes BeginRecheck back: a limit was in the way, and nothing was asked.
+// PutOffRecheck takes BeginRecheck back: a limit was in the way, or trouble of our own.
 func (db *DB) PutOffRecheck(ctx context.Context, jobID int64) error {
 	if _, err := db.pool.Exec(ctx, `UPDATE log_rechecks SET tries = greatest(tries - 1, 0) WHERE job_id = $1`, jobID); err != nil {
 		return fmt.Errorf("store: put off recheck of job %d: %w", jobID, err)
@@ -139,7 +139,7 @@ func (db *DB) PutOffRecheck(ctx context.Context, jobID int64) error {
 	return nil
 }
 
-// EndRecheck notes what came of asking for a log again; asked says whether an answer came.
+// EndRecheck notes what came of asking for a log again at a time; asked says whether an answer came.
 // A recheck that became due at another time meanwhile stays due.
 func (db *DB) EndRecheck(ctx context.Context, r Recheck, asked bool, outcome string, at time.Time) error {
 	_, err := db.pool.Exec(ctx, `

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -80,6 +81,25 @@ func insertShorter(ctx context.Context, tx pgx.Tx, logs []ShorterLog) error {
 	return nil
 }
 
+// RememberShorter notes which logs the archived one with the SHA-256 of has taken the place
+// of, where no row tells of them, and says whether it did. The next manifest lists it again.
+func (db *DB) RememberShorter(ctx context.Context, jobID int64, of []byte, logs []ShorterLog) (changed bool, err error) {
+	err = db.inTx(ctx, fmt.Sprintf("remember the shorter logs of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error {
+		if err := lockJobs(ctx, tx, []int64{jobID}); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, `
+			UPDATE job_logs SET manifest_date = NULL
+			WHERE job_id = $1 AND state = 'archived' AND sha256 = $2 AND (SELECT count(*) FROM shorter_logs WHERE job_id = $1) < $3`,
+			jobID, of, len(logs))
+		if changed = err == nil && tag.RowsAffected() == 1; !changed {
+			return err
+		}
+		return insertShorter(ctx, tx, logs)
+	})
+	return changed && err == nil, err
+}
+
 // readShorter adds to rows of the ledger the logs whose place theirs have taken, as of when
 // these rows were read.
 func readShorter(ctx context.Context, tx pgx.Tx, logs map[int64]JobLog) error {
@@ -106,14 +126,33 @@ func readShorter(ctx context.Context, tx pgx.Tx, logs map[int64]JobLog) error {
 }
 
 // CorrectShorter has a row of shorter_logs say how the object is stored, and says whether it
-// did: only if the digest of the log is the one in the row.
-func (db *DB) CorrectShorter(ctx context.Context, s ShorterLog) (bool, error) {
-	tag, err := db.pool.Exec(ctx, `
-		UPDATE shorter_logs SET object_key = $3, raw_bytes = $4, stored_bytes = $5, lines = $6, stored_sha256 = $8
-		WHERE job_id = $1 AND number = $2 AND sha256 = $7`,
-		s.JobID, s.Number, s.ObjectKey, s.RawBytes, s.StoredBytes, s.Lines, s.SHA256, s.StoredSHA256)
-	if err != nil {
-		return false, fmt.Errorf("store: correct shorter log %d of job %d: %w", s.Number, s.JobID, err)
-	}
-	return tag.RowsAffected() == 1, nil
+// did: only if the digest of the log is the one in the row, and the job's log is archived
+// still. If the object is another one than was listed, the next manifest lists the job again.
+func (db *DB) CorrectShorter(ctx context.Context, s ShorterLog) (done bool, err error) {
+	err = db.inTx(ctx, fmt.Sprintf("correct shorter log %d of job %d", s.Number, s.JobID), func(ctx context.Context, tx pgx.Tx) error {
+		if err := lockJobs(ctx, tx, []int64{s.JobID}); err != nil {
+			return err
+		}
+		// Read while the job is locked: a removal waits, or has been before.
+		var listed bool
+		err := tx.QueryRow(ctx, `
+			SELECT (s.object_key, s.raw_bytes, s.stored_bytes, s.lines) = ($4, $5, $6, $7) AND s.stored_sha256 IS NOT DISTINCT FROM $8
+			FROM shorter_logs s JOIN job_logs l ON l.job_id = s.job_id AND l.state = 'archived'
+			WHERE s.job_id = $1 AND s.number = $2 AND s.sha256 = $3`,
+			s.JobID, s.Number, s.SHA256, s.ObjectKey, s.RawBytes, s.StoredBytes, s.Lines, s.StoredSHA256).Scan(&listed)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if done = err == nil; err != nil || listed {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `
+			UPDATE shorter_logs SET object_key = $3, raw_bytes = $4, stored_bytes = $5, lines = $6, stored_sha256 = $7 WHERE job_id = $1 AND number = $2`,
+			s.JobID, s.Number, s.ObjectKey, s.RawBytes, s.StoredBytes, s.Lines, s.StoredSHA256); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE job_logs SET manifest_date = NULL WHERE job_id = $1`, s.JobID)
+		return err
+	})
+	return done && err == nil, err
 }

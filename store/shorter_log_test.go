@@ -155,13 +155,55 @@ func TestCorrectShorterKeepsToTheDigest(t *testing.T) {
 	f.settle(archivedAs(1))
 	was := f.log(1)
 	f.lengthen(longerThan(was), was.SHA256)
-	s := f.log(1).Shorter[0]
-	s.StoredBytes = 4711
-	if done, err := f.db.CorrectShorter(t.Context(), s); err != nil || !done || f.log(1).Shorter[0].StoredBytes != 4711 {
-		t.Errorf("%t, %v", done, err)
+	correct := func(s store.ShorterLog) bool {
+		t.Helper()
+		done, err := f.db.CorrectShorter(t.Context(), s)
+		f.check(err)
+		return done
 	}
-	s.SHA256 = make([]byte, 32)
-	if done, err := f.db.CorrectShorter(t.Context(), s); err != nil || done {
-		t.Errorf("of another log: %t, %v", done, err)
+	const listed = `SELECT manifest_date IS NOT NULL FROM job_logs`
+	f.exec(`UPDATE job_logs SET manifest_date = '2026-03-01'`)
+	s := f.log(1).Shorter[0]
+	if !correct(s) || !scalar[bool](f, listed) {
+		t.Error("what is as it was listed is listed again")
+	}
+	s.StoredBytes, s.StoredSHA256 = 4711, make([]byte, 32)
+	if !correct(s) || f.log(1).Shorter[0].StoredBytes != 4711 || scalar[bool](f, listed) {
+		t.Errorf("%+v; listed: %t", f.log(1).Shorter[0], scalar[bool](f, listed))
+	}
+	other := s
+	if other.SHA256 = make([]byte, 32); correct(other) {
+		t.Error("the row of another log is corrected")
+	}
+	f.check(f.db.RemoveByHand(t.Context(), 1, "ada", "a token", time.Now()))
+	if correct(s) {
+		t.Error("the object of a removed log was made again")
+	}
+}
+
+// What the ledger has forgotten of a log that it has is noted once, and of no other log.
+func TestRememberShorter(t *testing.T) {
+	f := newFixture(t)
+	f.completed(1)
+	f.settle(archivedAs(1))
+	was := f.log(1)
+	f.lengthen(longerThan(was), was.SHA256)
+	now := f.log(1)
+	f.exec(`DELETE FROM shorter_logs`)
+	f.exec(`UPDATE job_logs SET manifest_date = '2026-03-01'`)
+	remember := func(of []byte) bool {
+		t.Helper()
+		done, err := f.db.RememberShorter(t.Context(), 1, of, now.Shorter)
+		f.check(err)
+		return done
+	}
+	if remember(was.SHA256) {
+		t.Error("it is remembered of another log")
+	}
+	if !remember(now.SHA256) || remember(now.SHA256) {
+		t.Error("it is not remembered once")
+	}
+	if diff := cmp.Diff(now, f.log(1)); diff != "" {
+		t.Errorf("(-before +after):\n%s", diff)
 	}
 }

@@ -2,8 +2,10 @@ package upkeep_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,10 +13,13 @@ import (
 	"testing"
 	"time"
 
+	seekable "github.com/SaveTheRbtz/zstd-seekable-format-go/pkg"
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
 	"github.com/minio/minio-go/v7"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/internal/githubsim"
@@ -259,6 +264,115 @@ func TestAnOldDatabaseHearsOfALongerLog(t *testing.T) {
 	}
 	l.day()
 	l.wantManifests("in the end", "03-01 1 archived", "03-01 2 archived", "03-02 1 archived")
+}
+
+// A ledger that has forgotten what a log was before, as after the schema of a release that
+// did not know it, hears of it by a rebuild.
+func TestRebuildRemembersShorterLogs(t *testing.T) {
+	t.Parallel()
+	l := newLengthening(t, "file://"+t.TempDir())
+	l.day()
+	l.lengthen()
+	l.day()
+	want := tables(l.rig, shorterRows)
+	l.Exec(`DELETE FROM shorter_logs`)
+	if sum := l.rebuild(0); sum.Faults > 0 || sum.States[store.LogArchived] != 1 {
+		t.Errorf("rebuilt: %+v", sum)
+	}
+	if diff := cmp.Diff(want, tables(l.rig, shorterRows)); diff != "" {
+		t.Errorf("(-before +rebuilt):\n%s", diff)
+	}
+	l.sound("rebuilt")
+	if sum := l.rebuild(0); sum.Faults > 0 || sum.Before != 2 {
+		t.Errorf("rebuilt again: %+v", sum)
+	}
+}
+
+// While a shorter log is made again its job's log is removed: nothing of it is there in the
+// end.
+func TestAShorterLogIsRemovedWhileItIsRepaired(t *testing.T) {
+	t.Parallel()
+	l := newLengthening(t, "file://"+t.TempDir())
+	l.lengthen()
+	l.Check(l.Archive.Bucket().Remove(t.Context(), l.key.Log()))
+	whole := l.Archive
+	busy, err := archive.New(&replacing{Bucket: whole.Bucket(), f: func() { (&evidenceWorld{rig: l.rig}).redact(1) }}, 1<<40)
+	l.Check(err)
+	v := &upkeep.Verifier{DB: l.DB, Archive: busy, GitHub: l.Clients, Now: l.Now}
+	_, err = v.Verify(t.Context(), upkeep.VerifyOptions{Repair: true}, func(f upkeep.Fault) {
+		if f.Repaired && f.Key == l.key.Log() {
+			t.Errorf("repaired: %+v", f)
+		}
+	}, func(int, int) {})
+	l.Check(err)
+	if diff := cmp.Diff([]string{"job.json", "settled.json"}, l.folder()); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
+	}
+}
+
+// replacing calls a function before an object is replaced, once.
+type replacing struct {
+	bucket.Bucket
+	f func()
+}
+
+func (b *replacing) Replace(ctx context.Context, key string, r io.Reader) (int64, error) {
+	text, err := io.ReadAll(r)
+	if f := b.f; f != nil && err == nil {
+		b.f = nil
+		f()
+	}
+	if err != nil {
+		return 0, err
+	}
+	return b.Bucket.Replace(ctx, key, bytes.NewReader(text))
+}
+
+// A shorter log that is made again as another object, with another version of the
+// compression, is listed again, and all is sound.
+func TestAShorterLogThatIsStoredOtherwiseIsListedAgain(t *testing.T) {
+	t.Parallel()
+	l := newLengthening(t, "file://"+t.TempDir())
+	l.day()
+	l.lengthen()
+	l.Overwrite(l.key.Log(), storedOtherwise(t, l.cut))
+	log, err := l.Archive.Describe(t.Context(), l.key.Log())
+	l.Check(err)
+	l.Exec(`UPDATE shorter_logs SET stored_bytes = $1, stored_sha256 = $2`, log.StoredBytes, log.StoredSHA256[:])
+	l.day()
+	l.sound("stored otherwise")
+	l.Check(l.Archive.Bucket().Remove(t.Context(), l.key.Log()))
+	v := &upkeep.Verifier{DB: l.DB, Archive: l.Archive, GitHub: l.Clients, Now: l.Now}
+	_, err = v.Verify(t.Context(), upkeep.VerifyOptions{Deep: true, Repair: true}, func(f upkeep.Fault) {
+		if !f.Repaired {
+			t.Errorf("not repaired: %+v", f)
+		}
+	}, func(int, int) {})
+	l.Check(err)
+	l.day()
+	l.wantManifests("made again", "03-01 1 archived", "03-01 2 archived", "03-02 1 archived", "03-03 1 archived")
+	l.sound("made again")
+}
+
+// storedOtherwise is a log's object as another version of the compression makes it.
+func storedOtherwise(t *testing.T, text []byte) []byte {
+	t.Helper()
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	w, err := seekable.NewWriter(&b, enc)
+	if err == nil {
+		_, err = w.Write(text)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // What is in the next log's place and does not begin with the log is left alone, and named.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
@@ -55,8 +56,36 @@ func (r *rebuilding) before(ctx context.Context, f folder, l store.LedgerLine, s
 	return store.LogArchived, !longer, err
 }
 
-// longer has the ledger hear of longer logs than it knows.
+// forgotten has the ledger hear what the job's log was before, if it names a longer one and
+// has no row of those whose place that took: the schema of a release that had none was in
+// between. It returns the ledger's line as it is then.
+func (r *rebuilding) forgotten(ctx context.Context, f folder, l store.LedgerLine) (store.LedgerLine, bool, error) {
+	number := archive.LogNumber(*l.ObjectKey)
+	if number <= len(l.Shorter)+1 {
+		return l, false, nil
+	}
+	log, _, err := r.Archive.AdoptLogs(ctx, f.key, func(key string) (time.Time, error) { return f.written(key), nil })
+	if err != nil && !isOfNoUse(err) {
+		return l, false, err
+	}
+	logs := append(slices.Clone(log.Shorter), log.AsShorter(f.written(log.Key)))
+	if len(logs) < number || logs[number-1].SHA256 != record.DigestOf(l.SHA256) {
+		return l, false, archive.Fault{Kind: archive.FaultShorter, JobID: l.JobID, Key: *l.ObjectKey, Detail: "the bucket does not tell whose place it took"}
+	}
+	done, err := r.DB.RememberShorter(ctx, l.JobID, l.SHA256, record.ShorterRows(l.JobID, logs[:number-1]))
+	if err != nil || !done {
+		return l, false, err
+	}
+	rows, err := r.DB.LedgerOf(ctx, []int64{l.JobID})
+	return rows[l.JobID], err == nil, err
+}
+
+// longer has the ledger hear of other logs than it knows: of shorter ones that it has
+// forgotten, and of longer ones.
 func (r *rebuilding) longer(ctx context.Context, f folder, l store.LedgerLine) (heard bool, err error) {
+	if l, heard, err = r.forgotten(ctx, f, l); err != nil {
+		return heard, err
+	}
 	for {
 		next := f.key.LogNumbered(len(l.Shorter) + 2)
 		if _, ok := f.objects[path.Base(next)]; !ok {

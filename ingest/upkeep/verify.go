@@ -149,9 +149,11 @@ func (r *verification) line(ctx context.Context, l store.LedgerLine) error {
 func (r *verification) log(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
 	r.Count(func(sum *VerifyResult) { sum.Logs++ })
 	if own := key.LogNumbered(len(l.Shorter) + 1); *l.ObjectKey != own {
-		return r.fault(ctx, l, archive.Fault{
-			Kind: archive.FaultKey, JobID: l.JobID, Key: *l.ObjectKey, Detail: "the ledger names this object; the job's own is " + own,
-		}, nil)
+		f := archive.Fault{Kind: archive.FaultKey, JobID: l.JobID, Key: *l.ObjectKey, Detail: "the ledger names this object; the job's own is " + own}
+		if archive.LogNumber(*l.ObjectKey) > len(l.Shorter)+1 {
+			f.Detail += ", unless it took its place: jobvault rebuild has the ledger hear of that"
+		}
+		return r.fault(ctx, l, f, nil)
 	}
 	if err := r.shorter(ctx, l, key); err != nil {
 		return err

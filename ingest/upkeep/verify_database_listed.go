@@ -48,7 +48,7 @@ func differsFromLine(row store.LedgerLine, line archive.ManifestLine, date time.
 		// It was listed before a longer log took its place.
 		was := shorterIn(says.Shorter, digestOf(line.SHA256))
 		return append(where, compareCells("shorter_logs", copyKey(line.JobID, was.Number), shorterLineCells(line),
-			cells("object_key", was.ObjectKey, "raw_bytes", was.RawBytes, "stored_bytes", was.StoredBytes, "lines", was.Lines), false)...)
+			cells("object_key", was.ObjectKey, "raw_bytes", was.RawBytes, "lines", was.Lines), false)...)
 	case row.SettledAt == nil:
 		return append(where, difference{"job_logs", key, "state", row.State, line.State})
 	case row.State == line.State && row.State != store.LogRemoved:
@@ -104,6 +104,7 @@ func digestOf(hexDigits string) (d archive.Digest) {
 	return d
 }
 
+// shorterLineCells are what cannot change: a log that is made again may be stored otherwise.
 func shorterLineCells(l archive.ManifestLine) []cell {
-	return cells("object_key", l.ObjectKey, "raw_bytes", l.RawBytes, "stored_bytes", l.StoredBytes, "lines", l.Lines)
+	return cells("object_key", l.ObjectKey, "raw_bytes", l.RawBytes, "lines", l.Lines)
 }

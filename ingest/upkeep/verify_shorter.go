@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
@@ -56,7 +57,7 @@ func (r *verification) repairShorter(ctx context.Context, l store.LedgerLine, wa
 	restored := log.AsShorter(want.ArchivedAt)
 	done, err := r.DB.CorrectShorter(ctx, record.ShorterRows(l.JobID, []archive.ShorterLog{restored})[0])
 	if err == nil && !done {
-		return false, "the ledger has changed meanwhile", nil
+		return false, "the ledger has changed meanwhile", ingest.PurgeLateLog(ctx, r.DB, r.Archive, record.KeyOfLedgerLine(l))
 	}
 	return done, "made again of the longer log", err
 }

@@ -1,0 +1,117 @@
+package ingest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/ingest"
+	"github.com/jobvault/jobvault/ingest/ingesttest"
+	"github.com/jobvault/jobvault/internal/githubsim"
+	"github.com/jobvault/jobvault/store"
+)
+
+// recheckFor has the worker ask, whenever it is due, until it is done or the time is over.
+func (g *growing) recheckFor(limit time.Duration) (done bool) {
+	g.T.Helper()
+	rechecker := ingest.NewRechecker(g.Archiver())
+	began := g.now.Now()
+	for attempt := 1; g.now.Now().Sub(began) < limit; attempt++ {
+		job := &river.Job[store.RecheckArgs]{JobRow: &rivertype.JobRow{Attempt: attempt}, Args: store.RecheckArgs{JobID: 1}}
+		if err := rechecker.Work(g.T.Context(), job); err == nil {
+			return true
+		}
+		g.now.Set(rechecker.NextRetry(job))
+	}
+	return false
+}
+
+// awayBucket takes nothing.
+type awayBucket struct{ bucket.Bucket }
+
+func (awayBucket) Put(context.Context, string, io.Reader) (int64, error) {
+	return 0, errors.New("the bucket is away")
+}
+
+// The rest of a log is not lost because GitHub fails for an hour, or the bucket is away for
+// days, just when it is asked for; who fails for longer is given up.
+func TestARecheckOutlastsAnOutage(t *testing.T) {
+	t.Parallel()
+	full := logText(8000)
+	for name, c := range map[string]struct {
+		away  func(g *growing) (back func())
+		lasts time.Duration
+		lost  bool
+	}{
+		"GitHub fails for an hour": {func(g *growing) func() { return g.GitHub.Inject(failing) }, time.Hour, false},
+		"GitHub fails for a day":   {func(g *growing) func() { return g.GitHub.Inject(failing) }, aDay, true},
+		"the bucket is away for a week": {func(g *growing) func() {
+			whole := g.Archive
+			var err error
+			g.Archive, err = archive.New(awayBucket{whole.Bucket()}, 1<<40)
+			g.Check(err)
+			return func() { g.Archive = whole }
+		}, 7 * aDay, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := archivedCut(t, ingesttest.Options{}, "cancelled", full, 1000)
+			g.now.Advance(store.RecheckDelay)
+			back := c.away(g)
+			if done := g.recheckFor(c.lasts); done != c.lost {
+				t.Errorf("it is over: %t; %s", done, g.outcome())
+			}
+			back()
+			g.recheckFor(aDay)
+			if c.lost {
+				g.keeps(full[:1000])
+			} else {
+				g.keeps(full, full[:1000])
+			}
+			if n := g.logRequests(); c.lost && n > 7 {
+				t.Errorf("GitHub was asked %d times", n)
+			}
+		})
+	}
+}
+
+// A job that is reported as completed while its log is asked for again may have more of it
+// than the answer: it is asked for once more, although the report is read later.
+func TestAReportDuringARecheck(t *testing.T) {
+	t.Parallel()
+	full := logText(8000)
+	r := newRig(t, ingesttest.Options{})
+	g := &growing{rig: r, job: ingesttest.Completed(1, time.Now(), githubsim.TextLog(full[:1000]))}
+	g.job.Conclusion = ingesttest.Ptr("cancelled")
+	r.Know(g.job)
+	g.says(r.Try, "done", 0)
+	g.grow(full[:2000])
+	r.Exec(`UPDATE log_rechecks SET due_at = now() - interval '1 second'`)
+	var report sync.Once
+	r.GitHub.OnRequest(func(e githubsim.Endpoint, _ *http.Request) {
+		if e == log {
+			report.Do(func() {
+				ds := r.GitHub.Deliveries(g.job)
+				last := ds[len(ds)-1]
+				last.GUID = fmt.Sprintf("00000000-0000-4000-8000-%012d", 1)
+				r.Send([]githubsim.Delivery{last}, githubsim.SendOptions{})
+			})
+		}
+	})
+	g.says(r.Recheck, "done", 0)
+	r.Drain()
+	if got := g.outcome(); !strings.HasPrefix(got, "due t, tries 0, asked 1") {
+		t.Error(got)
+	}
+}
