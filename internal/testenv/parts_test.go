@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -15,6 +16,9 @@ func TestWhatIsMissingSaysHowToGetIt(t *testing.T) {
 	t.Chdir(t.TempDir()) // above which there is no .cache/bin
 	for name, p := range parts {
 		path, err := find(name)
+		if err == nil && slices.Contains(p.names, path) {
+			continue // it is not looked for in PATH alone
+		}
 		if !errors.Is(err, errMissing) || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), p.get) || p.get == "" {
 			t.Errorf("%s: %q, %v", name, path, err)
 		}
