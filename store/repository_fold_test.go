@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -256,5 +257,34 @@ func TestNamesAtOnce(t *testing.T) {
 	shared := column[int](f, `SELECT count(*) FROM repositories r WHERE has_name(r) GROUP BY lower(owner), lower(name) HAVING count(*) > 1`)
 	if len(shared) > 0 {
 		t.Errorf("names that several have: %v", shared)
+	}
+}
+
+// A report that tells nothing new waits for nobody who has the repository's row, and keeps
+// nobody waiting; one that does is written once the row is free.
+func TestAReportWithoutNewsLocksNothing(t *testing.T) {
+	f := newFixture(t)
+	known, newer := report(1, "rocket", 5), report(1, "rocket2", 6)
+	f.check(store.WriteRepositories(t.Context(), f.pool, []store.Repository{known}))
+	holder, err := f.pool.Begin(t.Context())
+	f.check(err)
+	_, err = holder.Exec(t.Context(), `SELECT FROM repositories WHERE id = 1 FOR UPDATE`)
+	f.check(err)
+	within, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for _, same := range []store.Repository{known, report(1, "rocket", 4)} {
+		if err := store.WriteRepositories(within, f.pool, []store.Repository{same}); err != nil {
+			t.Errorf("a report of %s waits for the row: %v", same.NamedAt, err)
+		}
+	}
+	written := make(chan error)
+	go func() { written <- store.WriteRepositories(t.Context(), f.pool, []store.Repository{newer}) }()
+	for waits := 0; waits == 0; { // which it must
+		f.check(f.pool.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waits))
+	}
+	f.check(holder.Rollback(t.Context()))
+	f.check(<-written)
+	if got := column[string](f, `SELECT name FROM repositories`); len(got) != 1 || got[0] != newer.Name {
+		t.Errorf("it is called %q", got)
 	}
 }
