@@ -126,6 +126,9 @@ func (db *DB) CheckHold(ctx context.Context, jobID int64) error {
 	return db.inTx(ctx, fmt.Sprintf("holds of job %d", jobID), func(ctx context.Context, tx pgx.Tx) error { return checkHold(ctx, tx, jobID) })
 }
 
+// holdOfJob is the FROM of the holds h that cover a job j.
+const holdOfJob = ` FROM holds h WHERE h.released_at IS NULL AND (h.repository_id = j.repository_id OR h.run_id = j.run_id OR h.job_id = j.id)`
+
 // lockUnheld makes this transaction the only one that writes rows of a job, and has
 // holds wait for its end; it fails with HeldError.
 func lockUnheld(ctx context.Context, tx pgx.Tx, jobID int64) error {
@@ -149,9 +152,7 @@ func lockHolds(ctx context.Context, tx pgx.Tx) error {
 // before it began.
 func checkHold(ctx context.Context, tx pgx.Tx, jobID int64) error {
 	h, err := queryRow[Hold](ctx, tx, `
-		SELECT `+holdColumns+` FROM holds h
-		WHERE released_at IS NULL AND EXISTS (
-			SELECT FROM jobs j WHERE j.id = $1 AND (h.repository_id = j.repository_id OR h.run_id = j.run_id OR h.job_id = j.id))
+		SELECT `+holdColumns+` FROM (SELECT h.* FROM jobs j, LATERAL (SELECT *`+holdOfJob+`) h WHERE j.id = $1) h
 		ORDER BY id LIMIT 1`, jobID)
 	if errors.Is(err, ErrNotFound) {
 		return nil

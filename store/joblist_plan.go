@@ -72,7 +72,10 @@ func (f *JobFilter) plan(ctx context.Context, tx pgx.Tx) (plan, error) {
 	if f.Status != "" && f.Status != StatusCompleted {
 		return plan{direct: columns + `jobs j WHERE j.status <> 'completed' AND j.status = ?`, arg: f.Status}, nil
 	}
-	if facets := f.facets(); len(facets) > 0 {
+	switch facets := f.facets(); {
+	case len(facets) == 1 && f.Repositories == nil:
+		return plan{facet: facets[0]}, nil
+	case len(facets) > 0:
 		p, n, err := f.fewestJobs(ctx, tx, facets)
 		// Either all of the facet is read, or nobody is kept from seeing any of it.
 		if err != nil || n < maxCandidates || f.Repositories == nil {

@@ -27,13 +27,35 @@ type LedgerFilter struct {
 	SettledBy    time.Time // settled at or before
 }
 
+// settled is the WHERE of the filter's settled jobs with an id above after, over job_logs l
+// and jobs j.
+func (f LedgerFilter) settled(a *arguments, after int64) string {
+	sql := `l.settled_at IS NOT NULL AND ` + f.jobs(a, after) + a.bind(` AND l.job_id > ?`, after)
+	if !f.SettledBy.IsZero() {
+		sql += a.bind(` AND l.settled_at <= ?`, f.SettledBy)
+	}
+	return sql
+}
+
+// jobs is the WHERE of the filter's jobs with an id above after, over jobs j. It has only
+// what is asked for, and names the id of each table itself: Postgres would read a joined
+// table from its beginning, as it concludes equalities alone from a join.
+func (f LedgerFilter) jobs(a *arguments, after int64) string {
+	sql := a.bind(`j.id > ?`, after)
+	if f.RepositoryID != 0 {
+		sql += a.bind(` AND j.repository_id = ?`, f.RepositoryID)
+	}
+	if !f.Since.IsZero() {
+		sql += a.bind(` AND j.created_at >= ?`, f.Since)
+	}
+	return sql
+}
+
 // Ledger lists up to limit rows of settled jobs in the order of ids, starting after the
 // given one, as LedgerOf reads them.
 func (db *DB) Ledger(ctx context.Context, f LedgerFilter, after int64, limit int) ([]LedgerLine, error) {
-	lines, err := db.ledger(ctx, `
-		l.job_id > $1 AND l.settled_at IS NOT NULL AND ($2::bigint = 0 OR j.repository_id = $2)
-		AND ($3::timestamptz IS NULL OR j.created_at >= $3) AND ($4::timestamptz IS NULL OR l.settled_at <= $4)
-		ORDER BY l.job_id LIMIT $5`, after, f.RepositoryID, timeOrNull(f.Since), timeOrNull(f.SettledBy), limit)
+	a := arguments{}
+	lines, err := db.ledger(ctx, f.settled(&a, after)+a.bind(` ORDER BY l.job_id LIMIT ?`, limit), a...)
 	if err != nil {
 		return nil, err
 	}
@@ -43,12 +65,9 @@ func (db *DB) Ledger(ctx context.Context, f LedgerFilter, after int64, limit int
 // CountLedger counts the rows that Ledger lists altogether.
 func (db *DB) CountLedger(ctx context.Context, f LedgerFilter) (int, error) {
 	var n int
-	err := db.pool.QueryRow(ctx, `
-		SELECT count(*) FROM job_logs l JOIN jobs j ON j.id = l.job_id
-		WHERE l.settled_at IS NOT NULL AND ($1::bigint = 0 OR j.repository_id = $1)
-		  AND ($2::timestamptz IS NULL OR j.created_at >= $2) AND ($3::timestamptz IS NULL OR l.settled_at <= $3)`,
-		f.RepositoryID, timeOrNull(f.Since), timeOrNull(f.SettledBy)).Scan(&n)
-	if err != nil {
+	a := arguments{}
+	sql := `SELECT count(*) FROM job_logs l JOIN jobs j ON j.id = l.job_id WHERE ` + f.settled(&a, 0)
+	if err := db.pool.QueryRow(ctx, sql, a...).Scan(&n); err != nil {
 		return 0, fmt.Errorf("store: count ledger: %w", err)
 	}
 	return n, nil

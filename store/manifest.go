@@ -73,7 +73,7 @@ func (db *DB) RecordManifest(ctx context.Context, m Manifest) error {
 // them.
 func (db *DB) Unlisted(ctx context.Context, before time.Time, after int64, limit int) ([]LedgerLine, error) {
 	lines, err := db.ledger(ctx, `
-		l.job_id > $1 AND l.settled_at IS NOT NULL AND l.settled_at < $2 AND l.manifest_date IS NULL
+		l.job_id > $1 AND j.id > $1 AND l.settled_at IS NOT NULL AND l.settled_at < $2 AND l.manifest_date IS NULL
 		ORDER BY l.job_id LIMIT $3`, after, before, limit)
 	if err != nil {
 		return nil, err

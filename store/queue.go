@@ -148,30 +148,30 @@ const (
 func (db *DB) EnqueueStale(ctx context.Context, now time.Time) (int, error) {
 	return db.enqueueIdle(ctx, "enqueue stale jobs", `
 		j.status <> 'completed'
-		AND CASE WHEN j.status = 'in_progress' THEN coalesce(j.started_at, j.created_at, '-infinity') < $2
-		    ELSE coalesce(j.created_at, '-infinity') < $3 END`, now.Add(-maxRunning), now.Add(-maxQueued))
+		AND CASE WHEN j.status = 'in_progress' THEN coalesce(j.started_at, j.created_at, '-infinity') < $3
+		    ELSE coalesce(j.created_at, '-infinity') < $4 END`, now.Add(-maxRunning), now.Add(-maxQueued))
 }
 
 // idleBatch bounds one transaction of enqueueIdle.
 const idleBatch = 1000
 
-// enqueueIdle enqueues unsettled jobs that meet a condition on jobs j and that no
-// live queue row works for.
+// enqueueIdle enqueues unsettled jobs that meet a condition on jobs j, whose arguments
+// begin at $3, and that no live queue row works for.
 func (db *DB) enqueueIdle(ctx context.Context, op, condition string, args ...any) (int, error) {
 	var total int
-	for {
+	for last := int64(0); ; {
 		var ids []int64
 		err := db.inTx(ctx, op, func(ctx context.Context, tx pgx.Tx) error {
 			rows, err := tx.Query(ctx, `
 				SELECT l.job_id
 				FROM job_logs l JOIN jobs j ON j.id = l.job_id
-				WHERE l.state IN ('pending', 'denied') AND `+condition+`
+				WHERE l.state IN ('pending', 'denied') AND l.job_id > $2 AND j.id > $2 AND `+condition+`
 				  AND NOT EXISTS (
 					SELECT FROM queue.river_job q
 					WHERE q.kind = 'archive' AND (q.args->>'job_id')::bigint = l.job_id
 					  AND q.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'))
 				ORDER BY l.job_id
-				LIMIT $1`, append([]any{idleBatch}, args...)...)
+				LIMIT $1`, append([]any{idleBatch, last}, args...)...)
 			if err != nil {
 				return err
 			}
@@ -187,5 +187,6 @@ func (db *DB) enqueueIdle(ctx context.Context, op, condition string, args ...any
 		if len(ids) < idleBatch {
 			return total, nil
 		}
+		last = ids[len(ids)-1]
 	}
 }

@@ -38,22 +38,23 @@ type UnfinishedRemoval struct {
 // UnfinishedRemovals lists up to limit unfinished removals in the order of job ids,
 // starting after the given one.
 func (db *DB) UnfinishedRemovals(ctx context.Context, after int64, limit int) ([]UnfinishedRemoval, error) {
-	return db.unfinished(ctx, `SELECT * FROM unfinished ORDER BY job_id LIMIT $2`, after, limit)
+	return db.unfinished(ctx, ``, after, limit)
 }
 
 // DueRemovals lists, as UnfinishedRemovals does, those that are to be tried again by now
 // and that no hold covers.
 func (db *DB) DueRemovals(ctx context.Context, after int64, limit int) ([]UnfinishedRemoval, error) {
-	return db.unfinished(ctx, `SELECT * FROM unfinished WHERE hold IS NULL AND (retry_at IS NULL OR retry_at <= now()) ORDER BY job_id LIMIT $2`, after, limit)
+	return db.unfinished(ctx, `AND (m.retry_at IS NULL OR m.retry_at <= now()) AND NOT EXISTS (SELECT`+holdOfJob+`)`, after, limit)
 }
 
-func (db *DB) unfinished(ctx context.Context, query string, after int64, limit int) ([]UnfinishedRemoval, error) {
+// unfinished has OFFSET 0, by which each job is looked up by its removal: Postgres may
+// otherwise read all jobs to join them.
+func (db *DB) unfinished(ctx context.Context, and string, after int64, limit int) ([]UnfinishedRemoval, error) {
 	rows, err := db.pool.Query(ctx, `
-		WITH unfinished AS (
-			SELECT m.*, (SELECT min(h.id) FROM holds h WHERE h.released_at IS NULL
-			             AND (h.repository_id = j.repository_id OR h.run_id = j.run_id OR h.job_id = j.id)) AS hold
-			FROM (SELECT `+removalColumns+` FROM log_removals WHERE finished_at IS NULL AND job_id > $1) m JOIN jobs j ON j.id = m.job_id
-		) `+query, after, limit)
+		SELECT `+removalColumns+`, (SELECT min(h.id)`+holdOfJob+`) AS hold
+		FROM log_removals m, LATERAL (SELECT id, run_id, repository_id FROM jobs WHERE id = m.job_id OFFSET 0) j
+		WHERE m.finished_at IS NULL AND m.job_id > $1 `+and+`
+		ORDER BY m.job_id LIMIT $2`, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("store: unfinished removals: %w", err)
 	}

@@ -36,8 +36,7 @@ const retentionJobs = `
 	SELECT j.id AS job_id, j.repository_id, r.owner || '/' || r.name AS repository, ` + hasName + ` AS has_name, j.run_id, w.workflow_name AS workflow, w.head_branch AS branch,
 	       j.conclusion, coalesce(j.completed_at, j.created_at, l.archived_at) AS since,
 	       coalesce(c.raw_bytes, l.raw_bytes) AS raw_bytes, coalesce(c.stored_bytes, l.stored_bytes) AS stored_bytes, c.job_id IS NOT NULL AS redacted,
-	       (SELECT min(h.id) FROM holds h WHERE h.released_at IS NULL
-	        AND (h.repository_id = j.repository_id OR h.run_id = j.run_id OR h.job_id = j.id)) AS hold
+	       (SELECT min(h.id)` + holdOfJob + `) AS hold
 	FROM job_logs l
 	JOIN jobs j ON j.id = l.job_id
 	JOIN workflow_runs w ON w.id = j.run_id
@@ -66,7 +65,7 @@ func (db *DB) ExpiringLogs(ctx context.Context, now time.Time, after int64, limi
 			return nil
 		}
 		jobs, err := pgx.CollectRows(query(ctx, tx, retentionJobs+`
-			AND l.job_id > $1 AND coalesce(j.completed_at, j.created_at, l.archived_at) <= $2 ORDER BY l.job_id LIMIT $3`,
+			AND l.job_id > $1 AND j.id > $1 AND coalesce(j.completed_at, j.created_at, l.archived_at) <= $2 ORDER BY l.job_id LIMIT $3`,
 			after, now.Add(-time.Duration(*minDays)*24*time.Hour), limit), pgx.RowToStructByName[RetentionJob])
 		if err != nil {
 			return err

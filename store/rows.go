@@ -29,8 +29,9 @@ type JobRows struct {
 func (db *DB) JobRows(ctx context.Context, f LedgerFilter, after int64, limit int) ([]JobRows, error) {
 	var rows []JobRows
 	err := db.inTx(ctx, "rows of jobs", func(ctx context.Context, tx pgx.Tx) error {
-		ids, err := pgx.CollectRows(query(ctx, tx, `
-			SELECT id FROM jobs WHERE id > $1 AND `+jobsOfFilter+` ORDER BY id LIMIT $4`, after, f.RepositoryID, timeOrNull(f.Since), limit), pgx.RowTo[int64])
+		a := arguments{}
+		sql := `SELECT j.id FROM jobs j WHERE ` + f.jobs(&a, after) + a.bind(` ORDER BY j.id LIMIT ?`, limit)
+		ids, err := pgx.CollectRows(query(ctx, tx, sql, a...), pgx.RowTo[int64])
 		if err == nil {
 			rows, err = jobRows(ctx, tx, ids)
 		}
@@ -38,8 +39,6 @@ func (db *DB) JobRows(ctx context.Context, f LedgerFilter, after int64, limit in
 	})
 	return rows, err
 }
-
-const jobsOfFilter = `($2::bigint = 0 OR repository_id = $2) AND ($3::timestamptz IS NULL OR created_at >= $3)`
 
 // RowsOfJob is JobRows for one job. It fails with ErrNotFound for an unknown one.
 func (db *DB) RowsOfJob(ctx context.Context, jobID int64) (JobRows, error) {
@@ -59,8 +58,8 @@ func (db *DB) RowsOfJob(ctx context.Context, jobID int64) (JobRows, error) {
 // CountJobRows counts the jobs that JobRows lists altogether.
 func (db *DB) CountJobRows(ctx context.Context, f LedgerFilter) (int, error) {
 	var n int
-	err := db.pool.QueryRow(ctx, `SELECT count(*) FROM jobs WHERE id > $1 AND `+jobsOfFilter, 0, f.RepositoryID, timeOrNull(f.Since)).Scan(&n)
-	if err != nil {
+	a := arguments{}
+	if err := db.pool.QueryRow(ctx, `SELECT count(*) FROM jobs j WHERE `+f.jobs(&a, 0), a...).Scan(&n); err != nil {
 		return 0, fmt.Errorf("store: count rows of jobs: %w", err)
 	}
 	return n, nil

@@ -43,18 +43,19 @@ func (db *DB) RecordRunDetails(ctx context.Context, d RunDetails) error {
 }
 
 // RunDetailsAfter lists how objects of attempts are stored, of runs after one, by their
-// ids: all attempts of each run, of at least as many runs as limit if there are. A
-// repositoryID of 0 is any.
+// ids: all attempts of each run, and at least as many as limit if there are. A
+// repositoryID of 0 is any. OFFSET 0 has the attempts of each run looked up, in the order
+// of runs: Postgres may otherwise read all to join them.
 func (db *DB) RunDetailsAfter(ctx context.Context, repositoryID, runID int64, limit int) ([]RunDetails, error) {
-	found, err := pgx.CollectRows(query(ctx, db.pool, `
+	a := arguments{}
+	sql := `
 		SELECT w.repository_id, a.run_id, a.run_attempt, a.description_sha256 AS sha256, a.description_bytes AS bytes
-		FROM (SELECT id, repository_id FROM workflow_runs
-		      WHERE id > $2 AND ($1 = 0 OR repository_id = $1)
-		            AND EXISTS (SELECT FROM workflow_run_attempts x WHERE x.run_id = id AND x.description_sha256 IS NOT NULL)
-		      ORDER BY id LIMIT $3) w
-		     JOIN workflow_run_attempts a ON a.run_id = w.id
-		WHERE a.description_sha256 IS NOT NULL
-		ORDER BY a.run_id, a.run_attempt`, repositoryID, runID, limit), pgx.RowToStructByName[RunDetails])
+		FROM workflow_runs w, LATERAL (SELECT * FROM workflow_run_attempts WHERE run_id = w.id AND description_sha256 IS NOT NULL OFFSET 0) a
+		WHERE ` + a.bind(`w.id > ?`, runID)
+	if repositoryID != 0 {
+		sql += a.bind(` AND w.repository_id = ?`, repositoryID)
+	}
+	found, err := pgx.CollectRows(query(ctx, db.pool, sql+a.bind(` ORDER BY w.id FETCH FIRST ? ROWS WITH TIES`, limit), a...), pgx.RowToStructByName[RunDetails])
 	if err != nil {
 		return nil, fmt.Errorf("store: details of runs: %w", err)
 	}
