@@ -53,12 +53,16 @@ func (a *Archiver) NextRetry(job *river.Job[store.ArchiveArgs]) time.Time {
 func (a *Archiver) Work(ctx context.Context, job *river.Job[store.ArchiveArgs]) error {
 	defer a.inFlight.add(job.ID)()
 	priority := store.Priority(job.Priority)
-	for {
+	for moved := false; ; {
 		t := &task{Archiver: a, id: job.Args.JobID, again: job.Args.Again, priority: priority, logger: a.Logger.With(KeyJob, job.Args.JobID)}
 		err := t.run(ghapi.WithPriority(ctx, ghapi.Priority(priority)))
 		if err != nil && ctx.Err() != nil {
 			// Shutting down: given back as it was.
 			return river.JobSnooze(0)
+		}
+		if t.moved && !moved && err == nil {
+			moved = true
+			continue
 		}
 		if t.limited == 0 || priority != store.PriorityBackfill || a.stopping == nil {
 			return err
@@ -111,6 +115,8 @@ type task struct {
 	facts         store.Facts   // as the REST API tells them, or all that is known
 	detailsStored bool          // job.json is in the bucket
 	limited       time.Duration // how long GitHub's limit keeps it; 0: none does, or it is put off for longer
+	moved         bool          // a missing job was asked for where its repository is no more
+	asked         time.Time     // before the log was asked for; zero: it was not
 	direct        bool          // the log is not known to come from a server that behaves as GitHub
 }
 
@@ -237,7 +243,10 @@ func (t *task) archiveLog(ctx context.Context) error {
 		return t.handleError(ctx, targetLog, err)
 	}
 	s := record.SettlementOf(t.id, log, t.Now())
-	s.Settled, s.Recheck = kept, t.mayGrow(log)
+	s.Settled, s.AskedAt = kept, t.asked
+	if s.Recheck, err = t.mayGrow(ctx, log); err != nil {
+		return err
+	}
 	return t.settle(ctx, s)
 }
 
@@ -265,6 +274,7 @@ func (t *task) putLog(ctx context.Context) (archive.Log, error) {
 		}
 	}
 	repo := t.known.Repository
+	t.asked = t.Now()
 	body, err := t.client.OpenLog(ctx, repo.Owner, repo.Name, t.id)
 	if err != nil {
 		return archive.Log{}, err

@@ -55,7 +55,7 @@ func (r *verification) correctLedger(ctx context.Context, l store.LedgerLine) (b
 // one that the ledger tells of.
 func (r *verification) fetchLog(ctx context.Context, l store.LedgerLine, want archive.Log) (bool, string, error) {
 	var body *ghapi.Log
-	err := r.atGitHub(ctx, l.Repository, func(c *ghapi.Client, repo store.Repository) (err error) {
+	err := ingest.AtRepository(ctx, r.DB, r.GitHub, l.Repository, func(c *ghapi.Client, repo store.Repository) (err error) {
 		body, err = c.OpenLog(ctx, repo.Owner, repo.Name, l.JobID)
 		return err
 	})
@@ -77,37 +77,6 @@ func (r *verification) fetchLog(ctx context.Context, l store.LedgerLine, want ar
 		return false, "the ledger has changed meanwhile", err
 	}
 	return true, "fetched again from GitHub", errors.Join(err, withoutFilters)
-}
-
-// atGitHub asks for something of a repository where it is. One that lost its name is
-// found by its id first, and so is one that does not have what is asked for: its name
-// may be another's, which knows nothing of its jobs.
-func (r *verification) atGitHub(ctx context.Context, repo store.Repository, ask func(*ghapi.Client, store.Repository) error) error {
-	resolved := false
-	if !repo.HasName {
-		var err error
-		if repo, err = ingest.ResolveRepository(ctx, r.DB, r.GitHub, repo); err != nil {
-			return err
-		}
-		resolved = true
-	}
-	for {
-		client, err := r.GitHub.For(ctx, repo.InstallationID, repo.Owner, repo.Name)
-		if err == nil {
-			err = ask(client, repo)
-		}
-		if resolved || !ghapi.IsAPINotFound(err) {
-			return err
-		}
-		now, rerr := ingest.ResolveRepository(ctx, r.DB, r.GitHub, repo)
-		if rerr != nil {
-			return rerr
-		}
-		if !ingest.Moved(repo, now) {
-			return err
-		}
-		repo, resolved = now, true
-	}
 }
 
 // refusedRepair takes GitHub's no for an outcome, and all else for an error; a
@@ -137,7 +106,7 @@ func (r *verification) repairFilters(ctx context.Context, l store.LedgerLine) (b
 // know the job any more, as the webhook told that said it had completed.
 func (r *verification) repairDetails(ctx context.Context, l store.LedgerLine) (bool, string, error) {
 	var job ghapi.Job
-	err := r.atGitHub(ctx, l.Repository, func(c *ghapi.Client, repo store.Repository) (err error) {
+	err := ingest.AtRepository(ctx, r.DB, r.GitHub, l.Repository, func(c *ghapi.Client, repo store.Repository) (err error) {
 		job, err = c.Job(ctx, repo.Owner, repo.Name, l.JobID)
 		return err
 	})
