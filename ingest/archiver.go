@@ -232,6 +232,9 @@ func (t *task) archiveLog(ctx context.Context) error {
 	}
 	// What somebody removed is not fetched again for a database that is older than that.
 	is, kept, err := AdoptRemoval(ctx, t.DB, t.Archive, t.key, t.Now())
+	if errors.Is(err, bucket.ErrUnreadable) {
+		return t.handleError(ctx, targetLog, errors.Join(err, errDamagedRecord))
+	}
 	if is || err != nil {
 		return err
 	}

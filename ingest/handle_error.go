@@ -118,7 +118,7 @@ func (t *task) stillMissing(ctx context.Context, o outcome, err error) error {
 	case ghapi.IsRateLimited(err):
 		t.limited = o.limit
 		return river.JobSnooze(o.pause)
-	case class(err) == classOwn:
+	case class(err) == classOwn && !errors.Is(err, errDamagedRecord):
 		return err
 	case t.moved:
 		return nil // it is asked for there

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/internal/ghapi"
@@ -17,7 +18,14 @@ import (
 // of the ledger, or it leaves everything as it was.
 func (r *verification) repairLog(ctx context.Context, l store.LedgerLine) (bool, string, error) {
 	// Not fetched again what somebody removed.
-	if is, said, err := r.repairRestored(ctx, l); is || err != nil {
+	is, said, err := r.repairRestored(ctx, l)
+	if errors.Is(err, bucket.ErrUnreadable) {
+		var not bool
+		if not, said, err = r.isNotRemoved(ctx, l); !not {
+			return false, said, err
+		}
+	}
+	if is || err != nil {
 		return is, said, err
 	}
 	want := record.LogOf(l)
@@ -139,6 +147,33 @@ func (r *verification) putDetails(ctx context.Context, l store.LedgerLine, raw [
 // repairSettled writes the record again, from the ledger.
 func (r *verification) repairSettled(ctx context.Context, l store.LedgerLine) (bool, string, error) {
 	return r.writeSettled(ctx, l, record.SettledOf(l.JobLog), r.Archive.PutSettled)
+}
+
+// repairUnreadable is rewriteSettled for a record that cannot be read, of a job that the
+// ledger does not call removed.
+func (r *verification) repairUnreadable(ctx context.Context, l store.LedgerLine) (bool, string, error) {
+	if not, said, err := r.isNotRemoved(ctx, l); !not {
+		return false, said, err
+	}
+	return r.rewriteSettled(ctx, l, record.SettledOf(l.JobLog))
+}
+
+// isNotRemoved tells that a job's log was not removed, where settled.json cannot: the log of
+// removals, which tells of each before anything goes, is whole, and the ledger has heard all
+// of it. Else it says why not.
+func (r *verification) isNotRemoved(ctx context.Context, l store.LedgerLine) (not bool, said string, err error) {
+	_, err = (&RemovalLog{DB: r.DB, Archive: r.Archive}).Confirm(ctx)
+	if errors.Is(err, ErrRemovalsBroken) {
+		return false, "settled.json may say that the log was removed, and nothing else tells: " + err.Error(), nil
+	}
+	if err != nil {
+		return false, "", err
+	}
+	now, err := r.DB.JobLog(ctx, l.JobID)
+	if err != nil || now.State == l.State {
+		return err == nil, "", err
+	}
+	return false, "the log of removals says that it was removed; the ledger is corrected", nil
 }
 
 // writeSettled puts a record, as it follows from the database, into its place. If that
