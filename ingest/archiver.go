@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -33,8 +34,9 @@ type Archiver struct {
 	Metrics    *Metrics
 	Now        func() time.Time // Postgres' time, as store.Clock has it
 
-	inFlight inFlight
-	stopping <-chan struct{} // nil: a limit is not waited for
+	inFlight  inFlight
+	replacing sync.Mutex      // held while a damaged log is replaced
+	stopping  <-chan struct{} // nil: a limit is not waited for
 }
 
 // Timeout is none: what is bounded is how long nothing moves, in ghapi and
@@ -264,18 +266,30 @@ func neverRan(f store.Facts) bool {
 // worker left there complete is taken as it is; one that is damaged gives way, as
 // the ledger does not call it archived.
 func (t *task) putLog(ctx context.Context) (archive.Log, error) {
-	put := t.Archive.PutLog
-	if has, err := t.Archive.HasLog(ctx, t.key); err != nil {
+	has, err := t.Archive.HasLog(ctx, t.key)
+	if err != nil {
 		return archive.Log{}, err
-	} else if has {
+	}
+	if has {
 		log, err := t.adoptLog(ctx)
-		if !errors.Is(err, bucket.ErrUnreadable) {
+		if !isDamaged(err) {
 			return log, err
 		}
-		put = func(ctx context.Context, key archive.JobKey, r io.Reader) (archive.Log, error) {
-			return t.Archive.RestoreLog(ctx, key.Log(), r, nil)
-		}
+		return t.replaceDamaged(ctx, t.id, t.adoptLog, func(ctx context.Context, guarded func(io.Reader) io.Reader) (archive.Log, error) {
+			return t.fetchLog(ctx, func(ctx context.Context, key archive.JobKey, r io.Reader) (archive.Log, error) {
+				return t.Archive.RestoreLog(ctx, key.Log(), guarded(r), nil)
+			})
+		})
 	}
+	log, err := t.fetchLog(ctx, t.Archive.PutLog)
+	if errors.Is(err, bucket.ErrExists) {
+		return t.adoptLog(ctx)
+	}
+	return log, err
+}
+
+// fetchLog asks GitHub for the log, and puts it.
+func (t *task) fetchLog(ctx context.Context, put func(context.Context, archive.JobKey, io.Reader) (archive.Log, error)) (archive.Log, error) {
 	repo := t.known.Repository
 	t.asked = t.Now()
 	body, err := t.client.OpenLog(ctx, repo.Owner, repo.Name, t.id)
@@ -284,11 +298,7 @@ func (t *task) putLog(ctx context.Context) (archive.Log, error) {
 	}
 	t.direct = body.Direct
 	log, err := put(ctx, t.key, body)
-	err = errors.Join(err, body.Close())
-	if errors.Is(err, bucket.ErrExists) {
-		return t.adoptLog(ctx)
-	}
-	return log, err
+	return log, errors.Join(err, body.Close())
 }
 
 // adoptLog takes what is in the bucket: the log, or the longer one that had taken its place

@@ -137,14 +137,27 @@ func (c *recheck) archived() archive.Log {
 // longer finds the longer log in the bucket, or else asks for it and puts it there. It fails
 // with archive.ErrNotLonger if there is none.
 func (c *recheck) longer(ctx context.Context) (archive.Log, error) {
-	put := c.Archive.PutLonger
-	log, err := c.Archive.AdoptLonger(ctx, c.archived())
+	adopt := func(ctx context.Context) (archive.Log, error) { return c.Archive.AdoptLonger(ctx, c.archived()) }
+	log, err := adopt(ctx)
 	switch {
-	case errors.Is(err, bucket.ErrUnreadable) && !errors.Is(err, archive.ErrFilters):
-		put = c.Archive.RestoreLonger // the ledger has never told of it
+	case isDamaged(err):
+		return c.replaceDamaged(ctx, c.job.Job.ID, adopt, func(ctx context.Context, guarded func(io.Reader) io.Reader) (archive.Log, error) {
+			return c.fetch(ctx, func(ctx context.Context, than archive.Log, r io.Reader) (archive.Log, error) {
+				return c.Archive.RestoreLonger(ctx, than, guarded(r))
+			})
+		})
 	case !errors.Is(err, bucket.ErrNotFound):
 		return log, err
 	}
+	log, err = c.fetch(ctx, c.Archive.PutLonger)
+	if errors.Is(err, bucket.ErrExists) {
+		return adopt(ctx)
+	}
+	return log, err
+}
+
+// fetch asks GitHub for the log, and puts it if it is longer.
+func (c *recheck) fetch(ctx context.Context, put func(context.Context, archive.Log, io.Reader) (archive.Log, error)) (archive.Log, error) {
 	body, err := c.open(ctx)
 	if err != nil {
 		return archive.Log{}, err
@@ -153,12 +166,8 @@ func (c *recheck) longer(ctx context.Context) (archive.Log, error) {
 	if body.Bytes >= 0 && body.Bytes <= *c.job.Log.RawBytes {
 		return archive.Log{}, errors.Join(archive.ErrNotLonger, body.Close())
 	}
-	log, err = put(ctx, c.archived(), io.Reader(body))
-	err = errors.Join(err, body.Close())
-	if errors.Is(err, bucket.ErrExists) {
-		return c.Archive.AdoptLonger(ctx, c.archived())
-	}
-	return log, err
+	log, err := put(ctx, c.archived(), body)
+	return log, errors.Join(err, body.Close())
 }
 
 // open asks for the log, where the repository is now.

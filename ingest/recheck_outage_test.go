@@ -177,3 +177,63 @@ func TestARecheckOfARenamedRepository(t *testing.T) {
 	g.says(g.Recheck, "done", 0)
 	g.keeps(full, full[:1000])
 }
+
+// Two workers that find a damaged object in the place of a log: the slower one does not
+// replace what the ledger tells of by then, also if it loses the connection with its lock.
+func TestTwoWorkersReplaceADamagedLog(t *testing.T) {
+	t.Parallel()
+	full := logText(9000)
+	for name, lost := range map[string]bool{"beside each other": false, "after the lock is lost": true} {
+		for _, again := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, longer %t", name, again), func(t *testing.T) {
+				t.Parallel()
+				var g *growing
+				if again {
+					g = archivedCut(t, ingesttest.Options{}, "cancelled", full, 1000)
+					g.now.Advance(store.RecheckDelay)
+				} else {
+					g = &growing{rig: newRig(t, ingesttest.Options{}), job: ingesttest.Completed(1, time.Now(), githubsim.TextLog(full))}
+					g.Know(g.job)
+				}
+				key, work, number := archive.JobKey{RepositoryID: ingesttest.Repository.ID, RunID: 101, RunAttempt: 1, JobID: 1}, g.Try, 1
+				if again {
+					work, number = g.Recheck, 2
+				}
+				_, err := g.Archive.Bucket().Put(t.Context(), key.LogNumbered(number), strings.NewReader("damaged"))
+				g.Check(err)
+				var other sync.Once
+				g.GitHub.OnRequest(func(e githubsim.Endpoint, _ *http.Request) {
+					if e != log {
+						return
+					}
+					other.Do(func() {
+						if lost {
+							g.Exec(`SELECT pg_terminate_backend(pid, 5000) FROM pg_locks
+								WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()`)
+						}
+						g.grow(full[:2000])
+						work(1)
+						g.grow(full[:3000])
+					})
+				})
+				for range 4 {
+					if says, _ := work(1); says == "done" {
+						break
+					}
+				}
+				e, err := g.DB.JobLog(t.Context(), 1)
+				g.Check(err)
+				if e.State != store.LogArchived || archive.LogNumber(*e.ObjectKey) != number {
+					t.Fatalf("the ledger says %s, %v; %s", e.State, e.ObjectKey, g.outcome())
+				}
+				body, err := g.Archive.OpenLog(t.Context(), *e.ObjectKey)
+				g.Check(err)
+				text, err := io.ReadAll(body)
+				g.Check(errors.Join(err, body.Close()))
+				if int64(len(text)) != *e.RawBytes {
+					t.Errorf("the ledger tells of %d bytes, the object has %d", *e.RawBytes, len(text))
+				}
+			})
+		}
+	}
+}
