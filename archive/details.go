@@ -31,6 +31,15 @@ func (a *Archive) putDetails(ctx context.Context, key string, raw []byte) ([]byt
 	return raw, err
 }
 
+// ReplaceDetails is PutDetails for a job whose details are damaged: these take their place.
+func (a *Archive) ReplaceDetails(ctx context.Context, key JobKey, raw []byte) error {
+	if len(raw) > maxDetails {
+		return fmt.Errorf("archive: replace %s: %w: it has %d bytes, more than %d", key.Details(), ErrTooLong, len(raw), maxDetails)
+	}
+	_, err := a.bucket.Replace(ctx, key.Details(), bytes.NewReader(raw))
+	return err
+}
+
 // ErrTooLong says that a job's details are longer than those of any job.
 var ErrTooLong = errors.New("too long")
 

@@ -69,6 +69,10 @@ func (a *Archive) AdoptLonger(ctx context.Context, than Log) (Log, error) {
 	if err != nil {
 		return Log{}, err
 	}
+	return a.adoptLonger(ctx, than, key)
+}
+
+func (a *Archive) adoptLonger(ctx context.Context, than Log, key string) (Log, error) {
 	b := newBeginning(than)
 	log, err := a.describe(ctx, key, b)
 	if err == nil {
@@ -189,23 +193,48 @@ func (a *Archive) AdoptLogs(ctx context.Context, key JobKey, written func(logKey
 		return log, "", err
 	}
 	for {
-		longer, err := a.AdoptLonger(ctx, log)
+		next, _ := longerKey(log)
+		longer, err := a.adoptNext(ctx, log, next, written)
 		switch {
 		case errors.Is(err, bucket.ErrNotFound):
 			return log, "", nil
 		case errors.Is(err, ErrNotLonger):
-			next, _ := longerKey(log)
 			return log, next, nil
 		case err != nil:
 			return log, "", err
 		}
-		at, err := written(log.Key)
+		log = longer
+	}
+}
+
+// AdoptNumbered is AdoptLogs of the logs with these numbers, in their order, at least one:
+// others are lost.
+func (a *Archive) AdoptNumbered(ctx context.Context, key JobKey, numbers []int, written func(logKey string) (time.Time, error)) (log Log, stray string, err error) {
+	if log, err = a.AdoptLog(ctx, key.LogNumbered(numbers[0]), nil); err != nil {
+		return log, "", err
+	}
+	for _, n := range numbers[1:] {
+		longer, err := a.adoptNext(ctx, log, key.LogNumbered(n), written)
+		if errors.Is(err, ErrNotLonger) {
+			return log, key.LogNumbered(n), nil
+		}
 		if err != nil {
 			return log, "", err
 		}
-		before := append(slices.Clone(log.Shorter), log.AsShorter(at))
-		log, log.Shorter = longer, before
+		log = longer
 	}
+	return log, "", nil
+}
+
+// adoptNext is AdoptLonger under a key, with in Shorter all whose place it has taken.
+func (a *Archive) adoptNext(ctx context.Context, log Log, key string, written func(logKey string) (time.Time, error)) (Log, error) {
+	longer, err := a.adoptLonger(ctx, log, key)
+	if err != nil {
+		return Log{}, err
+	}
+	at, err := written(log.Key)
+	longer.Shorter = append(slices.Clone(log.Shorter), log.AsShorter(at))
+	return longer, err
 }
 
 // AsShorter is a log as it is remembered once a longer one has taken its place.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -33,8 +34,9 @@ type Archiver struct {
 	Metrics    *Metrics
 	Now        func() time.Time // Postgres' time, as store.Clock has it
 
-	inFlight inFlight
-	stopping <-chan struct{} // nil: a limit is not waited for
+	inFlight  inFlight
+	replacing sync.Mutex      // held while a damaged log is replaced
+	stopping  <-chan struct{} // nil: a limit is not waited for
 }
 
 // Timeout is none: what is bounded is how long nothing moves, in ghapi and
@@ -53,12 +55,16 @@ func (a *Archiver) NextRetry(job *river.Job[store.ArchiveArgs]) time.Time {
 func (a *Archiver) Work(ctx context.Context, job *river.Job[store.ArchiveArgs]) error {
 	defer a.inFlight.add(job.ID)()
 	priority := store.Priority(job.Priority)
-	for {
+	for moved := false; ; {
 		t := &task{Archiver: a, id: job.Args.JobID, again: job.Args.Again, priority: priority, logger: a.Logger.With(KeyJob, job.Args.JobID)}
 		err := t.run(ghapi.WithPriority(ctx, ghapi.Priority(priority)))
 		if err != nil && ctx.Err() != nil {
 			// Shutting down: given back as it was.
 			return river.JobSnooze(0)
+		}
+		if t.moved && !moved && err == nil {
+			moved = true
+			continue
 		}
 		if t.limited == 0 || priority != store.PriorityBackfill || a.stopping == nil {
 			return err
@@ -111,6 +117,8 @@ type task struct {
 	facts         store.Facts   // as the REST API tells them, or all that is known
 	detailsStored bool          // job.json is in the bucket
 	limited       time.Duration // how long GitHub's limit keeps it; 0: none does, or it is put off for longer
+	moved         bool          // a missing job was asked for where its repository is no more
+	asked         time.Time     // before the log was asked for; zero: it was not
 	direct        bool          // the log is not known to come from a server that behaves as GitHub
 }
 
@@ -226,6 +234,9 @@ func (t *task) archiveLog(ctx context.Context) error {
 	}
 	// What somebody removed is not fetched again for a database that is older than that.
 	is, kept, err := AdoptRemoval(ctx, t.DB, t.Archive, t.key, t.Now())
+	if errors.Is(err, bucket.ErrUnreadable) {
+		return t.handleError(ctx, targetLog, errors.Join(err, errDamagedRecord))
+	}
 	if is || err != nil {
 		return err
 	}
@@ -237,7 +248,10 @@ func (t *task) archiveLog(ctx context.Context) error {
 		return t.handleError(ctx, targetLog, err)
 	}
 	s := record.SettlementOf(t.id, log, t.Now())
-	s.Settled, s.Recheck = kept, t.mayGrow(log)
+	s.Settled, s.AskedAt = kept, t.asked
+	if s.Recheck, err = t.mayGrow(ctx, log); err != nil {
+		return err
+	}
 	return t.settle(ctx, s)
 }
 
@@ -252,30 +266,39 @@ func neverRan(f store.Facts) bool {
 // worker left there complete is taken as it is; one that is damaged gives way, as
 // the ledger does not call it archived.
 func (t *task) putLog(ctx context.Context) (archive.Log, error) {
-	put := t.Archive.PutLog
-	if has, err := t.Archive.HasLog(ctx, t.key); err != nil {
+	has, err := t.Archive.HasLog(ctx, t.key)
+	if err != nil {
 		return archive.Log{}, err
-	} else if has {
+	}
+	if has {
 		log, err := t.adoptLog(ctx)
-		if !errors.Is(err, bucket.ErrUnreadable) {
+		if !isDamaged(err) {
 			return log, err
 		}
-		put = func(ctx context.Context, key archive.JobKey, r io.Reader) (archive.Log, error) {
-			return t.Archive.RestoreLog(ctx, key.Log(), r, nil)
-		}
+		return t.replaceDamaged(ctx, t.id, t.adoptLog, func(ctx context.Context, guarded func(io.Reader) io.Reader) (archive.Log, error) {
+			return t.fetchLog(ctx, func(ctx context.Context, key archive.JobKey, r io.Reader) (archive.Log, error) {
+				return t.Archive.RestoreLog(ctx, key.Log(), guarded(r), nil)
+			})
+		})
 	}
+	log, err := t.fetchLog(ctx, t.Archive.PutLog)
+	if errors.Is(err, bucket.ErrExists) {
+		return t.adoptLog(ctx)
+	}
+	return log, err
+}
+
+// fetchLog asks GitHub for the log, and puts it.
+func (t *task) fetchLog(ctx context.Context, put func(context.Context, archive.JobKey, io.Reader) (archive.Log, error)) (archive.Log, error) {
 	repo := t.known.Repository
+	t.asked = t.Now()
 	body, err := t.client.OpenLog(ctx, repo.Owner, repo.Name, t.id)
 	if err != nil {
 		return archive.Log{}, err
 	}
 	t.direct = body.Direct
 	log, err := put(ctx, t.key, body)
-	err = errors.Join(err, body.Close())
-	if errors.Is(err, bucket.ErrExists) {
-		return t.adoptLog(ctx)
-	}
-	return log, err
+	return log, errors.Join(err, body.Close())
 }
 
 // adoptLog takes what is in the bucket: the log, or the longer one that had taken its place

@@ -277,7 +277,7 @@ func (w *sweep) storeJob(ctx context.Context, r ghapi.Run, attempt int64, j ghap
 	if known.Fetched || facts.Job.Status != store.StatusCompleted {
 		return facts, nil
 	}
-	return storeDetails(ctx, w.Archive, record.KeyOf(facts.Job), j.Raw, facts)
+	return storeDetails(ctx, w.Archive, record.KeyOf(facts.Job), j.Raw, facts, w.Logger)
 }
 
 // attemptMayDiffer says whether a listed job may belong to another attempt than the one

@@ -82,6 +82,10 @@ type outcome struct {
 // decide is the one place that says what GitHub's "no" means for a job: the table is
 // docs/design.md#what-githubs-answers-mean. It is pure but for the jitter of pauses.
 func decide(err error, c errorContext) outcome {
+	if errors.Is(err, errDamagedRecord) {
+		o := outcome{reason: record.Reason(err), pause: c.pause(firstPause)}
+		return c.countDay(o, store.Failed, maxFailedDays, "of a damaged settled.json")
+	}
 	var e *ghapi.Error
 	if !errors.As(err, &e) || e.Ours {
 		return outcome{reason: record.Reason(err)}

@@ -2,14 +2,17 @@ package ingest
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/tidwall/gjson"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
@@ -19,22 +22,46 @@ import (
 // job's details are there already (a worker was killed, a database restored), they are
 // the truth from now on, so that the rows can always be rebuilt from the bucket, and the
 // facts that it returns are theirs.
-func storeDetails(ctx context.Context, a *archive.Archive, key archive.JobKey, raw []byte, facts store.Facts) (store.Facts, error) {
-	kept, err := a.PutDetails(ctx, key, raw)
+func storeDetails(ctx context.Context, a *archive.Archive, key archive.JobKey, raw []byte, facts store.Facts, logger *slog.Logger) (store.Facts, error) {
+	kept, found, err := putDetails(ctx, a, key, raw, facts.Repository, logger)
 	if err != nil {
 		return facts, err
 	}
 	facts.Details = record.DetailsOf(kept)
-	if string(kept) == string(raw) {
-		return facts, nil
-	}
-	found, err := record.FactsOfDetails(kept, key, facts.Repository)
-	if err != nil || found.Job.Status != store.StatusCompleted && facts.Job.Status == store.StatusCompleted {
+	if string(kept) == string(raw) || found.Job.Status != store.StatusCompleted && facts.Job.Status == store.StatusCompleted {
 		// What was kept of a job that GitHub had given up for lost says less.
-		return facts, err
+		return facts, nil
 	}
 	found.Details = facts.Details
 	return found, nil
+}
+
+// putDetails puts what GitHub sent of a job into the bucket, and returns what is there then,
+// and what that tells. What was there before stays, unless it is of no use: it cannot be
+// read, or is of another job. Then what GitHub sent takes its place, if that is of use: no
+// row was ever made of the other, and nothing could be.
+func putDetails(ctx context.Context, a *archive.Archive, key archive.JobKey, raw []byte, repo store.Repository, logger *slog.Logger) ([]byte, store.Facts, error) {
+	kept, err := a.PutDetails(ctx, key, raw)
+	if err == nil && string(kept) == string(raw) {
+		return kept, store.Facts{}, nil
+	}
+	var found store.Facts
+	if err == nil {
+		if found, err = record.FactsOfDetails(kept, key, repo); err == nil {
+			return kept, found, nil
+		}
+	} else if !errors.Is(err, bucket.ErrUnreadable) {
+		return nil, found, err
+	}
+	if found, ferr := record.FactsOfDetails(raw, key, repo); ferr != nil {
+		return nil, found, errors.Join(err, ferr)
+	}
+	if err := a.ReplaceDetails(ctx, key, raw); err != nil {
+		return nil, found, err
+	}
+	logger.WarnContext(ctx, "job.json was of no use, and is replaced by what GitHub sent", KeyJob, key.JobID, KeyError, err,
+		KeyBytes, len(kept), KeyDigest, hex.EncodeToString(record.DetailsOf(kept).SHA256[:]))
+	return raw, found, nil
 }
 
 // undescribed says whether the job itself was asked for in vain on more days than any is
@@ -73,7 +100,7 @@ func (t *task) unusable(why error) error {
 // bucket nor Postgres can take, whoever sent it, is no answer either.
 func (t *task) keepDetails(ctx context.Context, facts store.Facts, raw []byte) (bool, error) {
 	key := record.KeyOf(facts.Job)
-	kept, err := storeDetails(ctx, t.Archive, key, raw, facts)
+	kept, err := storeDetails(ctx, t.Archive, key, raw, facts, t.logger)
 	if err == nil && kept.Job.Status == store.StatusCompleted {
 		err = t.DB.RecordFetched(ctx, kept, t.Now())
 	}

@@ -36,7 +36,7 @@ func (t *task) handleJobError(ctx context.Context, err error) (bool, error) {
 		return false, err
 	}
 	if t.known.Log.State == store.LogMissing && !ghapi.IsRateLimited(heard) && class(heard) != classOwn {
-		return true, nil
+		return !t.moved, nil
 	}
 	if o.logDecides {
 		t.logger.WarnContext(ctx, "job not described; its log decides", KeyReason, o.reason)
@@ -55,7 +55,8 @@ func (t *task) judge(ctx context.Context, what target, heard error) (o outcome, 
 		return o, heard, errors.Join(heard, err)
 	}
 	o = decide(heard, c)
-	if o.state == "" || what == targetRepository || !ghapi.IsAPINotFound(heard) {
+	missing := t.known.Log.State == store.LogMissing
+	if o.state == "" && !missing || what == targetRepository || !ghapi.IsAPINotFound(heard) {
 		return o, heard, nil
 	}
 	// The name may be another's by now, or the repository hidden from us.
@@ -64,6 +65,8 @@ func (t *task) judge(ctx context.Context, what target, heard error) (o outcome, 
 	case rerr != nil:
 		c.target = targetRepository
 		return decide(rerr, c), rerr, nil
+	case Moved(t.known.Repository, now) && missing:
+		t.moved = true
 	case Moved(t.known.Repository, now):
 		moved := outcome{pause: c.pause(firstPause), status: o.status, reason: "the repository is now " + now.FullName()}
 		if moved = c.countDay(moved, store.Failed, maxFailedDays, "of moving"); moved.state == "" && !moved.logDecides {
@@ -115,8 +118,10 @@ func (t *task) stillMissing(ctx context.Context, o outcome, err error) error {
 	case ghapi.IsRateLimited(err):
 		t.limited = o.limit
 		return river.JobSnooze(o.pause)
-	case class(err) == classOwn:
+	case class(err) == classOwn && !errors.Is(err, errDamagedRecord):
 		return err
+	case t.moved:
+		return nil // it is asked for there
 	}
 	t.logger.InfoContext(ctx, "job is missing still", KeyReason, o.reason)
 	return nil

@@ -252,6 +252,43 @@ func TestJobOfARepositoryThatLostItsName(t *testing.T) {
 	r.WantNames("resolved by its id", map[int64]string{ingesttest.Repository.ID: "acme/rocket-classic *", 4: another.Owner + "/" + another.Name + " *"})
 }
 
+// renamed has the repository be called otherwise, and another one have its name.
+func renamed(r *rig) {
+	r.GitHub.RenameRepository(ingesttest.Repository.ID, "acme", "rocket-classic")
+	another := ingesttest.Repository
+	another.ID = 4
+	r.GitHub.AddRepository(another)
+}
+
+// A job that was given up and is asked for once more is asked for where its repository is:
+// what has its name now knows nothing of it.
+func TestAMissingJobOfARenamedRepositoryIsAskedForOnceMore(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]string{
+		"described": `UPDATE job_logs SET state = 'missing', settled_at = now(), attempts = 5`,
+		"never":     `UPDATE job_logs SET state = 'missing', settled_at = now()`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, ingesttest.Options{})
+			j := ingesttest.Completed(1, time.Now(), githubsim.TextLog([]byte("x\n")))
+			r.Know(j)
+			if name == "described" {
+				remove := r.GitHub.Inject(githubsim.Fault{Kind: githubsim.NotFoundXML, Endpoint: blb})
+				r.Try(1)
+				remove()
+			}
+			r.Exec(set)
+			renamed(r)
+			if says, _ := r.TryArgs(store.ArchiveArgs{JobID: 1, Again: true}); says != "done" {
+				t.Errorf("the worker says %s", says)
+			}
+			r.wantState("asked for once more", 1, store.LogArchived)
+			r.CompareLog(j)
+		})
+	}
+}
+
 // Of a deleted repository whose name is used again no job is settled by what its
 // successor says: it is out of sight, for a week.
 func TestJobOfADeletedRepositoryWhoseNameIsUsedAgain(t *testing.T) {

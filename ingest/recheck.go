@@ -22,14 +22,17 @@ const recheckWithin = time.Hour
 
 // mayGrow tells whether a log that was just fetched may not have been at its end: its
 // runner may still write it, although the job is called completed. Of GitHub that is known
-// of jobs that were ended from outside; of other servers, nothing is known.
-func (t *task) mayGrow(log archive.Log) bool {
-	job := t.facts.Job
-	if log.Truncated || job.CompletedAt != nil && t.Now().Sub(*job.CompletedAt) > recheckWithin {
-		return false
+// of jobs that were ended from outside; of other servers, nothing is known. A webhook tells
+// by its arrival that a job has just completed, whatever its server's clock says.
+func (t *task) mayGrow(ctx context.Context, log archive.Log) (bool, error) {
+	job, c := t.facts.Job, t.facts.Job.Conclusion
+	if log.Truncated || !t.direct && (c == nil || *c != "cancelled" && *c != "timed_out") {
+		return false, nil
 	}
-	c := job.Conclusion
-	return t.direct || c != nil && (*c == "cancelled" || *c == "timed_out")
+	if job.CompletedAt == nil || t.Now().Sub(*job.CompletedAt) <= recheckWithin {
+		return true, nil
+	}
+	return t.DB.HeardCompleted(ctx, t.id, recheckWithin)
 }
 
 // Rechecker asks once more for logs that may not have been at their end when they were
@@ -51,14 +54,19 @@ func NewRechecker(a *Archiver) *Rechecker { return &Rechecker{archiver: a} }
 // Timeout is none, as the Archiver's.
 func (r *Rechecker) Timeout(*river.Job[store.RecheckArgs]) time.Duration { return -1 }
 
-// NextRetry is when to try again after a failure: 2, 8, 32 min and 2 h later, so that the few
-// tries that there are outlast an hour in which GitHub fails, or we do.
+// NextRetry is when to try again after a failure.
 func (r *Rechecker) NextRetry(job *river.Job[store.RecheckArgs]) time.Time {
+	return r.archiver.Now().Add(recheckPause(job.Attempt))
+}
+
+// recheckPause is the pause after a try, the first of which is 1: 2, 8, 32 min and 2 h, so
+// that the few tries that there are outlast an hour in which GitHub fails or refuses, or we do.
+func recheckPause(tries int) time.Duration {
 	pause := maxRetryPause
-	if n := max(job.Attempt-1, 0); n < 4 {
+	if n := max(tries-1, 0); n < 4 {
 		pause = min(store.RecheckDelay<<(2*n), maxRetryPause)
 	}
-	return r.archiver.Now().Add(pause + jitter(pause/4))
+	return pause + jitter(pause/4)
 }
 
 // Work asks for one job's log again, if it is time. What it returns is for River.
@@ -86,6 +94,7 @@ type recheck struct {
 	job   store.Recheck
 	key   archive.JobKey
 	began time.Time // before GitHub was asked
+	tries int       // since it became due, this one included
 }
 
 // run asks, and notes what came of it.
@@ -99,12 +108,16 @@ func (c *recheck) run(ctx context.Context) error {
 	if c.job.Log.State != store.LogArchived {
 		return c.end(ctx, false, "it is "+c.job.Log.State)
 	}
-	may, err := c.DB.BeginRecheck(ctx, c.job.Job.ID)
-	if err != nil {
+	var err error
+	if c.tries, err = c.DB.BeginRecheck(ctx, c.job.Job.ID); err != nil {
 		return err
 	}
-	if !may {
-		return c.end(ctx, true, "given up: no answer came")
+	if c.tries == 0 {
+		heard := "no answer came"
+		if c.job.Outcome != nil {
+			heard = *c.job.Outcome
+		}
+		return c.end(ctx, true, "given up: "+heard)
 	}
 	log, err := c.longer(ctx)
 	if err == nil {
@@ -124,14 +137,27 @@ func (c *recheck) archived() archive.Log {
 // longer finds the longer log in the bucket, or else asks for it and puts it there. It fails
 // with archive.ErrNotLonger if there is none.
 func (c *recheck) longer(ctx context.Context) (archive.Log, error) {
-	put := c.Archive.PutLonger
-	log, err := c.Archive.AdoptLonger(ctx, c.archived())
+	adopt := func(ctx context.Context) (archive.Log, error) { return c.Archive.AdoptLonger(ctx, c.archived()) }
+	log, err := adopt(ctx)
 	switch {
-	case errors.Is(err, bucket.ErrUnreadable) && !errors.Is(err, archive.ErrFilters):
-		put = c.Archive.RestoreLonger // the ledger has never told of it
+	case isDamaged(err):
+		return c.replaceDamaged(ctx, c.job.Job.ID, adopt, func(ctx context.Context, guarded func(io.Reader) io.Reader) (archive.Log, error) {
+			return c.fetch(ctx, func(ctx context.Context, than archive.Log, r io.Reader) (archive.Log, error) {
+				return c.Archive.RestoreLonger(ctx, than, guarded(r))
+			})
+		})
 	case !errors.Is(err, bucket.ErrNotFound):
 		return log, err
 	}
+	log, err = c.fetch(ctx, c.Archive.PutLonger)
+	if errors.Is(err, bucket.ErrExists) {
+		return adopt(ctx)
+	}
+	return log, err
+}
+
+// fetch asks GitHub for the log, and puts it if it is longer.
+func (c *recheck) fetch(ctx context.Context, put func(context.Context, archive.Log, io.Reader) (archive.Log, error)) (archive.Log, error) {
 	body, err := c.open(ctx)
 	if err != nil {
 		return archive.Log{}, err
@@ -140,28 +166,17 @@ func (c *recheck) longer(ctx context.Context) (archive.Log, error) {
 	if body.Bytes >= 0 && body.Bytes <= *c.job.Log.RawBytes {
 		return archive.Log{}, errors.Join(archive.ErrNotLonger, body.Close())
 	}
-	log, err = put(ctx, c.archived(), io.Reader(body))
-	err = errors.Join(err, body.Close())
-	if errors.Is(err, bucket.ErrExists) {
-		return c.Archive.AdoptLonger(ctx, c.archived())
-	}
-	return log, err
+	log, err := put(ctx, c.archived(), body)
+	return log, errors.Join(err, body.Close())
 }
 
 // open asks for the log, where the repository is now.
-func (c *recheck) open(ctx context.Context) (*ghapi.Log, error) {
-	repo := c.job.Repository
-	if !repo.HasName {
-		var err error
-		if repo, err = ResolveRepository(ctx, c.DB, c.GitHub, repo); err != nil {
-			return nil, err
-		}
-	}
-	client, err := c.GitHub.For(ctx, repo.InstallationID, repo.Owner, repo.Name)
-	if err != nil {
-		return nil, err
-	}
-	return client.OpenLog(ctx, repo.Owner, repo.Name, c.job.Job.ID)
+func (c *recheck) open(ctx context.Context) (body *ghapi.Log, err error) {
+	err = AtRepository(ctx, c.DB, c.GitHub, c.job.Repository, func(client *ghapi.Client, repo store.Repository) (err error) {
+		body, err = client.OpenLog(ctx, repo.Owner, repo.Name, c.job.Job.ID)
+		return err
+	})
+	return body, err
 }
 
 // lengthen has the ledger tell of the longer log.
@@ -184,25 +199,34 @@ func (c *recheck) lengthen(ctx context.Context, log archive.Log) error {
 }
 
 // handleError says what an error means for the recheck: the archived log stays whatever
-// it is.
+// it is. That there is no log (any more) is an answer. Who fails, refuses or limits us, or
+// does not show us the repository, may think otherwise later, and is asked again.
 func (c *recheck) handleError(ctx context.Context, err error) error {
 	if errors.Is(err, archive.ErrNotLonger) {
 		return c.end(ctx, true, archive.ErrNotLonger.Error())
 	}
 	c.Metrics.githubErrors.WithLabelValues(class(err)).Inc()
 	var e *ghapi.Error
-	switch {
-	case class(err) == classOwn: // nobody was asked, or the answer found no place
-		return errors.Join(err, c.DB.PutOffRecheck(ctx, c.job.Job.ID))
-	case errors.As(err, &e) && e.Class == ghapi.Transient:
-		return err
-	case errors.As(err, &e) && e.Class == ghapi.RateLimited:
-		if err := c.DB.PutOffRecheck(ctx, c.job.Job.ID); err != nil {
-			return err
-		}
-		return river.JobSnooze(min(max(e.RetryAt.Sub(c.Now()), 0), maxPause) + jitter(limitJitter))
+	own := class(err) == classOwn // nobody was asked, or the answer found no place
+	if !own {
+		errors.As(err, &e)
 	}
-	return c.end(ctx, true, record.Reason(e))
+	limited := !own && e.Class == ghapi.RateLimited
+	if !own && !limited && e.Class != ghapi.Transient && e.Class != ghapi.Denied && !ghapi.IsAPINotFound(err) {
+		return c.end(ctx, true, record.Reason(e))
+	}
+	ourShare := limited && e.Status == 0 // no word of GitHub's
+	if nerr := c.DB.NoteRecheck(ctx, c.job.Job.ID, record.Reason(err), own || ourShare); nerr != nil {
+		return errors.Join(err, nerr)
+	}
+	if !limited {
+		return err
+	}
+	pause := min(max(e.RetryAt.Sub(c.Now()), 0), maxPause) + jitter(limitJitter)
+	if !ourShare {
+		pause = max(pause, recheckPause(c.tries))
+	}
+	return river.JobSnooze(pause)
 }
 
 // end notes what came of it, as of when it began: what is reported while GitHub answers may

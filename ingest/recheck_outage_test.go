@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,8 +30,14 @@ func (g *growing) recheckFor(limit time.Duration) (done bool) {
 	began := g.now.Now()
 	for attempt := 1; g.now.Now().Sub(began) < limit; attempt++ {
 		job := &river.Job[store.RecheckArgs]{JobRow: &rivertype.JobRow{Attempt: attempt}, Args: store.RecheckArgs{JobID: 1}}
-		if err := rechecker.Work(g.T.Context(), job); err == nil {
+		err := rechecker.Work(g.T.Context(), job)
+		if err == nil {
 			return true
+		}
+		var snooze *river.JobSnoozeError
+		if ingesttest.AsSnooze(err, &snooze) {
+			g.now.Advance(snooze.Duration)
+			continue
 		}
 		g.now.Set(rechecker.NextRetry(job))
 	}
@@ -54,8 +61,23 @@ func TestARecheckOutlastsAnOutage(t *testing.T) {
 		lasts time.Duration
 		lost  bool
 	}{
-		"GitHub fails for an hour": {func(g *growing) func() { return g.GitHub.Inject(failing) }, time.Hour, false},
-		"GitHub fails for a day":   {func(g *growing) func() { return g.GitHub.Inject(failing) }, aDay, true},
+		"GitHub fails for an hour":   {func(g *growing) func() { return g.GitHub.Inject(failing) }, time.Hour, false},
+		"GitHub refuses for an hour": {func(g *growing) func() { return g.GitHub.Inject(githubsim.Fault{Kind: githubsim.Forbidden}) }, time.Hour, false},
+		"GitHub refuses for a day":   {func(g *growing) func() { return g.GitHub.Inject(githubsim.Fault{Kind: githubsim.Forbidden}) }, aDay, true},
+		"the token is no good for an hour": {func(g *growing) func() {
+			return g.GitHub.Inject(githubsim.Fault{Kind: githubsim.Status, Status: 401})
+		}, time.Hour, false},
+		"the repository is hidden for an hour": {func(g *growing) func() {
+			g.GitHub.RemoveRepository(ingesttest.Repository.ID)
+			return func() { g.GitHub.AddRepository(ingesttest.Repository); g.GitHub.AddJob(g.job) }
+		}, time.Hour, false},
+		"GitHub limits us for an hour": {func(g *growing) func() {
+			return g.GitHub.Inject(githubsim.Fault{Endpoint: log, Kind: githubsim.TooMany, RetryAfter: time.Second})
+		}, time.Hour, false},
+		"GitHub limits us for two days": {func(g *growing) func() {
+			return g.GitHub.Inject(githubsim.Fault{Endpoint: log, Kind: githubsim.TooMany, RetryAfter: time.Second})
+		}, 2 * aDay, true},
+		"GitHub fails for a day": {func(g *growing) func() { return g.GitHub.Inject(failing) }, aDay, true},
 		"the bucket is away for a week": {func(g *growing) func() {
 			whole := g.Archive
 			var err error
@@ -113,5 +135,103 @@ func TestAReportDuringARecheck(t *testing.T) {
 	r.Drain()
 	if got := g.outcome(); !strings.HasPrefix(got, "due t, tries 0, asked 1") {
 		t.Error(got)
+	}
+}
+
+// What is reported as completed again while its log is fetched for the first time, or after
+// that and before the ledger tells of it, has its log asked for again.
+func TestAReportDuringTheFirstFetch(t *testing.T) {
+	t.Parallel()
+	full := logText(8000)
+	r := newRig(t, ingesttest.Options{})
+	g := &growing{rig: r, job: ingesttest.Completed(1, time.Now(), githubsim.TextLog(full[:1000]))}
+	r.Know(g.job)
+	var report sync.Once
+	r.GitHub.OnRequest(func(e githubsim.Endpoint, _ *http.Request) {
+		if e == log {
+			report.Do(func() {
+				ds := r.GitHub.Deliveries(g.job)
+				last := ds[len(ds)-1]
+				last.GUID = fmt.Sprintf("00000000-0000-4000-8000-%012d", 1)
+				r.Send([]githubsim.Delivery{last}, githubsim.SendOptions{})
+				r.Drain()
+			})
+		}
+	})
+	g.says(r.Try, "done", 0)
+	if got := g.outcome(); !strings.HasPrefix(got, "due t, tries 0, asked 0") {
+		t.Fatal(got)
+	}
+	g.grow(full)
+	r.Exec(`UPDATE log_rechecks SET due_at = now() - interval '1 second'`)
+	g.says(r.Recheck, "done", 0)
+	g.keeps(full, full[:1000])
+}
+
+// The log is asked for where its repository is, although its name is another's by now.
+func TestARecheckOfARenamedRepository(t *testing.T) {
+	t.Parallel()
+	full := logText(8000)
+	g := archivedCut(t, ingesttest.Options{}, "cancelled", full, 1000)
+	renamed(g.rig)
+	g.now.Advance(store.RecheckDelay)
+	g.says(g.Recheck, "done", 0)
+	g.keeps(full, full[:1000])
+}
+
+// Two workers that find a damaged object in the place of a log: the slower one does not
+// replace what the ledger tells of by then, also if it loses the connection with its lock.
+func TestTwoWorkersReplaceADamagedLog(t *testing.T) {
+	t.Parallel()
+	full := logText(9000)
+	for name, lost := range map[string]bool{"beside each other": false, "after the lock is lost": true} {
+		for _, again := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, longer %t", name, again), func(t *testing.T) {
+				t.Parallel()
+				var g *growing
+				if again {
+					g = archivedCut(t, ingesttest.Options{}, "cancelled", full, 1000)
+					g.now.Advance(store.RecheckDelay)
+				} else {
+					g = &growing{rig: newRig(t, ingesttest.Options{}), job: ingesttest.Completed(1, time.Now(), githubsim.TextLog(full))}
+					g.Know(g.job)
+				}
+				key, work, number := archive.JobKey{RepositoryID: ingesttest.Repository.ID, RunID: 101, RunAttempt: 1, JobID: 1}, g.Try, 1
+				if again {
+					work, number = g.Recheck, 2
+				}
+				_, err := g.Archive.Bucket().Put(t.Context(), key.LogNumbered(number), strings.NewReader("damaged"))
+				g.Check(err)
+				var began atomic.Bool // the other worker's request comes here too
+				g.GitHub.OnRequest(func(e githubsim.Endpoint, _ *http.Request) {
+					if e == log && began.CompareAndSwap(false, true) {
+						if lost {
+							g.Exec(`SELECT pg_terminate_backend(pid, 5000) FROM pg_locks
+								WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()`)
+						}
+						g.grow(full[:2000])
+						work(1)
+						g.grow(full[:3000])
+					}
+				})
+				for range 4 {
+					if says, _ := work(1); says == "done" {
+						break
+					}
+				}
+				e, err := g.DB.JobLog(t.Context(), 1)
+				g.Check(err)
+				if e.State != store.LogArchived || archive.LogNumber(*e.ObjectKey) != number {
+					t.Fatalf("the ledger says %s, %v; %s", e.State, e.ObjectKey, g.outcome())
+				}
+				body, err := g.Archive.OpenLog(t.Context(), *e.ObjectKey)
+				g.Check(err)
+				text, err := io.ReadAll(body)
+				g.Check(errors.Join(err, body.Close()))
+				if int64(len(text)) != *e.RawBytes {
+					t.Errorf("the ledger tells of %d bytes, the object has %d", *e.RawBytes, len(text))
+				}
+			})
+		}
 	}
 }

@@ -106,7 +106,8 @@ func TestWhichLogsAreAskedForAgain(t *testing.T) {
 	for _, c := range []struct {
 		name, conclusion string
 		direct           bool
-		age              time.Duration // of the job when it is archived, beside a minute
+		age              time.Duration // of the job when it is archived, beside a minute, by its server's clock
+		heard            time.Duration // how long ago a webhook reported it
 		again            bool
 	}{
 		{name: "GitHub's, successful", conclusion: "success"},
@@ -114,8 +115,12 @@ func TestWhichLogsAreAskedForAgain(t *testing.T) {
 		{name: "cancelled", conclusion: "cancelled", again: true},
 		{name: "timed out", conclusion: "timed_out", again: true},
 		{name: "another server's", conclusion: "success", direct: true, again: true},
-		{name: "cancelled long ago", conclusion: "cancelled", age: 2 * time.Hour},
-		{name: "another server's, of long ago", conclusion: "success", direct: true, age: 2 * time.Hour},
+		{name: "cancelled long ago", conclusion: "cancelled", age: 2 * time.Hour, heard: 2 * time.Hour},
+		{name: "another server's, of long ago", conclusion: "success", direct: true, age: 2 * time.Hour, heard: 2 * time.Hour},
+		{name: "cancelled now, by a clock that is slow", conclusion: "cancelled", age: 2 * time.Hour, again: true},
+		{name: "another server's, by a clock that is years slow", conclusion: "success", direct: true, age: 20_000 * time.Hour, again: true},
+		{name: "cancelled now, by a clock that is fast", conclusion: "cancelled", age: -20_000 * time.Hour, again: true},
+		{name: "GitHub's, by a clock that is slow", conclusion: "success", age: 2 * time.Hour},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -125,6 +130,7 @@ func TestWhichLogsAreAskedForAgain(t *testing.T) {
 			g.job = ingesttest.Completed(1, now.Now().Add(-c.age), githubsim.TextLog(full[:70_000]))
 			g.job.Conclusion = &c.conclusion
 			g.Know(g.job)
+			g.Exec(`UPDATE deliveries SET received_at = now() - $1::interval`, c.heard)
 			g.says(g.Try, "done", 0)
 			g.grow(full)
 			if queued := ingesttest.Scalar[int](g.Rig, `SELECT count(*) FROM queue.river_job WHERE kind = 'recheck'`); queued != map[bool]int{true: 1}[c.again] {
@@ -174,7 +180,9 @@ func TestNothingElseReplacesALog(t *testing.T) {
 		"longer, and another one": {text: flipped, says: "done", outcome: "no longer log"},
 		"gone":                    {fault: &githubsim.Fault{Endpoint: log, Kind: githubsim.Gone}, says: "done", outcome: "Server Error"},
 		"not there":               {fault: &githubsim.Fault{Endpoint: blb, Kind: githubsim.NotFoundXML}, says: "done", outcome: "BlobNotFound"},
-		"forbidden":               {fault: &githubsim.Fault{Endpoint: log, Kind: githubsim.Forbidden}, says: "done", outcome: "accessible"},
+		"forbidden":               {fault: &githubsim.Fault{Endpoint: log, Kind: githubsim.Forbidden}, says: "retry", outcome: "given up: get log of job 1: denied (403)"},
+		"401":                     {fault: &githubsim.Fault{Endpoint: log, Kind: githubsim.Status, Status: 401}, says: "retry", outcome: "given up: "},
+		"404 of the API":          {fault: &githubsim.Fault{Endpoint: log, Kind: githubsim.Status, Status: 404}, says: "retry", outcome: "given up: "},
 		"a page":                  {fault: &githubsim.Fault{Endpoint: blb, Kind: githubsim.HTML200}, says: "retry", outcome: "given up"},
 		"a long page as text": {fault: &githubsim.Fault{Endpoint: blb, Kind: githubsim.Status, Status: 200, Body: strings.Repeat("service unavailable ", 1000)},
 			says: "done", outcome: "no longer log"},
@@ -182,7 +190,7 @@ func TestNothingElseReplacesALog(t *testing.T) {
 		"cut short, in chunks":  {fault: &githubsim.Fault{Endpoint: blb, Kind: githubsim.CutChunked, After: 3500}, says: "retry", outcome: "given up"},
 		"another checksum":      {fault: &githubsim.Fault{Endpoint: blb, Kind: githubsim.WrongMD5}, says: "retry", outcome: "given up"},
 		"500":                   {fault: &githubsim.Fault{Endpoint: log, Kind: githubsim.ServerError}, says: "retry", outcome: "given up"},
-		"the limit is used up":  {fault: &githubsim.Fault{Endpoint: log, Kind: githubsim.PrimaryLimit, RetryAfter: time.Minute}, says: "snooze", outcome: "tries 0"},
+		"the limit is used up":  {fault: &githubsim.Fault{Endpoint: log, Kind: githubsim.PrimaryLimit, RetryAfter: time.Minute}, says: "snooze", outcome: "tries 1"},
 		"the storage says 206":  {fault: &githubsim.Fault{Endpoint: blb, Kind: githubsim.Status, Status: 206, Body: string(full)}, says: "retry", outcome: "given up"},
 		"the storage redirects": {fault: &githubsim.Fault{Endpoint: log, Kind: githubsim.Status, Status: 302}, says: "retry", outcome: "given up"},
 	} {

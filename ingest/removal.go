@@ -114,6 +114,10 @@ func AdoptRemoval(ctx context.Context, db *store.DB, a *archive.Archive, key arc
 	return true, kept, AdoptRemovalRecord(ctx, db, a, key, s, kept, now)
 }
 
+// errDamagedRecord says that a job's settled.json cannot be read: it may say that the log was
+// removed, so that nothing is fetched. It does not mend itself.
+var errDamagedRecord = errors.New("it may say that the log was removed; jobvault verify --repair looks for that in the log of removals")
+
 // AdoptRemovalRecord writes into the ledger what a record says of a removal and of its
 // redacted copies. It is idempotent: a ledger that says as much already stays as it is. kept is the settled.json that is the
 // record; nil: another object tells it.

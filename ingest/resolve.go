@@ -40,6 +40,37 @@ func ResolveRepository(ctx context.Context, db *store.DB, github *ghapi.Clients,
 	return rs[slices.IndexFunc(rs, func(r store.Repository) bool { return r.ID == repo.ID })], nil
 }
 
+// AtRepository asks for something of a repository where it is. One that lost its name is
+// found by its id first, and so is one that does not have what is asked for: its name
+// may be another's, which knows nothing of its jobs.
+func AtRepository(ctx context.Context, db *store.DB, github *ghapi.Clients, repo store.Repository, ask func(*ghapi.Client, store.Repository) error) error {
+	resolved := false
+	if !repo.HasName {
+		var err error
+		if repo, err = ResolveRepository(ctx, db, github, repo); err != nil {
+			return err
+		}
+		resolved = true
+	}
+	for {
+		client, err := github.For(ctx, repo.InstallationID, repo.Owner, repo.Name)
+		if err == nil {
+			err = ask(client, repo)
+		}
+		if resolved || !ghapi.IsAPINotFound(err) {
+			return err
+		}
+		now, rerr := ResolveRepository(ctx, db, github, repo)
+		if rerr != nil {
+			return rerr
+		}
+		if !Moved(repo, now) {
+			return err
+		}
+		repo, resolved = now, true
+	}
+}
+
 // repositoryRows turns repositories of the REST API into rows, named as of when GitHub was
 // asked. Those without an id or a name are left out.
 func repositoryRows(asked time.Time, found ...ghapi.Repository) []store.Repository {

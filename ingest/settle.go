@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/store"
 )
@@ -59,15 +60,25 @@ func (t *task) settle(ctx context.Context, s store.Settlement) error {
 }
 
 // storeSettled puts the record of why there is no log into the bucket. If a worker that
-// was killed has put one already, the ledger says what that one does.
+// was killed has put one already, the ledger says what that one does. One that is damaged
+// stays, and is not noted: it may say more, see errDamagedRecord.
 func (t *task) storeSettled(ctx context.Context, s *store.Settlement, now time.Time) (time.Time, error) {
 	raw, err := t.Archive.PutSettled(ctx, t.key, archive.Settled{State: s.State, Reason: s.Reason, HTTPStatus: s.HTTPStatus, At: now})
+	if errors.Is(err, bucket.ErrUnreadable) {
+		return now, nil
+	}
 	if err != nil {
 		return now, err
 	}
-	s.Settled = record.DetailsOf(raw)
 	var kept archive.Settled
-	if err := json.Unmarshal(raw, &kept); err == nil && kept.State == s.State {
+	if err := json.Unmarshal(raw, &kept); err != nil {
+		return now, nil //nolint:nilerr // damaged
+	}
+	if _, err := record.IsRemoval(kept); err != nil {
+		return now, nil //nolint:nilerr // likewise
+	}
+	s.Settled = record.DetailsOf(raw)
+	if kept.State == s.State {
 		s.Reason, s.HTTPStatus, now = kept.Reason, kept.HTTPStatus, kept.At
 	}
 	return now, nil
@@ -86,7 +97,7 @@ func (t *task) storeWebhookJob(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	kept, err := t.Archive.PutDetails(ctx, t.key, raw)
+	kept, _, err := putDetails(ctx, t.Archive, t.key, raw, t.known.Repository, t.logger)
 	if err != nil {
 		return err
 	}

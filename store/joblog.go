@@ -141,6 +141,7 @@ type Settlement struct {
 	Object     *Object
 	Shorter    []ShorterLog  // what was archived before Object, and is not noted yet
 	Recheck    bool          // the log may not have been at its end, and is asked for again
+	AskedAt    time.Time     // before the log was asked for: if the job is reported as completed again after it, the log is asked for again; zero: it was not
 	Steps      StepAligner   // which lines are its steps'; nil: none has any
 	Usage      *joblog.Usage // nil: the log was not read for it
 	Details    *Details      // nil: as noted before
@@ -222,7 +223,11 @@ func (db *DB) writeBesides(ctx context.Context, tx pgx.Tx, s Settlement, at time
 	if err := insertShorter(ctx, tx, s.Shorter); err != nil {
 		return err
 	}
-	if s.Recheck {
+	again, err := completedSince(ctx, tx, s.JobID, s.AskedAt)
+	if err != nil {
+		return err
+	}
+	if s.Recheck || again && s.Object != nil && !s.Object.Truncated {
 		if err := db.scheduleRechecks(ctx, tx, []int64{s.JobID}, at.Add(RecheckDelay)); err != nil {
 			return err
 		}

@@ -36,6 +36,8 @@ var sessionSettings = map[string]string{
 	"tcp_keepalives_count":                "3",
 	"idle_in_transaction_session_timeout": "60s",
 	"lock_timeout":                        "30s",
+	// Of jobs with a longer log, triggers take certain notes from those only who know of it.
+	"jobvault.shorter_logs": "known",
 }
 
 // setSession is one statement for each of sessionSettings. They are set once connected:

@@ -85,3 +85,45 @@ func TestRetryGoesOnUntilAllAreEnqueued(t *testing.T) {
 		t.Errorf("%d retried, %d enqueued, want %d", n, len(f.retried()), jobs)
 	}
 }
+
+// What was asked for in vain before somebody had it asked for again neither ends it nor puts
+// it off.
+func TestRetryForgetsTrouble(t *testing.T) {
+	f := newFixture(t)
+	for i, id := range []int64{missing, denied} {
+		f.listedRun(100+id, 1, i, "completed", id)
+		f.settle(settledAs(id, map[int64]string{missing: store.LogMissing, denied: store.LogDenied}[id]))
+	}
+	f.exec(`UPDATE job_logs SET trying_since = now() - interval '30 days', refused_days = 30, failed_days = 7, failed_on = current_date`)
+	_, err := f.db.RetryRuns(t.Context(), store.ListedRuns{Repositories: []int64{1}}, store.PrioritySweep)
+	f.check(err)
+	got := column[string](f, `SELECT format('%s %s %s %s', state, trying_since IS NULL, coalesce(refused_days, 0), coalesce(failed_days, 0)) FROM job_logs ORDER BY job_id`)
+	if diff := cmp.Diff([]string{"missing t 30 7", "denied t 0 0"}, got); diff != "" {
+		t.Errorf("the ledger says (-want +got):\n%s", diff)
+	}
+}
+
+// However many jobs there are, each is read some few times.
+func TestRetryReadsInProportion(t *testing.T) {
+	f := newFixture(t)
+	if scalar[int](f, `SELECT current_setting('server_version_num')::integer`) < 150000 {
+		t.Skip("Postgres 14 does not tell at once what was read")
+	}
+	const runs, jobs = 1000, 20_000
+	f.listedRun(100, 1, 0, "completed", 1)
+	f.exec(`INSERT INTO workflow_runs (id, repository_id) SELECT 1000 + i, 1 FROM generate_series(1, $1::bigint) i`, runs)
+	f.exec(`INSERT INTO run_attempts SELECT 1000 + i, 1, 1, now(), 20, true, now() FROM generate_series(1, $1::bigint) i`, runs)
+	f.exec(`INSERT INTO jobs (id, run_id, repository_id, name, status) SELECT 1000 + i, 1001 + i % $2, 1, 'build', 'completed' FROM generate_series(1, $1::bigint) i`, jobs, runs)
+	f.exec(`INSERT INTO job_logs (job_id, state, settled_at) SELECT id, 'missing', now() FROM jobs WHERE id > 1000`)
+	f.exec(`ANALYZE`)
+	read := func() int {
+		f.exec(`SELECT pg_stat_force_next_flush()`)
+		return scalar[int](f, `SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'jobs'`)
+	}
+	before := read()
+	n, err := f.db.RetryRuns(t.Context(), store.ListedRuns{Repositories: []int64{1}}, store.PriorityBackfill)
+	f.check(err)
+	if read := read() - before; n != jobs || read < jobs || read > 3*jobs {
+		t.Errorf("%d of %d jobs are retried; rows of jobs were read %d times", n, jobs, read)
+	}
+}

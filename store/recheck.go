@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -41,7 +42,8 @@ func (RecheckArgs) InsertOpts() river.InsertOpts {
 // Recheck is a job whose archived log is to be asked for again.
 type Recheck struct {
 	JobToArchive
-	DueAt *time.Time // nil: it is not, any more
+	DueAt   *time.Time // nil: it is not, any more
+	Outcome *string    // what was last heard; nil: nothing yet
 }
 
 // scheduleRechecks has the archived logs of jobs be asked for again at a time, unless that
@@ -49,7 +51,7 @@ type Recheck struct {
 func (db *DB) scheduleRechecks(ctx context.Context, tx pgx.Tx, jobIDs []int64, at time.Time) error {
 	ids, err := pgx.CollectRows(query(ctx, tx, `
 		INSERT INTO log_rechecks AS r (job_id, due_at) SELECT id, $2 FROM unnest($1::bigint[]) id ORDER BY id
-		ON CONFLICT (job_id) DO UPDATE SET due_at = excluded.due_at, tries = 0 WHERE r.asked < $3
+		ON CONFLICT (job_id) DO UPDATE SET due_at = excluded.due_at, tries = 0, outcome = NULL WHERE r.asked < $3
 		RETURNING job_id`, jobIDs, at, maxRechecks), pgx.RowTo[int64])
 	if err != nil {
 		return fmt.Errorf("schedule rechecks: %w", err)
@@ -108,33 +110,61 @@ func (db *DB) recheckCompletedAgain(ctx context.Context, tx pgx.Tx, taken []Verd
 	return db.scheduleRechecks(ctx, tx, ids, latest.Add(RecheckDelay))
 }
 
+// completedSince tells whether a job was reported as completed after a time, and had been by
+// another delivery before. A zero time is none.
+func completedSince(ctx context.Context, tx pgx.Tx, jobID int64, at time.Time) (again bool, err error) {
+	if at.IsZero() {
+		return false, nil
+	}
+	err = tx.QueryRow(ctx, `
+		SELECT count(*) > 1 AND max(received_at) > $2 FROM deliveries WHERE job_id = $1 AND action = 'completed' AND state = 'done'`, jobID, at).Scan(&again)
+	return again, err
+}
+
+// HeardCompleted tells whether a webhook has reported a job as completed within this time.
+func (db *DB) HeardCompleted(ctx context.Context, jobID int64, within time.Duration) (heard bool, err error) {
+	err = db.pool.QueryRow(ctx, `
+		SELECT EXISTS (SELECT FROM deliveries WHERE job_id = $1 AND action = 'completed' AND received_at > now() - $2::interval)`, jobID, within).Scan(&heard)
+	if err != nil {
+		err = fmt.Errorf("store: webhooks of job %d: %w", jobID, err)
+	}
+	return heard, err
+}
+
 // DueRecheck reads what is known of a job whose log may have to be asked for again. It fails
 // with ErrNotFound for an unknown job.
 func (db *DB) DueRecheck(ctx context.Context, jobID int64) (r Recheck, err error) {
 	if r.JobToArchive, err = db.JobToArchive(ctx, jobID); err != nil {
 		return r, err
 	}
-	err = db.pool.QueryRow(ctx, `SELECT (SELECT due_at FROM log_rechecks WHERE job_id = $1)`, jobID).Scan(&r.DueAt)
+	err = db.pool.QueryRow(ctx, `SELECT due_at, outcome FROM log_rechecks WHERE job_id = $1`, jobID).Scan(&r.DueAt, &r.Outcome)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return r, nil
+	}
 	if err != nil {
 		err = fmt.Errorf("store: recheck of job %d: %w", jobID, err)
 	}
 	return r, err
 }
 
-// BeginRecheck notes that a log is about to be asked for again, and says whether it may
-// be: not if that was begun too often without an answer.
-func (db *DB) BeginRecheck(ctx context.Context, jobID int64) (bool, error) {
-	tag, err := db.pool.Exec(ctx, `UPDATE log_rechecks SET tries = tries + 1 WHERE job_id = $1 AND due_at IS NOT NULL AND tries < $2`, jobID, maxRecheckTries)
-	if err != nil {
-		return false, fmt.Errorf("store: begin recheck of job %d: %w", jobID, err)
+// BeginRecheck notes that a log is about to be asked for again, and says how often that was
+// begun since it became due, this time included; 0: it may not be, as that was too often
+// without an answer.
+func (db *DB) BeginRecheck(ctx context.Context, jobID int64) (tries int, err error) {
+	err = db.pool.QueryRow(ctx, `
+		UPDATE log_rechecks SET tries = tries + 1 WHERE job_id = $1 AND due_at IS NOT NULL AND tries < $2 RETURNING tries`, jobID, maxRecheckTries).Scan(&tries)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return 0, fmt.Errorf("store: begin recheck of job %d: %w", jobID, err)
 	}
-	return tag.RowsAffected() == 1, nil
+	return tries, nil
 }
 
-// PutOffRecheck takes BeginRecheck back: a limit was in the way, or trouble of our own.
-func (db *DB) PutOffRecheck(ctx context.Context, jobID int64) error {
-	if _, err := db.pool.Exec(ctx, `UPDATE log_rechecks SET tries = greatest(tries - 1, 0) WHERE job_id = $1`, jobID); err != nil {
-		return fmt.Errorf("store: put off recheck of job %d: %w", jobID, err)
+// NoteRecheck notes why no answer came. ours takes BeginRecheck back: our share of a limit
+// was in the way, or trouble of our own.
+func (db *DB) NoteRecheck(ctx context.Context, jobID int64, why string, ours bool) error {
+	_, err := db.pool.Exec(ctx, `UPDATE log_rechecks SET tries = greatest(tries - $2, 0), outcome = $3 WHERE job_id = $1`, jobID, boolInt(ours), why)
+	if err != nil {
+		return fmt.Errorf("store: note recheck of job %d: %w", jobID, err)
 	}
 	return nil
 }

@@ -95,20 +95,20 @@ func TestReportsOfCompletionAreBounded(t *testing.T) {
 	}
 }
 
-// Without an answer it is tried five times; waiting for a limit is no try.
+// Without an answer it is tried five times; waiting for our share of a limit is no try.
 func TestTriesOfARecheckAreBounded(t *testing.T) {
 	f := newFixture(t)
 	f.grown(1)
 	begin := func() bool {
-		may, err := f.db.BeginRecheck(t.Context(), 1)
+		tries, err := f.db.BeginRecheck(t.Context(), 1)
 		f.check(err)
-		return may
+		return tries > 0
 	}
 	for range 20 {
 		if !begin() {
 			t.Fatal("a limit used up the tries")
 		}
-		f.check(f.db.PutOffRecheck(t.Context(), 1))
+		f.check(f.db.NoteRecheck(t.Context(), 1, "our share of the limit is used up", true))
 	}
 	tries := 0
 	for begin() {

@@ -65,10 +65,11 @@ func (db *DB) UnloggedRemovals(ctx context.Context, after int64, limit int) ([]i
 var ErrOtherRecord = errors.New("another record with this number is noted")
 
 // LoggedRemoval says how many steps of a job's removal, as RemovalSteps counts them, a
-// record has.
+// record has, and how many shorter logs.
 type LoggedRemoval struct {
-	JobID int64
-	Steps int
+	JobID   int64
+	Steps   int
+	Shorter int
 }
 
 // NoteAppliedRecord notes that a record is in the bucket, and marks the removals that it
@@ -76,9 +77,9 @@ type LoggedRemoval struct {
 // when everything in the record is in the ledger. Repeating it is harmless; if another
 // record with this number is noted, it fails with ErrOtherRecord.
 func (db *DB) NoteAppliedRecord(ctx context.Context, r AppliedRecord, logged []LoggedRemoval) error {
-	ids, steps := make([]int64, len(logged)), make([]int, len(logged))
+	ids, steps, shorter := make([]int64, len(logged)), make([]int, len(logged)), make([]int, len(logged))
 	for i, l := range logged {
-		ids[i], steps[i] = l.JobID, l.Steps
+		ids[i], steps[i], shorter[i] = l.JobID, l.Steps, l.Shorter
 	}
 	return db.inTx(ctx, fmt.Sprintf("note record %d of removals", r.Number), func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `
@@ -99,9 +100,10 @@ func (db *DB) NoteAppliedRecord(ctx context.Context, r AppliedRecord, logged []L
 		}
 		_, err := tx.Exec(ctx, `
 			UPDATE log_removals m SET logged_in = $1
-			FROM unnest($2::bigint[], $3::int[]) AS told(job_id, steps), job_logs l
-			WHERE m.job_id = told.job_id AND l.job_id = m.job_id AND m.logged_in IS DISTINCT FROM $1 AND `+removalSteps+` = told.steps`,
-			r.Number, ids, steps)
+			FROM unnest($2::bigint[], $3::int[], $4::int[]) AS told(job_id, steps, shorter), job_logs l
+			WHERE m.job_id = told.job_id AND l.job_id = m.job_id AND m.logged_in IS DISTINCT FROM $1 AND `+removalSteps+` = told.steps
+			  AND told.shorter >= (SELECT count(*) FROM shorter_logs s WHERE s.job_id = m.job_id) -- an older jobvault tells of none
+			`, r.Number, ids, steps, shorter)
 		return err
 	})
 }

@@ -23,7 +23,8 @@ func adoptLonger(ctx context.Context, db *store.DB, a *archive.Archive, l store.
 
 // hearLonger has the ledger hear of the longer logs that lines of a manifest list, where it
 // is still at one of the shorter ones that they name. A longer log that is lost or damaged
-// is left for verify to name.
+// is left for verify to name. A ledger that has the longer log, and not all of the shorter
+// ones, as after a rebuild from a bucket that lost one, hears what they were.
 func hearLonger(ctx context.Context, db *store.DB, a *archive.Archive, lines []archive.ManifestLine) error {
 	for _, line := range lines {
 		for range line.Shorter {
@@ -32,6 +33,11 @@ func hearLonger(ctx context.Context, db *store.DB, a *archive.Archive, lines []a
 				return err
 			}
 			row, known := rows[line.JobID]
+			if known && row.State == store.LogArchived && fmt.Sprintf("%x", row.SHA256) == line.SHA256 && len(row.Shorter) < len(line.Shorter) {
+				if _, err := db.RememberShorter(ctx, line.JobID, row.SHA256, record.ShorterRows(line.JobID, line.Shorter)); err != nil {
+					return err
+				}
+			}
 			if !known || row.State != store.LogArchived || !isShorterOf(row, line) {
 				break
 			}

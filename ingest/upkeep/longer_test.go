@@ -15,12 +15,14 @@ import (
 
 	seekable "github.com/SaveTheRbtz/zstd-seekable-format-go/pkg"
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 	"github.com/klauspost/compress/zstd"
 	"github.com/minio/minio-go/v7"
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest/ingesttest"
+	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/internal/testenv"
@@ -373,6 +375,116 @@ func storedOtherwise(t *testing.T, text []byte) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// A bucket that lost a shorter log says so, and what can be is rebuilt of the longer one; with
+// a manifest that lists it, it can be made again.
+func TestRebuildWithoutTheShorterLog(t *testing.T) {
+	t.Parallel()
+	for name, listed := range map[string]bool{"listed": true, "never listed": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLengthening(t, "file://"+t.TempDir())
+			l.lengthen()
+			if listed {
+				l.day()
+			}
+			l.Check(l.Archive.Bucket().Remove(t.Context(), l.key.Log()))
+			lost := newRig(t, ingesttest.Options{BucketURL: l.bucketURL, Now: l.now.Now})
+			var faults []string
+			sum, err := (&upkeep.Rebuilder{DB: lost.DB, Archive: lost.Archive}).Rebuild(t.Context(), 4, func(f archive.Fault) {
+				faults = append(faults, fmt.Sprintf("%s %d %s", f.Kind, f.JobID, filepath.Base(f.Key)))
+			}, func(int) {})
+			l.Check(err)
+			if diff := cmp.Diff([]string{"absent 1 log.zst"}, faults); diff != "" || sum.Faults != 1 || sum.States[store.LogArchived] != 2 {
+				t.Errorf("faults (-want +got):\n%s%+v", diff, sum)
+			}
+			e, err := lost.DB.JobLog(t.Context(), 1)
+			l.Check(err)
+			if *e.ObjectKey != l.key.LogNumbered(2) || *e.RawBytes != int64(len(l.full)) || len(e.Shorter) != map[bool]int{true: 1}[listed] {
+				t.Errorf("the ledger says %s, %d bytes, after %+v", *e.ObjectKey, *e.RawBytes, e.Shorter)
+			}
+			if !listed {
+				return
+			}
+			if faults, _ := lost.verify(upkeep.VerifyOptions{Deep: true, Repair: true}); len(faults) != 1 || faults[0] != "1 absent repaired" {
+				t.Errorf("verify --repair: %q", faults)
+			}
+			lost.sound("repaired")
+			hasLonger(lost, int64(len(l.full)), int64(len(l.cut)))
+		})
+	}
+}
+
+// asOlder executes SQL as a jobvault does that knows no shorter logs.
+func (l *lengthening) asOlder(sql string, args ...any) {
+	l.T.Helper()
+	l.Check(pgx.BeginFunc(l.T.Context(), l.Pool, func(tx pgx.Tx) error {
+		_, err := tx.Exec(l.T.Context(), `SET LOCAL jobvault.shorter_logs = ''`)
+		if err == nil {
+			_, err = tx.Exec(l.T.Context(), sql, args...)
+		}
+		return err
+	}))
+}
+
+// A jobvault of before there were longer logs, which runs beside this one for a while,
+// lists one without those before it, writes down its removal without them, and leaves
+// something of it in the bucket: this one makes good for all of that.
+func TestAnOlderJobvaultBesideALongerLog(t *testing.T) {
+	t.Parallel()
+	l := newLengthening(t, "file://"+t.TempDir())
+	l.day()
+	l.lengthen()
+	l.asOlder(`UPDATE job_logs SET manifest_date = '2026-03-02' WHERE manifest_date IS NULL OR job_id = 2`)
+	if got := ingesttest.Scalar[string](l.Rig, `SELECT string_agg(job_id || ' ' || coalesce(manifest_date::text, '-'), ', ' ORDER BY job_id) FROM job_logs`); got != "1 -, 2 2026-03-02" {
+		t.Errorf("listed are %s", got)
+	}
+	l.Exec(`UPDATE job_logs SET manifest_date = '2026-03-01' WHERE job_id = 2`)
+	l.day()
+	l.wantManifests("by this one", "03-01 1 archived", "03-01 2 archived", "03-02 1 archived")
+	l.sound("listed")
+
+	l.Check(l.DB.RemoveByHand(t.Context(), 1, "alice", "a secret", l.now.Now()))
+	l.asOlder(`UPDATE log_removals SET logged_in = 1`)
+	row, err := l.DB.Removal(t.Context(), 1)
+	l.Check(err)
+	head, err := l.Archive.WriteRemovals(t.Context(), nil, l.now.Now(), []archive.RemovalsLine{olderLine(l.key, row)})
+	l.Check(err)
+	remover := &upkeep.Remover{DB: l.DB, Archive: l.Archive, Now: l.Now}
+	log := &upkeep.RemovalLog{DB: l.DB, Archive: l.Archive}
+	if _, err := log.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := ingesttest.Scalar[int](l.Rig, `SELECT count(*) FROM log_removals WHERE logged_in IS NULL`); n != 1 {
+		t.Error("a record without the shorter log counts as all of it")
+	}
+	l.Check(log.Append(t.Context(), func(u upkeep.Unfinished) { t.Errorf("%+v", u) }))
+	for _, key := range []string{l.key.Log(), l.key.Filter(), l.key.LogNumbered(2)} {
+		l.Check(l.Archive.Bucket().Purge(t.Context(), key))
+	}
+	_, err = l.Archive.ReplaceSettled(t.Context(), l.key, olderLine(l.key, row).Settled)
+	l.Check(err)
+	l.asOlder(`UPDATE log_removals SET finished_at = now()`)
+	if finished, err := remover.FinishDue(t.Context(), 10, func(u upkeep.Unfinished) { t.Errorf("%+v", u) }); err != nil || finished != 1 {
+		t.Errorf("finished %d: %v", finished, err)
+	}
+	if diff := cmp.Diff([]string{"job.json", "settled.json"}, l.folder()); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
+	}
+	later, err := l.Archive.ReadRemovals(t.Context(), head.Number+1)
+	l.Check(err)
+	if s := later.Lines[0].Settled; len(s.Removal.Shorter) != 1 {
+		t.Errorf("the log of removals tells %+v", s.Removal)
+	}
+	l.sound("removed")
+}
+
+// olderLine is what an older jobvault writes of a removal.
+func olderLine(key archive.JobKey, row store.RemovedJob) archive.RemovalsLine {
+	s := record.SettledOfRemoval(row)
+	s.Removal.Shorter = nil
+	return archive.RemovalsLineOf(key, s)
 }
 
 // What is in the next log's place and does not begin with the log is left alone, and named.

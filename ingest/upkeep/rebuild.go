@@ -266,7 +266,7 @@ func (r *rebuilding) removed(ctx context.Context, f folder, facts store.Facts) (
 
 // settlement is what the bucket says of the job's log: pending, if nothing.
 func (r *rebuilding) settlement(ctx context.Context, f folder) (s store.Settlement, at time.Time, err error) {
-	if _, ok := f.objects[archive.LogName]; ok {
+	if len(f.logs()) > 0 {
 		return r.archived(ctx, f)
 	}
 	if _, ok := f.objects[archive.SettledName]; !ok {

@@ -14,13 +14,15 @@ import (
 )
 
 // archived is the settlement of a job that has a log: the longest of those that begin with
-// each other. One that does not begin with the one before it is none, and a fault.
+// each other. One that does not begin with the one before it is none, and a fault. So is
+// one that is lost whose place a longer one took: what it was, a manifest may tell.
 func (r *rebuilding) archived(ctx context.Context, f folder) (s store.Settlement, at time.Time, err error) {
-	log, stray, err := r.Archive.AdoptLogs(ctx, f.key, func(key string) (time.Time, error) { return f.written(key), nil })
+	numbers := f.logs()
+	log, stray, err := r.Archive.AdoptNumbered(ctx, f.key, numbers, func(key string) (time.Time, error) { return f.written(key), nil })
 	if errors.Is(err, bucket.ErrUnreadable) && !errors.Is(err, archive.ErrFilters) {
-		key := f.key.LogNumbered(1)
+		key := f.key.LogNumbered(numbers[0])
 		if log.Key != "" {
-			key = f.key.LogNumbered(archive.LogNumber(log.Key) + 1)
+			key = f.key.LogNumbered(numbers[slices.Index(numbers, archive.LogNumber(log.Key))+1])
 		}
 		return s, at, archive.Fault{Kind: archive.FaultUnreadable, JobID: f.key.JobID, Key: key, Detail: err.Error()}
 	}
@@ -30,8 +32,26 @@ func (r *rebuilding) archived(ctx context.Context, f folder) (s store.Settlement
 	if stray != "" {
 		r.fault(strayLog(f, stray))
 	}
+	for n := range archive.LogNumber(log.Key) {
+		if key := f.key.LogNumbered(n + 1); !slices.Contains(numbers, n+1) {
+			r.fault(archive.Fault{Kind: archive.FaultAbsent, JobID: f.key.JobID, Key: key, Detail: "it is lost; " + path.Base(log.Key) +
+				", which took its place, is the job's log. What it was, a manifest may tell: then verify --repair makes it again"})
+		}
+	}
 	at = f.written(log.Key)
 	return record.SettlementOf(f.key.JobID, log, at), at, nil
+}
+
+// logs are the numbers of the logs in the folder, in their order.
+func (f folder) logs() []int {
+	var numbers []int
+	for _, o := range f.objects {
+		if _, name, _ := archive.ParseKey(o.Key); name == archive.LogName {
+			numbers = append(numbers, archive.LogNumber(o.Key))
+		}
+	}
+	slices.Sort(numbers)
+	return numbers
 }
 
 // written is when an object of the folder was written, by the storage's clock.

@@ -272,10 +272,16 @@ func (l *RemovalLog) tellFolder(ctx context.Context, line archive.RemovalsLine) 
 	return saidAsMuch, nil
 }
 
-// sameSettled compares records by what is written of them.
-func sameSettled(a, b archive.Settled) bool {
-	x, xerr := json.Marshal(a)
-	y, yerr := json.Marshal(b)
+// sameSettled compares what is known of a removal with what the log of removals says of it, by
+// what is written. A jobvault of before there were longer logs wrote nothing of shorter ones.
+func sameSettled(known, logged archive.Settled) bool {
+	if m := known.Removal; m != nil && logged.Removal != nil && len(logged.Removal.Shorter) == 0 {
+		without := *m
+		without.Shorter = nil
+		known.Removal = &without
+	}
+	x, xerr := json.Marshal(known)
+	y, yerr := json.Marshal(logged)
 	return xerr == nil && yerr == nil && bytes.Equal(x, y)
 }
 
@@ -284,6 +290,9 @@ func (l *RemovalLog) note(ctx context.Context, r archive.RemovalsRecord) error {
 	logged := make([]store.LoggedRemoval, len(r.Lines))
 	for i, line := range r.Lines {
 		logged[i] = store.LoggedRemoval{JobID: line.JobID, Steps: line.Settled.Steps()}
+		if line.Settled.Removal != nil {
+			logged[i].Shorter = len(line.Settled.Removal.Shorter)
+		}
 	}
 	row := store.AppliedRecord{Number: r.Number, SHA256: r.SHA256[:], Lines: int64(len(r.Lines)), WrittenAt: r.WrittenAt}
 	return l.DB.NoteAppliedRecord(ctx, row, logged)

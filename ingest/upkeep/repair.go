@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jobvault/jobvault/archive"
+	"github.com/jobvault/jobvault/archive/bucket"
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/internal/ghapi"
@@ -17,7 +18,14 @@ import (
 // of the ledger, or it leaves everything as it was.
 func (r *verification) repairLog(ctx context.Context, l store.LedgerLine) (bool, string, error) {
 	// Not fetched again what somebody removed.
-	if is, said, err := r.repairRestored(ctx, l); is || err != nil {
+	is, said, err := r.repairRestored(ctx, l)
+	if errors.Is(err, bucket.ErrUnreadable) {
+		var not bool
+		if not, said, err = r.isNotRemoved(ctx, l); !not {
+			return false, said, err
+		}
+	}
+	if is || err != nil {
 		return is, said, err
 	}
 	want := record.LogOf(l)
@@ -55,7 +63,7 @@ func (r *verification) correctLedger(ctx context.Context, l store.LedgerLine) (b
 // one that the ledger tells of.
 func (r *verification) fetchLog(ctx context.Context, l store.LedgerLine, want archive.Log) (bool, string, error) {
 	var body *ghapi.Log
-	err := r.atGitHub(ctx, l.Repository, func(c *ghapi.Client, repo store.Repository) (err error) {
+	err := ingest.AtRepository(ctx, r.DB, r.GitHub, l.Repository, func(c *ghapi.Client, repo store.Repository) (err error) {
 		body, err = c.OpenLog(ctx, repo.Owner, repo.Name, l.JobID)
 		return err
 	})
@@ -77,37 +85,6 @@ func (r *verification) fetchLog(ctx context.Context, l store.LedgerLine, want ar
 		return false, "the ledger has changed meanwhile", err
 	}
 	return true, "fetched again from GitHub", errors.Join(err, withoutFilters)
-}
-
-// atGitHub asks for something of a repository where it is. One that lost its name is
-// found by its id first, and so is one that does not have what is asked for: its name
-// may be another's, which knows nothing of its jobs.
-func (r *verification) atGitHub(ctx context.Context, repo store.Repository, ask func(*ghapi.Client, store.Repository) error) error {
-	resolved := false
-	if !repo.HasName {
-		var err error
-		if repo, err = ingest.ResolveRepository(ctx, r.DB, r.GitHub, repo); err != nil {
-			return err
-		}
-		resolved = true
-	}
-	for {
-		client, err := r.GitHub.For(ctx, repo.InstallationID, repo.Owner, repo.Name)
-		if err == nil {
-			err = ask(client, repo)
-		}
-		if resolved || !ghapi.IsAPINotFound(err) {
-			return err
-		}
-		now, rerr := ingest.ResolveRepository(ctx, r.DB, r.GitHub, repo)
-		if rerr != nil {
-			return rerr
-		}
-		if !ingest.Moved(repo, now) {
-			return err
-		}
-		repo, resolved = now, true
-	}
 }
 
 // refusedRepair takes GitHub's no for an outcome, and all else for an error; a
@@ -137,7 +114,7 @@ func (r *verification) repairFilters(ctx context.Context, l store.LedgerLine) (b
 // know the job any more, as the webhook told that said it had completed.
 func (r *verification) repairDetails(ctx context.Context, l store.LedgerLine) (bool, string, error) {
 	var job ghapi.Job
-	err := r.atGitHub(ctx, l.Repository, func(c *ghapi.Client, repo store.Repository) (err error) {
+	err := ingest.AtRepository(ctx, r.DB, r.GitHub, l.Repository, func(c *ghapi.Client, repo store.Repository) (err error) {
 		job, err = c.Job(ctx, repo.Owner, repo.Name, l.JobID)
 		return err
 	})
@@ -170,6 +147,33 @@ func (r *verification) putDetails(ctx context.Context, l store.LedgerLine, raw [
 // repairSettled writes the record again, from the ledger.
 func (r *verification) repairSettled(ctx context.Context, l store.LedgerLine) (bool, string, error) {
 	return r.writeSettled(ctx, l, record.SettledOf(l.JobLog), r.Archive.PutSettled)
+}
+
+// repairUnreadable is rewriteSettled for a record that cannot be read, of a job that the
+// ledger does not call removed.
+func (r *verification) repairUnreadable(ctx context.Context, l store.LedgerLine) (bool, string, error) {
+	if not, said, err := r.isNotRemoved(ctx, l); !not {
+		return false, said, err
+	}
+	return r.rewriteSettled(ctx, l, record.SettledOf(l.JobLog))
+}
+
+// isNotRemoved tells that a job's log was not removed, where settled.json cannot: the log of
+// removals, which tells of each before anything goes, is whole, and the ledger has heard all
+// of it. Else it says why not.
+func (r *verification) isNotRemoved(ctx context.Context, l store.LedgerLine) (not bool, said string, err error) {
+	_, err = (&RemovalLog{DB: r.DB, Archive: r.Archive}).Confirm(ctx)
+	if errors.Is(err, ErrRemovalsBroken) {
+		return false, "settled.json may say that the log was removed, and nothing else tells: " + err.Error(), nil
+	}
+	if err != nil {
+		return false, "", err
+	}
+	now, err := r.DB.JobLog(ctx, l.JobID)
+	if err != nil || now.State == l.State {
+		return err == nil, "", err
+	}
+	return false, "the log of removals says that it was removed; the ledger is corrected", nil
 }
 
 // writeSettled puts a record, as it follows from the database, into its place. If that

@@ -72,6 +72,15 @@ func (r *verification) record(ctx context.Context, l store.LedgerLine, key archi
 	return s, true, changed, nil
 }
 
+// unreadable says why nobody can tell from a record what became of the job; nil: one can.
+func unreadable(s archive.Settled, changed error) error {
+	if s.State == "" && errors.Is(changed, bucket.ErrUnreadable) {
+		return changed
+	}
+	_, err := record.IsRemoval(s)
+	return err
+}
+
 // settled looks into the record of why there is no log. It is small, and read always.
 func (r *verification) settled(ctx context.Context, l store.LedgerLine, key archive.JobKey) error {
 	f := archive.Fault{Kind: archive.FaultSettled, JobID: l.JobID, Key: key.Settled()}
@@ -82,6 +91,9 @@ func (r *verification) settled(ctx context.Context, l store.LedgerLine, key arch
 	case !found:
 		f.Detail = "there is no such object"
 		return r.fault(ctx, l, f, r.repairSettled)
+	case unreadable(s, changed) != nil:
+		f.Detail = unreadable(s, changed).Error()
+		return r.fault(ctx, l, f, r.repairUnreadable)
 	case changed != nil:
 		f.Detail = changed.Error()
 		return r.fault(ctx, l, f, func(ctx context.Context, l store.LedgerLine) (bool, string, error) {

@@ -67,7 +67,7 @@ func (r *verification) repairRun(ctx context.Context, key archive.RunKey) (bool,
 		return false, "its repository is not known", err
 	}
 	var run ghapi.Run
-	err = r.atGitHub(ctx, repos[0], func(c *ghapi.Client, repo store.Repository) (err error) {
+	err = ingest.AtRepository(ctx, r.DB, r.GitHub, repos[0], func(c *ghapi.Client, repo store.Repository) (err error) {
 		run, err = c.Run(ctx, repo.Owner, repo.Name, key.RunID)
 		return err
 	})
