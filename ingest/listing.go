@@ -25,7 +25,7 @@ type listing struct {
 	// confirm makes sure that the name is the repository's still.
 	confirm func(context.Context) error
 	pages   int              // read
-	ignored bool             // the server does not heed the range: it lists other runs too
+	shown   int              // pages that showed that the server does not heed the range
 	told    ghapi.Repository // as the runs name it
 	asked   bool             // whose name it is
 }
@@ -165,8 +165,11 @@ func (l *listing) once(ctx context.Context, from, to time.Time, etag string) (on
 			return o, nil
 		}
 		o.walk.read(page.Runs, from, to)
-		l.ignored = l.ignored || o.walk.ignored
-		if page.Total > ghapi.SearchCap && page.More && l.searched(o.walk) {
+		if o.walk.shows {
+			l.shown++
+		}
+		// Of what is yet to come of a walk that has passed the range, nothing is asked for.
+		if !o.walk.passed && page.Total > ghapi.SearchCap && page.More && l.searched(o.walk) {
 			o.capped = true
 			return o, nil
 		}
@@ -182,12 +185,12 @@ func (l *listing) once(ctx context.Context, from, to time.Time, etag string) (on
 		}
 		o.shrank = o.shrank || page.Total < o.total
 		o.runs, o.total = len(seen), page.Total
-		if o.runs >= ghapi.SearchCap && l.searched(o.walk) {
-			o.capped = true
-			return o, nil
-		}
 		if o.walk.passed {
 			o.more = o.more && l.pages > begin
+			return o, nil
+		}
+		if o.runs >= ghapi.SearchCap && l.searched(o.walk) {
+			o.capped = true
 			return o, nil
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,21 +58,23 @@ type sweep struct {
 	claims   *store.RunClaims
 	stats    stats
 
-	untold []int64 // see SweepResult
+	listed map[int64]bool // runs
+	untold []int64        // see SweepResult
 
 	mu     sync.Mutex
 	failed []error // of single runs
 }
 
-type stats struct{ runs, attempts, jobs atomic.Int64 }
+type stats struct{ attempts, jobs atomic.Int64 }
 
 // SweepResult counts what a sweep looked at.
 type SweepResult struct {
-	Runs     int64 // listed
-	Attempts int64 // whose jobs were listed
-	Jobs     int64 // listed
-	Pages    int   // of the listing of runs
-	// Untold are the listed runs that do not say when they were created. Of when that was,
+	Runs     int64   // listed, each counted once
+	Listed   []int64 // ids of these
+	Attempts int64   // whose jobs were listed
+	Jobs     int64   // listed
+	Pages    int     // of the listing of runs
+	// Untold are those of Listed that do not say when they were created. Of when that was,
 	// jobs tell, once they are listed; it may be out of the range that was asked for.
 	Untold []int64
 }
@@ -106,7 +110,7 @@ func (s *Sweeper) Backfill(ctx context.Context, repo store.Repository, since, un
 		}
 		for len(gaps) > 0 {
 			gap, rest := gaps[0], gaps[1:]
-			if l.ignored { // each would be a walk over all that is newer
+			if l.heedless() { // each would be a walk over all that is newer
 				gap.To, rest = gaps[len(gaps)-1].To, nil
 			}
 			if err := l.closed(ctx, gap.From.Truncate(time.Second), gap.To); err != nil {
@@ -127,7 +131,7 @@ func (s *Sweeper) trySweep(ctx context.Context, repo store.Repository, priority 
 	if err != nil {
 		return SweepResult{}, err
 	}
-	w := &sweep{Sweeper: s, repo: repo, client: client, priority: priority, claims: s.DB.NewRunClaims()}
+	w := &sweep{Sweeper: s, repo: repo, client: client, priority: priority, claims: s.DB.NewRunClaims(), listed: make(map[int64]bool)}
 	defer func() { _ = w.claims.Close() }() // a connection that does not end well has ended
 	l := &listing{
 		client: client, repo: repo, visit: w.visit,
@@ -148,8 +152,11 @@ func (s *Sweeper) trySweep(ctx context.Context, repo store.Repository, priority 
 		_, serr := s.recordRepositories(ctx, asked, []ghapi.Repository{l.told})
 		err = errors.Join(err, serr)
 	}
-	s.Metrics.sweptRuns.Add(float64(w.stats.runs.Load()))
-	return SweepResult{Runs: w.stats.runs.Load(), Attempts: w.stats.attempts.Load(), Jobs: w.stats.jobs.Load(), Pages: l.pages, Untold: w.untold}, err
+	s.Metrics.sweptRuns.Add(float64(len(w.listed)))
+	return SweepResult{
+		Runs: int64(len(w.listed)), Listed: slices.Collect(maps.Keys(w.listed)), Untold: w.untold,
+		Attempts: w.stats.attempts.Load(), Jobs: w.stats.jobs.Load(), Pages: l.pages,
+	}, err
 }
 
 // recent lists from the watermark on.

@@ -21,11 +21,11 @@ const runsAtOnce = 4
 // visit looks at the runs of one page. What fails for one run does not keep the
 // others from being looked at, unless GitHub wants a pause.
 func (w *sweep) visit(ctx context.Context, runs []ghapi.Run) error {
-	w.stats.runs.Add(int64(len(runs)))
 	for _, r := range runs {
-		if r.CreatedAt.IsZero() {
+		if r.CreatedAt.IsZero() && !w.listed[r.ID] {
 			w.untold = append(w.untold, r.ID)
 		}
+		w.listed[r.ID] = true
 	}
 	if err := w.recordRuns(ctx, runs...); err != nil {
 		return err

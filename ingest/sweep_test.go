@@ -97,6 +97,45 @@ func TestSweepListsEveryRun(t *testing.T) {
 	}
 }
 
+// An answer that has runs of another time does not keep a sweep from looking for all that
+// GitHub's search has: whether it is one run, wherever it stands, or a whole page, once.
+func TestSweepsBelieveNoOddAnswer(t *testing.T) {
+	t.Parallel()
+	const old = 40_000
+	for name, c := range map[string]struct {
+		runs int
+		odd  func(*githubsim.Server)
+	}{
+		"first, beyond the cap":  {1150, func(gh *githubsim.Server) { gh.StrayRun(old, 0) }},
+		"last of the first page": {250, func(gh *githubsim.Server) { gh.StrayRun(old, 99) }},
+		"last of the cap":        {1150, func(gh *githubsim.Server) { gh.StrayRun(old, 999) }},
+		"a page, beyond the cap": {1150, func(gh *githubsim.Server) { gh.ForgetCreated(1) }},
+		"a page":                 {250, func(gh *githubsim.Server) { gh.ForgetCreated(1) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, ingesttest.Options{})
+			repo := r.knowRepository()
+			end := time.Now().Add(-10 * time.Hour).Truncate(time.Second)
+			skippedRuns(r.GitHub, end.Add(-time.Hour), c.runs)
+			j := ingesttest.Completed(1, end.Add(-80*24*time.Hour), githubsim.TextLog([]byte("x\n")))
+			j.RunID = old
+			r.GitHub.AddJob(j)
+			skippedRunsFrom(r.GitHub, 5000, time.Now().Add(-5*time.Hour), 120) // of after the time
+			c.odd(r.GitHub)
+			swept, err := r.Sweeper().Backfill(t.Context(), repo, end.Add(-2*time.Hour), end)
+			r.Check(err)
+			if n := r.jobs(); n != c.runs || swept.Runs != int64(c.runs) || swept.Pages > 40 {
+				t.Errorf("%d of %d jobs, %d runs, on %d pages", n, c.runs, swept.Runs, swept.Pages)
+			}
+			gaps, err := r.DB.Unswept(t.Context(), repo.ID, end.Add(-2*time.Hour), end, time.Now())
+			if err != nil || len(gaps) > 0 {
+				t.Errorf("still to list: %+v, %v", gaps, err)
+			}
+		})
+	}
+}
+
 // No run is missed if the listing shifts while it is read: deleted runs pull others onto
 // pages that were read already, and new runs come.
 func TestListingThatChangesBetweenPages(t *testing.T) {

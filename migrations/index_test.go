@@ -50,6 +50,8 @@ func TestReadersQueriesHaveAnIndex(t *testing.T) {
 		{"jobs that one ran in place of", `SELECT id FROM jobs WHERE carried_over_from = 1`, "jobs_by_carried_over_from"},
 		{"failures", `SELECT id FROM jobs WHERE conclusion = 'failure'`, "jobs_by_conclusion"},
 		{"jobs of a runner", `SELECT id FROM jobs WHERE runner_name = 'runner-7'`, "jobs_by_runner"},
+		{"runs of which something is not known that started them", `SELECT id FROM workflow_runs WHERE (event IS NULL OR head_repository_id IS NULL) AND repository_id = ANY('{1,2}') ORDER BY id DESC LIMIT 100`, "workflow_runs_start_unknown"},
+		{"jobs of attempts but the first", `SELECT id FROM jobs WHERE run_attempt > 1 AND repository_id = ANY('{1,2}') AND created_at >= '2024-01-01' ORDER BY created_at DESC NULLS LAST LIMIT 100`, "jobs_run_again"},
 		{"jobs with a label", `SELECT job_id FROM job_labels WHERE label_id = 1 ORDER BY job_id DESC`, "job_labels_by_label"},
 		{"a label by name", `SELECT id FROM labels WHERE name = 'ubuntu-latest'`, "labels_name_key"},
 		{"labels of a job", `SELECT label_id FROM job_labels WHERE job_id = 1 ORDER BY position`, "job_labels_pkey"},

@@ -52,7 +52,7 @@ var contract = map[string][]string{
 	},
 	"coverage": {
 		"repository text", "day date", "jobs bigint", "archived bigint", "none bigint", "expired bigint", "missing bigint",
-		"denied bigint", "removed bigint", "pending bigint", "complete boolean", "repository_id bigint",
+		"denied bigint", "removed bigint", "pending bigint", "complete boolean", "repository_id bigint", "gone_at timestamptz",
 	},
 	"sweeps": {
 		"repository_id bigint", "swept tstzmultirange", "watermark timestamptz", "deep_at timestamptz", "listed_from timestamptz", "etag text", "listed_runs integer",

@@ -178,9 +178,9 @@ const (
 	ofRef = `($3 = '' OR a.ref = $3 OR ($4 <> '' AND a.resolved_sha LIKE $4)) AND ($10 = '' OR ` + imageDigest + ` = $10)`
 
 	// startedSo holds jobs j whose runs w, or attempts x, were started so; null: no listing
-	// has told. Nobody but the actor starts a first attempt.
+	// has told.
 	startedSo = `($7 = '' OR w.event = $7)
-	        AND ($8 = '' OR lower($8) IN (lower(w.actor), lower(coalesce(x.triggering_actor, CASE WHEN coalesce(j.run_attempt, 1) = 1 THEN w.actor END))))
+	        AND ($8 = '' OR lower($8) IN (lower(w.actor), lower(` + attemptStarter + `)))
 	        AND (NOT $9::boolean OR w.head_repository_id <> w.repository_id)`
 )
 

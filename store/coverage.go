@@ -22,6 +22,7 @@ type Coverage struct {
 	Removed    int64      `json:"removed"`
 	Pending    int64      `json:"pending"`
 	Complete   bool       `json:"complete"`
+	GoneAt     *time.Time `json:"gone_at"` // since when GitHub has not shown the repository, if that alone keeps the day from being complete, and always will
 
 	RepositoryID int64 `json:"repository_id"` // several may have had the name
 }
@@ -30,7 +31,7 @@ type Coverage struct {
 // all), the oldest first.
 func (db *DB) Coverage(ctx context.Context, repository string, since time.Time) ([]Coverage, error) {
 	rows, err := db.pool.Query(ctx, `
-		SELECT repository, day::timestamp AT TIME ZONE 'UTC' AS day, jobs, archived, none, expired, missing, denied, removed, pending, complete, repository_id
+		SELECT repository, day::timestamp AT TIME ZONE 'UTC' AS day, jobs, archived, none, expired, missing, denied, removed, pending, complete, gone_at, repository_id
 		FROM coverage
 		WHERE ($1 = '' OR lower(repository) = lower($1)) AND ($2::timestamptz IS NULL OR day IS NULL OR day >= ($2 AT TIME ZONE 'UTC')::date)
 		ORDER BY lower(repository), repository_id, day NULLS FIRST`, repository, timeOrNull(since))
@@ -54,15 +55,15 @@ type Gap struct {
 
 // Gaps lists the repositories (OWNER/NAME; empty: all) whose last sweep failed, or that
 // have a time that was not swept, between the start of their sweeps (or since, if that is
-// later) and the start of the present day, UTC; of one that is gone, and the last sweep.
+// later) and the start of the present day, UTC. Of one that is gone nothing can be swept:
+// see GoneRepositories.
 func (db *DB) Gaps(ctx context.Context, repository string, since time.Time) ([]Gap, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT r.owner || '/' || r.name AS repository, lower(tstzmultirange(tstzrange(least(f.at, today.at), today.at)) - s.swept) AS "from", s.failed_at, s.error
 		FROM sweeps s JOIN repositories r ON r.id = s.repository_id,
 			LATERAL (SELECT greatest(lower(s.swept), $2::timestamptz) AS at) f,
-			LATERAL (SELECT CASE WHEN s.gone_at IS NULL THEN t ELSE least(t, coalesce(upper(s.swept), '-infinity')) END AS at
-				FROM date_trunc('day', now(), 'UTC') t) today
-		WHERE ($1 = '' OR lower(r.owner || '/' || r.name) = lower($1))
+			date_trunc('day', now(), 'UTC') AS today (at)
+		WHERE s.gone_at IS NULL AND ($1 = '' OR lower(r.owner || '/' || r.name) = lower($1))
 		  AND (s.failed_at IS NOT NULL OR NOT isempty(tstzmultirange(tstzrange(least(f.at, today.at), today.at)) - s.swept))
 		ORDER BY lower(r.owner), lower(r.name)`, repository, timeOrNull(since))
 	if err != nil {
@@ -79,13 +80,15 @@ func (db *DB) Gaps(ctx context.Context, repository string, since time.Time) ([]G
 type Gone struct {
 	Repository string
 	GoneAt     time.Time  // since when
-	ListedTo   *time.Time // runs created up to then were listed; nil: none was
+	ListedTo   *time.Time // no run created later was listed; nil: none was
+
+	RepositoryID int64 // several may have had the name
 }
 
 // GoneRepositories lists the repositories (OWNER/NAME; empty: all) that are gone.
 func (db *DB) GoneRepositories(ctx context.Context, repository string) ([]Gone, error) {
 	rows, err := db.pool.Query(ctx, `
-		SELECT r.owner || '/' || r.name AS repository, s.gone_at, upper(s.swept) AS listed_to
+		SELECT r.owner || '/' || r.name AS repository, s.gone_at, upper(s.swept) AS listed_to, s.repository_id
 		FROM sweeps s JOIN repositories r ON r.id = s.repository_id
 		WHERE s.gone_at IS NOT NULL AND ($1 = '' OR lower(r.owner || '/' || r.name) = lower($1))
 		ORDER BY lower(r.owner), lower(r.name), r.id`, repository)

@@ -42,7 +42,7 @@ func TestSweepGone(t *testing.T) {
 	if ends, err := f.db.SweepEnds(t.Context()); err != nil || len(ends) > 0 {
 		t.Errorf("ends of sweeps: %+v, %v", ends, err)
 	}
-	want := []store.Gone{{"acme/never-swept", hour(6), nil}, {"acme/rocket", hour(5), new(hour(2))}}
+	want := []store.Gone{{"acme/never-swept", hour(6), nil, 7}, {"acme/rocket", hour(5), new(hour(2)), 1}}
 	got, err := f.db.GoneRepositories(t.Context(), "")
 	f.check(err)
 	if diff := cmp.Diff(want, got, cmp.Comparer(time.Time.Equal)); diff != "" {
@@ -58,28 +58,35 @@ func TestSweepGone(t *testing.T) {
 	}
 }
 
-// What a repository that is gone was listed to makes its days complete, and leaves no gap
-// but those before; an attempt that nobody can ask after keeps no day open.
+// Of a repository that is gone, days are complete that were listed to their end before. Of
+// the others it cannot be known whether they had more jobs, which the day says once all that
+// are known are settled; nobody can fill a gap of its sweeps.
 func TestCoverageOfARepositoryThatIsGone(t *testing.T) {
 	noon := midnight(0).Add(12 * time.Hour)
 	for _, c := range []struct {
 		name     string
 		from, to time.Time // swept; zero: nothing
 		gone     bool
+		going    bool // an attempt was, when it was listed
+		pending  bool // a webhook told of a job since
 		complete bool
+		unknown  bool
 		gaps     int
 	}{
-		{"there, and listed to noon", midnight(0), noon, false, false, 1},
-		{"gone, and listed to noon", midnight(0), noon, true, true, 0},
-		{"gone, and listed from noon on", noon, midnight(2), true, false, 0},
-		{"gone, and listed before the day", midnight(-2), midnight(0).Add(-time.Hour), true, true, 0},
-		{"gone before it was listed", time.Time{}, time.Time{}, true, true, 0},
+		{"there, and listed to noon", midnight(0), noon, false, false, false, false, false, 1},
+		{"gone, and listed to noon", midnight(0), noon, true, false, false, false, true, 0},
+		{"gone, and listed from noon on", noon, midnight(2), true, false, false, false, true, 0},
+		{"gone, and listed before the day", midnight(-2), midnight(0).Add(-time.Hour), true, false, false, false, true, 0},
+		{"gone before it was listed", time.Time{}, time.Time{}, true, false, false, false, true, 0},
+		{"gone after the day", midnight(0), midnight(1), true, false, false, true, false, 0},
+		{"gone while an attempt was going", midnight(0), midnight(1), true, true, false, false, true, 0},
+		{"gone, and not settled", midnight(0), noon, true, false, true, false, false, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFixture(t)
 			f.fetch(made(1, 1, "rocket", noon.Add(-time.Hour)))
 			f.settle(settledAs(1, store.LogArchived))
-			f.attempt(store.RunAttempt{RunID: 10, RunAttempt: 1, RepositoryID: 1, RunCreatedAt: noon, SweptAt: noon, Complete: !c.gone}, store.PrioritySweep)
+			f.attempt(store.RunAttempt{RunID: 10, RunAttempt: 1, RepositoryID: 1, RunCreatedAt: noon, SweptAt: noon, Complete: !c.going}, store.PrioritySweep)
 			if !c.from.IsZero() {
 				f.check(f.db.NoteSwept(t.Context(), 1, store.TimeRange{From: c.from, To: c.to, Certain: true, Onward: true}))
 			}
@@ -87,7 +94,10 @@ func TestCoverageOfARepositoryThatIsGone(t *testing.T) {
 				_, _, err := f.db.SweepGone(t.Context(), 1, midnight(3))
 				f.check(err)
 			}
-			if days := f.coverage("", time.Time{}); len(days) != 1 || days[0].Complete != c.complete {
+			if c.pending {
+				f.fetch(made(2, 1, "rocket", noon))
+			}
+			if days := f.coverage("", time.Time{}); len(days) != 1 || days[0].Complete != c.complete || (days[0].GoneAt != nil) != c.unknown {
 				t.Errorf("coverage: %+v", days)
 			}
 			if gaps, err := f.db.Gaps(t.Context(), "", time.Time{}); err != nil || len(gaps) != c.gaps {

@@ -26,5 +26,9 @@ func (s RunStart) IsFromFork() bool { return s.FromFork != nil && *s.FromFork }
 // startColumns are those of a RunStart, of workflow_runs w and joinAttempt's x.
 const startColumns = `w.event, w.actor, x.triggering_actor, w.head_repository_id <> w.repository_id AS from_fork, w.path, w.display_title, w.run_number`
 
+// attemptStarter is the login of who started the attempt of jobs j; null: not known. Nobody
+// but the actor starts a first attempt.
+const attemptStarter = `coalesce(x.triggering_actor, CASE WHEN coalesce(j.run_attempt, 1) = 1 THEN w.actor END)`
+
 // joinAttempt joins what is known of the attempt of jobs j.
 const joinAttempt = `LEFT JOIN workflow_run_attempts x ON x.run_id = j.run_id AND x.run_attempt = coalesce(j.run_attempt, 1)`

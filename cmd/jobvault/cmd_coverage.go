@@ -21,12 +21,12 @@ type coverageCmd struct {
 // Help is kong's: examples and exit status.
 func (coverageCmd) Help() string {
 	return helpText(`jobvault coverage --since=30d
-jobvault coverage --repo=acme/rocket --json`, "0 if every past day is complete, 1 if one is not or the command failed, 2 if it was used wrongly.")
+jobvault coverage --repo=acme/rocket --json`, "0 if every past day is complete, or GitHub does not show its repository any more (unknown), 1 if one is not or the command failed, 2 if it was used wrongly.")
 }
 
 // Run says what became of the jobs of each day. It fails if a day that has ended
 // is not complete or was not looked at, or if a repository's last sweep failed; of
-// the present day it only reports.
+// the present day, and of what cannot be known any more, it only reports.
 func (c coverageCmd) Run(ctx context.Context, e *environment) error {
 	if err := checkTime("--since", c.Since); err != nil {
 		return err
@@ -60,7 +60,7 @@ func (c coverageCmd) Run(ctx context.Context, e *environment) error {
 		if err := printUnfinished(ctx, e.stderr, s.db); err != nil {
 			return err
 		}
-		if err := c.printGone(ctx, e.stderr, s.db); err != nil {
+		if err := c.printGone(ctx, e.stderr, s.db, days); err != nil {
 			return err
 		}
 		gaps, err := s.db.Gaps(ctx, c.Repo, since)
@@ -71,13 +71,23 @@ func (c coverageCmd) Run(ctx context.Context, e *environment) error {
 	})
 }
 
-// printGone names the repositories of which no more can be known.
-func (c coverageCmd) printGone(ctx context.Context, w io.Writer, db *store.DB) error {
+// printGone names the repositories of which no more can be known, and says of how many of
+// the days that is so.
+func (c coverageCmd) printGone(ctx context.Context, w io.Writer, db *store.DB, days []store.Coverage) error {
 	gone, err := db.GoneRepositories(ctx, c.Repo)
+	unknown := make(map[int64]int)
+	for _, d := range days {
+		if d.GoneAt != nil {
+			unknown[d.RepositoryID]++
+		}
+	}
 	for _, g := range gone {
 		listed := "no run of it was ever listed"
 		if g.ListedTo != nil {
 			listed = "runs created after " + g.ListedTo.UTC().Format(time.RFC3339) + " were not listed"
+		}
+		if n := unknown[g.RepositoryID]; n > 0 {
+			listed += fmt.Sprintf("; days of which it cannot be known whether they had more jobs: %d", n)
 		}
 		fmt.Fprintf(w, "jobvault: %s: GitHub knows no such repository since %s, or does not show it: %s\n", plain(g.Repository), g.GoneAt.UTC().Format(time.RFC3339), listed)
 	}
@@ -100,12 +110,13 @@ func printUnfinished(ctx context.Context, w io.Writer, db *store.DB) error {
 	return err
 }
 
-// checkDays fails if a day that is over is not complete.
+// checkDays fails if a day that is over is not complete, and somebody can do something
+// about it.
 func checkDays(days []store.Coverage, now time.Time) error {
 	today := now.UTC().Truncate(24 * time.Hour)
 	bad := 0
 	for _, d := range days {
-		if !d.Complete && (d.Day == nil || d.Day.Before(today)) {
+		if !d.Complete && d.GoneAt == nil && (d.Day == nil || d.Day.Before(today)) {
 			bad++
 		}
 	}
@@ -145,8 +156,11 @@ func printCoverage(out io.Writer, days []store.Coverage) error {
 		if d.Day != nil {
 			day = d.Day.UTC().Format(time.DateOnly)
 		}
-		if d.Complete {
+		switch {
+		case d.Complete:
 			complete = "yes"
+		case d.GoneAt != nil:
+			complete = "unknown"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t\n", plain(d.Repository), day,
 			d.Jobs, d.Archived, d.None, d.Expired, d.Missing, d.Denied, d.Removed, d.Pending, complete)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -76,6 +77,10 @@ func (d demoCmd) config(ctx context.Context, s Settings, github *githubsim.Serve
 	s.DataDir = filepath.Join(s.DataDir, "demo")
 	s.Listen = "127.0.0.1:0"
 	s.DatabaseURL, s.BucketURL = "", d.Bucket
+	if form, ok := s.Given["bucket"]; ok { // what is wrong with it is said of the flag that was given
+		s.Given = maps.Clone(s.Given)
+		s.Given["bucket-url"] = form
+	}
 	s.WebhookSecret, s.GitHubAPIURL, s.GitHubToken = demoSecret, github.URL(), Secret(github.Token())
 	s.GitHubAppID, s.GitHubAppPrivateKeyFile = "", ""
 	s.Repositories, s.Roles = "*", "receive,work,lookup"

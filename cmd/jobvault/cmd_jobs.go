@@ -13,6 +13,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -63,14 +64,17 @@ func (c jobsCmd) Run(ctx context.Context, e *environment) error {
 		return err
 	}
 	if server != nil {
-		jobs, err := server.jobs(ctx, c.query(), c.Limit)
+		jobs, unknown, err := server.jobs(ctx, c.query(), c.Limit)
 		if err == nil {
 			err = c.checkStarts(jobs)
 		}
 		if err != nil {
 			return err
 		}
-		return c.print(ctx, e, jobs)
+		if unknown == nil && (c.Event != "" || c.Actor != "" || c.Fork) {
+			fmt.Fprintf(e.stderr, "jobvault: %s: this jobvault is too old to tell how many jobs it leaves out as it does not know what started them\n", server.base)
+		}
+		return c.print(ctx, e, jobs, unknown)
 	}
 	return runSession(ctx, e, readNeeds, func(s *session) error {
 		var err error
@@ -84,7 +88,11 @@ func (c jobsCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil {
 			return err
 		}
-		return c.print(ctx, e, jobs)
+		unknown, err := s.db.UnknownStarts(ctx, filter)
+		if err != nil {
+			return err
+		}
+		return c.print(ctx, e, jobs, unknown)
 	})
 }
 
@@ -109,7 +117,11 @@ func (c jobsCmd) query() url.Values {
 	return q
 }
 
-func (c jobsCmd) print(ctx context.Context, e *environment, jobs []store.JobSummary) error {
+// print lists the jobs, and says how many are left out as it is not known what started them.
+func (c jobsCmd) print(ctx context.Context, e *environment, jobs []store.JobSummary, unknown *store.UnknownStarts) error {
+	if left := lookup.SayUnknownStarts(unknown); left != "" {
+		fmt.Fprintln(e.stderr, "jobvault:", left)
+	}
 	if c.JSON {
 		return printJSONLines(e.stdout, jobs)
 	}

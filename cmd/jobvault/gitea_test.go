@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/internal/githubsim"
 	"github.com/jobvault/jobvault/store"
 )
@@ -50,8 +51,8 @@ func TestBackfillOfGitea(t *testing.T) {
 	}
 }
 
-// After a repository was deleted, reconcile and coverage do not fail for it, and coverage
-// says how far it was listed.
+// After a repository was deleted, reconcile and coverage do not fail for it. Coverage says
+// how far it was listed, and of which days nobody can know whether they are complete.
 func TestCoverageNamesWhatIsGone(t *testing.T) {
 	t.Parallel()
 	w := giteaWorld(t)
@@ -60,7 +61,55 @@ func TestCoverageNamesWhatIsGone(t *testing.T) {
 	w.github.RemoveRepository(rocket.ID)
 	w.want(0, "reconcile")
 	s := w.want(0, "coverage")
-	if !strings.Contains(s.err, "acme/rocket: GitHub knows no such repository since ") || !strings.Contains(s.err, "were not listed") {
+	if !strings.Contains(s.err, "acme/rocket: GitHub knows no such repository since ") || !strings.Contains(s.err, "were not listed; days of which it cannot be known whether they had more jobs: 1") || !strings.Contains(s.out, " unknown") {
 		t.Errorf("%s\n%s", s.out, s.err)
+	}
+	if s := w.want(0, "coverage", "--json"); !strings.Contains(s.out, `"complete":false,"gone_at":"`) {
+		t.Errorf("JSON: %s", s.out)
+	}
+}
+
+// What is listed again after a pause that a limit makes is counted once.
+func TestRunsListedAgainAfterAPauseCountOnce(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		world func(testing.TB) *world
+		runs  int
+	}{"GitHub": {newWorld, 7}, "Gitea, whose runs tell no time": {giteaWorld, 7}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := c.world(t)
+			w.github.AddRepository(rocket)
+			for day := range int64(c.runs) {
+				w.runs(1+day, time.Duration(day)*24*time.Hour+time.Hour, true)
+			}
+			w.github.Inject(githubsim.Fault{Endpoint: githubsim.EndpointAttemptJobs, Times: 1, Kind: githubsim.TooMany, RetryAfter: time.Second})
+			sum, jobs := summaryOf(t, w.want(0, "backfill", "--repo", "acme/rocket", "--since", "8d", "--json"))
+			if pages := w.github.Requests()[githubsim.EndpointRuns]; pages < 2 {
+				t.Fatalf("nothing was listed again: %d pages", pages)
+			}
+			if sum.Runs != c.runs || jobs != int64(c.runs) {
+				t.Errorf("%d runs, %d jobs, want %d: %+v", sum.Runs, jobs, c.runs, sum)
+			}
+		})
+	}
+}
+
+// A sweep that began anew names the runs without a time that it had named before.
+func TestUntoldRunsAreCountedOnce(t *testing.T) {
+	r, listed := &sweepRun{}, make(map[int64]bool)
+	for _, c := range []struct {
+		swept ingest.SweepResult
+		new   int
+	}{
+		{ingest.SweepResult{Listed: []int64{1, 2, 3}, Untold: []int64{2, 3}}, 2},
+		{ingest.SweepResult{Listed: []int64{1, 2, 3, 4}, Untold: []int64{2, 3, 4}}, 1},
+	} {
+		if untold := r.count(listed, c.swept); len(untold) != c.new {
+			t.Errorf("new: %v", untold)
+		}
+	}
+	if also := r.runs().Also; r.found.Runs != 4 || len(also) != 3 {
+		t.Errorf("%d runs, of which %v tell no time", r.found.Runs, also)
 	}
 }

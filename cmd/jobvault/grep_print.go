@@ -15,6 +15,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive/joblog"
 	"github.com/jobvault/jobvault/archive/ngram"
+	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/lookup/search"
 )
 
@@ -211,6 +212,9 @@ func (p *foundPrinter) end(sum search.Stats) error {
 	if p.progress != nil {
 		p.progress.set(sum.Logs, sum.Logs, fmt.Sprintf("%s, of which %s were read; %d lines in %d logs", humanize.IBytes(uint64(sum.RawBytes)), humanize.IBytes(uint64(sum.ReadBytes)), sum.Lines, sum.Matched), -1)
 		p.progress.end()
+	}
+	if left := lookup.SayUnknownStarts(sum.Unknown); left != "" {
+		fmt.Fprintln(p.stderr, "jobvault:", left)
 	}
 	if p.Step != "" && sum.Shared > 0 {
 		fmt.Fprintf(p.stderr, "jobvault: %d of the lines are shared with other steps, which may have printed them\n", sum.Shared)

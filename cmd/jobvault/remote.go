@@ -161,22 +161,25 @@ func (c jobsCmd) checkStarts(jobs []store.JobSummary) error {
 	return nil
 }
 
-// jobs lists jobs as the database would, the newest first.
-func (r *remote) jobs(ctx context.Context, q url.Values, limit int) ([]store.JobSummary, error) {
-	var jobs []store.JobSummary
+// jobs lists jobs as the database would, the newest first. unknown is what the first page
+// says of those that are left out.
+func (r *remote) jobs(ctx context.Context, q url.Values, limit int) (jobs []store.JobSummary, unknown *store.UnknownStarts, err error) {
 	for {
 		const maxPage = 100
 		q.Set("per_page", strconv.Itoa(min(limit-len(jobs), maxPage)))
 		var list rest.JobList
 		if err := r.getJSON(ctx, "/jobs", q, &list); err != nil {
-			return nil, err
+			return nil, nil, err
+		}
+		if list.Unknown != nil {
+			unknown = list.Unknown
 		}
 		jobs = append(jobs, list.Jobs[:min(len(list.Jobs), limit-len(jobs))]...)
 		switch {
 		case list.Next == "" || len(jobs) >= limit:
-			return jobs, nil
+			return jobs, unknown, nil
 		case len(list.Jobs) == 0:
-			return nil, fmt.Errorf("%s: a page of no jobs, and there are more", r.base)
+			return nil, nil, fmt.Errorf("%s: a page of no jobs, and there are more", r.base)
 		}
 		q.Set("after", list.Next)
 	}

@@ -87,7 +87,7 @@ func TestAnswersThatNeverEndAreGivenUp(t *testing.T) {
 	r := pretender(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.Copy(w, ones{}) })
 	for name, ask := range map[string]func() error{
 		"a search": func() error { _, err := r.search(t.Context(), url.Values{}, ignored{}); return err },
-		"a list":   func() error { _, err := r.jobs(t.Context(), url.Values{}, 10); return err },
+		"a list":   func() error { _, _, err := r.jobs(t.Context(), url.Values{}, 10); return err },
 	} {
 		if err := ask(); err == nil || !strings.Contains(err.Error(), "more than 67108864 bytes") || len(err.Error()) > 300 {
 			t.Errorf("%s: %.300v", name, err)
@@ -115,7 +115,7 @@ func TestListsThatDoNotGoOnEnd(t *testing.T) {
 		`{"jobs":null,"next":"` + `1.1` + `"}`: -1,
 	} {
 		r := pretender(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) })
-		jobs, err := r.jobs(t.Context(), url.Values{}, 3)
+		jobs, _, err := r.jobs(t.Context(), url.Values{}, 3)
 		if want < 0 && err == nil || want >= 0 && (err != nil || len(jobs) != want) {
 			t.Errorf("%s: %d jobs, %v", body, len(jobs), err)
 		}
@@ -144,7 +144,7 @@ func FuzzRemote(f *testing.F) {
 		defer growth.Within(t, time.Now(), len(b))
 		status, body = s, b
 		_, serr := r.search(t.Context(), url.Values{}, ignored{})
-		_, jerr := r.jobs(t.Context(), url.Values{}, 3)
+		_, _, jerr := r.jobs(t.Context(), url.Values{}, 3)
 		_, uerr := r.uses(t.Context(), usesCmd{Action: "a"})
 		for _, err := range []error{serr, jerr, uerr} {
 			if err != nil && s != 200 && strings.ContainsAny(err.Error(), "\x1b\x00") {

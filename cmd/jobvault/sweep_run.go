@@ -84,13 +84,11 @@ func (r *sweepRun) run(ctx context.Context) error {
 func (r *sweepRun) list(ctx context.Context) error {
 	var errs []error
 	for _, repo := range r.repositories {
+		listed := make(map[int64]bool) // a sweep that waited for a limit lists runs again
 		var untold []int64
 		for {
 			swept, err := r.sweep(ctx, repo)
-			r.found.Runs += swept.Runs
-			r.found.Attempts += swept.Attempts
-			untold = append(untold, swept.Untold...)
-			r.remember(swept.Untold)
+			untold = append(untold, r.count(listed, swept)...)
 			var e *ghapi.Error
 			if errors.As(err, &e) && e.Class == ghapi.RateLimited && ctx.Err() == nil {
 				r.pause(ctx, e.RetryAt)
@@ -179,11 +177,21 @@ func (r *sweepRun) look(ctx context.Context, listed bool) (done bool, err error)
 	return waiting == 0, nil
 }
 
-// remember adds runs to those that count whatever their time is.
-func (r *sweepRun) remember(untold []int64) {
+// count adds what a sweep has listed, but for the runs that were listed before. It returns
+// those that count whatever their time is.
+func (r *sweepRun) count(before map[int64]bool, swept ingest.SweepResult) []int64 {
+	untold := slices.DeleteFunc(slices.Clone(swept.Untold), func(run int64) bool { return before[run] })
+	for _, run := range swept.Listed {
+		if !before[run] {
+			before[run] = true
+			r.found.Runs++
+		}
+	}
+	r.found.Attempts += swept.Attempts
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.untold = append(r.untold, untold...)
+	return untold
 }
 
 // runs are those whose jobs count.

@@ -14,7 +14,7 @@ func (s *Server) listRuns(c *call) {
 		return
 	}
 	q := c.r.URL.Query()
-	if !s.has().Created {
+	if !s.has().Created || s.strays.forgets() {
 		q.Del("created")
 	}
 	created, ok := parseSpan(q.Get("created"))
@@ -31,6 +31,9 @@ func (s *Server) listRuns(c *call) {
 		if created.has(u.created) && (q.Get("status") == "" || u.status == q.Get("status")) {
 			runs = append(runs, u)
 		}
+	}
+	if q.Has("created") {
+		runs = s.strays.among(runs, all)
 	}
 	total, reachable := len(runs), len(runs)
 	if (q.Has("created") || q.Has("status")) && !s.o.Gitea {

@@ -66,6 +66,7 @@ type Server struct {
 	world     *world
 	faults    faultList
 	lies      lies
+	strays    strays
 	features  atomic.Pointer[Features]
 	onRequest atomic.Pointer[func(Endpoint, *http.Request)]
 	counters  counters

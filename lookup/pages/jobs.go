@@ -27,6 +27,7 @@ type jobsPage struct {
 	Older        string     // the query of the list's next page; empty: it has ended
 	Newest       string     // the query of its first page; empty: it is this one
 	LookedTo     *time.Time // how far the page has looked, where it is not full
+	LeftOut      string     // how many jobs are since it is not known what started them; empty: none
 }
 
 // jobs is GET /.
@@ -47,7 +48,11 @@ func (c *call) jobs() error {
 	if err != nil {
 		return err
 	}
-	p := jobsPage{Filter: make(map[string]string), Jobs: page.Jobs}
+	unknown, err := c.DB.UnknownStarts(c.ctx(), f)
+	if err != nil {
+		return err
+	}
+	p := jobsPage{Filter: make(map[string]string), Jobs: page.Jobs, LeftOut: lookup.SayUnknownStarts(unknown)}
 	for _, name := range lookup.FilterNames {
 		p.Filter[name] = q.Get(name)
 		p.Filtered = p.Filtered || q.Get(name) != ""

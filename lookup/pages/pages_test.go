@@ -183,6 +183,12 @@ func TestPagesTellWhatStartedARun(t *testing.T) {
 		}
 	}
 	f.want(f.get("/?fork=yes"), 400, "cannot be asked")
+	f.want(f.get("/?event=push"), 200, "1 job is left out: it is not known what started it")
+	for _, query := range []string{"event=push&run=2", "conclusion=success"} {
+		if a := f.get("/?" + query); strings.Contains(a.body, "left out") {
+			t.Errorf("%s: %s", query, a.body)
+		}
+	}
 }
 
 func TestJobsAreFoundByEachFilterAndPageByPage(t *testing.T) {

@@ -123,6 +123,9 @@ type searchSummary struct {
 	Further string // the address that continues the search
 }
 
+// LeftOut says how many jobs' logs were not searched since it is not known what started them.
+func (e searchSummary) LeftOut() string { return lookup.SayUnknownStarts(e.Unknown) }
+
 // Size is the size of the logs that were searched, in words.
 func (e searchSummary) Size() string { return humanize.IBytes(uint64(e.RawBytes)) }
 

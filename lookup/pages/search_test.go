@@ -34,6 +34,7 @@ func TestSearchShowsLinesUnderTheirJobs(t *testing.T) {
 	f.want(f.get("/search?pattern="+url.QueryEscape("(")), 400, "missing closing )")
 	f.want(f.get("/search?pattern=x&since=whenever"), 400, "since=")
 	f.want(f.get("/search?pattern=nowhere&repository=acme/rocket"), 200, "0 lines in 0 of 3 logs")
+	f.want(f.get("/search?pattern=nowhere&event=push"), 200, "0 lines in 0 of 0 logs", "3 jobs are left out: it is not known what started them")
 	var reads int
 	f.Check(f.DB.Pool().QueryRow(t.Context(), `SELECT count(*) FROM reads WHERE what = 'lines found by a search'`).Scan(&reads))
 	if reads != 3 {

@@ -103,6 +103,10 @@ func (c *call) link(page, last int) {
 type JobList struct {
 	Jobs []store.JobSummary `json:"jobs"` // the newest first
 	Next string             `json:"next"` // for the parameter after; empty: the list has ended
+
+	// Unknown is on the first page of a list that is filtered by event, actor or fork: how
+	// many jobs it leaves out as it is not known what started them.
+	Unknown *store.UnknownStarts `json:"unknown,omitempty"`
 }
 
 // listJobs is GET /api/v3/jobs. A page may hold fewer jobs than per_page, or none,
@@ -129,6 +133,12 @@ func (c *call) listJobs() {
 		return
 	}
 	list := JobList{Jobs: page.Jobs}
+	if f.After == nil {
+		if list.Unknown, err = c.DB.UnknownStarts(c.req.Context(), f); err != nil {
+			c.answerError(err)
+			return
+		}
+	}
 	if page.Next != nil {
 		list.Next = lookup.EncodeCursor(*page.Next)
 	}

@@ -344,6 +344,14 @@ func TestListsByWhatStartedTheRuns(t *testing.T) {
 	f.want(f.get("/jobs"), 200, `"id":32`, `"event":null,"actor":null,"triggering_actor":null,"from_fork":null`)
 	f.want(f.get("/uses?action=acme/lint&event=pull_request_target&fork=1"), 200, `"jobs":1`, `"last_job":31`, `"last_event":"pull_request_target","last_actor":"mallory"`)
 	f.want(f.get("/uses?action=acme/lint"), 200, `"jobs":2`, `"last_job":32`, `"last_event":null,"last_actor":null`)
+	for path, unknown := range map[string]string{
+		"/jobs?event=push": `"unknown":{"not_listed":1}`, "/jobs?actor=mona": `"unknown":{"not_listed":1}`, "/jobs?event=push&log=archived": `"unknown":{"not_listed":0}`,
+		"/jobs?fork=1&run=2": `"unknown":{"not_listed":0}`, "/jobs?event=push&after=.9": "", "/jobs?run=3": "",
+	} {
+		if a := f.get(path); a.StatusCode != 200 || !strings.Contains(a.body, unknown) || unknown == "" && strings.Contains(a.body, "unknown") {
+			t.Errorf("%s: %d %s", path, a.StatusCode, a.body)
+		}
+	}
 	for _, path := range []string{"/jobs?event=push", "/jobs?actor=mal", "/uses?action=acme/lint&actor=hubot"} {
 		if a := f.get(path); a.StatusCode != 200 || strings.Contains(a.body, `acme`) {
 			t.Errorf("%s: %d %s", path, a.StatusCode, a.body)

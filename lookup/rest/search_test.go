@@ -72,7 +72,7 @@ func TestASearchAnswerIsBounded(t *testing.T) {
 func TestASearchSaysWhichParametersItHasRead(t *testing.T) {
 	f := newFixture(t)
 	a := f.get("/search?pattern=x&newer=1&event=push&raw=0")
-	f.want(a, 200, `"searched"`)
+	f.want(a, 200, `"searched"`, `"unknown":{"not_listed":`)
 	if got := a.Header.Get(search.ParametersHeader); got != "pattern, raw, event" {
 		t.Errorf("it has read %s", got)
 	}

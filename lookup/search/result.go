@@ -47,19 +47,20 @@ type MatchLine struct {
 
 // Stats sums a search up.
 type Stats struct {
-	Logs      int           `json:"logs"`              // that were searched
-	RawBytes  int64         `json:"raw_bytes"`         // of these
-	ReadBytes int64         `json:"read_bytes"`        // of these, unpacked, that had to be read
-	Matched   int           `json:"matched"`           // logs that have a match
-	Lines     int64         `json:"lines"`             // that match
-	Estimated int64         `json:"estimated"`         // of these, lines of which it is an estimate which step's they are; 0 if lines of any step are only counted
-	Shared    int64         `json:"shared"`            // of these, lines that several steps share; likewise
-	Cut       int64         `json:"cut"`               // lines that are too long to be searched to their end
-	Faults    int           `json:"faults"`            // logs that cannot be read
-	Complete  bool          `json:"complete"`          // all logs were searched that the query selects
-	Bound     string        `json:"bound,omitempty"`   // which bound of a LimitedSearcher ended it before that: one of Bound*
-	CutLog    *CutLog       `json:"cut_log,omitempty"` // the log within which it ended; nil: it ended with a log
-	Next      *store.Cursor `json:"-"`                 // where the search can be continued; nil: at its beginning
+	Logs      int                  `json:"logs"`              // that were searched
+	RawBytes  int64                `json:"raw_bytes"`         // of these
+	ReadBytes int64                `json:"read_bytes"`        // of these, unpacked, that had to be read
+	Matched   int                  `json:"matched"`           // logs that have a match
+	Lines     int64                `json:"lines"`             // that match
+	Estimated int64                `json:"estimated"`         // of these, lines of which it is an estimate which step's they are; 0 if lines of any step are only counted
+	Shared    int64                `json:"shared"`            // of these, lines that several steps share; likewise
+	Cut       int64                `json:"cut"`               // lines that are too long to be searched to their end
+	Faults    int                  `json:"faults"`            // logs that cannot be read
+	Complete  bool                 `json:"complete"`          // all logs were searched that the query selects
+	Bound     string               `json:"bound,omitempty"`   // which bound of a LimitedSearcher ended it before that: one of Bound*
+	CutLog    *CutLog              `json:"cut_log,omitempty"` // the log within which it ended; nil: it ended with a log
+	Unknown   *store.UnknownStarts `json:"unknown,omitempty"` // how many archived logs were left out as it is not known what started their jobs; nil: that was not asked for
+	Next      *store.Cursor        `json:"-"`                 // where the search can be continued; nil: at its beginning
 }
 
 func (s *Stats) add(more Stats) {

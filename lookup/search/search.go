@@ -68,6 +68,10 @@ func Run(ctx context.Context, logs lookup.Logs, q Query, sink ResultSink, audit 
 	defer cancel(nil)
 	r := &run{Query: q, logs: logs, sink: sink, audit: audit, events: make(chan event, maxWaitingEvents)}
 	r.stats.Next = q.Jobs.After
+	var err error
+	if r.stats.Unknown, err = leftOut(ctx, logs.DB, q.Jobs); err != nil {
+		return r.stats, err
+	}
 	dispatched := make(chan struct{})
 	go func() {
 		defer close(dispatched)
@@ -81,7 +85,7 @@ func Run(ctx context.Context, logs lookup.Logs, q Query, sink ResultSink, audit 
 	r.group = g
 	g.SetLimit(max(q.Parallel, 1) + 1)
 	g.Go(func() error { return r.searchAll(gctx) })
-	err := g.Wait()
+	err = g.Wait()
 	close(r.events)
 	<-dispatched
 	if cause := context.Cause(ctx); cause != nil {
@@ -92,6 +96,14 @@ func Run(ctx context.Context, logs lookup.Logs, q Query, sink ResultSink, audit 
 	}
 	r.stats.Complete = err == nil
 	return r.stats, err
+}
+
+// leftOut counts the logs that are not searched as it is not known what started their jobs.
+func leftOut(ctx context.Context, db *store.DB, f store.JobFilter) (*store.UnknownStarts, error) {
+	if f.LogState == "" {
+		f.LogState = store.LogArchived
+	}
+	return db.UnknownStarts(ctx, f)
 }
 
 // run is one search.
