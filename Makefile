@@ -39,10 +39,10 @@ test: $(BIN)/minio ## every test, with the race detector; some: PKG=./store RUN=
 	go test $(RACE) -timeout 30m $(if $(RUN),-run '$(RUN)' )$(PKG)
 
 test-stores: stores ## the bucket's tests on each S3 server there is, and a table of them; some: STORES=minio,rclone
-	go run ./internal/stores $(STORES)
+	go run ./internal/compat $(if $(STORES),-servers '$(STORES)') stores
 
-test-postgres: build ## tests of the store and the demo on each version of Postgres, a line for each; some: PG="oldest newest"
-	.ci/postgres $(PG)
+test-postgres: build ## tests of the store and the demo on each version of Postgres; some: PG="oldest newest"
+	go run ./internal/compat $(if $(PG),-versions '$(PG)') postgres
 
 bench: build ## jobvault against its peers and limits, some minutes
 	go run ./internal/bench
@@ -51,10 +51,10 @@ bench-smoke: build ## the benchmarks on little data, to see that they work
 	go run ./internal/bench -smoke
 
 test-readers: ## readers of Zstandard on logs as jobvault writes them, some minutes; some: READERS=zstd,node
-	go run ./internal/readers -only '$(READERS)'
+	go run ./internal/compat -readers '$(READERS)' readers
 
-compat: ## what jobvault works with: S3 servers, versions of Postgres, readers of its logs; half an hour
-	$(MAKE) -k test-stores test-postgres test-readers
+compat: build stores ## the three above as one table: what jobvault works with, and what each lacks; half an hour
+	go run ./internal/compat
 
 fuzz: ## each fuzzer for some seconds; longer: FUZZ_TIME=5m; one: FUZZERS=./lookup/search:FuzzQuery
 	$(foreach f,$(or $(FUZZERS),$(error no fuzzers found)),$(call run-fuzzer,$(subst :, ,$(f))))

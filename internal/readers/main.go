@@ -1,7 +1,6 @@
 // Command readers tries programs and libraries that read Zstandard on logs (log.zst) that
-// jobvault wrote, and prints which of them read all of it, as the table that
-// docs/compatibility.md has: a log is many frames and a seek table, and some readers take
-// the first frame for all there is.
+// jobvault wrote, and prints which of them read all of it, as rows for internal/compat: a log
+// is many frames and a seek table, and some readers take the first frame for all there is.
 //
 //	make test-readers                          # all, some minutes
 //	go run ./internal/readers -only zstd,node  # those whose names have one of these in them
@@ -39,7 +38,7 @@ func main() {
 // logs are those that are read: of 23 frames, of 2, of 4 small ones, and of 1.
 var logs = []sampleLog{{size: 22<<20 + 1<<19}, {size: 1_500_000}, {size: 4 << 20, same: true}, {size: 200_000}}
 
-// run tries readers one after the other, and prints a line of a Markdown table for each.
+// run tries readers one after the other, and prints a row for each.
 func run(ctx context.Context, out io.Writer, only string) (err error) {
 	dir, err := os.MkdirTemp("", "readers-")
 	if err != nil {
@@ -54,7 +53,6 @@ func run(ctx context.Context, out io.Writer, only string) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(out, "| reader | version | what it reads |\n|---|---|---|\n")
 	var surprises []error
 	for _, r := range tried {
 		t := tryReader(ctx, dir, r, samples)

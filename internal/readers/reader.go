@@ -42,6 +42,18 @@ const (
 // fromBestToWorst are those of a reader that was tried. Worst is what nobody notices.
 var fromBestToWorst = []outcome{all, allButMark, allAndMore, refused, firstFrame, firstPart, otherBytes}
 
+// lacking is what a reader of whole logs lacks whose worst outcome is this.
+var lacking = map[outcome]string{
+	absent:     "not known",
+	all:        "nothing",
+	allButMark: "the byte order mark",
+	allAndMore: "an end without an error",
+	refused:    "logs of several frames",
+	firstFrame: "all frames but the first, **without an error**",
+	firstPart:  "the end of the log, **without an error**",
+	otherBytes: "the log's own bytes, **without an error**",
+}
+
 // errAbsent says that a reader cannot be had on this machine.
 var errAbsent = errors.New("not on this machine")
 
@@ -77,7 +89,7 @@ func (t try) outcome() outcome {
 	return worst
 }
 
-// row is a line of a Markdown table. Results that differ are all told.
+// row is a line of the table of internal/compat. Results that differ are all told.
 func (t try) row(name string) string {
 	text := t.results[0].text()
 	if slices.ContainsFunc(t.results, func(r result) bool { return r.outcome != t.results[0].outcome }) {
@@ -92,7 +104,7 @@ func (t try) row(name string) string {
 		}
 		text = strings.Join(parts, "; ")
 	}
-	return fmt.Sprintf("| %s | %s | %s |", name, t.version, strings.ReplaceAll(text, "|", `\|`))
+	return fmt.Sprintf("| reader | %s | %s | %s | %s |", name, t.version, strings.ReplaceAll(text, "|", `\|`), lacking[t.outcome()])
 }
 
 // framesText says which logs some results are of.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -83,7 +84,7 @@ func TestRow(t *testing.T) {
 		{[]result{{"", absent, "not on this machine"}}, absent, "not tried: not on this machine"},
 	} {
 		made := try{"1.2", c.results}
-		if got, want := made.row("name"), "| name | 1.2 | "+c.want+" |"; got != want || made.outcome() != c.worst {
+		if got, want := made.row("name"), "| reader | name | 1.2 | "+c.want+" | "+lacking[c.worst]+" |"; got != want || made.outcome() != c.worst {
 			t.Errorf("%q (%s), want %q (%s)", got, made.outcome(), want, c.worst)
 		}
 	}
@@ -107,7 +108,7 @@ func TestTryReader(t *testing.T) {
 		},
 	}
 	made := tryReader(t.Context(), dir, r, samples)
-	if got, want := made.row(r.name), "| fake | 7.1 | of 3 frames: all of it; of 1 or 3 small frames: an error: not twice |"; got != want {
+	if got, want := made.row(r.name), "| reader | fake | 7.1 | of 3 frames: all of it; of 1 or 3 small frames: an error: not twice | logs of several frames |"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if want := []string{samples[0].path, samples[1].path, samples[2].path}; !slices.Equal(reads, want) {
@@ -155,8 +156,7 @@ func TestZstdReadsAllOfIt(t *testing.T) {
 	if err := run(t.Context(), &out, "`zstd -dc`"); err != nil {
 		t.Error(err)
 	}
-	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) != 3 || !strings.HasPrefix(lines[2], "| `zstd -dc` | 1.") || !strings.HasSuffix(lines[2], " | all of it |") {
+	if line := out.String(); strings.Count(line, "\n") != 1 || !strings.HasPrefix(line, "| reader | `zstd -dc` | 1.") || !strings.HasSuffix(line, " | all of it | nothing |\n") {
 		t.Errorf("printed\n%s", &out)
 	}
 	if err := run(t.Context(), &out, "no such reader"); err == nil {
@@ -176,11 +176,13 @@ func TestTableIsOfAllReaders(t *testing.T) {
 	section, _, _ = strings.Cut(section, "\n## ")
 	rows := make(map[string]string)
 	for line := range strings.Lines(section) {
-		if cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), " | "); len(cells) == 3 {
-			rows[strings.TrimSpace(cells[0])] = cells[2]
+		if cells := strings.Split(strings.TrimSpace(line), " | "); len(cells) == 5 && cells[0] == "| reader" {
+			rows[cells[1]] = cells[3]
+			if lacks := strings.TrimSuffix(cells[4], " |"); !slices.Contains(slices.Collect(maps.Values(lacking)), lacks) {
+				t.Errorf("%s: it lacks %q, which is printed of no reader", cells[1], lacks)
+			}
 		}
 	}
-	delete(rows, "reader")
 	for _, r := range readers() {
 		if row := rows[r.name]; !strings.Contains(row+" ", string(r.want)) || r.want == all && strings.TrimSpace(row) != string(all) {
 			t.Errorf("%s: the page says %q, and known is %q", r.name, row, r.want)

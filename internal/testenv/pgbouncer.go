@@ -24,6 +24,12 @@ import (
 func PgBouncer(t testing.TB, database string, settings map[string]string) string {
 	t.Helper()
 	program := Program(t, "pgbouncer")
+	version, err := exec.CommandContext(t.Context(), program, "--version").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(version), "\n")
+	t.Log("PgBouncer version: " + strings.TrimPrefix(first, "PgBouncer ")) // which make compat shows
 	behind, err := url.Parse(database)
 	if err != nil {
 		t.Fatal(err)
