@@ -91,7 +91,7 @@ func (x *Indexer) Finish() *Index {
 
 // look indexes the line that has just ended, by its beginning.
 func (x *Indexer) look(head []byte) {
-	head = bytes.TrimPrefix(head, byteOrderMark)
+	head = withoutMark(head)
 	if len(head) < StampLen-1 || head[StampLen-2] != 'Z' {
 		x.usage.goesOn(head)
 		x.marks.goesOn(x.line)

@@ -27,13 +27,14 @@ type marker struct {
 
 // look takes note of line n, whose first byte mayMark. Text is without the timestamp.
 func (m *marker) look(n int64, head, text []byte) {
+	if text[0] == 0x1b {
+		m.script(n, text)
+		return
+	}
 	if m.inner.runner(text); m.prepares(n, text) {
 		return
 	}
 	switch {
-	case text[0] == 0x1b:
-		m.script(n, text)
-		return
 	case text[0] == '#':
 		m.command(n, head, text)
 		return
