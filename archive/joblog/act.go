@@ -80,7 +80,7 @@ func (u *usageReader) actClones(n int64, rest string) {
 	_, name, of := strings.Cut(path, "/")
 	name = strings.TrimSuffix(name, ".git")
 	if ref := rest[at+len(actRef):]; found && of && ref != "" && !strings.ContainsAny(name, "' \t") {
-		u.use(n, name, ref, "", false)
+		u.use(n, []byte(name), []byte(ref), nil, false)
 	}
 }
 
@@ -114,7 +114,7 @@ func (u *usageReader) actCommand(n int64, s string) {
 			u.act.stopped = message
 		case a.Level == Error, a.Level == Warning, a.Level == Notice:
 			a.File, a.FileLine = syntax.place(properties)
-			u.annotate(a, syntax.escapes.Replace(message))
+			u.annotate(a, []byte(syntax.escapes.Replace(message)))
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package joblog
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 )
@@ -45,32 +46,38 @@ const (
 // downloaded takes "NAME@REF' (SHA:COMMIT)" apart, whose end may lack. A ref may hold
 // apostrophes, but no space: the commit is what the line ends with. Not by a regular
 // expression: there are logs with a million of them.
-func downloaded(s string) (name, ref, sha string, ok bool) {
-	const begin, end = "' (SHA:", ")"
-	whole, closed := strings.CutSuffix(s, "'")
-	if at := strings.LastIndex(s, begin); at >= 0 && strings.HasSuffix(s, end) {
-		whole, sha = s[:at], s[at+len(begin):len(s)-len(end)]
-		closed = isCommit(sha)
+func downloaded(s []byte) (name, ref, sha []byte, ok bool) {
+	whole, closed := bytes.CutSuffix(s, []byte("'"))
+	if rest, ok := bytes.CutSuffix(s, []byte(")")); ok {
+		at := bytes.LastIndexByte(rest, '(') + 1
+		whole, closed = bytes.CutSuffix(rest[:at], []byte("' ("))
+		sha, ok = bytes.CutPrefix(rest[at:], []byte("SHA:"))
+		closed = closed && ok && isCommit(sha)
 	}
-	name, ref, named := strings.Cut(whole, "@")
-	if !closed || !named || name == "" || ref == "" || strings.ContainsAny(name, "' \t\n\f\r") {
-		return "", "", "", false
+	name, ref, named := bytes.Cut(whole, []byte("@"))
+	if !closed || !named || len(name) == 0 || len(ref) == 0 || bytes.ContainsAny(name, "' \t\n\f\r") {
+		return nil, nil, nil, false
 	}
 	return name, ref, sha, true
 }
 
-func isCommit(s string) bool {
-	return len(s) >= 40 && len(s) <= 64 && strings.Trim(s, "0123456789abcdef") == ""
+func isCommit[T []byte | string](s T) bool {
+	for i := range len(s) {
+		if c := s[i]; c-'0' > 9 && c-'a' > 5 {
+			return false
+		}
+	}
+	return len(s) >= 40 && len(s) <= 64
 }
 
 // frozenName is what stands in the title of an immutable action's group.
 var frozenName = regexp.MustCompile(`^([^'@\s]+)@(.+)'$`)
 
 // freeze begins the group of an immutable action.
-func (u *usageReader) freeze(n int64, rest string, inSetUp bool) {
-	if m := frozenName.FindStringSubmatch(rest); m != nil {
+func (u *usageReader) freeze(n int64, rest []byte, inSetUp bool) {
+	if m := frozenName.FindSubmatch(rest); m != nil {
 		const lines = 3
-		u.frozen, u.left = u.use(n, m[1], m[2], "", inSetUp), lines
+		u.frozen, u.left = u.use(n, m[1], m[2], nil, inSetUp), lines
 	}
 }
 
@@ -94,26 +101,33 @@ func (u *usageReader) ofPackage(_ int64, s string) {
 
 // use takes note of an action, and returns it for what the lines after it say; of
 // one too many, nil.
-func (u *usageReader) use(n int64, name, ref, sha string, inSetup bool) *Action {
-	parts := strings.SplitN(name, "/", 3)
-	if len(parts) < 2 || len(name) > maxField || len(ref) > maxField {
+func (u *usageReader) use(n int64, name, ref, sha []byte, inSetup bool) *Action {
+	owner, rest, found := bytes.Cut(name, []byte("/"))
+	if !found || len(name) > maxField || len(ref) > maxField || u.tooMany() {
 		return nil
 	}
-	a := Action{
-		Line: n, Name: plainText([]byte(parts[0]+"/"+parts[1]), maxField), Ref: plainText([]byte(ref), maxField), SHA: sha, InSetup: inSetup,
-	}
-	if len(parts) == 3 {
-		a.Path = plainText([]byte(parts[2]), maxField)
-	}
-	return u.add(a)
+	repository, path, _ := bytes.Cut(rest, []byte("/"))
+	return u.add(Action{
+		Line: n, Name: plainText(name[:len(owner)+len("/")+len(repository)], maxField), Path: plainText(path, maxField),
+		Ref: plainText(ref, maxField), SHA: string(sha), InSetup: inSetup,
+	})
 }
 
 // add adds an action, and returns it until the next one is added; of one too many, nil.
 func (u *usageReader) add(a Action) *Action {
-	if len(u.usage.Actions) == maxActions {
-		u.usage.ActionsCut++
+	if u.tooMany() {
 		return nil
 	}
 	u.usage.Actions = append(u.usage.Actions, a)
 	return &u.usage.Actions[len(u.usage.Actions)-1]
+}
+
+// tooMany tells whether another action is one too many, and counts it then: it is not worth
+// a look at its name.
+func (u *usageReader) tooMany() bool {
+	if len(u.usage.Actions) < maxActions {
+		return false
+	}
+	u.usage.ActionsCut++
+	return true
 }

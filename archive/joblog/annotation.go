@@ -1,6 +1,9 @@
 package joblog
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // Annotation is a line that is marked as an error, a warning or a notice, whoever
 // printed it.
@@ -48,21 +51,22 @@ type annotations struct {
 }
 
 // annotate takes note of an annotation, whose message may have several lines.
-func (u *usageReader) annotate(a Annotation, message string) {
-	if kept := u.annotations.kept.of(a.Level); *kept < maxAnnotations {
-		*kept++
-		line, rest, more := strings.Cut(message, "\n")
-		a.Message = plainText([]byte(line), maxMessage)
-		u.usage.Annotations = append(u.usage.Annotations, a)
-		u.annotations.open = a.Level == Error
-		for more && u.annotations.open {
-			line, rest, more = strings.Cut(rest, "\n")
-			u.messageGoesOn([]byte(line))
-		}
+func (u *usageReader) annotate(a Annotation, message []byte) {
+	kept := u.annotations.kept.of(a.Level)
+	if *kept == maxAnnotations {
+		u.annotations.open = false
+		*u.usage.AnnotationsCut.of(a.Level)++
 		return
 	}
-	u.annotations.open = false
-	*u.usage.AnnotationsCut.of(a.Level)++
+	*kept++
+	line, rest, more := bytes.Cut(message, []byte("\n"))
+	a.Message = plainText(line, maxMessage)
+	u.usage.Annotations = append(u.usage.Annotations, a)
+	u.annotations.open = a.Level == Error
+	for more && u.annotations.open {
+		line, rest, more = bytes.Cut(rest, []byte("\n"))
+		u.messageGoesOn(line)
+	}
 }
 
 // messageGoesOn is a line of the message of the last annotation, which is open.

@@ -125,16 +125,15 @@ func (u *usageReader) containerGroup(n int64, text []byte) bool {
 		c.trusted = false
 		return false
 	}
-	s := string(text)
-	if name, ok := strings.CutPrefix(s, pullImage); ok {
-		return u.pullGroup(n, name)
+	if hasPrefix(text, pullImage) {
+		return u.pullGroup(n, text[len(pullImage):])
 	}
 	trusted := c.trusted
 	c.trusted = false
-	if path, ok := strings.CutPrefix(s, buildImage); ok {
-		return u.build(n, path, trusted)
+	if hasPrefix(text, buildImage) {
+		return u.build(n, string(text[len(buildImage):]), trusted)
 	}
-	if s == jobContainer || strings.HasPrefix(s, startsGroup) && strings.HasSuffix(s, service) {
+	if string(text) == jobContainer || hasPrefix(text, startsGroup) && bytes.HasSuffix(text, []byte(service)) {
 		c.image, c.row, c.left = nil, -1, maxPull
 		return true
 	}
@@ -142,15 +141,14 @@ func (u *usageReader) containerGroup(n int64, text []byte) bool {
 }
 
 // pullGroup is the title of a group in which the image of an action is pulled.
-func (u *usageReader) pullGroup(n int64, s string) bool {
+func (u *usageReader) pullGroup(n int64, title []byte) bool {
 	c := &u.containers
-	if len(u.usage.Actions) == maxActions {
-		u.usage.ActionsCut++ // it is not worth a look at its name
+	if u.tooMany() {
 		c.trusted = false
 		return true
 	}
-	name, ended := strings.CutSuffix(s, "'")
-	image, err := ParseImage(name)
+	name, ended := bytes.CutSuffix(title, []byte("'"))
+	image, err := ParseImage(string(name))
 	if !ended || err != nil {
 		c.trusted = false
 		return false
@@ -225,8 +223,7 @@ func (i *Image) isDockers(s string) bool {
 // in the folder of actions, as ".../_actions/OWNER/REPO/REF/PATH/Dockerfile'.". A ref may
 // have slashes; which action it is, the lines before tell.
 func (u *usageReader) build(n int64, title string, trusted bool) bool {
-	if len(u.usage.Actions) == maxActions {
-		u.usage.ActionsCut++
+	if u.tooMany() {
 		return true
 	}
 	path, ended := strings.CutSuffix(title, "'.")

@@ -91,7 +91,7 @@ func (x *Indexer) Finish() *Index {
 
 // look indexes the line that has just ended, by its beginning.
 func (x *Indexer) look(head []byte) {
-	head = bytes.TrimPrefix(head, byteOrderMark)
+	head = withoutMark(head)
 	if len(head) < StampLen-1 || head[StampLen-2] != 'Z' {
 		x.usage.goesOn(head)
 		x.marks.goesOn(x.line)
@@ -108,10 +108,10 @@ func (x *Indexer) look(head []byte) {
 		return
 	}
 	if text[0] == ' ' && x.usage.tells(text[1:]) {
-		if stamp, _ := SplitLine(head); stamp == nil {
-			x.usage.goesOn(head)
+		if hasStamp(head) {
+			x.usage.look(x.line, head[:StampLen-1], withoutCR(text[1:min(len(text), headLen)]))
 		} else {
-			x.usage.look(x.line, stamp, bytes.TrimSuffix(text[1:min(len(text), headLen)], []byte("\r")))
+			x.usage.goesOn(head)
 		}
 	}
 	// Almost every line ends here.

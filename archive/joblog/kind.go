@@ -20,31 +20,46 @@ const (
 	Section  Kind = "section"
 )
 
-var kindOf = map[string]Kind{
-	"##[group]": Group, "##[endgroup]": EndGroup, "##[error]": Error, "##[warning]": Warning, "##[notice]": Notice,
-	"##[debug]": Debug, "##[command]": Command, "##[section]": Section, "[command]": Command,
-	"::group::": Group, "::endgroup::": EndGroup,
-}
-
-// kindBegins are what kinds begin with.
-var kindBegins = []byte("#[:")
-
-// maxKind is as it is written.
+// maxKind is the size of the longest one, as it is written.
 const maxKind = len("##[endgroup]")
 
 // Kind takes a line's text apart. What only looks like a kind is text.
 func (l Line) Kind() (Kind, []byte) {
 	head, end := l.Text[:min(len(l.Text), maxKind)], 0
 	switch {
-	case len(head) == 0 || bytes.IndexByte(kindBegins, head[0]) < 0:
-		return Plain, l.Text
-	case bytes.HasPrefix(head, []byte("::")):
-		end = bytes.Index(head[2:], []byte("::")) + 4
-	case bytes.HasPrefix(head, []byte("##[")), bytes.HasPrefix(head, []byte("[")):
+	case len(head) == 0:
+	case head[0] == '#', head[0] == '[':
 		end = bytes.IndexByte(head, ']') + 1
+	case hasPrefix(head, "::"):
+		end = bytes.Index(head[2:], []byte("::")) + 4
 	}
-	if kind, ok := kindOf[string(head[:min(end, len(head))])]; ok {
-		return kind, l.Text[end:]
+	kind := kindOf(head[:min(end, len(head))])
+	if kind == Plain {
+		end = 0
 	}
-	return Plain, l.Text
+	return kind, l.Text[end:]
+}
+
+// kindOf is without a map, whose look-up takes longer than all else that is done with most
+// lines.
+func kindOf(written []byte) Kind {
+	switch string(written) {
+	case "##[group]", "::group::":
+		return Group
+	case "##[endgroup]", "::endgroup::":
+		return EndGroup
+	case "##[error]":
+		return Error
+	case "##[warning]":
+		return Warning
+	case "##[notice]":
+		return Notice
+	case "##[debug]":
+		return Debug
+	case "##[command]", "[command]":
+		return Command
+	case "##[section]":
+		return Section
+	}
+	return Plain
 }

@@ -20,11 +20,11 @@ const StampLen = len("2006-01-02T15:04:05.0000000Z ")
 
 const stampLayout = "2006-01-02T15:04:05.0000000Z "
 
-var byteOrderMark = []byte("\ufeff")
+const byteOrderMark = "\ufeff"
 
 // MaxPrefix is how many bytes a line has before its text at most: a byte order mark and
 // a timestamp.
-const MaxPrefix = StampLen + len("\ufeff")
+const MaxPrefix = StampLen + len(byteOrderMark)
 
 // Line is one line of a log, taken apart.
 type Line struct {
@@ -35,9 +35,7 @@ type Line struct {
 // ParseLine takes a line apart, with or without its line end. Text is part of
 // b. It never fails: what has no timestamp is all text.
 func ParseLine(b []byte) Line {
-	b = bytes.TrimSuffix(b, []byte("\n"))
-	b = bytes.TrimSuffix(b, []byte("\r"))
-	b = bytes.TrimPrefix(b, byteOrderMark)
+	b = withoutMark(withoutCR(bytes.TrimSuffix(b, []byte("\n"))))
 	if len(b) >= StampLen-1 && hasStampShape(b) {
 		stamp := b[:StampLen-1]
 		if t, err := time.Parse(stampLayout[:StampLen-1], string(stamp)); err == nil && !t.IsZero() {
@@ -50,16 +48,34 @@ func ParseLine(b []byte) Line {
 // SplitLine cuts a line, with or without its line end, into its timestamp, which may be
 // empty, and ParseLine's Text. It makes no time of most timestamps.
 func SplitLine(b []byte) (stamp, text []byte) {
-	b = bytes.TrimSuffix(b, []byte("\n"))
-	b = bytes.TrimSuffix(b, []byte("\r"))
-	b = bytes.TrimPrefix(b, byteOrderMark)
+	b = withoutMark(withoutCR(bytes.TrimSuffix(b, []byte("\n"))))
 	if len(b) < StampLen-1 || b[StampLen-2] != 'Z' {
 		return nil, b
 	}
-	if !PlainStamp(b[:StampLen-1]) && ParseLine(b).Time.IsZero() {
+	if !hasStamp(b) {
 		return nil, b
 	}
 	return b[:StampLen-1], bytes.TrimPrefix(b[StampLen-1:], []byte(" "))
+}
+
+// hasStamp tells whether a line of at least StampLen-1 bytes begins with a timestamp. It
+// makes no time of most.
+func hasStamp(b []byte) bool { return PlainStamp(b) || !ParseLine(b).Time.IsZero() }
+
+// withoutMark is a line without the byte order mark of its beginning.
+func withoutMark(b []byte) []byte {
+	if hasPrefix(b, byteOrderMark) {
+		return b[len(byteOrderMark):]
+	}
+	return b
+}
+
+// withoutCR is a line without the carriage return of its end.
+func withoutCR(b []byte) []byte {
+	if last := len(b) - 1; last >= 0 && b[last] == '\r' {
+		return b[:last]
+	}
+	return b
 }
 
 // PlainStamp tells whether b, of at least StampLen-1 bytes, begins with a timestamp that is one on any day of a month

@@ -27,13 +27,14 @@ type marker struct {
 
 // look takes note of line n, whose first byte mayMark. Text is without the timestamp.
 func (m *marker) look(n int64, head, text []byte) {
+	if text[0] == 0x1b {
+		m.script(n, text)
+		return
+	}
 	if m.inner.runner(text); m.prepares(n, text) {
 		return
 	}
 	switch {
-	case text[0] == 0x1b:
-		m.script(n, text)
-		return
 	case text[0] == '#':
 		m.command(n, head, text)
 		return
@@ -43,7 +44,7 @@ func (m *marker) look(n int64, head, text []byte) {
 	}
 	for _, p := range plainMarks[text[0]] {
 		if hasPrefix(text, p.begins) {
-			if rest := text[len(p.begins):min(len(text), maxTitle)]; !p.whole || len(bytes.TrimSuffix(rest, []byte("\r"))) == 0 {
+			if rest := text[len(p.begins):min(len(text), maxTitle)]; !p.whole || len(withoutCR(rest)) == 0 {
 				m.lead.unprepared()
 				m.add(head, Mark{Line: n, Type: p.begun, Title: actTitle(p.begins, rest)})
 			}
@@ -59,30 +60,32 @@ func actTitle(begins string, rest []byte) uint64 {
 	return titleHash(rest)
 }
 
-// hasPrefix is without the allocation of a conversion.
+// hasPrefix is without the allocation of a conversion. The prefix is not empty.
 func hasPrefix(text []byte, prefix string) bool {
-	return len(text) >= len(prefix) && string(text[:len(prefix)]) == prefix
+	return len(text) >= len(prefix) && text[0] == prefix[0] && string(text[:len(prefix)]) == prefix
 }
 
 // command is a line that begins with a sign of the runner's.
 func (m *marker) command(n int64, head, text []byte) {
-	switch {
-	case hasPrefix(text, "##[group]"):
-		m.group(n, head, bytes.TrimSuffix(text[len("##[group]"):min(len(text), maxTitle)], []byte("\r")))
-	case hasPrefix(text, "##[endgroup]"):
+	kind, message := Line{Text: text}.Kind()
+	title := withoutCR(text[len(text)-len(message) : min(len(text), maxTitle)])
+	switch kind {
+	case Group:
+		m.group(n, head, title)
+	case EndGroup:
 		if m.inGroup {
 			m.inGroup, m.groupEnd = false, n
 		}
-	case hasPrefix(text, "##[debug]"):
-		m.debug(n, head, bytes.TrimSuffix(text[len("##[debug]"):min(len(text), maxTitle)], []byte("\r")))
-	case hasPrefix(text, "##[error]"):
-		m.failure(n, head, text[len("##[error]"):])
-	case hasPrefix(text, "##[warning]"):
+	case Debug:
+		m.debug(n, head, title)
+	case Error:
+		m.failure(n, head, message)
+	case Warning:
 		if m.warnedAt = n; isLead(text) {
 			m.leads(n)
 		}
-	case hasPrefix(text, startAction), hasPrefix(text, endAction):
-		m.innerMark(n, bytes.TrimSuffix(text, []byte("\r")))
+	case Plain:
+		m.innerMark(n, withoutCR(text))
 	}
 }
 
@@ -108,7 +111,8 @@ func (m *marker) group(n int64, head, title []byte) {
 		rest := title[len(p.begins):]
 		switch {
 		case p.begun == PullMark:
-			mark.Title = titleHash(append([]byte("Pull "), bytes.TrimSuffix(rest, []byte("'"))...))
+			pulled := append(make([]byte, 0, maxTitle), "Pull "...)
+			mark.Title = titleHash(append(pulled, bytes.TrimSuffix(rest, []byte("'"))...))
 		case p.begun != RunMark: // its title does not tell which step it is of
 		case isPath(rest):
 			mark.Type, m.quoted = PathMark, quoted{n, titleHash(title)}

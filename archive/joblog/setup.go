@@ -231,7 +231,7 @@ func (u *usageReader) take(n int64, l *setUpLine, stamp, text []byte) bool {
 	case l.within:
 		s.group = l
 		if l.in == fetching {
-			u.freeze(n, rest, true)
+			u.freeze(n, []byte(rest), true)
 		}
 	case l.read != nil:
 		l.read(u, n, rest)
@@ -259,11 +259,11 @@ func (u *usageReader) distrust() {
 // downloadInSetUp is an action that is downloaded. One without a commit is of a runner
 // before 2021, which printed it as it was asked for: unresolved.
 func (u *usageReader) downloadInSetUp(n int64, rest string) {
-	name, ref, sha, ok := downloaded(rest)
+	name, ref, sha, ok := downloaded([]byte(rest))
 	if ok {
 		u.use(n, name, ref, sha, true)
 	}
-	if sha == "" {
+	if len(sha) == 0 {
 		u.setUp.phase = over
 	}
 }
@@ -272,7 +272,7 @@ var reusable = regexp.MustCompile(`^([^@\s]+)@(\S+)(?: \(([0-9a-f]{40,64})\))?$`
 
 func (u *usageReader) calledWorkflow(n int64, rest string) {
 	u.fetched()
-	if m := reusable.FindStringSubmatch(rest); m != nil {
+	if m := reusable.FindSubmatch([]byte(rest)); m != nil {
 		u.use(n, m[1], m[2], m[3], true)
 	}
 }

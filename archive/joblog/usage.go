@@ -68,18 +68,18 @@ func (u *usageReader) look(n int64, stamp, text []byte) {
 	read := !u.setUp.begun && u.inSetUp(n, kind, stamp, text) || u.inContainers(n, kind, stamp, text)
 	switch {
 	case kind == Error, kind == Warning, kind == Notice:
-		u.annotate(Annotation{Line: n, Level: kind}, string(rest))
+		u.annotate(Annotation{Line: n, Level: kind}, rest)
 	case read:
 	case kind == Group, kind == EndGroup:
 		u.frozen = nil
 		if bytes.HasPrefix(rest, []byte(downloadFrozen)) {
-			u.freeze(n, string(rest[len(downloadFrozen):min(len(rest), 4*maxField)]), false)
+			u.freeze(n, rest[len(downloadFrozen):min(len(rest), 4*maxField)], false)
 		}
 	case len(text) > 4*maxField:
 	case u.frozen != nil:
 		u.ofPackage(n, string(text))
 	case bytes.HasPrefix(text, []byte(download)):
-		if name, ref, sha, ok := downloaded(string(text[len(download):])); ok {
+		if name, ref, sha, ok := downloaded(text[len(download):]); ok {
 			u.use(n, name, ref, sha, false)
 		}
 	}
@@ -95,7 +95,7 @@ func (u *usageReader) goesOn(text []byte) {
 	}
 	u.containers.trusted = false
 	if u.annotations.open {
-		u.messageGoesOn(bytes.TrimSuffix(text, []byte("\r")))
+		u.messageGoesOn(withoutCR(text))
 	}
 }
 

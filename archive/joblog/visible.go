@@ -117,29 +117,37 @@ func appendVisible(dst, text []byte, at int, colours bool) []byte {
 type Controls struct {
 	block []byte
 	next  [len(controlBytes)]int // of each; -1: was not looked for yet
+	first int                    // of all of them
 }
 
 const controlBytes = "\x1b\b\r"
 
 // NewControls begins at the beginning of a block.
-func NewControls(block []byte) Controls { return Controls{block: block, next: [...]int{-1, -1, -1}} }
+func NewControls(block []byte) Controls {
+	return Controls{block: block, next: [...]int{-1, -1, -1}, first: -1}
+}
 
 // NewOverwrites is NewControls without ESC.
 func NewOverwrites(block []byte) Controls {
-	return Controls{block: block, next: [...]int{len(block), -1, -1}}
+	return Controls{block: block, next: [...]int{len(block), -1, -1}, first: -1}
 }
 
 // Next returns the offset of the first one at or after an offset; the length of the block
 // if there is none. Offsets must not decrease from call to call.
 func (c *Controls) Next(at int) int {
-	first := len(c.block)
+	if c.first < at {
+		c.seek(at)
+	}
+	return c.first
+}
+
+func (c *Controls) seek(at int) {
 	for i := range c.next {
 		if c.next[i] < at {
 			c.next[i] = c.find(controlBytes[i], at)
 		}
-		first = min(first, c.next[i])
 	}
-	return first
+	c.first = min(c.next[0], c.next[1], c.next[2])
 }
 
 func (c *Controls) find(control byte, at int) int {

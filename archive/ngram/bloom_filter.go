@@ -123,15 +123,24 @@ func (m *FilterBuilder) lines(frame []byte) {
 			m.last = append(m.last[:0], frame[max(from, end-ngramBytes+1):]...)
 			m.whole.begin(frame[at:])
 		} else if controls.Next(at) < end {
-			m.markVisible(frame[at:end])
+			m.markVisible(textOf(frame[at:end], from-at))
 		}
 		at = end + 1
 	}
 }
 
+// textOf is a line's text, if it is known that it begins with a timestamp of a size; zero: it
+// is not known.
+func textOf(line []byte, stamp int) []byte {
+	if stamp == 0 {
+		_, text := joblog.SplitLine(line)
+		return text
+	}
+	return bytes.TrimPrefix(bytes.TrimSuffix(line[stamp:], []byte("\r")), []byte(" "))
+}
+
 // markVisible marks the visible text of a whole line.
-func (m *FilterBuilder) markVisible(line []byte) {
-	_, text := joblog.SplitLine(line)
+func (m *FilterBuilder) markVisible(text []byte) {
 	if _, ok := joblog.VisiblePart(text); ok {
 		return // its n-grams are among those of the bytes
 	}
@@ -183,11 +192,8 @@ func (m *FilterBuilder) mark(p []byte, i, end int) {
 }
 
 // ngramOf returns the n-gram that a text begins with.
-func ngramOf[T []byte | string](p T) (ngram uint64) {
-	for i := range ngramBytes {
-		ngram |= uint64(p[i]) << (8 * i)
-	}
-	return lower(ngram)
+func ngramOf[T []byte | string](p T) uint64 {
+	return lower(uint64(p[0]) | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[ngramBytes-1])<<32)
 }
 
 // lower turns the ASCII letters among eight bytes into lower case.
@@ -211,7 +217,7 @@ func (m *FilterBuilder) close() {
 	case m.whole.tooLong:
 		f.Bits = []byte{0xff} // whatever is looked for may be there
 	default:
-		m.markVisible(m.whole.line)
+		m.markVisible(textOf(m.whole.line, 0))
 		f.Bits = m.bits()
 	}
 	clear(m.marks[:])
