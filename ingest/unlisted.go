@@ -87,7 +87,7 @@ func (w *sweep) unlisted(ctx context.Context, r ghapi.Run, a store.RunAttempt, b
 		return errors.Join(err, nerr)
 	case !t.GivenUp:
 		return err
-	case isNew:
+	case isNew && before.GivenUpAt == nil:
 		w.Metrics.unlisted.Inc()
 		w.Logger.ErrorContext(ctx, "the jobs of a run cannot be listed: which it had is not known, but for those that webhooks told of",
 			KeyRepository, w.repo.FullName(), "run", a.RunID, "attempt", a.RunAttempt, KeyReason, t.Reason)
