@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 	"time"
@@ -21,41 +20,119 @@ const maxRunAttempts = 1000
 // sweepRun writes the jobs of every attempt of a run that was not listed to its end.
 // That an attempt is complete is written last, when its lists have been compared: if it
 // were written before that, jobs that a list lacks would never be looked for again.
+// What fails for one attempt does not keep the others from being listed.
 func (w *sweep) sweepRun(ctx context.Context, r ghapi.Run) error {
-	if r.ID <= 0 || r.Attempt > maxRunAttempts {
-		return fmt.Errorf("run %d with %d attempts: that cannot be", r.ID, r.Attempt)
+	if !isRun(r) {
+		return w.refuseRun(ctx, r)
 	}
 	complete, release, err := w.claimRun(ctx, r)
 	if err != nil {
 		return err
 	}
 	defer release()
-	listed := make(map[int64]bool)
-	var ended []store.RunAttempt
-	doubt := r.Attempt > 1
+	if len(complete) >= int(r.Attempt) {
+		return nil
+	}
+	tried, err := w.DB.UnlistedAttempts(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	if err := w.notDue(tried); err != nil {
+		return err
+	}
+	l := &runListing{sweep: w, run: r, tried: tried, listed: make(map[int64]bool), doubt: r.Attempt > 1}
+	var failed []error
 	for attempt := int64(1); attempt <= r.Attempt; attempt++ {
-		if complete[r.ID][attempt] {
+		if complete[attempt] || tried[attempt].GivenUpAt != nil && !w.Eager {
 			continue
 		}
-		a, agrees, err := w.sweepAttempt(ctx, r, attempt, listed)
-		if err != nil {
-			return err
-		}
-		doubt = doubt || !agrees
-		if a.Complete {
-			ended = append(ended, a)
-		}
-	}
-	if doubt && len(complete[r.ID]) < int(r.Attempt) {
-		if err := w.crossCheck(ctx, r, listed); err != nil {
-			return err
+		l.last = attempt
+		if err := l.attempt(ctx, attempt); err != nil {
+			if stops(ctx, err) {
+				return err
+			}
+			failed = append(failed, err)
 		}
 	}
-	for _, a := range ended {
-		if err := w.DB.RecordAttempt(ctx, a, nil, w.priority); err != nil {
+	if len(failed) > 0 {
+		return errors.Join(failed[:min(len(failed), maxFailures)]...)
+	}
+	return l.end(ctx)
+}
+
+// refuseRun handles a listing's entry that cannot be a run, which holds nothing for ever.
+func (w *sweep) refuseRun(ctx context.Context, r ghapi.Run) error {
+	complete, err := w.completeAttempts(ctx, r)
+	if err != nil || complete[1] { // GitHub says by now that it knows no such run
+		return err
+	}
+	tried, err := w.DB.UnlistedAttempts(ctx, r.ID)
+	if err != nil || tried[1].GivenUpAt != nil {
+		return err
+	}
+	err = cannotBe("run %d with %d attempts", r.ID, r.Attempt)
+	return w.unlisted(ctx, ghapi.Run{Attempt: 2}, w.attemptRow(r, 1, nil), tried[1], err)
+}
+
+// runListing is the listing of the jobs of one run.
+type runListing struct {
+	*sweep
+	run     ghapi.Run
+	tried   map[int64]store.UnlistedAttempt // attempts that were asked for in vain before
+	listed  map[int64]bool                  // jobs
+	ended   []store.RunAttempt              // what there is to note when all is checked
+	well    []int64                         // attempts that were listed now
+	last    int64                           // attempt that was asked for; 0: none was
+	doubt   bool                            // whether the lists have all jobs
+	givenUp int64                           // last attempt whose list was given up now; 0: none
+}
+
+// attempt lists an attempt. It fails unless it is listed, or given up.
+func (l *runListing) attempt(ctx context.Context, attempt int64) error {
+	a, agrees, err := l.sweepAttempt(ctx, l.run, attempt, l.listed)
+	if err != nil {
+		l.givenUp = attempt
+		return l.unlisted(ctx, l.run, l.attemptRow(l.run, attempt, nil), l.tried[attempt], err)
+	}
+	l.well = append(l.well, attempt)
+	l.doubt = l.doubt || !agrees
+	if a.Complete {
+		l.ended = append(l.ended, a)
+	}
+	return nil
+}
+
+// end compares the lists, and notes which attempts are complete.
+func (l *runListing) end(ctx context.Context) error {
+	if l.doubt && l.last > 0 {
+		if err := l.crossCheck(ctx, l.run, l.listed); err != nil {
+			if err := l.unchecked(ctx, err); err != nil {
+				return err
+			}
+		}
+	}
+	for _, a := range l.ended {
+		if err := l.DB.RecordAttempt(ctx, a, nil, l.priority); err != nil {
 			return err
 		}
 	}
+	if len(l.tried) > 0 && len(l.well) > 0 {
+		return l.DB.NoteListed(ctx, l.run.ID, l.well)
+	}
+	return nil
+}
+
+// unchecked handles an error of the list of all attempts' jobs: it counts for the last
+// attempt, which is not known to be all there is. It returns nil if that is given up.
+func (l *runListing) unchecked(ctx context.Context, err error) error {
+	if l.givenUp == l.last && heardFrom(err) != nil && !stops(ctx, err) {
+		return nil // nothing more is known to be missing
+	}
+	if err := l.unlisted(ctx, l.run, l.attemptRow(l.run, l.last, nil), l.tried[l.last], err); err != nil {
+		return err
+	}
+	l.ended = slices.DeleteFunc(l.ended, func(e store.RunAttempt) bool { return e.RunAttempt == l.last })
+	l.well = slices.DeleteFunc(l.well, func(n int64) bool { return n == l.last })
 	return nil
 }
 
@@ -195,7 +272,7 @@ func collect(list func() iter.Seq2[ghapi.JobPage, error]) (jobs []ghapi.Job, agr
 				return nil, false, err
 			}
 			if total = page.Total; len(jobs) > maxJobs {
-				return nil, false, fmt.Errorf("a list of more than %d jobs: that cannot be", maxJobs)
+				return nil, false, cannotBe("a list of more than %d jobs", maxJobs)
 			}
 			for _, j := range page.Jobs {
 				now[j.GetID()] = true
@@ -263,10 +340,10 @@ func (w *sweep) storeJob(ctx context.Context, r ghapi.Run, attempt int64, j ghap
 	}
 	facts, err := record.FactsOfJob(j.WorkflowJob, w.repo)
 	if err != nil {
-		return facts, fmt.Errorf("run %d: a listed job: %w", r.ID, err)
+		return facts, cannotBe("run %d: a listed job: %s", r.ID, record.Reason(err))
 	}
 	if facts.Job.RunID != r.ID {
-		return facts, fmt.Errorf("job %d is listed with run %d and says it is of run %d", facts.Job.ID, r.ID, facts.Job.RunID)
+		return facts, cannotBe("job %d is listed with run %d and says it is of run %d", facts.Job.ID, r.ID, facts.Job.RunID)
 	}
 	switch {
 	case known.RunAttempt != nil:

@@ -23,6 +23,7 @@ type Backlog struct {
 	queue      *prometheus.Desc
 	sweepAge   *prometheus.Desc
 	failing    *prometheus.Desc
+	unlisted   *prometheus.Desc
 	remaining  *prometheus.Desc
 	manifest   *prometheus.Desc
 	removals   *prometheus.Desc
@@ -45,6 +46,7 @@ func NewBacklog(db *store.DB, now func() time.Time, selected func(fullName strin
 		queue:      desc("queue_depth", "Archive jobs in the queue, those that wait for a limit or a retry included."),
 		sweepAge:   desc("sweep_age_seconds", "Time since the last successful sweep of the repository that has gone longest without, those left out whose last one failed."),
 		failing:    desc("sweeps_failing", "Repositories whose last sweep failed."),
+		unlisted:   desc("sweeps_given_up", "Repositories whose listing of runs is given up: it fails or is refused on more days than are waited for, and which runs there are is not known."),
 		remaining:  desc("rate_limit_remaining", "Requests that GitHub's limit leaves for now, by installation; 0: the token, or the App itself.", "installation"),
 		manifest:   desc("manifest_age_seconds", "Time since the end of the day of the last manifest: above 93600, 26 hours, one is overdue. Missing: there is none yet."),
 		removals:   desc("unfinished_removals", "Removed logs of which the bucket has something still; log_removals.error says why. Those that a legal hold keeps included."),
@@ -53,7 +55,7 @@ func NewBacklog(db *store.DB, now func() time.Time, selected func(fullName strin
 
 // Describe names the metrics.
 func (b *Backlog) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{b.deliveries, b.unsettled, b.oldest, b.queue, b.sweepAge, b.failing, b.remaining, b.manifest, b.removals} {
+	for _, d := range []*prometheus.Desc{b.deliveries, b.unsettled, b.oldest, b.queue, b.sweepAge, b.failing, b.unlisted, b.remaining, b.manifest, b.removals} {
 		ch <- d
 	}
 }
@@ -104,8 +106,9 @@ func (b *Backlog) collectSweeps(ctx context.Context, g gauges) error {
 	if err != nil {
 		return err
 	}
-	failing, oldest := b.sweeps(ends)
+	failing, unlisted, oldest := b.sweeps(ends)
 	g.set(b.failing, float64(failing))
+	g.set(b.unlisted, float64(unlisted))
 	if oldest != nil {
 		g.set(b.sweepAge, b.since(oldest))
 	}
@@ -153,19 +156,21 @@ func (b *Backlog) collectLimits(ctx context.Context, g gauges) error {
 	return nil
 }
 
-// sweeps counts the repositories whose last sweep failed, and finds the oldest
-// success of the others.
-func (b *Backlog) sweeps(ends []store.SweepEnd) (failing int, oldest *time.Time) {
+// sweeps counts the repositories whose last sweep failed, and those whose listing is given
+// up, and finds the oldest success of the others.
+func (b *Backlog) sweeps(ends []store.SweepEnd) (failing, unlisted int, oldest *time.Time) {
 	for _, e := range ends {
 		switch {
 		case !e.HasName || !b.selected(e.Owner+"/"+e.Name): // it is not swept
+		case e.GivenUp:
+			unlisted++
 		case e.Failing:
 			failing++
 		case e.SucceededAt != nil && (oldest == nil || e.SucceededAt.Before(*oldest)):
 			oldest = e.SucceededAt
 		}
 	}
-	return failing, oldest
+	return failing, unlisted, oldest
 }
 
 // since is how long ago a moment is, in seconds; 0 for none.

@@ -84,7 +84,7 @@ type outcome struct {
 func decide(err error, c errorContext) outcome {
 	if errors.Is(err, errDamagedRecord) {
 		o := outcome{reason: record.Reason(err), pause: c.pause(firstPause)}
-		return c.countDay(o, store.Failed, maxFailedDays, "of a damaged settled.json")
+		return c.countDay(o, deadline{store.Failed, maxFailedDays, "of a damaged settled.json"})
 	}
 	var e *ghapi.Error
 	if !errors.As(err, &e) || e.Ours {
@@ -101,13 +101,13 @@ func decide(err error, c errorContext) outcome {
 		if p := c.pause(0); p > o.limit {
 			o.pause, o.limit = p, 0
 		}
-		return c.countDay(o, store.Refused, c.deniedDays, "of limits")
+		return c.countDay(o, deadlineOf(e, c.deniedDays))
 	case ghapi.Expired:
 		o.state = store.LogExpired
 		return o
 	case ghapi.Denied:
 		o.state, o.pause = store.LogDenied, c.pause(deniedPause)
-		return c.countDay(o, store.Refused, c.deniedDays, "of refusals")
+		return c.countDay(o, deadlineOf(e, c.deniedDays))
 	case ghapi.NotFound:
 		return c.notFound(o)
 	}
@@ -115,27 +115,50 @@ func decide(err error, c errorContext) outcome {
 	if e.RetryAt.After(c.now) {
 		o.pause = max(o.pause, min(e.RetryAt.Sub(c.now), maxPause)+jitter(firstPause))
 	}
-	if e.Status == 0 { // perhaps it is our network that is away
-		return c.countDay(o, store.Refused, c.deniedDays, "without an answer")
+	return c.countDay(o, deadlineOf(e, c.deniedDays))
+}
+
+// deadline is on how many distinct days a kind of trouble may be met before what is asked
+// for is given up.
+type deadline struct {
+	trouble store.Trouble
+	days    int
+	of      string // which days they are, in words
+}
+
+// deadlineOf is which deadline an answer of GitHub's counts for, or that there was none.
+func deadlineOf(e *ghapi.Error, deniedDays int) deadline {
+	switch {
+	case e.Class == ghapi.RateLimited:
+		return deadline{store.Refused, deniedDays, "of limits"}
+	case e.Class == ghapi.Denied:
+		return deadline{store.Refused, deniedDays, "of refusals"}
+	case e.Status == 0: // perhaps it is our network that is away
+		return deadline{store.Refused, deniedDays, "without an answer"}
 	}
-	return c.countDay(o, store.Failed, maxFailedDays, "of failures")
+	return deadline{store.Failed, maxFailedDays, "of failures"}
+}
+
+// givenUp is the reason of what was given up, with what was last heard.
+func (d deadline) givenUp(days int, heard string) string {
+	return fmt.Sprintf("given up after %d days %s: %s", days, d.of, cmp.Or(heard, "no reason given"))
 }
 
 // countDay counts the day of a trouble. After more days of it than the limit the job is
 // missing; if it was only its description that was asked for, its log says what it is. No
 // day counts of a job that may not have completed, as it has all its time before it, nor of
 // one that is missing already.
-func (c errorContext) countDay(o outcome, t store.Trouble, limit int, of string) outcome {
+func (c errorContext) countDay(o outcome, d deadline) outcome {
 	if c.alive || c.log.State == store.LogMissing {
 		o.trouble = store.NotYet
 		return o
 	}
-	o.trouble = t
-	days := c.log.TroubleDays(t, c.now)
-	if days <= limit {
+	o.trouble = d.trouble
+	days := c.log.TroubleDays(d.trouble, c.now)
+	if days <= d.days {
 		return o
 	}
-	o.reason = fmt.Sprintf("given up after %d days %s: %s", days, of, cmp.Or(o.reason, "no reason given"))
+	o.reason = d.givenUp(days, o.reason)
 	o.state, o.pause = store.LogMissing, 0
 	if c.target == targetJob {
 		o.state, o.logDecides = "", true
@@ -152,7 +175,7 @@ func (c errorContext) notFound(o outcome) outcome {
 		if c.unseen > maxUnseen {
 			limit = min(limit, maxFailedDays)
 		}
-		return c.countDay(o, store.Refused, limit, "out of sight")
+		return c.countDay(o, deadline{store.Refused, limit, "out of sight"})
 	}
 	o.trouble = store.NotYet
 	switch {

@@ -69,7 +69,7 @@ func (t *task) judge(ctx context.Context, what target, heard error) (o outcome, 
 		t.moved = true
 	case Moved(t.known.Repository, now):
 		moved := outcome{pause: c.pause(firstPause), status: o.status, reason: "the repository is now " + now.FullName()}
-		if moved = c.countDay(moved, store.Failed, maxFailedDays, "of moving"); moved.state == "" && !moved.logDecides {
+		if moved = c.countDay(moved, deadline{store.Failed, maxFailedDays, "of moving"}); moved.state == "" && !moved.logDecides {
 			return moved, heard, nil
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/jobvault/jobvault/internal/ghapi"
@@ -113,8 +114,8 @@ func (l *listing) closed(ctx context.Context, from, to time.Time) error {
 func (l *listing) halve(ctx context.Context, from, to time.Time) error {
 	middle := from.Add(to.Sub(from) / 2).Truncate(time.Second)
 	if !middle.After(from) {
-		return fmt.Errorf("%s has more than %d runs created at %s: GitHub lists no more of them",
-			l.repo.FullName(), ghapi.SearchCap, from.UTC().Format(time.RFC3339))
+		return &ghapi.Error{Class: ghapi.Transient, Op: "list runs of " + l.repo.FullName(), Status: http.StatusOK,
+			Message: fmt.Sprintf("there are more than %d created at %s, and GitHub lists no more of them", ghapi.SearchCap, from.UTC().Format(time.RFC3339))}
 	}
 	if err := l.closed(ctx, from, middle); err != nil {
 		return err

@@ -24,6 +24,7 @@ type Metrics struct {
 	redelivered  prometheus.Counter
 	rollUpFailed prometheus.Counter
 	lengthened   prometheus.Counter
+	unlisted     prometheus.Counter
 }
 
 // NewMetrics registers the metrics.
@@ -74,13 +75,16 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	m.lengthened = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "jobvault_logs_lengthened_total", Help: "Archived logs whose place a longer one took that begins with them.",
 	})
+	m.unlisted = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "jobvault_attempts_unlisted_total", Help: "Attempts of runs whose list of jobs was given up, as GitHub failed or refused to give it on more days than are waited for.",
+	})
 	m.register(r)
 	return m
 }
 
 func (m *Metrics) register(r prometheus.Registerer) {
 	r.MustRegister(m.answers, m.answerTime, m.groupSize, m.quarantined, m.drained, m.settled, m.archived, m.archivedSize, m.githubErrors, m.takenOver, m.sweptRuns,
-		m.redelivered, m.rollUpFailed, m.lengthened)
+		m.redelivered, m.rollUpFailed, m.lengthened, m.unlisted)
 }
 
 func (m *Metrics) answered(status int, took time.Duration) {

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -44,6 +45,12 @@ type Sweeper struct {
 	Metrics  *Metrics
 	Now      func() time.Time // Postgres' time, as store.Clock has it
 	Patience time.Duration    // with another sweep that lists the same run; zero: half a minute
+	// DeniedDays is on how many distinct days GitHub may refuse us a list, or not be reached,
+	// before it is given up.
+	DeniedDays int
+	// Eager: somebody waits for it. What was asked for in vain is asked for again at once, and
+	// what was given up once more.
+	Eager bool
 
 	notFound notFoundCache // those without a name
 	gone     notFoundCache // those that had their name
@@ -91,9 +98,30 @@ func (s *Sweeper) Recent(ctx context.Context, repo store.Repository, since time.
 	if err != nil {
 		return SweepResult{}, err
 	}
-	return s.sweepRepository(ctx, repo, store.PrioritySweep, func(ctx context.Context, w *sweep, l *listing) error {
+	unlisted := asIs // a range that somebody asks for says nothing of the listing as it is asked for each time
+	if since.IsZero() {
+		if !s.Eager && !before.ListDue(orZero(before.TriedAt), s.Now()) {
+			if before.GivenUpAt != nil {
+				return SweepResult{}, nil
+			}
+			return SweepResult{}, fmt.Errorf("sweep of %s: not asked for again yet: %s", repo.FullName(), deref(before.Error))
+		}
+		unlisted = func(err error) error { return s.runsUnlisted(ctx, repo, before, err) }
+	}
+	return s.sweepRepository(ctx, repo, store.PrioritySweep, unlisted, func(ctx context.Context, w *sweep, l *listing) error {
 		return w.recent(ctx, l, before, since)
 	})
+}
+
+// asIs leaves an error of a listing of runs as it is.
+func asIs(err error) error { return err }
+
+// orZero is a time, zero if there is none.
+func orZero(at *time.Time) time.Time {
+	if at == nil {
+		return time.Time{}
+	}
+	return *at
 }
 
 // Backfill sweeps a repository's runs that were created at or after one time and
@@ -101,7 +129,7 @@ func (s *Sweeper) Recent(ctx context.Context, repo store.Repository, since time.
 func (s *Sweeper) Backfill(ctx context.Context, repo store.Repository, since, until time.Time) (SweepResult, error) {
 	ctx = ghapi.WithPriority(ctx, ghapi.Backfill)
 	since, until = since.Truncate(time.Second), until.Truncate(time.Second)
-	return s.sweepRepository(ctx, repo, store.PriorityBackfill, func(ctx context.Context, _ *sweep, l *listing) error {
+	return s.sweepRepository(ctx, repo, store.PriorityBackfill, asIs, func(ctx context.Context, _ *sweep, l *listing) error {
 		// What was listed to its end is not listed again, so that a backfill comes on
 		// however small its share of the limit; but runs that may have been run again.
 		gaps, err := s.DB.Unswept(ctx, repo.ID, since, until, s.Now().Add(-deepSweep))
@@ -122,14 +150,16 @@ func (s *Sweeper) Backfill(ctx context.Context, repo store.Repository, since, un
 	})
 }
 
-func (s *Sweeper) trySweep(ctx context.Context, repo store.Repository, priority store.Priority, work func(context.Context, *sweep, *listing) error) (SweepResult, error) {
+// trySweep does the work once. It returns apart what failed of the whole, and what of single
+// runs.
+func (s *Sweeper) trySweep(ctx context.Context, repo store.Repository, priority store.Priority, work func(context.Context, *sweep, *listing) error) (_ SweepResult, whole, runs error) {
 	asked, err := s.DB.AskedAt(ctx)
 	if err != nil {
-		return SweepResult{}, err
+		return SweepResult{}, err, nil
 	}
 	client, err := s.GitHub.For(ctx, repo.InstallationID, repo.Owner, repo.Name)
 	if err != nil {
-		return SweepResult{}, err
+		return SweepResult{}, err, nil
 	}
 	w := &sweep{Sweeper: s, repo: repo, client: client, priority: priority, claims: s.DB.NewRunClaims(), listed: make(map[int64]bool)}
 	defer func() { _ = w.claims.Close() }() // a connection that does not end well has ended
@@ -146,17 +176,17 @@ func (s *Sweeper) trySweep(ctx context.Context, repo store.Repository, priority 
 		},
 		confirm: w.checkRepository,
 	}
-	err = errors.Join(work(ctx, w, l), w.failure())
+	whole = work(ctx, w, l)
 	if l.told.ID == repo.ID {
 		// Also where nothing has changed: that the name is the repository's still is news.
 		_, serr := s.recordRepositories(ctx, asked, []ghapi.Repository{l.told})
-		err = errors.Join(err, serr)
+		whole = errors.Join(whole, serr)
 	}
 	s.Metrics.sweptRuns.Add(float64(len(w.listed)))
 	return SweepResult{
 		Runs: int64(len(w.listed)), Listed: slices.Collect(maps.Keys(w.listed)), Untold: w.untold,
 		Attempts: w.stats.attempts.Load(), Jobs: w.stats.jobs.Load(), Pages: l.pages,
-	}, err
+	}, whole, w.failure()
 }
 
 // recent lists from the watermark on.
@@ -172,14 +202,16 @@ func (w *sweep) recent(ctx context.Context, l *listing, before store.Sweep, sinc
 	}
 	from = from.Truncate(time.Second)
 	f, err := l.open(ctx, from, etag, empty)
+	if err != nil && deep && before.Watermark != nil && heardFrom(err) != nil && !stops(ctx, err) {
+		w.Logger.WarnContext(ctx, "runs that may be run again could not all be listed", KeyRepository, w.repo.FullName(), KeyError, err)
+		from = before.Watermark.Add(-sweepOverlap).Truncate(time.Second)
+		f, err = l.open(ctx, from, "", false)
+	}
 	if err != nil {
 		return err
 	}
-	if deep {
-		// Also where a run failed: the others need not all be listed again at once.
-		if err := w.DB.NoteDeep(ctx, w.repo.ID, w.Now()); err != nil {
-			return err
-		}
+	if err := w.runsListed(ctx, l, deep); err != nil {
+		return err
 	}
 	if err := w.recheckUnfinished(ctx); err != nil || w.hasFailed() {
 		return err
@@ -192,6 +224,32 @@ func (w *sweep) recent(ctx context.Context, l *listing, before store.Sweep, sinc
 		after.ListedFrom, after.ETag, after.ListedRuns = &from, &f.etag, &f.runs
 	}
 	return w.DB.SweepSucceeded(ctx, after, w.Now())
+}
+
+// runsListed notes that the listing of runs has come to its end. A deep one then also tries
+// what was given up.
+func (w *sweep) runsListed(ctx context.Context, l *listing, deep bool) error {
+	if err := w.DB.NoteRunsListed(ctx, w.repo.ID); err != nil || !deep {
+		return err
+	}
+	// Also where a run failed: the others need not all be listed again at once.
+	if err := w.DB.NoteDeep(ctx, w.repo.ID, w.Now()); err != nil {
+		return err
+	}
+	ranges, err := w.DB.UnlistedRanges(ctx, w.repo.ID)
+	if err != nil {
+		return err
+	}
+	for _, r := range ranges {
+		err := l.closed(ctx, r.From.Truncate(time.Second), r.To)
+		if err != nil && (heardFrom(err) == nil || stops(ctx, err)) {
+			return err
+		}
+		if err != nil {
+			w.Logger.DebugContext(ctx, "runs of a time that was given up are not listed still", KeyRepository, w.repo.FullName(), "from", r.From, "to", r.To, KeyError, err)
+		}
+	}
+	return nil
 }
 
 // begin is where a sweep begins, and whether it is a deep one.

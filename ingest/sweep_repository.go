@@ -14,14 +14,16 @@ import (
 // What a sweep does about a repository that is not where it was.
 
 // sweepRepository does the work, once more if the repository is not where it
-// was, and notes a failure.
-func (s *Sweeper) sweepRepository(ctx context.Context, repo store.Repository, priority store.Priority, work func(context.Context, *sweep, *listing) error) (SweepResult, error) {
-	swept, err := s.trySweep(ctx, repo, priority, work)
+// was, and notes a failure. What failed of the listing of runs is for unlisted to decide,
+// which returns nil for what is none.
+func (s *Sweeper) sweepRepository(ctx context.Context, repo store.Repository, priority store.Priority, unlisted func(error) error, work func(context.Context, *sweep, *listing) error) (SweepResult, error) {
+	swept, whole, runs := s.trySweep(ctx, repo, priority, work)
+	err := errors.Join(whole, runs)
 	if ghapi.IsNotFound(err) || ghapi.IsDenied(err) || errors.Is(err, errOtherRepository) {
 		now, rerr := ResolveRepository(ctx, s.DB, s.GitHub, repo)
 		switch {
 		case rerr == nil && Moved(repo, now):
-			swept, err = s.trySweep(ctx, now, priority, work)
+			swept, whole, runs = s.trySweep(ctx, now, priority, work)
 		case ghapi.IsNotFound(rerr):
 			if settled, gerr := s.noteGone(ctx, repo); gerr != nil || settled {
 				if priority == store.PriorityBackfill { // somebody asked for it
@@ -31,11 +33,15 @@ func (s *Sweeper) sweepRepository(ctx context.Context, repo store.Repository, pr
 			}
 		}
 	}
+	if whole != nil {
+		whole = unlisted(whole)
+	}
+	err = errors.Join(whole, runs)
 	if err == nil || ctx.Err() != nil || ghapi.IsRateLimited(err) {
 		return swept, err
 	}
 	err = fmt.Errorf("sweep of %s: %w", repo.FullName(), err)
-	return swept, errors.Join(err, s.DB.SweepFailed(ctx, repo.ID, record.Clean(err.Error()), s.Now()))
+	return swept, errors.Join(err, s.DB.SweepFailed(ctx, repo.ID, record.Reason(err), s.Now()))
 }
 
 // askGoneEvery is how often GitHub is asked after a repository that is gone: it may only

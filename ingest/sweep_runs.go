@@ -3,7 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
-	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -37,15 +37,24 @@ func (w *sweep) visit(ctx context.Context, runs []ghapi.Run) error {
 			if gctx.Err() != nil {
 				return gctx.Err()
 			}
-			err := w.sweepRun(gctx, r)
-			if err == nil || gctx.Err() != nil || ghapi.IsRateLimited(err) || errors.Is(err, errOtherRepository) {
-				return err
-			}
-			w.fail(fmt.Errorf("run %d: %w", r.ID, err))
-			return nil
+			return w.settleRun(gctx, r.ID, w.sweepRun(gctx, r))
 		})
 	}
 	return g.Wait()
+}
+
+// settleRun says what an error about one run is for the sweep: its end, or something that it
+// remembers and goes on.
+func (w *sweep) settleRun(ctx context.Context, run int64, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = &runError{run, err}
+	if stops(ctx, err) {
+		return err
+	}
+	w.fail(err)
+	return nil
 }
 
 // recordRuns writes what a listing says of runs beside their jobs: who and what started
@@ -100,36 +109,77 @@ func (w *sweep) recheckUnfinished(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return w.recheckRuns(ctx, attempts)
+}
+
+// recheckRuns lists the runs again that these attempts are of, each once.
+func (w *sweep) recheckRuns(ctx context.Context, attempts []store.RunAttempt) error {
 	looked := make(map[int64]bool)
 	for _, a := range attempts {
 		if looked[a.RunID] {
 			continue
 		}
 		looked[a.RunID] = true
-		r, err := w.client.Run(ctx, w.repo.Owner, w.repo.Name, a.RunID)
-		if ghapi.IsNotFound(err) {
-			if err := w.checkRepository(ctx); err != nil {
-				return err
-			}
-			// Deleted, if it still is in an hour. Its jobs are asked for one by one.
-			a.Gone, a.SweptAt = true, w.Now()
-			if err := w.DB.RecordAttempt(ctx, a, nil, w.priority); err != nil {
-				return err
-			}
-			continue
-		}
-		if err == nil {
-			if r.CreatedAt.IsZero() {
-				r.CreatedAt = a.RunCreatedAt
-			}
-			err = errors.Join(w.recordRuns(ctx, r), w.sweepRun(ctx, r))
-		}
-		if err != nil && (ctx.Err() != nil || ghapi.IsRateLimited(err) || errors.Is(err, errOtherRepository)) {
+		if err := w.settleRun(ctx, a.RunID, w.recheckRun(ctx, a, attempts)); err != nil {
 			return err
-		}
-		if err != nil {
-			w.fail(fmt.Errorf("run %d: %w", a.RunID, err))
 		}
 	}
 	return nil
+}
+
+// recheckRun lists the run again that an attempt is of; attempts are all that are listed
+// again.
+func (w *sweep) recheckRun(ctx context.Context, a store.RunAttempt, attempts []store.RunAttempt) error {
+	r, err := w.client.Run(ctx, w.repo.Owner, w.repo.Name, a.RunID)
+	gone := ghapi.IsNotFound(err)
+	if gone {
+		err = w.checkRepository(ctx)
+	}
+	switch {
+	case err != nil:
+		return w.unknownRun(ctx, a.RunID, attempts, err)
+	case gone:
+		// Deleted, if it still is in an hour. Its jobs are asked for one by one.
+		a.Gone, a.SweptAt = true, w.Now()
+		return w.DB.RecordAttempt(ctx, a, nil, w.priority)
+	case r.CreatedAt.IsZero():
+		r.CreatedAt = a.RunCreatedAt
+	}
+	return errors.Join(w.recordRuns(ctx, r), w.sweepRun(ctx, r))
+}
+
+// unknownRun handles an error of asking for a run: none of its attempts that were to be
+// listed again can be.
+func (w *sweep) unknownRun(ctx context.Context, run int64, attempts []store.RunAttempt, err error) error {
+	tried, terr := w.DB.UnlistedAttempts(ctx, run)
+	if terr != nil {
+		return errors.Join(err, terr)
+	}
+	var left []error
+	for _, a := range attempts {
+		if a.RunID == run {
+			left = append(left, w.unlisted(ctx, ghapi.Run{ID: run, Attempt: a.RunAttempt}, a, tried[a.RunAttempt], err))
+		}
+	}
+	return errors.Join(left...)
+}
+
+// RetryUnlisted asks once more for the jobs of a repository's attempts whose lists were given
+// up, of runs created at or after one time and before another (zero: all), and returns how
+// many it asked for. What still cannot be listed stays given up, and is no error. The Sweeper
+// must be Eager.
+func (s *Sweeper) RetryUnlisted(ctx context.Context, repo store.Repository, since, until time.Time) (asked int, err error) {
+	ctx = ghapi.WithPriority(ctx, ghapi.Backfill)
+	givenUp, err := s.DB.GivenUpAttempts(ctx, repo.ID, since, until)
+	if err != nil || len(givenUp) == 0 {
+		return 0, err
+	}
+	attempts := make([]store.RunAttempt, len(givenUp))
+	for i, a := range givenUp {
+		attempts[i] = a.RunAttempt
+	}
+	_, err = s.sweepRepository(ctx, repo, store.PriorityBackfill, asIs, func(ctx context.Context, w *sweep, _ *listing) error {
+		return w.recheckRuns(ctx, attempts)
+	})
+	return len(attempts), err
 }

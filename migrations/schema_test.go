@@ -52,15 +52,17 @@ var contract = map[string][]string{
 	},
 	"coverage": {
 		"repository text", "day date", "jobs bigint", "archived bigint", "none bigint", "expired bigint", "missing bigint",
-		"denied bigint", "removed bigint", "pending bigint", "complete boolean", "repository_id bigint", "gone_at timestamptz",
+		"denied bigint", "removed bigint", "pending bigint", "complete boolean", "repository_id bigint", "unlisted bigint", "gone_at timestamptz",
 	},
 	"sweeps": {
 		"repository_id bigint", "swept tstzmultirange", "watermark timestamptz", "deep_at timestamptz", "listed_from timestamptz", "etag text", "listed_runs integer",
 		"succeeded_at timestamptz", "failed_at timestamptz", "error text", "described tstzmultirange", "described_etag text", "gone_at timestamptz",
+		"unlisted tstzmultirange", "trying_since timestamptz", "failed_days integer", "refused_days integer", "failed_on date", "tried_at timestamptz", "given_up_at timestamptz",
 	},
 	"run_attempts": {
 		"run_id bigint", "run_attempt bigint", "repository_id bigint", "run_created_at timestamptz", "jobs integer",
 		"complete boolean", "swept_at timestamptz", "gone_at timestamptz",
+		"trying_since timestamptz", "failed_days integer", "refused_days integer", "failed_on date", "http_status integer", "reason text", "given_up_at timestamptz",
 	},
 	"lost_deliveries": {
 		"hook text", "guid uuid", "delivery_id bigint", "delivered_at timestamptz", "asked integer", "asked_at timestamptz",

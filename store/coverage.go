@@ -22,7 +22,8 @@ type Coverage struct {
 	Removed    int64      `json:"removed"`
 	Pending    int64      `json:"pending"`
 	Complete   bool       `json:"complete"`
-	GoneAt     *time.Time `json:"gone_at"` // since when GitHub has not shown the repository, if that alone keeps the day from being complete, and always will
+	Unlisted   *int64     `json:"unlisted"` // runs some of whose jobs are not known, as their list was given up; nil: how many is not known either
+	GoneAt     *time.Time `json:"gone_at"`  // since when GitHub has not shown the repository, where for that reason Unlisted is nil
 
 	RepositoryID int64 `json:"repository_id"` // several may have had the name
 }
@@ -31,7 +32,7 @@ type Coverage struct {
 // all), the oldest first.
 func (db *DB) Coverage(ctx context.Context, repository string, since time.Time) ([]Coverage, error) {
 	rows, err := db.pool.Query(ctx, `
-		SELECT repository, day::timestamp AT TIME ZONE 'UTC' AS day, jobs, archived, none, expired, missing, denied, removed, pending, complete, gone_at, repository_id
+		SELECT repository, day::timestamp AT TIME ZONE 'UTC' AS day, jobs, archived, none, expired, missing, denied, removed, pending, complete, unlisted, gone_at, repository_id
 		FROM coverage
 		WHERE ($1 = '' OR lower(repository) = lower($1)) AND ($2::timestamptz IS NULL OR day IS NULL OR day >= ($2 AT TIME ZONE 'UTC')::date)
 		ORDER BY lower(repository), repository_id, day NULLS FIRST`, repository, timeOrNull(since))
@@ -59,12 +60,12 @@ type Gap struct {
 // see GoneRepositories.
 func (db *DB) Gaps(ctx context.Context, repository string, since time.Time) ([]Gap, error) {
 	rows, err := db.pool.Query(ctx, `
-		SELECT r.owner || '/' || r.name AS repository, lower(tstzmultirange(tstzrange(least(f.at, today.at), today.at)) - s.swept) AS "from", s.failed_at, s.error
+		SELECT r.owner || '/' || r.name AS repository, lower(tstzmultirange(tstzrange(least(f.at, today.at), today.at)) - s.swept - s.unlisted) AS "from", s.failed_at, s.error
 		FROM sweeps s JOIN repositories r ON r.id = s.repository_id,
-			LATERAL (SELECT greatest(lower(s.swept), $2::timestamptz) AS at) f,
+			LATERAL (SELECT greatest(lower(s.swept + s.unlisted), $2::timestamptz) AS at) f,
 			date_trunc('day', now(), 'UTC') AS today (at)
 		WHERE s.gone_at IS NULL AND ($1 = '' OR lower(r.owner || '/' || r.name) = lower($1))
-		  AND (s.failed_at IS NOT NULL OR NOT isempty(tstzmultirange(tstzrange(least(f.at, today.at), today.at)) - s.swept))
+		  AND (s.failed_at IS NOT NULL OR NOT isempty(tstzmultirange(tstzrange(least(f.at, today.at), today.at)) - s.swept - s.unlisted))
 		ORDER BY lower(r.owner), lower(r.name)`, repository, timeOrNull(since))
 	if err != nil {
 		return nil, fmt.Errorf("store: gaps: %w", err)

@@ -58,9 +58,9 @@ func TestSweepGone(t *testing.T) {
 	}
 }
 
-// Of a repository that is gone, days are complete that were listed to their end before. Of
-// the others it cannot be known whether they had more jobs, which the day says once all that
-// are known are settled; nobody can fill a gap of its sweeps.
+// Of the days of a repository that is gone nothing is left to be done once all known jobs are
+// settled. Of those that were not listed to their end before, the day says that there may have
+// been more; nobody can fill a gap of its sweeps.
 func TestCoverageOfARepositoryThatIsGone(t *testing.T) {
 	noon := midnight(0).Add(12 * time.Hour)
 	for _, c := range []struct {
@@ -74,13 +74,13 @@ func TestCoverageOfARepositoryThatIsGone(t *testing.T) {
 		gaps     int
 	}{
 		{"there, and listed to noon", midnight(0), noon, false, false, false, false, false, 1},
-		{"gone, and listed to noon", midnight(0), noon, true, false, false, false, true, 0},
-		{"gone, and listed from noon on", noon, midnight(2), true, false, false, false, true, 0},
-		{"gone, and listed before the day", midnight(-2), midnight(0).Add(-time.Hour), true, false, false, false, true, 0},
-		{"gone before it was listed", time.Time{}, time.Time{}, true, false, false, false, true, 0},
+		{"gone, and listed to noon", midnight(0), noon, true, false, false, true, true, 0},
+		{"gone, and listed from noon on", noon, midnight(2), true, false, false, true, true, 0},
+		{"gone, and listed before the day", midnight(-2), midnight(0).Add(-time.Hour), true, false, false, true, true, 0},
+		{"gone before it was listed", time.Time{}, time.Time{}, true, false, false, true, true, 0},
 		{"gone after the day", midnight(0), midnight(1), true, false, false, true, false, 0},
-		{"gone while an attempt was going", midnight(0), midnight(1), true, true, false, false, true, 0},
-		{"gone, and not settled", midnight(0), noon, true, false, true, false, false, 0},
+		{"gone while an attempt was going", midnight(0), midnight(1), true, true, false, true, true, 0},
+		{"gone, and not settled", midnight(0), noon, true, false, true, false, true, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFixture(t)
@@ -97,7 +97,7 @@ func TestCoverageOfARepositoryThatIsGone(t *testing.T) {
 			if c.pending {
 				f.fetch(made(2, 1, "rocket", noon))
 			}
-			if days := f.coverage("", time.Time{}); len(days) != 1 || days[0].Complete != c.complete || (days[0].GoneAt != nil) != c.unknown {
+			if days := f.coverage("", time.Time{}); len(days) != 1 || days[0].Complete != c.complete || (days[0].GoneAt != nil) != c.unknown || (days[0].Unlisted == nil) != c.unknown {
 				t.Errorf("coverage: %+v", days)
 			}
 			if gaps, err := f.db.Gaps(t.Context(), "", time.Time{}); err != nil || len(gaps) != c.gaps {

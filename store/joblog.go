@@ -52,10 +52,7 @@ type JobLog struct {
 	SettledSHA256 []byte `db:"settled_sha256"` // of settled.json; nil: not noted, or there is none
 	SettledBytes  *int64 // of that; 0: there is none; nil: not noted
 
-	TryingSince *time.Time // since when it is asked for in vain; nil: it is not
-	FailedDays  *int       // distinct days of Failed; nil: none
-	RefusedDays *int       // of Refused
-	FailedOn    *time.Time // the last day among those, UTC
+	Troubles // with asking for the job and its log
 
 	Shorter   []ShorterLog `db:"-"` // what was archived before, by their numbers; the log begins with each
 	Removal   *Removal     `db:"-"` // of a removed log: who removed it, and why
@@ -211,7 +208,7 @@ func (db *DB) Settle(ctx context.Context, s Settlement, at time.Time) (bool, err
 
 // writeBesides writes what a settlement tells beside the ledger's line.
 func (db *DB) writeBesides(ctx context.Context, tx pgx.Tx, s Settlement, at time.Time) error {
-	if err := noteTrouble(ctx, tx, s.JobID, s.Trouble, at); err != nil {
+	if err := noteTrouble(ctx, tx, s.Trouble, at, "job_logs", "job_id = $3", s.JobID); err != nil {
 		return err
 	}
 	if err := noteSettled(ctx, tx, s.JobID, s.Settled); err != nil {

@@ -8,16 +8,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Trouble says which deadline a try counts for that settled nothing.
-type Trouble string
-
-// The kinds of trouble. The zero value is none: the job's deadlines are left as they are.
-const (
-	NotYet  Trouble = "not yet" // what was asked for is not there yet; no day is counted
-	Failed  Trouble = "failed"  // GitHub failed, or answered with what is no answer
-	Refused Trouble = "refused" // GitHub refused or limited us, or could not be reached: settings may have to change, perhaps ours
-)
-
 // Attempt is a try that settled nothing.
 type Attempt struct {
 	JobID   int64
@@ -39,25 +29,8 @@ func (db *DB) NoteAttempt(ctx context.Context, a Attempt) error {
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
-		return noteTrouble(ctx, tx, a.JobID, a.Trouble, a.At)
+		return noteTrouble(ctx, tx, a.Trouble, a.At, "job_logs", "job_id = $3", a.JobID)
 	})
-}
-
-// noteTrouble counts a day of trouble, once. A day is counted for what was met first on
-// it. A time or a day that a wrong clock has left in the future counts as none.
-func noteTrouble(ctx context.Context, tx pgx.Tx, jobID int64, t Trouble, at time.Time) error {
-	if t == "" {
-		return nil
-	}
-	_, err := tx.Exec(ctx, `
-		UPDATE job_logs SET
-			trying_since = least(trying_since, $3),
-			failed_days = CASE WHEN $2 = 'failed' AND failed_on IS DISTINCT FROM today THEN coalesce(failed_days, 0) + 1 ELSE failed_days END,
-			refused_days = CASE WHEN $2 = 'refused' AND failed_on IS DISTINCT FROM today THEN coalesce(refused_days, 0) + 1 ELSE refused_days END,
-			failed_on = CASE WHEN $2 <> 'not yet' THEN today ELSE failed_on END
-		FROM (SELECT ($3::timestamptz AT TIME ZONE 'UTC')::date AS today) d
-		WHERE job_id = $1`, jobID, string(t), at)
-	return err
 }
 
 // NoteAnswer notes that GitHub has answered as it should, so that the next trouble is the
@@ -67,29 +40,4 @@ func (db *DB) NoteAnswer(ctx context.Context, jobID int64) error {
 		return fmt.Errorf("store: note answer about job %d: %w", jobID, err)
 	}
 	return nil
-}
-
-// TroubleDays are the distinct days on which trouble of a kind was met, that of now
-// included, if it is met now.
-func (l JobLog) TroubleDays(t Trouble, now time.Time) int {
-	days := 0
-	switch counted := map[Trouble]*int{Failed: l.FailedDays, Refused: l.RefusedDays}[t]; {
-	case t != Failed && t != Refused:
-		return 0
-	case counted != nil:
-		days = *counted
-	}
-	if l.FailedOn == nil || l.FailedOn.Format(time.DateOnly) != now.UTC().Format(time.DateOnly) {
-		days++
-	}
-	return days
-}
-
-// TryingFor is for how long the job has been asked for in vain; 0: it has not, or by a
-// clock that was wrong.
-func (l JobLog) TryingFor(now time.Time) time.Duration {
-	if l.TryingSince == nil {
-		return 0
-	}
-	return max(now.Sub(*l.TryingSince), 0)
 }

@@ -107,7 +107,7 @@ func TestForHowLongAJobIsTried(t *testing.T) {
 	}{
 		{nil, 0}, {new(day), 0}, {new(day.Add(-time.Hour)), time.Hour}, {new(day.Add(time.Hour)), 0},
 	} {
-		if got := (store.JobLog{TryingSince: c.since}).TryingFor(day); got != c.want {
+		if got := (store.Troubles{TryingSince: c.since}).TryingFor(day); got != c.want {
 			t.Errorf("since %v: %s, want %s", c.since, got, c.want)
 		}
 	}

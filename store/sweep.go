@@ -24,6 +24,10 @@ type Sweep struct {
 	FailedAt     *time.Time
 	Error        *string
 	GoneAt       *time.Time // since when GitHub shows us no such repository; nil: it does
+
+	Troubles             // with listing its runs
+	TriedAt   *time.Time // when that was last asked for in vain; nil: as TryingSince
+	GivenUpAt *time.Time // since when it is given up, and asked for still; nil: it is not
 }
 
 // Sweep reads a repository's sweep; one with no times if there was none. It has no listing
@@ -31,7 +35,8 @@ type Sweep struct {
 // is unchanged would not say that they are described.
 func (db *DB) Sweep(ctx context.Context, repositoryID int64) (Sweep, error) {
 	rows, err := db.pool.Query(ctx, `
-		SELECT s.repository_id, lower(swept) AS begin, watermark, deep_at, l.listed_from, l.etag, l.listed_runs, succeeded_at, failed_at, error, gone_at
+		SELECT s.repository_id, lower(swept) AS begin, watermark, deep_at, l.listed_from, l.etag, l.listed_runs, succeeded_at, failed_at, error, gone_at,
+		       trying_since, failed_days, refused_days, failed_on, tried_at, given_up_at
 		FROM sweeps s LEFT JOIN LATERAL (SELECT s.listed_from, s.etag, s.listed_runs WHERE s.etag = s.described_etag) l ON true WHERE repository_id = $1`, repositoryID)
 	if err != nil {
 		return Sweep{}, fmt.Errorf("store: sweep of repository %d: %w", repositoryID, err)
@@ -52,13 +57,14 @@ type SweepEnd struct {
 	HasName     bool       // as of a Repository
 	SucceededAt *time.Time // when one last succeeded; nil: never
 	Failing     bool       // the last one failed
+	GivenUp     bool       // the listing of runs is given up
 }
 
 // SweepEnds lists how the last sweep ended, for every repository that was swept and is not
 // gone.
 func (db *DB) SweepEnds(ctx context.Context) ([]SweepEnd, error) {
 	rows, err := db.pool.Query(ctx, `
-		SELECT r.owner, r.name, `+hasName+` AS has_name, s.succeeded_at, s.failed_at IS NOT NULL AS failing
+		SELECT r.owner, r.name, `+hasName+` AS has_name, s.succeeded_at, s.failed_at IS NOT NULL AS failing, s.given_up_at IS NOT NULL AS given_up
 		FROM sweeps s JOIN repositories r ON r.id = s.repository_id WHERE s.gone_at IS NULL ORDER BY r.id`)
 	if err != nil {
 		return nil, fmt.Errorf("store: how sweeps ended: %w", err)
@@ -92,7 +98,7 @@ func (db *DB) NoteSwept(ctx context.Context, repositoryID int64, r TimeRange) er
 		INSERT INTO sweeps AS s (repository_id, swept, described, watermark)
 		SELECT $1, listed, listed, $4 FROM (VALUES (CASE WHEN $5 THEN tstzmultirange(tstzrange($2, $3)) ELSE '{}' END)) AS l(listed)
 		ON CONFLICT (repository_id) DO UPDATE SET
-			swept = s.swept + excluded.swept, described = s.described + excluded.described, gone_at = NULL, watermark = CASE
+			swept = s.swept + excluded.swept, described = s.described + excluded.described, unlisted = s.unlisted - excluded.swept, gone_at = NULL, watermark = CASE
 				WHEN s.watermark > now() + $6::interval THEN coalesce(excluded.watermark, s.watermark) -- a clock was wrong
 				ELSE greatest(s.watermark, excluded.watermark) END`, repositoryID, r.From, r.To, watermark, r.Certain, MaxSkew)
 	if err != nil {
@@ -215,14 +221,17 @@ func (db *DB) CompleteAttempts(ctx context.Context, runIDs []int64) (map[int64]m
 
 // OpenAttempts lists up to limit attempts of a repository that had not ended when they
 // were last listed, those first that were listed longest ago. The older a run, the less
-// often: after an eighth of its age.
+// often: after an eighth of its age. One that is asked for in vain is listed as often as
+// ListDue says; one that was given up is not.
 func (db *DB) OpenAttempts(ctx context.Context, repositoryID int64, now time.Time, limit int) ([]RunAttempt, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT run_id, run_attempt, repository_id, run_created_at, jobs, complete, swept_at
 		FROM run_attempts
-		WHERE repository_id = $1 AND NOT complete AND $2 - swept_at > ($2 - run_created_at) / 8
+		WHERE repository_id = $1 AND NOT complete AND given_up_at IS NULL AND CASE
+			WHEN trying_since IS NULL THEN $2 - swept_at > ($2 - run_created_at) / 8
+			ELSE $2 - swept_at >= least((swept_at - trying_since) / 4, $4::interval) END
 		ORDER BY swept_at
-		LIMIT $3`, repositoryID, now, limit)
+		LIMIT $3`, repositoryID, now, limit, maxListPause)
 	if err != nil {
 		return nil, fmt.Errorf("store: open attempts: %w", err)
 	}
@@ -249,7 +258,9 @@ func (db *DB) RecordAttempt(ctx context.Context, a RunAttempt, facts []Facts, p 
 			ON CONFLICT (run_id, run_attempt) DO UPDATE SET
 				run_created_at = least(r.run_created_at, excluded.run_created_at), jobs = greatest(r.jobs, excluded.jobs), swept_at = excluded.swept_at,
 				complete = r.complete OR excluded.complete OR coalesce(excluded.gone_at - r.gone_at > interval '1 hour', false),
-				gone_at = CASE WHEN excluded.gone_at IS NOT NULL THEN coalesce(r.gone_at, excluded.gone_at) END`,
+				gone_at = CASE WHEN excluded.gone_at IS NOT NULL THEN coalesce(r.gone_at, excluded.gone_at) END,
+				trying_since = CASE WHEN NOT excluded.complete THEN r.trying_since END, http_status = CASE WHEN NOT excluded.complete THEN r.http_status END,
+				reason = CASE WHEN NOT excluded.complete THEN r.reason END, given_up_at = CASE WHEN NOT excluded.complete THEN r.given_up_at END`,
 			a.RunID, a.RunAttempt, a.RepositoryID, a.RunCreatedAt, a.Jobs, a.Complete, a.SweptAt, a.Gone)
 		return err
 	})

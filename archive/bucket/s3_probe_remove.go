@@ -85,7 +85,7 @@ func (p *s3Probe) list(ctx context.Context) error {
 // remove removes the object. Who may not remove anything has a bucket that only grows, and
 // can work like that. A locked object is left to a later probe.
 func (p *s3Probe) remove(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removalTimeout)
+	ctx, cancel := finishing(ctx, removalTimeout)
 	defer cancel()
 	if p.lock != nil {
 		_ = p.Remove(ctx, p.key) // hides it

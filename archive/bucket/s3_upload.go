@@ -7,6 +7,7 @@ import (
 	"hash"
 	"hash/crc32"
 	"net/http"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 )
@@ -67,7 +68,27 @@ func (u *upload) complete(ctx context.Context, free bool) (minio.UploadInfo, err
 // abort has the server forget the parts. If it fails, why the upload did is of more use, and
 // the bucket's rule for incomplete uploads removes them.
 func (u *upload) abort(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stall)
+	ctx, cancel := finishing(ctx, stall)
 	defer cancel()
 	_ = u.bucket.core().AbortMultipartUpload(ctx, u.bucket.bucket, u.bucket.prefix+u.key, u.id)
+}
+
+// moment is how long a server has to answer about what is left behind by somebody who was
+// told to stop: one that is well takes less, and nobody waits for one that hangs.
+const moment = 2 * time.Second
+
+// finishing is a context for cleaning up, which goes on when ctx ends: for as long as most,
+// and once ctx has ended for a moment only.
+func finishing(ctx context.Context, most time.Duration) (context.Context, context.CancelFunc) {
+	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), most)
+	stop := context.AfterFunc(ctx, func() {
+		t := time.NewTimer(moment)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			cancel()
+		case <-clean.Done():
+		}
+	})
+	return clean, func() { stop(); cancel() }
 }

@@ -16,7 +16,7 @@ type backfillCmd struct {
 	Org   string   `help:"Archive jobs of all repositories of an organisation or user that JOBVAULT_REPOSITORIES selects." xor:"what" required:"" placeholder:"OWNER"`
 	Since string   `help:"Archive jobs of runs created at or after TIME: a date (2026-03-31), a time (2026-03-31T14:00:00Z) or a duration back from now (36h, 7d)." required:"" placeholder:"TIME"`
 	Until string   `help:"Archive jobs of runs created before TIME, given as for --since. Without it, or in the future: now." placeholder:"TIME"`
-	Retry bool     `help:"Also ask again, once and now, for the logs that the ledger calls missing or denied, as after a change of the token or its rights."`
+	Retry bool     `help:"Also ask again, once and now, for the logs that the ledger calls missing or denied, and for lists of jobs that were given up, as after a change of the token or its rights."`
 	JSON  bool     `help:"Print the summary as one JSON object."`
 }
 
@@ -44,6 +44,7 @@ func (c backfillCmd) Run(ctx context.Context, e *environment) error {
 			return err
 		}
 		sweeper := s.sweeper()
+		sweeper.Eager = true
 		rs, err := c.repositories(ghapi.WithPriority(ctx, ghapi.Backfill), s, sweeper)
 		if err != nil {
 			return err
@@ -54,6 +55,9 @@ func (c backfillCmd) Run(ctx context.Context, e *environment) error {
 			json: c.JSON, out: e.stdout, err: e.stderr,
 			sweep: func(ctx context.Context, r store.Repository) (ingest.SweepResult, error) {
 				return sweeper.Backfill(ctx, r, since, until)
+			},
+			unlisted: func(ctx context.Context, r store.Repository) (int, error) {
+				return sweeper.RetryUnlisted(ctx, r, since, until)
 			},
 		}
 		return r.run(ctx)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -21,7 +22,7 @@ type coverageCmd struct {
 // Help is kong's: examples and exit status.
 func (coverageCmd) Help() string {
 	return helpText(`jobvault coverage --since=30d
-jobvault coverage --repo=acme/rocket --json`, "0 if every past day is complete, or GitHub does not show its repository any more (unknown), 1 if one is not or the command failed, 2 if it was used wrongly.")
+jobvault coverage --repo=acme/rocket --json`, "0 if of every past day nothing is left to be done (UNLISTED: runs whose jobs GitHub never listed; ?: how many is not known), 1 if something is or the command failed, 2 if it was used wrongly.")
 }
 
 // Run says what became of the jobs of each day. It fails if a day that has ended
@@ -63,6 +64,9 @@ func (c coverageCmd) Run(ctx context.Context, e *environment) error {
 		if err := c.printGone(ctx, e.stderr, s.db, days); err != nil {
 			return err
 		}
+		if err := c.printUnlisted(ctx, e.stderr, s.db, since); err != nil {
+			return err
+		}
 		gaps, err := s.db.Gaps(ctx, c.Repo, since)
 		if err != nil {
 			return err
@@ -94,6 +98,31 @@ func (c coverageCmd) printGone(ctx context.Context, w io.Writer, db *store.DB, d
 	return err
 }
 
+// printUnlisted names the repositories whose jobs or runs GitHub does not list.
+func (c coverageCmd) printUnlisted(ctx context.Context, w io.Writer, db *store.DB, since time.Time) error {
+	list, err := db.UnlistedRepositories(ctx, c.Repo, since)
+	for _, u := range list {
+		if u.Runs > 0 {
+			fmt.Fprintf(w, "jobvault: %s: the jobs of %d runs could not be listed, and are not all known: first, run %d: %s\n", plain(u.Repository), u.Runs, *u.FirstRun, plain(orNothing(u.Reason)))
+		}
+		if u.From != nil {
+			fmt.Fprintf(w, "jobvault: %s: runs created from %s to %s could not all be listed, and are not all known\n", plain(u.Repository), u.From.UTC().Format(time.RFC3339), u.To.UTC().Format(time.RFC3339))
+		}
+		if u.GivenUpAt != nil {
+			fmt.Fprintf(w, "jobvault: %s: since %s the listing of runs is given up, and tried again: %s\n", plain(u.Repository), u.GivenUpAt.UTC().Format(time.RFC3339), plain(orNothing(u.Error)))
+		}
+	}
+	return err
+}
+
+// orNothing is a text, empty if there is none.
+func orNothing(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
+}
+
 // printUnfinished names removed logs of which the bucket still has something.
 func printUnfinished(ctx context.Context, w io.Writer, db *store.DB) error {
 	left, err := upkeep.FirstUnfinished(ctx, db)
@@ -116,7 +145,7 @@ func checkDays(days []store.Coverage, now time.Time) error {
 	today := now.UTC().Truncate(24 * time.Hour)
 	bad := 0
 	for _, d := range days {
-		if !d.Complete && d.GoneAt == nil && (d.Day == nil || d.Day.Before(today)) {
+		if !d.Complete && (d.Day == nil || d.Day.Before(today)) {
 			bad++
 		}
 	}
@@ -132,11 +161,7 @@ func checkGaps(gaps []store.Gap) error {
 	var errs []error
 	for _, g := range gaps[:min(len(gaps), maxListed)] {
 		if g.FailedAt != nil {
-			why := ""
-			if g.Error != nil {
-				why = *g.Error
-			}
-			errs = append(errs, fmt.Errorf("%s: the last sweep failed at %s: %s", plain(g.Repository), g.FailedAt.UTC().Format(time.RFC3339), plain(why)))
+			errs = append(errs, fmt.Errorf("%s: the last sweep failed at %s: %s", plain(g.Repository), g.FailedAt.UTC().Format(time.RFC3339), plain(orNothing(g.Error))))
 		}
 		if g.From != nil {
 			errs = append(errs, fmt.Errorf("%s: runs created from %s on were not all listed", plain(g.Repository), g.From.UTC().Format(time.RFC3339)))
@@ -150,20 +175,21 @@ func checkGaps(gaps []store.Gap) error {
 
 func printCoverage(out io.Writer, days []store.Coverage) error {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "REPOSITORY\tDAY\tJOBS\tARCHIVED\tNONE\tEXPIRED\tMISSING\tDENIED\tREMOVED\tPENDING\tCOMPLETE\t")
+	fmt.Fprintln(w, "REPOSITORY\tDAY\tJOBS\tARCHIVED\tNONE\tEXPIRED\tMISSING\tDENIED\tREMOVED\tPENDING\tCOMPLETE\tUNLISTED\t")
 	for _, d := range days {
 		day, complete := "?", "no"
 		if d.Day != nil {
 			day = d.Day.UTC().Format(time.DateOnly)
 		}
-		switch {
-		case d.Complete:
+		if d.Complete {
 			complete = "yes"
-		case d.GoneAt != nil:
-			complete = "unknown"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t\n", plain(d.Repository), day,
-			d.Jobs, d.Archived, d.None, d.Expired, d.Missing, d.Denied, d.Removed, d.Pending, complete)
+		unlisted := "?"
+		if d.Unlisted != nil {
+			unlisted = strconv.FormatInt(*d.Unlisted, 10)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t\n", plain(d.Repository), day,
+			d.Jobs, d.Archived, d.None, d.Expired, d.Missing, d.Denied, d.Removed, d.Pending, complete, unlisted)
 	}
 	return w.Flush()
 }

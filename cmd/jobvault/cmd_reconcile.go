@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jobvault/jobvault/ingest"
 	"github.com/jobvault/jobvault/internal/ghapi"
@@ -13,7 +14,7 @@ import (
 type reconcileCmd struct {
 	Repo  []string `help:"Check only this repository. May be repeated." placeholder:"OWNER/NAME"`
 	Since string   `help:"Also list runs created at or after TIME, if that is earlier than the last sweep: a date (2026-03-31), a time (2026-03-31T14:00:00Z) or a duration back from now (36h, 7d)." placeholder:"TIME"`
-	Retry bool     `help:"Also ask again, once and now, for the logs of all listed runs (with --since: of those since) that the ledger calls missing or denied, as after a change of the token or its rights."`
+	Retry bool     `help:"Also ask again, once and now, for the logs of all listed runs (with --since: of those since) that the ledger calls missing or denied, and for lists of jobs that were given up, as after a change of the token or its rights."`
 	JSON  bool     `help:"Print the summary as one JSON object."`
 }
 
@@ -41,6 +42,7 @@ func (c reconcileCmd) Run(ctx context.Context, e *environment) error {
 			return err
 		}
 		sweeper := s.sweeper()
+		sweeper.Eager = true
 		rerr := c.redeliver(ctx, e, s, sweeper)
 		rs, err := c.repositories(ghapi.WithPriority(ctx, ghapi.Sweep), s, sweeper)
 		if err != nil && len(rs) == 0 {
@@ -50,6 +52,9 @@ func (c reconcileCmd) Run(ctx context.Context, e *environment) error {
 			s: s, what: "reconcile", repositories: rs, since: since, share: 1, retry: c.Retry, priority: store.PrioritySweep, json: c.JSON, out: e.stdout, err: e.stderr,
 			sweep: func(ctx context.Context, r store.Repository) (ingest.SweepResult, error) {
 				return sweeper.Recent(ctx, r, since)
+			},
+			unlisted: func(ctx context.Context, r store.Repository) (int, error) {
+				return sweeper.RetryUnlisted(ctx, r, since, time.Time{})
 			},
 		}
 		_, serr := s.db.EnqueueStale(ctx, s.clock.Now())

@@ -28,12 +28,14 @@ type sweepRun struct {
 	retry        bool      // also ask again for what is missing or denied
 	priority     store.Priority
 	sweep        func(context.Context, store.Repository) (ingest.SweepResult, error)
+	unlisted     func(context.Context, store.Repository) (int, error) // asks once more for lists that were given up; with retry
 	json         bool
 	out, err     io.Writer
 
 	progress *movingProgress
 	found    ingest.SweepResult
-	retried  int
+	retried  int // jobs
+	relisted int // attempts
 
 	mu     sync.Mutex
 	untold []int64 // see ingest.SweepResult; what of them is found counts, whenever they were created
@@ -106,6 +108,9 @@ func (r *sweepRun) list(ctx context.Context) error {
 			n, err := r.s.db.RetryRuns(ctx, store.ListedRuns{Repositories: []int64{repo.ID}, Since: r.since, Until: r.until, Also: untold}, r.priority)
 			errs = append(errs, err)
 			r.retried += n
+			n, err = r.unlisted(ctx, repo)
+			errs = append(errs, err)
+			r.relisted += n
 		}
 	}
 	return errors.Join(errs...)
@@ -232,12 +237,15 @@ func (r *sweepRun) show(ctx context.Context, tallies []store.Tally, listed bool)
 func (r *sweepRun) print(tallies []store.Tally) error {
 	if r.json {
 		return jsonEncoder(r.out).Encode(map[string]any{
-			"repositories": len(r.repositories), "runs": r.found.Runs, "attempts": r.found.Attempts, "retried": r.retried, "states": tallies,
+			"repositories": len(r.repositories), "runs": r.found.Runs, "attempts": r.found.Attempts, "retried": r.retried, "relisted": r.relisted, "states": tallies,
 		})
 	}
 	fmt.Fprintf(r.out, "%d repositories, %d runs listed, jobs of %d attempts listed now\n", len(r.repositories), r.found.Runs, r.found.Attempts)
 	if r.retry {
 		fmt.Fprintf(r.out, "%d jobs asked for again that were missing or denied\n", r.retried)
+		if r.relisted > 0 {
+			fmt.Fprintf(r.out, "%d attempts asked for again whose jobs could not be listed\n", r.relisted)
+		}
 	}
 	w := tabwriter.NewWriter(r.out, 0, 4, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "STATE\tJOBS\tRAW\t")

@@ -55,7 +55,7 @@ func (s *session) sweeper() *ingest.Sweeper {
 	return &ingest.Sweeper{
 		DB: s.db, Archive: s.archive, GitHub: s.github, Selected: s.config.repositories.MatchRepository,
 		Named:  ingest.Named{Owners: owners, Repositories: names},
-		Logger: s.logger, Metrics: s.metrics, Now: s.clock.Now,
+		Logger: s.logger, Metrics: s.metrics, Now: s.clock.Now, DeniedDays: s.config.deniedDays,
 	}
 }
 

@@ -134,7 +134,7 @@ func (r *Rig) Archiver() *ingest.Archiver {
 
 // Sweeper looks for what webhooks missed. What it finds, workers must archive.
 func (r *Rig) Sweeper() *ingest.Sweeper {
-	return &ingest.Sweeper{DB: r.DB, Archive: r.Archive, GitHub: r.Clients, Selected: r.Selected, Logger: r.Logger, Metrics: r.Metrics, Now: r.Now}
+	return &ingest.Sweeper{DB: r.DB, Archive: r.Archive, GitHub: r.Clients, Selected: r.Selected, Logger: r.Logger, Metrics: r.Metrics, Now: r.Now, DeniedDays: r.DeniedDays}
 }
 
 // Work starts workers, which the test's end stops.

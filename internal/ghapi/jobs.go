@@ -59,11 +59,12 @@ func (c *Client) RunJobs(ctx context.Context, owner, repo string, run int64, fil
 
 // jobList is a page of a listing of jobs.
 type jobList struct {
-	Total int               `json:"total_count"`
+	Total *int              `json:"total_count"`
 	Jobs  []json.RawMessage `json:"jobs"`
 }
 
-func (l jobList) count() (here, total int) { return len(l.Jobs), l.Total }
+func (l jobList) count() (here, total int) { return len(l.Jobs), orZero(l.Total) }
+func (l jobList) isList() bool             { return l.Jobs != nil || l.Total != nil }
 
 // jobPages lists jobs, each with its own bytes.
 func (c *Client) jobPages(ctx context.Context, op, path string) iter.Seq2[JobPage, error] {
@@ -75,7 +76,7 @@ func (c *Client) jobPages(ctx context.Context, op, path string) iter.Seq2[JobPag
 				return
 			}
 			jobs, err := decodeJobs(ctx, op, p.body.Jobs)
-			if !yield(JobPage{Jobs: jobs, Total: p.body.Total}, err) || err != nil {
+			if !yield(JobPage{Jobs: jobs, Total: orZero(p.body.Total)}, err) || err != nil {
 				return
 			}
 		}
@@ -87,7 +88,7 @@ func decodeJobs(ctx context.Context, op string, raws []json.RawMessage) ([]Job, 
 	for _, raw := range raws {
 		j := Job{WorkflowJob: &github.WorkflowJob{}, Raw: raw}
 		if err := json.Unmarshal(raw, j.WorkflowJob); err != nil {
-			return nil, secretsOf(ctx).hide(&Error{Class: Transient, Op: op, Message: "a job in the listing is not the JSON expected", Err: brief(err)})
+			return nil, secretsOf(ctx).hide(&Error{Class: Transient, Op: op, Status: http.StatusOK, Message: "a job in the listing is not the JSON expected", Err: brief(err)})
 		}
 		jobs = append(jobs, j)
 	}

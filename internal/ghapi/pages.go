@@ -28,6 +28,10 @@ func pages[P any](ctx context.Context, c *Client, op string, first request) iter
 				return
 			}
 			p.answer = a
+			if l, ok := any(p.body).(counted); ok && !a.unchanged && !l.isList() {
+				yield(page[P]{}, &Error{Class: Transient, Op: op, Status: http.StatusOK, Message: "the answer is no list"})
+				return
+			}
 			if !a.unchanged { // whose links lead to what the caller has
 				if p.next, err = nextPage(a.header, c.rest.BaseURL); err != nil {
 					yield(page[P]{}, &Error{Class: Transient, Op: op, Status: http.StatusOK, Message: err.Error()})
@@ -41,7 +45,7 @@ func pages[P any](ctx context.Context, c *Client, op string, first request) iter
 			}
 			r = request{path: p.next}
 		}
-		yield(page[P]{}, &Error{Class: Transient, Op: op, Message: "the listing does not end"})
+		yield(page[P]{}, &Error{Class: Transient, Op: op, Status: http.StatusOK, Message: "the listing does not end"})
 	}
 }
 
@@ -53,7 +57,18 @@ type page[P any] struct {
 }
 
 // counted is a page that says how many items it has, and all pages together.
-type counted interface{ count() (here, total int) }
+type counted interface {
+	count() (here, total int)
+	isList() bool // false for an object of JSON that is something else: it has no items, and says nothing of how many there are
+}
+
+// orZero is a number, 0 if it is not told.
+func orZero(n *int) int {
+	if n == nil {
+		return 0
+	}
+	return *n
+}
 
 // turner finds the next page of a listing for a server that sends no Link header and has
 // pages all the same: Gitea before it sent one (1.24).

@@ -95,7 +95,7 @@ func (c *Client) Runs(ctx context.Context, owner, repo string, from, to time.Tim
 				p.body.Runs[i].Attempt = max(p.body.Runs[i].Attempt, 1)
 			}
 			if !yield(RunPage{
-				Runs: p.body.Runs, Total: p.body.Total, ETag: etagOf(p.header), At: serverTime(p.header, c.now()),
+				Runs: p.body.Runs, Total: orZero(p.body.Total), ETag: etagOf(p.header), At: serverTime(p.header, c.now()),
 				Unchanged: p.unchanged, More: p.next != "",
 			}, nil) {
 				return
@@ -106,11 +106,12 @@ func (c *Client) Runs(ctx context.Context, owner, repo string, from, to time.Tim
 
 // runList is a page of a listing of runs.
 type runList struct {
-	Total int   `json:"total_count"`
+	Total *int  `json:"total_count"`
 	Runs  []Run `json:"workflow_runs"`
 }
 
-func (l runList) count() (here, total int) { return len(l.Runs), l.Total }
+func (l runList) count() (here, total int) { return len(l.Runs), orZero(l.Total) }
+func (l runList) isList() bool             { return l.Runs != nil || l.Total != nil }
 
 // etagOf is an answer's ETag, if it is one that can be kept and sent again: GitHub's
 // have 68 characters of ASCII.
@@ -139,7 +140,7 @@ func (c *Client) Run(ctx context.Context, owner, repo string, id int64) (Run, er
 		return Run{}, err
 	}
 	if r.ID != id {
-		return Run{}, &Error{Class: Transient, Op: op, Message: fmt.Sprintf("the answer is about run %d", r.ID)}
+		return Run{}, &Error{Class: Transient, Op: op, Status: http.StatusOK, Message: fmt.Sprintf("the answer is about run %d", r.ID)}
 	}
 	r.Attempt = cmp.Or(r.Attempt, 1)
 	return r, nil

@@ -142,7 +142,7 @@ func TestRunWithoutAttemptHasOne(t *testing.T) {
 func TestRunMustBeTheOneAskedFor(t *testing.T) {
 	gh := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"id":8}`) })
 	_, err := clientOf(t, ghapi.Config{BaseURL: gh.URL}).Run(t.Context(), owner, repo, 7)
-	refusal(t, err, ghapi.Transient, 0, "get run 7: transient: the answer is about run 8")
+	refusal(t, err, ghapi.Transient, 200, "get run 7: transient (200): the answer is about run 8")
 	sim := simulate(t, githubsim.Options{})
 	_, err = ask(t, sim).Run(t.Context(), owner, repo, 7)
 	refusal(t, err, ghapi.NotFound, 404, "get run 7: not found (404)")
