@@ -137,7 +137,7 @@ func (r *rig) wantListEnd(s listWalk, days int, asked int64) {
 // were is said to be unknown; when it comes again, all of it is listed.
 func TestEveryListingOfRunsComesToAnEnd(t *testing.T) {
 	t.Parallel()
-	eachListWalk(t, func(r *rig, now *ingesttest.Clock, i int64, s listWalk) {
+	eachListWalk(t, func(r *rig, now *ingesttest.Clock, _ int64, s listWalk) {
 		before, known := r.GitHub.Requests()[githubsim.EndpointRuns], r.jobs()
 		remove := s.inject(r.GitHub, githubsim.EndpointRuns)
 		days := r.walkLists(now, s, `SELECT count(*) = 1 FROM sweeps WHERE given_up_at IS NOT NULL AND failed_at IS NULL AND NOT isempty(unlisted)`)

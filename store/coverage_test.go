@@ -56,7 +56,7 @@ func TestCoverageHasAColumnForEachState(t *testing.T) {
 	f.exec(`DELETE FROM job_logs WHERE job_id = 99`)
 	want := []store.Coverage{{
 		Repository: "acme/rocket", Day: new(midnight(0)), Jobs: 29,
-		Pending: 2, Archived: 2, None: 3, Expired: 4, Missing: 5, Denied: 6, Removed: 7,
+		Pending: 2, Archived: 2, None: 3, Expired: 4, Missing: 5, Denied: 6, Removed: 7, Unlisted: new(int64(0)),
 	}}
 	if diff := cmp.Diff(want, f.coverage("", time.Time{}), butID); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -73,7 +73,7 @@ func TestCoverageByRepositoryAndDay(t *testing.T) {
 	f.fetch(made(4, 1, "Rocket", time.Time{}))
 	f.fetch(made(5, 7, "lander", midnight(0).Add(20*time.Hour)))
 	row := func(name string, at *time.Time, jobs int64) store.Coverage {
-		return store.Coverage{Repository: "acme/" + name, Day: at, Jobs: jobs, Pending: jobs}
+		return store.Coverage{Repository: "acme/" + name, Day: at, Jobs: jobs, Pending: jobs, Unlisted: new(int64(0))}
 	}
 	lander, null := row("lander", new(midnight(0)), 1), row("Rocket", nil, 1)
 	zero, one := row("Rocket", new(midnight(0)), 2), row("Rocket", new(midnight(1)), 1)
@@ -196,8 +196,8 @@ func TestCoverageOfTwoRepositories(t *testing.T) {
 	f.settle(settledAs(2, store.LogNone))
 	f.check(f.db.NoteSwept(t.Context(), 1, store.TimeRange{From: midnight(0), To: midnight(1), Certain: true, Onward: true}))
 	want := []store.Coverage{
-		{Repository: "acme/lander", Day: new(midnight(0)), Jobs: 1, None: 1},
-		{Repository: "acme/rocket", Day: new(midnight(0)), Jobs: 1, Archived: 1, Complete: true},
+		{Repository: "acme/lander", Day: new(midnight(0)), Jobs: 1, None: 1, Unlisted: new(int64(0))},
+		{Repository: "acme/rocket", Day: new(midnight(0)), Jobs: 1, Archived: 1, Complete: true, Unlisted: new(int64(0))},
 	}
 	if diff := cmp.Diff(want, f.coverage("", time.Time{}), butID); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
