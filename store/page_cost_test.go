@@ -83,7 +83,7 @@ func rowsRead(t *testing.T, pool *pgxpool.Pool, q pgx.TraceQueryStartData) map[s
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback(context.WithoutCancel(t.Context())) //nolint:errcheck // nothing is to be kept
+	defer tx.Rollback(context.WithoutCancel(t.Context()))
 	if strings.Contains(q.SQL, "AS log_state") {
 		// The candidates of a list of jobs are so many that a table of this size is read
 		// faster whole; one of millions is not.
