@@ -44,6 +44,7 @@ func questions(db *store.DB) map[string]reflect.Value {
 // arguments are values of types whose zero value asks nothing.
 var arguments = map[reflect.Type]reflect.Value{
 	reflect.TypeFor[store.ActionFilter](): reflect.ValueOf(store.ActionFilter{Action: "actions/checkout"}),
+	reflect.TypeFor[store.JobFilter]():    reflect.ValueOf(store.JobFilter{Event: "push"}),
 	reflect.TypeFor[store.TimeRange]():    reflect.ValueOf(store.TimeRange{From: day, To: day.Add(time.Hour)}),
 }
 
@@ -114,7 +115,7 @@ func TestQuestionsOfACallerThatGaveUp(t *testing.T) {
 
 // needsNoTable are the methods that ask only for the time, for a lock, or whether Postgres
 // writes at all.
-var needsNoTable = []string{"AskedAt", "CheckWrites", "DecidingTime", "LockManifests", "LockRemovals", "NewClaimant", "NewClock", "Ping", "Time"}
+var needsNoTable = []string{"AskedAt", "CheckWrites", "DecidingTime", "LockManifests", "LockRemovals", "LockReplace", "NewClaimant", "NewClock", "Ping", "Time"}
 
 // A role that may read no table gets an error, whatever it asks: none of its transactions
 // is taken for one that found nothing.
