@@ -202,7 +202,8 @@ func (w *sweep) recent(ctx context.Context, l *listing, before store.Sweep, sinc
 	}
 	from = from.Truncate(time.Second)
 	f, err := l.open(ctx, from, etag, empty)
-	if err != nil && deep && before.Watermark != nil && heardFrom(err) != nil && !stops(ctx, err) {
+	// Whoever asks for a range hears that it was not listed.
+	if err != nil && deep && since.IsZero() && before.Watermark != nil && heardFrom(err) != nil && !stops(ctx, err) {
 		w.Logger.WarnContext(ctx, "runs that may be run again could not all be listed", KeyRepository, w.repo.FullName(), KeyError, err)
 		from = before.Watermark.Add(-sweepOverlap).Truncate(time.Second)
 		f, err = l.open(ctx, from, "", false)
