@@ -27,7 +27,8 @@ COMMENT ON COLUMN run_attempts.http_status IS 'HTTP status of the last answer th
 COMMENT ON COLUMN run_attempts.reason IS 'What was last heard instead of a list; null: the last answer was one.';
 COMMENT ON COLUMN run_attempts.given_up_at IS 'When the list was given up: it is not asked for again by itself, and which jobs the attempt had is not known but for those that webhooks told of; null: it was not.';
 
-CREATE INDEX CONCURRENTLY IF NOT EXISTS run_attempts_given_up ON run_attempts (repository_id, run_created_at) WHERE given_up_at IS NOT NULL;
+DROP INDEX CONCURRENTLY IF EXISTS run_attempts_given_up; -- one that was cut short is invalid
+CREATE INDEX CONCURRENTLY run_attempts_given_up ON run_attempts (repository_id, run_created_at) WHERE given_up_at IS NOT NULL;
 
 ALTER TABLE sweeps
     ADD COLUMN IF NOT EXISTS unlisted     tstzmultirange NOT NULL DEFAULT '{}',
@@ -161,7 +162,7 @@ ALTER TABLE sweeps
     DROP COLUMN IF EXISTS failed_on, DROP COLUMN IF EXISTS tried_at, DROP COLUMN IF EXISTS given_up_at;
 COMMENT ON COLUMN sweeps.error IS 'Why that sweep failed; null: as failed_at.';
 
-DROP INDEX IF EXISTS run_attempts_given_up;
+DROP INDEX CONCURRENTLY IF EXISTS run_attempts_given_up;
 ALTER TABLE run_attempts
     DROP COLUMN IF EXISTS trying_since, DROP COLUMN IF EXISTS failed_days, DROP COLUMN IF EXISTS refused_days, DROP COLUMN IF EXISTS failed_on,
     DROP COLUMN IF EXISTS http_status, DROP COLUMN IF EXISTS reason, DROP COLUMN IF EXISTS given_up_at;
