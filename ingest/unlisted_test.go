@@ -230,6 +230,27 @@ func TestRunsAreUnlistedFromTheFirstSweepOn(t *testing.T) {
 	}
 }
 
+// A listing of runs that is given up fails no sweep; but who asks for one now hears that
+// nothing was listed.
+func TestWhoAsksForWhatIsGivenUpHearsOfIt(t *testing.T) {
+	t.Parallel()
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now, GitHub: githubsim.Options{Now: now.Now}})
+	s := listWalk{status: 500, body: bodies[0]}
+	defer s.inject(r.GitHub, githubsim.EndpointRuns)()
+	r.walkLists(now, s, `SELECT count(*) = 1 FROM sweeps WHERE given_up_at IS NOT NULL`)
+	now.Advance(7 * time.Hour)
+	r.sweepRecent(r.knowRepository())
+	sweeper := r.Sweeper()
+	sweeper.Eager = true
+	if _, err := sweeper.Recent(t.Context(), r.knowRepository(), time.Time{}); err == nil || !strings.Contains(err.Error(), "given up") {
+		t.Errorf("asked for at once, it says %v", err)
+	}
+	if !ingesttest.Scalar[bool](r.Rig, `SELECT failed_at IS NULL AND given_up_at IS NOT NULL FROM sweeps`) {
+		t.Errorf("the rows say %v", r.Rows(`SELECT * FROM sweeps`))
+	}
+}
+
 // A range that somebody asks for, and that is not listed, is a failure: that what is new
 // since the last sweep can be listed is not what was asked.
 func TestARangeThatIsNotListedIsAFailure(t *testing.T) {
