@@ -156,6 +156,14 @@ COMMENT ON COLUMN coverage.removed IS 'Jobs whose log was archived and is remove
 COMMENT ON COLUMN coverage.pending IS 'Jobs that are not settled yet.';
 COMMENT ON COLUMN coverage.complete IS 'True if every run created that day was listed and every job is settled; for the present day, and for a repository that is gone, as of the last sweep. Where day is null, if every job is settled.';
 COMMENT ON COLUMN coverage.repository_id IS 'GitHub''s id of the repository. Repositories that have had the same name are counted apart.';
+-- +goose StatementBegin
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'jobvault_reader') THEN
+        GRANT SELECT ON coverage TO jobvault_reader;
+    END IF;
+END $$;
+-- +goose StatementEnd
 
 ALTER TABLE sweeps
     DROP COLUMN IF EXISTS unlisted, DROP COLUMN IF EXISTS trying_since, DROP COLUMN IF EXISTS failed_days, DROP COLUMN IF EXISTS refused_days,
