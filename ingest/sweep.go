@@ -98,6 +98,7 @@ func (s *Sweeper) Recent(ctx context.Context, repo store.Repository, since time.
 	if err != nil {
 		return SweepResult{}, err
 	}
+	var givenUp error
 	unlisted := asIs // a range that somebody asks for says nothing of the listing as it is asked for each time
 	if since.IsZero() {
 		if !s.Eager && !before.ListDue(orZero(before.TriedAt), s.Now()) {
@@ -106,11 +107,18 @@ func (s *Sweeper) Recent(ctx context.Context, repo store.Repository, since time.
 			}
 			return SweepResult{}, fmt.Errorf("sweep of %s: not asked for again yet: %s", repo.FullName(), deref(before.Error))
 		}
-		unlisted = func(err error) error { return s.runsUnlisted(ctx, repo, before, err) }
+		unlisted = func(err error) error {
+			left := s.runsUnlisted(ctx, repo, before, err)
+			if left == nil && s.Eager { // the rows call it no failure, but whoever waits hears of it
+				givenUp = fmt.Errorf("sweep of %s: the listing of runs is given up: %w", repo.FullName(), err)
+			}
+			return left
+		}
 	}
-	return s.sweepRepository(ctx, repo, store.PrioritySweep, unlisted, func(ctx context.Context, w *sweep, l *listing) error {
+	swept, err := s.sweepRepository(ctx, repo, store.PrioritySweep, unlisted, func(ctx context.Context, w *sweep, l *listing) error {
 		return w.recent(ctx, l, before, since)
 	})
+	return swept, errors.Join(err, givenUp)
 }
 
 // asIs leaves an error of a listing of runs as it is.
@@ -202,7 +210,8 @@ func (w *sweep) recent(ctx context.Context, l *listing, before store.Sweep, sinc
 	}
 	from = from.Truncate(time.Second)
 	f, err := l.open(ctx, from, etag, empty)
-	if err != nil && deep && before.Watermark != nil && heardFrom(err) != nil && !stops(ctx, err) {
+	// Whoever asks for a range hears that it was not listed.
+	if err != nil && deep && since.IsZero() && before.Watermark != nil && heardFrom(err) != nil && !stops(ctx, err) {
 		w.Logger.WarnContext(ctx, "runs that may be run again could not all be listed", KeyRepository, w.repo.FullName(), KeyError, err)
 		from = before.Watermark.Add(-sweepOverlap).Truncate(time.Second)
 		f, err = l.open(ctx, from, "", false)

@@ -145,11 +145,7 @@ func (s *Sweeper) runsUnlisted(ctx context.Context, repo store.Repository, befor
 		return err
 	}
 	t := s.listTrouble(heard, err, before.Troubles, false)
-	from := s.Now().Add(-firstSweep)
-	if before.Watermark != nil {
-		from = *before.Watermark
-	}
-	isNew, nerr := s.DB.NoteRunsUnlisted(ctx, repo.ID, from, t)
+	isNew, nerr := s.DB.NoteRunsUnlisted(ctx, repo.ID, s.unlistedFrom(before), t)
 	if nerr != nil || !t.GivenUp {
 		return errors.Join(err, nerr)
 	}
@@ -157,6 +153,19 @@ func (s *Sweeper) runsUnlisted(ctx context.Context, repo store.Repository, befor
 		s.Logger.ErrorContext(ctx, "the runs of a repository cannot be listed: which there were is not known, but for those that webhooks told of", KeyRepository, repo.FullName(), KeyReason, t.Reason)
 	}
 	return nil
+}
+
+// unlistedFrom is where the time begins of which a repository's runs are not known: where the
+// last listing ended, or where the first one that failed began.
+func (s *Sweeper) unlistedFrom(before store.Sweep) time.Time {
+	if before.Watermark != nil {
+		return *before.Watermark
+	}
+	first := s.Now()
+	if before.TryingSince != nil && before.TryingSince.Before(first) {
+		first = *before.TryingSince
+	}
+	return first.Add(-firstSweep)
 }
 
 // runError is an error about one run.

@@ -214,3 +214,59 @@ func TestGivenUpListsAreTakenUpAgain(t *testing.T) {
 		t.Errorf("listed, coverage is %+v", days)
 	}
 }
+
+// Where no sweep ever succeeded, what is not known begins where the first one began: no day
+// between that and the end of patience is left open for ever.
+func TestRunsAreUnlistedFromTheFirstSweepOn(t *testing.T) {
+	t.Parallel()
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now, GitHub: githubsim.Options{Now: now.Now}})
+	begin := now.Now()
+	s := listWalk{status: 500, body: bodies[0]}
+	defer s.inject(r.GitHub, githubsim.EndpointRuns)()
+	r.walkLists(now, s, `SELECT count(*) = 1 FROM sweeps WHERE given_up_at IS NOT NULL`)
+	if !ingesttest.Scalar[bool](r.Rig, `SELECT unlisted @> tstzrange($1, given_up_at) FROM sweeps`, begin.Add(-71*time.Hour)) {
+		t.Errorf("from %s on, nothing was listed: %v", begin, r.Rows(`SELECT unlisted::text, watermark FROM sweeps`))
+	}
+}
+
+// A listing of runs that is given up fails no sweep; but who asks for one now hears that
+// nothing was listed.
+func TestWhoAsksForWhatIsGivenUpHearsOfIt(t *testing.T) {
+	t.Parallel()
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now, GitHub: githubsim.Options{Now: now.Now}})
+	s := listWalk{status: 500, body: bodies[0]}
+	defer s.inject(r.GitHub, githubsim.EndpointRuns)()
+	r.walkLists(now, s, `SELECT count(*) = 1 FROM sweeps WHERE given_up_at IS NOT NULL`)
+	now.Advance(7 * time.Hour)
+	r.sweepRecent(r.knowRepository())
+	sweeper := r.Sweeper()
+	sweeper.Eager = true
+	if _, err := sweeper.Recent(t.Context(), r.knowRepository(), time.Time{}); err == nil || !strings.Contains(err.Error(), "given up") {
+		t.Errorf("asked for at once, it says %v", err)
+	}
+	if !ingesttest.Scalar[bool](r.Rig, `SELECT failed_at IS NULL AND given_up_at IS NOT NULL FROM sweeps`) {
+		t.Errorf("the rows say %v", r.Rows(`SELECT * FROM sweeps`))
+	}
+}
+
+// A range that somebody asks for, and that is not listed, is a failure: that what is new
+// since the last sweep can be listed is not what was asked.
+func TestARangeThatIsNotListedIsAFailure(t *testing.T) {
+	t.Parallel()
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now, GitHub: githubsim.Options{Now: now.Now}})
+	repo := r.knowRepository()
+	skippedRuns(r.GitHub, now.Now().Add(-9*24*time.Hour), 1)
+	r.sweepRecent(repo)
+	now.Advance(25 * time.Hour) // a deep sweep is due
+	since := now.Now().Add(-20 * 24 * time.Hour)
+	r.GitHub.Inject(githubsim.Fault{Endpoint: githubsim.EndpointRuns, Kind: githubsim.ServerError, Times: 1})
+	if _, err := r.Sweeper().Recent(t.Context(), repo, since); err == nil {
+		t.Errorf("the range failed, and %d of its 1 jobs are known", r.jobs())
+	}
+	if _, err := r.Sweeper().Recent(t.Context(), repo, since); err != nil || r.jobs() != 1 {
+		t.Errorf("%v; %d jobs are known, want 1", err, r.jobs())
+	}
+}

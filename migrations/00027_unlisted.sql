@@ -27,7 +27,8 @@ COMMENT ON COLUMN run_attempts.http_status IS 'HTTP status of the last answer th
 COMMENT ON COLUMN run_attempts.reason IS 'What was last heard instead of a list; null: the last answer was one.';
 COMMENT ON COLUMN run_attempts.given_up_at IS 'When the list was given up: it is not asked for again by itself, and which jobs the attempt had is not known but for those that webhooks told of; null: it was not.';
 
-CREATE INDEX CONCURRENTLY IF NOT EXISTS run_attempts_given_up ON run_attempts (repository_id, run_created_at) WHERE given_up_at IS NOT NULL;
+DROP INDEX CONCURRENTLY IF EXISTS run_attempts_given_up; -- one that was cut short is invalid
+CREATE INDEX CONCURRENTLY run_attempts_given_up ON run_attempts (repository_id, run_created_at) WHERE given_up_at IS NOT NULL;
 
 ALTER TABLE sweeps
     ADD COLUMN IF NOT EXISTS unlisted     tstzmultirange NOT NULL DEFAULT '{}',
@@ -155,13 +156,21 @@ COMMENT ON COLUMN coverage.removed IS 'Jobs whose log was archived and is remove
 COMMENT ON COLUMN coverage.pending IS 'Jobs that are not settled yet.';
 COMMENT ON COLUMN coverage.complete IS 'True if every run created that day was listed and every job is settled; for the present day, and for a repository that is gone, as of the last sweep. Where day is null, if every job is settled.';
 COMMENT ON COLUMN coverage.repository_id IS 'GitHub''s id of the repository. Repositories that have had the same name are counted apart.';
+-- +goose StatementBegin
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'jobvault_reader') THEN
+        GRANT SELECT ON coverage TO jobvault_reader;
+    END IF;
+END $$;
+-- +goose StatementEnd
 
 ALTER TABLE sweeps
     DROP COLUMN IF EXISTS unlisted, DROP COLUMN IF EXISTS trying_since, DROP COLUMN IF EXISTS failed_days, DROP COLUMN IF EXISTS refused_days,
     DROP COLUMN IF EXISTS failed_on, DROP COLUMN IF EXISTS tried_at, DROP COLUMN IF EXISTS given_up_at;
 COMMENT ON COLUMN sweeps.error IS 'Why that sweep failed; null: as failed_at.';
 
-DROP INDEX IF EXISTS run_attempts_given_up;
+DROP INDEX CONCURRENTLY IF EXISTS run_attempts_given_up;
 ALTER TABLE run_attempts
     DROP COLUMN IF EXISTS trying_since, DROP COLUMN IF EXISTS failed_days, DROP COLUMN IF EXISTS refused_days, DROP COLUMN IF EXISTS failed_on,
     DROP COLUMN IF EXISTS http_status, DROP COLUMN IF EXISTS reason, DROP COLUMN IF EXISTS given_up_at;

@@ -2,6 +2,7 @@ package migrations_test
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,6 +70,22 @@ func TestReadersGetWhatTheyMayRead(t *testing.T) {
 	}
 	if may := column[bool](t, pool, `SELECT has_database_privilege('jobvault_reader', current_database(), 'CONNECT')`); !may[0] {
 		t.Error("readers may not connect")
+	}
+}
+
+// Steps back leave readers what they read: each view that is made anew is theirs again.
+func TestReadersKeepTheirViewsOnTheWayBack(t *testing.T) {
+	t.Parallel()
+	pool := testenv.PoolAt(t, testenv.EmptyDatabaseURL(t))
+	m := newMigrator(t, pool)
+	up(t, m)
+	grantReaders(t, m)
+	for range len(all) - slices.Index(all, "00021_carried_over.sql") {
+		for _, step := range down(t, m) {
+			if may := column[bool](t, pool, `SELECT has_table_privilege($1, 'coverage', 'SELECT')`, migrations.ReaderRole); !may[0] {
+				t.Errorf("after a step back of %s, readers may not read coverage", step)
+			}
+		}
 	}
 }
 

@@ -160,3 +160,29 @@ func TestListingsNameWorkflows(t *testing.T) {
 		t.Errorf("%d of 2 jobs are found by the workflow's name", n)
 	}
 }
+
+// What could not be listed of a repository before it was gone is named still; but its listing
+// is not tried again.
+func TestUnlistedRangesOfAGoneRepository(t *testing.T) {
+	f := newFixture(t)
+	f.repository(1, "acme", "rocket")
+	_, err := f.db.NoteRunsUnlisted(t.Context(), 1, hour(1), store.ListTrouble{Trouble: store.Refused, Status: 403, Reason: "no", GivenUp: true, At: hour(5)})
+	f.check(err)
+	unlisted := func() store.Unlisted {
+		t.Helper()
+		list, err := f.db.UnlistedRepositories(t.Context(), "", time.Time{})
+		f.check(err)
+		if len(list) != 1 || list[0].From == nil || !list[0].From.Equal(hour(1)) || !list[0].To.Equal(hour(5)) {
+			t.Fatalf("unlisted are %+v", list)
+		}
+		return list[0]
+	}
+	if u := unlisted(); u.GivenUpAt == nil || u.Error == nil {
+		t.Errorf("given up: %+v", u)
+	}
+	_, _, err = f.db.SweepGone(t.Context(), 1, hour(6))
+	f.check(err)
+	if u := unlisted(); u.GivenUpAt != nil || u.Error != nil {
+		t.Errorf("gone: %+v", u)
+	}
+}

@@ -179,7 +179,7 @@ type Unlisted struct {
 	FirstRun   *int64     // the oldest of them; nil: there is none
 	Reason     *string    // what was last heard of that one
 	From, To   *time.Time // of which time the runs are not known, from its begin to its end; nil: of none
-	GivenUpAt  *time.Time // since when the listing of runs is given up; nil: it is not
+	GivenUpAt  *time.Time // since when the listing of runs is given up; nil: it is not, or the repository is gone
 	Error      *string    // what was last heard of it
 }
 
@@ -194,8 +194,8 @@ func (db *DB) UnlistedRepositories(ctx context.Context, repository string, since
 			WHERE given_up_at IS NOT NULL AND NOT complete AND ($2::timestamptz IS NULL OR run_created_at >= $2)
 			GROUP BY repository_id),
 		ranges AS (
-			SELECT repository_id, unlisted * tstzmultirange(tstzrange($2, NULL)) AS unlisted, given_up_at, error FROM sweeps
-			WHERE NOT isempty(unlisted * tstzmultirange(tstzrange($2, NULL))) OR given_up_at IS NOT NULL)
+			SELECT repository_id, unlisted * tstzmultirange(tstzrange($2, NULL)) AS unlisted, CASE WHEN gone_at IS NULL THEN given_up_at END AS given_up_at, error FROM sweeps
+			WHERE NOT isempty(unlisted * tstzmultirange(tstzrange($2, NULL))) OR given_up_at IS NOT NULL AND gone_at IS NULL)
 		SELECT r.owner || '/' || r.name AS repository, coalesce(g.runs, 0) AS runs, g.first_run, g.reason,
 		       lower(u.unlisted) AS "from", upper(u.unlisted) AS "to", u.given_up_at, CASE WHEN u.given_up_at IS NOT NULL THEN u.error END AS error
 		FROM given_up g FULL JOIN ranges u USING (repository_id) JOIN repositories r ON r.id = repository_id
