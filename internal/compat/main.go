@@ -7,6 +7,9 @@
 //	go run ./internal/compat -versions "14 18" postgres    # versions of Postgres, and PgBouncer
 //	go run ./internal/compat -readers zstd,node readers    # readers of log.zst
 //
+// It needs the programs that make compat builds first: bin/jobvault for the demo, and the S3
+// servers in .cache/bin.
+//
 // It ends with 1 if something failed, or is otherwise than docs/compatibility.md says: the
 // rows of its tables are what this prints. What this machine does not have is named, and no
 // failure; in CI it is one.
