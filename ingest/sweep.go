@@ -70,6 +70,7 @@ type sweep struct {
 
 	mu     sync.Mutex
 	failed []error // of single runs
+	held   bool    // see isHeld
 }
 
 type stats struct{ attempts, jobs atomic.Int64 }
@@ -174,7 +175,7 @@ func (s *Sweeper) trySweep(ctx context.Context, repo store.Repository, priority 
 	l := &listing{
 		client: client, repo: repo, visit: w.visit,
 		swept: func(ctx context.Context, from, to time.Time, certain bool) error {
-			if w.hasFailed() { // nothing after what is not written counts as swept
+			if w.isHeld() { // nothing after what is not written counts as swept
 				return nil
 			}
 			if !certain {

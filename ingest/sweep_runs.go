@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -81,6 +82,8 @@ const maxFailures = 10
 func (w *sweep) fail(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	// A backfill is repeated until it has listed all.
+	w.held = w.held || w.priority == store.PriorityBackfill || !isNoted(err)
 	if len(w.failed) < maxFailures {
 		w.failed = append(w.failed, err)
 	}
@@ -90,6 +93,14 @@ func (w *sweep) hasFailed() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.failed) > 0
+}
+
+// isHeld says whether something failed that nobody would ask for again if the time of its run
+// counted as swept.
+func (w *sweep) isHeld() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.held
 }
 
 // failure is what failed so far, of single runs.
@@ -103,13 +114,13 @@ func (w *sweep) failure() error {
 const openBatch = 200
 
 // recheckUnfinished lists the runs again whose attempts were still going when they were
-// last listed, if this sweep has not listed them.
+// last listed, or were asked for in vain, if this sweep has not listed them.
 func (w *sweep) recheckUnfinished(ctx context.Context) error {
-	attempts, err := w.DB.OpenAttempts(ctx, w.repo.ID, w.Now(), openBatch)
+	attempts, err := w.DB.OpenAttempts(ctx, w.repo.ID, w.Now(), w.Eager, openBatch)
 	if err != nil {
 		return err
 	}
-	return w.recheckRuns(ctx, attempts)
+	return w.recheckRuns(ctx, slices.DeleteFunc(attempts, func(a store.RunAttempt) bool { return w.listed[a.RunID] }))
 }
 
 // recheckRuns lists the runs again that these attempts are of, each once.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jobvault/jobvault/ingest/record"
@@ -70,8 +71,28 @@ func (s *Sweeper) listTrouble(heard *ghapi.Error, err error, before store.Troubl
 	return t
 }
 
+// notedError is an error of a list that its row in run_attempts tells of: it is asked for
+// again by that, wherever the watermark is.
+type notedError struct{ err error }
+
+func (e *notedError) Error() string { return e.err.Error() }
+func (e *notedError) Unwrap() error { return e.err }
+
+// isNoted says whether all there is in an error is noted.
+func isNoted(err error) bool {
+	switch e := err.(type) { //nolint:errorlint // as in heardFrom
+	case nil:
+		return false
+	case *notedError:
+		return true
+	case interface{ Unwrap() []error }:
+		return !slices.ContainsFunc(e.Unwrap(), func(part error) bool { return !isNoted(part) })
+	}
+	return isNoted(errors.Unwrap(err))
+}
+
 // unlisted handles an error of listing an attempt's jobs. It returns nil if the list is
-// given up, and else the error.
+// given up, and else the error, noted if it is GitHub's.
 func (w *sweep) unlisted(ctx context.Context, r ghapi.Run, a store.RunAttempt, before store.UnlistedAttempt, err error) error {
 	heard := heardFrom(err)
 	if heard == nil || ctx.Err() != nil || errors.Is(err, errOtherRepository) {
@@ -86,7 +107,7 @@ func (w *sweep) unlisted(ctx context.Context, r ghapi.Run, a store.RunAttempt, b
 	case nerr != nil:
 		return errors.Join(err, nerr)
 	case !t.GivenUp:
-		return err
+		return &notedError{err}
 	case isNew && before.GivenUpAt == nil:
 		w.Metrics.unlisted.Inc()
 		w.Logger.ErrorContext(ctx, "the jobs of a run cannot be listed: which it had is not known, but for those that webhooks told of",
@@ -120,7 +141,7 @@ func (w *sweep) mayBeAlive(r ghapi.Run, a store.RunAttempt, before store.Unliste
 func (w *sweep) notDue(tried map[int64]store.UnlistedAttempt) error {
 	for _, a := range tried {
 		if a.GivenUpAt == nil && !w.Eager && !a.ListDue(a.SweptAt, w.Now()) {
-			return fmt.Errorf("not asked for again yet: %s", deref(a.Reason))
+			return &notedError{fmt.Errorf("not asked for again yet: %s", deref(a.Reason))}
 		}
 	}
 	return nil

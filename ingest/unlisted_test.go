@@ -151,6 +151,38 @@ func TestEveryListingOfRunsComesToAnEnd(t *testing.T) {
 	})
 }
 
+// Where the lists of all runs fail without end, each run comes to its end by itself: younger
+// ones, whose lists fail still, hold neither the watermark nor the days before.
+func TestListsThatFailHoldNoOthers(t *testing.T) {
+	t.Parallel()
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now, GitHub: githubsim.Options{Now: now.Now}})
+	remove := r.GitHub.Inject(githubsim.Fault{Endpoint: attempts, Kind: githubsim.ServerError})
+	const days = 12
+	for day := range int64(days) {
+		skippedRunsFrom(r.GitHub, day, now.Now().Add(-time.Hour), 1)
+		for range 4 {
+			if _, err := r.Sweeper().Recent(t.Context(), r.knowRepository(), time.Time{}); err == nil {
+				t.Fatal("a list that failed is no failure")
+			}
+			now.Advance(6 * time.Hour)
+		}
+	}
+	if !ingesttest.Scalar[bool](r.Rig, `SELECT watermark > $1 FROM sweeps`, now.Now().Add(-24*time.Hour)) {
+		t.Errorf("the watermark is held: %v", r.Rows(`SELECT watermark, error FROM sweeps`))
+	}
+	givenUp := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM run_attempts WHERE given_up_at IS NOT NULL`)
+	if givenUp < 3 || givenUp == days {
+		t.Errorf("%d of %d runs are given up", givenUp, days)
+	}
+	remove()
+	now.Advance(7 * time.Hour)
+	r.sweepRecent(r.knowRepository())
+	if n := r.jobs(); n != days-givenUp {
+		t.Errorf("%d jobs are known, want those of %d runs", n, days-givenUp)
+	}
+}
+
 // Days on which nobody asked count for nothing.
 func TestOurOwnAbsenceGivesNoListUp(t *testing.T) {
 	t.Parallel()

@@ -244,7 +244,7 @@ func TestOpenAttemptsArePaced(t *testing.T) {
 	}
 	open := func(repository int64, now time.Time, limit int) (ids []int64) {
 		t.Helper()
-		as, err := f.db.OpenAttempts(t.Context(), repository, now, limit)
+		as, err := f.db.OpenAttempts(t.Context(), repository, now, false, limit)
 		f.check(err)
 		for _, a := range as {
 			ids = append(ids, a.RunID)
@@ -270,7 +270,7 @@ func TestOpenAttemptsArePaced(t *testing.T) {
 			t.Errorf("repository %d at %s (-want +got):\n%s", c.repository, c.now, diff)
 		}
 	}
-	as, err := f.db.OpenAttempts(t.Context(), 7, hour(80), 1)
+	as, err := f.db.OpenAttempts(t.Context(), 7, hour(80), false, 1)
 	f.check(err)
 	if diff := cmp.Diff([]store.RunAttempt{{RunID: 9, RunAttempt: 1, RepositoryID: 7, RunCreatedAt: day, SweptAt: day}}, as); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -104,7 +104,7 @@ func TestGoneAttemptIsOpenUntilBelieved(t *testing.T) {
 	}
 	wantOpen := func(when string, want ...int64) {
 		t.Helper()
-		open, err := f.db.OpenAttempts(t.Context(), 1, hour(100), 10)
+		open, err := f.db.OpenAttempts(t.Context(), 1, hour(100), false, 10)
 		f.check(err)
 		got := []int64{}
 		for _, a := range open {
@@ -130,7 +130,7 @@ func TestGoneAttemptIsOpenUntilBelieved(t *testing.T) {
 	wantOpen("the first is gone for three hours", 2)
 	list(2, 4, true)
 	list(2, 5, true)
-	if open, err := f.db.OpenAttempts(t.Context(), 1, hour(100), 10); err != nil || len(open) != 0 {
+	if open, err := f.db.OpenAttempts(t.Context(), 1, hour(100), false, 10); err != nil || len(open) != 0 {
 		t.Errorf("both are gone for long, and open are %+v (%v)", open, err)
 	}
 }

@@ -222,16 +222,16 @@ func (db *DB) CompleteAttempts(ctx context.Context, runIDs []int64) (map[int64]m
 // OpenAttempts lists up to limit attempts of a repository that had not ended when they
 // were last listed, those first that were listed longest ago. The older a run, the less
 // often: after an eighth of its age. One that is asked for in vain is listed as often as
-// ListDue says; one that was given up is not.
-func (db *DB) OpenAttempts(ctx context.Context, repositoryID int64, now time.Time, limit int) ([]RunAttempt, error) {
+// ListDue says, or with eager in any case; one that was given up is not.
+func (db *DB) OpenAttempts(ctx context.Context, repositoryID int64, now time.Time, eager bool, limit int) ([]RunAttempt, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT run_id, run_attempt, repository_id, run_created_at, jobs, complete, swept_at
 		FROM run_attempts
 		WHERE repository_id = $1 AND NOT complete AND given_up_at IS NULL AND CASE
 			WHEN trying_since IS NULL THEN $2 - swept_at > ($2 - run_created_at) / 8
-			ELSE $2 - swept_at >= least((swept_at - trying_since) / 4, $4::interval) END
+			ELSE $5 OR $2 - swept_at >= least((swept_at - trying_since) / 4, $4::interval) END
 		ORDER BY swept_at
-		LIMIT $3`, repositoryID, now, limit, maxListPause)
+		LIMIT $3`, repositoryID, now, limit, maxListPause, eager)
 	if err != nil {
 		return nil, fmt.Errorf("store: open attempts: %w", err)
 	}
