@@ -106,6 +106,8 @@ func (w *sweep) unlisted(ctx context.Context, r ghapi.Run, a store.RunAttempt, b
 	switch {
 	case nerr != nil:
 		return errors.Join(err, nerr)
+	case !t.GivenUp && heard.Class == ghapi.NotFound: // that is no trouble of one run
+		return err
 	case !t.GivenUp:
 		return &notedError{err}
 	case isNew && before.GivenUpAt == nil:
