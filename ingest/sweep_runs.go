@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -120,7 +121,15 @@ func (w *sweep) recheckUnfinished(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return w.recheckRuns(ctx, slices.DeleteFunc(attempts, func(a store.RunAttempt) bool { return w.listed[a.RunID] }))
+	if err := w.recheckRuns(ctx, slices.DeleteFunc(attempts, func(a store.RunAttempt) bool { return w.listed[a.RunID] })); err != nil || w.hasFailed() {
+		return err
+	}
+	// Nothing has succeeded while something is only waited for.
+	left, err := w.DB.CountUnlisted(ctx, w.repo.ID)
+	if err == nil && left > 0 {
+		w.fail(&notedError{fmt.Errorf("the jobs of %d attempts could not be listed yet", left)})
+	}
+	return err
 }
 
 // recheckRuns lists the runs again that these attempts are of, each once.

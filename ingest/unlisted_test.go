@@ -55,7 +55,7 @@ func (s listWalk) inject(gh *githubsim.Server, e githubsim.Endpoint) (remove fun
 	return gh.Inject(githubsim.Fault{Endpoint: e, Kind: githubsim.Status, Status: s.status, Header: header, Body: s.body.text})
 }
 
-// walkLists sweeps every hour, and later twice a day, until a condition on the rows holds, and returns on how
+// walkLists sweeps every hour, and later once a day, until a condition on the rows holds, and returns on how
 // many days it did.
 func (r *rig) walkLists(now *ingesttest.Clock, s listWalk, until string) int {
 	r.T.Helper()
@@ -69,8 +69,8 @@ func (r *rig) walkLists(now *ingesttest.Clock, s listWalk, until string) int {
 		if round > 200 {
 			r.T.Fatalf("%s: without end", s)
 		}
-		if now.Advance(time.Hour); round > 10 {
-			now.Advance(11 * time.Hour)
+		if now.Advance(time.Hour); round > 6 {
+			now.Advance(23 * time.Hour)
 		}
 	}
 }

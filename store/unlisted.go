@@ -54,6 +54,16 @@ func (db *DB) UnlistedAttempts(ctx context.Context, runID int64) (map[int64]Unli
 	return byNumber, nil
 }
 
+// CountUnlisted counts the attempts of a repository that are asked for in vain, and are not
+// given up.
+func (db *DB) CountUnlisted(ctx context.Context, repositoryID int64) (n int, err error) {
+	if err := db.pool.QueryRow(ctx, `
+		SELECT count(*) FROM run_attempts WHERE repository_id = $1 AND NOT complete AND given_up_at IS NULL AND trying_since IS NOT NULL`, repositoryID).Scan(&n); err != nil {
+		return 0, fmt.Errorf("store: count unlisted attempts: %w", err)
+	}
+	return n, nil
+}
+
 // GivenUpAttempts lists the attempts of a repository that were given up, of runs created at
 // or after one time (zero: all) and before another (zero: all), the oldest first.
 func (db *DB) GivenUpAttempts(ctx context.Context, repositoryID int64, since, until time.Time) ([]UnlistedAttempt, error) {
