@@ -116,7 +116,7 @@ func TestAClaimOfOthersKeepsNobodyForLong(t *testing.T) {
 				_, err := s.Recent(t.Context(), repo, time.Time{})
 				swept <- err
 			}()
-			r.Await(time.Minute, `SELECT count(*) = 2 FROM run_attempts`) // of the other runs
+			r.Await(time.Minute, `SELECT count(*) >= 2 FROM run_attempts`) // of the other runs
 			r.Check(errors.Join(c.then(other), <-swept))
 			if asked := lists(); len(asked) != 3 || r.jobs() != 3 {
 				t.Errorf("%d jobs of %v", r.jobs(), asked)
