@@ -89,7 +89,8 @@ type SweepResult struct {
 
 // Recent sweeps a repository from its watermark, or from since if that is not
 // zero, to now, and looks again at runs that were still going. A sweep that fails
-// leaves the watermark where everything before it is written.
+// leaves the watermark where everything before it is written, or a row of run_attempts has it
+// asked for again.
 func (s *Sweeper) Recent(ctx context.Context, repo store.Repository, since time.Time) (SweepResult, error) {
 	ctx = ghapi.WithPriority(ctx, ghapi.Sweep)
 	if s.gone.has(repo, s.Now(), askGoneEvery) {
@@ -138,7 +139,7 @@ func orZero(at *time.Time) time.Time {
 func (s *Sweeper) Backfill(ctx context.Context, repo store.Repository, since, until time.Time) (SweepResult, error) {
 	ctx = ghapi.WithPriority(ctx, ghapi.Backfill)
 	since, until = since.Truncate(time.Second), until.Truncate(time.Second)
-	return s.sweepRepository(ctx, repo, store.PriorityBackfill, asIs, func(ctx context.Context, _ *sweep, l *listing) error {
+	return s.sweepRepository(ctx, repo, store.PriorityBackfill, asIs, func(ctx context.Context, w *sweep, l *listing) error {
 		// What was listed to its end is not listed again, so that a backfill comes on
 		// however small its share of the limit; but runs that may have been run again.
 		gaps, err := s.DB.Unswept(ctx, repo.ID, since, until, s.Now().Add(-deepSweep))
@@ -155,7 +156,12 @@ func (s *Sweeper) Backfill(ctx context.Context, repo store.Repository, since, un
 			}
 			gaps = rest
 		}
-		return nil
+		// Swept are also times of which a run was listed, and its jobs could not be.
+		vain, err := s.DB.VainAttempts(ctx, repo.ID, since, until)
+		if err != nil {
+			return err
+		}
+		return w.recheckUnlisted(ctx, vain)
 	})
 }
 

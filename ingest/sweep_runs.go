@@ -121,7 +121,7 @@ func (w *sweep) recheckUnfinished(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := w.recheckRuns(ctx, slices.DeleteFunc(attempts, func(a store.RunAttempt) bool { return w.listed[a.RunID] })); err != nil || w.hasFailed() {
+	if err := w.recheckUnlisted(ctx, attempts); err != nil || w.hasFailed() {
 		return err
 	}
 	// Nothing has succeeded while something is only waited for.
@@ -130,6 +130,11 @@ func (w *sweep) recheckUnfinished(ctx context.Context) error {
 		w.fail(&notedError{fmt.Errorf("the jobs of %d attempts could not be listed yet", left)})
 	}
 	return err
+}
+
+// recheckUnlisted lists the runs of these attempts again that this sweep has not listed.
+func (w *sweep) recheckUnlisted(ctx context.Context, attempts []store.RunAttempt) error {
+	return w.recheckRuns(ctx, slices.DeleteFunc(attempts, func(a store.RunAttempt) bool { return w.listed[a.RunID] }))
 }
 
 // recheckRuns lists the runs again that these attempts are of, each once.

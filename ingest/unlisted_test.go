@@ -183,6 +183,32 @@ func TestListsThatFailHoldNoOthers(t *testing.T) {
 	}
 }
 
+// A backfill asks also for what a sweep has gone past, and does not end in success without it.
+func TestABackfillAsksForWhatASweepWentPast(t *testing.T) {
+	t.Parallel()
+	now := ingesttest.NewClock()
+	r := newRig(t, ingesttest.Options{Now: now.Now, GitHub: githubsim.Options{Now: now.Now}})
+	repo, begin := r.knowRepository(), now.Now().Add(-time.Hour)
+	skippedRuns(r.GitHub, begin, 1)
+	remove := r.GitHub.Inject(githubsim.Fault{Endpoint: attempts, Kind: githubsim.ServerError})
+	if _, err := r.Sweeper().Recent(t.Context(), repo, time.Time{}); err == nil {
+		t.Fatal("a list that failed is no failure")
+	}
+	backfill := func() error {
+		s := r.Sweeper()
+		s.Eager = true
+		_, err := s.Backfill(t.Context(), repo, begin.Add(-time.Minute), now.Now())
+		return err
+	}
+	if err := backfill(); err == nil {
+		t.Error("the backfill succeeded without the list")
+	}
+	remove()
+	if err := backfill(); err != nil || r.jobs() != 1 {
+		t.Errorf("%v; %d jobs are known, want 1", err, r.jobs())
+	}
+}
+
 // Days on which nobody asked count for nothing.
 func TestOurOwnAbsenceGivesNoListUp(t *testing.T) {
 	t.Parallel()

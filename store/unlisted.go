@@ -73,6 +73,19 @@ func (db *DB) GivenUpAttempts(ctx context.Context, repositoryID int64, since, un
 		ORDER BY run_created_at, run_id, run_attempt`, repositoryID, timeOrNull(since), timeOrNull(until))
 }
 
+// VainAttempts lists the attempts of a repository that are asked for in vain, and are not
+// given up, of runs created at or after one time and before another, the oldest first.
+func (db *DB) VainAttempts(ctx context.Context, repositoryID int64, since, until time.Time) ([]RunAttempt, error) {
+	list, err := db.unlistedAttempts(ctx, `
+		trying_since IS NOT NULL AND given_up_at IS NULL AND NOT complete AND repository_id = $1 AND run_created_at >= $2 AND run_created_at < $3
+		ORDER BY run_created_at, run_id, run_attempt`, repositoryID, since, until)
+	attempts := make([]RunAttempt, len(list))
+	for i, a := range list {
+		attempts[i] = a.RunAttempt
+	}
+	return attempts, err
+}
+
 func (db *DB) unlistedAttempts(ctx context.Context, where string, args ...any) ([]UnlistedAttempt, error) {
 	rows, err := db.pool.Query(ctx, `SELECT `+unlistedAttempt+` FROM run_attempts WHERE `+where, args...)
 	if err != nil {
