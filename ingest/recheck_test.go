@@ -316,7 +316,7 @@ func TestALongerLogIsKilledAtEachPoint(t *testing.T) {
 	t.Parallel()
 	full := logText(300_000)
 	for name, bucketURL := range map[string]func(*testing.T) string{
-		"file":                func(t *testing.T) string { return "file://" + t.TempDir() },
+		"file":                func(t *testing.T) string { return testenv.FileBucketURL(t) },
 		"s3 with Object Lock": func(t *testing.T) string { return testenv.S3LockedBucketURL(t) + "&lock=governance&lock_days=1" },
 	} {
 		for upload := 1; upload <= 2; upload++ {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/archive/bucket"
+	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/lookup"
 	"github.com/jobvault/jobvault/store"
 )
@@ -205,7 +206,7 @@ func TestALogThatIsGoneFromTheBucketIsAnError(t *testing.T) {
 	f := newFixture(t)
 	f.job(3, "set up")
 	f.archive(3, []byte("a\n"), store.StepLines{Number: 1, First: 1, Last: 1})
-	empty, err := bucket.Open("file://" + t.TempDir())
+	empty, err := bucket.Open(testenv.FileBucketURL(t))
 	f.check(err)
 	f.logs.Archive, err = archive.New(empty, 1<<40)
 	f.check(err)

@@ -77,7 +77,7 @@ func New(t testing.TB, o Options) *Rig {
 		o.DatabaseURL = testenv.DatabaseURL(t)
 	}
 	if o.BucketURL == "" {
-		o.BucketURL = "file://" + t.TempDir()
+		o.BucketURL = testenv.FileBucketURL(t)
 	}
 	if o.Secrets == nil {
 		o.Secrets = []string{Secret}

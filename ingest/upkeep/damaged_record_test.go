@@ -11,6 +11,7 @@ import (
 	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/internal/githubsim"
+	"github.com/jobvault/jobvault/internal/testenv"
 	"github.com/jobvault/jobvault/store"
 )
 
@@ -28,7 +29,7 @@ func TestDamagedDetailsOfAPendingJobAreReplaced(t *testing.T) {
 			}
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				url := "file://" + t.TempDir()
+				url := testenv.FileBucketURL(t)
 				r := newRig(t, ingesttest.Options{BucketURL: url})
 				j := ingesttest.Completed(1, time.Now(), githubsim.TextLog([]byte("x\n")))
 				r.Know(j)
@@ -71,7 +72,7 @@ func TestADamagedRecordOfAPendingJob(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			now, url := ingesttest.NewClock(), "file://"+t.TempDir()
+			now, url := ingesttest.NewClock(), testenv.FileBucketURL(t)
 			r := newRig(t, ingesttest.Options{Now: now.Now, BucketURL: url})
 			j := ingesttest.Completed(1, now.Now(), githubsim.TextLog([]byte("x\n")))
 			if c.removed {

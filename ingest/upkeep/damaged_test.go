@@ -19,7 +19,7 @@ func TestDamagedLogOfAPendingJobIsReplaced(t *testing.T) {
 	t.Parallel()
 	raw := bytes.Repeat([]byte("2026-03-01T12:00:00.0000000Z what the job said\n"), 30_000)
 	for bucketName, bucket := range map[string]func(testing.TB) string{
-		"file": func(t testing.TB) string { return "file://" + t.TempDir() },
+		"file": testenv.FileBucketURL,
 		"s3":   testenv.S3BucketURL,
 	} {
 		for name, damage := range map[string]func(whole []byte) []byte{
@@ -69,7 +69,7 @@ func TestDamagedLogOfAPendingJobIsReplaced(t *testing.T) {
 func TestWholeLogOfAPendingJobIsTaken(t *testing.T) {
 	t.Parallel()
 	raw := []byte("what the job said\n")
-	r, key, whole := pendingWithLog(t, "file://"+t.TempDir(), raw)
+	r, key, whole := pendingWithLog(t, testenv.FileBucketURL(t), raw)
 	r.GitHub.AddJob(ingesttest.Completed(1, r.Now(), githubsim.TextLog([]byte("something else\n"))))
 	if says, _ := r.Try(1); says != "done" {
 		t.Fatalf("the worker says %s\n%s", says, r.Dump())

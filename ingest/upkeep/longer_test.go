@@ -120,7 +120,7 @@ const shorterRows = `SELECT job_id, number, object_key, raw_bytes, stored_bytes,
 func TestALongerLogIsListedAndRebuilt(t *testing.T) {
 	t.Parallel()
 	for name, url := range map[string]func(*testing.T) string{
-		"file":                func(t *testing.T) string { return "file://" + t.TempDir() },
+		"file":                func(t *testing.T) string { return testenv.FileBucketURL(t) },
 		"s3 with Object Lock": func(t *testing.T) string { return testenv.S3LockedBucketURL(t) + "&lock=governance&lock_days=1" },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -211,7 +211,7 @@ func TestVerifyOfLongerLogs(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			l := newLengthening(t, "file://"+t.TempDir())
+			l := newLengthening(t, testenv.FileBucketURL(t))
 			l.lengthen()
 			l.now.Set(time.Now().Add(2 * time.Hour)) // an object may belong to no row for an hour
 			c.change(l)
@@ -240,7 +240,7 @@ func TestVerifyOfLongerLogs(t *testing.T) {
 // upon the manifest that lists it.
 func TestAnOldDatabaseHearsOfALongerLog(t *testing.T) {
 	t.Parallel()
-	l := newLengthening(t, "file://"+t.TempDir())
+	l := newLengthening(t, testenv.FileBucketURL(t))
 	l.day()
 	old := func() *rig {
 		r := newRig(t, ingesttest.Options{BucketURL: l.bucketURL, Now: l.now.Now})
@@ -272,7 +272,7 @@ func TestAnOldDatabaseHearsOfALongerLog(t *testing.T) {
 // did not know it, hears of it by a rebuild.
 func TestRebuildRemembersShorterLogs(t *testing.T) {
 	t.Parallel()
-	l := newLengthening(t, "file://"+t.TempDir())
+	l := newLengthening(t, testenv.FileBucketURL(t))
 	l.day()
 	l.lengthen()
 	l.day()
@@ -294,7 +294,7 @@ func TestRebuildRemembersShorterLogs(t *testing.T) {
 // end.
 func TestAShorterLogIsRemovedWhileItIsRepaired(t *testing.T) {
 	t.Parallel()
-	l := newLengthening(t, "file://"+t.TempDir())
+	l := newLengthening(t, testenv.FileBucketURL(t))
 	l.lengthen()
 	l.Check(l.Archive.Bucket().Remove(t.Context(), l.key.Log()))
 	whole := l.Archive
@@ -334,7 +334,7 @@ func (b *replacing) Replace(ctx context.Context, key string, r io.Reader) (int64
 // compression, is listed again, and all is sound.
 func TestAShorterLogThatIsStoredOtherwiseIsListedAgain(t *testing.T) {
 	t.Parallel()
-	l := newLengthening(t, "file://"+t.TempDir())
+	l := newLengthening(t, testenv.FileBucketURL(t))
 	l.day()
 	l.lengthen()
 	l.Overwrite(l.key.Log(), storedOtherwise(t, l.cut))
@@ -384,7 +384,7 @@ func TestRebuildWithoutTheShorterLog(t *testing.T) {
 	for name, listed := range map[string]bool{"listed": true, "never listed": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := newLengthening(t, "file://"+t.TempDir())
+			l := newLengthening(t, testenv.FileBucketURL(t))
 			l.lengthen()
 			if listed {
 				l.day()
@@ -433,7 +433,7 @@ func (l *lengthening) asOlder(sql string, args ...any) {
 // something of it in the bucket: this one makes good for all of that.
 func TestAnOlderJobvaultBesideALongerLog(t *testing.T) {
 	t.Parallel()
-	l := newLengthening(t, "file://"+t.TempDir())
+	l := newLengthening(t, testenv.FileBucketURL(t))
 	l.day()
 	l.lengthen()
 	l.asOlder(`UPDATE job_logs SET manifest_date = '2026-03-02' WHERE manifest_date IS NULL OR job_id = 2`)
@@ -490,7 +490,7 @@ func olderLine(key archive.JobKey, row store.RemovedJob) archive.RemovalsLine {
 // What is in the next log's place and does not begin with the log is left alone, and named.
 func TestRebuildTakesNoOtherLog(t *testing.T) {
 	t.Parallel()
-	l := newLengthening(t, "file://"+t.TempDir())
+	l := newLengthening(t, testenv.FileBucketURL(t))
 	other := l.Get(l.keyOf(2).Log())
 	_, err := l.Archive.Bucket().Put(t.Context(), l.key.LogNumbered(2), bytes.NewReader(other))
 	l.Check(err)
@@ -518,7 +518,7 @@ func TestAllLogsOfAJobAreRemoved(t *testing.T) {
 	t.Parallel()
 	for _, pattern := range []string{"", "s3cret"} {
 		for name, url := range map[string]func(*testing.T) string{
-			"file":                   func(t *testing.T) string { return "file://" + t.TempDir() },
+			"file":                   func(t *testing.T) string { return testenv.FileBucketURL(t) },
 			"s3 that keeps versions": func(t *testing.T) string { return testenv.S3VersionedBucketURL(t, minio.MakeBucketOptions{}) },
 		} {
 			t.Run(name+" "+pattern, func(t *testing.T) {
@@ -562,7 +562,7 @@ func TestAllLogsOfAJobAreRemoved(t *testing.T) {
 // has put the longer one by then, and is killed.
 func TestARemovedLogDoesNotComeBackLonger(t *testing.T) {
 	t.Parallel()
-	l := newLengthening(t, "file://"+t.TempDir())
+	l := newLengthening(t, testenv.FileBucketURL(t))
 	e, err := l.DB.JobLog(t.Context(), 1)
 	l.Check(err)
 	was := archive.Log{LogLayout: archive.LogLayout{Key: *e.ObjectKey, RawBytes: *e.RawBytes}, SHA256: [32]byte(e.SHA256)}
@@ -591,7 +591,7 @@ func TestARemovedLogDoesNotComeBackLonger(t *testing.T) {
 // Readers get the longer log from then on; who found the shorter one before reads that.
 func TestReadersGetTheLongerLog(t *testing.T) {
 	t.Parallel()
-	l := newLengthening(t, "file://"+t.TempDir())
+	l := newLengthening(t, testenv.FileBucketURL(t))
 	logs := lookup.Logs{DB: l.DB, Archive: l.Archive}
 	before, err := logs.Find(t.Context(), 1)
 	l.Check(err)

@@ -417,7 +417,7 @@ func TestManifestsAfterARestoredDump(t *testing.T) {
 func TestRebuildKnowsWhatIsListed(t *testing.T) {
 	t.Parallel()
 	now := ingesttest.NewClock()
-	bucketURL := "file://" + t.TempDir()
+	bucketURL := testenv.FileBucketURL(t)
 	r := newRig(t, ingesttest.Options{Now: now.Now, BucketURL: bucketURL})
 	r.Archived(1)
 	r.missing(2)

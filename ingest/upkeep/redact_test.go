@@ -384,7 +384,7 @@ func TestAnOldDatabaseHearsOfARemoval(t *testing.T) {
 // on the job, not by repairing it, although GitHub has the log still.
 func TestWhatWasRemovedIsNotFetchedAgain(t *testing.T) {
 	t.Parallel()
-	bucketURL, url := "file://"+t.TempDir(), testenv.DatabaseURL(t)
+	bucketURL, url := testenv.FileBucketURL(t), testenv.DatabaseURL(t)
 	r, _ := settledDay(t, ingesttest.Options{BucketURL: bucketURL, DatabaseURL: url}, 41, 20)
 	ids := archivedJobs(r, 0)[:2]
 	r.Pool.Close()

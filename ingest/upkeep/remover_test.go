@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -122,10 +123,15 @@ func (c *cellar) states() map[int64]string {
 		states[id] = state
 	}
 	c.Check(rows.Err())
+	var keys []string
 	for o, err := range c.Archive.Bucket().List(c.T.Context(), "") {
 		c.Check(err)
-		if k, name, ok := archive.ParseKey(o.Key); ok && name != archive.DetailsName {
-			states[k.JobID] += " " + o.Key[strings.LastIndex(o.Key, "/")+1:]
+		keys = append(keys, o.Key)
+	}
+	slices.Sort(keys) // a folder lists them in no order
+	for _, key := range keys {
+		if k, name, ok := archive.ParseKey(key); ok && name != archive.DetailsName {
+			states[k.JobID] += " " + path.Base(key)
 		}
 	}
 	return states

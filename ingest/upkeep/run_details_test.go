@@ -9,6 +9,7 @@ import (
 	"github.com/jobvault/jobvault/archive"
 	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/ingest/upkeep"
+	"github.com/jobvault/jobvault/internal/testenv"
 )
 
 // listRuns has GitHub's listings tell of the runs of all repositories.
@@ -37,7 +38,7 @@ func (r *rig) runKeys() (keys []archive.RunKey) {
 // tells of, are named and left. One that is of no use keeps a rebuild from nothing else.
 func TestVerifyLooksAfterDescriptionsOfRuns(t *testing.T) {
 	t.Parallel()
-	bucketURL := "file://" + t.TempDir()
+	bucketURL := testenv.FileBucketURL(t)
 	r, _ := settledDay(t, ingesttest.Options{BucketURL: bucketURL}, 35, 60)
 	r.listRuns()
 	keys := r.runKeys()

@@ -11,6 +11,7 @@ import (
 	"github.com/jobvault/jobvault/ingest/ingesttest"
 	"github.com/jobvault/jobvault/ingest/upkeep"
 	"github.com/jobvault/jobvault/internal/githubsim"
+	"github.com/jobvault/jobvault/internal/testenv"
 )
 
 // verifyRows gives the faults as "kind table column", sorted, of a rig.
@@ -50,7 +51,7 @@ func verifyRows(t testing.TB, v *upkeep.Verifier, o upkeep.VerifyOptions) (fault
 // what the bucket tells. So is every row of a database that was rebuilt.
 func TestRowsOfADayAreWhatTheBucketTells(t *testing.T) {
 	t.Parallel()
-	bucketURL := "file://" + t.TempDir()
+	bucketURL := testenv.FileBucketURL(t)
 	r, _ := settledDay(t, ingesttest.Options{BucketURL: bucketURL}, 77, 80)
 	faults, sum := r.verifyRows(upkeep.VerifyOptions{})
 	if faults != nil || sum.Jobs != 80 || sum.Logs == 0 || sum.RawBytes == 0 {

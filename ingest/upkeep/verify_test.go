@@ -63,7 +63,7 @@ func archivedJobs(r *rig, bytes int) []int64 {
 func TestVerifyFindsAndRepairsEachFault(t *testing.T) {
 	t.Parallel()
 	for name, bucket := range map[string]func(testing.TB) string{
-		"file": func(t testing.TB) string { return "file://" + t.TempDir() },
+		"file": testenv.FileBucketURL,
 		"s3":   testenv.S3BucketURL,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -212,7 +212,7 @@ func TestVerifyWithoutTheBucket(t *testing.T) {
 func TestRebuildMakesTheSameTables(t *testing.T) {
 	t.Parallel()
 	for name, bucket := range map[string]func(testing.TB) string{
-		"file": func(t testing.TB) string { return "file://" + t.TempDir() },
+		"file": testenv.FileBucketURL,
 		"s3":   testenv.S3BucketURL,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -303,7 +303,7 @@ func (r *rig) rebuild(stopAfter int) upkeep.RebuildResult {
 // is named and costs no other job.
 func TestRebuildIsStoppedAndMeetsDamage(t *testing.T) {
 	t.Parallel()
-	bucketURL := "file://" + t.TempDir()
+	bucketURL := testenv.FileBucketURL(t)
 	r, day := settledDay(t, ingesttest.Options{BucketURL: bucketURL}, 34, 80)
 	ids := archivedJobs(r, 10_000)
 	log := r.Get(r.Object(ids[0], "log.zst"))
@@ -327,7 +327,7 @@ func TestRebuildIsStoppedAndMeetsDamage(t *testing.T) {
 // since: reconcile heals it from the bucket and GitHub.
 func TestReconcileHealsARestoredDatabase(t *testing.T) {
 	t.Parallel()
-	bucketURL, databaseURL := "file://"+t.TempDir(), testenv.DatabaseURL(t)
+	bucketURL, databaseURL := testenv.FileBucketURL(t), testenv.DatabaseURL(t)
 	r := newRig(t, ingesttest.Options{BucketURL: bucketURL, DatabaseURL: databaseURL})
 	day := r.GitHub.AddHistory(ingesttest.Recent(240, 40))
 	half := len(day.Deliveries) / 2

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -34,15 +33,14 @@ func PgBouncer(t testing.TB, database string, settings map[string]string) string
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := listener.Addr().(*net.TCPAddr)
-	listener.Close()
+	_, port, _ := strings.Cut(address, ":")
 	password, _ := behind.User.Password()
 	all := map[string]string{
-		"listen_addr": "127.0.0.1", "listen_port": fmt.Sprint(address.Port), "unix_socket_dir": "", "auth_type": "any",
+		"listen_addr": "127.0.0.1", "listen_port": port, "unix_socket_dir": "", "auth_type": "any",
 	}
 	maps.Copy(all, settings)
 	config := fmt.Sprintf("[databases]\n* = host=%s port=%s user=%s password=%s\n[pgbouncer]\n", behind.Hostname(), behind.Port(), behind.User.Username(), password)
@@ -51,7 +49,7 @@ func PgBouncer(t testing.TB, database string, settings map[string]string) string
 	}
 	startPgBouncer(t, program, config)
 	through := *behind
-	through.Host, through.User = address.String(), url.User(behind.User.Username())
+	through.Host, through.User = address, url.User(behind.User.Username())
 	awaitPgBouncer(t, through.String())
 	return through.String()
 }

@@ -33,7 +33,7 @@ type cluster struct {
 
 // shared is started by the first test that needs it.
 var shared = sync.OnceValues(func() (*cluster, error) {
-	dir := must(os.MkdirTemp(clusterParent(), "jobvault-test-"))
+	dir := must(os.MkdirTemp(quickParent(), "jobvault-test-"))
 	server, err := localpg.Start(context.Background(), localpg.Config{
 		Dir: dir,
 		// What a test writes need not survive a power cut, nor be replayed elsewhere.
@@ -51,7 +51,7 @@ var shared = sync.OnceValues(func() (*cluster, error) {
 			fmt.Fprintln(os.Stderr, "testenv:", err)
 		}
 	})
-	if err := guard(server.PID(), dir); err != nil {
+	if err := guard(dir, server.PID()); err != nil {
 		return nil, err
 	}
 	return c, c.makeTemplate(context.Background())
@@ -91,7 +91,7 @@ type OwnCluster struct {
 // Cluster starts a Postgres for this test alone, with settings as in postgresql.conf.
 func Cluster(t testing.TB, settings map[string]string) *OwnCluster {
 	t.Helper()
-	dir, err := os.MkdirTemp(clusterParent(), "jobvault-test-")
+	dir, err := os.MkdirTemp(quickParent(), "jobvault-test-")
 	if err != nil {
 		t.Fatal(err)
 	}

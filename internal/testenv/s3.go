@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -42,7 +41,7 @@ func startSharedS3(kind s3Kind) (*S3Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := guard(s.cmd.Process.Pid, s.dir); err != nil {
+	if err := guard(s.dir, s.cmd.Process.Pid); err != nil {
 		return nil, err
 	}
 	atEnd(func() {
@@ -138,14 +137,11 @@ func startS3(kind s3Kind) (*S3Server, error) {
 	// archive.Open reads these.
 	os.Setenv("AWS_ACCESS_KEY_ID", accessKey)
 	os.Setenv("AWS_SECRET_ACCESS_KEY", secretKey)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
-	s := &S3Server{Endpoint: listener.Addr().String(), kind: kind}
-	if err := listener.Close(); err != nil {
-		return nil, err
-	}
+	s := &S3Server{Endpoint: address, kind: kind}
 	if s.dir, err = os.MkdirTemp("", "jobvault-test-s3-"); err != nil {
 		return nil, err
 	}

@@ -39,11 +39,15 @@ func Run(m *testing.M) int {
 	return code
 }
 
-// guard kills a server and removes its folder when this process ends, even by a panic: a
-// shell waits on a pipe that only this process holds open.
-func guard(pid int, dir string) error {
-	cmd := exec.Command("sh", "-c", `read -r _; kill -INT "$1" 2>/dev/null && while kill -0 "$1" 2>/dev/null; do sleep 0.1; done; rm -rf "$2"`,
-		"guard", strconv.Itoa(pid), dir)
+// guard removes a folder when this process ends, even by a panic, after it has stopped the
+// servers that write there: a shell waits on a pipe that only this process holds open.
+func guard(dir string, servers ...int) error {
+	args := []string{"-c", `read -r _; dir=$1; shift; for pid; do kill -INT "$pid" 2>/dev/null && while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done; done; rm -rf "$dir"`,
+		"guard", dir}
+	for _, pid := range servers {
+		args = append(args, strconv.Itoa(pid))
+	}
+	cmd := exec.Command("sh", args...)
 	// Not in the terminal's process group, where Ctrl-C would end it too early.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	pipe, err := cmd.StdinPipe()

@@ -22,7 +22,7 @@ type Vault struct {
 // NewVault makes an empty database and an empty bucket.
 func NewVault(t testing.TB) *Vault {
 	t.Helper()
-	b, err := bucket.Open("file://" + t.TempDir())
+	b, err := bucket.Open(FileBucketURL(t))
 	if err != nil {
 		t.Fatal(err)
 	}
