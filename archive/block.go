@@ -10,6 +10,7 @@ import (
 type FrameRange struct {
 	First, End    int  // the last one is before End
 	StartsMidLine bool // the first one begins within a line
+	Plain         bool // the lines that begin in them are plain, see ngram.BloomFilter
 }
 
 // MaxBlockLine is the minimum of bytes that ReadBlocks gives of a longer line.

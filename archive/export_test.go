@@ -14,14 +14,17 @@ func CandidatesOf(f Filters, frames int, p *ngram.Pattern) []Candidate {
 	return f.candidates(frames, p)
 }
 
-// MakeFiltersRawOnly makes a log's filters those of version 1.
-func MakeFiltersRawOnly(t *testing.T, a *Archive, key JobKey) {
+// MakeFiltersEarlier makes the filters of a log with some frames those of version 1 or 2.
+func MakeFiltersEarlier(t *testing.T, a *Archive, key JobKey, frames, version int) {
 	t.Helper()
 	b, err := a.read(t.Context(), key.Filter())
 	if err != nil {
 		t.Fatal(err)
 	}
-	b = bytes.Replace(b[:len(b)-checksumSize], []byte(filterMagic), []byte(rawFilterMagic), 1)
+	b = bytes.Replace(b[:len(b)-checksumSize], []byte(filterMagic), []byte(map[int]string{1: filterMagic1, 2: filterMagic2}[version]), 1)
+	for i := range frames {
+		b[filterHead+i] &^= filterPlain
+	}
 	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 	if _, err := a.bucket.Replace(t.Context(), key.Filter(), bytes.NewReader(b)); err != nil {
 		t.Fatal(err)

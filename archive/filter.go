@@ -19,14 +19,16 @@ import (
 // The filters of a log are one object beside it, with these parts: filterMagic; the
 // SHA-256 of the log; a byte for each frame; the bits of the filters; and a CRC-32C of
 // all that. A frame's byte is a sum: 128 if the frame begins within a line; 64 if its
-// filter has NonASCIIFold; and, if its filter has bits, one more than the binary
-// logarithm of their number of bytes. Filters with rawFilterMagic are RawOnly, and the same
-// otherwise.
+// filter has NonASCIIFold; 32 if it is Plain; and, if its filter has bits, one more than the
+// binary logarithm of their number of bytes. Version 2 had no Plain, nor had version 1, whose
+// filters are RawOnly; both are the same otherwise.
 const (
-	filterMagic        = "jobvault filters 2\n"
-	rawFilterMagic     = "jobvault filters 1\n"
+	filterMagic        = "jobvault filters 3\n"
+	filterMagic2       = "jobvault filters 2\n"
+	filterMagic1       = "jobvault filters 1\n"
 	filterMidLine      = 0x80
 	filterNonASCIIFold = 0x40
+	filterPlain        = 0x20
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -83,6 +85,9 @@ func formatFilters(log Log) []byte {
 		}
 		if f.NonASCIIFold {
 			head |= filterNonASCIIFold
+		}
+		if f.Plain {
+			head |= filterPlain
 		}
 		b = append(b, head)
 	}
@@ -152,9 +157,13 @@ func parseFilters(b, sha256 []byte, frames int) (Filters, error) {
 	if end < filterHead || binary.LittleEndian.Uint32(b[end:]) != crc32.Checksum(b[:end], castagnoli) {
 		return nil, errFilterSum
 	}
-	rawOnly := bytes.HasPrefix(b, []byte(rawFilterMagic))
-	if !rawOnly && !bytes.HasPrefix(b, []byte(filterMagic)) || !bytes.Equal(b[len(filterMagic):filterHead], sha256) {
+	magic := string(b[:len(filterMagic)])
+	if magic != filterMagic && magic != filterMagic2 && magic != filterMagic1 || !bytes.Equal(b[len(filterMagic):filterHead], sha256) {
 		return nil, errFilterOther
+	}
+	flags := byte(filterMidLine | filterNonASCIIFold)
+	if magic == filterMagic {
+		flags |= filterPlain
 	}
 	frames = min(frames, ngram.MaxFilters)
 	if end < filterHead+frames {
@@ -163,12 +172,13 @@ func parseFilters(b, sha256 []byte, frames int) (Filters, error) {
 	heads, rest := b[filterHead:filterHead+frames], b[filterHead+frames:end]
 	filters := make(Filters, frames)
 	for i, head := range heads {
-		size := 1 << (head &^ (filterMidLine | filterNonASCIIFold)) >> 1
+		size := 1 << (head &^ flags) >> 1
 		if size > min(len(rest), ngram.MaxFilter) {
 			return nil, errFilterSum
 		}
 		filters[i] = ngram.BloomFilter{
-			StartsMidLine: head&filterMidLine != 0, NonASCIIFold: head&filterNonASCIIFold != 0, RawOnly: rawOnly, Bits: rest[:size:size],
+			StartsMidLine: head&filterMidLine != 0, NonASCIIFold: head&filterNonASCIIFold != 0, RawOnly: magic == filterMagic1,
+			Plain: head&flags&filterPlain != 0, Bits: rest[:size:size],
 		}
 		rest = rest[size:]
 	}
@@ -185,6 +195,7 @@ type Filters []ngram.BloomFilter
 type Candidate struct {
 	Frame         int  // from 0
 	StartsMidLine bool // it begins within a line
+	Plain         bool // the lines that begin in it are plain, see ngram.BloomFilter
 }
 
 // AllFrames returns all of a log's frames, 0 to frames-1, as candidates.
@@ -202,7 +213,7 @@ func (f Filters) candidates(frames int, p *ngram.Pattern) []Candidate {
 			if (i+1 < len(f) || len(f) == frames) && !p.MayBeIn(f[i]) {
 				continue
 			}
-			c.StartsMidLine = f[i].StartsMidLine
+			c.StartsMidLine, c.Plain = f[i].StartsMidLine, f[i].Plain
 		}
 		candidates = append(candidates, c)
 	}
@@ -215,9 +226,10 @@ func MergeFrames(candidates []Candidate) []FrameRange {
 	for _, c := range candidates {
 		if n := len(joined); n > 0 && joined[n-1].End == c.Frame {
 			joined[n-1].End++
+			joined[n-1].Plain = joined[n-1].Plain && c.Plain
 			continue
 		}
-		joined = append(joined, FrameRange{First: c.Frame, End: c.Frame + 1, StartsMidLine: c.StartsMidLine})
+		joined = append(joined, FrameRange{First: c.Frame, End: c.Frame + 1, StartsMidLine: c.StartsMidLine, Plain: c.Plain})
 	}
 	return joined
 }

@@ -52,7 +52,7 @@ func TestFiltersSelectFrames(t *testing.T) {
 		t.Fatal(err)
 	}
 	candidates, err := a.Candidates(t.Context(), key.Log(), log.FilterBytes, log.SHA256[:], len(log.FrameOffsets), p)
-	if diff := cmp.Diff([]archive.FrameRange{{First: 2, End: 3, StartsMidLine: true}}, archive.MergeFrames(candidates)); diff != "" || err != nil {
+	if diff := cmp.Diff([]archive.FrameRange{{First: 2, End: 3, StartsMidLine: true, Plain: true}}, archive.MergeFrames(candidates)); diff != "" || err != nil {
 		t.Errorf("%v, frames (-want +got):\n%s", err, diff)
 	}
 	// A line of the last frame that has a filter may go on in those that have none.
@@ -107,12 +107,37 @@ func TestFiltersThatAreDamagedOrAnothersAreNotRead(t *testing.T) {
 	}
 }
 
-// Filters of an earlier version say nothing of what is seen of lines, but of their bytes, and
-// are replaced by AdoptLog.
+// Filters of version 2 do not say that lines are plain. AdoptLog replaces them.
+func TestFiltersThatKnowNoPlainLines(t *testing.T) {
+	t.Parallel()
+	a, key, log := filtered(t)
+	plain := func(want bool) {
+		t.Helper()
+		filters, err := a.Filters(t.Context(), key.Log(), log.FilterBytes, log.SHA256[:], len(log.FrameOffsets))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, f := range filters {
+			if f.Plain != want || f.RawOnly || !bytes.Equal(f.Bits, log.Filters[i].Bits) {
+				t.Errorf("frame %d: plain %t, of bytes alone %t", i, f.Plain, f.RawOnly)
+			}
+		}
+	}
+	plain(true)
+	archive.MakeFiltersEarlier(t, a, key, len(log.FrameOffsets), 2)
+	plain(false)
+	if _, err := a.AdoptLog(t.Context(), key.Log(), nil); err != nil {
+		t.Fatal(err)
+	}
+	plain(true)
+}
+
+// Filters of version 1 say nothing of what is seen of lines, but of their bytes, and are
+// replaced by AdoptLog.
 func TestFiltersOfBytesAlone(t *testing.T) {
 	t.Parallel()
 	a, key, log := filtered(t)
-	archive.MakeFiltersRawOnly(t, a, key)
+	archive.MakeFiltersEarlier(t, a, key, len(log.FrameOffsets), 1)
 	frames := func(raw bool) int {
 		t.Helper()
 		p, err := ngram.ParsePattern("a-needle-in-it", ngram.PatternOptions{Fixed: true, Raw: raw})

@@ -63,7 +63,7 @@ func FuzzFilters(f *testing.F) {
 	f.Add(good, 1<<30)
 	f.Add(good[:filterHead], 0)
 	f.Add([]byte(filterMagic), -1)
-	f.Add(bytes.Replace(good, []byte(filterMagic), []byte(rawFilterMagic), 1), len(log.Filters))
+	f.Add(bytes.Replace(good, []byte(filterMagic), []byte(filterMagic1), 1), len(log.Filters))
 	f.Fuzz(func(t *testing.T, b []byte, frames int) {
 		defer growth.Within(t, time.Now(), len(b))
 		if frames < 0 {

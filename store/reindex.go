@@ -30,14 +30,14 @@ func (db *DB) RecordIndex(ctx context.Context, jobID int64, sha256 []byte, align
 }
 
 // LogsToReindex lists up to limit archived logs that were never read for what their jobs
-// used, or by an older version, or that have no filters, or older ones; with again, all of
-// them. They are in the order of job ids, starting after the given one.
+// used, or by an older version, or that have no filters, or such as do not know what is seen;
+// with again, all of them. They are in the order of job ids, starting after the given one.
 func (db *DB) LogsToReindex(ctx context.Context, after int64, again bool, limit int) ([]JobLog, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT `+jobLogColumns+` FROM job_logs
 		WHERE state = 'archived' AND job_id > $1
-		  AND ($2 OR usage_version IS DISTINCT FROM $3 OR (raw_bytes >= $4 AND filter_version IS DISTINCT FROM $5))
-		ORDER BY job_id LIMIT $6`, after, again, usageVersion, ngram.MinFiltered, ngram.FilterVersion, limit)
+		  AND ($2 OR usage_version IS DISTINCT FROM $3 OR (raw_bytes >= $4 AND coalesce(filter_version, 1) < $5))
+		ORDER BY job_id LIMIT $6`, after, again, usageVersion, ngram.MinFiltered, ngram.VisibleVersion, limit)
 	if err != nil {
 		return nil, fmt.Errorf("store: logs to reindex: %w", err)
 	}

@@ -22,7 +22,7 @@ func BenchmarkEachOfLog(b *testing.B) {
 				}
 				b.SetBytes(int64(len(block)))
 				for b.Loop() {
-					_ = p.Each(block, func(_, _ int) error { return nil })
+					_ = p.Each(block, !style.ANSI, func(_, _ int) error { return nil })
 				}
 			})
 		}

@@ -8,10 +8,11 @@ import (
 )
 
 // Each gives visit the start and end of each wanted line of a block, in order, without
-// its newline. The block must consist of whole lines. An error of visit ends it, and is
-// returned.
-func (p *Pattern) Each(block []byte, visit func(start, end int) error) error {
-	s := p.scan(block)
+// its newline. The block must consist of whole lines; plain says that it is known of all of
+// them what BloomFilter.Plain says, which spares looking for controls. An error of visit ends
+// it, and is returned.
+func (p *Pattern) Each(block []byte, plain bool, visit func(start, end int) error) error {
+	s := p.scan(block, plain)
 	defer s.release()
 	for at := 0; at < len(block); {
 		hit, control := s.next(at)
@@ -36,13 +37,13 @@ func (p *Pattern) Each(block []byte, visit func(start, end int) error) error {
 // line end, no control changes the line but colours, and it is no part of those.
 func (p *Pattern) isSeen(s *blockScan, start, hit, end, control int) bool {
 	return p.plain && p.literals != nil && hit-start >= joblog.MaxPrefix && hit+len(p.literal) < end && control >= end &&
-		(p.raw || !joblog.MayBeInColour(s.block, hit))
+		(s.asIs || !joblog.MayBeInColour(s.block, hit))
 }
 
 // matchLine reports whether a line is wanted.
 func (p *Pattern) matchLine(s *blockScan, start, end int) bool {
 	_, text := joblog.SplitLine(s.block[start:end])
-	if p.raw {
+	if s.asIs {
 		return p.Match(text)
 	}
 	part, ok := joblog.VisiblePart(text)
@@ -57,7 +58,7 @@ func (p *Pattern) matchLine(s *blockScan, start, end int) bool {
 type blockScan struct {
 	block    []byte
 	literals *literalScan    // nil: each line
-	raw      bool            // lines are looked at as they are
+	asIs     bool            // lines are looked at as they are
 	escape   int             // the next one that may make a literal be seen; -1: was not looked for yet
 	controls joblog.Controls // the other ones
 	buffer   *[]byte         // of the pool
@@ -66,8 +67,8 @@ type blockScan struct {
 // visibles keeps the memory for visible texts.
 var visibles = sync.Pool{New: func() any { return new([]byte) }}
 
-func (p *Pattern) scan(block []byte) *blockScan {
-	s := &blockScan{block: block, raw: p.raw, escape: -1, controls: joblog.NewOverwrites(block), buffer: visibles.Get().(*[]byte)}
+func (p *Pattern) scan(block []byte, plain bool) *blockScan {
+	s := &blockScan{block: block, asIs: p.raw || plain, escape: -1, controls: joblog.NewOverwrites(block), buffer: visibles.Get().(*[]byte)}
 	if p.literals != nil {
 		s.literals = p.literals.scan(block)
 	}
@@ -91,7 +92,7 @@ func (s *blockScan) next(at int) (hit, control int) {
 			hit = len(s.block)
 		}
 	}
-	if s.literals != nil && !s.raw {
+	if s.literals != nil && !s.asIs {
 		control = s.nextControl(at)
 	}
 	return hit, control

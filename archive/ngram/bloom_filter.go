@@ -25,12 +25,16 @@ const MinFiltered = 64 << 10
 type BloomFilter struct {
 	StartsMidLine bool   // the frame begins within a line, which belongs to an earlier frame
 	NonASCIIFold  bool   // the lines have letters beyond ASCII whose lower case is k or s
-	RawOnly       bool   // it was made before FilterVersion 2, of bytes alone: it says nothing of visible text that differs
+	RawOnly       bool   // it is of version 1, made of bytes alone: it says nothing of visible text that differs
+	Plain         bool   // in no line is anything that joblog.VisibleText acts on: what is seen of the lines is their text. Filters before version 3 do not say so.
 	Bits          []byte // a power of two bytes, at most MaxFilter; empty: no line begins here
 }
 
-// FilterVersion is that of the filters which a FilterBuilder makes; earlier ones are RawOnly.
-const FilterVersion = 2
+// FilterVersion is that of the filters which a FilterBuilder makes.
+const FilterVersion = 3
+
+// VisibleVersion is the first version whose filters know what is seen of lines.
+const VisibleVersion = 2
 
 // MaxFilter is how many bytes a filter has at most: for a frame of 1 MiB, 1.6 %.
 const MaxFilter = 1 << hashBits / 8
@@ -74,7 +78,7 @@ const MaxFilters = 512
 func (m *FilterBuilder) Add(frame []byte) {
 	known := len(m.filters) < MaxFilters
 	if known {
-		m.filters = append(m.filters, BloomFilter{StartsMidLine: m.inLine})
+		m.filters = append(m.filters, BloomFilter{StartsMidLine: m.inLine, Plain: true})
 	}
 	if m.inLine {
 		end := bytes.IndexByte(frame, '\n')
@@ -123,6 +127,7 @@ func (m *FilterBuilder) lines(frame []byte) {
 			m.last = append(m.last[:0], frame[max(from, end-ngramBytes+1):]...)
 			m.whole.begin(frame[at:])
 		} else if controls.Next(at) < end {
+			m.filters[m.open].Plain = false
 			m.markVisible(textOf(frame[at:end], from-at))
 		}
 		at = end + 1
@@ -211,6 +216,7 @@ const filterShare = 40
 // close makes a filter of the marks.
 func (m *FilterBuilder) close() {
 	f := &m.filters[m.open]
+	f.Plain = f.Plain && !(m.inLine && m.whole.hasControls)
 	switch {
 	case !m.inLine || !m.whole.hasControls:
 		f.Bits = m.bits()

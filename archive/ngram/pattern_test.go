@@ -76,7 +76,7 @@ func FuzzPattern(f *testing.F) {
 			}
 			return
 		}
-		if err := p.Each(text, func(start, end int) error {
+		if err := p.Each(text, false, func(start, end int) error {
 			if _, line := joblog.SplitLine(text[start:end]); !p.Match(line) {
 				t.Errorf("%q found %q, which it does not match", s, line)
 			}

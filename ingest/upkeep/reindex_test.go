@@ -157,7 +157,7 @@ func TestReindexMakesEarlierFiltersAgain(t *testing.T) {
 	key := archive.JobKey{RepositoryID: 1, RunID: 1002, RunAttempt: 1, JobID: 2}
 	reindex()
 	made := []byte(c.object(key.Filter()))
-	earlier := bytes.Replace(made[:len(made)-4], []byte("filters 2\n"), []byte("filters 1\n"), 1)
+	earlier := bytes.Replace(made[:len(made)-4], []byte("filters 3\n"), []byte("filters 1\n"), 1)
 	earlier = binary.LittleEndian.AppendUint32(earlier, crc32.Checksum(earlier, crc32.MakeTable(crc32.Castagnoli)))
 	_, err := c.Archive.Bucket().Replace(t.Context(), key.Filter(), bytes.NewReader(earlier))
 	c.Check(err)

@@ -53,7 +53,7 @@ func containing(text string) (lineFinder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errWrongUse, err)
 	}
-	return p.Each, nil
+	return func(block []byte, visit func(start, end int) error) error { return p.Each(block, false, visit) }, nil
 }
 
 // found is what a request has found, and how far it has looked.

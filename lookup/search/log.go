@@ -42,7 +42,7 @@ func (r *run) searchLog(ctx context.Context, candidate candidateLog, readNames f
 	}
 	if e.done.Lines > 0 {
 		e.done.Matched = 1
-		if e.matches = l.matches; r.CountOnly {
+		if e.matches = l.takeMatches(); r.CountOnly {
 			e.matches = []Match{{MatchJob: l.job, Count: e.done.Lines}}
 		}
 	}
@@ -60,12 +60,14 @@ type logRun struct {
 
 	job      *MatchJob // nil: the names were not read yet
 	steps    lineSteps
-	selected lineSteps  // only lines of these, if Query.Step is set
-	lineOf   MatchLines // which step's a line is that matches or was added, and those up to until
+	selected lineSteps   // only lines of these, if Query.Step is set
+	lineOf   *MatchLines // which step's a line is that matches or was added, and those up to until
 	until    int64
 
 	matches      []Match
 	lines        []MatchLine // room for some
+	texts        []byte      // of the last matches, which have not got them yet
+	cuts         []textCut   // what is whose among texts
 	size         int         // bytes of matches
 	lastAdded    int64       // the last line that was added: a match, or context
 	contextUntil int64       // the last line that is wanted as context
@@ -87,7 +89,7 @@ func (l *logRun) search(ctx context.Context, frames []archive.Candidate) error {
 		if l.reachedMax() {
 			break
 		}
-		cut, err := l.logs.Archive.ReadBlocks(ctx, l.layout, f, func(first int64, lines []byte) error { return l.searchBlock(ctx, first, lines) })
+		cut, err := l.logs.Archive.ReadBlocks(ctx, l.layout, f, func(first int64, lines []byte) error { return l.searchBlock(ctx, first, lines, f.Plain) })
 		l.sum.Cut += cut
 		if err != nil {
 			return err
@@ -151,7 +153,7 @@ func (l *logRun) stepOf(line int64) *MatchLines {
 	if line > l.until {
 		l.lineOf, l.until = l.steps.at(line)
 	}
-	return &l.lineOf
+	return l.lineOf
 }
 
 // reachedMax reports whether the log has had its maximum of matching lines.
@@ -160,15 +162,16 @@ func (l *logRun) reachedMax() bool { return l.MaxCount > 0 && l.sum.Lines == l.M
 // errMaxCount ends the search of a block.
 var errMaxCount = errors.New("the maximum of matching lines is reached")
 
-// searchBlock searches whole lines of the log; first is the number of the first one.
-func (l *logRun) searchBlock(ctx context.Context, first int64, text []byte) error {
+// searchBlock searches whole lines of the log, plain ones or any; first is the number of the
+// first one.
+func (l *logRun) searchBlock(ctx context.Context, first int64, text []byte, plain bool) error {
 	l.sum.ReadBytes += int64(len(text))
 	if err := l.addContextAfter(ctx, first); err != nil {
 		return err
 	}
 	c := cursor{text: text, line: first}
 	next := c // after the last line that was looked at, which c need not have come to
-	err := l.Pattern.Each(text, func(start, end int) error {
+	err := l.Pattern.Each(text, plain, func(start, end int) error {
 		n := next.line + int64(bytes.Count(text[next.at:start], []byte{'\n'}))
 		next.line, next.at = n+1, min(end+1, len(text))
 		if l.Step != "" && !l.selected.has(n, n) {
@@ -233,19 +236,44 @@ const sendBytes = 512 << 10
 // the log's turn and sends them.
 func (l *logRun) add(ctx context.Context, n int64, raw []byte, isContext bool) error {
 	at, text := joblog.SplitLine(raw)
-	whole := string(at) + string(text)
 	if len(l.lines) == cap(l.lines) {
 		const together = 64
 		l.lines = make([]MatchLine, 0, together)
 	}
-	l.lines = append(l.lines, MatchLine{Line: n, Time: whole[:len(at)], MatchLines: *l.stepOf(n), Text: whole[len(at):], Context: isContext})
+	l.lines = append(l.lines, MatchLine{Line: n, MatchLines: l.stepOf(n), Context: isContext})
 	l.matches = append(l.matches, Match{MatchJob: l.job, MatchLine: &l.lines[len(l.lines)-1]})
 	l.lastAdded = n
+	l.texts = append(append(l.texts, at...), text...)
+	l.cuts = append(l.cuts, textCut{len(at), len(text)})
+	const together = 16 << 10
+	if len(l.texts) >= together {
+		l.setTexts()
+	}
 	const overhead = 128 // bytes of a match beside its text
-	if l.size += len(whole) + overhead; l.size < sendBytes {
+	if l.size += len(at) + len(text) + overhead; l.size < sendBytes {
 		return nil
 	}
-	full := l.matches
+	return l.send(ctx, l.previous, event{matches: l.takeMatches(), cursor: l.cursor})
+}
+
+// textCut is how many bytes a line's timestamp and its text have.
+type textCut struct{ time, text int }
+
+// setTexts gives the last matches their texts, all of which are one string: one for each
+// would take as long as finding the lines.
+func (l *logRun) setTexts() {
+	rest := string(l.texts)
+	for i, m := range l.matches[len(l.matches)-len(l.cuts):] {
+		c := l.cuts[i]
+		m.Time, m.Text, rest = rest[:c.time], rest[c.time:c.time+c.text], rest[c.time+c.text:]
+	}
+	l.texts, l.cuts = l.texts[:0], l.cuts[:0]
+}
+
+// takeMatches returns the matches that were added since it was called last.
+func (l *logRun) takeMatches() []Match {
+	l.setTexts()
+	taken := l.matches
 	l.matches, l.lines, l.size = nil, nil, 0
-	return l.send(ctx, l.previous, event{matches: full, cursor: l.cursor})
+	return taken
 }

@@ -54,7 +54,7 @@ func (l lineSteps) has(first, last int64) bool {
 }
 
 // at says which step's a line is. It holds for the lines that follow, up to until.
-func (l lineSteps) at(line int64) (m MatchLines, until int64) {
+func (l lineSteps) at(line int64) (m *MatchLines, until int64) {
 	n := l.begun(line)
 	until = math.MaxInt64
 	if n < len(l.steps) {
@@ -71,7 +71,8 @@ func (l lineSteps) at(line int64) (m MatchLines, until int64) {
 }
 
 // matchLines says which of these steps, which all have a line, it is of.
-func matchLines(steps []store.Step) (m MatchLines) {
+func matchLines(steps []store.Step) *MatchLines {
+	m := &MatchLines{}
 	if len(steps) == 0 {
 		return m
 	}

@@ -101,7 +101,7 @@ func TestStepsOfALine(t *testing.T) {
 		}
 		slices.SortStableFunc(steps, func(a, b store.Step) int { return int(*a.LogFirstLine - *b.LogFirstLine) })
 		at, has := search.StepsAt(steps)
-		var said search.MatchLines
+		var said *search.MatchLines
 		until := int64(0)
 		for line := int64(1); line <= lines; line++ {
 			var want []int64
