@@ -7,9 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
@@ -289,84 +286,12 @@ func collect(list func() iter.Seq2[ghapi.JobPage, error]) (jobs []ghapi.Job, agr
 	return jobs, false, nil
 }
 
-// storeParallel is how many jobs of a listing are put into the bucket at a time.
-const storeParallel = 16
-
-// storeJobs turns listed jobs into facts, and puts those that have completed into the
-// bucket before a row says so. With an error come the facts of those jobs that
+// storeJobs keeps listed jobs and returns their facts; with an error, those of the jobs that
 // nothing is wrong with.
 func (w *sweep) storeJobs(ctx context.Context, r ghapi.Run, attempt int64, jobs []ghapi.Job) ([]store.Facts, error) {
-	ids := make([]int64, len(jobs))
-	for i, j := range jobs {
-		ids[i] = j.GetID()
-	}
-	known, err := w.DB.KnownJobs(ctx, ids)
+	known, err := w.DB.KnownJobs(ctx, idsOf(jobs))
 	if err != nil {
 		return nil, err
 	}
-	facts, errs := make([]store.Facts, len(jobs)), make([]error, len(jobs))
-	var g errgroup.Group
-	g.SetLimit(storeParallel)
-	for i, j := range jobs {
-		g.Go(func() error {
-			facts[i], errs[i] = w.storeJob(ctx, r, attempt, j, known[j.GetID()])
-			return nil
-		})
-	}
-	_ = g.Wait() // errors are in errs
-	var good []store.Facts
-	var bad []error
-	for i, err := range errs {
-		switch {
-		case err == nil:
-			good = append(good, facts[i])
-		case len(bad) < maxFailures || ghapi.IsRateLimited(err):
-			bad = append(bad, err)
-		}
-	}
-	return good, errors.Join(bad...)
-}
-
-func (w *sweep) storeJob(ctx context.Context, r ghapi.Run, attempt int64, j ghapi.Job, known store.KnownJob) (store.Facts, error) {
-	if !known.Fetched && attemptMayDiffer(j, attempt, known) {
-		// What a job says of itself counts.
-		itself, err := w.client.Job(ctx, w.repo.Owner, w.repo.Name, j.GetID())
-		if err != nil && !ghapi.IsNotFound(err) {
-			return store.Facts{}, err
-		}
-		if err == nil {
-			j = itself
-		}
-	}
-	facts, err := record.FactsOfJob(j.WorkflowJob, w.repo)
-	if err != nil {
-		return facts, cannotBe("run %d: a listed job: %s", r.ID, record.Reason(err))
-	}
-	if facts.Job.RunID != r.ID {
-		return facts, cannotBe("job %d is listed with run %d and says it is of run %d", facts.Job.ID, r.ID, facts.Job.RunID)
-	}
-	switch {
-	case known.RunAttempt != nil:
-		facts.Job.RunAttempt = known.RunAttempt
-	case facts.Job.RunAttempt == nil:
-		facts.Job.RunAttempt = &attempt
-	}
-	if known.Fetched || facts.Job.Status != store.StatusCompleted {
-		return facts, nil
-	}
-	return storeDetails(ctx, w.Archive, record.KeyOf(facts.Job), j.Raw, facts, w.Logger)
-}
-
-// attemptMayDiffer says whether a listed job may belong to another attempt than the one
-// that it is listed with: it says so itself, or it ended before it was created (a job
-// that a re-run carries over does), or the ledger knows it with another one.
-func attemptMayDiffer(j ghapi.Job, attempt int64, known store.KnownJob) bool {
-	if known.RunAttempt != nil {
-		return j.RunAttempt != nil && *j.RunAttempt != *known.RunAttempt
-	}
-	if j.RunAttempt != nil && *j.RunAttempt != attempt {
-		return true
-	}
-	started, created := record.TimeOf(j.StartedAt), record.TimeOf(j.CreatedAt)
-	return attempt > 1 && started != nil && created != nil && started.Before(created.Add(-time.Second))
+	return listedJobs{archive: w.Archive, client: w.client, repo: w.repo, run: r.ID, attempt: attempt, logger: w.Logger}.store(ctx, jobs, known)
 }

@@ -59,7 +59,7 @@ type Workers struct {
 // NewWorkers prepares the workers; Start starts them.
 func NewWorkers(c WorkersConfig) (*Workers, error) {
 	stopping := make(chan struct{})
-	c.Archiver.stopping = stopping
+	c.Archiver.stopping, c.Archiver.selected = stopping, c.Selected
 	w := &Workers{config: c, id: "jobvault-" + uuid.NewString(), stop: sync.OnceFunc(func() { close(stopping) })}
 	var err error
 	if w.deliver, err = NewDeliveryWorker(c.DB, c.Logger, c.Metrics); err != nil {
