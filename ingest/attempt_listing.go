@@ -135,10 +135,11 @@ func (t *task) listClaimed(ctx context.Context, id attemptID, end func()) error 
 }
 
 // listAttempt lists the jobs of an attempt, until it has come to all that wait, and keeps
-// the descriptions of those that have completed.
+// the descriptions of those that have completed. If that is all that there is to the list,
+// it is noted, so that a sweep need not read it again.
 func (t *task) listAttempt(ctx context.Context, id attemptID, waiting []int64) error {
 	repo, listed, left := t.known.Repository, 0, slices.Clone(waiting)
-	for page, err := range t.client.AttemptJobs(ctx, repo.Owner, repo.Name, id.run, id.attempt) {
+	for page, err := range t.client.AttemptJobs(ctx, repo.Owner, repo.Name, id.run, id.attempt, "") {
 		if err != nil {
 			return err
 		}
@@ -147,38 +148,55 @@ func (t *task) listAttempt(ctx context.Context, id attemptID, waiting []int64) e
 		}
 		ids := idsOf(page.Jobs)
 		left = slices.DeleteFunc(left, func(job int64) bool { return slices.Contains(ids, job) })
-		if err := t.keepListed(ctx, id, page.Jobs, waiting); err != nil || len(left) == 0 {
+		all, err := t.keepListed(ctx, id, page.Jobs, waiting)
+		if err != nil {
 			return err
+		}
+		if all && page.ETag != "" && !page.More && listed == len(page.Jobs) && page.Total == listed {
+			return t.DB.NoteAttemptList(ctx, store.AttemptList{
+				RunID: id.run, RunAttempt: id.attempt, ETag: page.ETag, Jobs: listed, AllCompleted: true, ListedAt: t.Now(),
+			})
+		}
+		if len(left) == 0 {
+			return nil
 		}
 	}
 	return nil
 }
 
 // keepListed keeps the descriptions of those of the listed jobs that have completed, also
-// of those that no webhook told of yet. Those that wait have been enqueued, and the others
-// are now.
-func (t *task) keepListed(ctx context.Context, id attemptID, jobs []ghapi.Job, waiting []int64) error {
-	known, err := t.DB.KnownJobs(ctx, idsOf(jobs))
+// of those that no webhook told of yet, and says whether those are all. The ones that wait
+// have been enqueued, and the others are now.
+func (t *task) keepListed(ctx context.Context, id attemptID, listed []ghapi.Job, waiting []int64) (all bool, err error) {
+	known, err := t.DB.KnownJobs(ctx, idsOf(listed))
 	if err != nil {
-		return err
+		return false, err
 	}
 	selected := selects(t.selected, t.known.Repository)
-	jobs = slices.DeleteFunc(jobs, func(j ghapi.Job) bool {
+	all = true
+	var jobs []ghapi.Job
+	for _, j := range listed {
 		was, told := known[j.GetID()]
-		return j.GetStatus() != store.StatusCompleted || was.Fetched || !told && !selected
-	})
+		switch {
+		case was.Fetched:
+		case j.GetStatus() != store.StatusCompleted, !told && !selected:
+			all = false
+		default:
+			jobs = append(jobs, j)
+		}
+	}
 	facts, bad := listedJobs{archive: t.Archive, client: t.client, repo: t.known.Repository, run: id.run, attempt: id.attempt, logger: t.logger}.store(ctx, jobs, known)
+	if bad != nil {
+		t.logger.DebugContext(ctx, "listed jobs are not described by their list", "run", id.run, KeyError, bad)
+	}
+	if len(facts) == 0 {
+		return all && bad == nil, nil
+	}
 	var untold []int64
 	for _, f := range facts {
 		if !slices.Contains(waiting, f.Job.ID) {
 			untold = append(untold, f.Job.ID)
 		}
 	}
-	if bad != nil {
-		t.logger.DebugContext(ctx, "listed jobs are not described by their list", "run", id.run, KeyError, bad)
-	}
-	if len(facts) == 0 {
-		return nil
-	}
-	return t.DB.RecordDescribed(ctx, facts, untold, t.Now(), t.priority)
+	return all && bad == nil, t.DB.RecordDescribed(ctx, facts, untold, t.Now(), t.priority)
 }

@@ -124,7 +124,7 @@ func (c WorkersConfig) periodic() []Periodic {
 	if c.Reconciler == nil {
 		rounds.Queue = "" // left to others; River is told of its kind, as it discards what it does not know
 	}
-	return append([]Periodic{requeue(c.DB, c.Logger), rollUp(c.DB, c.Logger, c.Metrics, c.Archiver.stopping), rounds}, c.Periodic...)
+	return append([]Periodic{requeue(c.DB, c.Logger, c.Archiver.Now), rollUp(c.DB, c.Logger, c.Metrics, c.Archiver.stopping), rounds}, c.Periodic...)
 }
 
 // Wake tells the workers that a delivery was committed. It never blocks.

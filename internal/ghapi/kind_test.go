@@ -39,7 +39,7 @@ func TestRequestsAreToldOf(t *testing.T) {
 	}
 	runs()
 	runs()
-	for range c.AttemptJobs(t.Context(), owner, repo, 100, 1) { //nolint:revive // asked for, and no more
+	for range c.AttemptJobs(t.Context(), owner, repo, 100, 1, "") { //nolint:revive // asked for, and no more
 	}
 	for range c.RunJobs(t.Context(), owner, repo, 100, ghapi.FilterAll) { //nolint:revive // likewise
 	}
