@@ -284,17 +284,21 @@ func (db *DB) enqueueCompleted(ctx context.Context, tx pgx.Tx, jobIDs []int64, p
 	}
 	var id int64
 	var gathers bool
-	due := make(map[bool][]int64)
+	var ids, gathering []int64
 	if _, err := pgx.ForEachRow(rows, []any{&id, &gathers}, func() error {
-		due[gathers] = append(due[gathers], id)
+		if ids = append(ids, id); gathers {
+			gathering = append(gathering, id)
+		}
 		return nil
 	}); err != nil {
 		return err
 	}
-	if err := db.enqueueArchive(ctx, tx, due[false], p); err != nil {
+	// All at once, so that rows are inserted in the order of ids.
+	inserted, err := db.enqueueArgs(ctx, tx, archiveArgs(ids), p)
+	if err != nil {
 		return err
 	}
-	return db.enqueueLater(ctx, tx, due[true], p, gatherTime)
+	return putOff(ctx, tx, inserted, gathering, gatherTime)
 }
 
 // markDeliveries gives deliveries that wait their verdict.

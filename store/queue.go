@@ -85,15 +85,16 @@ func (db *DB) enqueueArchive(ctx context.Context, tx pgx.Tx, jobIDs []int64, p P
 	return err
 }
 
-// enqueueLater is enqueueArchive for jobs that need not be worked on before a short while
-// is over. They are available all the time: River looks but every five seconds at rows that
+// putOff has those of new rows of the queue that are for these jobs be due after a short
+// while. They are available all the time: River looks but every five seconds at rows that
 // are not.
-func (db *DB) enqueueLater(ctx context.Context, tx pgx.Tx, jobIDs []int64, p Priority, after time.Duration) error {
-	inserted, err := db.enqueueArgs(ctx, tx, archiveArgs(jobIDs), p)
-	if err != nil || len(inserted) == 0 {
-		return err
+func putOff(ctx context.Context, tx pgx.Tx, rows, jobIDs []int64, by time.Duration) error {
+	if len(rows) == 0 || len(jobIDs) == 0 {
+		return nil
 	}
-	_, err = tx.Exec(ctx, `UPDATE queue.river_job SET scheduled_at = now() + $2::interval WHERE id = ANY($1)`, inserted, after)
+	_, err := tx.Exec(ctx, `
+		UPDATE queue.river_job SET scheduled_at = now() + $3::interval
+		WHERE id = ANY($1) AND (args->>'job_id')::bigint = ANY($2)`, rows, jobIDs, by)
 	return err
 }
 
@@ -105,7 +106,7 @@ func archiveArgs(jobIDs []int64) []ArchiveArgs {
 	return args
 }
 
-// enqueueArgs returns the rows of the queue that are new.
+// enqueueArgs returns those rows of the queue that are new.
 func (db *DB) enqueueArgs(ctx context.Context, tx pgx.Tx, args []ArchiveArgs, p Priority) (inserted []int64, err error) {
 	if len(args) == 0 {
 		return nil, nil

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/jobvault/jobvault/internal/testenv"
@@ -74,6 +75,7 @@ func TestClaimsGiveTheirConnectionBack(t *testing.T) {
 	db, err := store.New(pool)
 	f.check(err)
 	c, others := db.NewRunClaims(), db.NewRunClaims()
+	t.Cleanup(func() { f.check(errors.Join(c.Close(), others.Close())) })
 	wantTaken := func(want int32) {
 		t.Helper()
 		if n := pool.Stat().AcquiredConns(); n != want {
