@@ -196,27 +196,37 @@ func TestABadJobInAListHarmsNoOther(t *testing.T) {
 	r.wantAsked(1, 1)
 }
 
-// A job that the API does not call completed yet is not believed to be, by the list either,
-// and no list is asked for because of it again.
+// Jobs that the API does not call completed yet are not believed to be, by a list either, and
+// when they are asked for again, no list is.
 func TestAListMayBeBehindItsWebhooks(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, ingesttest.Options{})
-	jobs := ofOneRun(3, time.Now())
+	jobs := ofOneRun(4, time.Now())
 	r.Know(jobs...)
-	behind := jobs[1]
-	behind.Status, behind.Conclusion, behind.CompletedAt = "in_progress", nil, nil
-	r.GitHub.AddJob(behind)
+	for _, behind := range jobs[1:3] {
+		behind.Status, behind.Conclusion, behind.CompletedAt = "in_progress", nil, nil
+		r.GitHub.AddJob(behind)
+	}
 	a := r.Archiver()
-	for _, id := range []int64{2, 1, 3} {
-		err := a.Work(t.Context(), archiveRow(id))
-		if waits := err != nil; waits != (id == 2) {
+	try := func(id int64, done bool) {
+		t.Helper()
+		if err := a.Work(t.Context(), archiveRow(id)); (err == nil) != done {
 			t.Errorf("job %d: %v", id, err)
 		}
 	}
+	try(2, false)
 	r.wantAsked(1, 1)
+	try(1, true)
+	try(4, true)
+	r.wantAsked(1, 1)
+	try(3, false)
+	r.wantAsked(2, 2)
+	try(2, false)
+	try(3, false)
+	r.wantAsked(2, 4)
 	r.GitHub.AddJob(jobs[1])
-	r.Check(a.Work(t.Context(), archiveRow(2)))
-	r.wantAsked(1, 2)
+	try(2, true)
+	r.wantAsked(2, 5)
 	r.CompareLog(jobs[1])
 }
 

@@ -49,12 +49,18 @@ func TestRequestsAreToldOf(t *testing.T) {
 	if log, err := c.OpenLog(t.Context(), owner, repo, 7); err == nil {
 		_ = log.Close()
 	}
+	hook, err := ghapi.ParseHook(owner + "/421337")
+	check(t, err)
+	for range clients.HookDeliveries(t.Context(), hook) { //nolint:revive // likewise
+	}
+	_, _ = clients.Repository(t.Context(), owner, repo)
 	sim.Inject(githubsim.Fault{Endpoint: githubsim.EndpointJob, Times: 1, Kind: githubsim.PrimaryLimit})
 	_, _ = c.Job(t.Context(), owner, repo, 7)
 	_, _ = c.Job(t.Context(), owner, repo, 7)
 	want := map[told]int{
 		{ghapi.KindRuns, http.StatusOK}: 1, {ghapi.KindRuns, http.StatusNotModified}: 1, {ghapi.KindJobs, http.StatusOK}: 2, {ghapi.KindRun, http.StatusOK}: 1,
 		{ghapi.KindJob, http.StatusOK}: 1, {ghapi.KindJob, http.StatusNotFound}: 1, {ghapi.KindJob, http.StatusForbidden}: 1, {ghapi.KindLog, http.StatusFound}: 1,
+		{ghapi.KindDeliveries, http.StatusOK}: 1, {ghapi.KindOther, http.StatusOK}: 1,
 	}
 	mu.Lock()
 	defer mu.Unlock()
