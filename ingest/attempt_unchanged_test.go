@@ -68,7 +68,9 @@ func TestASweepNeedNotReadWhatAWorkerHasRead(t *testing.T) {
 			jobs[1].Name = "renamed"
 			r.GitHub.AddJob(jobs[1])
 		}, http.StatusOK, 3},
-		{"the list was forgotten", func(r *rig, _ []githubsim.Job) { r.Check(r.DB.ForgetAttemptLists(t.Context(), time.Now().Add(time.Hour))) }, http.StatusOK, 3},
+		{"the list was forgotten", func(r *rig, _ []githubsim.Job) {
+			r.Check(r.DB.ForgetAttemptLists(t.Context(), time.Now().Add(time.Hour)))
+		}, http.StatusOK, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

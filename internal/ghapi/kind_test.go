@@ -39,9 +39,9 @@ func TestRequestsAreToldOf(t *testing.T) {
 	}
 	runs()
 	runs()
-	for range c.AttemptJobs(t.Context(), owner, repo, 100, 1, "") { //nolint:revive // asked for, and no more
+	for range c.AttemptJobs(t.Context(), owner, repo, 100, 1, "") {
 	}
-	for range c.RunJobs(t.Context(), owner, repo, 100, ghapi.FilterAll) { //nolint:revive // likewise
+	for range c.RunJobs(t.Context(), owner, repo, 100, ghapi.FilterAll) {
 	}
 	_, _ = c.Run(t.Context(), owner, repo, 100)
 	_, _ = c.Job(t.Context(), owner, repo, 7)
@@ -51,7 +51,7 @@ func TestRequestsAreToldOf(t *testing.T) {
 	}
 	hook, err := ghapi.ParseHook(owner + "/421337")
 	check(t, err)
-	for range clients.HookDeliveries(t.Context(), hook) { //nolint:revive // likewise
+	for range clients.HookDeliveries(t.Context(), hook) {
 	}
 	_, _ = clients.Repository(t.Context(), owner, repo)
 	sim.Inject(githubsim.Fault{Endpoint: githubsim.EndpointJob, Times: 1, Kind: githubsim.PrimaryLimit})
