@@ -68,18 +68,14 @@ func (t *task) describeByList(ctx context.Context) error {
 	}
 	id := attemptID{t.known.Job.RunID, t.key.RunAttempt}
 	jobs, err := t.DB.AttemptJobs(ctx, id.run, t.known.Job.RunAttempt)
-	if err != nil || !worthListing(jobs) {
+	waits := slices.Contains(jobs.Waiting, t.id) // or was described since what is known of it was read
+	if err != nil || waits && !worthListing(jobs) {
 		return err
 	}
-	end, other := t.listings.begin(id)
-	if other != nil {
-		select {
-		case <-other:
-		case <-ctx.Done():
-			return ctx.Err()
+	if waits {
+		if err := t.awaitList(ctx, id); err != nil {
+			return err
 		}
-	} else if err := t.listClaimed(ctx, id, end); err != nil {
-		t.logger.DebugContext(ctx, "jobs of an attempt are not described by its list", "run", id.run, KeyError, err)
 	}
 	now, err := t.DB.JobToArchive(ctx, t.id)
 	if err != nil {
@@ -88,6 +84,23 @@ func (t *task) describeByList(ctx context.Context) error {
 	now.Repository = t.known.Repository // its name may have been looked up
 	t.known, t.key = now, record.KeyOf(now.Job)
 	return nil
+}
+
+// awaitList returns when the attempt has been listed, by whoever came first.
+func (t *task) awaitList(ctx context.Context, id attemptID) error {
+	end, other := t.listings.begin(id)
+	if other == nil {
+		if err := t.listClaimed(ctx, id, end); err != nil {
+			t.logger.DebugContext(ctx, "jobs of an attempt are not described by its list", "run", id.run, KeyError, err)
+		}
+		return nil
+	}
+	select {
+	case <-other:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // perPage is how many jobs a page of a list has on GitHub.
