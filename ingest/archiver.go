@@ -35,8 +35,10 @@ type Archiver struct {
 	Now        func() time.Time // Postgres' time, as store.Clock has it
 
 	inFlight  inFlight
-	replacing sync.Mutex      // held while a damaged log is replaced
-	stopping  <-chan struct{} // nil: a limit is not waited for
+	listings  attemptListings
+	selected  func(fullName string) bool // of jobs that no webhook told of; nil: all are
+	replacing sync.Mutex                 // held while a damaged log is replaced
+	stopping  <-chan struct{}            // nil: a limit is not waited for
 }
 
 // Timeout is none: what is bounded is how long nothing moves, in ghapi and
@@ -153,10 +155,15 @@ func (t *task) run(ctx context.Context) error {
 	return t.archiveLog(ctx)
 }
 
-// fetchDetails fetches the job, keeps it, and writes its rows, unless a listing
-// or an earlier try did. It returns false with the outcome if there is nothing
+// fetchDetails fetches the job, by itself or with others of its attempt, keeps it, and
+// writes its rows, unless a listing or an earlier try did. It returns false with the outcome if there is nothing
 // more to do now.
 func (t *task) fetchDetails(ctx context.Context) (bool, error) {
+	if t.known.Job.FetchedAt == nil && !t.undescribed() {
+		if err := t.describeByList(ctx); err != nil {
+			return false, err
+		}
+	}
 	repo := t.known.Repository
 	steps, err := t.DB.Steps(ctx, t.id)
 	if err != nil {

@@ -7,9 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/jobvault/jobvault/ingest/record"
 	"github.com/jobvault/jobvault/internal/ghapi"
 	"github.com/jobvault/jobvault/store"
 )
@@ -140,8 +137,12 @@ func (l *runListing) unchecked(ctx context.Context, err error) error {
 // of it when all is checked. It says whether GitHub's list agrees with itself;
 // listed gathers the jobs of all attempts.
 func (w *sweep) sweepAttempt(ctx context.Context, r ghapi.Run, attempt int64, listed map[int64]bool) (a store.RunAttempt, agrees bool, err error) {
-	jobs, agrees, err := collect(func() iter.Seq2[ghapi.JobPage, error] {
-		return w.client.AttemptJobs(ctx, w.repo.Owner, w.repo.Name, r.ID, attempt)
+	before, err := w.listBefore(ctx, r, attempt)
+	if err != nil {
+		return a, false, err
+	}
+	list, err := collect(before.ETag, func(etag string) iter.Seq2[ghapi.JobPage, error] {
+		return w.client.AttemptJobs(ctx, w.repo.Owner, w.repo.Name, r.ID, attempt, etag)
 	})
 	if ghapi.IsNotFound(err) {
 		return w.noSuchAttempt(ctx, r, attempt)
@@ -149,20 +150,53 @@ func (w *sweep) sweepAttempt(ctx context.Context, r ghapi.Run, attempt int64, li
 	if err != nil {
 		return a, false, err
 	}
+	if list.unchanged { // and so all of it is written
+		a = w.attemptRow(r, attempt, nil)
+		a.Jobs = before.Jobs
+		err := w.recordAttempt(ctx, a, nil)
+		a.Complete = w.hasEnded(r, a, before.AllCompleted)
+		return a, true, err
+	}
+	a, err = w.writeAttempt(ctx, r, attempt, list, listed)
+	return a, list.agrees && err == nil, err
+}
+
+// writeAttempt writes the jobs of an attempt's list, and adds them to listed.
+func (w *sweep) writeAttempt(ctx context.Context, r ghapi.Run, attempt int64, list jobListing, listed map[int64]bool) (store.RunAttempt, error) {
 	// What can be written is, whatever the others are like.
-	facts, bad := w.storeJobs(ctx, r, attempt, jobs)
-	ended := attempt < r.Attempt || r.Status == store.StatusCompleted
+	facts, bad := w.storeJobs(ctx, r, attempt, list.jobs)
+	completed := true
 	for _, f := range facts {
 		listed[f.Job.ID] = true
-		ended = ended && f.Job.Status == store.StatusCompleted
+		completed = completed && f.Job.Status == store.StatusCompleted
 	}
-	a = w.attemptRow(r, attempt, facts)
+	a := w.attemptRow(r, attempt, facts)
 	if err := w.recordAttempt(ctx, a, facts); err != nil || bad != nil {
-		return a, false, errors.Join(err, bad)
+		return a, errors.Join(err, bad)
 	}
-	// Nothing lives for longer, whatever the listing says.
-	a.Complete = ended || w.Now().Sub(later(a.RunCreatedAt, r.StartedAt)) > maxJobLife
-	return a, agrees, nil
+	if a.Complete = w.hasEnded(r, a, completed); a.Complete || list.etag == "" {
+		return a, nil
+	}
+	return a, w.DB.NoteAttemptList(ctx, store.AttemptList{
+		RunID: r.ID, RunAttempt: attempt, ETag: list.etag, Jobs: len(facts), AllCompleted: completed, ListedAt: a.SweptAt,
+	})
+}
+
+// listBefore is the list of an attempt as it was read before, if it is enough to hear that
+// it has not changed: that is not so of a run that was run again, whose lists are compared
+// with each other, nor of one of whose creation only its jobs tell.
+func (w *sweep) listBefore(ctx context.Context, r ghapi.Run, attempt int64) (store.AttemptList, error) {
+	if r.Attempt > 1 || r.CreatedAt.IsZero() {
+		return store.AttemptList{}, nil
+	}
+	return w.DB.AttemptList(ctx, r.ID, attempt)
+}
+
+// hasEnded says whether an attempt need not be listed again, by whether all its listed jobs
+// have completed. Nothing lives for longer than maxJobLife, whatever the listing says.
+func (w *sweep) hasEnded(r ghapi.Run, a store.RunAttempt, completed bool) bool {
+	ended := a.RunAttempt < r.Attempt || r.Status == store.StatusCompleted
+	return ended && completed || w.Now().Sub(later(a.RunCreatedAt, r.StartedAt)) > maxJobLife
 }
 
 // attemptRow is the row of an attempt that was listed now and is not complete.
@@ -238,7 +272,7 @@ func (w *sweep) noSuchAttempt(ctx context.Context, r ghapi.Run, attempt int64) (
 // crossCheck lists the jobs of all attempts at once and writes those that no
 // attempt's list had.
 func (w *sweep) crossCheck(ctx context.Context, r ghapi.Run, listed map[int64]bool) error {
-	jobs, _, err := collect(func() iter.Seq2[ghapi.JobPage, error] {
+	list, err := collect("", func(string) iter.Seq2[ghapi.JobPage, error] {
 		return w.client.RunJobs(ctx, w.repo.Owner, w.repo.Name, r.ID, ghapi.FilterAll)
 	})
 	if ghapi.IsNotFound(err) {
@@ -247,7 +281,7 @@ func (w *sweep) crossCheck(ctx context.Context, r ghapi.Run, listed map[int64]bo
 	if err != nil {
 		return err
 	}
-	jobs = slices.DeleteFunc(jobs, func(j ghapi.Job) bool { return listed[j.GetID()] })
+	jobs := slices.DeleteFunc(list.jobs, func(j ghapi.Job) bool { return listed[j.GetID()] })
 	facts, bad := w.storeJobs(ctx, r, r.Attempt, jobs)
 	for batch := range slices.Chunk(facts, recordBatch) {
 		if err := w.DB.RecordListed(ctx, batch, w.Now(), w.priority); err != nil {
@@ -261,112 +295,57 @@ func (w *sweep) crossCheck(ctx context.Context, r ghapi.Run, listed map[int64]bo
 // maxJobs bounds what is believed of one attempt; GitHub's limits allow a tenth.
 const maxJobs = 50_000
 
-// collect reads a listing of jobs, each job once. One that does not have as many
-// as it says is read again, and whatever either reading had counts.
-func collect(list func() iter.Seq2[ghapi.JobPage, error]) (jobs []ghapi.Job, agrees bool, err error) {
+// jobListing is what the reading of a listing of jobs came to.
+type jobListing struct {
+	jobs      []ghapi.Job // each once
+	agrees    bool        // with the number that it says it has
+	etag      string      // of its only page; empty: it had several, or did not agree at first
+	unchanged bool        // since the one with the ETag that was given: nothing was read
+}
+
+// collect reads a listing of jobs. One that does not have as many as it says is read again,
+// and whatever either reading had counts. list is given an ETag, or none.
+func collect(etag string, list func(etag string) iter.Seq2[ghapi.JobPage, error]) (jobListing, error) {
+	var l jobListing
 	seen := make(map[int64]bool)
-	for range 2 {
+	for try := range 2 {
 		now, total := make(map[int64]bool), 0
-		for page, err := range list() {
-			if err != nil {
-				return nil, false, err
+		for page, err := range list(etag) {
+			switch {
+			case err != nil:
+				return jobListing{}, err
+			case page.Unchanged:
+				return jobListing{unchanged: true}, nil
+			case len(l.jobs) > maxJobs:
+				return jobListing{}, cannotBe("a list of more than %d jobs", maxJobs)
 			}
-			if total = page.Total; len(jobs) > maxJobs {
-				return nil, false, cannotBe("a list of more than %d jobs", maxJobs)
+			total = page.Total
+			if l.etag = ""; try == 0 && len(now) == 0 && !page.More {
+				l.etag = page.ETag
 			}
 			for _, j := range page.Jobs {
 				now[j.GetID()] = true
 				if !seen[j.GetID()] {
 					seen[j.GetID()] = true
-					jobs = append(jobs, j)
+					l.jobs = append(l.jobs, j)
 				}
 			}
 		}
 		if len(now) == total {
-			return jobs, len(seen) == total, nil
+			l.agrees = len(seen) == total
+			return l, nil
 		}
+		etag, l.etag = "", ""
 	}
-	return jobs, false, nil
+	return l, nil
 }
 
-// storeParallel is how many jobs of a listing are put into the bucket at a time.
-const storeParallel = 16
-
-// storeJobs turns listed jobs into facts, and puts those that have completed into the
-// bucket before a row says so. With an error come the facts of those jobs that
+// storeJobs keeps listed jobs and returns their facts; with an error, those of the jobs that
 // nothing is wrong with.
 func (w *sweep) storeJobs(ctx context.Context, r ghapi.Run, attempt int64, jobs []ghapi.Job) ([]store.Facts, error) {
-	ids := make([]int64, len(jobs))
-	for i, j := range jobs {
-		ids[i] = j.GetID()
-	}
-	known, err := w.DB.KnownJobs(ctx, ids)
+	known, err := w.DB.KnownJobs(ctx, idsOf(jobs))
 	if err != nil {
 		return nil, err
 	}
-	facts, errs := make([]store.Facts, len(jobs)), make([]error, len(jobs))
-	var g errgroup.Group
-	g.SetLimit(storeParallel)
-	for i, j := range jobs {
-		g.Go(func() error {
-			facts[i], errs[i] = w.storeJob(ctx, r, attempt, j, known[j.GetID()])
-			return nil
-		})
-	}
-	_ = g.Wait() // errors are in errs
-	var good []store.Facts
-	var bad []error
-	for i, err := range errs {
-		switch {
-		case err == nil:
-			good = append(good, facts[i])
-		case len(bad) < maxFailures || ghapi.IsRateLimited(err):
-			bad = append(bad, err)
-		}
-	}
-	return good, errors.Join(bad...)
-}
-
-func (w *sweep) storeJob(ctx context.Context, r ghapi.Run, attempt int64, j ghapi.Job, known store.KnownJob) (store.Facts, error) {
-	if !known.Fetched && attemptMayDiffer(j, attempt, known) {
-		// What a job says of itself counts.
-		itself, err := w.client.Job(ctx, w.repo.Owner, w.repo.Name, j.GetID())
-		if err != nil && !ghapi.IsNotFound(err) {
-			return store.Facts{}, err
-		}
-		if err == nil {
-			j = itself
-		}
-	}
-	facts, err := record.FactsOfJob(j.WorkflowJob, w.repo)
-	if err != nil {
-		return facts, cannotBe("run %d: a listed job: %s", r.ID, record.Reason(err))
-	}
-	if facts.Job.RunID != r.ID {
-		return facts, cannotBe("job %d is listed with run %d and says it is of run %d", facts.Job.ID, r.ID, facts.Job.RunID)
-	}
-	switch {
-	case known.RunAttempt != nil:
-		facts.Job.RunAttempt = known.RunAttempt
-	case facts.Job.RunAttempt == nil:
-		facts.Job.RunAttempt = &attempt
-	}
-	if known.Fetched || facts.Job.Status != store.StatusCompleted {
-		return facts, nil
-	}
-	return storeDetails(ctx, w.Archive, record.KeyOf(facts.Job), j.Raw, facts, w.Logger)
-}
-
-// attemptMayDiffer says whether a listed job may belong to another attempt than the one
-// that it is listed with: it says so itself, or it ended before it was created (a job
-// that a re-run carries over does), or the ledger knows it with another one.
-func attemptMayDiffer(j ghapi.Job, attempt int64, known store.KnownJob) bool {
-	if known.RunAttempt != nil {
-		return j.RunAttempt != nil && *j.RunAttempt != *known.RunAttempt
-	}
-	if j.RunAttempt != nil && *j.RunAttempt != attempt {
-		return true
-	}
-	started, created := record.TimeOf(j.StartedAt), record.TimeOf(j.CreatedAt)
-	return attempt > 1 && started != nil && created != nil && started.Before(created.Add(-time.Second))
+	return listedJobs{archive: w.Archive, client: w.client, repo: w.repo, run: r.ID, attempt: attempt, logger: w.Logger}.store(ctx, jobs, known)
 }

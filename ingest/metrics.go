@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/jobvault/jobvault/internal/ghapi"
 )
 
 // Metrics are the write path's numbers for Prometheus. They name no repository
@@ -25,6 +27,7 @@ type Metrics struct {
 	rollUpFailed prometheus.Counter
 	lengthened   prometheus.Counter
 	unlisted     prometheus.Counter
+	requests     *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics.
@@ -78,16 +81,29 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	m.unlisted = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "jobvault_attempts_unlisted_total", Help: "Attempts of runs whose list of jobs was given up, as GitHub failed or refused to give it on more days than are waited for.",
 	})
+	m.requests = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "jobvault_github_requests_total",
+		Help: "Requests to GitHub's API, by what they asked for and the answer's HTTP status (none: there was no answer). A 304 costs nothing of the limit.",
+	}, []string{"kind", "status"})
 	m.register(r)
 	return m
 }
 
 func (m *Metrics) register(r prometheus.Registerer) {
 	r.MustRegister(m.answers, m.answerTime, m.groupSize, m.quarantined, m.drained, m.settled, m.archived, m.archivedSize, m.githubErrors, m.takenOver, m.sweptRuns,
-		m.redelivered, m.rollUpFailed, m.lengthened, m.unlisted)
+		m.redelivered, m.rollUpFailed, m.lengthened, m.unlisted, m.requests)
 }
 
 func (m *Metrics) answered(status int, took time.Duration) {
 	m.answers.WithLabelValues(strconv.Itoa(status)).Inc()
 	m.answerTime.Observe(took.Seconds())
+}
+
+// Requested counts a request to GitHub: it is a ghapi.Config's.
+func (m *Metrics) Requested(kind ghapi.Kind, status int) {
+	label := "none"
+	if status != 0 {
+		label = strconv.Itoa(status)
+	}
+	m.requests.WithLabelValues(string(kind), label).Inc()
 }

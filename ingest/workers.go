@@ -59,7 +59,7 @@ type Workers struct {
 // NewWorkers prepares the workers; Start starts them.
 func NewWorkers(c WorkersConfig) (*Workers, error) {
 	stopping := make(chan struct{})
-	c.Archiver.stopping = stopping
+	c.Archiver.stopping, c.Archiver.selected = stopping, c.Selected
 	w := &Workers{config: c, id: "jobvault-" + uuid.NewString(), stop: sync.OnceFunc(func() { close(stopping) })}
 	var err error
 	if w.deliver, err = NewDeliveryWorker(c.DB, c.Logger, c.Metrics); err != nil {
@@ -124,7 +124,7 @@ func (c WorkersConfig) periodic() []Periodic {
 	if c.Reconciler == nil {
 		rounds.Queue = "" // left to others; River is told of its kind, as it discards what it does not know
 	}
-	return append([]Periodic{requeue(c.DB, c.Logger), rollUp(c.DB, c.Logger, c.Metrics, c.Archiver.stopping), rounds}, c.Periodic...)
+	return append([]Periodic{requeue(c.DB, c.Logger, c.Archiver.Now), rollUp(c.DB, c.Logger, c.Metrics, c.Archiver.stopping), rounds}, c.Periodic...)
 }
 
 // Wake tells the workers that a delivery was committed. It never blocks.

@@ -62,6 +62,7 @@ func TestReadersQueriesHaveAnIndex(t *testing.T) {
 		{"logs in a state", `SELECT job_id FROM job_logs WHERE state = 'missing' ORDER BY settled_at`, "job_logs_by_state"},
 		{"jobs that have not completed", `SELECT id FROM jobs WHERE status <> 'completed' ORDER BY id`, "jobs_uncompleted"},
 		{"attempts of a day", `SELECT run_id FROM run_attempts WHERE repository_id = 1 AND run_created_at >= '2024-01-01'`, "run_attempts_by_time"},
+		{"lists nobody asks for", `SELECT run_id FROM attempt_lists WHERE listed_at < '2024-01-01'`, "attempt_lists_by_age"},
 		{"attempts still going", `SELECT run_id FROM run_attempts WHERE repository_id = 1 AND NOT complete ORDER BY swept_at`, "run_attempts_open"},
 		{"attempts that were given up", `SELECT run_id FROM run_attempts WHERE repository_id = 1 AND given_up_at IS NOT NULL AND NOT complete ORDER BY run_created_at`, "run_attempts_given_up"},
 		{"settled and in no manifest", `SELECT job_id FROM job_logs WHERE job_id > 1 AND settled_at IS NOT NULL AND manifest_date IS NULL ORDER BY job_id`, "job_logs_unlisted"},

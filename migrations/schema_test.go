@@ -64,6 +64,9 @@ var contract = map[string][]string{
 		"complete boolean", "swept_at timestamptz", "gone_at timestamptz",
 		"trying_since timestamptz", "failed_days integer", "refused_days integer", "failed_on date", "http_status integer", "reason text", "given_up_at timestamptz",
 	},
+	"attempt_lists": {
+		"run_id bigint", "run_attempt bigint", "etag text", "jobs integer", "all_completed boolean", "listed_at timestamptz",
+	},
 	"lost_deliveries": {
 		"hook text", "guid uuid", "delivery_id bigint", "delivered_at timestamptz", "asked integer", "asked_at timestamptz",
 	},
@@ -218,6 +221,7 @@ func TestPrimaryKeysAreThoseOfTheContract(t *testing.T) {
 		"action_callers: PRIMARY KEY (id)",
 		"action_pending: PRIMARY KEY (seq)",
 		"action_sums: PRIMARY KEY (action, days, at, caller_id)",
+		"attempt_lists: PRIMARY KEY (run_id, run_attempt)",
 		"deliveries: PRIMARY KEY (guid)",
 		"holds: PRIMARY KEY (id)",
 		"hooks: PRIMARY KEY (name)",

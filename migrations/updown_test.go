@@ -15,12 +15,12 @@ import (
 )
 
 // all is every migration there is, oldest first.
-var all = []string{"00001_queue.go", "00002_tables.sql", "00003_reconcile.sql", "00004_lookup.sql", "00005_job_facets.sql", "00006_usage.sql", "00007_facts.sql", "00008_delivery_hourly.sql", "00009_action_sums.sql", "00010_retention.sql", "00011_manifests.sql", "00012_filters.sql", "00013_names.sql", "00014_usage_version.sql", "00015_removal_log.sql", "00016_evidence.sql", "00017_action_rollup.sql", "00018_step_lines.sql", "00019_usage.sql", "00020_run_facts.sql", "00021_carried_over.sql", "00022_filter_version.sql", "00023_deadlines.sql", "00024_shorter_logs.sql", "00025_gone_repositories.sql", "00026_replica_identity.sql", "00027_unlisted.sql", "00028_unknown_starts.sql", "00029_older_writers.sql"}
+var all = []string{"00001_queue.go", "00002_tables.sql", "00003_reconcile.sql", "00004_lookup.sql", "00005_job_facets.sql", "00006_usage.sql", "00007_facts.sql", "00008_delivery_hourly.sql", "00009_action_sums.sql", "00010_retention.sql", "00011_manifests.sql", "00012_filters.sql", "00013_names.sql", "00014_usage_version.sql", "00015_removal_log.sql", "00016_evidence.sql", "00017_action_rollup.sql", "00018_step_lines.sql", "00019_usage.sql", "00020_run_facts.sql", "00021_carried_over.sql", "00022_filter_version.sql", "00023_deadlines.sql", "00024_shorter_logs.sql", "00025_gone_repositories.sql", "00026_replica_identity.sql", "00027_unlisted.sql", "00028_unknown_starts.sql", "00029_older_writers.sql", "00030_attempt_lists.sql"}
 
 // latest is the number of the last one, and previous of the one before it.
 const (
-	latest   = 29
-	previous = 28
+	latest   = 30
+	previous = 29
 )
 
 // catalog is everything that somebody made in a database, but for goose's own

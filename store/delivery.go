@@ -264,21 +264,41 @@ func lockJobs(ctx context.Context, tx pgx.Tx, jobIDs []int64) error {
 	return err
 }
 
+// gatherTime is how long a live job waits for others of its attempt to complete, so that
+// one list describes them all.
+const gatherTime = 2 * time.Second
+
 // enqueueCompleted enqueues those of the jobs that have completed and whose log
-// is not settled.
+// is not settled. A live one that is not described, and whose attempt goes on, is due after
+// gatherTime.
 func (db *DB) enqueueCompleted(ctx context.Context, tx pgx.Tx, jobIDs []int64, p Priority) error {
 	rows, err := tx.Query(ctx, `
-		SELECT j.id FROM jobs j JOIN job_logs l ON l.job_id = j.id
+		SELECT j.id, $2 AND j.fetched_at IS NULL AND EXISTS (
+			SELECT FROM jobs o
+			WHERE o.run_id = j.run_id AND coalesce(o.run_attempt, 1) = coalesce(j.run_attempt, 1) AND o.status <> 'completed')
+		FROM jobs j JOIN job_logs l ON l.job_id = j.id
 		WHERE j.id = ANY($1) AND j.status = 'completed' AND l.state = 'pending'
-		ORDER BY j.id`, jobIDs)
+		ORDER BY j.id`, jobIDs, p == PriorityLive)
 	if err != nil {
 		return err
 	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	var id int64
+	var gathers bool
+	var ids, gathering []int64
+	if _, err := pgx.ForEachRow(rows, []any{&id, &gathers}, func() error {
+		if ids = append(ids, id); gathers {
+			gathering = append(gathering, id)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	// All at once, so that rows are inserted in the order of ids.
+	inserted, err := db.enqueueArgs(ctx, tx, archiveArgs(ids), p)
 	if err != nil {
 		return err
 	}
-	return db.enqueueArchive(ctx, tx, ids, p)
+	return putOff(ctx, tx, inserted, gathering, gatherTime)
 }
 
 // markDeliveries gives deliveries that wait their verdict.

@@ -81,16 +81,35 @@ func (ArchiveArgs) InsertOpts() river.InsertOpts {
 // enqueueArchive adds an archive job for each id that has none waiting. One that waits
 // with a lower priority is given this one.
 func (db *DB) enqueueArchive(ctx context.Context, tx pgx.Tx, jobIDs []int64, p Priority) error {
+	_, err := db.enqueueArgs(ctx, tx, archiveArgs(jobIDs), p)
+	return err
+}
+
+// putOff has those of new rows of the queue that are for these jobs be due after a short
+// while. They are available all the time: River looks but every five seconds at rows that
+// are not.
+func putOff(ctx context.Context, tx pgx.Tx, rows, jobIDs []int64, by time.Duration) error {
+	if len(rows) == 0 || len(jobIDs) == 0 {
+		return nil
+	}
+	_, err := tx.Exec(ctx, `
+		UPDATE queue.river_job SET scheduled_at = now() + $3::interval
+		WHERE id = ANY($1) AND (args->>'job_id')::bigint = ANY($2)`, rows, jobIDs, by)
+	return err
+}
+
+func archiveArgs(jobIDs []int64) []ArchiveArgs {
 	args := make([]ArchiveArgs, len(jobIDs))
 	for i, id := range jobIDs {
 		args[i].JobID = id
 	}
-	return db.enqueueArgs(ctx, tx, args, p)
+	return args
 }
 
-func (db *DB) enqueueArgs(ctx context.Context, tx pgx.Tx, args []ArchiveArgs, p Priority) error {
+// enqueueArgs returns those rows of the queue that are new.
+func (db *DB) enqueueArgs(ctx context.Context, tx pgx.Tx, args []ArchiveArgs, p Priority) (inserted []int64, err error) {
 	if len(args) == 0 {
-		return nil
+		return nil, nil
 	}
 	params := make([]river.InsertManyParams, len(args))
 	for i, a := range args {
@@ -98,16 +117,19 @@ func (db *DB) enqueueArgs(ctx context.Context, tx pgx.Tx, args []ArchiveArgs, p 
 	}
 	results, err := db.queue.InsertManyTx(ctx, tx, params)
 	if err != nil {
-		return fmt.Errorf("enqueue %d archive jobs: %w", len(args), err)
+		return nil, fmt.Errorf("enqueue %d archive jobs: %w", len(args), err)
 	}
 	var behind []int64
 	for _, r := range results {
-		if r.UniqueSkippedAsDuplicate && r.Job.Priority > int(p) {
+		switch {
+		case !r.UniqueSkippedAsDuplicate:
+			inserted = append(inserted, r.Job.ID)
+		case r.Job.Priority > int(p):
 			behind = append(behind, r.Job.ID)
 		}
 	}
 	if len(behind) == 0 {
-		return nil
+		return inserted, nil
 	}
 	// What waits for the limit of its old priority need not wait now. What runs has the
 	// new priority at its next attempt, or when it looks, see PriorityOf.
@@ -116,7 +138,7 @@ func (db *DB) enqueueArgs(ctx context.Context, tx pgx.Tx, args []ArchiveArgs, p 
 			scheduled_at = CASE state WHEN 'running' THEN scheduled_at ELSE now() END,
 			state = CASE state WHEN 'running' THEN state ELSE 'available' END
 		WHERE id = ANY($1) AND state IN ('available', 'scheduled', 'retryable', 'running')`, behind, p.queue(), int(p))
-	return err
+	return inserted, err
 }
 
 // PriorityOf reads the present priority of a row of the queue, by River's id of it.

@@ -88,7 +88,7 @@ func (db *DB) retry(ctx context.Context, tx pgx.Tx, denied, missing []int64, p P
 	for i, id := range missing {
 		again[i] = ArchiveArgs{JobID: id, Again: true}
 	}
-	if err := db.enqueueArgs(ctx, tx, again, p); err != nil {
+	if _, err := db.enqueueArgs(ctx, tx, again, p); err != nil {
 		return err
 	}
 	// What waits for its next turn need not.

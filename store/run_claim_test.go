@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/jobvault/jobvault/internal/testenv"
@@ -63,6 +64,36 @@ func TestClaimsEndWithTheirConnection(t *testing.T) {
 	}
 	f.wantClaim(mine, 2, true)
 	f.wantClaim(theirs, 2, false)
+}
+
+// A connection is taken while something is claimed, and no longer.
+func TestClaimsGiveTheirConnectionBack(t *testing.T) {
+	f := newFixture(t)
+	pool, err := store.OpenPool(t.Context(), testenv.DatabaseURL(t), 8)
+	f.check(err)
+	t.Cleanup(pool.Close)
+	db, err := store.New(pool)
+	f.check(err)
+	c, others := db.NewRunClaims(), db.NewRunClaims()
+	t.Cleanup(func() { f.check(errors.Join(c.Close(), others.Close())) })
+	wantTaken := func(want int32) {
+		t.Helper()
+		if n := pool.Stat().AcquiredConns(); n != want {
+			t.Errorf("%d connections are taken, want %d", n, want)
+		}
+	}
+	f.wantClaim(c, 1, true)
+	f.wantClaim(c, 2, true)
+	f.wantClaim(others, 2, false)
+	wantTaken(1)
+	f.check(c.Release(t.Context(), 1))
+	wantTaken(1)
+	f.check(c.Release(t.Context(), 2))
+	wantTaken(0)
+	f.wantClaim(others, 1, true)
+	f.wantClaim(others, 2, true)
+	f.check(others.Close())
+	wantTaken(0)
 }
 
 // A pool with few connections keeps them for the work: nothing is claimed there, and

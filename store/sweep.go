@@ -262,6 +262,9 @@ func (db *DB) RecordAttempt(ctx context.Context, a RunAttempt, facts []Facts, p 
 				trying_since = CASE WHEN NOT excluded.complete THEN r.trying_since END, http_status = CASE WHEN NOT excluded.complete THEN r.http_status END,
 				reason = CASE WHEN NOT excluded.complete THEN r.reason END, given_up_at = CASE WHEN NOT excluded.complete THEN r.given_up_at END`,
 			a.RunID, a.RunAttempt, a.RepositoryID, a.RunCreatedAt, a.Jobs, a.Complete, a.SweptAt, a.Gone)
+		if err == nil && a.Complete { // and not listed again
+			_, err = tx.Exec(ctx, `DELETE FROM attempt_lists WHERE run_id = $1 AND run_attempt = $2`, a.RunID, a.RunAttempt)
+		}
 		return err
 	})
 }

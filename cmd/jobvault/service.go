@@ -56,11 +56,11 @@ func closeListener(l net.Listener) error {
 }
 
 func (s *service) start(ctx context.Context) error {
+	s.metrics = ingest.NewMetrics(s.registry)
 	if err := s.open(ctx, s.config.serveNeeds()); err != nil {
 		return err
 	}
 	s.logger.InfoContext(ctx, "stores open", "bucket", s.archive.Bucket().String(), "embedded_postgres", s.database.embedded != nil)
-	s.metrics = ingest.NewMetrics(s.registry)
 	s.manifests = upkeep.NewManifestMetrics(s.registry)
 	s.registry.MustRegister(ingest.NewBacklog(s.db, s.clock.Now, s.config.repositories.MatchRepository), ingest.NewSkewMetric(s.clock))
 	if err := s.startProbe(ctx); err != nil {

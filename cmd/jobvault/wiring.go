@@ -37,7 +37,7 @@ func openArchive(c config) (*archive.Archive, error) {
 // remember of limits is by Postgres' time, which is one for all.
 func (s *session) openGitHub() error {
 	c := s.config.github
-	c.Limits, c.Now = ingest.NewSharedLimits(s.db), s.clock.Now
+	c.Limits, c.Now, c.Requested = ingest.NewSharedLimits(s.db), s.clock.Now, s.metrics.Requested
 	var err error
 	s.github, err = ghapi.New(c)
 	return err

@@ -141,7 +141,7 @@ func (r *Rig) Sweeper() *ingest.Sweeper {
 func (r *Rig) Work() *ingest.Workers {
 	r.T.Helper()
 	w, err := ingest.NewWorkers(ingest.WorkersConfig{
-		DB: r.DB, Archiver: r.Archiver(), Parallel: 16, Logger: r.Logger, Metrics: r.Metrics,
+		DB: r.DB, Archiver: r.Archiver(), Parallel: 16, Selected: r.Selected, Logger: r.Logger, Metrics: r.Metrics,
 	})
 	r.Check(err)
 	r.Check(w.Start(r.T.Context()))

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"path/filepath"
 
@@ -16,6 +18,7 @@ const beforeSteps = "0fc2f4b6f2086c0c3834960b0e57ad636d1bf6d5"
 
 // earlier is the programs of the commit before, as far as they have been built.
 type earlier struct {
+	dir      string
 	files    *checkout.Checkout
 	programs map[string]string // by folder
 }
@@ -26,13 +29,16 @@ func (l *lab) programBefore(ctx context.Context, folder string) (string, error) 
 	e := l.earlier
 	if e.files == nil {
 		var err error
-		if e.files, err = checkout.New(ctx, ".", l.before, filepath.Join(l.dir, "before")); err != nil {
+		if e.dir, err = os.MkdirTemp(l.dir, "before-"); err != nil {
+			return "", err
+		}
+		if e.files, err = checkout.New(ctx, ".", cmp.Or(l.before, beforeSteps), filepath.Join(e.dir, "files")); err != nil {
 			return "", err
 		}
 		e.programs = make(map[string]string)
 	}
 	if e.programs[folder] == "" {
-		program := filepath.Join(l.dir, path.Base(folder)+"-before")
+		program := filepath.Join(e.dir, path.Base(folder))
 		if err := e.files.Build(ctx, folder, program); err != nil {
 			return "", err
 		}

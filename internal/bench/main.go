@@ -66,6 +66,7 @@ var measurements = []struct {
 	{"extraction", measureExtraction},
 	{"memory", measureMemory},
 	{"archive", measureArchive},
+	{"requests", measureRequests},
 	{"reconcile", measureReconcile},
 	{"backfill", measureBackfill},
 	{"verify", measureVerify},
@@ -97,9 +98,9 @@ var errMissed = errors.New("a wanted figure was missed")
 
 func run(ctx context.Context, out io.Writer) error {
 	small := flag.Bool("smoke", false, "measure little, to see that it runs; no figure counts")
-	only := flag.String("only", "", "measurements to take, separated by commas: accept, throughput, extraction, memory, archive, reconcile, backfill, verify, reading, rights, paint, lists, grep")
+	only := flag.String("only", "", "measurements to take, separated by commas: accept, throughput, extraction, memory, archive, requests, reconcile, backfill, verify, reading, rights, paint, lists, grep")
 	each := flag.Bool("each", false, "tell of each of many figures that go into one")
-	before := flag.String("before", beforeSteps, "the commit that extraction and grep are compared with")
+	before := flag.String("before", "", "the commit that extraction, requests and grep are compared with; empty: each with the last one before it changed")
 	flag.Parse()
 	l, err := newLab(ctx)
 	if err != nil {

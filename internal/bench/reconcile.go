@@ -38,11 +38,17 @@ func (l *lab) history(ctx context.Context, name string, h githubsim.History) (*h
 	if err != nil {
 		return nil, errors.Join(err, sim.Close())
 	}
-	return &history{sim: sim, day: sim.AddHistory(h), url: url, settings: []string{
-		"JOBVAULT_DATABASE_URL=" + url, "JOBVAULT_GITHUB_API_URL=" + sim.URL(), "JOBVAULT_GITHUB_TOKEN=" + sim.Token(),
+	made := &history{sim: sim, day: sim.AddHistory(h), url: url}
+	made.settings = l.historySettings(made, name)
+	return made, nil
+}
+
+func (l *lab) historySettings(h *history, name string) []string {
+	return []string{
+		"JOBVAULT_DATABASE_URL=" + h.url, "JOBVAULT_GITHUB_API_URL=" + h.sim.URL(), "JOBVAULT_GITHUB_TOKEN=" + h.sim.Token(),
 		"JOBVAULT_BUCKET_URL=file://" + l.dir + "/" + name, "JOBVAULT_RECONCILE_EVERY=never",
 		fmt.Sprintf("JOBVAULT_ARCHIVE_WORKERS=%d", archiveWorkers),
-	}}, nil
+	}
 }
 
 // measureReconcile sends webhooks as badly as GitHub does and counts what one

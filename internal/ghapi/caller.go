@@ -28,6 +28,7 @@ type Caller struct {
 // Caller is whoever has the token, which was good lately.
 func (cs *Clients) Caller(token string) Caller {
 	c := cs.newClient(tokenTransport{token: token, next: secretRecorder{cs.api}}, 0)
+	c.requested = func(Kind, int) {}
 	c.limit = cs.callers
 	c.spend.limits = &localLimits{}
 	return Caller{c, cs.gitea}

@@ -24,7 +24,8 @@ type Client struct {
 	spend *budget
 	now   func() time.Time
 
-	pageSize *pageSize // of the server
+	requested func(Kind, int) // as of Config
+	pageSize  *pageSize       // of the server
 }
 
 // answerTime bounds a request whose answer is JSON.
@@ -117,9 +118,11 @@ func (c *Client) do(ctx context.Context, op string, r request) (*http.Response, 
 	}
 	resp, err := c.http.Do(req.WithContext(ctx))
 	if err != nil {
+		c.requested(kindOfPath(r.path), 0)
 		c.spend.answered(ctx, before, nil)
 		return nil, c.spoiledAnswer(ctx, op, resp, err)
 	}
+	c.requested(kindOfPath(r.path), resp.StatusCode)
 	c.spend.answered(ctx, before, resp.Header)
 	if expected(r, resp.StatusCode) {
 		return resp, nil

@@ -49,7 +49,7 @@ func listRun(ctx context.Context, c *ghapi.Client) error {
 }
 
 func listAttempt(ctx context.Context, c *ghapi.Client) error {
-	_, err := collect(c.AttemptJobs(ctx, owner, repo, 100, 1))
+	_, err := collect(c.AttemptJobs(ctx, owner, repo, 100, 1, ""))
 	return err
 }
 

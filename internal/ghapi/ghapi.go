@@ -40,6 +40,10 @@ type Config struct {
 	BackfillShare float64
 	// PointsPerMinute is the secondary limit; 0: by host. GHES has none.
 	PointsPerMinute int
+	// Requested is told of each request that archiving has made of the API, with the status
+	// of its answer, or 0 if there was none; nil: nobody is. What readers' own tokens ask
+	// is not told.
+	Requested func(Kind, int)
 }
 
 // Clients holds one Client for each installation, as rate limits are counted by
@@ -145,6 +149,9 @@ func (c *Config) fill(host string) {
 	if c.Limits == nil {
 		c.Limits = &localLimits{}
 	}
+	if c.Requested == nil {
+		c.Requested = func(Kind, int) {}
+	}
 }
 
 // Close drops idle connections.
@@ -229,5 +236,5 @@ func (cs *Clients) newClient(auth http.RoundTripper, installation int64) *Client
 		limits: cs.config.Limits, installation: installation, backfillShare: cs.config.BackfillShare,
 		pointsPerMinute: cs.config.PointsPerMinute, now: cs.config.Now,
 	}
-	return &Client{rest: rest, http: client, limit: cs.limit, logs: cs.logs, spend: spend, now: cs.config.Now, pageSize: &cs.pageSize}
+	return &Client{rest: rest, http: client, limit: cs.limit, logs: cs.logs, spend: spend, now: cs.config.Now, requested: cs.config.Requested, pageSize: &cs.pageSize}
 }

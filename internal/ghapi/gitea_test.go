@@ -57,7 +57,7 @@ func TestJobsOfAGiteaWithoutLinks(t *testing.T) {
 	gh := simulate(t, githubsim.Options{Gitea: true, Features: githubsim.Features{NoLinks: true}}, jobs...)
 	c := ask(t, gh)
 	for name, list := range map[string]func() ([]ghapi.Job, error){
-		"attempt": func() ([]ghapi.Job, error) { return collect(c.AttemptJobs(t.Context(), owner, repo, 100, 1)) },
+		"attempt": func() ([]ghapi.Job, error) { return collect(c.AttemptJobs(t.Context(), owner, repo, 100, 1, "")) },
 		"run": func() ([]ghapi.Job, error) {
 			return collect(c.RunJobs(t.Context(), owner, repo, 100, ghapi.FilterAll))
 		},
@@ -84,7 +84,7 @@ func TestPageSizeIsLearned(t *testing.T) {
 	})
 	c := clientOf(t, ghapi.Config{BaseURL: small.URL})
 	for range 2 {
-		_, err := collect(c.AttemptJobs(t.Context(), owner, repo, 100, 1))
+		_, err := collect(c.AttemptJobs(t.Context(), owner, repo, 100, 1, ""))
 		check(t, err)
 	}
 	if want := []string{"per_page=100", "page=2", "limit=100&per_page=100", "page=2"}; !slices.Equal(queries, want) {

@@ -36,15 +36,20 @@ func (c *Client) Job(ctx context.Context, owner, repo string, id int64) (Job, er
 
 // JobPage is one page of a listing of jobs.
 type JobPage struct {
-	Jobs  []Job
-	Total int // of all pages, as GitHub counts; it is not always right
+	Jobs      []Job
+	Total     int    // of all pages, as GitHub counts; it is not always right
+	ETag      string // for asking again
+	Unchanged bool   // the listing with that ETag is still so; there are no jobs here
+	More      bool   // there is another page
 }
 
 // AttemptJobs lists the jobs of one attempt of a run. The list of a re-run
-// holds the whole graph, also what did not run again.
-func (c *Client) AttemptJobs(ctx context.Context, owner, repo string, run, attempt int64) iter.Seq2[JobPage, error] {
+// holds the whole graph, also what did not run again. With the etag of an earlier answer
+// that had one page, an unchanged list is one page that says so, and costs nothing of the
+// limit.
+func (c *Client) AttemptJobs(ctx context.Context, owner, repo string, run, attempt int64, etag string) iter.Seq2[JobPage, error] {
 	return c.jobPages(ctx, fmt.Sprintf("list jobs of run %d attempt %d", run, attempt),
-		fmt.Sprintf("%s/actions/runs/%d/attempts/%d/jobs?%s", repoPath(owner, repo), run, attempt, c.pageSize.ask(nil)))
+		request{path: fmt.Sprintf("%s/actions/runs/%d/attempts/%d/jobs?%s", repoPath(owner, repo), run, attempt, c.pageSize.ask(nil)), etag: etag})
 }
 
 // FilterAll has RunJobs list all attempts' jobs; without, it is the latest's, and so it is
@@ -54,7 +59,7 @@ const FilterAll = "all"
 // RunJobs lists the jobs of a run: of its latest attempt, or of all.
 func (c *Client) RunJobs(ctx context.Context, owner, repo string, run int64, filter string) iter.Seq2[JobPage, error] {
 	return c.jobPages(ctx, fmt.Sprintf("list jobs of run %d", run),
-		fmt.Sprintf("%s/actions/runs/%d/jobs?%s", repoPath(owner, repo), run, c.pageSize.ask(url.Values{"filter": {filter}})))
+		request{path: fmt.Sprintf("%s/actions/runs/%d/jobs?%s", repoPath(owner, repo), run, c.pageSize.ask(url.Values{"filter": {filter}}))})
 }
 
 // jobList is a page of a listing of jobs.
@@ -67,16 +72,16 @@ func (l jobList) count() (here, total int) { return len(l.Jobs), orZero(l.Total)
 func (l jobList) isList() bool             { return l.Jobs != nil || l.Total != nil }
 
 // jobPages lists jobs, each with its own bytes.
-func (c *Client) jobPages(ctx context.Context, op, path string) iter.Seq2[JobPage, error] {
+func (c *Client) jobPages(ctx context.Context, op string, first request) iter.Seq2[JobPage, error] {
 	ctx = withSecrets(ctx)
 	return func(yield func(JobPage, error) bool) {
-		for p, err := range pages[jobList](ctx, c, op, request{path: path}) {
+		for p, err := range pages[jobList](ctx, c, op, first) {
 			if err != nil {
 				yield(JobPage{}, err)
 				return
 			}
 			jobs, err := decodeJobs(ctx, op, p.body.Jobs)
-			if !yield(JobPage{Jobs: jobs, Total: orZero(p.body.Total)}, err) || err != nil {
+			if !yield(JobPage{Jobs: jobs, Total: orZero(p.body.Total), ETag: etagOf(p.header), Unchanged: p.unchanged, More: p.next != ""}, err) || err != nil {
 				return
 			}
 		}

@@ -171,7 +171,7 @@ func TestListingsHaveEveryPage(t *testing.T) {
 	}
 	c := ask(t, gh)
 	for name, list := range map[string]iter.Seq2[ghapi.JobPage, error]{
-		"run": c.RunJobs(t.Context(), owner, repo, 100, ghapi.FilterAll), "attempt": c.AttemptJobs(t.Context(), owner, repo, 100, 1),
+		"run": c.RunJobs(t.Context(), owner, repo, 100, ghapi.FilterAll), "attempt": c.AttemptJobs(t.Context(), owner, repo, 100, 1, ""),
 	} {
 		jobs, err := collect(list)
 		if diff := cmp.Diff(upTo(250), ids(jobs)); diff != "" || err != nil {
@@ -205,14 +205,14 @@ func TestFilterAndAttemptChooseJobs(t *testing.T) {
 	}{
 		"latest":    {c.RunJobs(t.Context(), owner, repo, 100, "latest"), 2},
 		"all":       {c.RunJobs(t.Context(), owner, repo, 100, ghapi.FilterAll), 4},
-		"attempt 1": {c.AttemptJobs(t.Context(), owner, repo, 100, 1), 2},
-		"attempt 2": {c.AttemptJobs(t.Context(), owner, repo, 100, 2), 2},
+		"attempt 1": {c.AttemptJobs(t.Context(), owner, repo, 100, 1, ""), 2},
+		"attempt 2": {c.AttemptJobs(t.Context(), owner, repo, 100, 2, ""), 2},
 	} {
 		if jobs, err := collect(test.list); len(jobs) != test.want || err != nil {
 			t.Errorf("%s: jobs %v, %v; want %d", name, ids(jobs), err, test.want)
 		}
 	}
-	_, err := collect(c.AttemptJobs(t.Context(), owner, repo, 100, 3))
+	_, err := collect(c.AttemptJobs(t.Context(), owner, repo, 100, 3, ""))
 	refusal(t, err, ghapi.NotFound, 404, "run 100 attempt 3")
 	_, err = collect(c.RunJobs(t.Context(), owner, repo, 999, ghapi.FilterAll))
 	refusal(t, err, ghapi.NotFound, 404, "run 999")
@@ -273,7 +273,7 @@ func TestListingFollowsTheLinkAlone(t *testing.T) {
 
 func TestListingStopsWithItsReader(t *testing.T) {
 	base, asked := gitea(t, 2, 2, 2)
-	for p, err := range clientOf(t, ghapi.Config{BaseURL: base}).AttemptJobs(t.Context(), owner, repo, 100, 1) {
+	for p, err := range clientOf(t, ghapi.Config{BaseURL: base}).AttemptJobs(t.Context(), owner, repo, 100, 1, "") {
 		check(t, err)
 		if p.Jobs[1].GetID() == 2 {
 			break

@@ -188,6 +188,7 @@ func (s *Server) writeJSON(c *call, status int, v any) {
 	h.Set("Cache-Control", "private, max-age=60, s-maxage=60")
 	if c.r.Method == http.MethodGet && c.r.Header.Get("If-None-Match") == etag {
 		s.tellLimit(h, s.charge(c.caller, -1))
+		s.counters.addUnchanged()
 		c.w.WriteHeader(http.StatusNotModified)
 		return
 	}

@@ -11,6 +11,7 @@ type counters struct {
 	total  map[Endpoint]int64
 	byJob  map[int64]map[Endpoint]int64
 	leaked int64
+	same   int64
 }
 
 func (c *counters) add(e Endpoint, jobID int64) {
@@ -33,6 +34,20 @@ func (c *counters) addLeaked() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.leaked++
+}
+
+func (c *counters) addUnchanged() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.same++
+}
+
+// Unchanged counts the answers so far that said that the caller has what it asked for:
+// those cost nothing of the limit.
+func (s *Server) Unchanged() int64 {
+	s.counters.mu.Lock()
+	defer s.counters.mu.Unlock()
+	return s.counters.same
 }
 
 // Requests counts the requests so far by endpoint, refused ones included.
