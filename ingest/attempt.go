@@ -165,16 +165,25 @@ func (w *sweep) sweepAttempt(ctx context.Context, r ghapi.Run, attempt int64, li
 func (w *sweep) writeAttempt(ctx context.Context, r ghapi.Run, attempt int64, list jobListing, listed map[int64]bool) (store.RunAttempt, error) {
 	// What can be written is, whatever the others are like.
 	facts, bad := w.storeJobs(ctx, r, attempt, list.jobs)
-	completed := true
+	completed, open := true, 0
 	for _, f := range facts {
 		listed[f.Job.ID] = true
-		completed = completed && f.Job.Status == store.StatusCompleted
+		if f.Job.Status != store.StatusCompleted {
+			completed = false
+			open++
+		}
+	}
+	for _, j := range list.jobs {
+		if j.GetStatus() != store.StatusCompleted {
+			open--
+		}
 	}
 	a := w.attemptRow(r, attempt, facts)
 	if err := w.recordAttempt(ctx, a, facts); err != nil || bad != nil {
 		return a, errors.Join(err, bad)
 	}
-	if a.Complete = w.hasEnded(r, a, completed); a.Complete || list.etag == "" {
+	// A list that says more than its jobs themselves did will not change when these have completed.
+	if a.Complete = w.hasEnded(r, a, completed); a.Complete || list.etag == "" || open > 0 {
 		return a, nil
 	}
 	return a, w.DB.NoteAttemptList(ctx, store.AttemptList{

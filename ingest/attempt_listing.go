@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -25,26 +26,47 @@ type attemptID struct{ run, attempt int64 }
 type attemptListings struct {
 	mu      sync.Mutex
 	running map[attemptID]chan struct{}
+	failed  map[attemptID]time.Time // when, by this process's clock
 	claims  *store.RunClaims
 }
 
-// begin makes the caller the one that lists an attempt, until it calls end. If somebody
-// else is, other is closed when that one has ended, and end is nil.
-func (l *attemptListings) begin(id attemptID) (end func(), other <-chan struct{}) {
+// A list that takes longer than listTime, or fails, is given up, and the jobs are asked for;
+// none is asked for of that attempt for listPause, so that a list that never comes keeps its
+// other jobs, and those of others behind them, no longer than once.
+const (
+	listTime  = 10 * time.Second
+	listPause = time.Minute
+)
+
+// hasFailed says whether the attempt could not be listed a short time ago.
+func (l *attemptListings) hasFailed(id attemptID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.DeleteFunc(l.failed, func(_ attemptID, at time.Time) bool { return time.Since(at) > listPause })
+	_, failed := l.failed[id]
+	return failed
+}
+
+// begin makes the caller the one that lists an attempt, until it calls end with what that
+// failed with. If somebody else is, other is closed when that one has ended, and end is nil.
+func (l *attemptListings) begin(id attemptID) (end func(error), other <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if running, ok := l.running[id]; ok {
 		return nil, running
 	}
 	if l.running == nil {
-		l.running = make(map[attemptID]chan struct{})
+		l.running, l.failed = make(map[attemptID]chan struct{}), make(map[attemptID]time.Time)
 	}
 	ended := make(chan struct{})
 	l.running[id] = ended
-	return func() {
+	return func(err error) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		delete(l.running, id)
+		if err != nil {
+			l.failed[id] = time.Now()
+		}
 		close(ended)
 	}, nil
 }
@@ -67,6 +89,9 @@ func (t *task) describeByList(ctx context.Context) error {
 		return nil // it has not just completed, or was asked for in vain
 	}
 	id := attemptID{t.known.Job.RunID, t.key.RunAttempt}
+	if t.listings.hasFailed(id) {
+		return nil
+	}
 	jobs, err := t.DB.AttemptJobs(ctx, id.run, t.known.Job.RunAttempt)
 	waits := slices.Contains(jobs.Waiting, t.id) // or was described since what is known of it was read
 	if err != nil || waits && !worthListing(jobs) {
@@ -86,14 +111,19 @@ func (t *task) describeByList(ctx context.Context) error {
 	return nil
 }
 
-// awaitList returns when the attempt has been listed, by whoever came first.
+// awaitList returns when the attempt has been listed, by whoever came first, or cannot be
+// within listTime.
 func (t *task) awaitList(ctx context.Context, id attemptID) error {
 	end, other := t.listings.begin(id)
 	if other == nil {
-		if err := t.listClaimed(ctx, id, end); err != nil {
+		limited, cancel := context.WithTimeout(ctx, listTime)
+		defer cancel()
+		err := t.listClaimed(limited, id)
+		end(err)
+		if err != nil {
 			t.logger.DebugContext(ctx, "jobs of an attempt are not described by its list", "run", id.run, KeyError, err)
 		}
-		return nil
+		return ctx.Err()
 	}
 	select {
 	case <-other:
@@ -117,15 +147,14 @@ func worthListing(jobs store.AttemptJobs) bool {
 const listPatience = 5 * time.Second
 
 // listClaimed lists the jobs of an attempt, unless another process that was listing the run
-// has described this one meanwhile. In the end it calls end.
-func (t *task) listClaimed(ctx context.Context, id attemptID, end func()) error {
-	defer end()
+// has described this one meanwhile.
+func (t *task) listClaimed(ctx context.Context, id attemptID) error {
 	claims := t.listings.claimsIn(t.DB)
 	giveUp := time.Now().Add(listPatience)
 	for {
 		claimed, err := claims.Try(ctx, id.run)
 		if claimed {
-			defer func() { _ = claims.Release(ctx, id.run) }() // after an error it is lost as well
+			defer func() { _ = claims.Release(context.WithoutCancel(ctx), id.run) }() // after an error it is lost as well
 		}
 		if err != nil { // it costs requests, and harms nothing
 			t.logger.DebugContext(ctx, "an attempt is listed without a claim", "run", id.run, KeyError, err)
@@ -147,30 +176,33 @@ func (t *task) listClaimed(ctx context.Context, id attemptID, end func()) error 
 	return t.listAttempt(ctx, id, jobs.Waiting)
 }
 
-// listAttempt lists the jobs of an attempt, until it has come to all that wait, and keeps
-// the descriptions of those that have completed. If that is all that there is to the list,
-// it is noted, so that a sweep need not read it again.
+// listAttempt lists the jobs of an attempt, until it has come to all that wait or would cost
+// more than to ask for each, and keeps the descriptions of those that have completed. If that
+// is all that there is to the list, it is noted, so that a sweep need not read it again.
 func (t *task) listAttempt(ctx context.Context, id attemptID, waiting []int64) error {
-	repo, listed, left := t.known.Repository, 0, slices.Clone(waiting)
+	repo, pages, left, seen := t.known.Repository, 0, slices.Clone(waiting), make(map[int64]bool)
 	for page, err := range t.client.AttemptJobs(ctx, repo.Owner, repo.Name, id.run, id.attempt, "") {
 		if err != nil {
 			return err
 		}
-		if listed += len(page.Jobs); listed > maxJobs {
-			return cannotBe("a list of more than %d jobs", maxJobs)
+		pages++
+		var jobs []ghapi.Job // without those that come twice
+		for _, j := range page.Jobs {
+			if !seen[j.GetID()] {
+				jobs, seen[j.GetID()] = append(jobs, j), true
+			}
 		}
-		ids := idsOf(page.Jobs)
-		left = slices.DeleteFunc(left, func(job int64) bool { return slices.Contains(ids, job) })
-		all, err := t.keepListed(ctx, id, page.Jobs, waiting)
+		left = slices.DeleteFunc(left, func(job int64) bool { return seen[job] })
+		all, err := t.keepListed(ctx, id, jobs, waiting)
 		if err != nil {
 			return err
 		}
-		if all && page.ETag != "" && !page.More && listed == len(page.Jobs) && page.Total == listed {
+		if all && page.ETag != "" && !page.More && len(seen) == len(page.Jobs) && page.Total == len(seen) {
 			return t.DB.NoteAttemptList(ctx, store.AttemptList{
-				RunID: id.run, RunAttempt: id.attempt, ETag: page.ETag, Jobs: listed, AllCompleted: true, ListedAt: t.Now(),
+				RunID: id.run, RunAttempt: id.attempt, ETag: page.ETag, Jobs: len(seen), AllCompleted: true, ListedAt: t.Now(),
 			})
 		}
-		if len(left) == 0 {
+		if len(left) == 0 || pages >= len(waiting) {
 			return nil
 		}
 	}
@@ -202,8 +234,11 @@ func (t *task) keepListed(ctx context.Context, id attemptID, listed []ghapi.Job,
 	if bad != nil {
 		t.logger.DebugContext(ctx, "listed jobs are not described by their list", "run", id.run, KeyError, bad)
 	}
+	stored := len(facts)
+	facts = slices.DeleteFunc(facts, func(f store.Facts) bool { return f.Job.Status != store.StatusCompleted }) // as the job says of itself
+	all = all && bad == nil && len(facts) == stored
 	if len(facts) == 0 {
-		return all && bad == nil, nil
+		return all, nil
 	}
 	var untold []int64
 	for _, f := range facts {
@@ -211,5 +246,5 @@ func (t *task) keepListed(ctx context.Context, id attemptID, listed []ghapi.Job,
 			untold = append(untold, f.Job.ID)
 		}
 	}
-	return all && bad == nil, t.DB.RecordDescribed(ctx, facts, untold, t.Now(), t.priority)
+	return all, t.DB.RecordDescribed(ctx, facts, untold, t.Now(), t.priority)
 }

@@ -317,3 +317,55 @@ func TestAListTellsOfJobsWithoutWebhooks(t *testing.T) {
 		})
 	}
 }
+
+// A job that is listed as completed, and says of itself that it has not, is not described yet;
+// nor is the list taken for one that will not change.
+func TestAListDoesNotSayMoreThanItsJobs(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, ingesttest.Options{})
+	jobs := ofOneRun(4, time.Now())
+	jobs[2].Extra = map[string]any{"run_attempt": 2} // so that it is asked for itself
+	r.Know(jobs[0], jobs[1], jobs[3])
+	r.GitHub.AddJob(jobs[2])
+	remove := r.GitHub.Inject(githubsim.Fault{Endpoint: job, JobID: 3, Kind: githubsim.Status, Status: 200, Body: `{"id":3,"run_id":500,"run_attempt":1,"status":"in_progress","name":"x"}`})
+	r.tryAll(jobs[0], jobs[1], jobs[3])
+	r.wantAsked(1, 1)
+	if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM jobs WHERE status <> 'completed' AND fetched_at IS NOT NULL`); n != 0 {
+		t.Error("a job that has not completed is described for good")
+	}
+	r.sweepRecent(r.knowRepository())
+	if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM attempt_lists`); n != 0 {
+		t.Error("a list that says more than its jobs is noted")
+	}
+	remove()
+	r.sweepRecent(r.knowRepository())
+	if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM jobs WHERE status = 'completed' AND fetched_at IS NOT NULL`); n != len(jobs) {
+		t.Errorf("%d of %d jobs are described", n, len(jobs))
+	}
+}
+
+// A list that fails, or has the same job twice, is asked for once, and then the jobs are.
+func TestAListThatIsOfNoUseIsAskedForOnce(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]githubsim.Fault{
+		"fails":       {Kind: githubsim.ServerError},
+		"never comes": {Kind: githubsim.Status, Status: 200, Body: `{"total_count":9,"jobs":[]}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, ingesttest.Options{})
+			jobs := ofOneRun(4, time.Now())
+			r.Know(jobs...)
+			fault.Endpoint = attempts
+			r.GitHub.Inject(fault)
+			r.tryAll(jobs...)
+			lists := r.GitHub.Requests()[attempts]
+			if n := r.GitHub.Requests()[job]; n != int64(len(jobs)) || lists > 3 {
+				t.Errorf("%d lists and %d jobs were asked for", lists, n)
+			}
+			for _, j := range jobs {
+				r.CompareLog(j)
+			}
+		})
+	}
+}

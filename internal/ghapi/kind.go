@@ -19,15 +19,14 @@ const (
 // kindOfPath goes by the path, below the API's base.
 func kindOfPath(path string) Kind {
 	path, _, _ = strings.Cut(path, "?")
-	if strings.Contains(path, "/deliveries") {
-		return KindDeliveries
-	}
-	_, of, found := strings.Cut(path, "/actions/")
-	if !found {
-		return KindOther
-	}
+	of := path[strings.LastIndex(path, "/actions/")+1:] // owners and repositories may be called so too
+	of, found := strings.CutPrefix(of, "actions/")
 	noun, rest, one := strings.Cut(of, "/")
 	switch {
+	case strings.Contains(path, "/hook") && strings.Contains(path, "/deliveries") && noun != "jobs" && noun != "runs":
+		return KindDeliveries
+	case !found:
+		return KindOther
 	case noun == "jobs" && strings.HasSuffix(rest, "/logs"):
 		return KindLog
 	case noun == "jobs" && one:
