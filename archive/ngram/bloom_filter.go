@@ -216,7 +216,7 @@ const filterShare = 40
 // close makes a filter of the marks.
 func (m *FilterBuilder) close() {
 	f := &m.filters[m.open]
-	f.Plain = f.Plain && !(m.inLine && m.whole.hasControls)
+	f.Plain = f.Plain && (!m.inLine || !m.whole.hasControls)
 	switch {
 	case !m.inLine || !m.whole.hasControls:
 		f.Bits = m.bits()
