@@ -36,7 +36,7 @@ demo: build ## a day of a small organisation against a simulated GitHub
 	./bin/jobvault demo
 
 test: $(BIN)/minio ## every test, with the race detector; some: PKG=./store RUN=TestCoverage; without it: RACE=
-	go test $(RACE) -timeout 30m $(if $(RUN),-run '$(RUN)' )$(PKG)
+	go test $(RACE) -timeout 50m $(if $(RUN),-run '$(RUN)' )$(PKG)
 
 test-stores: stores ## the bucket's tests on each S3 server there is, and a table of them; some: STORES=minio,rclone
 	go run ./internal/compat $(if $(STORES),-servers '$(STORES)') stores

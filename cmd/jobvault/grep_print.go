@@ -139,7 +139,7 @@ func (p *foundPrinter) show(f search.Match, same bool) error {
 }
 
 // stepNames is the name of the step that has a line, or the names of those that share it.
-func stepNames(m *search.MatchLines) string {
+func stepNames(m search.MatchLines) string {
 	if len(m.SharedBy) == 0 {
 		return orEmpty(m.StepName)
 	}

@@ -240,7 +240,7 @@ func (l *logRun) add(ctx context.Context, n int64, raw []byte, isContext bool) e
 		const together = 64
 		l.lines = make([]MatchLine, 0, together)
 	}
-	l.lines = append(l.lines, MatchLine{Line: n, MatchLines: l.stepOf(n), Context: isContext})
+	l.lines = append(l.lines, MatchLine{Line: n, MatchLines: *l.stepOf(n), Context: isContext})
 	l.matches = append(l.matches, Match{MatchJob: l.job, MatchLine: &l.lines[len(l.lines)-1]})
 	l.lastAdded = n
 	l.texts = append(append(l.texts, at...), text...)

@@ -40,7 +40,7 @@ type MatchJob struct {
 type MatchLine struct {
 	Line int64  `json:"line"`           // its number, from 1
 	Time string `json:"time,omitempty"` // its timestamp, as it is in the log
-	*MatchLines
+	MatchLines
 	Text    string `json:"text"`    // as it is in the log; what matches is its joblog.VisibleText, unless the pattern is raw
 	Context bool   `json:"context"` // it does not match, but stands near a line that does
 }
