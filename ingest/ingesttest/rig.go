@@ -192,13 +192,9 @@ func (r *Rig) Drain() {
 }
 
 // Await polls Postgres until the query says true. There is nothing to be woken
-// by: what is waited for may be another process's commit. within is how long that takes at
-// most where nothing else runs; beside other packages' tests, with the race detector, it may
-// take several times as long.
+// by: what is waited for may be another process's commit.
 func (r *Rig) Await(within time.Duration, query string, args ...any) {
 	r.T.Helper()
-	const beside = 4
-	within *= beside
 	ctx, cancel := context.WithTimeout(r.T.Context(), within)
 	defer cancel()
 	tick := time.NewTicker(25 * time.Millisecond)
