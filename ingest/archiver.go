@@ -156,8 +156,8 @@ func (t *task) run(ctx context.Context) error {
 }
 
 // fetchDetails fetches the job, by itself or with others of its attempt, keeps it, and
-// writes its rows, unless a listing or an earlier try did. It returns false with the outcome if there is nothing
-// more to do now.
+// writes its rows, unless a listing or an earlier try did. It returns false with the outcome
+// if there is nothing more to do now.
 func (t *task) fetchDetails(ctx context.Context) (bool, error) {
 	if t.known.Job.FetchedAt == nil && !t.undescribed() {
 		if err := t.describeByList(ctx); err != nil {

@@ -165,17 +165,16 @@ func (w *sweep) sweepAttempt(ctx context.Context, r ghapi.Run, attempt int64, li
 func (w *sweep) writeAttempt(ctx context.Context, r ghapi.Run, attempt int64, list jobListing, listed map[int64]bool) (store.RunAttempt, error) {
 	// What can be written is, whatever the others are like.
 	facts, bad := w.storeJobs(ctx, r, attempt, list.jobs)
-	completed, open := true, 0
+	open, listedOpen := 0, 0
 	for _, f := range facts {
 		listed[f.Job.ID] = true
 		if f.Job.Status != store.StatusCompleted {
-			completed = false
 			open++
 		}
 	}
 	for _, j := range list.jobs {
 		if j.GetStatus() != store.StatusCompleted {
-			open--
+			listedOpen++
 		}
 	}
 	a := w.attemptRow(r, attempt, facts)
@@ -183,11 +182,11 @@ func (w *sweep) writeAttempt(ctx context.Context, r ghapi.Run, attempt int64, li
 		return a, errors.Join(err, bad)
 	}
 	// A list that says more than its jobs themselves did will not change when these have completed.
-	if a.Complete = w.hasEnded(r, a, completed); a.Complete || list.etag == "" || open > 0 {
+	if a.Complete = w.hasEnded(r, a, open == 0); a.Complete || list.etag == "" || open > listedOpen {
 		return a, nil
 	}
 	return a, w.DB.NoteAttemptList(ctx, store.AttemptList{
-		RunID: r.ID, RunAttempt: attempt, ETag: list.etag, Jobs: len(facts), AllCompleted: completed, ListedAt: a.SweptAt,
+		RunID: r.ID, RunAttempt: attempt, ETag: list.etag, Jobs: len(facts), AllCompleted: open == 0, ListedAt: a.SweptAt,
 	})
 }
 

@@ -344,12 +344,38 @@ func TestAListDoesNotSayMoreThanItsJobs(t *testing.T) {
 	}
 }
 
-// A list that fails, or has the same job twice, is asked for once, and then the jobs are.
-func TestAListThatIsOfNoUseIsAskedForOnce(t *testing.T) {
+// A job that a list has twice counts once, and in the place of no other: the list is not noted,
+// and the job that it lacks is asked for.
+func TestAJobThatIsListedTwiceCountsOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, ingesttest.Options{})
+	jobs := ofOneRun(4, time.Now())
+	r.Know(jobs...)
+	var list struct{ Jobs []json.RawMessage }
+	r.Check(json.Unmarshal(r.sent("repos/acme/rocket/actions/runs/500/attempts/1/jobs?per_page=100"), &list))
+	list.Jobs[3] = list.Jobs[0]
+	body, err := json.Marshal(map[string]any{"total_count": 4, "jobs": list.Jobs})
+	r.Check(err)
+	r.GitHub.Inject(githubsim.Fault{
+		Endpoint: attempts, Kind: githubsim.Status, Status: 200, Header: http.Header{"Etag": {`"twice"`}, "Content-Type": {"application/json"}}, Body: string(body),
+	})
+	before := r.GitHub.Requests()[attempts]
+	r.tryAll(jobs...)
+	r.wantAsked(before+1, 1)
+	if n := ingesttest.Scalar[int](r.Rig, `SELECT count(*) FROM attempt_lists`); n != 0 {
+		t.Error("a list that lacks a job is noted")
+	}
+	for _, j := range jobs {
+		r.CompareLog(j)
+	}
+}
+
+// A list that fails, or has none of the jobs, is not asked for by each of them.
+func TestAListThatIsOfNoUseIsNotAskedForByEach(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]githubsim.Fault{
 		"fails":       {Kind: githubsim.ServerError},
-		"never comes": {Kind: githubsim.Status, Status: 200, Body: `{"total_count":9,"jobs":[]}`},
+		"has no jobs": {Kind: githubsim.Status, Status: 200, Body: `{"total_count":9,"jobs":[]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -159,7 +159,7 @@ func TestWhatIsNotDescribedIsArchivedByItsLog(t *testing.T) {
 		"another run":  {Kind: githubsim.Status, Status: 200, Body: `{"id":1,"run_id":7,"status":"completed"}`},
 		"no status":    {Kind: githubsim.Status, Status: 200, Body: `{"id":1,"run_id":101}`},
 		"a long name":  {Kind: githubsim.Status, Status: 200, Body: `{"id":1,"run_id":101,"status":"completed","name":"x","runner_name":"` + strings.Repeat("n", 5000) + `"}`},
-		"far too much": {Times: 2, Kind: githubsim.Status, Status: 200, Body: `{"id":1,"run_id":101,"status":"completed","name":"x","more":"` + strings.Repeat("n", 33<<20) + `"}`},
+		"far too much": {Kind: githubsim.Status, Status: 200, Body: `{"id":1,"run_id":101,"status":"completed","name":"x","more":"` + strings.Repeat("n", 33<<20) + `"}`},
 		"what Postgres cannot keep": {Kind: githubsim.Status, Status: 200,
 			Body: `{"id":1,"run_id":101,"status":"completed","name":"x","steps":[{"number":99999999999999999999,"name":"x"}]}`},
 	} {
@@ -171,7 +171,6 @@ func TestWhatIsNotDescribedIsArchivedByItsLog(t *testing.T) {
 			r.Know(j)
 			answer.Endpoint = job
 			r.GitHub.Inject(answer)
-			r.GitHub.Inject(githubsim.Fault{Endpoint: job, Kind: githubsim.ServerError}) // after those that are large
 			if took := r.tryUntil(now, 1, ever); took < 6*aDay || took > 9*aDay {
 				t.Errorf("it took %s", took)
 			}

@@ -11,7 +11,6 @@ import (
 // AttemptJobs is what is known of the jobs of one attempt.
 type AttemptJobs struct {
 	Known   int     // how many there are
-	Open    int     // of these, those that have not completed, as far as was told
 	Waiting []int64 // have completed and are pending, and the REST API has not described them
 }
 
@@ -20,10 +19,10 @@ type AttemptJobs struct {
 func (db *DB) AttemptJobs(ctx context.Context, runID int64, attempt *int64) (AttemptJobs, error) {
 	var a AttemptJobs
 	err := db.pool.QueryRow(ctx, `
-		SELECT count(*), count(*) FILTER (WHERE j.status <> 'completed'),
+		SELECT count(*),
 			coalesce(array_agg(j.id) FILTER (WHERE j.status = 'completed' AND j.fetched_at IS NULL AND l.state = 'pending'), '{}')
 		FROM jobs j JOIN job_logs l ON l.job_id = j.id
-		WHERE j.run_id = $1 AND coalesce(j.run_attempt, 1) = coalesce($2::bigint, 1)`, runID, attempt).Scan(&a.Known, &a.Open, &a.Waiting)
+		WHERE j.run_id = $1 AND coalesce(j.run_attempt, 1) = coalesce($2::bigint, 1)`, runID, attempt).Scan(&a.Known, &a.Waiting)
 	if err != nil {
 		return a, fmt.Errorf("store: jobs of run %d: %w", runID, err)
 	}

@@ -25,7 +25,7 @@ func TestAttemptJobsAreThoseOfOneAttempt(t *testing.T) {
 	)
 	f.fetch(factsOf(7, "completed", inAttempt(7, 1)))
 	f.settle(store.Settlement{JobID: 8, State: store.LogNone})
-	first := store.AttemptJobs{Known: 6, Open: 2, Waiting: []int64{1, 2}}
+	first := store.AttemptJobs{Known: 6, Waiting: []int64{1, 2}}
 	one, two := int64(1), int64(2)
 	for _, c := range []struct {
 		run     int64
